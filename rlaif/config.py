@@ -1,0 +1,327 @@
+"""A whole pipeline file as frozen models: every key that it may have, and nothing else.
+
+Sections are stages (collect, generate, judge, pair, train, evaluate); `models` and `judges` name the things that stages
+use. Fields that change a result enter content keys; fields that change only speed (`Speed` below) do not.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from rlaif.errors import InputError
+from rlaif.shipped import find
+from rlaif.yaml_file import YamlFile, did_you_mean, read_yaml, validate
+
+
+class Section(BaseModel):
+    """A part of the file. Inputs are hidden in errors, because a misplaced value may be a secret."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True)
+
+
+class ScriptedModel(Section):
+    """Deterministic answers made from digests: for tests and dry runs. Never a judgement of anything."""
+
+    kind: Literal["scripted"]
+    salt: str = ""
+    """Another salt, another (equally arbitrary) model."""
+    malformed: float = Field(0.0, ge=0, le=1)
+    """Share of asks answered with text that is no verdict."""
+    delay: float = Field(0.0, ge=0)
+    """Seconds before each answer."""
+
+
+class TransformersModel(Section):
+    """A checkpoint in this process: small models on CPU, MPS or one GPU."""
+
+    kind: Literal["transformers"]
+    path: str
+    """A checkpoint folder, a hub name, or `tiny:writer` / `tiny:judge`, which ship with rlaif."""
+    revision: str | None = None
+    """The commit of a hub checkpoint."""
+    dtype: Literal["auto", "float32", "float64", "bfloat16", "float16"] = "auto"
+    device: str = "auto"
+    """`auto`, `cpu`, `cuda`, `mps`."""
+    batch: int = Field(64, ge=1)
+    """Completions computed at once."""
+    trust_remote_code: bool = False
+    """Run code that the checkpoint brings. Only for checkpoints that you trust as you trust a program."""
+
+
+class OpenAIModel(Section):
+    """Any server that speaks the OpenAI chat API."""
+
+    kind: Literal["openai"]
+    model: str
+    """The model's name on the server."""
+    base_url: str | None = None
+    """The server, e.g. http://127.0.0.1:8000/v1; the vendor's own where omitted."""
+    api_key: str = "env:OPENAI_API_KEY"
+    """A reference to the secret, `env:NAME`; never the secret itself."""
+    concurrency: int = Field(64, ge=1)
+    """Requests in flight at most."""
+    timeout: float = Field(120.0, gt=0)
+    """Seconds for one attempt, all told."""
+    attempts: int = Field(6, ge=1)
+    """Tries per request, the first included."""
+    structured: Literal["json_schema", "json_object", "none"] = "json_schema"
+    """How the server is held to the verdict's form."""
+    max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """What the server calls the bound on output tokens."""
+
+    @model_validator(mode="after")
+    def _key_is_a_reference(self) -> "OpenAIModel":
+        if not self.api_key.startswith("env:"):
+            raise ValueError("api_key must be a reference such as env:OPENAI_API_KEY, so that no secret is stored")
+        return self
+
+
+ModelConfig = Annotated[ScriptedModel | TransformersModel | OpenAIModel, Field(discriminator="kind")]
+
+
+class Columns(Section):
+    """Which column of the source holds what. Only `prompt` is needed."""
+
+    prompt: str = "prompt"
+    """A string, or a list of chat messages."""
+    document: str | None = None
+    """A string, or (nested) lists of strings, which are joined."""
+    reference: str | None = None
+    responses: str | list[str] | None = None
+    """Existing answers: a column of lists, or several columns with one answer each."""
+    metadata: list[str] = []
+    """Columns to carry along."""
+
+
+class SourceScores(Section):
+    """Scores that came with the responses."""
+
+    judge: str
+    """Who gave them. A human is a judge."""
+    criterion: str
+    column: str
+    """A column of lists of numbers, one a response; null where there is none."""
+    low: float
+    high: float
+
+
+class SourcePreferences(Section):
+    """Preferences that came with the responses, as codes over pairs of them or as a chosen and a rejected column."""
+
+    judge: str
+    """Who gave them. A human is a judge."""
+    column: str | None = None
+    """A column of lists of codes, one for each entry of `pairs`."""
+    pairs: list[tuple[int, int]] = []
+    """The pairs that the codes speak of, as positions in `responses`, from 1."""
+    first: int | str = 1
+    """The code for "the first is better"."""
+    second: int | str = 2
+    tie: int | str = 0
+    chosen: str | None = None
+    rejected: str | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> "SourcePreferences":
+        if (self.column is None) == (self.chosen is None) or (self.chosen is None) != (self.rejected is None):
+            raise ValueError("give either `column` with `pairs`, or `chosen` with `rejected`")
+        if self.column is not None and not self.pairs:
+            raise ValueError("`column` needs `pairs`, the pairs of responses that its codes speak of")
+        return self
+
+
+class Source(Section):
+    """Where prompts come from: a file (JSONL, JSON, CSV, Parquet, DuckDB) or a Hugging Face dataset."""
+
+    path: str | None = None
+    """A file, found from the pipeline file's folder, the folder above it, or here."""
+    table: str | None = None
+    """The table of a DuckDB file."""
+    dataset: str | None = None
+    """A Hugging Face dataset: a folder saved by `datasets`, or a hub name."""
+    subset: str | None = None
+    split: str = "train"
+    columns: Columns = Columns()
+    scores: list[SourceScores] = []
+    preferences: SourcePreferences | None = None
+    generator: str = "imported"
+    """Who wrote the existing responses."""
+    limit: int | None = Field(None, ge=1)
+    """The first so many rows."""
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "Source":
+        if (self.path is None) == (self.dataset is None):
+            raise ValueError("give either `path` or `dataset`")
+        return self
+
+
+class Collect(Section):
+    """Which prompts there are."""
+
+    sources: list[Source] = Field(min_length=1)
+    held_out: float = Field(0.1, ge=0, lt=1)
+    """Share of prompts kept for evaluation, chosen by the prompt's digest."""
+
+
+class Generate(Section):
+    """Which responses are sampled."""
+
+    model: str
+    template: str = "prompts/generate/grounded.jinja"
+    """How the last user turn is shown with its document."""
+    samples: int = Field(4, ge=1)
+    """Responses per prompt."""
+    temperature: float = Field(1.0, ge=0)
+    top_p: float = Field(1.0, gt=0, le=1)
+    max_tokens: int = Field(1024, ge=1)
+    seed: int = 0
+    logprobs: bool = True
+    """Keep each response's summed log-probability, where the model gives it."""
+
+
+class JudgeSpec(Section):
+    """A judge: a rubric, and the model that applies it (none, where every criterion is a program)."""
+
+    rubric: str
+    model: str | None = None
+    template: str = "prompts/judge/scale.jinja"
+    calls: Literal["together", "apart"] = "together"
+    """All criteria in one call, or one call each."""
+    temperature: float = Field(0.0, ge=0)
+    max_tokens: int = Field(1024, ge=1)
+    repeats: int = Field(1, ge=1)
+    """Judgements of each response; their mean counts."""
+    logprobs: bool = False
+    """Take the expected value over the score token's alternatives."""
+    attempts: int = Field(2, ge=1)
+    """Tries before a reply that is no verdict counts as a failure."""
+
+
+class Judge(Section):
+    """Who judges the responses."""
+
+    by: list[str] = []
+    """Names from `judges`; all of them where omitted."""
+
+
+class Pair(Section):
+    """How scores become pairs. Nothing here costs a model call."""
+
+    judge: str | None = None
+    """Whose scores count; the first of `judge.by` where omitted."""
+    strategy: str = "best_vs_worst"
+    min_margin: float = Field(0.0, ge=0, le=100)
+    """Least lead of the chosen response, in hundredths of the scale: 20 is 2 points of 10. Ties never make a pair."""
+    per_prompt: int = Field(1, ge=1)
+    """Most pairs a prompt may give, for strategies that can give several."""
+    weights: dict[str, float] = {}
+    """Overrides of the rubric's weights, by criterion."""
+    seed: int = 0
+    """Breaks ties between equals; never length or position."""
+
+
+class Train(Section):
+    """How the generator's model is trained on the pairs."""
+
+    method: Literal["sft", "dpo"] = "dpo"
+    model: str | None = None
+    """The model to train, from `models`; the generator's where omitted."""
+    seed: int = 0
+    options: dict[str, Any] = {}
+    """Passed to TRL's own configuration class of the method, which checks them."""
+
+
+class Evaluate(Section):
+    """How the trained model is compared with its base, on held-out prompts."""
+
+    judges: list[str] = []
+    """Names from `judges`; those of `judge.by` where omitted."""
+    limit: int | None = Field(None, ge=1)
+    """At most so many held-out prompts."""
+    samples: int = Field(1, ge=1)
+    """Responses per prompt and model, sampled as in `generate`."""
+
+
+class Pipeline(Section):
+    """One pipeline file."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+    out: str | None = None
+    """The folder of everything this pipeline makes; runs/NAME where omitted."""
+    models: dict[str, ModelConfig] = {}
+    judges: dict[str, JudgeSpec] = {}
+    collect: Collect
+    generate: Generate | None = None
+    judge: Judge = Judge()
+    pair: Pair | None = None
+    train: Train | None = None
+    evaluate: Evaluate | None = None
+
+
+class Config:
+    """A pipeline, and the file that it came from: paths in it are found from there."""
+
+    def __init__(self, pipeline: Pipeline, file: YamlFile) -> None:
+        self.pipeline, self.file = pipeline, file
+        self.out = Path(pipeline.out or f"runs/{pipeline.name}")
+        _check_names(pipeline, file)
+
+    @property
+    def store_path(self) -> Path:
+        return self.out / "store.duckdb"
+
+    def find(self, name: str, place: tuple[str | int, ...]) -> Path:
+        """A file that the pipeline names at `place`: beside it, one folder up, here, or shipped with rlaif."""
+        return find(name, self.file.path.parent, where=self.file.where(place))
+
+    @property
+    def judges(self) -> list[str]:
+        """The judges of the judge stage, the pair stage's first."""
+        return self.pipeline.judge.by or list(self.pipeline.judges)
+
+
+def load(path: Path, overrides: list[str] | None = None) -> Config:
+    """The pipeline in a YAML file, after `a.b=value` overrides. Raises InputError that says where and how to fix it."""
+    file = read_yaml(path)
+    for override in overrides or []:
+        _override(file.data, override)
+    return Config(validate(Pipeline, file), file)
+
+
+def _override(data: dict[str, Any], override: str) -> None:
+    dotted, equals, text = override.partition("=")
+    if not equals or not dotted:
+        raise InputError(f"{override!r} is no override", where="--set", fix="Write --set section.key=value.")
+    *path, last = dotted.strip().split(".")
+    node: Any = data
+    for part in path:
+        node = node[int(part)] if isinstance(node, list) and part.isdigit() else node.setdefault(part, {})
+        if not isinstance(node, dict | list):
+            raise InputError(f"{part!r} is a value, not a section", where=f"--set {override}")
+    value = yaml.safe_load(text) if text.strip() else None
+    if isinstance(node, list):
+        node[int(last)] = value
+    else:
+        node[last] = value
+
+
+def _check_names(pipeline: Pipeline, file: YamlFile) -> None:
+    """Every name that points at a model or judge must exist."""
+    models: list[tuple[tuple[str | int, ...], str | None]] = []
+    if pipeline.generate:
+        models.append((("generate", "model"), pipeline.generate.model))
+    if pipeline.train:
+        models.append((("train", "model"), pipeline.train.model))
+    models += [(("judges", name, "model"), judge.model) for name, judge in pipeline.judges.items()]
+    judges = [(("judge", "by", index), name) for index, name in enumerate(pipeline.judge.by)]
+    if pipeline.evaluate:
+        judges += [(("evaluate", "judges", index), name) for index, name in enumerate(pipeline.evaluate.judges)]
+    for kind, known, named in (("model", pipeline.models, models), ("judge", pipeline.judges, judges)):
+        for place, name in named:
+            if name is not None and name not in known:
+                raise InputError(
+                    f"no {kind} is called {name!r}", where=file.where(place), fix=did_you_mean(name, known)
+                )

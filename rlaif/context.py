@@ -1,0 +1,41 @@
+"""What every stage is given: the pipeline, the store, and where to show its progress."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from rlaif.config import Config
+from rlaif.progress import Progress, Quiet, Tally
+from rlaif.store import Store
+
+
+@dataclass(frozen=True)
+class Context:
+    """One run of a pipeline. `run` names it in the store; a model is always opened through the models folder."""
+
+    config: Config
+    store: Store
+    run: str = ""
+    progress: Progress = field(default_factory=Quiet)
+
+    @contextmanager
+    def stage(self, name: str, owed: int | None = None) -> Iterator[Tally]:
+        """Counts and shows one stage's work, and records it in the store, also when it stops half-way."""
+        tally = Tally(name, owed)
+        started = now()
+        try:
+            with self.progress.show(tally):
+                yield tally
+        finally:
+            if tally.done or tally.failed or tally.calls:
+                self.store.append("work", [{
+                    "run": self.run, "stage": name, "started": started, "seconds": tally.seconds,
+                    "done": tally.done, "failed": tally.failed, "calls": tally.calls,
+                    "prompt_tokens": tally.prompt_tokens, "output_tokens": tally.output_tokens,
+                }])  # fmt: skip
+
+
+def now() -> datetime:
+    """The time for records, UTC without zone, as the store keeps it."""
+    return datetime.now(UTC).replace(tzinfo=None)

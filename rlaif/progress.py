@@ -1,0 +1,148 @@
+"""What a person sees while a stage works: a live bar on a terminal, a heartbeat line elsewhere. Always on stderr."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+# Logs of batch systems: often enough to see that it lives, seldom enough to read.
+HEARTBEAT_SECONDS = 10.0
+
+
+@dataclass
+class Tally:
+    """The running counts of one stage's work."""
+
+    stage: str
+    owed: int | None = None
+    done: int = 0
+    failed: int = 0
+    calls: int = 0
+    prompt_tokens: int = 0
+    output_tokens: int = 0
+    started: float = field(default_factory=time.monotonic)
+
+    def add(
+        self, *, done: int = 0, failed: int = 0, calls: int = 0,
+        prompt_tokens: int | None = 0, output_tokens: int | None = 0,
+    ) -> None:  # fmt: skip
+        """Counts finished units, and what they cost."""
+        self.done += done
+        self.failed += failed
+        self.calls += calls
+        self.prompt_tokens += prompt_tokens or 0
+        self.output_tokens += output_tokens or 0
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
+
+    def line(self) -> str:
+        """One line for a log: counts, rate, time left."""
+        finished = self.done + self.failed
+        parts = [f"{self.stage}: {finished:,}" + (f" of {self.owed:,}" if self.owed is not None else "")]
+        if self.failed:
+            parts.append(f"{self.failed:,} failed")
+        rate = finished / self.seconds if self.seconds > 0.05 else 0.0
+        if rate:
+            parts.append(f"{rate:,.1f}/s")
+        if self.output_tokens and self.seconds > 0.05:
+            parts.append(f"{self.output_tokens / self.seconds:,.0f} tokens/s")
+        if rate and self.owed and finished < self.owed:
+            parts.append(f"{(self.owed - finished) / rate:,.0f} s left")
+        return ", ".join(parts)
+
+
+class Progress(Protocol):
+    """Something that shows a tally while it grows."""
+
+    @contextmanager
+    def show(self, tally: Tally) -> Iterator[None]:
+        """Shows the tally until the block ends."""
+        yield
+
+    def note(self, text: str) -> None:
+        """One line for the person who watches."""
+
+
+class Quiet:
+    """Shows nothing: for tests and `--quiet`."""
+
+    @contextmanager
+    def show(self, tally: Tally) -> Iterator[None]:
+        yield
+
+    def note(self, text: str) -> None:
+        pass
+
+
+class Heartbeat:
+    """A line at the start, every ten seconds, and at the end: for logs."""
+
+    @contextmanager
+    def show(self, tally: Tally) -> Iterator[None]:
+        import threading
+
+        over = threading.Event()
+
+        def beat() -> None:
+            while not over.wait(HEARTBEAT_SECONDS):
+                self.note(tally.line())
+
+        thread = threading.Thread(target=beat, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+            self.note(f"{tally.line()} in {tally.seconds:.1f} s")
+
+    def note(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+
+class Bars:
+    """A live bar with rate and time left: for terminals."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        self._console = Console(stderr=True, highlight=False)
+
+    @contextmanager
+    def show(self, tally: Tally) -> Iterator[None]:
+        import threading
+
+        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Rich
+
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[line]}"), TimeRemainingColumn())
+        over = threading.Event()
+        with Rich(*columns, console=self._console, transient=True) as rich:
+            task = rich.add_task(tally.stage, total=tally.owed, line="")
+
+            def beat() -> None:
+                while not over.wait(0.2):
+                    rich.update(task, completed=tally.done + tally.failed, total=tally.owed, line=tally.line())
+
+            thread = threading.Thread(target=beat, daemon=True)
+            thread.start()
+            try:
+                yield
+            finally:
+                over.set()
+                thread.join()
+        self.note(f"{tally.line()} in {tally.seconds:.1f} s")
+
+    def note(self, text: str) -> None:
+        self._console.print(text, markup=False)
+
+
+def progress(*, quiet: bool = False) -> Progress:
+    """The display that fits where stderr goes."""
+    if quiet:
+        return Quiet()
+    return Bars() if sys.stderr.isatty() else Heartbeat()

@@ -1,0 +1,130 @@
+"""The nouns: plain frozen records, and the content keys that identify them.
+
+A key is a digest of content, never a row number or a time, so the same thing has the same key in every run: that is
+what makes resume, caching and incremental work one anti-join.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypedDict
+
+import orjson
+
+
+class Message(TypedDict):
+    """One chat turn."""
+
+    role: str
+    content: str
+
+
+def clean(text: str) -> str:
+    """`text` as UTF-8 can hold it: lone surrogates, which DuckDB and most tokenizers refuse, become U+FFFD."""
+    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+
+
+def key(*parts: Any) -> str:
+    """A 128-bit content key, hex, of JSON-like parts. Dictionary order does not matter; list order does."""
+    return hashlib.blake2b(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
+
+
+def fraction(*parts: Any) -> float:
+    """A number in [0, 1) that depends on the parts alone: a seeded coin that no order of work can change."""
+    return int(key(*parts)[:13], 16) / 16**13
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What is asked. The messages go to the generator; a `document` is to be kept to, a `reference` is for the judge."""
+
+    messages: tuple[Message, ...]
+    document: str | None = None
+    reference: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def key(self) -> str:
+        return key("prompt", list(self.messages), self.document, self.reference)
+
+    @cached_property
+    def normal_key(self) -> str:
+        """The same for prompts that differ only in case, spacing and punctuation."""
+        words = [_words(m["content"]) for m in self.messages] + [_words(self.document or "")]
+        return key("normal", words)
+
+    @property
+    def request(self) -> str:
+        """The last user turn: what the response answers."""
+        return next((m["content"] for m in reversed(self.messages) if m["role"] == "user"), "")
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.casefold())
+
+
+def answer_key(prompt: str, text: str) -> str:
+    """The key of a text as an answer to a prompt: what a judge sees, so equal samples share one judgement."""
+    return key("answer", prompt, text)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One sampled or imported answer. `logprob` is the sum over its tokens, natural logarithm."""
+
+    key: str
+    prompt: str
+    generator: str
+    sample: int
+    text: str
+    finish: str = "stop"
+    prompt_tokens: int | None = None
+    output_tokens: int | None = None
+    logprob: float | None = None
+    failure: str | None = None
+    detail: str | None = None
+
+    @property
+    def answer(self) -> str:
+        return answer_key(self.prompt, self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One criterion's outcome for one answer: a value in the criterion's range, or a failure kind and no value.
+
+    `expected` and `spread` are mean and standard deviation over the judge's score tokens, where it gave log-probabilities.
+    """
+
+    criterion: str
+    value: float | None = None
+    expected: float | None = None
+    spread: float | None = None
+    rationale: str | None = None
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One reply of a judge, in its own words, and the scores read from it."""
+
+    scores: Sequence[Score]
+    raw: str = ""
+    failure: str | None = None
+    detail: str | None = None
+    prompt_tokens: int | None = None
+    output_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One judged pair of answers in the order shown: `preferred` is "first", "second" or "tie"."""
+
+    prompt: str
+    first: str
+    second: str
+    judge: str
+    preferred: str
+    criterion: str = "overall"

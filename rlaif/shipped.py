@@ -1,0 +1,29 @@
+"""The files that come with rlaif (prompts, rubrics, pipelines), and how a named file is found."""
+
+from pathlib import Path
+
+from rlaif.errors import InputError
+from rlaif.yaml_file import did_you_mean
+
+FOLDERS = ("prompts", "rubrics", "pipelines")
+
+
+def root() -> Path:
+    """The folder that holds `prompts/`, `rubrics/` and `pipelines/`: inside the wheel, or the checkout."""
+    package = Path(__file__).parent
+    return package / "shipped" if (package / "shipped").is_dir() else package.parent
+
+
+def find(name: str, beside: Path, *, where: str = "") -> Path:
+    """The file `name`: from the folder `beside`, from the folder above it, from here, or shipped; first found wins."""
+    for folder in (beside, beside.parent, Path(), root()):
+        path = folder / name
+        if path.exists():
+            return path
+    folder = (root() / name).parent
+    known = [f"{Path(name).parent}/{item.name}" for item in folder.iterdir()] if folder.is_dir() else []
+    raise InputError(
+        f"no such file: {name}",
+        where=where,
+        fix=did_you_mean(name, known) or f"Looked beside the pipeline file, one folder above it, and in {Path().resolve()}.",
+    )

@@ -1,0 +1,81 @@
+-- The tables: append-only facts with content keys. No primary keys, indexes, sequences or updates: DuckDB's
+-- append path is its most durable and fastest one, and work is found by anti-joins, not constraints.
+
+CREATE TABLE meta (name VARCHAR, value VARCHAR);
+
+CREATE TABLE prompts (
+    key VARCHAR, normal_key VARCHAR,
+    messages VARCHAR,           -- JSON list of {role, content}
+    document VARCHAR, reference VARCHAR,
+    metadata VARCHAR,           -- JSON object
+    source VARCHAR,             -- file:line or dataset:row
+    bucket UINTEGER,            -- 0..9999 by digest; below held_out * 10000 the prompt is held out
+    position UBIGINT            -- order of arrival, for display and for sending in a stable order
+);
+
+-- Rows of a source that became no prompt or no response, each with its reason.
+CREATE TABLE dropped (source VARCHAR, what VARCHAR, reason VARCHAR, detail VARCHAR);
+
+CREATE TABLE generators (key VARCHAR, name VARCHAR, spec VARCHAR);
+
+-- A prompt as a generator was shown it: the messages after its template.
+CREATE TABLE asks (prompt VARCHAR, generator VARCHAR, messages VARCHAR);
+
+CREATE TABLE responses (
+    key VARCHAR, prompt VARCHAR, generator VARCHAR, sample UINTEGER,
+    answer VARCHAR,             -- digest of (prompt, text): equal samples share their scores
+    text VARCHAR,
+    finish VARCHAR,             -- stop, length, refused
+    prompt_tokens UBIGINT, output_tokens UBIGINT,
+    logprob DOUBLE,             -- sum over tokens, natural logarithm
+    failure VARCHAR, detail VARCHAR,
+    attempt UINTEGER, created TIMESTAMP
+);
+
+CREATE TABLE judges (key VARCHAR, name VARCHAR, spec VARCHAR);
+
+CREATE TABLE criteria (key VARCHAR, name VARCHAR, kind VARCHAR, low DOUBLE, high DOUBLE, spec VARCHAR);
+
+-- One reply of a judge, in its own words.
+CREATE TABLE verdicts (
+    key VARCHAR, answer VARCHAR, judge VARCHAR, repeat UINTEGER, attempt UINTEGER,
+    raw VARCHAR, failure VARCHAR, detail VARCHAR,
+    prompt_tokens UBIGINT, output_tokens UBIGINT, created TIMESTAMP
+);
+
+CREATE TABLE scores (
+    verdict VARCHAR, answer VARCHAR, judge VARCHAR, criterion VARCHAR, repeat UINTEGER, attempt UINTEGER,
+    value DECIMAL(18, 6), expected DECIMAL(18, 6), spread DECIMAL(18, 6),
+    rationale VARCHAR, failure VARCHAR,
+    CHECK ((value IS NULL) = (failure IS NOT NULL))
+);
+
+CREATE TABLE comparisons (
+    prompt VARCHAR, first VARCHAR, second VARCHAR,  -- answers, in the order shown
+    judge VARCHAR, criterion VARCHAR,
+    preferred VARCHAR CHECK (preferred IN ('first', 'second', 'tie'))
+);
+
+-- Pairs are no facts but a query's result: the rows of one pairing are replaced whole.
+CREATE TABLE pairings (key VARCHAR, spec VARCHAR, created TIMESTAMP);
+
+CREATE TABLE pairs (
+    pairing VARCHAR, prompt VARCHAR, chosen VARCHAR, rejected VARCHAR,  -- keys of responses
+    margin DECIMAL(18, 6),      -- lead of the chosen response, in hundredths of the scale
+    confidence DOUBLE           -- probability that the label is right, where scores carry a spread
+);
+
+-- Why each prompt and response stands where it does in a pairing; `response` is null for a prompt's own outcome.
+CREATE TABLE outcomes (pairing VARCHAR, prompt VARCHAR, response VARCHAR, outcome VARCHAR);
+
+CREATE TABLE trainings (key VARCHAR, pairing VARCHAR, method VARCHAR, base VARCHAR, path VARCHAR, spec VARCHAR, created TIMESTAMP);
+
+CREATE TABLE training_log (training VARCHAR, step UINTEGER, metric VARCHAR, value DOUBLE);
+
+-- What each run of each stage did.
+CREATE TABLE work (
+    run VARCHAR, stage VARCHAR, started TIMESTAMP, seconds DOUBLE,
+    done UBIGINT, failed UBIGINT, calls UBIGINT, prompt_tokens UBIGINT, output_tokens UBIGINT
+);
+
+CREATE TABLE runs (key VARCHAR, version VARCHAR, started TIMESTAMP, config VARCHAR);

@@ -1,0 +1,182 @@
+"""The store: one DuckDB file of append-only facts, where the stages meet.
+
+Stages ask it what is owed (a named query of `sql/`), and append what they made. Every append is one transaction, and a
+unit counts as done only once that is committed.
+"""
+
+import re
+import secrets
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from threading import RLock
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+
+from rlaif.errors import StoreError
+
+SQL = Path(__file__).parent / "sql"
+SCHEMA_VERSION = 1
+# DuckDB 2 can write files that 1.5 cannot read; both are supported, so the older layout is kept.
+STORAGE_VERSION = "v1.5.0"
+
+Row = dict[str, Any]
+
+
+@cache
+def sql(name: str) -> str:
+    """The text of `sql/NAME.sql`."""
+    return (SQL / f"{name}.sql").read_text(encoding="utf-8")
+
+
+class Store:
+    """An open store. One process writes at a time; threads of that process may share it."""
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        if read_only and not path.exists():
+            raise StoreError(f"{path}: no store here yet. `rlaif run` makes it.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._lock = RLock()
+        self._connection = _connect(path, read_only)
+        try:
+            self._prepare(read_only)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _prepare(self, read_only: bool) -> None:
+        tables = {row[0] for row in self._connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+        if "meta" not in tables:
+            if read_only:
+                raise StoreError(f"{self.path}: an empty store. `rlaif run` fills it.")
+            with self.transaction():
+                self._connection.execute(sql("schema"))
+                self._connection.execute(sql("views"))
+                self.append("meta", [{"name": "schema", "value": str(SCHEMA_VERSION)}])
+                self.append("meta", [{"name": "salt", "value": secrets.token_hex(16)}])
+            # DDL that is still in the log at a crash is what DuckDB replays least reliably.
+            self._connection.execute("CHECKPOINT")
+        version = int(self.meta("schema"))
+        if version != SCHEMA_VERSION:
+            raise StoreError(
+                f"{self.path}: made by {'a newer' if version > SCHEMA_VERSION else 'an older'} rlaif "
+                f"(schema {version}, this one reads {SCHEMA_VERSION})."
+            )
+
+    def meta(self, name: str) -> str:
+        """A fact about the store itself, such as its `salt`."""
+        row = self._connection.execute("SELECT value FROM meta WHERE name = $name", {"name": name}).fetchall()
+        return str(row[0][0]) if row else ""
+
+    def query(self, name: str, /, **parameters: Any) -> list[Row]:
+        """All rows of the named query as dictionaries. Parameters that the query does not use are left out."""
+        return self.rows(sql(name), **parameters)
+
+    def rows(self, text: str, /, **parameters: Any) -> list[Row]:
+        """All rows of a query given as text."""
+        with self._lock:
+            result = self._connection.execute(text, _used(text, parameters))
+            names = [column[0] for column in result.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+    def stream(self, name: str, /, size: int = 512, **parameters: Any) -> Iterator[Row]:
+        """The rows of the named query, `size` at a time, so that memory stays flat however many there are."""
+        text = sql(name)
+        with self._lock:
+            cursor = self._connection.cursor()
+            cursor.execute("USE store")
+            cursor.execute(text, _used(text, parameters))
+            names = [column[0] for column in cursor.description or ()]
+        while batch := cursor.fetchmany(size):
+            for row in batch:
+                yield dict(zip(names, row, strict=True))
+
+    def execute(self, name: str, /, **parameters: Any) -> None:
+        """Runs the named statement."""
+        with self._lock:
+            text = sql(name)
+            self._connection.execute(text, _used(text, parameters))
+
+    def append(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Adds rows, matched to columns by name; committed on return unless a transaction is open."""
+        if not rows:
+            return
+        import pyarrow
+
+        with self._lock:
+            self._connection.register("batch", pyarrow.Table.from_pylist([dict(row) for row in rows]))
+            try:
+                self._connection.execute(f'INSERT INTO "{table}" BY NAME SELECT * FROM batch')
+            finally:
+                self._connection.unregister("batch")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All appends within are kept together or not at all."""
+        with self._lock:
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _used(text: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    names = set(re.findall(r"\$(\w+)", text))
+    return {name: value for name, value in parameters.items() if name in names}
+
+
+def _connect(path: Path, read_only: bool) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(":memory:")
+    escaped = str(path).replace("'", "''")
+    options = "READ_ONLY" if read_only else f"STORAGE_VERSION '{STORAGE_VERSION}'"
+    try:
+        try:
+            connection.execute(f"ATTACH '{escaped}' AS store ({options})")
+        except duckdb.Error as error:
+            if read_only or not _set_log_aside(path, str(error)):
+                raise
+            connection.execute(f"ATTACH '{escaped}' AS store ({options})")
+        connection.execute("USE store")
+    except duckdb.Error as error:
+        connection.close()
+        message = str(error).splitlines()[0]
+        if "lock" in message.lower():
+            holder = re.search(r"PID (\d+)", message)
+            who = f"process {holder[1]}" if holder else "another process"
+            raise StoreError(f"{path}: in use by {who}. Wait for it, or stop it.", busy=True) from None
+        raise StoreError(f"{path}: cannot be opened: {message}") from None
+    return connection
+
+
+def _set_log_aside(path: Path, message: str) -> bool:
+    """Moves a write-ahead log that DuckDB cannot replay out of the way, keeping its bytes."""
+    log = path.with_name(path.name + ".wal")
+    if "WAL" not in message or not log.exists():
+        return False
+    aside = log.with_name(f"{log.name}.corrupt-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}")
+    log.rename(aside)
+    import sys
+
+    print(f"rlaif: {log.name} was damaged and is kept as {aside.name}; the last rows before a crash may be owed again",
+          file=sys.stderr)  # fmt: skip
+    return True

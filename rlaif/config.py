@@ -85,9 +85,9 @@ class Columns(Section):
     """Which column of the source holds what. Only `prompt` is needed."""
 
     prompt: str = "prompt"
-    """A string, or a list of chat messages."""
+    """A string, or a list of chat messages, which counts up to its last user turn."""
     document: str | None = None
-    """A string, or (nested) lists of strings, which are joined."""
+    """A string, or a list of passages, joined by blank lines; a passage may be a list of lines."""
     reference: str | None = None
     responses: str | list[str] | None = None
     """Existing answers: a column of lists, or several columns with one answer each."""
@@ -129,6 +129,8 @@ class SourcePreferences(Section):
             raise ValueError("give either `column` with `pairs`, or `chosen` with `rejected`")
         if self.column is not None and not self.pairs:
             raise ValueError("`column` needs `pairs`, the pairs of responses that its codes speak of")
+        if any(min(pair) < 1 or pair[0] == pair[1] for pair in self.pairs):
+            raise ValueError("a pair is two different positions in `responses`, counted from 1")
         return self
 
 
@@ -143,6 +145,8 @@ class Source(Section):
     """A Hugging Face dataset: a folder saved by `datasets`, or a hub name."""
     subset: str | None = None
     split: str = "train"
+    revision: str | None = None
+    """The commit of a hub dataset. With one, later runs need not load the dataset again to know that it is the same."""
     columns: Columns = Columns()
     scores: list[SourceScores] = []
     preferences: SourcePreferences | None = None

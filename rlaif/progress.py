@@ -119,7 +119,12 @@ class Bars:
         from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Rich
 
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[line]}"), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[line]}"),
+            TimeRemainingColumn(),
+        )
         over = threading.Event()
         with Rich(*columns, console=self._console, transient=True) as rich:
             task = rich.add_task(tally.stage, total=tally.owed, line="")

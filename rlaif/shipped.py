@@ -25,5 +25,6 @@ def find(name: str, beside: Path, *, where: str = "") -> Path:
     raise InputError(
         f"no such file: {name}",
         where=where,
-        fix=did_you_mean(name, known) or f"Looked beside the pipeline file, one folder above it, and in {Path().resolve()}.",
+        fix=did_you_mean(name, known)
+        or f"Looked beside the pipeline file, one folder above it, and in {Path().resolve()}.",
     )

@@ -84,6 +84,10 @@ class Store:
             names = [column[0] for column in result.description or ()]
             return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
+    def measure(self, name: str, aggregate: str, /, **parameters: Any) -> int:
+        """An aggregate, such as count(*), over the rows of the named query; 0 where there are none."""
+        return int(self.rows(f"SELECT {aggregate} AS n FROM ({sql(name)})", **parameters)[0]["n"] or 0)
+
     def stream(self, name: str, /, size: int = 512, **parameters: Any) -> Iterator[Row]:
         """The rows of the named query, `size` at a time, so that memory stays flat however many there are."""
         text = sql(name)
@@ -98,9 +102,14 @@ class Store:
 
     def execute(self, name: str, /, **parameters: Any) -> None:
         """Runs the named statement."""
+        self.run(sql(name), **parameters)
+
+    def run(self, text: str, /, **parameters: Any) -> None:
+        """Runs statements given as text."""
         with self._lock:
-            text = sql(name)
-            self._connection.execute(text, _used(text, parameters))
+            for statement in self._connection.extract_statements(text):
+                used = {name: parameters[name] for name in statement.named_parameters}
+                self._connection.execute(statement, used).fetchall()
 
     def append(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Adds rows, matched to columns by name; committed on return unless a transaction is open."""

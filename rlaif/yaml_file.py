@@ -112,9 +112,7 @@ def validate(model: type[M], file: YamlFile) -> M:
 
 def _in_file(location: Place, index: int, file: YamlFile) -> bool:
     """Whether this step of a location is a key that the user wrote (or, as the last step, one that is missing)."""
-    return index == len(location) - 1 or any(
-        location[index] in place for place in file.lines
-    )
+    return index == len(location) - 1 or any(location[index] in place for place in file.lines)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -132,7 +130,9 @@ def _known_keys(model: type[BaseModel], place: Place) -> list[str]:
     nodes = [schema]
     for part in place:
         nodes = [child for node in nodes for child in _step(_resolve(node, schema), part, schema)]
-    return sorted({name for node in nodes for option in _options(node, schema) for name in option.get("properties", ())})
+    return sorted(
+        {name for node in nodes for option in _options(node, schema) for name in option.get("properties", ())}
+    )
 
 
 def _resolve(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:

@@ -59,6 +59,11 @@ CREATE TABLE comparisons (
 -- Pairs are no facts but a query's result: the rows of one pairing are replaced whole.
 CREATE TABLE pairings (key VARCHAR, spec VARCHAR, created TIMESTAMP);
 
+-- What each criterion weighs in a pairing, in exact integers: points = sum(factor * (score - low)).
+CREATE TABLE pairing_criteria (
+    pairing VARCHAR, criterion VARCHAR, name VARCHAR, weight DOUBLE, factor DECIMAL(18, 0), low DECIMAL(18, 6), floor DECIMAL(18, 6)
+);
+
 CREATE TABLE pairs (
     pairing VARCHAR, prompt VARCHAR, chosen VARCHAR, rejected VARCHAR,  -- keys of responses
     margin DECIMAL(18, 6),      -- lead of the chosen response, in hundredths of the scale

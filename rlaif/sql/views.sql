@@ -1,0 +1,15 @@
+-- The views: what stages, the report and people with SQL read. (current_prompts is the collect stage's choice.)
+
+CREATE VIEW current_prompts AS SELECT * FROM prompts;
+
+-- One row per answer, judge and criterion: the mean over repeats of what the judge's reply gives (the expected value
+-- where it has one), or the failure kind where no repeat has a value.
+CREATE VIEW latest_scores AS
+SELECT answer, judge, criterion,
+    CAST(sum(coalesce(expected, value)) / count(value) AS DECIMAL(18, 6)) AS score,
+    CAST(sqrt(sum(spread * spread)) / count(value) AS DECIMAL(18, 6)) AS spread,
+    count(value) AS repeats,
+    CASE WHEN count(value) = 0 THEN arg_max(failure, attempt) END AS failure,
+    min(rationale) FILTER (value IS NOT NULL) AS rationale
+FROM scores
+GROUP BY answer, judge, criterion;

@@ -1,0 +1,45 @@
+"""Judges: one small file per kind of criterion.
+
+A kind is a module with two functions: `calls(criteria, spec)` says which of the kind's criteria are judged in one call,
+and `judge(subject, criteria, repeat, bench)` makes that call. Adding a kind is adding a module and its line in KINDS.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rlaif.config import JudgeSpec
+from rlaif.judges import check, scale
+from rlaif.judges.bench import Bench, Subject
+from rlaif.records import Verdict
+from rlaif.rubric import Rubric
+
+__all__ = ["KINDS", "Bench", "Call", "Subject", "asks_a_model", "calls", "check", "scale"]
+
+KINDS: dict[str, Any] = {"scale": scale, "check": check}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Criteria that are judged in one go."""
+
+    criteria: Sequence[Any]
+    judge: Callable[[Subject, Sequence[Any], int, Bench], Awaitable[Verdict]]
+
+    @property
+    def keys(self) -> list[str]:
+        return [criterion.key for criterion in self.criteria]
+
+
+def calls(rubric: Rubric, spec: JudgeSpec) -> list[Call]:
+    """The calls that judge one response once, in the rubric's order."""
+    found = []
+    for kind, module in KINDS.items():
+        criteria = [criterion for criterion in rubric.criteria if criterion.kind == kind]
+        found += [Call(group, module.judge) for group in module.calls(criteria, spec)]
+    return found
+
+
+def asks_a_model(rubric: Rubric) -> bool:
+    """Whether any criterion needs a language model."""
+    return any(KINDS[criterion.kind].NEEDS_MODEL for criterion in rubric.criteria)

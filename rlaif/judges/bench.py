@@ -1,0 +1,31 @@
+"""What a kind of criterion is given: the subject to judge, and the judge's bench of model, template and settings."""
+
+from dataclasses import dataclass
+
+from rlaif.config import JudgeSpec
+from rlaif.models.ask import Model
+from rlaif.records import Prompt, answer_key
+from rlaif.template import Template
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A text as an answer to a prompt."""
+
+    prompt: Prompt
+    text: str
+
+    @property
+    def answer(self) -> str:
+        return answer_key(self.prompt.key, self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """All that a judge works with. `salt` is the store's secret, from which fences are made."""
+
+    spec: JudgeSpec
+    template: Template
+    salt: str
+    model: Model | None = None
+    allow_code: bool = False

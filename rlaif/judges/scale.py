@@ -1,0 +1,126 @@
+"""Kind `scale`: a model rates the response on anchored integer scales, rationale first.
+
+Together, all criteria go into one call, and stand before the document, so that every prompt shares them. Apart, each has
+a call of its own and stands last, so that a server can reuse all that comes before it.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rlaif.config import JudgeSpec
+from rlaif.errors import ModelError
+from rlaif.judges.bench import Bench, Subject
+from rlaif.models.ask import Ask, Completion, Sampling
+from rlaif.records import Score, Verdict, key
+from rlaif.rubric import Scale
+from rlaif.template import defuse, fence
+from rlaif.verdict import expectation, read_marks
+
+NEEDS_MODEL = True
+# What a judge's template may use.
+VARIABLES = frozenset({"document", "request", "reference", "response", "fence", "criteria", "criterion", "apart",
+                       "low", "high"})  # fmt: skip
+# The most alternatives per token that common servers give.
+TOP_LOGPROBS = 20
+# A judge that gave no verdict at temperature 0 would give the same words again.
+RETRY_TEMPERATURE = 0.7
+
+
+def calls(criteria: Sequence[Scale], spec: JudgeSpec) -> list[list[Scale]]:
+    """One call for all, or one for each."""
+    if spec.calls == "apart":
+        return [[criterion] for criterion in criteria]
+    return [list(criteria)] if criteria else []
+
+
+async def judge(subject: Subject, criteria: Sequence[Scale], repeat: int, bench: Bench) -> Verdict:
+    """Asks until a reply is a verdict, at most `attempts` times. A failed judgement has a kind and no value.
+
+    Raises ModelError where the model could not be asked.
+    """
+    if bench.model is None:
+        raise ValueError("a scale needs a model")
+    prompt_tokens = output_tokens = 0
+    for attempt in range(bench.spec.attempts):
+        reply = (await bench.model.complete(_ask(subject, criteria, repeat, attempt, bench)))[0]
+        prompt_tokens += reply.prompt_tokens or 0
+        output_tokens += reply.output_tokens or 0
+        try:
+            scores, failure, detail = _scores(reply, criteria, bench.spec), None, None
+            break
+        except ModelError as error:
+            scores = [Score(criterion.key, failure=error.kind) for criterion in criteria]
+            failure, detail = error.kind, str(error)
+    return Verdict(scores, reply.text, failure, detail, prompt_tokens, output_tokens)
+
+
+def _ask(subject: Subject, criteria: Sequence[Scale], repeat: int, attempt: int, bench: Bench) -> Ask:
+    spec = bench.spec
+    temperature = max(spec.temperature, RETRY_TEMPERATURE) if attempt else spec.temperature
+    return Ask(
+        messages=[{"role": "user", "content": render(subject, criteria, bench)}],
+        sampling=Sampling(temperature=temperature, max_tokens=spec.max_tokens),
+        seeds=(int(key("judge seed", subject.answer, repeat, attempt)[:8], 16) >> 1,),
+        schema=schema(criteria, apart=spec.calls == "apart"),
+        top_logprobs=TOP_LOGPROBS if spec.logprobs else None,
+    )
+
+
+def render(subject: Subject, criteria: Sequence[Scale], bench: Bench) -> str:
+    """What the judge is shown."""
+    prompt = subject.prompt
+    return bench.template.render(
+        document=None if prompt.document is None else defuse(prompt.document),
+        request=defuse(conversation(subject)),
+        reference=None if prompt.reference is None else defuse(prompt.reference),
+        response=defuse(subject.text),
+        fence=fence(bench.salt, subject.answer),
+        criteria=criteria,
+        criterion=criteria[0],
+        low=criteria[0].low,
+        high=criteria[0].high,
+        apart=bench.spec.calls == "apart",
+    )
+
+
+def conversation(subject: Subject) -> str:
+    """The request as a judge reads it: the last user turn alone, or the turns by role where there are several."""
+    messages = subject.prompt.messages
+    if len(messages) == 1:
+        return messages[0]["content"]
+    return "\n\n".join(f"{message['role']}: {message['content']}" for message in messages)
+
+
+def schema(criteria: Sequence[Scale], *, apart: bool) -> dict[str, Any]:
+    """The JSON Schema of a verdict: rationale before score, so that the number follows from the words."""
+    if apart:
+        return _mark_schema(criteria[0])
+    return _object({criterion.name: _mark_schema(criterion) for criterion in criteria})
+
+
+def _mark_schema(criterion: Scale) -> dict[str, Any]:
+    score = {"type": "integer", "minimum": criterion.low, "maximum": criterion.high}
+    return _object({"rationale": {"type": "string"}, "score": score})
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+def _scores(reply: Completion, criteria: Sequence[Scale], spec: JudgeSpec) -> list[Score]:
+    if reply.finish == "refused":
+        raise ModelError("refused", "the judge refused", raw=reply.text)
+    limits = {criterion.name: (criterion.low, criterion.high) for criterion in criteria}
+    try:
+        marks = read_marks(reply.text, limits, apart=spec.calls == "apart")
+    except ModelError as error:
+        if reply.finish == "length":
+            raise ModelError("truncated", "the reply ended before its verdict did", raw=reply.text) from None
+        raise error
+    scores = []
+    for criterion in criteria:
+        mark = marks[criterion.name]
+        expected = expectation(reply.tokens, mark, limits[criterion.name])
+        mean, spread = expected or (None, None)
+        scores.append(Score(criterion.key, float(mark.value), mean, spread, mark.rationale))
+    return scores

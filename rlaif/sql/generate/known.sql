@@ -1,0 +1,2 @@
+-- Whether a generator was introduced before.
+SELECT key FROM generators WHERE key = $generator LIMIT 1

@@ -1,0 +1,26 @@
+-- The samples that a generator still owes, one row a prompt, in the order of arrival. A sample is owed if it was never
+-- made, or if it failed in a way that may pass and was tried fewer than $attempts times.
+WITH tried AS (
+    SELECT prompt, sample, bool_or(failure IS NULL) AS made, count(*) AS attempts,
+        arg_max(failure, attempt) AS failure
+    FROM responses
+    WHERE generator = $generator
+    GROUP BY prompt, sample
+),
+wanted AS (
+    SELECT prompts.key AS prompt, position, wanted.sample
+    FROM current_prompts AS prompts, (SELECT unnest(range($samples::BIGINT)) AS sample) AS wanted
+    WHERE NOT $held_out_only OR bucket < $held_out
+),
+owed AS (
+    SELECT wanted.prompt, wanted.position, wanted.sample, coalesce(tried.attempts, 0) AS attempts
+    FROM wanted LEFT JOIN tried ON tried.prompt = wanted.prompt AND tried.sample = wanted.sample
+    WHERE tried.prompt IS NULL
+        OR (NOT made AND attempts < $attempts AND failure IN (SELECT unnest($transient::VARCHAR[])))
+)
+SELECT owed.prompt, list(owed.sample ORDER BY owed.sample) AS samples, max(owed.attempts) AS attempt,
+    any_value(prompts.messages) AS messages, any_value(prompts.document) AS document,
+    EXISTS (FROM asks WHERE asks.prompt = owed.prompt AND asks.generator = $generator) AS shown
+FROM owed JOIN prompts ON prompts.key = owed.prompt
+GROUP BY owed.prompt, owed.position
+ORDER BY owed.position

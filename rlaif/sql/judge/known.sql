@@ -1,0 +1,2 @@
+-- Whether a judge was introduced before, under this name.
+SELECT key FROM judges WHERE key = $judge AND name = $name LIMIT 1

@@ -1,0 +1,2 @@
+-- How many pairs a pairing has.
+SELECT count(*) AS pairs FROM pairs WHERE pairing = $pairing

@@ -1,0 +1,5 @@
+-- Takes back what an earlier run of the same pairing wrote; it is about to be made anew.
+DELETE FROM pairs WHERE pairing = $pairing;
+DELETE FROM outcomes WHERE pairing = $pairing;
+DELETE FROM pairing_criteria WHERE pairing = $pairing;
+DELETE FROM pairings WHERE key = $pairing;

@@ -1,0 +1,14 @@
+-- The response with the most points against a random one of those with fewer, drawn by the seed (Tülu 3,
+-- arXiv 2411.15124): varied rejected responses.
+WITH best AS (
+    SELECT prompt, arg_max(response, (points, coin)) AS chosen, max(points) AS points
+    FROM candidates WHERE NOT vetoed GROUP BY prompt
+),
+lower AS (
+    SELECT candidates.prompt, arg_min((candidates.response, candidates.points), (coin, candidates.response)) AS drawn
+    FROM candidates JOIN best ON best.prompt = candidates.prompt
+        AND candidates.points < best.points AND best.points - candidates.points >= $threshold
+    GROUP BY candidates.prompt
+)
+SELECT prompt, chosen, drawn[1] AS rejected, best.points - drawn[2] AS lead
+FROM best JOIN lower USING (prompt)

@@ -1,0 +1,175 @@
+"""Generate: samples the responses that prompts still lack.
+
+A response is owed per prompt, generator and sample number, so more samples, more prompts or another model owe only what
+is new. The generator's key covers its model, its template and how it samples.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from rlaif import models
+from rlaif.config import Config, Generate, ModelConfig
+from rlaif.context import Context, now
+from rlaif.errors import TRANSIENT, InputError, ModelError
+from rlaif.models.ask import Ask, Completion, Model, Sampling
+from rlaif.progress import Tally
+from rlaif.records import Message, answer_key, clean, key
+from rlaif.store import Row
+from rlaif.template import Template
+from rlaif.work import drain
+
+# What a generator's template may use.
+VARIABLES = frozenset({"document", "request"})
+# A sample that fails again and again is left alone, also across resumes.
+ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Generator:
+    """Who samples, and how."""
+
+    name: str
+    model: ModelConfig
+    template: Template
+    settings: Generate
+    where: str = ""
+
+    @cached_property
+    def spec(self) -> dict[str, Any]:
+        """All that decides what it says."""
+        settings = self.settings
+        return {
+            "model": models.identity(self.model),
+            "template": self.template.text,
+            "temperature": settings.temperature,
+            "top_p": settings.top_p,
+            "max_tokens": settings.max_tokens,
+            "seed": settings.seed,
+        }
+
+    @cached_property
+    def key(self) -> str:
+        return key("generator", self.spec)
+
+
+def show(template: Template, messages: list[Message], document: str | None) -> list[Message]:
+    """The messages with the last user turn put through the template, together with the document."""
+    *before, last = messages
+    if last["role"] != "user":
+        return messages
+    return [*before, {"role": "user", "content": template.render(document=document, request=last["content"])}]
+
+
+def generator(config: Config, model: ModelConfig | None = None, name: str | None = None) -> Generator:
+    """The pipeline's generator, or the same with another `model` called `name` (a trained one, say)."""
+    settings = config.pipeline.generate
+    if settings is None:
+        raise InputError("no `generate` section", where=config.file.where(()), fix="Say which model samples responses.")
+    template = Template(config.find(settings.template, ("generate", "template")), VARIABLES)
+    where = config.file.where(("models", settings.model))
+    return Generator(name or settings.model, model or config.pipeline.models[settings.model], template, settings, where)
+
+
+async def run(
+    context: Context, generator: Generator, *, samples: int | None = None, held_out_only: bool = False
+) -> None:
+    """Samples what is owed: `samples` per prompt (the settings' number by default), of all prompts or the held-out ones."""
+    store, config = context.store, context.config
+    _introduce(context, generator)
+    wanted: dict[str, Any] = {
+        "generator": generator.key,
+        "samples": samples or generator.settings.samples,
+        "held_out_only": held_out_only,
+        "held_out": round(config.pipeline.collect.held_out * 10000),
+        "attempts": ATTEMPTS,
+        "transient": sorted(TRANSIENT),
+    }
+    owed = store.measure("generate/owed", "sum(len(samples))", **wanted)
+    with context.stage("generate", owed) as tally:
+        if not owed:
+            return
+        async with models.open_model(generator.model, where=generator.where) as model:
+            await drain(
+                store.stream("generate/owed", **wanted),
+                lambda row: _sample(row, generator, model, tally),
+                lambda batch: _keep(context, batch, tally),
+                concurrency=model.concurrency,
+            )
+
+
+def _introduce(context: Context, generator: Generator) -> None:
+    if not context.store.query("generate/known", generator=generator.key):
+        row = {"key": generator.key, "name": generator.name, "spec": json.dumps(generator.spec)}
+        context.store.append("generators", [row])
+
+
+@dataclass(frozen=True)
+class _Sampled:
+    ask: Row | None
+    responses: list[Row]
+
+
+async def _sample(row: Row, generator: Generator, model: Model, tally: Tally) -> _Sampled:
+    messages = show(generator.template, json.loads(row["messages"]), row["document"])
+    settings = generator.settings
+    ask = Ask(
+        messages=messages,
+        sampling=Sampling(settings.temperature, settings.top_p, settings.max_tokens),
+        seeds=tuple(int(key("seed", settings.seed, row["prompt"], sample)[:8], 16) >> 1 for sample in row["samples"]),
+        top_logprobs=0 if settings.logprobs else None,
+    )
+    tally.add(calls=1)
+    try:
+        answers: list[Completion | ModelError] = list(await model.complete(ask))
+    except ModelError as error:
+        if error.fatal:
+            raise
+        answers = [error] * ask.n
+    asked = {"prompt": row["prompt"], "generator": generator.key, "messages": json.dumps(messages)}
+    return _Sampled(None if row["shown"] else asked, [_response(row, sample, answer, generator.key)
+                            for sample, answer in zip(row["samples"], answers, strict=True)])  # fmt: skip
+
+
+def _response(row: Row, sample: int, answer: Completion | ModelError, generator: str) -> Row:
+    response: Row = {
+        "key": key("response", row["prompt"], generator, sample),
+        "prompt": row["prompt"], "generator": generator, "sample": sample, "attempt": row["attempt"], "created": now(),
+    }  # fmt: skip
+    if isinstance(answer, ModelError):
+        return response | {"failure": answer.kind, "detail": str(answer)}
+    text = clean(answer.text)
+    return response | {
+        "answer": answer_key(row["prompt"], text), "text": text, "finish": answer.finish,
+        "prompt_tokens": answer.prompt_tokens, "output_tokens": answer.output_tokens, "logprob": answer.logprob,
+        # A refusal is an outcome to count, not an answer to rate.
+        "failure": "refused" if answer.finish == "refused" else None,
+    }  # fmt: skip
+
+
+def _keep(context: Context, batch: list[_Sampled], tally: Tally) -> None:
+    responses = [response for sampled in batch for response in sampled.responses]
+    with context.store.transaction():
+        context.store.append("asks", [sampled.ask for sampled in batch if sampled.ask])
+        context.store.append("responses", responses)
+    for response in responses:
+        failed = response.get("failure") is not None
+        tally.add(
+            done=not failed, failed=failed,
+            prompt_tokens=response.get("prompt_tokens"), output_tokens=response.get("output_tokens"),
+        )  # fmt: skip
+
+
+def show_imported(context: Context) -> None:
+    """Writes down how prompts with imported responses are shown to a model that trains on them: by the same template."""
+    settings = context.config.pipeline.generate
+    name = settings.template if settings else str(Generate.model_fields["template"].default)
+    template = Template(context.config.find(name, ("generate", "template")), VARIABLES)
+    owed = context.store.query("generate/unshown")
+    asks = [
+        {"prompt": row["prompt"], "generator": row["generator"],
+         "messages": json.dumps(show(template, json.loads(row["messages"]), row["document"]))}
+        for row in owed
+    ]  # fmt: skip
+    context.store.append("asks", asks)

@@ -1,0 +1,192 @@
+"""Judge: scores the responses that a judge has not scored yet.
+
+A score is owed per answer, judge, criterion and repeat. The judge's key covers its model, its template and its settings,
+and each criterion's key its wording: change one criterion and only its scores are owed; change a weight and none is.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from rlaif import judges, models
+from rlaif.config import Config, JudgeSpec, ModelConfig
+from rlaif.context import Context, now
+from rlaif.errors import TRANSIENT, InputError, ModelError
+from rlaif.judges import Bench, Call, Subject, check, scale
+from rlaif.models.ask import Model
+from rlaif.progress import Tally
+from rlaif.records import Prompt, Score, Verdict, key
+from rlaif.rubric import Rubric, load_rubric
+from rlaif.store import Row
+from rlaif.template import Template
+from rlaif.work import drain
+
+# A judgement that fails again and again is left alone, also across resumes.
+ATTEMPTS = 3
+# Programs answer at once; this only keeps batches full.
+CHECK_CONCURRENCY = 64
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A named judge of the pipeline file, with its rubric read and its template compiled."""
+
+    name: str
+    rubric: Rubric
+    settings: JudgeSpec
+    template: Template
+    model: ModelConfig | None
+    where: str = ""
+
+    @cached_property
+    def calls(self) -> list[Call]:
+        """The calls that judge one response once."""
+        return judges.calls(self.rubric, self.settings)
+
+    @cached_property
+    def spec(self) -> dict[str, Any]:
+        """All that decides what it says, but for the wording of criteria that are asked apart."""
+        settings = self.settings
+        if self.model is None:
+            return {"model": None}
+        together = [criterion.key for criterion in self.rubric.criteria] if settings.calls == "together" else None
+        return {
+            "model": models.identity(self.model),
+            "template": self.template.text,
+            "calls": settings.calls,
+            "together": together,
+            "temperature": settings.temperature,
+            "max_tokens": settings.max_tokens,
+            "logprobs": settings.logprobs,
+            "attempts": settings.attempts,
+        }
+
+    @cached_property
+    def key(self) -> str:
+        return key("judge", self.spec)
+
+
+def judge(config: Config, name: str) -> Judge:
+    """The judge of that name in the pipeline file. Raises InputError for a rubric or template that will not do."""
+    settings = config.pipeline.judges[name]
+    place = ("judges", name)
+    rubric = load_rubric(config.find(settings.rubric, (*place, "rubric")))
+    if settings.model is None and judges.asks_a_model(rubric):
+        raise InputError(
+            f"rubric {rubric.name!r} has criteria that a model must judge, and this judge has none",
+            where=config.file.where(place), fix="Add `model:` with a name from `models`.",
+        )  # fmt: skip
+    template = Template(config.find(settings.template, (*place, "template")), scale.VARIABLES)
+    model = config.pipeline.models[settings.model] if settings.model else None
+    where = config.file.where(("models", settings.model)) if settings.model else ""
+    return Judge(name, rubric, settings, template, model, where)
+
+
+async def run(
+    context: Context, judge: Judge, generators: Sequence[str], *, held_out_only: bool = False, allow_code: bool = False
+) -> None:
+    """Scores what is owed: the responses of these generators (keys), to all prompts or to the held-out ones."""
+    store = context.store
+    _introduce(context, judge, allow_code)
+    wanted: dict[str, Any] = {
+        "judge": judge.key,
+        "calls": [{"call": index, "criteria": call.keys} for index, call in enumerate(judge.calls)],
+        "repeats": judge.settings.repeats,
+        "generators": list(generators),
+        "held_out_only": held_out_only,
+        "held_out": round(context.config.pipeline.collect.held_out * 10000),
+        "attempts": ATTEMPTS,
+        "transient": sorted(TRANSIENT),
+    }
+    owed = store.measure("judge/owed", "count(*)", **wanted)
+    with context.stage(f"judge {judge.name}", owed) as tally:
+        if not owed:
+            return
+        units = store.stream("judge/owed", **wanted)
+        bench = Bench(judge.settings, judge.template, store.meta("salt"), allow_code=allow_code)
+        if judge.model is None:
+            await _drain(context, judge, bench, units, CHECK_CONCURRENCY, tally)
+            return
+        async with models.open_model(judge.model, where=judge.where) as model:
+            await _drain(context, judge, _with(bench, model), units, model.concurrency, tally)
+
+
+def _with(bench: Bench, model: Model) -> Bench:
+    return Bench(bench.spec, bench.template, bench.salt, model, bench.allow_code)
+
+
+async def _drain(context: Context, judge: Judge, bench: Bench, units: Any, concurrency: int, tally: Tally) -> None:
+    await drain(
+        units,
+        lambda row: _judge(row, judge, bench, tally),
+        lambda batch: _keep(context, judge, batch, tally),
+        concurrency=concurrency,
+    )
+
+
+def _introduce(context: Context, judge: Judge, allow_code: bool) -> None:
+    """Writes the judge and its criteria down once, and refuses programs that cannot run before any work is done."""
+    for criterion in judge.rubric.criteria:
+        if criterion.kind == "check":
+            check.load(criterion.function, allow_code=allow_code)
+    store = context.store
+    if not store.query("judge/known", judge=judge.key, name=judge.name):
+        spec = judge.spec | {"rubric": judge.rubric.name, "version": judge.rubric.version}
+        store.append("judges", [{"key": judge.key, "name": judge.name, "spec": json.dumps(spec)}])
+    known = {row["key"] for row in store.query("judge/known_criteria")}
+    store.append("criteria", [
+        {"key": criterion.key, "name": criterion.name, "kind": criterion.kind,
+         "low": criterion.range[0], "high": criterion.range[1], "spec": json.dumps(criterion.spec)}
+        for criterion in judge.rubric.criteria if criterion.key not in known
+    ])  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Judged:
+    verdict: Row
+    scores: list[Row]
+
+
+async def _judge(row: Row, judge: Judge, bench: Bench, tally: Tally) -> _Judged:
+    prompt = Prompt(tuple(json.loads(row["messages"])), row["document"], row["reference"])
+    subject = Subject(prompt, row["text"])
+    call = judge.calls[row["call"]]
+    if bench.model:
+        tally.add(calls=1)
+    try:
+        verdict = await call.judge(subject, call.criteria, row["repeat"], bench)
+    except ModelError as error:
+        if error.fatal:
+            raise
+        failures = [Score(criterion.key, failure=error.kind) for criterion in call.criteria]
+        verdict = Verdict(failures, error.raw, error.kind, str(error))
+    return _rows(subject, verdict, row, judge)
+
+
+def _rows(subject: Subject, verdict: Verdict, row: Row, judge: Judge) -> _Judged:
+    unit = {"answer": subject.answer, "judge": judge.key, "repeat": row["repeat"], "attempt": row["attempt"]}
+    name = key("verdict", subject.answer, judge.key, judge.calls[row["call"]].keys, row["repeat"], row["attempt"])
+    said = unit | {
+        "key": name, "raw": verdict.raw, "failure": verdict.failure, "detail": verdict.detail, "created": now(),
+        "prompt_tokens": verdict.prompt_tokens, "output_tokens": verdict.output_tokens,
+    }  # fmt: skip
+    scores = [
+        unit | {"verdict": name, "criterion": score.criterion, "value": score.value, "expected": score.expected,
+                "spread": score.spread, "rationale": score.rationale, "failure": score.failure}
+        for score in verdict.scores
+    ]  # fmt: skip
+    return _Judged(said, scores)
+
+
+def _keep(context: Context, judge: Judge, batch: list[_Judged], tally: Tally) -> None:
+    with context.store.transaction():
+        context.store.append("verdicts", [judged.verdict for judged in batch])
+        context.store.append("scores", [score for judged in batch for score in judged.scores])
+    for judged in batch:
+        failed = judged.verdict["failure"] is not None
+        tally.add(
+            done=not failed, failed=failed,
+            prompt_tokens=judged.verdict["prompt_tokens"], output_tokens=judged.verdict["output_tokens"],
+        )  # fmt: skip

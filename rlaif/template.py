@@ -1,0 +1,72 @@
+"""Templates that models are shown: one sandboxed Jinja environment, and fences around text that nobody vouches for.
+
+A response may try to speak to its judge. So in the judge's view, and only there, it stands between two lines that carry
+a nonce which no response can know, and the marks that chat templates are made of are broken up.
+"""
+
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from jinja2 import StrictUndefined, TemplateError, meta
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from rlaif.errors import InputError
+from rlaif.records import key
+from rlaif.yaml_file import did_you_mean
+
+# Marks by which chat templates tell roles and turns apart; a model may read them as such wherever they stand.
+_MARKS = re.compile(
+    r"<\|[^<>|]{1,40}\|>|</?s>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|<(?:bos|eos|pad|unk)>|\[(?:BEGIN|END) DATA\]",
+    re.IGNORECASE,
+)
+# Characters that a person does not see and a tokenizer does: zero-width, direction overrides, tags.
+_HIDDEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
+
+_environment = ImmutableSandboxedEnvironment(
+    undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=False
+)
+
+
+class Template:
+    """A template file; `text` is its source, which enters the keys of all that is made with it."""
+
+    def __init__(self, path: Path, allowed: frozenset[str]) -> None:
+        self.path = path
+        try:
+            self.text = path.read_text(encoding="utf-8")
+            tree = _environment.parse(self.text)
+            self._compiled = _environment.from_string(self.text)
+        except TemplateError as error:
+            line = getattr(error, "lineno", None)
+            raise InputError(
+                f"not a template: {error.message}", where=f"{path}:{line}" if line else str(path)
+            ) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"cannot be read: {error}", where=str(path)) from None
+        unknown = sorted(meta.find_undeclared_variables(tree) - allowed)
+        if unknown:
+            fix = did_you_mean(unknown[0], allowed)
+            raise InputError(f"uses {unknown[0]!r}, which it is not given", where=str(path), fix=fix)
+
+    @cached_property
+    def key(self) -> str:
+        return key("template", self.text)
+
+    def render(self, **values: Any) -> str:
+        """The text, with plain data put in once: what a value contains is never rendered again."""
+        try:
+            return self._compiled.render(**values).strip("\n")
+        except TemplateError as error:
+            raise InputError(f"cannot be rendered: {error.message}", where=str(self.path)) from None
+
+
+def fence(salt: str, *unit: str) -> str:
+    """A nonce of 16 hex digits for one judged unit: the same on every run of a store, unknowable outside it."""
+    return key("fence", salt, *unit)[:16]
+
+
+def defuse(text: str) -> str:
+    """`text` as a judge may safely see it: hidden characters gone, the marks of chat templates broken by a space."""
+    return _MARKS.sub(lambda match: match[0][0] + " " + match[0][1:], _HIDDEN.sub("", text))

@@ -13,7 +13,10 @@ CREATE TABLE prompts (
     position UBIGINT            -- order of arrival, for display and for sending in a stable order
 );
 
--- Rows of a source that became no prompt or no response, each with its reason.
+-- The prompts that the pipeline's sources hold now; replaced whole when they change. Other prompts are out of play.
+CREATE TABLE collected (prompt VARCHAR);
+
+-- What a source holds that was not collected, each with its reason; replaced whole with `collected`.
 CREATE TABLE dropped (source VARCHAR, what VARCHAR, reason VARCHAR, detail VARCHAR);
 
 CREATE TABLE generators (key VARCHAR, name VARCHAR, spec VARCHAR);

@@ -1,6 +1,7 @@
--- The views: what stages, the report and people with SQL read. (current_prompts is the collect stage's choice.)
+-- The views: what stages, the report and people with SQL read.
 
-CREATE VIEW current_prompts AS SELECT * FROM prompts;
+-- The prompts in play: those that the pipeline's sources hold now.
+CREATE VIEW current_prompts AS SELECT * FROM prompts SEMI JOIN collected ON collected.prompt = prompts.key;
 
 -- One row per answer, judge and criterion: the mean over repeats of what the judge's reply gives (the expected value
 -- where it has one), or the failure kind where no repeat has a value.

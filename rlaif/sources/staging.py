@@ -1,0 +1,70 @@
+"""A folder of Parquet files that holds what the sources say until all of it has been read and can be kept at once."""
+
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+# Rows written at once: a table of this many costs little memory even with long documents.
+BATCH = 4096
+COLUMNS = {
+    "prompts": "position:uint64 key normal_key messages document reference metadata source bucket:uint32",
+    "responses": "position:uint64 key prompt generator answer text source",
+    "verdicts": "position:uint64 prompt answer judge raw source",
+    "scores": "position:uint64 verdict:uint64 criterion value:double failure",
+    "comparisons": "position:uint64 prompt first second judge preferred source",
+    "dropped": "position:uint64 source what reason detail",
+}
+
+
+class Staging:
+    """Rows on their way into the store; `put` numbers each table's rows from 0 in their `position`."""
+
+    def __init__(self, folder: Path) -> None:
+        import pyarrow.parquet
+
+        self.folder = folder
+        self._counts = dict.fromkeys(COLUMNS, 0)
+        self._waiting: dict[str, list[dict[str, Any]]] = {table: [] for table in COLUMNS}
+        self._writers = {
+            table: pyarrow.parquet.ParquetWriter(folder / f"{table}.parquet", _schema(table), compression="lz4")
+            for table in COLUMNS
+        }
+
+    def put(self, table: str, row: dict[str, Any]) -> int:
+        """Adds a row; columns that it lacks are null. Returns its position."""
+        waiting = self._waiting[table]
+        row["position"] = position = self._counts[table]
+        self._counts[table] += 1
+        waiting.append(row)
+        if len(waiting) >= BATCH:
+            self._write(table)
+        return position
+
+    def _write(self, table: str) -> None:
+        import pyarrow
+
+        waiting = self._waiting[table]
+        self._writers[table].write_table(pyarrow.Table.from_pylist(waiting, _schema(table)))
+        waiting.clear()
+
+    def close(self) -> None:
+        """Writes what waits, so that the files are whole."""
+        for table, waiting in self._waiting.items():
+            if waiting:
+                self._write(table)
+            self._writers[table].close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+@cache
+def _schema(table: str) -> Any:
+    import pyarrow
+
+    columns = (column.partition(":") for column in COLUMNS[table].split())
+    return pyarrow.schema([(name, kind or "string") for name, _, kind in columns])

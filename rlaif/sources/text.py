@@ -1,0 +1,96 @@
+"""Rows of JSONL, JSON and CSV files. Lines end at a newline byte only: text may hold U+2028 and its like."""
+
+import csv as csv_reader
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from rlaif.errors import InputError
+from rlaif.sources.origin import Origin, Row
+
+BOM = b"\xef\xbb\xbf"
+
+
+def jsonl(path: Path, origin: Origin) -> Iterator[Row]:
+    """One JSON object a line; blank lines are passed over."""
+    return origin.watch(_lines(path))
+
+
+def _lines(path: Path) -> Iterator[Row]:
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if number == 1:
+                line = line.removeprefix(BOM)
+            if line.strip():
+                at = f"{path}:{number}"
+                yield at, _object(_parse(line, at), at)
+
+
+def json_list(path: Path, origin: Origin) -> Iterator[Row]:
+    """A list of objects. A `.json` file that starts with an object is read as JSONL, which many of them are."""
+    with path.open("rb") as file:
+        start = file.read(4096).removeprefix(BOM).lstrip()[:1]
+    if start == b"{":
+        return jsonl(path, origin)
+    return origin.watch(_items(path))
+
+
+def _items(path: Path) -> Iterator[Row]:
+    items = _parse(path.read_bytes().removeprefix(BOM), str(path))
+    if not isinstance(items, list):
+        raise InputError("must be a list of objects", where=str(path))
+    for number, item in enumerate(items, 1):
+        at = f"{path}:{number}"
+        yield at, _object(item, at)
+
+
+def _parse(data: bytes, at: str) -> Any:
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        # The slower parser also takes what real files hold: NaN, lone surrogates, very large integers.
+        return json.loads(data)
+    except UnicodeDecodeError as error:
+        raise InputError(f"not UTF-8: {error.reason} at byte {error.start + 1}", where=at) from None
+    except json.JSONDecodeError as error:
+        place = f"{at}:{error.colno}" if error.lineno == 1 else f"{at}:{error.lineno}"
+        raise InputError(f"not JSON: {error.msg}", where=place, fix="Repair the line, or take it out.") from None
+    except RecursionError:
+        raise InputError("not JSON that can be read: nested too deeply", where=at) from None
+
+
+def _object(value: Any, at: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise InputError(f"must be an object of column: value, not {type(value).__name__}", where=at)
+    return value
+
+
+def csv(path: Path, origin: Origin) -> Iterator[Row]:
+    """A header and rows; every value is a string, and an empty one counts as none."""
+    return origin.limited(_records(path, origin))
+
+
+def _records(path: Path, origin: Origin) -> Iterator[Row]:
+    # Documents are longer than the 128 kB that the csv module allows by default.
+    csv_reader.field_size_limit(min(sys.maxsize, 2**31 - 1))
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv_reader.reader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
+        try:
+            header = next(reader, [])
+            origin.check(header)
+            for record in reader:
+                at = f"{path}:{reader.line_num}"
+                if len(record) not in (0, len(header)):
+                    raise InputError(f"{len(record)} values under {len(header)} columns", where=at)
+                if record:
+                    yield at, {name: value or None for name, value in zip(header, record, strict=True)}
+        except csv_reader.Error as error:
+            raise InputError(f"not CSV: {error}", where=f"{path}:{reader.line_num}") from None
+        except UnicodeDecodeError as error:
+            raise InputError(f"not UTF-8: {error.reason}", where=f"{path}:{reader.line_num + 1}") from None

@@ -1,0 +1,11 @@
+-- Takes out what the sources said last time, but for the prompts, which stay as facts.
+DELETE FROM collected;
+DELETE FROM dropped;
+DELETE FROM responses WHERE generator IN (SELECT key FROM generators WHERE spec = '{"kind": "imported"}');
+DELETE FROM generators WHERE spec = '{"kind": "imported"}';
+DELETE FROM verdicts WHERE judge IN (SELECT key FROM judges WHERE spec = '{"kind": "imported"}');
+DELETE FROM scores WHERE judge IN (SELECT key FROM judges WHERE spec = '{"kind": "imported"}');
+DELETE FROM comparisons WHERE judge IN (SELECT key FROM judges WHERE spec = '{"kind": "imported"}');
+DELETE FROM judges WHERE spec = '{"kind": "imported"}';
+DELETE FROM criteria WHERE kind = 'imported';
+DELETE FROM meta WHERE name = 'collection';

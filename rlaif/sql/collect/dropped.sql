@@ -1,0 +1,25 @@
+-- What became nothing, and why: rows without what they need, duplicates, and what came with a near duplicate.
+INSERT INTO dropped BY NAME
+WITH staged AS (
+    SELECT 'prompt' AS what, position, source, key, normal_key FROM read_parquet($folder || '/prompts.parquet')
+),
+duplicates AS (
+    SELECT staged.source, staged.what,
+        CASE WHEN staged.key = kept.key THEN 'duplicate' ELSE 'near duplicate' END AS reason, kept.key AS detail
+    FROM staged JOIN kept ON kept.normal_key = staged.normal_key AND kept.position <> staged.position
+),
+followers AS (
+    SELECT 'response' AS what, source, prompt FROM read_parquet($folder || '/responses.parquet')
+    UNION ALL SELECT 'score', verdicts.source, verdicts.prompt FROM read_parquet($folder || '/scores.parquet') AS scores
+        JOIN read_parquet($folder || '/verdicts.parquet') AS verdicts ON verdicts.position = scores.verdict
+    UNION ALL SELECT 'comparison', source, prompt FROM read_parquet($folder || '/comparisons.parquet')
+),
+repeated AS (
+    SELECT source, key, position FROM read_parquet($folder || '/responses.parquet') AS staged
+    SEMI JOIN kept ON kept.key = staged.prompt
+    QUALIFY row_number() OVER (PARTITION BY staged.key ORDER BY staged.position) > 1
+)
+SELECT source, what, reason, detail FROM read_parquet($folder || '/dropped.parquet')
+UNION ALL SELECT source, what, reason, detail FROM duplicates
+UNION ALL SELECT source, what, 'near duplicate', NULL FROM followers ANTI JOIN kept ON kept.key = followers.prompt
+UNION ALL SELECT source, 'response', 'duplicate', key FROM repeated

@@ -1,0 +1,13 @@
+-- The staged responses to kept prompts: each distinct answer of a generator once, numbered in the order of arrival.
+INSERT INTO responses BY NAME
+WITH firsts AS (
+    SELECT staged.key, min(staged.position) AS position
+    FROM read_parquet($folder || '/responses.parquet') AS staged
+    SEMI JOIN kept ON kept.key = staged.prompt
+    GROUP BY staged.key
+)
+SELECT staged.key, prompt, generator, answer, text, 'stop' AS finish, 0 AS attempt, $now::TIMESTAMP AS created,
+    row_number() OVER (PARTITION BY prompt, generator ORDER BY staged.position) - 1 AS sample
+FROM read_parquet($folder || '/responses.parquet') AS staged
+SEMI JOIN firsts ON firsts.position = staged.position
+ORDER BY staged.position

@@ -1,0 +1,9 @@
+-- The staged verdicts on answers to kept prompts. A judge that speaks of one answer several times repeats itself.
+INSERT INTO verdicts BY NAME
+SELECT md5(concat_ws('/', judge, answer, repeat)) AS key, answer, judge, repeat, 0 AS attempt, raw, $now::TIMESTAMP AS created
+FROM (
+    SELECT *, row_number() OVER (PARTITION BY judge, answer ORDER BY staged.position) - 1 AS repeat
+    FROM read_parquet($folder || '/verdicts.parquet') AS staged
+    SEMI JOIN kept ON kept.key = staged.prompt
+)
+ORDER BY position

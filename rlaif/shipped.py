@@ -1,5 +1,6 @@
 """The files that come with rlaif (prompts, rubrics, pipelines), and how a named file is found."""
 
+import shutil
 from pathlib import Path
 
 from rlaif.errors import InputError
@@ -28,3 +29,11 @@ def find(name: str, beside: Path, *, where: str = "") -> Path:
         fix=did_you_mean(name, known)
         or f"Looked beside the pipeline file, one folder above it, and in {Path().resolve()}.",
     )
+
+
+def copy_into(folder: Path) -> None:
+    """Copies the shipped prompts, rubrics and pipelines into a new or empty folder."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError("exists and is not empty", where=str(folder), fix="Name a new folder.")
+    for name in FOLDERS:
+        shutil.copytree(root() / name, folder / name)

@@ -1,0 +1,336 @@
+"""The command line: one verb a stage, `run` for all of them, and a few to look at what there is.
+
+Results go to stdout, progress and messages to stderr. Exit codes: 0 done, 1 an error of rlaif's own, 2 a mistake in what
+was given, 5 the store is in use, 6 a model refuses to serve, 7 the store cannot be read, 130 and 143 interrupted.
+"""
+
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rlaif import __version__
+from rlaif.errors import RlaifError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from rlaif.config import Config
+    from rlaif.context import Context
+    from rlaif.stages.pair import Pairing
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+)  # fmt: skip
+tiny = typer.Typer(help="The embedded world, writer and judge.", no_args_is_help=True)
+app.add_typer(tiny, name="tiny")
+
+File = Annotated[Path, typer.Argument(help="The pipeline file.", show_default=False)]
+Set = Annotated[list[str], typer.Option("--set", help="Override a value: section.key=value.", metavar="A.B=C")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+JudgeName = Annotated[str | None, typer.Option("--judge", help="A judge's name.", show_default=False)]
+AllowCode = Annotated[bool, typer.Option("--allow-code", help="Let checks run functions of your own.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def rlaif(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Preference data from AI feedback, and training on it."""
+
+
+@app.command()
+def init(folder: Annotated[Path, typer.Argument(help="A new folder.", show_default=False)]) -> None:
+    """Copy prompts, rubrics and pipelines into a folder, to start from."""
+    from rlaif.shipped import copy_into
+
+    copy_into(folder)
+    print(f"Made {folder}. Next: cd {folder} && rlaif run pipelines/quickstart.yaml")
+
+
+@app.command()
+def run(file: File, set: Set = [], json: Json = False, quiet: Quiet = False, allow_code: AllowCode = False,
+        judge: JudgeName = None) -> None:  # fmt: skip
+    """Do all that a pipeline file says, or what is left of it."""
+    from rlaif import run as running
+
+    if judge:
+        set = [*set, f"judge.by=[{judge}]", f"pair.judge={judge}"]
+    with _session(file, set, quiet) as context:
+        running.check(context.config)
+        pairing, evaluations, report = running.everything(context, allow_code=allow_code)
+    if json:
+        _print_json({"pairing": pairing, "evaluations": evaluations, "report": str(report)})
+        return
+    from rlaif.evaluate import render
+
+    console = _console()
+    if pairing:
+        _show_pairing(pairing, console)
+    for evaluation in evaluations:
+        render(evaluation, console)
+    console.print(f"Report: {report}", soft_wrap=True)
+
+
+@app.command()
+def collect(file: File, set: Set = [], quiet: Quiet = False) -> None:
+    """Read prompts, and what comes with them, into the store."""
+    from rlaif import run as running
+
+    with _session(file, set, quiet) as context:
+        running.collect(context)
+
+
+@app.command()
+def generate(file: File, set: Set = [], quiet: Quiet = False) -> None:
+    """Sample the responses that are owed."""
+    from rlaif import run as running
+
+    with _session(file, set, quiet) as context:
+        running.generate(context)
+
+
+@app.command()
+def judge(file: File, set: Set = [], quiet: Quiet = False, judge: JudgeName = None, allow_code: AllowCode = False) -> None:
+    """Score the responses that a judge still owes."""
+    from rlaif import run as running
+
+    with _session(file, set, quiet) as context:
+        running.judge(context, [judge] if judge else [], allow_code=allow_code)
+
+
+@app.command()
+def pair(file: File, set: Set = [], quiet: Quiet = False, judge: JudgeName = None, json: Json = False) -> None:
+    """Turn stored scores into pairs; no model is asked."""
+    from rlaif import run as running
+
+    with _session(file, set, quiet) as context:
+        pairing = running.pair(context, judge)
+    _print_json(pairing) if json else _show_pairing(pairing, _console())
+
+
+@app.command()
+def train(file: File, set: Set = [], quiet: Quiet = False) -> None:
+    """Train the generator's model on the newest pairs."""
+    from rlaif import run as running
+
+    with _session(file, set, quiet) as context:
+        running.train(context)
+
+
+@app.command()
+def evaluate(file: File, set: Set = [], quiet: Quiet = False, json: Json = False, allow_code: AllowCode = False) -> None:
+    """Compare the trained model with its base on held-out prompts."""
+    from rlaif import run as running
+    from rlaif.evaluate import render
+
+    with _session(file, set, quiet) as context:
+        evaluations = running.evaluate(context, allow_code=allow_code)
+    if json:
+        _print_json(evaluations)
+        return
+    if not evaluations:
+        print("Nothing to compare: no training yet, or no `evaluate` section.")
+    for evaluation in evaluations:
+        render(evaluation, _console())
+
+
+@app.command()
+def report(file: File, set: Set = [], quiet: Quiet = False) -> None:
+    """Write the HTML report of what there is."""
+    from rlaif import run as running
+
+    with _session(file, set, quiet) as context:
+        print(running.report(context, running.evaluate(context)))
+
+
+@app.command()
+def agree(
+    file: File,
+    first: Annotated[str, typer.Argument(help="A judge.", show_default=False)],
+    second: Annotated[str, typer.Argument(help="Another judge.", show_default=False)],
+    set: Set = [], json: Json = False,
+) -> None:  # fmt: skip
+    """Tell how two judges differ on what both have judged."""
+    from rlaif import run as running
+    from rlaif.evaluate import agreement, render_agreement
+
+    with _session(file, set, True) as context:
+        found = agreement(context.store, running.judge_key(context, first), running.judge_key(context, second))
+    _print_json(found) if json else render_agreement(found, _console())
+
+
+@app.command()
+def export(
+    file: File,
+    folder: Annotated[Path, typer.Argument(help="Where the files go.", show_default=False)],
+    form: Annotated[str, typer.Option(help="preference, unpaired, reward or sft.")] = "preference",
+    format: Annotated[list[str], typer.Option(help="jsonl, parquet or datasets; may be repeated.")] = ["parquet"],
+    set: Set = [],
+) -> None:  # fmt: skip
+    """Write the newest pairs as files that trainers read."""
+    from rlaif.export import export as write
+    from rlaif.stages.pair import latest
+
+    with _session(file, set, True) as context:
+        held_out = context.config.pipeline.collect.held_out
+        rows = write(context.store, latest(context.store), folder, held_out=held_out, form=form, formats=format)
+    print(", ".join(f"{split}: {count:,} rows" for split, count in rows.items()))
+
+
+@app.command()
+def status(file: File, set: Set = [], json: Json = False) -> None:
+    """Show what the store holds, and what each stage has done and cost."""
+    from rlaif import run as running
+    from rlaif.config import load
+    from rlaif.store import Store
+
+    config = load(file, set)
+    with Store(config.store_path, read_only=True) as store:
+        found = running.status(store)
+    if json:
+        _print_json(found)
+        return
+    for title, rows in found.items():
+        if rows:
+            _console().print(_table(title, rows))
+
+
+@app.command()
+def explain(
+    file: File,
+    prompt: Annotated[str, typer.Argument(help="The prompt's id, or the start of it.", show_default=False)],
+    set: Set = [], json: Json = False,
+) -> None:  # fmt: skip
+    """Tell the whole story of one prompt, from sampling to pair."""
+    from rlaif.config import load
+    from rlaif.explain import explain as tell
+    from rlaif.explain import render
+    from rlaif.store import Store
+
+    with Store(load(file, set).store_path, read_only=True) as store:
+        story = tell(store, prompt)
+    _print_json(story) if json else render(story, _console())
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of pipeline files, for editors."""
+    from rlaif.config import Pipeline
+
+    _print_json(Pipeline.model_json_schema())
+
+
+@app.command("config")
+def show_config(file: File, set: Set = []) -> None:
+    """Print the whole pipeline as it will run, defaults filled in."""
+    from rlaif.config import load
+    from rlaif.run import resolved
+
+    print(resolved(load(file, set)))
+
+
+@tiny.command("train")
+def tiny_train(
+    out: Annotated[Path, typer.Argument(help="Where the two checkpoints go.", show_default=False)],
+    seed: Annotated[int, typer.Option(help="Another seed, other models.")] = 0,
+) -> None:
+    """Make the tiny writer and judge from a seed: two cores, under two hours."""
+    from rlaif.tiny.train import train
+
+    train(out, seed)
+
+
+@tiny.command("requests")
+def tiny_requests(
+    count: Annotated[int, typer.Argument(help="How many.")] = 100,
+    seed: Annotated[int, typer.Option(help="Another seed, other requests.")] = 0,
+) -> None:
+    """Print requests of the tiny world as JSONL."""
+    from rlaif.tiny.world import requests
+
+    for row in requests(count, seed):
+        print(json.dumps(row))
+
+
+@contextmanager
+def _session(file: Path, overrides: list[str], quiet: bool) -> "Iterator[Context]":
+    from rlaif.config import load
+    from rlaif.progress import progress
+    from rlaif.run import opened
+
+    config = load(file, overrides)
+    try:
+        with opened(config, progress(quiet=quiet)) as context:
+            yield context
+    except KeyboardInterrupt:
+        print(f"\nStopped. All that was finished is kept; the same command goes on from there: {_again()}", file=sys.stderr)
+        raise typer.Exit(143 if _terminated else 130) from None
+
+
+def _again() -> str:
+    return " ".join(["rlaif", *sys.argv[1:]])
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def _show_pairing(pairing: "Pairing", console: "Console") -> None:
+    rows: list[dict[str, Any]] = [{"outcome": name, "prompts": count} for name, count in pairing.outcomes.items()]
+    console.print(_table(f"{pairing.pairs:,} pairs", rows))
+
+
+def _table(title: str, rows: list[dict[str, Any]]) -> Any:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for name, value in rows[0].items():
+        table.add_column(name, justify="right" if isinstance(value, int | float) else "left")
+    for row in rows:
+        table.add_row(*(f"{value:,}" if isinstance(value, int | float) else str(value) for value in row.values()))
+    return table
+
+
+def _print_json(value: Any) -> None:
+    import dataclasses
+
+    def plain(item: Any) -> Any:
+        if dataclasses.is_dataclass(item) and not isinstance(item, type):
+            return {field.name: getattr(item, field.name) for field in dataclasses.fields(item)}
+        return str(item)
+
+    print(json.dumps(value, default=plain, indent=2))
+
+
+def main() -> None:
+    """The `rlaif` command: errors of known kinds print without a traceback."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        app()
+    except RlaifError as error:
+        print(f"rlaif: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+_terminated = False
+
+
+def _terminate(number: int, frame: Any) -> None:
+    global _terminated
+    _terminated = True
+    raise KeyboardInterrupt

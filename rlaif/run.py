@@ -1,0 +1,215 @@
+"""The stages in order: each function does one verb of the command line, `everything` does them all.
+
+Nothing here is remembered between stages but what the store holds, so any verb may be run alone, again, or after a stop.
+"""
+
+import asyncio
+import json
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rlaif import __version__
+from rlaif.config import Config, Source, TransformersModel
+from rlaif.context import Context, now
+from rlaif.errors import InputError
+from rlaif.evaluate import Agreement, Evaluation
+from rlaif.progress import Progress, Quiet
+from rlaif.records import key
+from rlaif.stages import generate as generating
+from rlaif.stages import judge as judging
+from rlaif.stages import pair as pairing
+from rlaif.stages.generate import Generator
+from rlaif.stages.judge import Judge
+from rlaif.stages.pair import Pairing
+from rlaif.store import Row, Store
+from rlaif.yaml_file import did_you_mean
+
+
+@contextmanager
+def opened(config: Config, progress: Progress | None = None) -> Iterator[Context]:
+    """The pipeline's store, opened for writing, with this run written down in it."""
+    with Store(config.store_path) as store:
+        run = f"{now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+        resolved = config.pipeline.model_dump_json()
+        store.append("runs", [{"key": run, "version": __version__, "started": now(), "config": resolved}])
+        yield Context(config, store, run, progress or Quiet())
+
+
+def check(config: Config) -> None:
+    """Reads every file that the pipeline names, so that a mistake is told before anything is spent."""
+    if config.pipeline.generate:
+        generating.generator(config)
+    for name in config.judges + evaluators(config):
+        judging.judge(config, name)
+    pairing.check(config)
+
+
+def collect(context: Context) -> None:
+    """Prompts, and what comes with them, into the store."""
+    from rlaif.stages import collect as collecting
+
+    collecting.run(context)
+
+
+def generate(context: Context) -> None:
+    """Responses that the pipeline's generator owes."""
+    generating.show_imported(context)
+    if context.config.pipeline.generate:
+        asyncio.run(generating.run(context, generating.generator(context.config)))
+
+
+def judge(context: Context, names: Sequence[str] = (), *, allow_code: bool = False) -> None:
+    """Scores that these judges owe (all of the judge stage, where none is named) on all responses to pair."""
+    for name in names or context.config.judges:
+        judge = named_judge(context.config, name)
+        asyncio.run(judging.run(context, judge, generators(context.config), allow_code=allow_code))
+
+
+def pair(context: Context, judge: str | None = None) -> Pairing:
+    """Pairs by one judge's scores, `pair.judge` unless named otherwise, written to the store and to files."""
+    from rlaif.export import export
+
+    config = context.config
+    settings = pairing.check(config)
+    judges = config.judges
+    name = judge or settings.judge or (judges[0] if judges else None)
+    if name is None:
+        raise InputError("no judge to pair by", where=config.file.where(("pair",)), fix="Name one under `pair.judge`.")
+    made = pairing.run(context, judge_key(context, name), generators(config), _criteria(config, name))
+    export(context.store, made.key, config.out / "pairs", held_out=config.pipeline.collect.held_out)
+    return made
+
+
+def train(context: Context, pairing: str | None = None) -> None:
+    """The generator's model, trained on the pairs."""
+    from rlaif.stages import train as training
+
+    training.run(context, pairing)
+
+
+def evaluate(context: Context, *, allow_code: bool = False) -> list[Evaluation]:
+    """Base against trained on held-out prompts, one evaluation a judge; none where nothing was trained."""
+    from rlaif.evaluate import evaluate as compare
+
+    config = context.config
+    section, trained = config.pipeline.evaluate, trained_generator(context)
+    if section is None or trained is None:
+        return []
+    base = generating.generator(config)
+    for each in (base, trained):
+        asyncio.run(generating.run(context, each, samples=section.samples, held_out_only=True))
+    evaluations = []
+    for name in evaluators(config):
+        judge = named_judge(config, name)
+        both = [base.key, trained.key]
+        asyncio.run(judging.run(context, judge, both, held_out_only=True, allow_code=allow_code))
+        weights = {criterion.name: criterion.weight for criterion in judge.rubric.criteria}
+        evaluations.append(
+            compare(
+                context.store, base.key, trained.key, judge.key,
+                held_out=config.pipeline.collect.held_out, limit=section.limit, weights=weights,
+            )  # fmt: skip
+        )
+    return evaluations
+
+
+def agreements(context: Context) -> list[Agreement]:
+    """How the first judge of the evaluation differs from each other one, on what both have scored."""
+    from rlaif.evaluate import agreement
+
+    keys = [named_judge(context.config, name).key for name in evaluators(context.config)]
+    return [agreement(context.store, keys[0], other) for other in keys[1:]]
+
+
+def report(context: Context, evaluations: Sequence[Evaluation] = ()) -> Path:
+    """The HTML page of all that the store holds of this pipeline."""
+    from rlaif import report as page
+
+    path = context.config.out / "report.html"
+    page.write(
+        context.store, context.config.pipeline, path, evaluations=evaluations, agreements=agreements(context)
+    )  # fmt: skip
+    return path
+
+
+def everything(context: Context, *, allow_code: bool = False) -> tuple[Pairing | None, list[Evaluation], Path]:
+    """All stages that the pipeline file has."""
+    pipeline = context.config.pipeline
+    collect(context)
+    generate(context)
+    judge(context, allow_code=allow_code)
+    made = pair(context) if pipeline.pair else None
+    if made and pipeline.train:
+        train(context, made.key)
+    evaluations = evaluate(context, allow_code=allow_code)
+    return made, evaluations, report(context, evaluations)
+
+
+def evaluators(config: Config) -> list[str]:
+    """The judges of the evaluation."""
+    section = config.pipeline.evaluate
+    return (section.judges if section else []) or config.judges
+
+
+def named_judge(config: Config, name: str) -> Judge:
+    """The judge of that name in the pipeline file."""
+    if name not in config.pipeline.judges:
+        known = config.pipeline.judges
+        raise InputError(f"no judge is called {name!r}", where=config.file.where(("judges",)), fix=did_you_mean(name, known))
+    return judging.judge(config, name)
+
+
+def judge_key(context: Context, name: str) -> str:
+    """The key of a judge of the pipeline file, or of one that came with the data."""
+    if name in context.config.pipeline.judges:
+        return named_judge(context.config, name).key
+    known = {row["name"]: row["key"] for row in context.store.query("judge/names")}
+    if name not in known:
+        names = [*known, *context.config.pipeline.judges]
+        raise InputError(f"no judge is called {name!r}", where=context.config.file.where(()), fix=did_you_mean(name, names))
+    return str(known[name])
+
+
+def generators(config: Config) -> list[str]:
+    """Keys of those whose responses are judged and paired: the pipeline's generator, and imported ones."""
+    sources = config.pipeline.collect.sources
+    imported = {key("imported", source.generator) for source in sources if _has_responses(source)}
+    sampled = {generating.generator(config).key} if config.pipeline.generate else set()
+    return sorted(imported | sampled)
+
+
+def _has_responses(source: Source) -> bool:
+    return bool(source.columns.responses or (source.preferences and source.preferences.chosen))
+
+
+def _criteria(config: Config, name: str) -> list[Row] | None:
+    if name not in config.pipeline.judges:
+        return None
+    return [
+        {"key": criterion.key, "name": criterion.name, "weight": criterion.weight,
+         "low": criterion.range[0], "high": criterion.range[1], "floor": criterion.floor}
+        for criterion in named_judge(config, name).rubric.criteria
+    ]  # fmt: skip
+
+
+def trained_generator(context: Context) -> Generator | None:
+    """The generator with the trained model in the place of its base; None before any training."""
+    rows = context.store.query("train/latest")
+    if not rows or context.config.pipeline.generate is None:
+        return None
+    base = generating.generator(context.config)
+    settings = base.model.model_dump() if isinstance(base.model, TransformersModel) else {"kind": "transformers"}
+    model = TransformersModel(**(settings | {"path": rows[0]["path"], "revision": None}))
+    return generating.generator(context.config, model, f"{base.name}, trained")
+
+
+def status(store: Store) -> dict[str, list[Row]]:
+    """What the store holds, and what each stage has done and cost so far."""
+    return {"holds": store.query("status/holds"), "work": store.query("status/work"), "failures": store.query("status/failures")}
+
+
+def resolved(config: Config) -> str:
+    """The whole configuration as JSON, defaults filled in."""
+    return json.dumps(config.pipeline.model_dump(mode="json"), indent=2)

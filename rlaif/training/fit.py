@@ -1,0 +1,177 @@
+"""One training: rows in, a checkpoint folder out, all at once; a killed one continues from its last checkpoint."""
+
+import json
+import logging
+import math
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rlaif.config import Train, TransformersModel
+from rlaif.errors import InputError
+from rlaif.progress import Tally
+from rlaif.training.methods import METHODS, Row, configure, trl_class
+from rlaif.training.preflight import MEANING, check
+from rlaif.yaml_file import YamlFile
+
+# The file in a trained folder that says what was trained how, with the log.
+RECORD = "training.json"
+# The last thing written to a checkpoint: without it, the checkpoint was cut off in the writing.
+COMPLETE = "complete"
+# Sums over the whole run that the trainer appends to its log; not metrics of a step.
+TOTALS = ("step", "epoch", "total_flos", "num_tokens")
+
+
+def fit(
+    section: Train, base: TransformersModel, rows: Sequence[Row], folder: Path, file: YamlFile, tally: Tally
+) -> None:  # fmt: skip
+    """Trains `base` (whose path is loadable) on preference rows; `folder` appears when it is whole.
+
+    Until then everything is in `folder.partial`. Raises InputError for options that TRL refuses, for rows of which the
+    pre-flight leaves none, and for a loss that is no longer a number.
+    """
+    partial = folder.with_name(folder.name + ".partial")
+    arguments = configure(section, base, partial / "checkpoints", file)
+    with _quiet():
+        shape, tokenizer = _load(base)
+        # Unless told otherwise, what fits the model's context is trained on.
+        bound = section.options.get("max_length") or getattr(shape.get_text_config(), "max_position_embeddings", None)
+        kept, refused = check(METHODS[section.method].rows(rows), tokenizer, bound)
+        if not kept:
+            raise InputError("none of the pairs can be trained on", fix=_explain(refused), where=file.where(("train",)))
+        arguments.max_length = bound
+        trainer = _trainer(section, base, kept, arguments, tokenizer, tally, file)
+        try:
+            trainer.train(resume_from_checkpoint=_last_checkpoint(partial / "checkpoints"))
+        except ValueError as error:
+            # TRL reads some options only when the first loss is computed.
+            raise InputError(f"TRL refuses this: {error}", where=file.where(("train", "options"))) from error
+        final = partial / "final"
+        shutil.rmtree(final, ignore_errors=True)
+        # The optimizer works in float32 and without a cache; the model is handed over as it came.
+        trainer.model.to(shape.dtype)
+        trainer.model.config.use_cache = shape.use_cache
+        trainer.save_model(str(final))
+    # A pickle, which nobody should have to load.
+    (final / "training_args.bin").unlink(missing_ok=True)
+    record = {"rows": len(kept), "refused": refused, "log": _log(trainer.state.log_history)}
+    (final / RECORD).write_text(json.dumps(record), encoding="utf-8")
+    _sync(final)
+    final.rename(folder)
+    shutil.rmtree(partial)
+
+
+def _load(base: TransformersModel) -> tuple[Any, Any]:
+    """The checkpoint's own configuration, and its tokenizer."""
+    from transformers import AutoConfig, AutoTokenizer
+
+    options = {"revision": base.revision, "trust_remote_code": base.trust_remote_code}
+    tokenizer = AutoTokenizer.from_pretrained(base.path, **options)
+    if tokenizer.chat_template is None:
+        raise InputError("the model to train has no chat template", where=base.path, fix="Train a chat model.")
+    return AutoConfig.from_pretrained(base.path, **options), tokenizer
+
+
+def _trainer(
+    section: Train, base: TransformersModel, rows: Sequence[Row], arguments: Any, tokenizer: Any, tally: Tally,
+    file: YamlFile,
+) -> Any:  # fmt: skip
+    from datasets import Dataset
+    from transformers import PrinterCallback
+
+    try:
+        trainer = trl_class(METHODS[section.method].trainer)(
+            model=base.path, args=arguments, train_dataset=Dataset.from_list(list(rows)),
+            processing_class=tokenizer, callbacks=[_watch(tally, file)],
+        )  # fmt: skip
+    except ValueError as error:
+        raise InputError(f"TRL refuses this: {error}", where=file.where(("train", "options"))) from error
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def _watch(tally: Tally, file: YamlFile) -> Any:
+    """Counts the steps, stops at a loss that is not a number, and marks checkpoints that are whole."""
+    from transformers import TrainerCallback
+
+    class Watch(TrainerCallback):  # type: ignore[misc]
+        def on_train_begin(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+            tally.owed = state.max_steps - state.global_step
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+            tally.add(done=1)
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any], **rest: Any) -> None:
+            for name in ("loss", "grad_norm"):
+                if not math.isfinite(logs.get(name, 0.0)):
+                    raise InputError(
+                        f"{name} became {logs[name]} at step {state.global_step} of {state.max_steps}",
+                        where=file.where(("train", "options", "learning_rate")),
+                        fix="Lower options.learning_rate; with fp16, use bf16 or neither.",
+                    )
+
+        def on_save(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+            checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+            _sync(checkpoint)
+            (checkpoint / COMPLETE).touch()
+
+    return Watch()
+
+
+def _last_checkpoint(folder: Path) -> str | None:
+    whole = [marker.parent for marker in folder.glob(f"checkpoint-*/{COMPLETE}")]
+    return str(max(whole, key=lambda path: int(path.name.rpartition("-")[2]))) if whole else None
+
+
+def _log(history: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {"step": entry["step"], "metric": name, "value": float(value)}
+        for entry in history
+        if "loss" in entry
+        for name, value in entry.items()
+        if name not in TOTALS and isinstance(value, int | float)
+    ]
+
+
+def _explain(refused: Mapping[str, int]) -> str:
+    return "\n".join(f"{count} refused as {kind}: {MEANING[kind]}." for kind, count in refused.items())
+
+
+def _sync(folder: Path) -> None:
+    """Returns when the folder's files are on the disk, so that what is named after this is never half there."""
+    for path in [*folder.rglob("*"), folder]:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps the libraries' progress bars off the screen, where our own progress is."""
+    import datasets
+    from transformers.utils import logging as bars
+
+    shown = datasets.is_progress_bar_enabled(), bars.is_progress_bar_enabled()
+    datasets.disable_progress_bars()
+    bars.disable_progress_bar()
+    before = os.environ.get("TQDM_DISABLE")
+    os.environ["TQDM_DISABLE"] = "1"
+    # It tells, at every checkpoint, that file times are equal; checkpoints are told apart by their numbers then.
+    clock = logging.getLogger("transformers.trainer_utils")
+    level = clock.level
+    clock.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        clock.setLevel(level)
+        os.environ.pop("TQDM_DISABLE")
+        os.environ.update({} if before is None else {"TQDM_DISABLE": before})
+        if shown[0]:
+            datasets.enable_progress_bars()
+        if shown[1]:
+            bars.enable_progress_bar()

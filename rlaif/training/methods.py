@@ -1,0 +1,128 @@
+"""The training methods, and how the options of a pipeline file become TRL's own configuration."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rlaif.config import Train, TransformersModel
+from rlaif.errors import InputError
+from rlaif.yaml_file import YamlFile, did_you_mean
+
+# One row as TRL reads it: message lists under "prompt" and under each side.
+Row = dict[str, Any]
+
+
+def preferences(rows: Sequence[Row]) -> list[Row]:
+    """Pairs as they are: `prompt`, `chosen`, `rejected`."""
+    return list(rows)
+
+
+def demonstrations(rows: Sequence[Row]) -> list[Row]:
+    """The chosen sides as `completion`, each once however many pairs it won."""
+    shown = [{"prompt": row["prompt"], "completion": row["chosen"]} for row in rows]
+    return [row for index, row in enumerate(shown) if row not in shown[:index]]
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to train: TRL's classes, the rows that they read, and the settings that replace TRL's defaults."""
+
+    trainer: str
+    config: str
+    rows: Callable[[Sequence[Row]], list[Row]]
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+
+METHODS: Mapping[str, Method] = {
+    "dpo": Method("DPOTrainer", "DPOConfig", preferences, {
+        # More than one epoch of DPO costs more than any other setting does (Tülu 3, table 18).
+        "num_train_epochs": 1,
+        # The reference is then the very model that training starts from, and is not kept in memory.
+        "precompute_ref_log_probs": True,
+    }),
+    "sft": Method("SFTTrainer", "SFTConfig", demonstrations, {"completion_only_loss": True}),
+}  # fmt: skip
+
+DEFAULTS: Mapping[str, Any] = {
+    "logging_steps": 1,
+    # Otherwise a loss that is not a number is logged as the last good one.
+    "logging_nan_inf_filter": False,
+    "save_strategy": "steps",
+    # A killed training loses at most a tenth; two are kept, for a kill may fall into writing one.
+    "save_steps": 0.1,
+    "save_total_limit": 2,
+    "report_to": "none",
+    "disable_tqdm": True,
+}
+
+# Options that the pipeline file states elsewhere, or that must not be written down.
+RESERVED: Mapping[str, str] = {
+    "seed": "Set train.seed.",
+    "data_seed": "Set train.seed.",
+    "output_dir": "Set out: everything goes into that folder.",
+    "resume_from_checkpoint": "Leave it out: a stopped training always continues from its last checkpoint.",
+    "hub_token": "Leave it out, so that no secret is stored, and log in with `hf auth login`.",
+}
+
+
+def configure(section: Train, base: TransformersModel, folder: Path, file: YamlFile) -> Any:
+    """TRL's configuration for a training whose checkpoints go into `folder`.
+
+    Raises InputError, with the option's line, for an option that TRL does not have or does not take.
+    """
+    method = METHODS[section.method]
+    config = trl_class(method.config)
+    _check_names(section.options, config, file)
+    settings = {**DEFAULTS, **method.defaults, **_device_settings(base), **section.options}
+    if section.options.get("sync_ref_model"):
+        settings.setdefault("precompute_ref_log_probs", False)
+    model = {"revision": base.revision, **(section.options.get("model_init_kwargs") or {})}
+    try:
+        return config(
+            **settings | {"model_init_kwargs": model},
+            output_dir=str(folder), seed=section.seed, data_seed=section.seed, trust_remote_code=base.trust_remote_code,
+        )  # fmt: skip
+    except (ValueError, TypeError, ImportError) as error:
+        raise InputError(f"{config.__name__} refuses this: {error}", where=file.where(("train", "options"))) from error
+
+
+def trl_class(name: str) -> Any:
+    """A class of TRL by name, with its calls home turned off before they could start."""
+    import os
+
+    # Read when huggingface_hub is imported, which something else may have done already.
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    import huggingface_hub.constants
+
+    huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY = True
+    import trl
+
+    return getattr(trl, name)
+
+
+def _check_names(options: Mapping[str, Any], config: Any, file: YamlFile) -> None:
+    fields = {option.name: option for option in dataclasses.fields(config) if option.init}
+    for name, value in options.items():
+        where = file.where(("train", "options", name))
+        if name in RESERVED:
+            raise InputError(f"{name} is no option of its own here", where=where, fix=RESERVED[name])
+        if name not in fields:
+            raise InputError(f"{config.__name__} has no option {name!r}", where=where, fix=did_you_mean(name, fields))
+        if isinstance(fields[name].default, int | float) and isinstance(value, str | list | dict):
+            raise InputError(f"must be like {fields[name].default!r}, not {value!r}", where=where)
+
+
+def _device_settings(base: TransformersModel) -> dict[str, Any]:
+    """What depends on the machine and not on the training: precision of the arithmetic, memory against time."""
+    import torch
+
+    cuda = torch.cuda.is_available() and base.device in ("auto", "cuda")
+    mps = torch.backends.mps.is_available() and base.device in ("auto", "mps")
+    return {
+        "use_cpu": not (cuda or mps),
+        "bf16": cuda and torch.cuda.is_bf16_supported(),
+        "gradient_checkpointing": cuda or mps,
+        "dataloader_pin_memory": cuda,
+    }

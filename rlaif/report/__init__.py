@@ -1,0 +1,91 @@
+"""The report: one self-contained HTML page that says what happened, whether the labels can be trusted and whether
+training helped. It shows what the store has; a run that is not finished gives a report that says so.
+
+Everything that a model, a user or a data set wrote is untrusted: Jinja escapes it, `text.visible` shows what would hide
+or reorder text, and the page forbids itself to load or run anything.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from rlaif import __version__
+from rlaif.config import Pipeline
+from rlaif.context import now
+from rlaif.report import data
+from rlaif.report.text import FILTERS, visible
+from rlaif.store import Store
+
+if TYPE_CHECKING:
+    from rlaif.evaluate import Agreement, Evaluation
+
+PAGE = Path(__file__).parent / "page"
+
+
+def write(
+    store: Store,
+    pipeline: Pipeline,
+    path: Path,
+    *,
+    evaluations: "Sequence[Evaluation]" = (),
+    agreements: "Sequence[Agreement]" = (),
+) -> None:
+    """Writes the page to `path`, whole or not at all. `evaluations` has one entry a judge, the most telling one first."""
+    page = render(store, pipeline, evaluations=evaluations, agreements=agreements)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.write_text(page, encoding="utf-8")
+    unfinished.replace(path)
+
+
+def render(
+    store: Store,
+    pipeline: Pipeline,
+    *,
+    evaluations: "Sequence[Evaluation]" = (),
+    agreements: "Sequence[Agreement]" = (),
+) -> str:
+    """The page as text."""
+    store.execute("report/views")
+    training = store.query("report/training")
+    return (
+        _environment()
+        .get_template("report.html.jinja")
+        .render(
+            pipeline=pipeline,
+            version=__version__,
+            written=now(),
+            style=Markup((PAGE / "style.css").read_text(encoding="utf-8")),
+            who=data.read_who(pipeline),
+            funnel=data.read_funnel(store, pipeline),
+            dropped=store.query("report/dropped"),
+            judged=data.read_opinions(store, pipeline),
+            compared=store.query("report/comparisons"),
+            pairs=data.read_pairs(store),
+            training=training[0] if training else None,
+            curves=data.read_curves(store),
+            evaluations=evaluations,
+            agreements=agreements,
+            examples=data.read_examples(store),
+            work=store.query("report/work"),
+            config=data.config_text(pipeline),
+            tones=("one", "two"),
+        )
+    )
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(PAGE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=visible,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(FILTERS)
+    return environment

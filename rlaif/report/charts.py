@@ -1,0 +1,126 @@
+"""The geometry of the charts: numbers in, positions out; charts.jinja draws them.
+
+x is in percent of the width and y in pixels from the top, so that a chart is as wide as the page allows while its
+letters keep their size.
+"""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil, floor, log10
+
+HEIGHT = 120
+# More points than a chart has pixels cannot be seen.
+MAX_POINTS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A labelled place on an axis."""
+
+    at: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar of a histogram; `label` is its place on the x axis in words."""
+
+    x: float
+    width: float
+    y: float
+    height: float
+    label: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Bars over evenly spaced bins."""
+
+    bars: Sequence[Bar]
+    x: Sequence[Tick]
+    y: Sequence[Tick]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One series: its points as an SVG path's coordinates, its last value, and where that lies."""
+
+    name: str
+    points: str
+    last: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Series over the same steps."""
+
+    lines: Sequence[Line]
+    x: Sequence[Tick]
+    y: Sequence[Tick]
+
+
+def ticks(low: float, high: float, about: int = 4) -> list[tuple[float, str]]:
+    """About `about` round numbers within [low, high], each with its label."""
+    rough = (high - low or abs(high) or 1.0) / about
+    power = 10.0 ** floor(log10(rough))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * (1 - 1e-9))
+    digits = max(0, -floor(log10(step) + 1e-9))
+    first, last = ceil(low / step - 1e-9), floor(high / step + 1e-9)
+    return [(place * step, f"{place * step:,.{digits}f}".replace("-", "−")) for place in range(first, last + 1)]
+
+
+def histogram(counts: Mapping[int, int], labels: Sequence[str], x: Sequence[Tick]) -> Histogram:
+    """Bars for the bins 0, 1, … of `labels`; a bin that `counts` lacks is empty."""
+    top = max(counts.values(), default=0) or 1
+    width = 100 / len(labels)
+    bars = []
+    for place, label in enumerate(labels):
+        count = counts.get(place, 0)
+        height = HEIGHT * count / top
+        bars.append(Bar(place * width, width, HEIGHT - height, height, label, count))
+    return Histogram(bars, x, [Tick(HEIGHT * (1 - value / top), label) for value, label in ticks(0, top, 2) if value])
+
+
+def scale_histogram(counts: Mapping[int, int], low: float, high: float, steps: int) -> Histogram:
+    """Bars centred on the `steps` + 1 evenly spaced values from `low` to `high`."""
+    labels = [f"{low + (high - low) * place / steps:g}".replace("-", "−") for place in range(steps + 1)]
+    every = ceil((steps + 1) / 11)
+    width = 100 / (steps + 1)
+    return histogram(counts, labels, [Tick((p + 0.5) * width, labels[p]) for p in range(0, steps + 1, every)])
+
+
+def range_histogram(counts: Mapping[int, int], low: float, high: float, bins: int) -> Histogram:
+    """Bars for `bins` equal intervals between `low` and `high`, with ticks at round numbers."""
+    edges = [f"{low + (high - low) * place / bins:g}".replace("-", "−") for place in range(bins + 1)]
+    labels = [f"{left} to {right}" for left, right in itertools.pairwise(edges)]
+    return histogram(counts, labels, [Tick(100 * (v - low) / (high - low), label) for v, label in ticks(low, high)])
+
+
+def lines(series: Mapping[str, Sequence[tuple[int, float]]], *, within: tuple[float, float] | None = None) -> Lines:
+    """Series of (step, value) with at least one point each, over one pair of axes; `within` fixes the y range."""
+    steps = [step for points in series.values() for step, _ in points]
+    values = [value for points in series.values() for _, value in points]
+    first, last = min(steps), max(steps)
+    low, high = within or (min(values), max(values))
+    if low == high:
+        low, high = low - 1, high + 1
+
+    def x(step: float) -> float:
+        return 100 * (step - first) / ((last - first) or 1)
+
+    def y(value: float) -> float:
+        return HEIGHT * (high - value) / (high - low)
+
+    drawn = []
+    for name, points in series.items():
+        points = [*points[:: ceil(len(points) / MAX_POINTS)], points[-1]]
+        path = " ".join(f"{x(step):.2f},{y(value):.2f}" for step, value in points)
+        drawn.append(Line(name, path, points[-1][1], y(points[-1][1])))
+    return Lines(
+        drawn,
+        [Tick(x(step), label) for step, label in ticks(first, last) if step == int(step)],
+        [Tick(y(value), label) for value, label in ticks(low, high)],
+    )

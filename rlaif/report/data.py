@@ -1,0 +1,172 @@
+"""What the page shows, read from the store: plain data, nothing rendered yet."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from rlaif.config import Pipeline
+from rlaif.report.charts import Histogram, Lines, lines, range_histogram, scale_histogram
+from rlaif.store import Row, Store
+
+# Twelve pairs of texts this long, with their rationales, keep the page below 2 MB in any script.
+MAX_TEXT, MAX_TURNS, MAX_RATIONALE, DRAWN = 4000, 4, 800, 6
+# What each curve shows, for those of a trainer's metrics that tell whether preference training works.
+CURVES = (
+    ("Loss", ("loss",), None),
+    ("Pairs that the model ranks right", ("rewards/accuracies",), (0.0, 1.0)),
+    ("Reward margin, chosen minus rejected", ("rewards/margins",), None),
+    ("Log-probability of the responses", ("logps/chosen", "logps/rejected"), None),
+)
+_SECRET_KEY = re.compile(r"(^|[_-])(token|secret|password|passwd|api_?key)$", re.IGNORECASE)
+_USER_IN_URL = re.compile(r"//[^/@\s]+@")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the funnel: `total` of `name` came in, `kept` of them went on, and every part is counted."""
+
+    number: int
+    name: str
+    which: str
+    parts: Sequence[Row]
+
+    @property
+    def total(self) -> int:
+        return sum(part["n"] for part in self.parts)
+
+    @property
+    def kept(self) -> int:
+        return sum(part["n"] for part in self.parts if part["kept"])
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """One judge on one criterion, over all answers."""
+
+    row: Row
+    chart: Histogram
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """The newest pairing's pairs together."""
+
+    row: Row
+    margins: Histogram
+    lengths: Histogram
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One chart of the training log."""
+
+    title: str
+    chart: Lines
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One pair in full: its messages, its texts (in `row`), and both sides' marks by judge and criterion."""
+
+    row: Row
+    messages: Sequence[Mapping[str, Any]]
+    marks: Sequence[tuple[Row | None, Row | None]]
+
+
+def read_who(pipeline: Pipeline) -> list[tuple[str, str]]:
+    """Who did what: pairs of a role and a model's name."""
+    who = []
+    if pipeline.generate:
+        who.append(("Responses by", _model(pipeline, pipeline.generate.model)))
+    for name, judge in pipeline.judges.items():
+        by = _model(pipeline, judge.model) if judge.model else "programs"
+        who.append((f"Judge {name}", f"{by}, rubric {judge.rubric}"))
+    base = pipeline.train and (pipeline.train.model or (pipeline.generate and pipeline.generate.model))
+    if pipeline.train and base:
+        who.append((f"Trained by {pipeline.train.method}", _model(pipeline, base)))
+    return who
+
+
+def _model(pipeline: Pipeline, name: str) -> str:
+    model = pipeline.models[name]
+    what = model.path if model.kind == "transformers" else model.model if model.kind == "openai" else ""
+    return f"{name} ({model.kind}{f', {what}' if what else ''})"
+
+
+def read_funnel(store: Store, pipeline: Pipeline) -> list[Step]:
+    """The steps from rows of the sources to responses in pairs. A step's parts add up to its total."""
+    rows = store.query("report/funnel", held_out=round(pipeline.collect.held_out * 10000))
+    grouped = groupby(rows, key=lambda row: (row["step"], row["name"], row["which"]))
+    return [Step(*step, list(parts)) for step, parts in grouped]
+
+
+def read_opinions(store: Store, pipeline: Pipeline) -> dict[str, list[Opinion]]:
+    """The score histograms of each judge, by judge; first the one whose scores make the pairs."""
+    opinions: dict[str, list[Opinion]] = {}
+    labeller = (pipeline.pair and pipeline.pair.judge) or next(iter(pipeline.judge.by or pipeline.judges), None)
+    for row in sorted(store.query("report/scores"), key=lambda row: row["judge"] != labeller):
+        chart = scale_histogram(row["bins"] or {}, float(row["low"]), float(row["high"]), row["steps"])
+        opinions.setdefault(row["judge"], []).append(Opinion(row, chart))
+    return opinions
+
+
+def read_pairs(store: Store) -> Pairs | None:
+    """Margins and lengths of the newest pairing, or None where there is no pair."""
+    row = store.query("report/pairs")[0]
+    if not row["pairs"]:
+        return None
+    margins = range_histogram(row["margins"] or {}, 0, 100, 20)
+    return Pairs(row, margins, range_histogram(row["lengths"] or {}, -100, 100, 20))
+
+
+def read_curves(store: Store) -> list[Curve]:
+    """The charts for which the newest training logged something."""
+    logged: dict[str, list[tuple[int, float]]] = {}
+    for row in store.query("report/curves"):
+        logged.setdefault(row["metric"], []).append((row["step"], row["value"]))
+    return [
+        Curve(title, lines({name: logged[name] for name in names if name in logged}, within=within))
+        for title, names, within in CURVES
+        if any(name in logged for name in names)
+    ]
+
+
+def read_examples(store: Store) -> list[Example]:
+    """A spread of pairs, largest margins first, then those drawn by lot."""
+    rows = store.query("report/examples", drawn=DRAWN, most=MAX_TEXT)
+    answers = sorted({row[side] for row in rows for side in ("chosen_answer", "rejected_answer")})
+    marks: dict[str, dict[tuple[str, str], Row]] = {answer: {} for answer in answers}
+    for mark in store.query("report/marks", answers=answers, most=MAX_RATIONALE):
+        marks[mark["answer"]][mark["judge"], mark["criterion"]] = mark
+    return [_example(row, marks[row["chosen_answer"]], marks[row["rejected_answer"]]) for row in rows]
+
+
+def _example(row: Row, chosen: Mapping[tuple[str, str], Row], rejected: Mapping[tuple[str, str], Row]) -> Example:
+    messages = [
+        {"role": message["role"], "content": message["content"][:MAX_TEXT], "length": len(message["content"])}
+        for message in json.loads(row["messages"])[-MAX_TURNS:]
+    ]
+    return Example(row, messages, [(chosen.get(key), rejected.get(key)) for key in {**chosen, **rejected}])
+
+
+def config_text(pipeline: Pipeline) -> str:
+    """The pipeline as YAML, without what could let someone in: passwords in URLs, values of keys named like secrets."""
+    import yaml
+
+    plain = _redacted(pipeline.model_dump(mode="json", exclude_none=True))
+    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _redacted(value: Any, name: str = "") -> Any:
+    if isinstance(value, dict):
+        return {key: _redacted(item, str(key)) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_redacted(item, name) for item in value]
+    if not isinstance(value, str):
+        return value
+    if _SECRET_KEY.search(name) and not value.startswith("env:"):
+        return "(hidden)"
+    return _USER_IN_URL.sub("//(hidden)@", value)

@@ -1,0 +1,13 @@
+-- The newest pairing in one row: how many pairs, their margins (hundredths of the scale, binned by 5), and how the length
+-- of the chosen response differs from that of the rejected one (in hundredths of the longer one's words, 20 bins from
+-- -100 to 100; equal lengths are counted apart, in `as_long`).
+SELECT count(*) AS pairs, count(DISTINCT prompt) AS prompts,
+    min(margin)::DOUBLE AS least, median(margin)::DOUBLE AS middle, max(margin)::DOUBLE AS most,
+    avg(confidence) AS confidence, avg(chosen_words) AS chosen_words, avg(rejected_words) AS rejected_words,
+    count(*) FILTER (chosen_words > rejected_words) AS longer,
+    count(*) FILTER (chosen_words < rejected_words) AS shorter,
+    count(*) FILTER (chosen_words = rejected_words) AS as_long,
+    histogram(least(floor(margin / 5)::INT, 19)) FILTER (margin IS NOT NULL) AS margins,
+    histogram(least(floor(10 + 10 * (chosen_words - rejected_words) / greatest(chosen_words, rejected_words))::INT, 19))
+        FILTER (chosen_words <> rejected_words) AS lengths
+FROM report_pairs

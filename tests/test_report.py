@@ -1,0 +1,225 @@
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from report_store import HELD_OUT, fill, pipeline
+
+from rlaif import report
+from rlaif.config import Pipeline
+from rlaif.report.data import Step, read_funnel
+from rlaif.store import Store
+
+VOID = {"meta", "br", "line", "rect", "circle", "polyline"}
+MINIMAL = Pipeline.model_validate({"name": "empty", "collect": {"sources": [{"path": "none.jsonl"}]}})
+
+
+class Page(HTMLParser):
+    """What a browser would see: tags with their attributes, text, and whether every tag is closed in order."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self._open: list[str] = []
+        self.feed(html)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+    @property
+    def words(self) -> str:
+        return " ".join(" ".join(self.text).split())
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path / "store.duckdb") as store:
+        yield store
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A filled store, for tests that only read it."""
+    with Store(tmp_path_factory.mktemp("report") / "store.duckdb") as store:
+        fill(store)
+        yield store
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The page of a store where everything that others write is hostile."""
+    with Store(tmp_path_factory.mktemp("report") / "store.duckdb") as store:
+        fill(store, prompts=12, hostile=True)
+        return report.render(store, pipeline())
+
+
+def count(store: Store, text: str) -> int:
+    return int(store.rows(f"SELECT count(*) AS n FROM {text}")[0]["n"])
+
+
+def funnel(store: Store) -> dict[tuple[int, str], Step]:
+    store.execute("report/views")
+    return {(step.number, step.which): step for step in read_funnel(store, pipeline())}
+
+
+def test_every_step_of_the_funnel_takes_what_the_one_before_gave(full: Store) -> None:
+    steps = funnel(full)
+    rows, prompts, responses = steps[1, "of the sources"], steps[2, "collected"], steps[3, "by writer"]
+    assert rows.kept == prompts.total == steps[5, "to pair"].total == count(full, "prompts") == 120
+    assert rows.total - rows.kept == count(full, "dropped WHERE what = 'prompt'") == 11
+    assert responses.total == steps[6, "to pair"].total == count(full, "(SELECT DISTINCT key FROM responses)") == 480
+    assert responses.kept == count(full, "responses WHERE failure IS NULL")
+    for judge in ("tiny", "oracle"):
+        judged = steps[4, f"of writer to judge {judge}"]
+        assert judged.total == responses.kept
+        assert judged.kept == count(full, f"responses WHERE answer IN (SELECT answer FROM scores WHERE judge = 'j-{judge}' "
+                                           "AND value IS NOT NULL)")  # fmt: skip
+    pairs = count(full, "pairs WHERE pairing = 'p'")
+    assert steps[5, "to pair"].kept == pairs == steps[7, "made"].total
+    assert steps[6, "to pair"].kept == 2 * pairs
+
+
+def test_every_part_of_the_funnel_has_a_reason_and_stands_in_the_page(full: Store) -> None:
+    words = Page(report.render(full, pipeline())).words
+    for step in funnel(full).values():
+        assert f"{step.total:,} {step.name}" in words
+        for part in step.parts:
+            assert f"{part['n']:,} {part['part'].replace('_', ' ')}" in words
+
+
+def test_held_out_prompts_are_those_below_the_share(full: Store) -> None:
+    parts = {part["part"]: part["n"] for part in funnel(full)[2, "collected"].parts}
+    assert parts["held out"] == count(full, f"prompts WHERE bucket < {round(HELD_OUT * 10000)}") > 0
+
+
+def test_an_empty_store_gives_a_page_that_says_what_is_missing(store: Store) -> None:
+    page = Page(report.render(store, MINIMAL))
+    for line in ("No prompt has been collected yet.", "No answer has been scored yet.", "No pair has been made yet.",
+                 "No model has been trained yet.", "No stage has worked yet."):  # fmt: skip
+        assert line in page.words
+    assert not page.all("svg")
+
+
+@pytest.mark.parametrize(
+    "table", ["scores", "pairs", "pairings", "outcomes", "training_log", "trainings", "work", "dropped"]
+)
+def test_a_store_without_one_kind_of_rows_still_gives_a_page(store: Store, table: str) -> None:
+    fill(store, prompts=12)
+    store.rows(f"DELETE FROM {table}")
+    assert "courier-notes" in Page(report.render(store, pipeline())).words
+
+
+def test_hostile_text_stays_text(hostile: str) -> None:
+    page = Page(hostile)
+    tags = Counter(name for name, _ in page.tags)
+    assert not tags["script"]
+    assert tags["style"] == 1
+    assert not any(name.startswith("on") or name == "style" for _, attributes in page.tags for name in attributes)
+    assert "<script>alert('x')</script>" in page.words
+    assert "{{ 7*7 }}" in page.words
+    hiding = {character for character in hostile if unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp")}
+    assert hiding == {"\n"}
+    assert "⟨U+202E⟩evil⟨U+202C⟩ ⟨U+0000⟩⟨U+001B⟩[31m" in page.words
+
+
+def test_the_page_loads_nothing_and_forbids_itself_to(hostile: str) -> None:
+    page = Page(hostile)
+    policy = next(a["content"] for a in page.all("meta") if a.get("http-equiv") == "Content-Security-Policy")
+    assert policy == "default-src 'none'; style-src 'unsafe-inline'"
+    assert not any({"src", "srcset", "xlink:href", "action", "data"} & set(attributes) for _, attributes in page.tags)
+    ids = {attributes.get("id") for _, attributes in page.tags}
+    links = {attributes["href"] for _, attributes in page.tags if "href" in attributes}
+    assert links
+    assert all(link is not None and link.startswith("#") and link[1:] in ids for link in links)
+    style = (report.PAGE / "style.css").read_text(encoding="utf-8")
+    assert "url(" not in style
+    assert "@import" not in style
+    assert "<" not in style
+
+
+def test_charts_have_names_and_tables_have_headers(full: Store) -> None:
+    page = Page(report.render(full, pipeline()))
+    charts = [attributes for attributes in page.all("svg") if "class" in attributes]
+    assert len(charts) > 20
+    assert all(chart.get("aria-hidden") or (chart.get("role") == "img" and chart.get("aria-label")) for chart in charts)
+    assert all(header.get("scope") in ("col", "row") for header in page.all("th"))
+    assert len(page.all("table")) == len(page.all("caption")) == len(page.all("thead")) >= 2
+    assert len(page.all("h1")) == 1
+
+
+def test_no_secret_reaches_the_page(store: Store) -> None:
+    html = report.render(store, pipeline())
+    assert "hunter2" not in html
+    assert "hf_planted" not in html
+    assert "llm.example" in html
+    assert "env:OPENAI_API_KEY" in html
+    assert "max_tokens: 1024" in html
+
+
+def test_long_texts_in_any_script_stay_below_two_megabytes(store: Store) -> None:
+    fill(store, prompts=40, padding="語<" * 20_000)
+    html = report.render(store, pipeline())
+    assert len(html.encode()) < 2_000_000
+    assert "more characters" in Page(html).words
+
+
+def test_examples_are_a_spread_and_the_same_every_time(full: Store) -> None:
+    examples = store_examples(full)
+    assert Counter(why for why, _ in examples) >= Counter({"largest margin": 2, "smallest margin": 2, "drawn by lot": 4})
+    margins = [margin for why, margin in examples if why != "drawn by lot"]
+    assert margins == sorted(margins, reverse=True)
+    assert all(low < high for high, low in pairwise(sorted(set(margins), reverse=True)))
+    assert examples == store_examples(full)
+
+
+def store_examples(store: Store) -> list[tuple[str, float]]:
+    from rlaif.report.data import read_examples
+
+    store.execute("report/views")
+    return [(example.row["why"], example.row["margin"]) for example in read_examples(store)]
+
+
+def test_an_older_generator_pairing_or_wording_of_the_same_name_is_left_out(store: Store) -> None:
+    fill(store)
+    before = [(step.name, step.which, step.total, step.kept) for step in funnel(store).values()]
+    answer = store.rows("SELECT answer FROM scores LIMIT 1")[0]["answer"]
+    store.rows("DELETE FROM criteria")
+    worded = [{"key": key, "name": name, "kind": "scale", "low": 1.0, "high": 10.0, "spec": "{}"}
+              for key, name in (("c-old", "helpfulness"), ("c-helpfulness", "helpfulness"),
+                                ("c-faithfulness", "faithfulness"), ("c-completeness", "completeness"))]  # fmt: skip
+    store.append("criteria", worded)
+    store.append("scores", [{"verdict": "old", "answer": answer, "judge": "j-tiny", "criterion": "c-old", "repeat": 0,
+                             "attempt": 0, "value": 1.0}])  # fmt: skip
+    assert [(step.name, step.which, step.total, step.kept) for step in funnel(store).values()] == before
+    store.execute("report/views")
+    assert [row["criterion"] for row in store.query("report/scores")] == ["helpfulness", "faithfulness", "completeness"] * 2
+
+
+def test_the_page_is_written_whole_from_a_store_opened_for_reading(tmp_path: Path) -> None:
+    with Store(tmp_path / "store.duckdb") as store:
+        fill(store, prompts=12)
+    with Store(tmp_path / "store.duckdb", read_only=True) as store:
+        report.write(store, pipeline(), tmp_path / "out" / "report.html")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["report.html"]
+    assert (tmp_path / "out" / "report.html").read_text(encoding="utf-8").rstrip().endswith("</html>")

@@ -61,8 +61,11 @@ class Prompt:
         return next((m["content"] for m in reversed(self.messages) if m["role"] == "user"), "")
 
 
+_WORD = re.compile(r"\w+")
+
+
 def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", text.casefold())
+    return _WORD.findall(text.casefold())
 
 
 def answer_key(prompt: str, text: str) -> str:

@@ -53,12 +53,13 @@ class Facts:
             self._preferences(at, row, prompt.key, answers)
 
     def _prompt(self, at: str, row: Row, prompt: Prompt) -> None:
+        normal_key = prompt.normal_key
         self._staging.put("prompts", {
-            "key": prompt.key, "normal_key": prompt.normal_key,
+            "key": prompt.key, "normal_key": normal_key,
             "messages": orjson.dumps(prompt.messages).decode(),
             "document": prompt.document, "reference": prompt.reference,
             "metadata": metadata_of(row, self._source.columns),
-            "source": at, "bucket": int(fraction("split", prompt.normal_key) * BUCKETS),
+            "source": at, "bucket": int(fraction("split", normal_key) * BUCKETS),
         })  # fmt: skip
 
     def _response(self, at: str, prompt: str, text: str | None) -> str | None:

@@ -91,7 +91,7 @@ def test_every_step_of_the_funnel_takes_what_the_one_before_gave(full: Store) ->
     assert responses.total == steps[6, "to pair"].total == count(full, "(SELECT DISTINCT key FROM responses)") == 480
     assert responses.kept == count(full, "responses WHERE failure IS NULL")
     for judge in ("tiny", "oracle"):
-        judged = steps[4, f"of writer to judge {judge}"]
+        judged = steps[4, f"by writer, judged by {judge}"]
         assert judged.total == responses.kept
         assert judged.kept == count(full, f"responses WHERE answer IN (SELECT answer FROM scores WHERE judge = 'j-{judge}' "
                                            "AND value IS NOT NULL)")  # fmt: skip
@@ -197,7 +197,7 @@ def store_examples(store: Store) -> list[tuple[str, float]]:
     from rlaif.report.data import read_examples
 
     store.execute("report/views")
-    return [(example.row["why"], example.row["margin"]) for example in read_examples(store)]
+    return [(example.row["why"], example.row["margin"]) for example in read_examples(store, pipeline())]
 
 
 def test_an_older_generator_pairing_or_wording_of_the_same_name_is_left_out(store: Store) -> None:

@@ -70,7 +70,7 @@ def render(
             curves=data.read_curves(store),
             evaluations=evaluations,
             agreements=agreements,
-            examples=data.read_examples(store),
+            examples=data.read_examples(store, pipeline),
             work=store.query("report/work"),
             config=data.config_text(pipeline),
             tones=("one", "two"),

@@ -4,9 +4,9 @@ x is in percent of the width and y in pixels from the top, so that a chart is as
 letters keep their size.
 """
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil, floor, log10
 
 HEIGHT = 120
@@ -55,8 +55,9 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Series over the same steps."""
+    """Series over the same steps, up to the `last`."""
 
+    last: int
     lines: Sequence[Line]
     x: Sequence[Tick]
     y: Sequence[Tick]
@@ -81,7 +82,7 @@ def histogram(counts: Mapping[int, int], labels: Sequence[str], x: Sequence[Tick
         count = counts.get(place, 0)
         height = HEIGHT * count / top
         bars.append(Bar(place * width, width, HEIGHT - height, height, label, count))
-    return Histogram(bars, x, [Tick(HEIGHT * (1 - value / top), label) for value, label in ticks(0, top, 2) if value])
+    return Histogram(bars, x, [Tick(HEIGHT * (1 - value / top), label) for value, label in ticks(0, top, 3) if value])
 
 
 def scale_histogram(counts: Mapping[int, int], low: float, high: float, steps: int) -> Histogram:
@@ -95,7 +96,7 @@ def scale_histogram(counts: Mapping[int, int], low: float, high: float, steps: i
 def range_histogram(counts: Mapping[int, int], low: float, high: float, bins: int) -> Histogram:
     """Bars for `bins` equal intervals between `low` and `high`, with ticks at round numbers."""
     edges = [f"{low + (high - low) * place / bins:g}".replace("-", "−") for place in range(bins + 1)]
-    labels = [f"{left} to {right}" for left, right in itertools.pairwise(edges)]
+    labels = [f"{left} to {right}" for left, right in pairwise(edges)]
     return histogram(counts, labels, [Tick(100 * (v - low) / (high - low), label) for v, label in ticks(low, high)])
 
 
@@ -120,6 +121,7 @@ def lines(series: Mapping[str, Sequence[tuple[int, float]]], *, within: tuple[fl
         path = " ".join(f"{x(step):.2f},{y(value):.2f}" for step, value in points)
         drawn.append(Line(name, path, points[-1][1], y(points[-1][1])))
     return Lines(
+        last,
         drawn,
         [Tick(x(step), label) for step, label in ticks(first, last) if step == int(step)],
         [Tick(y(value), label) for value, label in ticks(low, high)],

@@ -48,7 +48,7 @@ def _date(value: datetime) -> str:
 FILTERS: Mapping[str, Callable[..., str]] = {
     "count": _or_dash(lambda value: f"{value:,}"),
     "number": _or_dash(lambda value, digits=1: f"{value:,.{digits}f}"),
-    "short": _or_dash(lambda value: f"{float(value):.4g}"),
+    "short": _or_dash(lambda value: f"{value:.2f}".rstrip("0").rstrip(".")),
     "signed": _or_dash(lambda value, digits=1: f"{value:+,.{digits}f}"),
     "percent": _or_dash(lambda value, digits=0: f"{100 * value:.{digits}f} %"),
     "seconds": _or_dash(_seconds),

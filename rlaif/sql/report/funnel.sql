@@ -40,18 +40,19 @@ standing AS (
         SELECT response, min(outcome) AS outcome FROM outcomes JOIN report_pairing ON report_pairing.key = pairing
         WHERE response IS NOT NULL GROUP BY response
     ) AS outcomes ON outcomes.response = responses.key
+    QUALIFY bool_or(outcome IS NOT NULL) OVER (PARTITION BY writer)
 ),
 parts AS (
     SELECT 1 AS step, 'rows' AS name, 'of the sources' AS which, part, kept FROM entered
     UNION ALL
     SELECT 2, 'prompts', 'collected', if(held_out, 'held out', 'for training'), true FROM prompts
     UNION ALL
-    SELECT 3, 'responses', 'by ' || writer, coalesce(failure, 'answer'), failure IS NULL FROM report_responses
+    SELECT 3, 'responses', 'by ' || writer, coalesce(failure, 'usable'), failure IS NULL FROM report_responses
     UNION ALL
-    SELECT 4, 'answers', 'of ' || writer || ' to judge ' || judge, part, part = 'scored' FROM asked
+    SELECT 4, 'responses', 'by ' || writer || ', judged by ' || judge, part, part = 'scored' FROM asked
     UNION ALL
     SELECT 5, 'prompts', 'to pair',
-        CASE WHEN paired THEN 'paired' ELSE coalesce(outcome, 'not in this pairing') END, paired
+        if(paired, 'paired', coalesce(outcome, 'not in this pairing')), paired
     FROM prompts WHERE EXISTS (FROM report_pairing)
     UNION ALL
     SELECT 6, 'responses', 'to pair', CASE

@@ -1,0 +1,6 @@
+-- What the generators and judges with these keys are called; the newest name where one has several.
+SELECT key, arg_max(name, place) AS name FROM (
+    SELECT key, name, rowid AS place FROM generators UNION ALL SELECT key, name, rowid FROM judges
+)
+WHERE key IN (SELECT unnest($keys::VARCHAR[]))
+GROUP BY key

@@ -1,0 +1,22 @@
+-- What two judges said of the same answers under criteria of the same name, in hundredths of each one's range: `value`
+-- as the judge chose it, `score` as it counts (the expected value, where there is one). One row per answer and name.
+WITH given AS (
+    SELECT judge, answer, criterion, avg(value)::DOUBLE AS value, avg(coalesce(expected, value))::DOUBLE AS score
+    FROM scores WHERE judge IN ($first, $second) AND value IS NOT NULL
+    GROUP BY judge, answer, criterion
+),
+named AS (
+    SELECT judge, criteria.*, criteria.rowid AS place
+    FROM criteria JOIN (SELECT DISTINCT judge, criterion FROM given) AS used ON used.criterion = criteria.key
+    QUALIFY criteria.rowid = max(criteria.rowid) OVER (PARTITION BY judge, name)
+),
+hundredths AS (
+    SELECT given.judge, answer, name, place,
+        100 * (value - low) / (high - low) AS value, 100 * (score - low) / (high - low) AS score
+    FROM given JOIN named ON named.judge = given.judge AND named.key = given.criterion
+)
+SELECT one.name AS criterion, one.answer,
+    one.value AS first_value, one.score AS first_score, two.value AS second_value, two.score AS second_score
+FROM hundredths AS one JOIN hundredths AS two ON two.answer = one.answer AND two.name = one.name
+WHERE one.judge = $first AND two.judge = $second
+ORDER BY one.place, one.answer

@@ -195,13 +195,15 @@ def _criteria(config: Config, name: str) -> list[Row] | None:
 
 
 def trained_generator(context: Context) -> Generator | None:
-    """The generator with the trained model in the place of its base; None before any training."""
-    rows = context.store.query("train/latest")
-    if not rows or context.config.pipeline.generate is None:
+    """The generator with the trained model in the place of its base; None before the training is finished."""
+    from rlaif.stages import train as training
+
+    found = training.find(context)
+    if found is None or context.config.pipeline.generate is None:
         return None
     base = generating.generator(context.config)
     settings = base.model.model_dump() if isinstance(base.model, TransformersModel) else {"kind": "transformers"}
-    model = TransformersModel(**(settings | {"path": rows[0]["path"], "revision": None}))
+    model = TransformersModel(**(settings | {"path": str(found.path), "revision": None}))
     return generating.generator(context.config, model, f"{base.name}, trained")
 
 

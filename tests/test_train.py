@@ -83,6 +83,15 @@ def test_a_finished_training_is_found_again_without_torch(checkpoint: Path, tmp_
         assert [row["path"] for row in store.rows("FROM trainings")] == [f"models/{first.key}"]
 
 
+def test_a_training_is_found_once_it_is_finished(checkpoint: Path, tmp_path: Path) -> None:
+    pipeline = prepare(tmp_path, checkpoint)
+    with opened(pipeline) as context:
+        assert train.find(context) is None
+        made = train.run(context)
+        assert train.find(context) == train.find(context, "P") == made
+        assert train.find(context, "another pairing") is None
+
+
 def test_a_new_pair_or_option_is_another_training(checkpoint: Path, tmp_path: Path) -> None:
     pipeline = prepare(tmp_path, checkpoint)
     first, _ = trained(pipeline)

@@ -1,8 +1,9 @@
 """Train: the generator's model on the pairs of one pairing, into `out/models/KEY`, once."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from rlaif.models import identity
 from rlaif.models.checkpoint import locate
 from rlaif.records import key
 from rlaif.training.fit import RECORD, fit
-from rlaif.training.methods import DEFAULTS, METHODS
+from rlaif.training.methods import DEFAULTS, METHODS, Row
 
 
 @dataclass(frozen=True)
@@ -36,79 +37,109 @@ def run(context: Context, pairing: str | None = None) -> Training | None:
     section = context.config.pipeline.train
     if section is None:
         return None
-    name, base = base_model(context.config)
-    where = context.config.file.where(("models", name, "path"))
-    base_identity = identity(base, where=where)
-    loadable = base.model_copy(update={"path": str(locate(base.path, where=where))})
-    pairing = pairing or _newest_pairing(context)
-    rows = _rows(context, pairing)
-    work = key("training", section.method, base_identity, _settings(section), section.seed, key("pairs", rows))
-    folder = context.config.out / "models" / work
-    if not folder.exists():
+    job = _job(context, section, pairing)
+    if not job.rows:
+        raise InputError(
+            "there are no pairs to train on", where=context.config.file.where(("train",)),
+            fix="`rlaif explain PROMPT_ID` says why a prompt has none; pairs of held-out prompts do not count.",
+        )  # fmt: skip
+    if not job.folder.exists():
         with context.stage("train") as tally:
-            fit(section, loadable, rows, folder, context.config.file, tally)
-    record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    training = Training(work, folder, section.method, record["rows"], record["refused"])
-    spec = {"base": base_identity, "options": section.options, "seed": section.seed,
-            "rows": training.rows, "refused": training.refused}  # fmt: skip
-    _record(context, training, pairing, name, spec, record["log"])
-    return training
+            fit(section, job.base, job.rows, job.folder, context.config.file, tally)
+    return _record(context, job)
+
+
+def find(context: Context, pairing: str | None = None) -> Training | None:
+    """The training that `run` would make, where it is finished already."""
+    section = context.config.pipeline.train
+    if section is None:
+        return None
+    job = _job(context, section, pairing)
+    return job.finished if job.folder.exists() else None
 
 
 def base_model(config: Config) -> tuple[str, TransformersModel]:
     """The model to train and its name: `train.model`, else the generator's. Raises InputError for one that cannot be."""
-    pipeline = config.pipeline
-    place = ("train", "model") if pipeline.train and pipeline.train.model else ("generate", "model")
-    name = pipeline.train.model if pipeline.train and pipeline.train.model else None
-    if name is None and pipeline.generate:
-        name = pipeline.generate.model
+    train, generate = config.pipeline.train, config.pipeline.generate
+    name, place = train.model if train else None, ("train", "model")
+    if name is None and generate:
+        name, place = generate.model, ("generate", "model")
     fix = "Name a model of kind `transformers` under train.model: a checkpoint is needed, not a server."
     if name is None:
         raise InputError("no model to train", where=config.file.where(("train",)), fix=fix)
-    model = pipeline.models[name]
+    model = config.pipeline.models[name]
     if not isinstance(model, TransformersModel):
         raise InputError(f"a model of kind {model.kind!r} cannot be trained", where=config.file.where(place), fix=fix)
     return name, model
 
 
-def _newest_pairing(context: Context) -> str:
-    rows = context.store.query("train/newest_pairing")
-    return str(rows[0]["key"]) if rows else ""
+@dataclass(frozen=True)
+class _Job:
+    """What is to be trained on what. `base` is the model with a path that can be loaded from here."""
+
+    section: Train
+    name: str
+    base: TransformersModel
+    identity: Mapping[str, Any]
+    pairing: str
+    rows: list[Row]
+    models: Path
+
+    @cached_property
+    def key(self) -> str:
+        section = self.section
+        settings = {**DEFAULTS, **METHODS[section.method].defaults, **section.options}
+        return key("training", section.method, self.identity, settings, section.seed, key("pairs", self.rows))
+
+    @property
+    def folder(self) -> Path:
+        return self.models / self.key
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """What was written down when the training was finished."""
+        record: dict[str, Any] = json.loads((self.folder / RECORD).read_text(encoding="utf-8"))
+        return record
+
+    @property
+    def finished(self) -> Training:
+        return Training(self.key, self.folder, self.section.method, self.record["rows"], self.record["refused"])
 
 
-def _rows(context: Context, pairing: str) -> list[dict[str, Any]]:
+def _job(context: Context, section: Train, pairing: str | None) -> _Job:
+    config = context.config
+    name, model = base_model(config)
+    where = config.file.where(("models", name, "path"))
+    base = model.model_copy(update={"path": str(locate(model.path, where=where))})
+    newest = context.store.query("train/newest_pairing")
+    pairing = pairing or (newest[0]["key"] if newest else "")
+    return _Job(section, name, base, identity(model, where=where), pairing, _rows(context, pairing), config.out / "models")
+
+
+def _rows(context: Context, pairing: str) -> list[Row]:
     """The pairs in TRL's explicit conversational form: `prompt`, `chosen` and `rejected` as message lists."""
     held_out = round(context.config.pipeline.collect.held_out * 10000)
-    pairs = context.store.query("train/pairs", pairing=pairing, held_out=held_out)
-    if not pairs:
-        raise InputError(
-            "there are no pairs to train on", where=context.config.file.where(("train",)),
-            fix="`rlaif explain PROMPT_ID` says why a prompt has none; pairs of held-out prompts do not count.",
-        )  # fmt: skip
     return [
         {
             "prompt": json.loads(pair["messages"]),
             "chosen": [{"role": "assistant", "content": pair["chosen"]}],
             "rejected": [{"role": "assistant", "content": pair["rejected"]}],
         }
-        for pair in pairs
+        for pair in context.store.query("train/pairs", pairing=pairing, held_out=held_out)
     ]
 
 
-def _settings(section: Train) -> dict[str, Any]:
-    return {**DEFAULTS, **METHODS[section.method].defaults, **section.options}
-
-
-def _record(
-    context: Context, training: Training, pairing: str, base: str, spec: Mapping[str, Any], log: Sequence[Any]
-) -> None:
-    """Puts the finished training into the store, once."""
-    store = context.store
-    if store.query("train/recorded", key=training.key):
-        return
+def _record(context: Context, job: _Job) -> Training:
+    """Puts the finished training into the store, once, and gives it."""
+    store, training = context.store, job.finished
+    if store.query("train/recorded", key=job.key):
+        return training
+    spec = {"base": job.identity, "options": job.section.options, "seed": job.section.seed,
+            "rows": training.rows, "refused": training.refused}  # fmt: skip
     with store.transaction():
         store.append("trainings", [{
-            "key": training.key, "pairing": pairing, "method": training.method, "base": base,
-            "path": str(training.path.relative_to(context.config.out)), "spec": json.dumps(spec), "created": now(),
+            "key": job.key, "pairing": job.pairing, "method": training.method, "base": job.name,
+            "path": str(job.folder.relative_to(context.config.out)), "spec": json.dumps(spec), "created": now(),
         }])  # fmt: skip
-        store.append("training_log", [{"training": training.key, **entry} for entry in log])
+        store.append("training_log", [{"training": job.key, **entry} for entry in job.record["log"]])
+    return training

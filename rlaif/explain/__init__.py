@@ -1,0 +1,6 @@
+"""The story of one prompt: what was sampled, what each judge said in its own words, and what became of it in pairs."""
+
+from rlaif.explain.show import render
+from rlaif.explain.story import Story, explain
+
+__all__ = ["Story", "explain", "render"]

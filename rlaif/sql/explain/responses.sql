@@ -1,0 +1,7 @@
+-- Every response to one prompt, failed tries included, by generator and sample.
+SELECT responses.key, coalesce(names.name, generator) AS generator, sample, answer, text, finish,
+    prompt_tokens, output_tokens, logprob, coalesce(attempt, 0) AS attempt, failure, detail
+FROM responses
+LEFT JOIN (SELECT key, min(name) AS name FROM generators GROUP BY key) AS names ON names.key = responses.generator
+WHERE prompt = $prompt
+ORDER BY responses.created, generator, sample, attempt

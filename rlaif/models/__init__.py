@@ -1,0 +1,49 @@
+"""The one seam to language models: `ask` says what is asked and what comes back, one sibling a kind answers.
+
+async with open_model(config) as model:
+    completions = await model.complete(Ask(messages))
+"""
+
+from importlib import import_module
+from typing import Any, Final
+
+from rlaif.config import ModelConfig, OpenAIModel, ScriptedModel
+from rlaif.models.ask import Model
+
+# A kind's class is imported when it is first opened: none of them is needed to plan, to pair or to report.
+KINDS: Final = {
+    "scripted": "rlaif.models.scripted:Scripted",
+    "transformers": "rlaif.models.transformers:Transformers",
+    "openai": "rlaif.models.openai:OpenAI",
+}
+# Kinds that fill this machine's memory and cores. Two of them are not opened at once; others overlap freely.
+LOCAL: Final = frozenset({"transformers"})
+
+
+def open_model(config: ModelConfig, *, where: str = "") -> Model:
+    """The model of `config`, to be entered with `async with`. Raises InputError (at `where`) if it cannot work."""
+    module, name = KINDS[config.kind].split(":")
+    model: Model = getattr(import_module(module), name)(config, where=where)
+    return model
+
+
+def is_local(config: ModelConfig) -> bool:
+    """Whether the model computes on this machine's device, so that another such model must be closed first."""
+    return config.kind in LOCAL
+
+
+def identity(config: ModelConfig, *, where: str = "") -> dict[str, Any]:
+    """What makes two models the same: it enters content keys. Never a secret, a path, or what changes only speed.
+
+    A checkpoint folder is known by its files' content, a hub checkpoint by name and revision, a served one by server
+    and name. Takes milliseconds and loads nothing. Raises InputError (at `where`) for a folder that does not exist.
+    """
+    if isinstance(config, ScriptedModel):
+        return {"kind": config.kind, "salt": config.salt, "malformed": config.malformed}
+    if isinstance(config, OpenAIModel):
+        from rlaif.models.openai_server import public_url
+
+        return {"kind": config.kind, "server": public_url(config.base_url), "model": config.model}
+    from rlaif.models.checkpoint import fingerprint
+
+    return {"kind": config.kind, "dtype": config.dtype, **fingerprint(config.path, config.revision, where=where)}

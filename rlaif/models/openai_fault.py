@@ -1,0 +1,101 @@
+"""What went wrong with a request to an OpenAI-compatible server: pure functions from status, headers and body.
+
+The kinds are those of `rlaif.errors`; the facts about how servers fail are from the issue trackers of such servers.
+"""
+
+import re
+import time
+from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+from rlaif.errors import ModelError
+
+# Enough of a server's words to understand it; a page of HTML says no more.
+SHOWN: Final = 400
+
+# A server asks for patience and means a bill that was not paid.
+QUOTA: Final = re.compile(r"insufficient[_ ]quota|billing|exceeded your current quota|credit balance|payment required", re.I)
+# Some say with 400, 413 or 500 that the prompt is too long.
+CONTEXT: Final = re.compile(
+    r"context[_ ](length|window)|maximum context|max_model_len|prompt is too long|too many (input )?tokens|"
+    r"longer than the (model|maximum)|exceeds? the (model'?s )?(available )?context",
+    re.I,
+)
+FILTERED: Final = re.compile(r"content[_ ]?(filter|management|policy)|moderation|flagged|safety system", re.I)
+OVERLOADED: Final = re.compile(r"overloaded|rate[_ ]?limit|too many requests|slow down", re.I)
+
+
+class RequestError(ModelError):
+    """A failed request; `wait` is how many seconds the server asked to leave it alone."""
+
+    def __init__(self, kind: str, message: str, *, wait: float | None = None, raw: str = "") -> None:
+        self.wait = wait
+        super().__init__(kind, message, raw=raw)
+
+
+def from_status(status: int, headers: Mapping[str, str], body: str) -> RequestError:
+    """The fault that a reply with an error status tells of."""
+    said = " ".join(body.split())[:SHOWN]
+    wait = retry_after(headers, time.time())
+    return RequestError(_kind(status, body), f"HTTP {status}: {said or 'no reason given'}", wait=wait, raw=body)
+
+
+def from_error(error: Any) -> RequestError:
+    """The fault that a body `{"error": …}` tells of, whatever status it came with."""
+    details = error if isinstance(error, Mapping) else {"message": str(error)}
+    code = str(details.get("code") or details.get("status"))
+    status = int(code) if re.fullmatch("[45][0-9][0-9]", code) else 500
+    body = " ".join(str(details[name]) for name in ("type", "code", "message") if details.get(name))
+    return RequestError(_kind(status, body), f"error in a reply: {body[:SHOWN] or 'no reason given'}", raw=body)
+
+
+def _kind(status: int, body: str) -> str:
+    if status == 402 or (status in (400, 403, 429) and QUOTA.search(body)):
+        return "quota"
+    if status == 413 or (status in (400, 422, 500) and CONTEXT.search(body)):
+        return "context_overflow"
+    if status in (400, 403, 422) and FILTERED.search(body):
+        return "refused"
+    if status in (401, 403):
+        return "auth"
+    if status == 404:
+        return "unknown_model"
+    if status == 429 or (status in (503, 529) and OVERLOADED.search(body)):
+        return "rate_limited"
+    if status in (408, 409, 425) or status >= 500 or (status == 400 and OVERLOADED.search(body)):
+        return "server"
+    return "rejected"
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """The seconds for which a server asks to be left alone, or None. `now` is the time in seconds since 1970.
+
+    Reads `retry-after-ms`, else `retry-after` as a number of seconds or an HTTP date (without a zone: UTC).
+    What is not in the future, and what makes no sense, counts as not said.
+    """
+    plain = {name.lower(): value.strip() for name, value in headers.items()}
+    milliseconds = _number(plain.get("retry-after-ms", ""))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    text = plain.get("retry-after", "")
+    seconds = _number(text)
+    return seconds if seconds is not None else _until(text, now)
+
+
+def _number(text: str) -> float | None:
+    """A positive, finite decimal number; None for anything else."""
+    value = float(text) if re.fullmatch(r"\d{1,12}(\.\d{1,12})?", text, re.ASCII) else 0.0
+    return value if value > 0 else None
+
+
+def _until(text: str, now: float) -> float | None:
+    try:
+        moment = parsedate_to_datetime(text)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        seconds = moment.timestamp() - now
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return seconds if seconds > 0 else None

@@ -1,0 +1,148 @@
+"""From the bytes of a chat completion to completions: pure, and believing nothing.
+
+Servers answer 200 with HTML, with `{"error": …}`, with no choices, with fewer than asked for, with null for text.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any, Final
+
+import orjson
+
+from rlaif.models.ask import Completion, Token
+from rlaif.models.openai_fault import SHOWN, RequestError, from_error
+from rlaif.records import clean
+
+FINISHES: Final = {
+    "length": "length", "max_tokens": "length", "content_filter": "refused", "safety": "refused", "refusal": "refused",
+}  # fmt: skip
+
+
+def read_reply(data: bytes, n: int) -> dict[int, Completion]:
+    """The usable completions of a reply by their index, at most `n`; what is missing must be asked for again.
+
+    An index outside the range, or given twice, counts once. Raises RequestError: `malformed` where nothing is usable, else
+    what the reply's own error says.
+    """
+    reply = _parse(data)
+    if not isinstance(reply, Mapping):
+        raise _malformed("a reply that is no JSON object", data)
+    if reply.get("error"):
+        raise from_error(reply["error"])
+    choices = reply.get("choices")
+    if not isinstance(choices, list) or not choices:
+        raise _malformed("a reply without choices", data)
+    found: dict[int, Completion] = {}
+    for place, choice in enumerate(choices):
+        completion = _completion(choice) if isinstance(choice, Mapping) else None
+        index = _count(choice.get("index", place)) if completion else None
+        if completion and index is not None and index < n:
+            found.setdefault(index, completion)
+    if not found:
+        raise _malformed("a reply without text", data)
+    return _with_usage(found, reply.get("usage"))
+
+
+def _parse(data: bytes) -> Any:
+    try:
+        return orjson.loads(data)
+    except ValueError:
+        pass
+    # orjson refuses lone surrogates and NaN, which servers do send.
+    try:
+        return json.loads(data.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _malformed(what: str, data: bytes) -> RequestError:
+    raw = clean(data.decode("utf-8", "replace"))
+    return RequestError("malformed", f"{what}: {' '.join(raw.split())[:SHOWN] or 'empty'}", raw=raw)
+
+
+def _completion(choice: Mapping[str, Any]) -> Completion | None:
+    """One choice, or None if it holds no text although it should."""
+    message = choice.get("message")
+    if not isinstance(message, Mapping):
+        return None
+    finish = FINISHES.get(str(choice.get("finish_reason")).lower(), "stop")
+    text = _text(message.get("content"))
+    refusal = _text(message.get("refusal"))
+    if refusal:
+        text, finish = text or refusal, "refused"
+    if text is None:
+        # Nothing was written before the limit (a reasoning model's thoughts used it up), or nothing may be shown.
+        if finish == "stop":
+            return None
+        text = ""
+    return Completion(clean(text), finish, tokens=_tokens(choice.get("logprobs")))
+
+
+def _text(content: Any) -> str | None:
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        parts = [part.get("text") for part in content if isinstance(part, Mapping)]
+        texts = [part for part in parts if isinstance(part, str)]
+        return "".join(texts) if texts else None
+    return None
+
+
+def _tokens(logprobs: Any) -> tuple[Token, ...]:
+    """The tokens with their log-probabilities; none at all if any is not a number, since their sum would be wrong."""
+    entries = logprobs.get("content") if isinstance(logprobs, Mapping) else None
+    tokens = [_token(entry) for entry in entries] if isinstance(entries, list) else []
+    return tuple(token for token in tokens if token) if all(tokens) else ()
+
+
+def _token(entry: Any) -> Token | None:
+    pair = _pair(entry)
+    if pair is None:
+        return None
+    listed = entry.get("top_logprobs")
+    top = [each for each in map(_pair, listed) if each] if isinstance(listed, list) else []
+    if top and all(text != pair[0] for text, _ in top):
+        top.append(pair)
+    return Token(*pair, tuple(sorted(top, key=lambda each: -each[1])))
+
+
+def _pair(entry: Any) -> tuple[str, float] | None:
+    text, logprob = (entry.get("token"), entry.get("logprob")) if isinstance(entry, Mapping) else (None, None)
+    if not isinstance(text, str) or not isinstance(logprob, int | float) or not math.isfinite(logprob):
+        return None
+    return clean(text), float(logprob)
+
+
+def _with_usage(found: dict[int, Completion], usage: Any) -> dict[int, Completion]:
+    """The completions with what they cost: the prompt on the first, the output shared out by length of text."""
+    counts = usage if isinstance(usage, Mapping) else {}
+    prompt, output = _count(counts.get("prompt_tokens")), _count(counts.get("completion_tokens"))
+    first = min(found)
+    shares = _shares(output, [len(completion.text) for completion in found.values()])
+    return {
+        index: replace(
+            completion,
+            prompt_tokens=prompt if index == first or prompt is None else 0,
+            output_tokens=share,
+        )
+        for (index, completion), share in zip(found.items(), shares, strict=True)
+    }
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _shares(total: int | None, lengths: list[int]) -> list[int | None]:
+    """`total` split in proportion to the lengths, with nothing lost to rounding."""
+    if total is None:
+        return [None] * len(lengths)
+    whole = sum(lengths) + len(lengths)
+    bounds, passed = [0], 0
+    for length in lengths:
+        passed += length + 1
+        bounds.append(round(total * passed / whole))
+    return [after - before for before, after in pairwise(bounds)]

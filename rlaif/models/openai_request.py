@@ -1,0 +1,39 @@
+"""From an ask to the body of a chat completion request: pure."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from rlaif.config import OpenAIModel
+from rlaif.models.ask import Ask
+
+# The widest seed that every server reads.
+SEEDS: Final = 2**31
+
+
+def body(config: OpenAIModel, ask: Ask, seeds: tuple[int, ...]) -> dict[str, Any]:
+    """What to send for the completions of `seeds`, a part of the ask's."""
+    request: dict[str, Any] = {
+        "model": config.model,
+        "messages": list(ask.messages),
+        "temperature": ask.sampling.temperature,
+        "seed": seeds[0] % SEEDS,
+        config.max_tokens_field: ask.sampling.max_tokens,
+    }
+    if len(seeds) > 1:
+        request["n"] = len(seeds)
+    if ask.sampling.top_p < 1:
+        request["top_p"] = ask.sampling.top_p
+    if ask.top_logprobs is not None:
+        request["logprobs"] = True
+        if ask.top_logprobs:
+            request["top_logprobs"] = ask.top_logprobs
+    form = _response_format(config, ask.schema)
+    return {**request, "response_format": form} if form else request
+
+
+def _response_format(config: OpenAIModel, schema: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if schema is None or config.structured == "none":
+        return None
+    if config.structured == "json_object":
+        return {"type": "json_object"}
+    return {"type": "json_schema", "json_schema": {"name": "verdict", "strict": True, "schema": dict(schema)}}

@@ -1,0 +1,88 @@
+"""Answers from digests: the same ask and seed give the same answer, on every machine. For tests and dry runs."""
+
+import asyncio
+import math
+import re
+from types import TracebackType
+from typing import Any, Final, Self
+
+import orjson
+
+from rlaif.config import ScriptedModel
+from rlaif.models.ask import Ask, Completion, Token
+from rlaif.models.instance import instance, words
+from rlaif.records import fraction, key
+
+# Answers are made at once; more asks in flight would only cost memory.
+CONCURRENCY: Final = 64
+SHORTEST, LONGEST = 5, 40
+
+
+class Scripted:
+    """A model whose every word is decided by the digest of (salt, messages, seed)."""
+
+    concurrency = CONCURRENCY
+
+    def __init__(self, config: ScriptedModel, *, where: str = "") -> None:
+        self._config = config
+
+    async def complete(self, ask: Ask) -> list[Completion]:
+        """One completion per seed: prose, or JSON that satisfies the ask's schema. Never fails."""
+        if self._config.delay:
+            await asyncio.sleep(self._config.delay)
+        return [self._answer(ask, index) for index in range(ask.n)]
+
+    def _answer(self, ask: Ask, index: int) -> Completion:
+        digest = key("scripted", self._config.salt, list(ask.messages), str(ask.seeds[index]))
+        if ask.schema is None or fraction(digest, "malformed") < self._config.malformed:
+            text = words(digest, SHORTEST, LONGEST)
+        else:
+            text = orjson.dumps(instance(ask.schema, digest)).decode()
+        pieces = re.findall(r"\s*(?:\w+|[^\w\s]+)", text)
+        finish = "stop" if len(pieces) <= ask.sampling.max_tokens else "length"
+        pieces = pieces[: ask.sampling.max_tokens]
+        prompt_tokens = sum(len(message["content"].split()) for message in ask.messages)
+        return Completion(
+            text="".join(pieces),
+            finish=finish,
+            prompt_tokens=prompt_tokens if index == 0 else 0,
+            output_tokens=len(pieces),
+            tokens=_tokens(pieces, digest, ask.top_logprobs),
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+
+def _tokens(pieces: list[str], digest: str, top: int | None) -> tuple[Token, ...]:
+    """The pieces with log-probabilities: each the likeliest at its place, a number's rivals the numbers next to it."""
+    if top is None:
+        return ()
+    return tuple(_token(piece, fraction(digest, "token", place), top) for place, piece in enumerate(pieces))
+
+
+def _token(piece: str, coin: float, top: int) -> Token:
+    share = 0.5 + 0.45 * coin
+    rivals = _rivals(piece)[: max(top - 1, 0)]
+    alternatives: list[tuple[str, float]] = [(piece, math.log(share))] if top else []
+    # Each rival has half of what is left, so they fall off and never sum to one.
+    left = 1 - share
+    for rival in rivals:
+        left /= 2
+        alternatives.append((rival, math.log(left)))
+    return Token(piece, math.log(share), tuple(alternatives))
+
+
+def _rivals(piece: str) -> list[str]:
+    word = piece.lstrip()
+    space = piece[: len(piece) - len(word)]
+    if not word.isdecimal():
+        return [f"{piece}s", piece.upper() + "-"]
+    number = int(word)
+    near: list[Any] = [number - 1, number + 1, number - 2, number + 2]
+    return [f"{space}{each}" for each in near if each >= 0]

@@ -1,0 +1,118 @@
+"""A checkpoint in this process. Asks that wait at the same time are computed as one batch, in one thread.
+
+A completion depends on its own seed alone, never on what shares its batch (but for rounding), so a sample can be drawn
+again by itself. A JSON schema is not enforced here: `Ask.schema` is ignored, and the reply may be malformed.
+"""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
+
+from rlaif.config import TransformersModel
+from rlaif.errors import ModelError
+from rlaif.models.ask import Ask, Completion
+from rlaif.models.batch import Draw, Settings, batches
+from rlaif.models.checkpoint import locate
+
+if TYPE_CHECKING:
+    from rlaif.models.generation import Engine
+
+# Asks that are sent together arrive within a few turns of the event loop; a batch that leaves without them costs more.
+GATHER_SECONDS: Final = 0.005
+# Batches' worth of asks in flight: while one is computed, enough others wait to be sorted by length.
+WINDOW: Final = 4
+
+Waiting = tuple[Draw, asyncio.Future[Completion]]
+
+
+class Transformers:
+    """A model of the transformers library, loaded on entry and freed on exit."""
+
+    def __init__(self, config: TransformersModel, *, where: str = "") -> None:
+        locate(config.path, where=where)
+        self.concurrency = WINDOW * config.batch
+        self._config, self._where = config, where
+        self._waiting: list[Waiting] = []
+        self._arrived = asyncio.Event()
+        self._stopped = threading.Event()
+
+    async def complete(self, ask: Ask) -> list[Completion]:
+        """One completion per seed. Raises ModelError: `context_overflow`, `rejected` (by the template) or `crashed`."""
+        ids = self._engine.encode(ask.messages)
+        room = self._engine.context - len(ids)
+        if room < 1:
+            raise ModelError(
+                "context_overflow", f"a prompt of {len(ids):,} tokens leaves no room in {self._engine.context:,}"
+            )
+        sampling = ask.sampling
+        settings = Settings(sampling.temperature, sampling.top_p, min(sampling.max_tokens, room), ask.top_logprobs)
+        loop = asyncio.get_running_loop()
+        answers = [loop.create_future() for _ in ask.seeds]
+        self._waiting += [(Draw(ids, seed, settings), answer) for seed, answer in zip(ask.seeds, answers, strict=True)]
+        self._arrived.set()
+        first, *others = await asyncio.gather(*answers)
+        return [replace(first, prompt_tokens=len(ids)), *others]
+
+    async def _work(self) -> None:
+        """Computes what waits, for as long as the model is open."""
+        while True:
+            await self._arrived.wait()
+            await self._gather()
+            self._arrived.clear()
+            waiting, self._waiting = self._waiting, []
+            for batch in batches(waiting, self._config.batch):
+                await self._compute([each for each in batch if not each[1].done()])
+
+    async def _gather(self) -> None:
+        """Returns once a whole batch waits, or nothing more arrives."""
+        before = 0
+        while before < len(self._waiting) < self._config.batch:
+            before = len(self._waiting)
+            await asyncio.sleep(GATHER_SECONDS)
+
+    async def _compute(self, batch: Sequence[Waiting]) -> None:
+        if not batch:
+            return
+        loop = asyncio.get_running_loop()
+        try:
+            completions = await loop.run_in_executor(self._thread, self._engine.complete, [draw for draw, _ in batch])
+        except Exception as error:
+            kind = error.kind if isinstance(error, ModelError) else "crashed"
+            for _, answer in batch:
+                if not answer.done():
+                    answer.set_exception(ModelError(kind, f"{self._config.path}: {error}"))
+            return
+        for (_, answer), completion in zip(batch, completions, strict=True):
+            if not answer.done():
+                answer.set_result(completion)
+
+    async def __aenter__(self) -> Self:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="rlaif-transformers")
+        try:
+            self._engine = await asyncio.get_running_loop().run_in_executor(self._thread, self._load)
+        except BaseException:
+            self._thread.shutdown(wait=False)
+            raise
+        self._worker = asyncio.create_task(self._work())
+        return self
+
+    def _load(self) -> "Engine":
+        # Here, in the thread: importing torch takes seconds.
+        from rlaif.models.generation import load
+
+        return load(self._config, stopped=self._stopped.is_set, where=self._where)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopped.set()
+        self._worker.cancel()
+        await asyncio.gather(self._worker, return_exceptions=True)
+        for _, answer in self._waiting:
+            answer.cancel()
+        self._thread.submit(self._engine.free).result()
+        self._thread.shutdown()

@@ -16,9 +16,11 @@ def rows(path: Path, origin: Origin) -> Iterator[Row]:
 def _rows(path: Path, origin: Origin) -> Iterator[Row]:
     import duckdb
 
+    from rlaif.store import sql
+
     try:
         with duckdb.connect(path, read_only=True) as connection:
-            tables = [str(row[0]) for row in connection.execute("SHOW TABLES").fetchall()]
+            tables = [str(row[0]) for row in connection.execute(sql("collect/tables")).fetchall()]
             name = origin.source.table
             if name not in tables:
                 what = f"no table {name!r} in {path.name}" if name else f"{path.name} needs a `table`"

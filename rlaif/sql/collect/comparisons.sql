@@ -2,5 +2,5 @@
 INSERT INTO comparisons BY NAME
 SELECT prompt, first, second, judge, 'overall' AS criterion, preferred
 FROM read_parquet($folder || '/comparisons.parquet') AS staged
-SEMI JOIN kept ON kept.key = staged.prompt
+SEMI JOIN collected ON collected.prompt = staged.prompt
 ORDER BY position

@@ -1,12 +1,17 @@
 -- What became nothing, and why: rows without what they need, duplicates, and what came with a near duplicate.
 INSERT INTO dropped BY NAME
-WITH staged AS (
-    SELECT 'prompt' AS what, position, source, key, normal_key FROM read_parquet($folder || '/prompts.parquet')
+WITH lost AS (
+    SELECT source, key, normal_key FROM read_parquet($folder || '/prompts.parquet') AS staged
+    ANTI JOIN kept ON kept.position = staged.position
+),
+firsts AS (
+    SELECT key, normal_key FROM read_parquet($folder || '/prompts.parquet') AS staged
+    SEMI JOIN kept ON kept.position = staged.position
 ),
 duplicates AS (
-    SELECT staged.source, staged.what,
-        CASE WHEN staged.key = kept.key THEN 'duplicate' ELSE 'near duplicate' END AS reason, kept.key AS detail
-    FROM staged JOIN kept ON kept.normal_key = staged.normal_key AND kept.position <> staged.position
+    SELECT lost.source, 'prompt' AS what,
+        CASE WHEN lost.key = firsts.key THEN 'duplicate' ELSE 'near duplicate' END AS reason, firsts.key AS detail
+    FROM lost JOIN firsts ON firsts.normal_key = lost.normal_key
 ),
 followers AS (
     SELECT 'response' AS what, source, prompt FROM read_parquet($folder || '/responses.parquet')
@@ -16,10 +21,10 @@ followers AS (
 ),
 repeated AS (
     SELECT source, key, position FROM read_parquet($folder || '/responses.parquet') AS staged
-    SEMI JOIN kept ON kept.key = staged.prompt
+    SEMI JOIN collected ON collected.prompt = staged.prompt
     QUALIFY row_number() OVER (PARTITION BY staged.key ORDER BY staged.position) > 1
 )
 SELECT source, what, reason, detail FROM read_parquet($folder || '/dropped.parquet')
 UNION ALL SELECT source, what, reason, detail FROM duplicates
-UNION ALL SELECT source, what, 'near duplicate', NULL FROM followers ANTI JOIN kept ON kept.key = followers.prompt
+UNION ALL SELECT source, what, 'near duplicate', NULL FROM followers ANTI JOIN collected ON collected.prompt = followers.prompt
 UNION ALL SELECT source, 'response', 'duplicate', key FROM repeated

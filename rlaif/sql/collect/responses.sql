@@ -3,7 +3,7 @@ INSERT INTO responses BY NAME
 WITH firsts AS (
     SELECT staged.key, min(staged.position) AS position
     FROM read_parquet($folder || '/responses.parquet') AS staged
-    SEMI JOIN kept ON kept.key = staged.prompt
+    SEMI JOIN collected ON collected.prompt = staged.prompt
     GROUP BY staged.key
 )
 SELECT staged.key, prompt, generator, answer, text, 'stop' AS finish, 0 AS attempt, $now::TIMESTAMP AS created,

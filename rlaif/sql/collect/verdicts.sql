@@ -4,6 +4,6 @@ SELECT md5(concat_ws('/', judge, answer, repeat)) AS key, answer, judge, repeat,
 FROM (
     SELECT *, row_number() OVER (PARTITION BY judge, answer ORDER BY staged.position) - 1 AS repeat
     FROM read_parquet($folder || '/verdicts.parquet') AS staged
-    SEMI JOIN kept ON kept.key = staged.prompt
+    SEMI JOIN collected ON collected.prompt = staged.prompt
 )
 ORDER BY position

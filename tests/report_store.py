@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from rlaif.config import Pipeline
+from rlaif.evaluate import Agreement, CriterionAgreement, CriterionResult, Evaluation, Side
 from rlaif.records import Prompt, answer_key, fraction, key
 from rlaif.store import Store
 
@@ -37,6 +38,29 @@ PIPELINE = {
     "train": {"method": "dpo", "options": {"learning_rate": 5e-6, "hub_token": "hf_planted"}},
     "evaluate": {"judges": ["tiny", "oracle"]},
 }
+
+
+def _result(name: str, base: float | None, trained: float | None) -> CriterionResult:
+    percent = [None if value is None else 100 * (value - 1) / 9 for value in (base, trained)]
+    return CriterionResult(name, 1, 10, base, trained, *percent, win_rate=None if base is None else 0.71)
+
+
+# As rlaif.evaluate gives them: one judge with a clear win, and one that failed on a criterion and sees no difference.
+EVALUATIONS = [
+    Evaluation("oracle", Side("writer", 23, {}, 61.2, 20.4, 118.0, 26.0),
+               Side("writer, trained", 23, {}, 88.9, 24.1, 139.0, 31.0),
+               23, {}, 0.826, (0.674, 0.957), 0.087, 0.61, 18,
+               [_result("helpfulness", 7.9, 8.1), _result("faithfulness", 6.2, 9.3), _result("completeness", 5.4, 9.6)]),
+    Evaluation("tiny", Side("writer", 23, {"malformed": 2}, 70.3, 20.4, 118.0, None),
+               Side("writer, trained", 23, {"timeout": 1}, 69.0, 24.1, 139.0, None),
+               20, {"no score for base": 2, "no score for base and trained": 1}, 0.475, (0.275, 0.7), 0.05, None, 0,
+               [_result("helpfulness", 7.5, 6.9), _result("faithfulness", None, None)]),
+]  # fmt: skip
+AGREEMENTS = [
+    Agreement("oracle", "tiny", [CriterionAgreement("faithfulness", 191, 0.914, 0.62, 75.1, 77.0),
+                                 CriterionAgreement("completeness", 191, None, 0.58, 74.0, 80.0)],
+              302, 250, 21, 31, 48, 9),
+]  # fmt: skip
 
 
 def pipeline() -> Pipeline:
@@ -157,8 +181,9 @@ def _pair(store: Store, prompts: list[Prompt], responses: list[dict[str, Any]]) 
 
 
 def _train(store: Store) -> None:
+    spec = json.dumps({"rows": 95, "refused": {"over_length": 2}})
     store.append("trainings", [{"key": "t", "pairing": "p", "method": "dpo", "base": "writer", "path": "models/t",
-                                "spec": "{}", "created": START + timedelta(minutes=5)}])  # fmt: skip
+                                "spec": spec, "created": START + timedelta(minutes=5)}])  # fmt: skip
     log = []
     for step in range(1, 61):
         rise, noise = 1 - math.exp(-step / 18), fraction("noise", step) - 0.5

@@ -1,17 +1,19 @@
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from report_store import HELD_OUT, fill, pipeline
 
 from rlaif import report
 from rlaif.config import Pipeline
+from rlaif.evaluate import Evaluation, Side
 from rlaif.report.data import Step, read_funnel
 from rlaif.store import Store
+from tests.report_store import AGREEMENTS, EVALUATIONS, HELD_OUT, HOSTILE, fill, pipeline
 
 VOID = {"meta", "br", "line", "rect", "circle", "polyline"}
 MINIMAL = Pipeline.model_validate({"name": "empty", "collect": {"sources": [{"path": "none.jsonl"}]}})
@@ -71,7 +73,12 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The page of a store where everything that others write is hostile."""
     with Store(tmp_path_factory.mktemp("report") / "store.duckdb") as store:
         fill(store, prompts=12, hostile=True)
-        return report.render(store, pipeline())
+        return report.render(store, pipeline(), evaluations=[judged_by_hostile()])
+
+
+def judged_by_hostile() -> Evaluation:
+    side = replace(EVALUATIONS[1].base, name=HOSTILE, failures={HOSTILE: 1})
+    return replace(EVALUATIONS[1], judge=HOSTILE, base=side, trained=side, excluded={HOSTILE: 2})
 
 
 def count(store: Store, text: str) -> int:
@@ -130,6 +137,32 @@ def test_a_store_without_one_kind_of_rows_still_gives_a_page(store: Store, table
     assert "courier-notes" in Page(report.render(store, pipeline())).words
 
 
+def test_base_and_trained_stand_side_by_side_with_what_is_missing(full: Store) -> None:
+    page = Page(report.render(full, pipeline(), evaluations=EVALUATIONS, agreements=AGREEMENTS))
+    for line in (
+        "Judged by oracle on 23 held-out prompts, the trained model scores 88.9 of 100 against its base’s 61.2",
+        "wins 83 % of the prompts (95 % interval 67 to 96 %).",
+        "95 % interval 28 to 70 %, no clear difference).",
+        "faithfulness 57.8 92.2 +34.4 71 %",
+        "faithfulness – – – –",
+        "Prompts left out: 2 no score for base, 1 no score for base and trained.",
+        "Responses of writer that count for nothing: 2 malformed (of 23).",
+        "trained by dpo on 95 pairs; refused: 2 over length.",
+        "completeness 191 – 58 % 74.0 80.0",
+        "they order 83 % alike and 7 % the other way round",
+    ):
+        assert line in page.words
+    assert "None" not in page.words
+
+
+def test_an_evaluation_without_any_scored_prompt_shows_dashes(full: Store) -> None:
+    side = Side("writer", 2, {"malformed": 2}, None, None, None, None)
+    nothing = Evaluation("tiny", side, side, 0, {"no score for base and trained": 2}, None, None, None, None, 0, [])
+    page = Page(report.render(full, pipeline(), evaluations=[nothing]))
+    assert "tiny 0 – – – –" in page.words
+    assert "Mean length, in words: – for the base" in page.words
+
+
 def test_hostile_text_stays_text(hostile: str) -> None:
     page = Page(hostile)
     tags = Counter(name for name, _ in page.tags)
@@ -159,7 +192,7 @@ def test_the_page_loads_nothing_and_forbids_itself_to(hostile: str) -> None:
 
 
 def test_charts_have_names_and_tables_have_headers(full: Store) -> None:
-    page = Page(report.render(full, pipeline()))
+    page = Page(report.render(full, pipeline(), evaluations=EVALUATIONS, agreements=AGREEMENTS))
     charts = [attributes for attributes in page.all("svg") if "class" in attributes]
     assert len(charts) > 20
     assert all(chart.get("aria-hidden") or (chart.get("role") == "img" and chart.get("aria-label")) for chart in charts)

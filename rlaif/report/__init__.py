@@ -8,7 +8,6 @@ or reorder text, and the page forbids itself to load or run anything.
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -16,12 +15,10 @@ from markupsafe import Markup
 from rlaif import __version__
 from rlaif.config import Pipeline
 from rlaif.context import now
+from rlaif.evaluate import Agreement, Evaluation
 from rlaif.report import data
 from rlaif.report.text import FILTERS, visible
 from rlaif.store import Store
-
-if TYPE_CHECKING:
-    from rlaif.evaluate import Agreement, Evaluation
 
 PAGE = Path(__file__).parent / "page"
 
@@ -31,8 +28,8 @@ def write(
     pipeline: Pipeline,
     path: Path,
     *,
-    evaluations: "Sequence[Evaluation]" = (),
-    agreements: "Sequence[Agreement]" = (),
+    evaluations: Sequence[Evaluation] = (),
+    agreements: Sequence[Agreement] = (),
 ) -> None:
     """Writes the page to `path`, whole or not at all. `evaluations` has one entry a judge, the most telling one first."""
     page = render(store, pipeline, evaluations=evaluations, agreements=agreements)
@@ -46,12 +43,11 @@ def render(
     store: Store,
     pipeline: Pipeline,
     *,
-    evaluations: "Sequence[Evaluation]" = (),
-    agreements: "Sequence[Agreement]" = (),
+    evaluations: Sequence[Evaluation] = (),
+    agreements: Sequence[Agreement] = (),
 ) -> str:
     """The page as text."""
     store.execute("report/views")
-    training = store.query("report/training")
     return (
         _environment()
         .get_template("report.html.jinja")
@@ -66,7 +62,7 @@ def render(
             judged=data.read_opinions(store, pipeline),
             compared=store.query("report/comparisons"),
             pairs=data.read_pairs(store),
-            training=training[0] if training else None,
+            training=data.read_training(store),
             curves=data.read_curves(store),
             evaluations=evaluations,
             agreements=agreements,

@@ -127,8 +127,16 @@ def read_pairs(store: Store) -> Pairs | None:
     return Pairs(row, margins, range_histogram(row["lengths"] or {}, -100, 100, 20))
 
 
+def read_training(store: Store) -> Row | None:
+    """The training: its `method`, its `base`, how many `rows` it was on, and how many it `refused`, by kind."""
+    for row in store.query("report/training"):
+        spec = json.loads(row["spec"])
+        return row | {"rows": spec.get("rows"), "refused": spec.get("refused", {})}
+    return None
+
+
 def read_curves(store: Store) -> list[Curve]:
-    """The charts for which the newest training logged something."""
+    """The charts for which that training logged something."""
     logged: dict[str, list[tuple[int, float]]] = {}
     for row in store.query("report/curves"):
         logged.setdefault(row["metric"], []).append((row["step"], row["value"]))

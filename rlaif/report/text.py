@@ -50,7 +50,7 @@ FILTERS: Mapping[str, Callable[..., str]] = {
     "number": _or_dash(lambda value, digits=1: f"{value:,.{digits}f}"),
     "short": _or_dash(lambda value: f"{value:.2f}".rstrip("0").rstrip(".")),
     "signed": _or_dash(lambda value, digits=1: f"{value:+,.{digits}f}"),
-    "percent": _or_dash(lambda value, digits=0: f"{100 * value:.{digits}f} %"),
+    "percent": _or_dash(lambda value, digits=0: f"{100 * value:.{digits}f}\u00a0%"),
     "seconds": _or_dash(_seconds),
     "date": _date,
     "words": lambda value: str(value).replace("_", " "),

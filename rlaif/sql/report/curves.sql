@@ -1,4 +1,4 @@
--- What the newest training logged, in the order of its steps.
+-- What that training logged, in the order of its steps.
 SELECT metric, step, max(value) AS value
 FROM training_log JOIN report_training ON report_training.key = training
 WHERE isfinite(value)

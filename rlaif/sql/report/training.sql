@@ -1,3 +1,2 @@
--- The newest training, and on how many pairs it was.
-SELECT method, base, created, spec, (SELECT count(*) FROM pairs WHERE pairs.pairing = report_training.pairing) AS pairs
-FROM report_training
+-- The training that the report speaks of, with what it did as JSON in `spec`.
+SELECT method, base, created, spec FROM report_training

@@ -1,5 +1,5 @@
 -- What the report speaks of, as temporary views: of the generators, judges and criteria that share a name, the newest;
--- of the pairings and trainings, the newest.
+-- of the pairings, the newest; of the trainings, the newest on that pairing, else the newest.
 
 CREATE OR REPLACE TEMP VIEW report_responses AS
 SELECT responses.*, generators.name AS writer, prompts.bucket
@@ -33,4 +33,5 @@ FROM pairs
         ON rejected.key = pairs.rejected;
 
 CREATE OR REPLACE TEMP VIEW report_training AS
-SELECT * FROM trainings ORDER BY created DESC, rowid DESC LIMIT 1;
+SELECT * FROM trainings
+ORDER BY pairing IN (SELECT key FROM report_pairing) DESC, created DESC, rowid DESC LIMIT 1;

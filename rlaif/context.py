@@ -24,6 +24,10 @@ class Context:
         """Counts and shows one stage's work, and records it in the store, also when it stops half-way."""
         tally = Tally(name, owed)
         started = now()
+        if owed == 0:
+            self.progress.note(f"{name}: nothing owed")
+            yield tally
+            return
         try:
             with self.progress.show(tally):
                 yield tally

@@ -5,7 +5,6 @@ unit counts as done only once that is committed.
 """
 
 import re
-import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -58,7 +57,6 @@ class Store:
                 self._connection.execute(sql("schema"))
                 self._connection.execute(sql("views"))
                 self.append("meta", [{"name": "schema", "value": str(SCHEMA_VERSION)}])
-                self.append("meta", [{"name": "salt", "value": secrets.token_hex(16)}])
             # DDL that is still in the log at a crash is what DuckDB replays least reliably.
             self._connection.execute("CHECKPOINT")
         version = int(self.meta("schema"))
@@ -69,7 +67,7 @@ class Store:
             )
 
     def meta(self, name: str) -> str:
-        """A fact about the store itself, such as its `salt`."""
+        """A fact about the store itself, such as its `schema` version."""
         row = self._connection.execute("SELECT value FROM meta WHERE name = $name", {"name": name}).fetchall()
         return str(row[0][0]) if row else ""
 

@@ -62,9 +62,12 @@ class Template:
             raise InputError(f"cannot be rendered: {error.message}", where=str(self.path)) from None
 
 
-def fence(salt: str, *unit: str) -> str:
-    """A nonce of 16 hex digits for one judged unit: the same on every run of a store, unknowable outside it."""
-    return key("fence", salt, *unit)[:16]
+def fence(answer: str) -> str:
+    """A nonce of 16 hex digits for one answer (its key): the same on every run, and out of the answer's own reach.
+
+    It is a digest of the very text that stands between the fences, and no text can hold its own digest.
+    """
+    return key("fence", answer)[:16]
 
 
 def defuse(text: str) -> str:

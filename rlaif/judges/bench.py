@@ -22,10 +22,9 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """All that a judge works with. `salt` is the store's secret, from which fences are made."""
+    """All that a judge works with."""
 
     spec: JudgeSpec
     template: Template
-    salt: str
     model: Model | None = None
     allow_code: bool = False

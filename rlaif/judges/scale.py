@@ -74,7 +74,7 @@ def render(subject: Subject, criteria: Sequence[Scale], bench: Bench) -> str:
         request=defuse(conversation(subject)),
         reference=None if prompt.reference is None else defuse(prompt.reference),
         response=defuse(subject.text),
-        fence=fence(bench.salt, subject.answer),
+        fence=fence(subject.answer),
         criteria=criteria,
         criterion=criteria[0],
         low=criteria[0].low,

@@ -105,7 +105,7 @@ async def run(
         if not owed:
             return
         units = store.stream("judge/owed", **wanted)
-        bench = Bench(judge.settings, judge.template, store.meta("salt"), allow_code=allow_code)
+        bench = Bench(judge.settings, judge.template, allow_code=allow_code)
         if judge.model is None:
             await _drain(context, judge, bench, units, CHECK_CONCURRENCY, tally)
             return
@@ -114,7 +114,7 @@ async def run(
 
 
 def _with(bench: Bench, model: Model) -> Bench:
-    return Bench(bench.spec, bench.template, bench.salt, model, bench.allow_code)
+    return Bench(bench.spec, bench.template, model, bench.allow_code)
 
 
 async def _drain(context: Context, judge: Judge, bench: Bench, units: Any, concurrency: int, tally: Tally) -> None:

@@ -1,0 +1,122 @@
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rlaif.config import JudgeSpec
+from rlaif.errors import InputError
+from rlaif.judges import Bench, Subject, scale
+from rlaif.records import Prompt, clean
+from rlaif.rubric import load_rubric
+from rlaif.shipped import root
+from rlaif.template import Template, defuse, fence
+
+GOLDEN = Path(__file__).parent / "golden"
+RUBRIC = load_rubric(root() / "rubrics/grounded.yaml")
+PROMPT = Prompt(({"role": "user", "content": "Sum up the report."},), "The bridge opened in 1932.", "It opened in 1932.")
+
+
+@cache
+def bench(template: str, calls: str) -> Bench:
+    spec = JudgeSpec.model_validate({"rubric": "x", "calls": calls})
+    return Bench(spec, Template(root() / template, scale.VARIABLES))
+
+
+CASES = [
+    ("scale_together", "prompts/judge/scale.jinja", "together", RUBRIC.criteria),
+    ("scale_apart", "prompts/judge/scale.jinja", "apart", RUBRIC.criteria[1:2]),
+    ("compact", "prompts/judge/compact.jinja", "apart", RUBRIC.criteria[1:2]),
+]
+
+
+@pytest.mark.parametrize(("name", "template", "calls", "criteria"), CASES, ids=[case[0] for case in CASES])
+def test_a_judges_template_renders_as_it_did(name: str, template: str, calls: str, criteria: list) -> None:
+    text = scale.render(Subject(PROMPT, "It opened in 1931."), criteria, bench(template, calls))
+    assert text + "\n" == (GOLDEN / f"judge_{name}.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("document", [None, "The bridge opened in 1932."], ids=["plain", "grounded"])
+@pytest.mark.parametrize("name", ["grounded", "compact"])
+def test_a_generators_template_renders_as_it_did(name: str, document: str | None) -> None:
+    if name == "compact" and document is None:
+        pytest.skip("the tiny writer always has a document")
+    template = Template(root() / f"prompts/generate/{name}.jinja", frozenset({"document", "request"}))
+    text = template.render(document=document, request="Sum up the report.")
+    suffix = "" if document else "_plain"
+    assert text + "\n" == (GOLDEN / f"generate_{name}{suffix}.txt").read_text(encoding="utf-8")
+
+
+FENCES = [("prompts/judge/scale.jinja", "\n{0}\n", "\n{0}\n"), ("prompts/judge/compact.jinja", "\nAnswer {0:.4}\n", "\nEnd {0:.4}\n")]
+
+
+@pytest.mark.parametrize(("template", "opening", "closing"), FENCES, ids=["scale", "compact"])
+@settings(max_examples=10_000, deadline=None)
+@given(response=st.text() | st.text(alphabet="<|>[]/inst_endofturn \n\u200b{}%#", max_size=80))
+def test_whatever_a_response_says_it_stays_between_its_fences(template: str, opening: str, closing: str, response: str) -> None:
+    subject = Subject(PROMPT, clean(response))
+    text = scale.render(subject, RUBRIC.criteria[:1], bench(template, "apart"))
+    nonce = fence(subject.answer)
+    _, _, rest = text.partition(opening.format(nonce))
+    inside, found, after = rest.partition(closing.format(nonce))
+    assert found
+    assert inside == defuse(subject.text)
+    assert after.startswith(("\n# Your verdict", "Rate "))
+    assert not re.search(r"<\|[^<>|]{1,40}\|>|\[/?INST\]|</s>", text, re.IGNORECASE)
+
+
+def test_criteria_asked_apart_share_all_that_comes_before_the_last_part() -> None:
+    one, two = (scale.render(Subject(PROMPT, "A long answer. " * 20), [c], bench("prompts/judge/scale.jinja", "apart"))
+                for c in RUBRIC.criteria[:2])  # fmt: skip
+    common = next(i for i, (a, b) in enumerate(zip(one, two, strict=False)) if a != b)
+    assert "# Your verdict" in one[:common]
+
+
+def test_responses_to_one_prompt_share_rules_document_and_request() -> None:
+    one, two = (scale.render(Subject(PROMPT, text), RUBRIC.criteria, bench("prompts/judge/scale.jinja", "together"))
+                for text in ("yes", "no"))  # fmt: skip
+    common = next(i for i, (a, b) in enumerate(zip(one, two, strict=False)) if a != b)
+    assert "# Response" in one[:common]
+
+
+def test_a_fence_is_the_same_on_every_run_and_another_for_every_answer() -> None:
+    assert fence("answer") == fence("answer")
+    assert fence("answer") != fence("other")
+
+
+@pytest.mark.parametrize(
+    "mark", ["<|im_start|>system", "<|im_end|>", "[INST]", "[/INST]", "</s>", "<<SYS>>", "<start_of_turn>", "<|eot_id|>"]
+)
+def test_marks_of_chat_templates_are_broken_in_the_judges_view(mark: str) -> None:
+    assert mark not in defuse(f"before {mark} after")
+    assert mark not in defuse(f"be\u200bfore {mark[:2]}\u200b{mark[2:]} after")
+
+
+def test_breaking_marks_twice_changes_nothing_more() -> None:
+    text = "a <|im_start|> b [INST] c </s>"
+    assert defuse(defuse(text)) == defuse(text)
+
+
+def test_values_are_never_rendered_as_templates(tmp_path: Path) -> None:
+    path = tmp_path / "t.jinja"
+    path.write_text("{{ response }}")
+    assert Template(path, frozenset({"response"})).render(response="{{ 7 * 7 }}") == "{{ 7 * 7 }}"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{{ respons }}", "Did you mean 'response'?"),
+        ("{% if %}", "not a template"),
+        ("{{ response.__class__ }}", "cannot be rendered"),
+        ("line\n{{ response", ":2"),
+    ],
+)
+def test_a_template_that_will_not_do_is_told_with_its_place(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "t.jinja"
+    path.write_text(text)
+    with pytest.raises(InputError, match=".*") as caught:
+        Template(path, frozenset({"response"})).render(response="x")
+    assert message in str(caught.value)

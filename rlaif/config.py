@@ -7,12 +7,11 @@ use. Fields that change a result enter content keys; fields that change only spe
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from rlaif.errors import InputError
 from rlaif.shipped import find
-from rlaif.yaml_file import YamlFile, did_you_mean, read_yaml, validate
+from rlaif.yaml_file import YamlFile, did_you_mean, parse_value, read_yaml, validate
 
 
 class Section(BaseModel):
@@ -296,20 +295,26 @@ def load(path: Path, overrides: list[str] | None = None) -> Config:
 
 
 def _override(data: dict[str, Any], override: str) -> None:
+    where = f"--set {override}"
     dotted, equals, text = override.partition("=")
-    if not equals or not dotted:
+    path = dotted.strip().split(".")
+    if not equals or not all(path):
         raise InputError(f"{override!r} is no override", where="--set", fix="Write --set section.key=value.")
-    *path, last = dotted.strip().split(".")
+    value = parse_value(text, where)
     node: Any = data
-    for part in path:
-        node = node[int(part)] if isinstance(node, list) and part.isdigit() else node.setdefault(part, {})
+    for part in path[:-1]:
+        inner: Any = {}
+        node = node[_index(node, part, where)] if isinstance(node, list) else node.setdefault(part, inner)
         if not isinstance(node, dict | list):
-            raise InputError(f"{part!r} is a value, not a section", where=f"--set {override}")
-    value = yaml.safe_load(text) if text.strip() else None
-    if isinstance(node, list):
-        node[int(last)] = value
-    else:
-        node[last] = value
+            raise InputError(f"{part!r} is a value, not a section", where=where)
+    last = path[-1]
+    node[_index(node, last, where) if isinstance(node, list) else last] = value
+
+
+def _index(items: list[Any], part: str, where: str) -> int:
+    if not (part.isascii() and part.isdigit() and int(part) < len(items)):
+        raise InputError(f"{part!r} is no position in a list of {len(items)}", where=where, fix="Positions count from 0.")
+    return int(part)
 
 
 def _check_names(pipeline: Pipeline, file: YamlFile) -> None:

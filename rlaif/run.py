@@ -39,10 +39,9 @@ def opened(config: Config, progress: Progress | None = None) -> Iterator[Context
 
 def check(config: Config) -> None:
     """Reads every file that the pipeline names, so that a mistake is told before anything is spent."""
-    if config.pipeline.generate:
-        generating.generator(config)
+    generators(config)
     for name in config.judges + evaluators(config):
-        judging.judge(config, name)
+        _ = named_judge(config, name).key
     pairing.check(config)
 
 

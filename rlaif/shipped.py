@@ -17,18 +17,20 @@ def root() -> Path:
 
 def find(name: str, beside: Path, *, where: str = "") -> Path:
     """The file `name`: from the folder `beside`, from the folder above it, from here, or shipped; first found wins."""
-    for folder in (beside, beside.parent, Path(), root()):
+    folders = (beside, beside.parent, Path(), root())
+    for folder in folders:
         path = folder / name
         if path.exists():
             return path
-    folder = (root() / name).parent
-    known = [f"{Path(name).parent}/{item.name}" for item in folder.iterdir()] if folder.is_dir() else []
-    raise InputError(
-        f"no such file: {name}",
-        where=where,
-        fix=did_you_mean(name, known)
-        or f"Looked beside the pipeline file, one folder above it, and in {Path().resolve()}.",
-    )
+    near = {
+        str(Path(name).with_name(item.name))
+        for folder in folders
+        if (folder / name).parent.is_dir()
+        for item in (folder / name).parent.iterdir()
+        if item.suffix == Path(name).suffix
+    }
+    looked = f"Looked beside the pipeline file, one folder above it, in {Path().resolve()}, and among rlaif's own."
+    raise InputError(f"no such file: {name}", where=where, fix=did_you_mean(name, near) or looked)
 
 
 def copy_into(folder: Path) -> None:

@@ -70,11 +70,20 @@ def read_yaml(path: Path) -> YamlFile:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise InputError(f"not YAML: {error.problem}", where=f"{path}:{line}") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise InputError(f"not YAML: {error}", where=str(path)) from None
     if not isinstance(data, dict):
         raise InputError("must be a mapping of keys to values", where=f"{path}:1")
     return YamlFile(path, data, lines)
+
+
+def parse_value(text: str, where: str) -> Any:
+    """One value as it would stand in a file: a number, a string, a list, a mapping. Empty text is null."""
+    try:
+        node = yaml.compose(text, Loader=_Loader)
+        return None if node is None else _plain(node, (), {}, Path(where))
+    except (yaml.YAMLError, ValueError) as error:
+        raise InputError(f"not a value: {str(error).splitlines()[0]}", where=where) from None
 
 
 def _plain(node: yaml.Node, place: Place, lines: dict[Place, int], path: Path) -> Any:

@@ -41,7 +41,7 @@ class Generator:
         """All that decides what it says."""
         settings = self.settings
         return {
-            "model": models.identity(self.model),
+            "model": models.identity(self.model, where=self.where),
             "template": self.template.text,
             "temperature": settings.temperature,
             "top_p": settings.top_p,

@@ -53,7 +53,7 @@ class Judge:
             return {"model": None}
         together = [criterion.key for criterion in self.rubric.criteria] if settings.calls == "together" else None
         return {
-            "model": models.identity(self.model),
+            "model": models.identity(self.model, where=self.where),
             "template": self.template.text,
             "calls": settings.calls,
             "together": together,

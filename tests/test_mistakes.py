@@ -1,0 +1,134 @@
+"""What a user can get wrong: told with the place and the way out, exit code 2, and nothing lost."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rlaif import run
+from rlaif.config import load
+from rlaif.errors import InputError
+from tests.test_loop import go, project, rows
+
+# A file, what to replace in it, by what; and what the message must say.
+MISTAKES = {
+    "a missing prompt file": ("loop.yaml", "prompts.jsonl", "promts.jsonl", ["loop.yaml:12", "promts.jsonl", "prompts.jsonl"]),
+    "an unknown column": ("loop.yaml", "prompt: prompt", "prompt: promt", ["loop.yaml:12", "'promt'", "Did you mean 'prompt'?"]),
+    "an unknown key": ("loop.yaml", "samples: 3", "sampels: 3", ["loop.yaml:14", "unknown key 'sampels'", "'samples'"]),
+    "an unknown section": ("loop.yaml", "pair:", "pear:", ["loop.yaml:16", "unknown key 'pear'", "'pair'"]),
+    "an unknown strategy": ("loop.yaml", "min_margin: 2", "strategy: best", ["loop.yaml:16", "no strategy is called 'best'"]),
+    "an unknown model": ("loop.yaml", "model: writer", "model: riter", ["loop.yaml:14", "'riter'", "Did you mean 'writer'?"]),
+    "an unknown judge": ("loop.yaml", "by: [a]", "by: [c]", ["loop.yaml:15", "no judge is called 'c'"]),
+    "an unknown kind of model": ("loop.yaml", "{kind: scripted, salt: w", "{kind: magic, salt: w", ["loop.yaml:5", "scripted"]),
+    "a model path that does not exist": (
+        "loop.yaml", "{kind: scripted, salt: w, delay: 0.0}", "{kind: transformers, path: ./no/such/model}",
+        ["loop.yaml:5", "no/such/model"],
+    ),
+    "a key in the open": (
+        "loop.yaml", "{kind: scripted, salt: w, delay: 0.0}", "{kind: openai, model: m, api_key: sk-123456}",
+        ["loop.yaml:5", "env:OPENAI_API_KEY"],
+    ),
+    "a missing rubric": ("loop.yaml", "rubric: rubric.yaml, logprobs", "rubric: rubrik.yaml, logprobs", ["loop.yaml:9", "rubrik.yaml"]),
+    "YAML that is none": ("loop.yaml", "pair: {judge", "pair: {judge: [", ["loop.yaml:1", "not YAML"]),
+    "a key given twice": ("loop.yaml", "judge: {by: [a]}", "pair: {judge: a}", ["loop.yaml:16", "given twice"]),
+    "a rubric without criteria": ("rubric.yaml", "criteria:", "criteria: []\nx:", ["rubric.yaml", "criteria"]),
+    "weights that sum to zero": ("rubric.yaml", "weight: 1", "weight: 0", ["rubric.yaml", "weights sum to zero"]),
+    "a floor outside the scale": ("rubric.yaml", "floor: 2", "floor: 7", ["rubric.yaml", "floor 7 is outside 1 to 5"]),
+    "a level outside the scale": ("rubric.yaml", "      5: It does exactly", "      6: It does exactly", ["rubric.yaml", "level 6"]),
+    "a criterion given twice": ("rubric.yaml", "name: completeness", "name: faithfulness", ["'faithfulness' is given twice"]),
+    "a line that is no JSON": ("prompts.jsonl", '{"prompt": "Sum up report 2.', '{"prompt": Sum up report 2.', ["prompts.jsonl:3"]),
+    "no prompts at all": ("prompts.jsonl", None, "", ["loop.yaml:12", "hold no prompts"]),
+}  # fmt: skip
+
+
+def rlaif(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "rlaif", *arguments], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_told_with_its_place_and_the_way_out(name: str, tmp_path: Path) -> None:
+    file = project(tmp_path, prompts=3)
+    target, old, new, said = MISTAKES[name]
+    text = (tmp_path / target).read_text()
+    assert old is None or old in text
+    (tmp_path / target).write_text(new if old is None else text.replace(old, new))
+    with pytest.raises(InputError) as caught:
+        go_checked(file)
+    assert caught.value.exit_code == 2
+    for words in said:
+        assert words in str(caught.value)
+
+
+def go_checked(file: Path) -> None:
+    run.check(load(file))
+    go(file)
+
+
+def test_a_mistake_prints_no_traceback_exits_with_2_and_loses_nothing(tmp_path: Path) -> None:
+    file = project(tmp_path)
+    go(file)
+    before = rows(file, "SELECT count(*) AS n FROM scores")
+    file.write_text(file.read_text().replace("samples: 3", "sampels: 3"))
+    done = rlaif("run", str(file))
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith(f"rlaif: {file}:14 generate.sampels: unknown key 'sampels'")
+    file.write_text(file.read_text().replace("sampels: 3", "samples: 3"))
+    assert rows(file, "SELECT count(*) AS n FROM scores") == before
+
+
+def test_a_store_in_use_is_told_with_who_holds_it(tmp_path: Path) -> None:
+    file = project(tmp_path)
+    with run.opened(load(file)):
+        done = rlaif("status", str(file))
+    assert done.returncode == 5
+    assert "in use by process" in done.stderr
+
+
+def test_status_before_any_run_says_so(tmp_path: Path) -> None:
+    done = rlaif("status", str(project(tmp_path)))
+    assert done.returncode == 7
+    assert "no store here yet" in done.stderr
+
+
+def test_an_override_sets_one_value_and_a_wrong_one_is_told(tmp_path: Path) -> None:
+    file = project(tmp_path)
+    config = load(file, ["generate.samples=7", "pair.min_margin=1e1", "collect.sources.0.limit=5", "judge.by=[b]"])
+    assert config.pipeline.generate
+    assert config.pipeline.generate.samples == 7
+    assert config.pipeline.pair
+    assert config.pipeline.pair.min_margin == 10
+    assert config.pipeline.collect.sources[0].limit == 5
+    assert config.judges == ["b"]
+    for wrong, said in [("samples", "no override"), ("generate.sampels=7", "Did you mean 'samples'?"),
+                        ("generate.samples=many", "generate.samples"), ("name.x=1", "not a section")]:  # fmt: skip
+        with pytest.raises(InputError) as caught:
+            load(file, [wrong])
+        assert said in str(caught.value)
+
+
+def test_the_schema_names_every_section_and_describes_every_key(tmp_path: Path) -> None:
+    schema = json.loads(rlaif("schema").stdout)
+    assert set(schema["properties"]) >= {"models", "judges", "collect", "generate", "judge", "pair", "train", "evaluate"}
+    assert "hundredths of the scale" in json.dumps(schema)
+
+
+def test_numbers_that_people_write_are_numbers(tmp_path: Path) -> None:
+    file = project(tmp_path)
+    file.write_text(file.read_text() + "train: {options: {learning_rate: 5e-6, beta: 1.0e-1, steps: 10}}\n")
+    train = load(file).pipeline.train
+    assert train
+    assert train.options == {"learning_rate": 5e-6, "beta": 0.1, "steps": 10}
+
+
+@given(st.text())
+def test_any_override_is_taken_or_told(text: str) -> None:
+    file = Path(__file__).parent.parent / "pipelines/quickstart.yaml"
+    try:
+        load(file, [text])
+    except InputError as error:
+        assert str(error)

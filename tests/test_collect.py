@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from rlaif import run
 from rlaif.config import load
 from rlaif.context import Context
 from rlaif.errors import InputError
@@ -281,7 +282,7 @@ def test_a_mistake_says_where_and_what_and_leaves_the_store_as_it_was(
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data folder is not here")
 def test_the_real_human_preferences_come_in_whole(tmp_path: Path) -> None:
-    config = load(QA_FEEDBACK, [f"collect.sources.0.path={SHARED / 'qa_feedback.jsonl'}"])
+    config = load(QA_FEEDBACK, [f"collect.sources.0.path={SHARED / 'qa_feedback.jsonl'}", f"out={tmp_path}"])
     with Store(tmp_path / "store.duckdb") as store:
         collect.run(Context(config, store))
         assert len(requests(store)) == 300
@@ -293,3 +294,6 @@ def test_the_real_human_preferences_come_in_whole(tmp_path: Path) -> None:
         votes = store.rows("SELECT preferred, count(*) AS n FROM comparisons GROUP BY preferred ORDER BY preferred")
         assert [tuple(row.values()) for row in votes] == [("first", 996), ("second", 620), ("tie", 184)]
         assert dropped(store) == {}
+        # Every vote that is no tie makes a pair; no prompt is left without an outcome.
+        pairing = run.pair(Context(config, store))
+        assert (pairing.pairs, sum(pairing.outcomes.values())) == (996 + 620, 300)

@@ -220,13 +220,24 @@ def test_long_texts_in_any_script_stay_below_two_megabytes(store: Store) -> None
 def test_examples_are_a_spread_and_the_same_every_time(full: Store) -> None:
     examples = store_examples(full)
     assert Counter(why for why, _ in examples) >= Counter({"largest margin": 2, "smallest margin": 2, "drawn by lot": 4})
-    margins = [margin for why, margin in examples if why != "drawn by lot"]
+    margins = [margin for why, margin in examples if why != "drawn by lot" and margin is not None]
     assert margins == sorted(margins, reverse=True)
     assert all(low < high for high, low in pairwise(sorted(set(margins), reverse=True)))
     assert examples == store_examples(full)
 
 
-def store_examples(store: Store) -> list[tuple[str, float]]:
+def test_pairs_from_preferences_have_no_margin_and_are_all_drawn(store: Store) -> None:
+    fill(store, prompts=60)
+    pairs = store.rows("SELECT * FROM pairs WHERE pairing = 'p'")
+    store.rows("DELETE FROM pairs")
+    store.append("pairs", [{**pair, "margin": None, "confidence": None} for pair in pairs])
+    assert store_examples(store) == [("drawn by lot", None)] * 12
+    words = Page(report.render(store, pipeline())).words
+    assert "These pairs come from preferences" in words
+    assert "How clear the pairs are" not in words
+
+
+def store_examples(store: Store) -> list[tuple[str, float | None]]:
     from rlaif.report.data import read_examples
 
     store.execute("report/views")

@@ -1,5 +1,5 @@
 -- A spread of pairs: two each of the largest, middle and smallest margin, and $drawn by lot (the same in every report of
--- the same pairs). Texts end after $most characters; the *_length columns say how long they are.
+-- the same pairs); pairs without margins are all drawn. Texts end after $most characters; the *_length columns say how long they are.
 WITH ranked AS (
     SELECT *, count(*) OVER () AS total,
         row_number() OVER (ORDER BY margin DESC NULLS LAST, md5(chosen || rejected)) AS place,
@@ -8,6 +8,7 @@ WITH ranked AS (
 ),
 labelled AS (
     SELECT *, CASE
+            WHEN margin IS NULL THEN if(draw <= 2 * $drawn, 'drawn by lot', NULL)
             WHEN place <= 2 THEN 'largest margin'
             WHEN place > total - 2 THEN 'smallest margin'
             WHEN abs(2 * place - total - 1) < 2 THEN 'middle margin'

@@ -146,7 +146,7 @@ def clip(value: float) -> float:
 
 
 def _pair(store: Store, prompts: list[Prompt], responses: list[dict[str, Any]]) -> None:
-    store.append("pairings", [{"key": key, "spec": "{}", "created": START + timedelta(minutes=minute)}
+    store.append("pairings", [{"key": key, "spec": '{"judge": "j-tiny"}', "created": START + timedelta(minutes=minute)}
                               for minute, key in enumerate(("p-old", "p"))])  # fmt: skip
     points = {
         row["answer"]: row["points"]

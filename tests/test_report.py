@@ -137,6 +137,12 @@ def test_a_store_without_one_kind_of_rows_still_gives_a_page(store: Store, table
     assert "courier-notes" in Page(report.render(store, pipeline())).words
 
 
+def test_the_judge_whose_scores_make_the_pairs_comes_first(full: Store) -> None:
+    words = Page(report.render(full, pipeline())).words
+    first, second = (words.index(f"Judge {name} , over all answers that it was shown") for name in ("tiny", "oracle"))
+    assert first < words.index("; its scores make the pairs") < second
+
+
 def test_base_and_trained_stand_side_by_side_with_what_is_missing(full: Store) -> None:
     page = Page(report.render(full, pipeline(), evaluations=EVALUATIONS, agreements=AGREEMENTS))
     for line in (
@@ -241,7 +247,7 @@ def store_examples(store: Store) -> list[tuple[str, float | None]]:
     from rlaif.report.data import read_examples
 
     store.execute("report/views")
-    return [(example.row["why"], example.row["margin"]) for example in read_examples(store, pipeline())]
+    return [(example.row["why"], example.row["margin"]) for example in read_examples(store)]
 
 
 def test_an_older_generator_pairing_or_wording_of_the_same_name_is_left_out(store: Store) -> None:

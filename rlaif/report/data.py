@@ -103,19 +103,13 @@ def read_funnel(store: Store, pipeline: Pipeline) -> list[Step]:
     return [Step(*step, list(parts)) for step, parts in grouped]
 
 
-def read_opinions(store: Store, pipeline: Pipeline) -> dict[str, list[Opinion]]:
+def read_opinions(store: Store) -> dict[str, list[Opinion]]:
     """The score histograms of each judge, by judge; first the one whose scores make the pairs."""
     opinions: dict[str, list[Opinion]] = {}
-    for row in _labeller_first(store.query("report/scores"), pipeline):
+    for row in store.query("report/scores"):
         chart = scale_histogram(row["bins"] or {}, float(row["low"]), float(row["high"]), row["steps"])
         opinions.setdefault(row["judge"], []).append(Opinion(row, chart))
     return opinions
-
-
-def _labeller_first(rows: Sequence[Row], pipeline: Pipeline) -> list[Row]:
-    """Rows in their order, but those of the judge whose scores make the pairs before all others."""
-    labeller = (pipeline.pair and pipeline.pair.judge) or next(iter(pipeline.judge.by or pipeline.judges), None)
-    return sorted(rows, key=lambda row: row["judge"] != labeller)
 
 
 def read_pairs(store: Store) -> Pairs | None:
@@ -147,12 +141,12 @@ def read_curves(store: Store) -> list[Curve]:
     ]
 
 
-def read_examples(store: Store, pipeline: Pipeline) -> list[Example]:
+def read_examples(store: Store) -> list[Example]:
     """A spread of pairs, largest margins first, then those drawn by lot."""
     rows = store.query("report/examples", drawn=DRAWN, most=MAX_TEXT)
     answers = sorted({row[side] for row in rows for side in ("chosen_answer", "rejected_answer")})
     marks: dict[str, dict[tuple[str, str], Row]] = {answer: {} for answer in answers}
-    for mark in _labeller_first(store.query("report/marks", answers=answers, most=MAX_RATIONALE), pipeline):
+    for mark in store.query("report/marks", answers=answers, most=MAX_RATIONALE):
         marks[mark["answer"]][mark["judge"], mark["criterion"]] = mark
     return [_example(row, marks[row["chosen_answer"]], marks[row["rejected_answer"]]) for row in rows]
 

@@ -1,6 +1,9 @@
 -- What the report speaks of, as temporary views: of the generators, judges and criteria that share a name, the newest;
 -- of the pairings, the newest; of the trainings, the newest on that pairing, else the newest.
 
+CREATE OR REPLACE TEMP VIEW report_pairing AS
+SELECT *, spec ->> 'judge' AS judge FROM pairings ORDER BY created DESC, rowid DESC LIMIT 1;
+
 CREATE OR REPLACE TEMP VIEW report_responses AS
 SELECT responses.*, generators.name AS writer, prompts.bucket
 FROM responses
@@ -11,15 +14,12 @@ QUALIFY row_number() OVER (PARTITION BY responses.key, writer ORDER BY failure I
 
 CREATE OR REPLACE TEMP VIEW report_scores AS
 SELECT scores.answer, judges.name AS judge, criteria.name AS criterion, criteria.place, low, high,
-    scores.score, scores.spread, scores.failure, scores.rationale
+    judges.key IN (SELECT judge FROM report_pairing) AS labels, scores.score, scores.failure, scores.rationale
 FROM latest_scores AS scores
     JOIN (SELECT name, arg_max(key, rowid) AS key FROM judges GROUP BY name) AS judges ON judges.key = scores.judge
     JOIN (SELECT key, max(name) AS name, max(low) AS low, max(high) AS high, max(rowid) AS place
         FROM criteria GROUP BY key) AS criteria ON criteria.key = scores.criterion
 QUALIFY criteria.place = max(criteria.place) OVER (PARTITION BY judges.name, criteria.name);
-
-CREATE OR REPLACE TEMP VIEW report_pairing AS
-SELECT * FROM pairings ORDER BY created DESC, rowid DESC LIMIT 1;
 
 CREATE OR REPLACE TEMP VIEW report_pairs AS
 SELECT pairs.*, chosen.text AS chosen_text, rejected.text AS rejected_text,

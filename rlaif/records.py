@@ -5,7 +5,7 @@ what makes resume, caching and incremental work one anti-join.
 """
 
 import hashlib
-import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -51,9 +51,8 @@ class Prompt:
 
     @cached_property
     def normal_key(self) -> str:
-        """The same for prompts that differ only in case, spacing and punctuation."""
-        words = [_words(m["content"]) for m in self.messages] + [_words(self.document or "")]
-        return key("normal", words)
+        """The same for prompts that differ only in case, spacing and how they end; "2+2" and "2-2" stay apart."""
+        return key("normal", [_plain(m["content"]) for m in self.messages], _plain(self.document or ""))
 
     @property
     def request(self) -> str:
@@ -61,11 +60,8 @@ class Prompt:
         return next((m["content"] for m in reversed(self.messages) if m["role"] == "user"), "")
 
 
-_WORD = re.compile(r"\w+")
-
-
-def _words(text: str) -> list[str]:
-    return _WORD.findall(text.casefold())
+def _plain(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split()).rstrip(" .!?")
 
 
 def answer_key(prompt: str, text: str) -> str:

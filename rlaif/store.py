@@ -163,6 +163,8 @@ def _connect(path: Path, read_only: bool) -> duckdb.DuckDBPyConnection:
             if read_only or not _set_log_aside(path, str(error)):
                 raise
             connection.execute(f"ATTACH '{escaped}' AS store ({options})")
+        # What does not fit in memory goes beside the store, not into whatever folder the user stands in.
+        connection.execute(f"SET temp_directory = '{escaped}.spill'")
         connection.execute("USE store")
     except duckdb.Error as error:
         connection.close()

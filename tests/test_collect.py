@@ -80,7 +80,7 @@ def test_a_chat_counts_up_to_its_last_user_turn(tmp_path: Path) -> None:
 
 
 def test_duplicates_and_blanks_are_dropped_with_their_reason(tmp_path: Path) -> None:
-    texts = ["Hello there", "hello,  THERE!", "Hello there", "", "  \n", None, "Other"]
+    texts = ["Hello there", "hello   THERE!", "Hello there", "", "  \n", None, "Other"]
     lines(tmp_path / "rows.jsonl", [{"prompt": text} for text in texts])
     with collected(tmp_path) as store:
         assert requests(store) == ["Hello there", "Other"]

@@ -11,21 +11,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from train_harness import append_pair, make_checkpoint, opened, prepare
 
 from rlaif.errors import InputError
+from rlaif.progress import Quiet
 from rlaif.records import Message
 from rlaif.stages import train
 from rlaif.store import Store
 from rlaif.training.methods import demonstrations
 from rlaif.training.preflight import check
+from tests.checkpoints import save_random
+from tests.train_harness import TEMPLATE, append_pair, opened, prepare
 
+ROOT = Path(__file__).parent.parent
 STEEP = "{learning_rate: 1e-3, num_train_epochs: 4, per_device_train_batch_size: 4}"
 
 
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_checkpoint(tmp_path_factory.mktemp("small") / "checkpoint")
+    return save_random(tmp_path_factory.mktemp("small"), context=128, template=TEMPLATE)
 
 
 def trained(pipeline: Path) -> tuple[train.Training, dict[str, list[float]]]:
@@ -59,11 +62,14 @@ def test_sft_learns_the_chosen_side(checkpoint: Path, tmp_path: Path) -> None:
 def test_the_trained_folder_is_a_plain_checkpoint_like_its_base(checkpoint: Path, tmp_path: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    training, _ = trained(prepare(tmp_path, checkpoint))
+    base = tmp_path / "base"
+    AutoTokenizer.from_pretrained(checkpoint).save_pretrained(base)
+    AutoModelForCausalLM.from_pretrained(checkpoint, dtype="bfloat16").save_pretrained(base)
+    training, _ = trained(prepare(tmp_path, base, options=STEEP))
     model = AutoModelForCausalLM.from_pretrained(training.path)
     assert AutoTokenizer.from_pretrained(training.path).chat_template
-    assert model.config.use_cache
-    assert weights(training) != (checkpoint / "model.safetensors").read_bytes()
+    assert (str(model.dtype), model.config.use_cache) == ("torch.bfloat16", True)
+    assert weights(training) != (base / "model.safetensors").read_bytes()
     assert not list(training.path.glob("*.bin"))
     assert [path.name for path in training.path.parent.iterdir()] == [training.key]
 
@@ -71,16 +77,31 @@ def test_the_trained_folder_is_a_plain_checkpoint_like_its_base(checkpoint: Path
 def test_a_finished_training_is_found_again_without_torch(checkpoint: Path, tmp_path: Path) -> None:
     first, _ = trained(prepare(tmp_path, checkpoint))
     program = (
-        "import sys; from pathlib import Path; from train_harness import opened; from rlaif.stages import train\n"
+        "import sys; from pathlib import Path; from tests.train_harness import opened; from rlaif.stages import train\n"
         f"with opened(Path({str(tmp_path / 'trial.yaml')!r})) as context: print(train.run(context).key)\n"
         "assert not {'torch', 'trl', 'transformers'} & set(sys.modules)"
     )
-    again = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=Path(__file__).parent
-    )
+    again = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
     assert again.stdout.strip() == first.key
     with Store(tmp_path / "out" / "store.duckdb", read_only=True) as store:
         assert [row["path"] for row in store.rows("FROM trainings")] == [f"models/{first.key}"]
+
+
+def test_refused_pairs_are_told_before_training_and_counted(checkpoint: Path, tmp_path: Path) -> None:
+    pipeline = prepare(tmp_path, checkpoint)
+    notes: list[str] = []
+
+    class Notes(Quiet):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    with Store(tmp_path / "out" / "store.duckdb") as store:
+        append_pair(store, 13, "say much", "yes" * 99, "no")
+    with opened(pipeline, Notes()) as context:
+        training = train.run(context)
+    assert training is not None
+    assert (training.rows, training.refused) == (9, {"over_length": 1})
+    assert notes[0].startswith("1 rows refused as over_length")
 
 
 def test_a_training_is_found_once_it_is_finished(checkpoint: Path, tmp_path: Path) -> None:
@@ -140,8 +161,8 @@ def test_a_killed_training_ends_in_the_same_weights_and_nothing_calls_home(
     whole, log = trained(prepare(tmp_path / "whole", checkpoint, options=STEEP))
     pipeline = prepare(tmp_path / "killed", checkpoint, options=STEEP)
     environment = {**os.environ, "HF_ENDPOINT": address, "CI": ""}
-    harness = Path(__file__).with_name("train_harness.py")
-    child = subprocess.run([sys.executable, str(harness), str(pipeline.parent), "8"], env=environment, check=False)
+    command = [sys.executable, "-m", "tests.train_harness", str(pipeline.parent), "8"]
+    child = subprocess.run(command, env=environment, cwd=ROOT, check=False)
     assert child.returncode == -signal.SIGKILL
     models = tmp_path / "killed" / "out" / "models"
     assert [path.name for path in models.iterdir()] == [f"{whole.key}.partial"]
@@ -165,7 +186,7 @@ def test_a_killed_training_ends_in_the_same_weights_and_nothing_calls_home(
         ("{learning_rate: fast}", "must be like 1e-06, not 'fast'"),
         ("{loss_type: [sigmoid, sft], loss_weights: [1]}", "DPOConfig refuses this"),
         ("{loss_type: [sigmod]}", "Unknown loss type: sigmod"),
-        ("{max_length: 8}", "9 refused as over_length"),
+        ("{max_length: 8}", "9 rows refused as over_length"),
         ("{learning_rate: 1e30}", "became nan at step"),
     ],
 )  # fmt: skip

@@ -1,6 +1,6 @@
-"""A random tiny Llama, a store with pairs, and a process that trains on them and kills itself at a step.
+"""A store with pairs to train on, and a process that trains on them and kills itself at a step.
 
-As a program: `python train_harness.py FOLDER STEP` trains the pipeline that `prepare` left in FOLDER.
+As a program: `python -m tests.train_harness FOLDER STEP` trains the pipeline that `prepare` left in FOLDER.
 """
 
 import json
@@ -19,10 +19,10 @@ from rlaif.progress import Progress, Quiet, Tally
 from rlaif.stages import train
 from rlaif.store import Store
 
-SPECIAL = ["<pad>", "<start>", "<end>", "<answer>"]
+# A prompt ends as an answer begins, and an answer ends: the two things that training needs of a template.
 TEMPLATE = (
-    "{{ bos_token }}{% for m in messages %}{% if m['role'] == 'assistant' %}<answer>{{ m['content'] }}{{ eos_token }}"
-    "{% else %}{{ m['content'] }}\n{% endif %}{% endfor %}{% if add_generation_prompt %}<answer>{% endif %}"
+    "{{ bos_token }}{% for m in messages %}{% if m['role'] == 'assistant' %}: {{ m['content'] }}{{ eos_token }}"
+    "{% else %}{{ m['content'] }}{% endif %}{% endfor %}{% if add_generation_prompt %}: {% endif %}"
 )
 PIPELINE = """\
 name: trial
@@ -36,31 +36,6 @@ train:
   seed: 3
   options: {options}
 """
-
-
-def make_checkpoint(folder: Path) -> Path:
-    """A Llama of 30,000 random parameters with a byte-level tokenizer and a chat template."""
-    import torch
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
-    vocabulary = {token: index for index, token in enumerate(SPECIAL + sorted(pre_tokenizers.ByteLevel.alphabet()))}
-    bytewise = Tokenizer(models.BPE(vocabulary, []))
-    bytewise.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    bytewise.decoder = decoders.ByteLevel()
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=bytewise, pad_token="<pad>", bos_token="<start>", eos_token="<end>",
-        additional_special_tokens=["<answer>"], model_max_length=128,
-    )  # fmt: skip
-    tokenizer.chat_template = TEMPLATE
-    torch.manual_seed(0)
-    shape = LlamaConfig(
-        vocab_size=len(vocabulary), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
-        max_position_embeddings=128, pad_token_id=0, bos_token_id=1, eos_token_id=2,
-    )  # fmt: skip
-    LlamaForCausalLM(shape).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
 
 
 def prepare(folder: Path, checkpoint: Path, *, method: str = "dpo", options: str = "{}", pairs: int = 12) -> Path:

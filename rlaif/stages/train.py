@@ -45,7 +45,7 @@ def run(context: Context, pairing: str | None = None) -> Training | None:
         )  # fmt: skip
     if not job.folder.exists():
         with context.stage("train") as tally:
-            fit(section, job.base, job.rows, job.folder, context.config.file, tally)
+            fit(section, job.base, job.rows, job.folder, context.config.file, tally, context.progress.note)
     return _record(context, job)
 
 

@@ -5,7 +5,7 @@ import logging
 import math
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from rlaif.config import Train, TransformersModel
 from rlaif.errors import InputError
 from rlaif.progress import Tally
 from rlaif.training.methods import METHODS, Row, configure, trl_class
-from rlaif.training.preflight import MEANING, check
+from rlaif.training.preflight import check, explain
 from rlaif.yaml_file import YamlFile
 
 # The file in a trained folder that says what was trained how, with the log.
@@ -26,12 +26,13 @@ TOTALS = ("step", "epoch", "total_flos", "num_tokens")
 
 
 def fit(
-    section: Train, base: TransformersModel, rows: Sequence[Row], folder: Path, file: YamlFile, tally: Tally
+    section: Train, base: TransformersModel, rows: Sequence[Row], folder: Path, file: YamlFile, tally: Tally,
+    note: Callable[[str], None],
 ) -> None:  # fmt: skip
     """Trains `base` (whose path is loadable) on preference rows; `folder` appears when it is whole.
 
-    Until then everything is in `folder.partial`. Raises InputError for options that TRL refuses, for rows of which the
-    pre-flight leaves none, and for a loss that is no longer a number.
+    Until then everything is in `folder.partial`. `note` is told what the pre-flight refuses. Raises InputError for
+    options that TRL refuses, where no row is left to train on, and for a loss that is no longer a number.
     """
     partial = folder.with_name(folder.name + ".partial")
     arguments = configure(section, base, partial / "checkpoints", file)
@@ -41,7 +42,9 @@ def fit(
         bound = section.options.get("max_length") or getattr(shape.get_text_config(), "max_position_embeddings", None)
         kept, refused = check(METHODS[section.method].rows(rows), tokenizer, bound)
         if not kept:
-            raise InputError("none of the pairs can be trained on", fix=_explain(refused), where=file.where(("train",)))
+            raise InputError("none of the pairs can be trained on", fix=explain(refused), where=file.where(("train",)))
+        if refused:
+            note(explain(refused))
         arguments.max_length = bound
         trainer = _trainer(section, base, kept, arguments, tokenizer, tally, file)
         try:
@@ -49,18 +52,11 @@ def fit(
         except ValueError as error:
             # TRL reads some options only when the first loss is computed.
             raise InputError(f"TRL refuses this: {error}", where=file.where(("train", "options"))) from error
-        final = partial / "final"
-        shutil.rmtree(final, ignore_errors=True)
-        # The optimizer works in float32 and without a cache; the model is handed over as it came.
-        trainer.model.to(shape.dtype)
-        trainer.model.config.use_cache = shape.use_cache
-        trainer.save_model(str(final))
-    # A pickle, which nobody should have to load.
-    (final / "training_args.bin").unlink(missing_ok=True)
+        _save(trainer, shape, partial / "final")
     record = {"rows": len(kept), "refused": refused, "log": _log(trainer.state.log_history)}
-    (final / RECORD).write_text(json.dumps(record), encoding="utf-8")
-    _sync(final)
-    final.rename(folder)
+    (partial / "final" / RECORD).write_text(json.dumps(record), encoding="utf-8")
+    _sync(partial / "final")
+    (partial / "final").rename(folder)
     shutil.rmtree(partial)
 
 
@@ -72,6 +68,8 @@ def _load(base: TransformersModel) -> tuple[Any, Any]:
     tokenizer = AutoTokenizer.from_pretrained(base.path, **options)
     if tokenizer.chat_template is None:
         raise InputError("the model to train has no chat template", where=base.path, fix="Train a chat model.")
+    # The pre-flight counts what is too long; a warning about the first of them says less.
+    tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
     return AutoConfig.from_pretrained(base.path, **options), tokenizer
 
 
@@ -136,8 +134,14 @@ def _log(history: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _explain(refused: Mapping[str, int]) -> str:
-    return "\n".join(f"{count} refused as {kind}: {MEANING[kind]}." for kind, count in refused.items())
+def _save(trainer: Any, shape: Any, folder: Path) -> None:
+    """The trained model as its base came: in that precision and with a cache, which training goes without."""
+    shutil.rmtree(folder, ignore_errors=True)
+    trainer.model.to(shape.dtype or trainer.model.dtype)
+    trainer.model.config.use_cache = getattr(shape, "use_cache", True)
+    trainer.save_model(str(folder))
+    # A pickle, which nobody should have to load.
+    (folder / "training_args.bin").unlink(missing_ok=True)
 
 
 def _sync(folder: Path) -> None:

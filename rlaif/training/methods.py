@@ -91,7 +91,10 @@ def configure(section: Train, base: TransformersModel, folder: Path, file: YamlF
 def trl_class(name: str) -> Any:
     """A class of TRL by name, with its calls home turned off before they could start."""
     import os
+    from importlib.util import find_spec
 
+    if find_spec("trl") is None:
+        raise InputError("training needs TRL, which is not installed", fix="Install it: pip install 'rlaif[train]'")
     # Read when huggingface_hub is imported, which something else may have done already.
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     import huggingface_hub.constants

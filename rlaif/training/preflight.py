@@ -25,6 +25,11 @@ def check(rows: Sequence[Row], tokenizer: Any, length: int | None) -> tuple[list
     return kept, dict(sorted(Counter(kind for kind in kinds if kind is not None).items()))
 
 
+def explain(refused: Mapping[str, int]) -> str:
+    """The refused rows for people, one line a kind."""
+    return "\n".join(f"{count:,} rows refused as {kind}: {MEANING[kind]}." for kind, count in refused.items())
+
+
 def _kind(row: Row, tokenizer: Any, length: int | None) -> str | None:
     prompt = _tokens(tokenizer, row["prompt"], add_generation_prompt=True)
     sides = [_tokens(tokenizer, row["prompt"] + row[name]) for name in row if name != "prompt"]

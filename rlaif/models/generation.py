@@ -48,7 +48,7 @@ def load(config: TransformersModel, *, stopped: Callable[[], bool], where: str =
             f"{config.path} does not fit in the memory of {config.device}", where=where,
             fix="Give dtype: bfloat16, a smaller checkpoint, or serve it and use kind: openai.",
         ) from None  # fmt: skip
-    except (OSError, ValueError, RuntimeError, ImportError) as error:
+    except Exception as error:  # a checkpoint can be wrong in as many ways as there are libraries that read it
         raise InputError(f"{config.path} cannot be loaded: {error}", where=where) from error
     if not tokenizer.chat_template:
         raise InputError(

@@ -3,6 +3,7 @@
 The kinds are those of `rlaif.errors`; the facts about how servers fail are from the issue trackers of such servers.
 """
 
+import json
 import re
 import time
 from collections.abc import Mapping
@@ -37,9 +38,18 @@ class RequestError(ModelError):
 
 def from_status(status: int, headers: Mapping[str, str], body: str) -> RequestError:
     """The fault that a reply with an error status tells of."""
-    said = " ".join(body.split())[:SHOWN]
+    said = " ".join(_message(body).split())[:SHOWN]
     wait = retry_after(headers, time.time())
     return RequestError(_kind(status, body), f"HTTP {status}: {said or 'no reason given'}", wait=wait, raw=body)
+
+
+def _message(body: str) -> str:
+    """The server's own words out of `{"error": {"message": …}}`, or all of the body."""
+    try:
+        error = json.loads(body)["error"]
+        return str(error["message"] if isinstance(error, dict) else error)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return body
 
 
 def from_error(error: Any) -> RequestError:

@@ -1,0 +1,220 @@
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from rlaif.config import OpenAIModel
+from rlaif.errors import InputError, ModelError
+from rlaif.models import open_model
+from rlaif.models.ask import Ask, Completion, Sampling
+from rlaif.models.openai import OpenAI
+from tests.servers import Reply, Script, Server, chat, choice, error, reply, serve
+
+HELLO = Ask([{"role": "user", "content": "hello"}])
+TWO = Ask(HELLO.messages, seeds=(1, 2))
+SECRET = "sk-canary-0123456789"
+
+
+def config(base_url: str, **options: Any) -> OpenAIModel:
+    return OpenAIModel(kind="openai", **{"model": "m", "base_url": base_url, "timeout": 5.0, "attempts": 3, **options})
+
+
+def talk(script: Sequence[Script], ask: Ask = HELLO, **options: Any) -> tuple[list[Completion], Server]:
+    """What one ask gets from a server with this script, and what the server saw."""
+
+    async def run() -> tuple[list[Completion], Server]:
+        async with serve(script) as server, OpenAI(config(server.base_url, **options), pause=0.001) as model:
+            return await model.complete(ask), server
+
+    return asyncio.run(run())
+
+
+def fail(script: Sequence[Script], ask: Ask = HELLO, **options: Any) -> tuple[ModelError, Server]:
+    async def run() -> tuple[ModelError, Server]:
+        async with serve(script) as server, OpenAI(config(server.base_url, **options), pause=0.001) as model:
+            with pytest.raises(ModelError) as caught:
+                await model.complete(ask)
+            return caught.value, server
+
+    return asyncio.run(run())
+
+
+FINE = chat("fine")
+TRANSIENT: list[tuple[str, Reply]] = [
+    ("429", error(429, "slow down", headers={"retry-after": "0.01"})),
+    ("500", error(500, "oops")),
+    ("502 with HTML", Reply(b"<html>bad gateway</html>", 502)),
+    ("503", Reply(b"", 503)),
+    ("520", Reply(b"", 520)),
+    ("529", error(529, "overloaded_error")),
+    ("408", Reply(b"", 408)),
+    ("409", Reply(b"", 409)),
+    ("closed before the headers", Reply(close=True)),
+    ("cut in the body", chat("long enough to cut", cut=20)),
+    ("never answered", Reply(hang=30)),
+    ("a drip of bytes", chat("fine", drip=0.05)),
+    ("gzip that is none", chat("fine", headers={"content-encoding": "gzip"})),
+    ("200 with HTML", Reply(b"<html>", headers={"content-type": "text/html"})),
+    ("200, empty", Reply()),
+    ("200 with an error", reply({"error": {"message": "try again", "code": 502}})),
+    ("no choices", reply({"choices": None})),
+    ("empty choices", reply({"choices": []})),
+    ("no text", chat(choice(None))),
+    ("only reasoning", chat(choice(None, reasoning_content="hmm"))),
+    ("truncated JSON", Reply(b'{"choices": [{"ind')),
+]
+
+
+@pytest.mark.parametrize("fault", [fault for _, fault in TRANSIENT], ids=[name for name, _ in TRANSIENT])
+def test_a_passing_fault_is_survived_by_asking_once_more(fault: Reply) -> None:
+    found, server = talk([fault, FINE], timeout=0.4)
+    assert [each.text for each in found] == ["fine"]
+    assert len(server.chats) == 2
+
+
+LASTING: list[tuple[str, Reply, str, int]] = [
+    ("429", error(429, "slow", headers={"retry-after-ms": "1"}), "rate_limited", 3),
+    ("500", error(500, "oops"), "server", 3),
+    ("529", error(529, "overloaded_error"), "rate_limited", 3),
+    ("cut", chat("long enough to cut", cut=20), "connection", 3),
+    ("never reached", Reply(close=True), "unreachable", 3),
+    ("HTML", Reply(b"<html>"), "malformed", 3),
+    ("unpaid", error(429, "You exceeded your current quota", "insufficient_quota"), "quota", 1),
+    ("402", error(402, "pay"), "quota", 1),
+    ("401", error(401, "bad key"), "auth", 1),
+    ("403", error(403, "not yours"), "auth", 1),
+    ("context", error(400, "maximum context length is 8192 tokens", "context_length_exceeded"), "context_overflow", 1),
+    ("413", Reply(b"", 413), "context_overflow", 1),
+    ("bad parameter", error(400, "logprobs is not supported"), "rejected", 1),
+    ("422", error(422, "n must be 1"), "rejected", 1),
+    ("redirect", Reply(status=307, headers={"location": "http://127.0.0.1:9/v1/chat/completions"}), "rejected", 1),
+]
+
+
+@pytest.mark.parametrize(("fault", "kind", "tries"), [row[1:] for row in LASTING], ids=[row[0] for row in LASTING])
+def test_a_lasting_fault_has_a_kind_and_is_asked_no_more_than_helps(fault: Reply, kind: str, tries: int) -> None:
+    found, server = fail([fault])
+    assert found.kind == kind
+    assert len(server.chats) == tries
+    assert server.base_url in str(found)
+
+
+def test_the_deadline_is_for_the_whole_attempt() -> None:
+    for fault in (Reply(hang=30), chat("x" * 200, drip=0.05)):
+        found, server = fail([fault], timeout=0.2, attempts=2)
+        assert (found.kind, len(server.chats)) == ("timeout", 2)
+
+
+def test_all_attempts_together_are_bounded_in_time() -> None:
+    found, server = fail([error(503, "later", headers={"retry-after": "30"})], timeout=0.1, attempts=50)
+    assert (found.kind, len(server.chats)) == ("server", 1)
+
+
+def test_a_server_that_is_not_there_is_unreachable() -> None:
+    async def run() -> None:
+        async with OpenAI(config("http://127.0.0.1:9/v1"), pause=0.001) as model:
+            with pytest.raises(ModelError) as caught:
+                await model.complete(HELLO)
+            assert caught.value.kind == "unreachable"
+
+    asyncio.run(run())
+
+
+def test_an_unknown_model_names_those_that_the_server_has() -> None:
+    found, _ = fail([error(404, "no such model")], model="n")
+    assert (found.kind, found.fatal) == ("unknown_model", True)
+    assert "Known: m." in str(found)
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        chat(choice(None, refusal="I cannot")),
+        chat(choice("", finish="content_filter")),
+        chat(choice(None, finish="content_filter")),
+        error(400, "The response was filtered", "content_filter"),
+        error(403, "Your input was flagged by moderation"),
+    ],
+)
+def test_a_refusal_is_an_answer_and_no_error(refusal: Reply) -> None:
+    found, server = talk([refusal])
+    assert [each.finish for each in found] == ["refused"]
+    assert len(server.chats) == 1
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        chat("a"),
+        chat(choice("a", 0), choice("other", 0)),
+        chat(choice("a", 0), choice(None, 1)),
+        chat(choice("a", 0), choice("other", 7)),
+    ],
+    ids=["n ignored", "index twice", "one without text", "index out of range"],
+)
+def test_what_is_missing_of_n_is_asked_for_alone(first: Reply) -> None:
+    found, server = talk([first, chat("b")], TWO)
+    assert [each.text for each in found] == ["a", "b"]
+    assert [request.body.get("n") for request in server.chats] == [2, None]
+    assert [request.body["seed"] for request in server.chats] == [1, 2]
+
+
+def test_more_than_asked_for_is_dropped_and_order_is_by_index() -> None:
+    found, server = talk([chat(choice("b", 1), choice("a", 0), choice("c", 2))], TWO)
+    assert [each.text for each in found] == ["a", "b"]
+    assert len(server.chats) == 1
+
+
+def test_the_request_says_what_was_asked() -> None:
+    schema = {"type": "object", "properties": {"score": {"type": "integer"}}}
+    ask = Ask(HELLO.messages, Sampling(0.5, 0.9, 77), seeds=(2**40 + 5,), schema=schema, top_logprobs=5)
+    _, server = talk([FINE], ask)
+    assert server.chats[0].body == {
+        "model": "m", "messages": HELLO.messages, "temperature": 0.5, "top_p": 0.9, "max_tokens": 77, "seed": 5,
+        "logprobs": True, "top_logprobs": 5,
+        "response_format": {"type": "json_schema", "json_schema": {"name": "verdict", "strict": True, "schema": schema}},
+    }  # fmt: skip
+    _, server = talk([FINE], ask, structured="json_object", max_tokens_field="max_completion_tokens")
+    assert server.chats[0].body["response_format"] == {"type": "json_object"}
+    assert server.chats[0].body["max_completion_tokens"] == 77
+    _, server = talk([FINE], ask, structured="none")
+    assert "response_format" not in server.chats[0].body
+
+
+def test_no_more_requests_are_in_flight_than_allowed() -> None:
+    async def run() -> int:
+        async with serve([chat("fine", hang=0.02)]) as server:
+            async with OpenAI(config(server.base_url, concurrency=3)) as model:
+                await asyncio.gather(*(model.complete(HELLO) for _ in range(12)))
+            return server.most_in_flight
+
+    assert asyncio.run(run()) == 3
+
+
+def test_the_key_is_sent_and_appears_in_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", SECRET)
+    _, server = talk([FINE])
+    assert server.chats[0].headers["authorization"] == f"Bearer {SECRET}"
+    found, _ = fail([error(401, f"Incorrect API key provided: {SECRET}")])
+    assert "Incorrect API key" in str(found)
+    assert SECRET not in f"{found} {found.raw} {found!r}"
+
+
+def test_a_missing_key_is_named_but_not_needed_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    talk([FINE])
+    with pytest.raises(InputError, match="OPENAI_API_KEY") as caught:
+        open_model(config("https://models.example/v1"), where="p.yaml:7 models.m")
+    assert caught.value.where == "p.yaml:7 models.m"
+
+
+def test_no_environment_variable_sends_requests_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", SECRET)
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/elsewhere")
+
+    async def run() -> str:
+        async with OpenAI(OpenAIModel(kind="openai", model="m")) as model:
+            return str(model._client.base_url)
+
+    assert asyncio.run(run()) == "https://api.openai.com/v1/"

@@ -1,0 +1,132 @@
+from email.utils import formatdate
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rlaif.models.openai_fault import RequestError, from_status, retry_after
+from rlaif.models.openai_reply import read_reply
+from tests.servers import choice
+
+NOW = 1_790_000_000.0
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "2"}, 2.0),
+        ({"Retry-After": " 2.5 "}, 2.5),
+        ({"retry-after": "86400"}, 86400.0),
+        ({"retry-after": "0"}, None),
+        ({"retry-after": "-1"}, None),
+        ({"retry-after": "abc"}, None),
+        ({"retry-after": ""}, None),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "inf"}, None),
+        ({"retry-after": "1e3"}, None),
+        ({}, None),
+        ({"retry-after-ms": "250", "retry-after": "9"}, 0.25),
+        ({"retry-after-ms": "soon", "retry-after": "9"}, 9.0),
+        ({"retry-after": formatdate(NOW + 30, usegmt=True)}, 30.0),
+        ({"retry-after": formatdate(NOW + 30).replace(" -0000", "")}, 30.0),
+        ({"retry-after": formatdate(NOW - 30, usegmt=True)}, None),
+        ({"retry-after": "Mon, 99 Foo 2026 00:00:00 GMT"}, None),
+    ],
+)
+def test_retry_after_is_read_in_all_its_forms(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_after(headers, NOW) == seconds
+
+
+@given(st.text() | st.integers().map(str) | st.floats().map(str) | st.datetimes().map(str))
+def test_retry_after_is_none_or_a_positive_number(text: str) -> None:
+    found = retry_after({"retry-after": text, "retry-after-ms": text}, NOW)
+    assert found is None or 0 < found < float("inf")
+
+
+def test_a_fault_carries_the_servers_words_and_wish() -> None:
+    found = from_status(429, {"Retry-After": "3"}, '{"error": {"message": "too fast"}}')
+    assert (found.kind, str(found), found.wait) == ("rate_limited", "HTTP 429: too fast", 3.0)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+MESSAGES = st.fixed_dictionaries({}, optional={"content": JSON, "refusal": JSON, "role": JSON})
+CHOICES = st.fixed_dictionaries(
+    {}, optional={"index": st.integers(-1, 4) | JSON, "message": MESSAGES | JSON, "finish_reason": JSON, "logprobs": JSON}
+)
+REPLIES = st.fixed_dictionaries(
+    {}, optional={"choices": st.lists(CHOICES | JSON, max_size=4) | JSON, "usage": JSON, "error": JSON, "id": JSON}
+)
+
+
+@given(
+    st.binary() | (REPLIES | JSON).map(lambda value: orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)), st.integers(1, 4)
+)
+def test_any_bytes_are_completions_or_a_fault_with_a_kind(data: bytes, n: int) -> None:
+    try:
+        found = read_reply(data, n)
+    except RequestError:
+        return
+    assert found
+    assert set(found) <= set(range(n))
+    for completion in found.values():
+        completion.text.encode()
+        assert completion.finish in ("stop", "length", "refused")
+        assert completion.output_tokens is None or completion.output_tokens >= 0
+
+
+@given(st.lists(st.text(max_size=30), min_size=1, max_size=6), st.integers(0, 5000), st.integers(0, 5000))
+def test_usage_is_counted_once_over_the_completions(texts: list[str], prompt: int, output: int) -> None:
+    choices = [choice(text.encode("utf-8", "replace").decode(), index) for index, text in enumerate(texts)]
+    usage = {"prompt_tokens": prompt, "completion_tokens": output}
+    found = read_reply(orjson.dumps({"choices": choices, "usage": usage}), len(texts))
+    assert sum(each.prompt_tokens or 0 for each in found.values()) == prompt
+    assert sum(each.output_tokens or 0 for each in found.values()) == output
+    assert found[0].prompt_tokens == prompt
+
+
+@pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": -1, "completion_tokens": "7"}, {"prompt_tokens": True}, []])
+def test_missing_or_senseless_usage_is_unknown(usage: Any) -> None:
+    found = read_reply(orjson.dumps({"choices": [choice("x")], "usage": usage}), 1)[0]
+    assert (found.prompt_tokens, found.output_tokens) == (None, None)
+
+
+def test_text_in_parts_is_joined_and_lone_surrogates_are_replaced() -> None:
+    parts = [{"type": "text", "text": "a"}, {"type": "image"}, {"type": "text", "text": "b"}]
+    assert read_reply(orjson.dumps({"choices": [{"message": {"content": parts}}]}), 1)[0].text == "ab"
+    surrogate = b'{"choices": [{"index": 0, "message": {"content": "x\\ud800y"}}]}'
+    assert read_reply(surrogate, 1)[0].text.replace("\ufffd", "") == "xy"
+
+
+def test_an_answer_cut_before_its_first_word_is_empty_and_cut() -> None:
+    found = read_reply(orjson.dumps({"choices": [choice(None, finish="length")]}), 1)[0]
+    assert (found.text, found.finish) == ("", "length")
+
+
+def entry(token: str, logprob: Any, **top: float) -> dict[str, Any]:
+    alternatives = [{"token": text, "logprob": value} for text, value in top.items()]
+    return {"token": token, "logprob": logprob, "top_logprobs": alternatives}
+
+
+def read_tokens(*entries: dict[str, Any]) -> Any:
+    choices = [{**choice("x"), "logprobs": {"content": list(entries)}}]
+    return read_reply(orjson.dumps({"choices": choices}), 1)[0]
+
+
+def test_log_probabilities_become_tokens_with_sorted_alternatives() -> None:
+    found = read_tokens(entry("a", -0.5), entry("7", -2.5, **{"6": -2.0, "8": -0.3}))
+    assert [token.text for token in found.tokens] == ["a", "7"]
+    assert found.tokens[1].top == (("8", -0.3), ("6", -2.0), ("7", -2.5))
+    assert found.logprob == pytest.approx(-3.0)
+
+
+@pytest.mark.parametrize("broken", [None, "x", float("nan")])
+def test_one_senseless_log_probability_makes_all_unknown(broken: Any) -> None:
+    found = read_tokens(entry("a", -0.5), entry("b", broken))
+    assert found.tokens == ()
+    assert found.logprob is None

@@ -16,6 +16,7 @@ HELD_OUT = 0.2
 HOSTILE = (
     "</title><script>alert('x')</script> \"quoted\" & <b onmouseover=x> \u202eevil\u202c \x00\x1b[31m {{ 7*7 }} \U000e0041"
 )
+PAIRING = json.dumps({"judge": "j-tiny", "generators": ["g"]})
 REASONS = ["duplicate"] * 7 + ["near duplicate"] * 3 + ["empty prompt"]
 CRITERIA = ("helpfulness", "faithfulness", "completeness")
 FACTS = ("The driver is Ramel", "the truck carried 102 crates", "it left the depot at 06:40", "the seals were intact",
@@ -26,7 +27,7 @@ PIPELINE = {
     "name": "courier-notes",
     "models": {
         "writer": {"kind": "transformers", "path": "tiny:writer"},
-        "remote": {"kind": "openai", "model": "some-judge", "base_url": "https://ann:hunter2@llm.example/v1"},
+        "remote": {"kind": "openai", "model": "some-judge", "base_url": "https://ann:hunter2@llm.example/v1?code=tiger3"},
     },
     "judges": {
         "tiny": {"rubric": "rubrics/grounded.yaml", "model": "remote"},
@@ -146,7 +147,7 @@ def clip(value: float) -> float:
 
 
 def _pair(store: Store, prompts: list[Prompt], responses: list[dict[str, Any]]) -> None:
-    store.append("pairings", [{"key": key, "spec": '{"judge": "j-tiny"}', "created": START + timedelta(minutes=minute)}
+    store.append("pairings", [{"key": key, "spec": PAIRING, "created": START + timedelta(minutes=minute)}
                               for minute, key in enumerate(("p-old", "p"))])  # fmt: skip
     points = {
         row["answer"]: row["points"]

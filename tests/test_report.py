@@ -210,6 +210,7 @@ def test_charts_have_names_and_tables_have_headers(full: Store) -> None:
 def test_no_secret_reaches_the_page(store: Store) -> None:
     html = report.render(store, pipeline())
     assert "hunter2" not in html
+    assert "tiger3" not in html
     assert "hf_planted" not in html
     assert "llm.example" in html
     assert "env:OPENAI_API_KEY" in html
@@ -250,20 +251,32 @@ def store_examples(store: Store) -> list[tuple[str, float | None]]:
     return [(example.row["why"], example.row["margin"]) for example in read_examples(store)]
 
 
-def test_an_older_generator_pairing_or_wording_of_the_same_name_is_left_out(store: Store) -> None:
-    fill(store)
-    before = [(step.name, step.which, step.total, step.kept) for step in funnel(store).values()]
+def worded(key: str) -> dict[str, object]:
+    return {"key": key, "name": "helpfulness", "kind": "scale", "low": 1.0, "high": 10.0, "spec": "{}"}
+
+
+def test_a_rubric_of_other_wording_is_left_out_whether_older_or_newer_than_the_pairing(store: Store) -> None:
+    fill(store, prompts=30)
+    weighed = [{"pairing": "p", "criterion": f"c-{name}"} for name in ("helpfulness", "faithfulness", "completeness")]
+    store.append("pairing_criteria", weighed)
+    before = [(step.which, step.total, step.kept) for step in funnel(store).values()]
     answer = store.rows("SELECT answer FROM scores LIMIT 1")[0]["answer"]
-    store.rows("DELETE FROM criteria")
-    worded = [{"key": key, "name": name, "kind": "scale", "low": 1.0, "high": 10.0, "spec": "{}"}
-              for key, name in (("c-old", "helpfulness"), ("c-helpfulness", "helpfulness"),
-                                ("c-faithfulness", "faithfulness"), ("c-completeness", "completeness"))]  # fmt: skip
-    store.append("criteria", worded)
-    store.append("scores", [{"verdict": "old", "answer": answer, "judge": "j-tiny", "criterion": "c-old", "repeat": 0,
-                             "attempt": 0, "value": 1.0}])  # fmt: skip
-    assert [(step.name, step.which, step.total, step.kept) for step in funnel(store).values()] == before
-    store.execute("report/views")
+    score = {"verdict": "other", "answer": answer, "judge": "j-tiny", "repeat": 0, "attempt": 0, "value": 1.0}
+    store.append("criteria", [worded("c-other")])
+    store.append("scores", [{**score, "criterion": "c-other"}])
+    assert [(step.which, step.total, step.kept) for step in funnel(store).values()] == before
     assert [row["criterion"] for row in store.query("report/scores")] == ["helpfulness", "faithfulness", "completeness"] * 2
+    store.rows("DELETE FROM pairing_criteria")
+    scored = {(row["judge"], row["criterion"]): row["scored"] for row in store.query("report/scores")}
+    assert scored["tiny", "helpfulness"] == 1
+
+
+def test_of_judges_and_generators_that_share_a_name_the_pairings_own_are_shown(store: Store) -> None:
+    fill(store, prompts=30)
+    before = [(step.which, step.total, step.kept) for step in funnel(store).values()]
+    store.append("judges", [{"key": "j-newer", "name": "tiny", "spec": "{}"}])
+    store.append("generators", [{"key": "g-newer", "name": "writer", "spec": "{}"}])
+    assert [(step.which, step.total, step.kept) for step in funnel(store).values()] == before
 
 
 def test_the_page_is_written_whole_from_a_store_opened_for_reading(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from rlaif.config import Pipeline
 from rlaif.context import now
 from rlaif.evaluate import Agreement, Evaluation
 from rlaif.report import data
+from rlaif.report.charts import HEIGHT
 from rlaif.report.text import FILTERS, visible
 from rlaif.store import Store
 
@@ -84,4 +85,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(FILTERS)
+    environment.globals["height"] = HEIGHT
     return environment

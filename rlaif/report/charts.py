@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, floor, log10
 
+# Of the plot alone, in pixels: about half the width of a chart in a row of three.
 HEIGHT = 120
 # More points than a chart has pixels cannot be seen.
 MAX_POINTS = 300

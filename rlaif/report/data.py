@@ -21,7 +21,7 @@ CURVES = (
     ("Log-probability of the responses", ("logps/chosen", "logps/rejected"), None),
 )
 _SECRET_KEY = re.compile(r"(^|[_-])(token|secret|password|passwd|api_?key)$", re.IGNORECASE)
-_USER_IN_URL = re.compile(r"//[^/@\s]+@")
+_SECRET_IN_URL = re.compile(r"(?<=://)[^/@\s]+(?=@)|(?<=\?)[^#\s]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ def _example(row: Row, chosen: Mapping[tuple[str, str], Row], rejected: Mapping[
 
 
 def config_text(pipeline: Pipeline) -> str:
-    """The pipeline as YAML, without what could let someone in: passwords in URLs, values of keys named like secrets."""
+    """The pipeline as YAML, less what could let someone in: URLs' users and queries, values of keys named like secrets."""
     import yaml
 
     plain = _redacted(pipeline.model_dump(mode="json", exclude_none=True))
@@ -176,4 +176,4 @@ def _redacted(value: Any, name: str = "") -> Any:
         return value
     if _SECRET_KEY.search(name) and not value.startswith("env:"):
         return "(hidden)"
-    return _USER_IN_URL.sub("//(hidden)@", value)
+    return _SECRET_IN_URL.sub("(hidden)", value) if "://" in value else value

@@ -2,8 +2,8 @@
 SELECT judges.name AS judge, comparisons.criterion, count(*) AS n,
     count(*) FILTER (preferred = 'first') AS first, count(*) FILTER (preferred = 'second') AS second,
     count(*) FILTER (preferred = 'tie') AS tie
-FROM comparisons JOIN (SELECT name, arg_max(key, rowid) AS key FROM judges GROUP BY name) AS judges
-    ON judges.key = comparisons.judge
-    JOIN current_prompts AS prompts ON prompts.key = comparisons.prompt
+FROM comparisons
+    JOIN report_judges AS judges ON judges.key = comparisons.judge
+    SEMI JOIN current_prompts AS prompts ON prompts.key = comparisons.prompt
 GROUP BY judges.name, comparisons.criterion
 ORDER BY judges.name, comparisons.criterion

@@ -1,25 +1,42 @@
--- What the report speaks of, as temporary views: of the generators, judges and criteria that share a name, the newest;
--- of the pairings, the newest; of the trainings, the newest on that pairing, else the newest.
+-- What the report speaks of, as temporary views: the newest pairing; of the generators, judges and criteria that share a
+-- name, the one that this pairing used, else the newest; of the trainings, the newest on this pairing, else the newest.
 
 CREATE OR REPLACE TEMP VIEW report_pairing AS
-SELECT *, spec ->> 'judge' AS judge FROM pairings ORDER BY created DESC, rowid DESC LIMIT 1;
+SELECT key, spec ->> '$.judge' AS judge, json_extract_string(spec, '$.generators[*]') AS generators
+FROM pairings ORDER BY created DESC, rowid DESC LIMIT 1;
+
+CREATE OR REPLACE TEMP VIEW report_generators AS
+SELECT name, key FROM generators
+QUALIFY row_number() OVER (
+    PARTITION BY name ORDER BY key IN (SELECT unnest(generators) FROM report_pairing) DESC, rowid DESC
+) = 1;
+
+CREATE OR REPLACE TEMP VIEW report_judges AS
+SELECT name, key, key IN (SELECT judge FROM report_pairing) AS labels FROM judges
+QUALIFY row_number() OVER (PARTITION BY name ORDER BY labels DESC, rowid DESC) = 1;
 
 CREATE OR REPLACE TEMP VIEW report_responses AS
-SELECT responses.*, generators.name AS writer, prompts.bucket
+SELECT responses.*, generators.name AS writer
 FROM responses
-    JOIN (SELECT name, arg_max(key, rowid) AS key FROM generators GROUP BY name) AS generators
-        ON generators.key = responses.generator
-    JOIN current_prompts AS prompts ON prompts.key = responses.prompt
+    JOIN report_generators AS generators ON generators.key = responses.generator
+    SEMI JOIN current_prompts AS prompts ON prompts.key = responses.prompt
 QUALIFY row_number() OVER (PARTITION BY responses.key, writer ORDER BY failure IS NULL DESC, attempt DESC) = 1;
 
 CREATE OR REPLACE TEMP VIEW report_scores AS
-SELECT scores.answer, judges.name AS judge, criteria.name AS criterion, criteria.place, low, high,
-    judges.key IN (SELECT judge FROM report_pairing) AS labels, scores.score, scores.failure, scores.rationale
+WITH paired AS (
+    SELECT criterion FROM pairing_criteria JOIN report_pairing ON report_pairing.key = pairing
+),
+criteria AS (
+    SELECT key, max(name) AS name, max(low) AS low, max(high) AS high, max(rowid) AS place,
+        key IN (SELECT criterion FROM paired) AS used
+    FROM criteria GROUP BY key
+)
+SELECT scores.answer, judges.name AS judge, judges.labels, criteria.name AS criterion, place, low, high,
+    scores.score, scores.failure, scores.rationale
 FROM latest_scores AS scores
-    JOIN (SELECT name, arg_max(key, rowid) AS key FROM judges GROUP BY name) AS judges ON judges.key = scores.judge
-    JOIN (SELECT key, max(name) AS name, max(low) AS low, max(high) AS high, max(rowid) AS place
-        FROM criteria GROUP BY key) AS criteria ON criteria.key = scores.criterion
-QUALIFY criteria.place = max(criteria.place) OVER (PARTITION BY judges.name, criteria.name);
+    JOIN report_judges AS judges ON judges.key = scores.judge
+    JOIN criteria ON criteria.key = scores.criterion
+QUALIFY rank() OVER (PARTITION BY judges.name, criteria.name ORDER BY used DESC, place DESC) = 1;
 
 CREATE OR REPLACE TEMP VIEW report_pairs AS
 SELECT pairs.*, chosen.text AS chosen_text, rejected.text AS rejected_text,

@@ -2,7 +2,7 @@
 -- thing gets exactly one part; `kept` parts go on. `which` says what of the `name` entered, a generator's or judge's say.
 -- $held_out is the held-out share in ten-thousandths.
 WITH entered AS (
-    SELECT 'prompt' AS part, true AS kept FROM current_prompts
+    SELECT 'kept as prompts' AS part, true AS kept FROM current_prompts
     UNION ALL SELECT reason, false FROM dropped WHERE what = 'prompt'
 ),
 prompts AS (

@@ -107,9 +107,15 @@ def evaluate(context: Context, *, allow_code: bool = False) -> list[Evaluation]:
         weights = {criterion.name: criterion.weight for criterion in judge.rubric.criteria}
         evaluations.append(
             compare(
-                context.store, base.key, trained.key, judge.key,
-                held_out=config.pipeline.collect.held_out, limit=section.limit, weights=weights,
-            )  # fmt: skip
+                context.store,
+                base.key,
+                trained.key,
+                judge.key,
+                held_out=config.pipeline.collect.held_out,
+                limit=section.limit,
+                samples=section.samples,
+                weights=weights,
+            )
         )
     return evaluations
 
@@ -208,7 +214,7 @@ def trained_generator(context: Context) -> Generator | None:
 
 def status(store: Store) -> dict[str, list[Row]]:
     """What the store holds, and what each stage has done and cost so far."""
-    return {"holds": store.query("status/holds"), "work": store.query("status/work"), "failures": store.query("status/failures")}
+    return {name: store.query(f"status/{name}") for name in ("holds", "work", "failures")}
 
 
 def resolved(config: Config) -> str:

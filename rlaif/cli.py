@@ -20,7 +20,6 @@ from rlaif.errors import RlaifError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from rlaif.config import Config
     from rlaif.context import Context
     from rlaif.stages.pair import Pairing
 

@@ -331,6 +331,4 @@ def _check_names(pipeline: Pipeline, file: YamlFile) -> None:
     for kind, known, named in (("model", pipeline.models, models), ("judge", pipeline.judges, judges)):
         for place, name in named:
             if name is not None and name not in known:
-                raise InputError(
-                    f"no {kind} is called {name!r}", where=file.where(place), fix=did_you_mean(name, known)
-                )
+                raise InputError(f"no {kind} is called {name!r}", where=file.where(place), fix=did_you_mean(name, known))

@@ -29,7 +29,8 @@ def export(
     for word, known in [(form, FORMS), *((format, FORMATS) for format in formats)]:
         if word not in known:
             raise InputError(f"no such form or format: {word!r}", where="export", fix=did_you_mean(word, known))
-    store.run(f"CREATE OR REPLACE TEMP TABLE export AS {sql('export/pairs')}", pairing=pairing, held_out=round(held_out * 10000))
+    pairs = f"CREATE OR REPLACE TEMP TABLE export AS {sql('export/pairs')}"
+    store.run(pairs, pairing=pairing, held_out=round(held_out * 10000))
     rows = {}
     for split in SPLITS:
         rows[split] = store.measure(f"export/{form}", "count(*)", split=split)

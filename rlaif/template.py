@@ -40,9 +40,7 @@ class Template:
             self._compiled = _environment.from_string(self.text)
         except TemplateError as error:
             line = getattr(error, "lineno", None)
-            raise InputError(
-                f"not a template: {error.message}", where=f"{path}:{line}" if line else str(path)
-            ) from None
+            raise InputError(f"not a template: {error.message}", where=f"{path}:{line}" if line else str(path)) from None
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"cannot be read: {error}", where=str(path)) from None
         unknown = sorted(meta.find_undeclared_variables(tree) - allowed)

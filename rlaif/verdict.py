@@ -8,7 +8,6 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from json.decoder import scanstring
 from typing import Any
 
 from rlaif.errors import ModelError
@@ -21,6 +20,8 @@ Span = tuple[int, int]
 # A verdict is two levels deep; this only keeps hostile nesting from exhausting the stack.
 _MAX_DEPTH = 8
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?")
+# Strict: a line break inside a string is a mistake.
+_STRINGS = json.JSONDecoder(strict=True)
 _SPACE = re.compile(r"[ \t\n\r]*")
 _FENCE = re.compile(r"```(?:json)?[ \t]*\n(.*?)\n?```", re.DOTALL)
 _THOUGHT = re.compile(r"^\s*<think>.*?</think>", re.DOTALL)
@@ -146,7 +147,7 @@ def _string(text: str, at: int) -> tuple[str, int]:
     if text[at : at + 1] != '"':
         raise _UnreadableError(f"no JSON string at character {at}")
     try:
-        string, end = scanstring(text, at + 1, True)
+        string, end = _STRINGS.raw_decode(text, at)
         return str(string), int(end)
     except ValueError as error:
         raise _UnreadableError(f"no JSON string at character {at}: {error}") from None

@@ -139,9 +139,7 @@ def _known_keys(model: type[BaseModel], place: Place) -> list[str]:
     nodes = [schema]
     for part in place:
         nodes = [child for node in nodes for child in _step(_resolve(node, schema), part, schema)]
-    return sorted(
-        {name for node in nodes for option in _options(node, schema) for name in option.get("properties", ())}
-    )
+    return sorted({name for node in nodes for option in _options(node, schema) for name in option.get("properties", ())})
 
 
 def _resolve(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:

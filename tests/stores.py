@@ -25,7 +25,9 @@ def prompt(name: str) -> Prompt:
     return Prompt(({"role": "user", "content": name},))
 
 
-def criteria(names: Mapping[str, tuple[float, float]], weights: Mapping[str, float] = {}, floors: Mapping[str, float] = {}) -> list[Row]:
+def criteria(
+    names: Mapping[str, tuple[float, float]], weights: Mapping[str, float] = {}, floors: Mapping[str, float] = {}
+) -> list[Row]:
     """Criteria as the pair stage takes them: key, name, weight, low, high, floor."""
     return [
         {"key": key("criterion", name), "name": name, "weight": weights.get(name, 1.0), "low": low, "high": high,

@@ -30,7 +30,12 @@ def pairs_of(folder: Path, table: Mapping[str, Any], ranges: Mapping[str, tuple[
         keys = fill(store, table)
         texts = {key: (name, text) for name, answers in keys.items() for text, key in answers.items()}
         names = {prompt(name).key: name for name in table}
-        made = pair.run(context(store, folder, pair=options | {"weights": dict(overrides)}), JUDGE, [GENERATOR], criteria(ranges, weights, floors))
+        made = pair.run(
+            context(store, folder, pair=options | {"weights": dict(overrides)}),
+            JUDGE,
+            [GENERATOR],
+            criteria(ranges, weights, floors),
+        )
         rows = store.rows("FROM pairs WHERE pairing = $pairing", pairing=made.key)
         outcomes = store.rows("FROM outcomes WHERE pairing = $pairing", pairing=made.key)
     pairs = [(texts[r["chosen"]][0], texts[r["chosen"]][1], texts[r["rejected"]][1], r["margin"]) for r in rows]
@@ -147,8 +152,8 @@ def test_the_same_scores_give_the_same_pairs_and_another_seed_other_ties(tmp_pat
 def test_an_unknown_strategy_or_criterion_is_told_with_what_was_meant(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="Did you mean 'best_vs_worst'"):
         pairs_of(tmp_path, {"p": [answer("a", 1)]}, strategy="best_vs_wurst")
+    (tmp_path / "again").mkdir()
     with pytest.raises(InputError, match="Did you mean 'faith'"):
-        (tmp_path / "again").mkdir()
         pairs_of(tmp_path / "again", {"p": [answer("a", 1)]}, overrides={"fath": 2})
 
 
@@ -165,16 +170,18 @@ tables = st.dictionaries(st.sampled_from(["p", "q", "r", "s"]), responses, min_s
 WEIGHTS = {"help": 2.0, "faith": 0.3}
 
 
-def reference(table: Table, strategy: str, min_margin: float, floor: float, per_prompt: int) -> set[tuple[str, Fraction, Fraction]]:
+def reference(
+    table: Table, strategy: str, min_margin: float, floor: float, per_prompt: int
+) -> set[tuple[str, Fraction, Fraction]]:
     """All (prompt, points of the chosen, points of the rejected) that the strategy may make, by loops and fractions."""
     shares, denominator = factors(WEIGHTS, RANGES)
     made = set()
     for name, answers in table.items():
         scored = []
-        for given in answers:
-            if all(isinstance(given[criterion], int) for criterion in WEIGHTS):
-                points = sum(Fraction(shares[c] * (given[c] - 1), denominator) for c in WEIGHTS)
-                scored.append((points, given["finish"] != "stop" or given["faith"] < floor))
+        for response in answers:
+            if all(isinstance(response[criterion], int) for criterion in WEIGHTS):
+                points = sum(Fraction(shares[c] * (response[c] - 1), denominator) for c in WEIGHTS)
+                scored.append((points, response["finish"] != "stop" or response["faith"] < floor))
         open_ = [points for points, vetoed in scored if not vetoed]
         if not open_:
             continue

@@ -49,13 +49,18 @@ def test_a_generators_template_renders_as_it_did(name: str, document: str | None
     assert text + "\n" == (GOLDEN / f"generate_{name}{suffix}.txt").read_text(encoding="utf-8")
 
 
-FENCES = [("prompts/judge/scale.jinja", "\n{0}\n", "\n{0}\n"), ("prompts/judge/compact.jinja", "\nAnswer {0:.4}\n", "\nEnd {0:.4}\n")]
+FENCES = [
+    ("prompts/judge/scale.jinja", "\n{0}\n", "\n{0}\n"),
+    ("prompts/judge/compact.jinja", "\nAnswer {0:.4}\n", "\nEnd {0:.4}\n"),
+]
 
 
 @pytest.mark.parametrize(("template", "opening", "closing"), FENCES, ids=["scale", "compact"])
 @settings(max_examples=10_000, deadline=None)
 @given(response=st.text() | st.text(alphabet="<|>[]/inst_endofturn \n\u200b{}%#", max_size=80))
-def test_whatever_a_response_says_it_stays_between_its_fences(template: str, opening: str, closing: str, response: str) -> None:
+def test_whatever_a_response_says_it_stays_between_its_fences(
+    template: str, opening: str, closing: str, response: str
+) -> None:
     subject = Subject(PROMPT, clean(response))
     text = scale.render(subject, RUBRIC.criteria[:1], bench(template, "apart"))
     nonce = fence(subject.answer)
@@ -117,6 +122,6 @@ def test_values_are_never_rendered_as_templates(tmp_path: Path) -> None:
 def test_a_template_that_will_not_do_is_told_with_its_place(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "t.jinja"
     path.write_text(text)
-    with pytest.raises(InputError, match=".*") as caught:
+    with pytest.raises(InputError) as caught:
         Template(path, frozenset({"response"})).render(response="x")
     assert message in str(caught.value)

@@ -72,9 +72,7 @@ def generator(config: Config, model: ModelConfig | None = None, name: str | None
     return Generator(name or settings.model, model or config.pipeline.models[settings.model], template, settings, where)
 
 
-async def run(
-    context: Context, generator: Generator, *, samples: int | None = None, held_out_only: bool = False
-) -> None:
+async def run(context: Context, generator: Generator, *, samples: int | None = None, held_out_only: bool = False) -> None:
     """Samples what is owed: `samples` per prompt (the settings' number by default), of all prompts or the held-out ones."""
     store, config = context.store, context.config
     _introduce(context, generator)

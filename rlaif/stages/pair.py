@@ -88,7 +88,9 @@ def _weigh(config: Config, settings: Pair, criteria: Sequence[Row]) -> list[Row]
             raise InputError(f"no criterion is called {name!r}", where=where, fix=did_you_mean(name, names))
         if not 0 <= weight < float("inf"):
             raise InputError(f"the weight of {name!r} must be 0 or more", where=where)
-    weights = {row["name"]: settings.weights.get(row["name"], row["weight"]) for row in criteria}
+    weights: dict[str, float] = {
+        row["name"]: settings.weights[row["name"]] if row["name"] in settings.weights else row["weight"] for row in criteria
+    }
     if criteria and not any(weights.values()):
         raise InputError("the weights sum to zero", where=where, fix="Give at least one criterion a weight above zero.")
     if not criteria:

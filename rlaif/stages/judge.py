@@ -49,14 +49,14 @@ class Judge:
     def spec(self) -> dict[str, Any]:
         """All that decides what it says, but for the wording of criteria that are asked apart."""
         settings = self.settings
+        criteria = [criterion.key for criterion in self.rubric.criteria]
         if self.model is None:
-            return {"model": None}
-        together = [criterion.key for criterion in self.rubric.criteria] if settings.calls == "together" else None
+            return {"model": None, "criteria": criteria}
         return {
             "model": models.identity(self.model, where=self.where),
             "template": self.template.text,
             "calls": settings.calls,
-            "together": together,
+            "together": criteria if settings.calls == "together" else None,
             "temperature": settings.temperature,
             "max_tokens": settings.max_tokens,
             "logprobs": settings.logprobs,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlaif.config import TransformersModel
@@ -151,6 +151,19 @@ def test_what_the_template_refuses_is_rejected(folder: Path) -> None:
 
 
 def test_leaving_the_model_ends_what_is_under_way(folder: Path) -> None:
+    async def run() -> None:
+        async with open_model(TransformersModel(kind="transformers", path=str(folder), batch=2)) as model:
+            asks = [Ask(user("x" * place), Sampling(max_tokens=60)) for place in range(1, 9)]
+            tasks = [asyncio.create_task(model.complete(ask)) for ask in asks]
+            await asyncio.sleep(0.02)
+        assert all(
+            isinstance(each, asyncio.CancelledError) for each in (await asyncio.gather(*tasks, return_exceptions=True))[-1:]
+        )
+
+    asyncio.run(run())
+
+
+def test_what_nobody_waits_for_is_not_computed(folder: Path) -> None:
     async def use(model: Model) -> None:
         task = asyncio.create_task(model.complete(Ask(user("x"), Sampling(max_tokens=90), seeds=tuple(range(500)))))
         await asyncio.sleep(0.05)
@@ -176,6 +189,7 @@ def test_broken_weights_are_an_input_error(folder: Path, tmp_path: Path) -> None
         alone(tmp_path / "broken", Ask(user("x"), SHORT))
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(1, 30), st.sampled_from([4, 8])), max_size=40),
     st.integers(1, 7),
@@ -209,6 +223,7 @@ def test_tokens_are_drawn_as_often_as_they_are_likely() -> None:
     )
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0.001, 1.0), min_size=1, max_size=20), st.floats(0.01, 0.99))
 def test_a_nucleus_is_the_fewest_likeliest_tokens_that_reach_top_p(weights: list[float], top_p: float) -> None:
     shares = torch.softmax(torch.tensor([weights], dtype=torch.float64), -1)

@@ -4,7 +4,6 @@ Servers answer 200 with HTML, with `{"error": …}`, with no choices, with fewer
 """
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
@@ -19,6 +18,12 @@ from rlaif.records import clean
 FINISHES: Final = {
     "length": "length", "max_tokens": "length", "content_filter": "refused", "safety": "refused", "refusal": "refused",
 }  # fmt: skip
+
+
+# Log-probabilities lie between what servers send for minus infinity (-9999) and what float16 makes of certainty.
+LEAST, ROUNDING = -1e6, 1e-2
+# Beyond it no store counts.
+MOST_TOKENS: Final = 2**53
 
 
 def read_reply(data: bytes, n: int) -> dict[int, Completion]:
@@ -111,7 +116,7 @@ def _token(entry: Any) -> Token | None:
 
 def _pair(entry: Any) -> tuple[str, float] | None:
     text, logprob = (entry.get("token"), entry.get("logprob")) if isinstance(entry, Mapping) else (None, None)
-    if not isinstance(text, str) or not isinstance(logprob, int | float) or not math.isfinite(logprob):
+    if not isinstance(text, str) or not isinstance(logprob, int | float) or not LEAST < logprob < ROUNDING:
         return None
     return clean(text), float(logprob)
 
@@ -133,7 +138,7 @@ def _with_usage(found: dict[int, Completion], usage: Any) -> dict[int, Completio
 
 
 def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_TOKENS else None
 
 
 def _shares(total: int | None, lengths: list[int]) -> list[int | None]:

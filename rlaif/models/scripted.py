@@ -1,12 +1,11 @@
 """Answers from digests: the same ask and seed give the same answer, on every machine. For tests and dry runs."""
 
 import asyncio
+import json
 import math
 import re
 from types import TracebackType
 from typing import Any, Final, Self
-
-import orjson
 
 from rlaif.config import ScriptedModel
 from rlaif.models.ask import Ask, Completion, Token
@@ -37,7 +36,7 @@ class Scripted:
         if ask.schema is None or fraction(digest, "malformed") < self._config.malformed:
             text = words(digest, SHORTEST, LONGEST)
         else:
-            text = orjson.dumps(instance(ask.schema, digest)).decode()
+            text = json.dumps(instance(ask.schema, digest), ensure_ascii=False, separators=(",", ":"))
         pieces = re.findall(r"\s*(?:\w+|[^\w\s]+)", text)
         finish = "stop" if len(pieces) <= ask.sampling.max_tokens else "length"
         pieces = pieces[: ask.sampling.max_tokens]

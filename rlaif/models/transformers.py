@@ -64,8 +64,11 @@ class Transformers:
             await self._gather()
             self._arrived.clear()
             waiting, self._waiting = self._waiting, []
-            for batch in batches(waiting, self._config.batch):
-                await self._compute([each for each in batch if not each[1].done()])
+            try:
+                for batch in batches(waiting, self._config.batch):
+                    await self._compute([each for each in batch if not each[1].done()])
+            finally:
+                _cancel(waiting)  # those without an answer by now will never have one
 
     async def _gather(self) -> None:
         """Returns once a whole batch waits, or nothing more arrives."""
@@ -112,7 +115,11 @@ class Transformers:
         self._stopped.set()
         self._worker.cancel()
         await asyncio.gather(self._worker, return_exceptions=True)
-        for _, answer in self._waiting:
-            answer.cancel()
+        _cancel(self._waiting)
         self._thread.submit(self._engine.free).result()
         self._thread.shutdown()
+
+
+def _cancel(waiting: Sequence[Waiting]) -> None:
+    for _, answer in waiting:
+        answer.cancel()

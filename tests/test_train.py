@@ -1,6 +1,7 @@
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -113,6 +114,16 @@ def test_a_training_is_found_once_it_is_finished(checkpoint: Path, tmp_path: Pat
         assert train.find(context, "another pairing") is None
 
 
+def test_a_training_that_ended_before_it_was_written_down_is_written_down_then(checkpoint: Path, tmp_path: Path) -> None:
+    first, log = trained(prepare(tmp_path / "first", checkpoint))
+    pipeline = prepare(tmp_path / "second", checkpoint)
+    shutil.copytree(first.path, tmp_path / "second" / "out" / "models" / first.key)
+    second, log_again = trained(pipeline)
+    assert (second.key, log_again) == (first.key, log)
+    with Store(tmp_path / "second" / "out" / "store.duckdb", read_only=True) as store:
+        assert store.rows("FROM work") == []
+
+
 def test_a_new_pair_or_option_is_another_training(checkpoint: Path, tmp_path: Path) -> None:
     pipeline = prepare(tmp_path, checkpoint)
     first, _ = trained(pipeline)
@@ -182,6 +193,7 @@ def test_a_killed_training_ends_in_the_same_weights_and_nothing_calls_home(
         ("{lerning_rate: 1e-6}", r"trial.yaml:10 train.options.lerning_rate: DPOConfig has no option 'lerning_rate'\n"
                                  "Did you mean 'learning_rate'"),
         ("{seed: 4}", "train.seed"),
+        ("{sync_ref_model: true}", "checkpoints lack the moving reference"),
         ("{hub_token: abc}", "hf auth login"),
         ("{learning_rate: fast}", "must be like 1e-06, not 'fast'"),
         ("{loss_type: [sigmoid, sft], loss_weights: [1]}", "DPOConfig refuses this"),

@@ -15,10 +15,7 @@ def render(evaluation: Evaluation, console: "Console") -> None:
     from rich.table import Table
 
     base, trained = evaluation.base, evaluation.trained
-    table = Table(
-        title=f"{trained.name} against {base.name}, judged by {evaluation.judge} "
-        f"on {evaluation.prompts:,} held-out prompts", title_justify="left",
-    )  # fmt: skip
+    table = Table()
     table.add_column("0 to 100")
     for name in ("base", "trained", "gain", "trained wins"):
         table.add_column(name, justify="right")
@@ -32,6 +29,10 @@ def render(evaluation: Evaluation, console: "Console") -> None:
     table.add_section()
     for unit in ("words", "tokens"):
         table.add_row(f"mean {unit}", *_gain(getattr(base, unit), getattr(trained, unit)), "")
+    console.print(
+        f"{trained.name} against {base.name}, judged by {evaluation.judge} on {evaluation.prompts:,} held-out prompts",
+        style="bold", markup=False, highlight=False,
+    )  # fmt: skip
     console.print(table)
     for line in _notes(evaluation):
         console.print(line, markup=False, highlight=False)
@@ -48,7 +49,7 @@ def _notes(evaluation: Evaluation) -> list[str]:
         lines.append(f"Prompts left out: {_counts(evaluation.excluded)}.")
     for side, name in ((evaluation.base, "base"), (evaluation.trained, "trained")):
         if side.failures:
-            lines.append(f"Responses of {name} without a score: {_counts(side.failures)} of {side.responses:,}.")
+            lines.append(f"Responses of {name} without a score: {_counts(side.failures)} ({side.responses:,} sampled).")
     return lines
 
 
@@ -56,7 +57,8 @@ def render_agreement(agreement: Agreement, console: "Console") -> None:
     """How two judges differ: by criterion, and in the order of answers."""
     from rich.table import Table
 
-    table = Table(title=f"{agreement.first} and {agreement.second}", title_justify="left")
+    console.print(f"{agreement.first} and {agreement.second}", style="bold", markup=False, highlight=False)
+    table = Table()
     table.add_column("criterion")
     headings = ("answers", "Spearman", "same value", f"mean of {agreement.first}", f"mean of {agreement.second}")
     for name in headings:

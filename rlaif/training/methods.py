@@ -57,12 +57,15 @@ DEFAULTS: Mapping[str, Any] = {
     "disable_tqdm": True,
 }
 
-# Options that the pipeline file states elsewhere, or that must not be written down.
+# Options that the pipeline file states elsewhere, that must not be written down, or that would break exact resume.
 RESERVED: Mapping[str, str] = {
     "seed": "Set train.seed.",
     "data_seed": "Set train.seed.",
     "output_dir": "Set out: everything goes into that folder.",
     "resume_from_checkpoint": "Leave it out: a stopped training always continues from its last checkpoint.",
+    "save_only_model": "Leave it out: without the optimizer's state nothing can be continued exactly.",
+    "ignore_data_skip": "Leave it out: a continued training would see other data than an unbroken one.",
+    "sync_ref_model": "Leave it out: checkpoints lack the moving reference, so nothing could be continued exactly.",
     "hub_token": "Leave it out, so that no secret is stored, and log in with `hf auth login`.",
 }
 
@@ -76,8 +79,6 @@ def configure(section: Train, base: TransformersModel, folder: Path, file: YamlF
     config = trl_class(method.config)
     _check_names(section.options, config, file)
     settings = {**DEFAULTS, **method.defaults, **_device_settings(base), **section.options}
-    if section.options.get("sync_ref_model"):
-        settings.setdefault("precompute_ref_log_probs", False)
     model = {"revision": base.revision, **(section.options.get("model_init_kwargs") or {})}
     try:
         return config(

@@ -13,7 +13,7 @@ from rlaif.config import TransformersModel
 from rlaif.errors import InputError, ModelError
 from rlaif.models import open_model
 from rlaif.models.ask import Ask, Completion, Model, Sampling
-from rlaif.models.batch import Draw, Settings, batches
+from rlaif.models.batch import Draw, Settings, batches, output_limit
 from rlaif.models.generation import Engine, load
 from rlaif.models.sampler import Sampler, nucleus
 from rlaif.records import Message
@@ -205,6 +205,14 @@ def test_batches_hold_everything_once_alike_and_sorted(rows: list[tuple[int, int
         assert len({draw.settings for draw, _ in batch}) == 1
         lengths = [len(draw.ids) for draw, _ in batch]
         assert lengths == sorted(lengths)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 2000), st.integers(1, 2000))
+def test_an_output_limit_fits_and_takes_few_values_where_the_context_binds(max_tokens: int, room: int) -> None:
+    limit = output_limit(max_tokens, room)
+    assert 1 <= limit <= min(max_tokens, room)
+    assert limit == max_tokens or limit == room < 64 or limit % 64 == 0
 
 
 def test_tokens_are_drawn_as_often_as_they_are_likely() -> None:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,17 @@ class Draw:
 
 
 T = TypeVar("T")
+
+# Where the context is shorter than what may be written, each prompt leaves another room; prompts whose room is alike
+# to this many tokens still share a batch.
+ROOM_STEP: Final = 64
+
+
+def output_limit(max_tokens: int, room: int) -> int:
+    """How many tokens to write at most, where `room` is left in the context. Depends on nothing but the two."""
+    if max_tokens <= room:
+        return max_tokens
+    return room - room % ROOM_STEP if room > ROOM_STEP else room
 
 
 def batches(waiting: Iterable[tuple[Draw, T]], size: int) -> Iterator[list[tuple[Draw, T]]]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Self
 from rlaif.config import TransformersModel
 from rlaif.errors import ModelError
 from rlaif.models.ask import Ask, Completion
-from rlaif.models.batch import Draw, Settings, batches
+from rlaif.models.batch import Draw, Settings, batches, output_limit
 from rlaif.models.checkpoint import locate
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ class Transformers:
                 "context_overflow", f"a prompt of {len(ids):,} tokens leaves no room in {self._engine.context:,}"
             )
         sampling = ask.sampling
-        settings = Settings(sampling.temperature, sampling.top_p, min(sampling.max_tokens, room), ask.top_logprobs)
+        limit = output_limit(sampling.max_tokens, room)
+        settings = Settings(sampling.temperature, sampling.top_p, limit, ask.top_logprobs)
         loop = asyncio.get_running_loop()
         answers = [loop.create_future() for _ in ask.seeds]
         self._waiting += [(Draw(ids, seed, settings), answer) for seed, answer in zip(ask.seeds, answers, strict=True)]

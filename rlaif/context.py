@@ -11,6 +11,23 @@ from rlaif.store import Store
 
 
 @dataclass(frozen=True)
+class HeldOut:
+    """The prompts kept for evaluation: a share of all, and the first `limit` of them."""
+
+    share: float
+    limit: int | None = None
+
+    @property
+    def parameters(self) -> dict[str, int | None]:
+        """What queries over prompts call it; a prompt is held out if its bucket is below `held_out`."""
+        return {"held_out": round(self.share * 10000), "limit": self.limit}
+
+
+# No bucket reaches it, so that it means all prompts.
+EVERYTHING = HeldOut(1.0)
+
+
+@dataclass(frozen=True)
 class Context:
     """One run of a pipeline. `run` names it in the store; a model is always opened through the models folder."""
 

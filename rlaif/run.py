@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rlaif import __version__
-from rlaif.config import Config, Source, TransformersModel
-from rlaif.context import Context, now
+from rlaif.config import Config, Source
+from rlaif.context import Context, HeldOut, now
 from rlaif.errors import InputError
 from rlaif.evaluate import Agreement, Evaluation
 from rlaif.progress import Progress, Quiet
@@ -20,6 +20,7 @@ from rlaif.records import key
 from rlaif.stages import generate as generating
 from rlaif.stages import judge as judging
 from rlaif.stages import pair as pairing
+from rlaif.stages import train as training
 from rlaif.stages.generate import Generator
 from rlaif.stages.judge import Judge
 from rlaif.stages.pair import Pairing
@@ -43,6 +44,8 @@ def check(config: Config) -> None:
     for name in config.judges + evaluators(config):
         _ = named_judge(config, name).key
     pairing.check(config)
+    if config.pipeline.train:
+        training.base_model(config)
 
 
 def collect(context: Context) -> None:
@@ -83,8 +86,6 @@ def pair(context: Context, judge: str | None = None) -> Pairing:
 
 def train(context: Context, pairing: str | None = None) -> None:
     """The generator's model, trained on the pairs."""
-    from rlaif.stages import train as training
-
     training.run(context, pairing)
 
 
@@ -96,14 +97,15 @@ def evaluate(context: Context, *, allow_code: bool = False) -> list[Evaluation]:
     section, trained = config.pipeline.evaluate, trained_generator(context)
     if section is None or trained is None:
         return []
-    base = generating.generator(config)
+    base = base_generator(config)
+    held_out = HeldOut(config.pipeline.collect.held_out, section.limit)
     for each in (base, trained):
-        asyncio.run(generating.run(context, each, samples=section.samples, held_out_only=True))
+        asyncio.run(generating.run(context, each, samples=section.samples, only=held_out))
     evaluations = []
     for name in evaluators(config):
         judge = named_judge(config, name)
         both = [base.key, trained.key]
-        asyncio.run(judging.run(context, judge, both, held_out_only=True, allow_code=allow_code))
+        asyncio.run(judging.run(context, judge, both, only=held_out, allow_code=allow_code))
         weights = {criterion.name: criterion.weight for criterion in judge.rubric.criteria}
         evaluations.append(
             compare(
@@ -199,17 +201,20 @@ def _criteria(config: Config, name: str) -> list[Row] | None:
     ]  # fmt: skip
 
 
+def base_generator(config: Config) -> Generator:
+    """The generator with the model that is to be trained, as it is before."""
+    name, model = training.base_model(config)
+    return generating.generator(config, model, name)
+
+
 def trained_generator(context: Context) -> Generator | None:
     """The generator with the trained model in the place of its base; None before the training is finished."""
-    from rlaif.stages import train as training
-
     found = training.find(context)
     if found is None or context.config.pipeline.generate is None:
         return None
-    base = generating.generator(context.config)
-    settings = base.model.model_dump() if isinstance(base.model, TransformersModel) else {"kind": "transformers"}
-    model = TransformersModel(**(settings | {"path": str(found.path), "revision": None}))
-    return generating.generator(context.config, model, f"{base.name}, trained")
+    name, base = training.base_model(context.config)
+    model = base.model_copy(update={"path": str(found.path), "revision": None})
+    return generating.generator(context.config, model, f"{name}, trained")
 
 
 def status(store: Store) -> dict[str, list[Row]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from rlaif import models
 from rlaif.config import Config, Generate, ModelConfig
-from rlaif.context import Context, now
+from rlaif.context import EVERYTHING, Context, HeldOut, now
 from rlaif.errors import TRANSIENT, InputError, ModelError
 from rlaif.models.ask import Ask, Completion, Model, Sampling
 from rlaif.progress import Tally
@@ -72,15 +72,13 @@ def generator(config: Config, model: ModelConfig | None = None, name: str | None
     return Generator(name or settings.model, model or config.pipeline.models[settings.model], template, settings, where)
 
 
-async def run(context: Context, generator: Generator, *, samples: int | None = None, held_out_only: bool = False) -> None:
-    """Samples what is owed: `samples` per prompt (the settings' number by default), of all prompts or the held-out ones."""
-    store, config = context.store, context.config
+async def run(context: Context, generator: Generator, *, samples: int | None = None, only: HeldOut = EVERYTHING) -> None:
+    """Samples what is owed: `samples` per prompt (the settings' number by default), of all prompts or of `only` these."""
+    store = context.store
     _introduce(context, generator)
-    wanted: dict[str, Any] = {
+    wanted: dict[str, Any] = only.parameters | {
         "generator": generator.key,
         "samples": samples or generator.settings.samples,
-        "held_out_only": held_out_only,
-        "held_out": round(config.pipeline.collect.held_out * 10000),
         "attempts": ATTEMPTS,
         "transient": sorted(TRANSIENT),
     }

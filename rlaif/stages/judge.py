@@ -12,7 +12,7 @@ from typing import Any
 
 from rlaif import judges, models
 from rlaif.config import Config, JudgeSpec, ModelConfig
-from rlaif.context import Context, now
+from rlaif.context import EVERYTHING, Context, HeldOut, now
 from rlaif.errors import TRANSIENT, InputError, ModelError
 from rlaif.judges import Bench, Call, Subject, check, scale
 from rlaif.models.ask import Model
@@ -85,18 +85,16 @@ def judge(config: Config, name: str) -> Judge:
 
 
 async def run(
-    context: Context, judge: Judge, generators: Sequence[str], *, held_out_only: bool = False, allow_code: bool = False
+    context: Context, judge: Judge, generators: Sequence[str], *, only: HeldOut = EVERYTHING, allow_code: bool = False
 ) -> None:
-    """Scores what is owed: the responses of these generators (keys), to all prompts or to the held-out ones."""
+    """Scores what is owed: the responses of these generators (keys), to all prompts or to `only` these."""
     store = context.store
     _introduce(context, judge, allow_code)
-    wanted: dict[str, Any] = {
+    wanted: dict[str, Any] = only.parameters | {
         "judge": judge.key,
         "calls": [{"call": index, "criteria": call.keys} for index, call in enumerate(judge.calls)],
         "repeats": judge.settings.repeats,
         "generators": list(generators),
-        "held_out_only": held_out_only,
-        "held_out": round(context.config.pipeline.collect.held_out * 10000),
         "attempts": ATTEMPTS,
         "transient": sorted(TRANSIENT),
     }

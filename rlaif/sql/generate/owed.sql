@@ -9,8 +9,9 @@ WITH tried AS (
 ),
 wanted AS (
     SELECT prompts.key AS prompt, position, wanted.sample
-    FROM current_prompts AS prompts, (SELECT unnest(range($samples::BIGINT)) AS sample) AS wanted
-    WHERE NOT $held_out_only OR bucket < $held_out
+    FROM (
+        FROM current_prompts WHERE bucket < $held_out ORDER BY position LIMIT coalesce($limit::BIGINT, 9223372036854775807)
+    ) AS prompts, (SELECT unnest(range($samples::BIGINT)) AS sample) AS wanted
 ),
 owed AS (
     SELECT wanted.prompt, wanted.position, wanted.sample, coalesce(tried.attempts, 0) AS attempts

@@ -7,9 +7,10 @@ WITH calls AS (
 answers AS (
     SELECT responses.answer, any_value(responses.prompt) AS prompt, any_value(responses.text) AS text,
         min(prompts.position) AS position
-    FROM responses JOIN current_prompts AS prompts ON prompts.key = responses.prompt
+    FROM responses JOIN (
+        FROM current_prompts WHERE bucket < $held_out ORDER BY position LIMIT coalesce($limit::BIGINT, 9223372036854775807)
+    ) AS prompts ON prompts.key = responses.prompt
     WHERE responses.failure IS NULL AND responses.generator IN (SELECT unnest($generators::VARCHAR[]))
-        AND (NOT $held_out_only OR prompts.bucket < $held_out)
     GROUP BY responses.answer
 ),
 wanted AS (

@@ -21,10 +21,10 @@ from tests.checkpoints import save_random
 
 
 @pytest.fixture(scope="module", autouse=True)
-def one_core() -> Iterator[None]:
-    """Tiny tensors on shared cores: a second thread only waits."""
+def two_cores() -> Iterator[None]:
+    """Two lanes on any machine, so that batches are computed side by side."""
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(2)
     yield
     torch.set_num_threads(before)
 
@@ -148,6 +148,12 @@ def test_what_the_template_refuses_is_rejected(folder: Path) -> None:
     assert isinstance(refused, ModelError)
     assert refused.kind == "rejected"
     assert fine[0].text
+
+
+def test_cores_are_given_back_when_the_model_is_left(folder: Path, engine: Engine) -> None:
+    assert engine.lanes == 2
+    all_at_once(folder, [Ask(user("x"), SHORT, seeds=tuple(range(20)))], batch=4)
+    assert torch.get_num_threads() == 2
 
 
 def test_leaving_the_model_ends_what_is_under_way(folder: Path) -> None:

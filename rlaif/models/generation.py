@@ -5,11 +5,10 @@ import os
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-# Read when the libraries are imported. On shared cores, threads that spin while they wait made a step ten times slower.
+# Before the library is imported, which reads it then.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
 from tokenizers.decoders import DecodeStream
@@ -24,6 +23,12 @@ from rlaif.models.batch import Draw
 from rlaif.models.checkpoint import locate
 from rlaif.models.sampler import Sampler
 from rlaif.records import Message
+
+# The matrices of a model with fewer parameters are too small to share: on two cores, two batches at once took 7 s, one
+# batch on both cores 13 s, and ten times as long where another program wanted the cores too.
+SMALL: Final = 50_000_000
+# With more, they wait for each other's turn in the interpreter.
+MOST_LANES: Final = 4
 
 
 def load(config: TransformersModel, *, stopped: Callable[[], bool], where: str = "") -> "Engine":
@@ -67,7 +72,10 @@ def _device(name: str) -> str:
 
 
 class Engine:
-    """A loaded model and its tokenizer. `context` is how many tokens prompt and answer may have together."""
+    """A loaded model and its tokenizer, to be used from `lanes` threads at once.
+
+    `context` is how many tokens prompt and answer may have together.
+    """
 
     def __init__(self, model: Any, tokenizer: Any, stopped: Callable[[], bool]) -> None:
         self._model, self._tokenizer, self._stopped = model, tokenizer, stopped
@@ -80,7 +88,15 @@ class Engine:
         self._pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else spare
         # A checkpoint's own sampling defaults must not mix with what is asked for.
         model.generation_config = GenerationConfig(eos_token_id=self._ends or None, pad_token_id=self._pad)
+        self._threads = torch.get_num_threads()
+        small = model.device.type == "cpu" and model.num_parameters() < SMALL
+        self.lanes = min(self._threads, MOST_LANES) if small else 1
         self._word = cache(lambda token: str(tokenizer.decode([token])))
+
+    def enter_lane(self) -> None:
+        """To be called in each thread that computes: lanes of a small model have one core each."""
+        if self.lanes > 1:
+            torch.set_num_threads(1)
 
     def encode(self, messages: Sequence[Message]) -> tuple[int, ...]:
         """The token ids of a chat as its template renders it, up to where the answer begins."""
@@ -171,8 +187,9 @@ class Engine:
         return pieces
 
     def free(self) -> None:
-        """Gives the memory back."""
+        """Gives the memory and the cores back."""
         self._model = None
+        torch.set_num_threads(self._threads)
         self._tidy()
 
     def _tidy(self) -> None:

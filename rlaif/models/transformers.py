@@ -1,4 +1,4 @@
-"""A checkpoint in this process. Asks that wait at the same time are computed as one batch, in one thread.
+"""A checkpoint in this process. Asks that wait at the same time are computed as one batch, in a thread of its own.
 
 A completion depends on its own seed alone, never on what shares its batch (but for rounding), so a sample can be drawn
 again by itself. A JSON schema is not enforced here: `Ask.schema` is ignored, and the reply may be malformed.
@@ -6,6 +6,7 @@ again by itself. A JSON schema is not enforced here: `Ask.schema` is ignored, an
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
 # Asks that are sent together arrive within a few turns of the event loop; a batch that leaves without them costs more.
 GATHER_SECONDS: Final = 0.005
-# Batches' worth of asks in flight: while one is computed, enough others wait to be sorted by length.
-WINDOW: Final = 4
+# Batches' worth of asks in flight: while every lane computes one, enough others wait to be sorted by length.
+WINDOW: Final = 8
 
 Waiting = tuple[Draw, asyncio.Future[Completion]]
 
@@ -37,7 +38,8 @@ class Transformers:
         self.concurrency = WINDOW * config.batch
         self._config, self._where = config, where
         self._waiting: list[Waiting] = []
-        self._arrived = asyncio.Event()
+        self._batches: deque[list[Waiting]] = deque()
+        self._arrived, self._turn = asyncio.Event(), asyncio.Lock()
         self._stopped = threading.Event()
 
     async def complete(self, ask: Ask) -> list[Completion]:
@@ -59,17 +61,24 @@ class Transformers:
         return [replace(first, prompt_tokens=len(ids)), *others]
 
     async def _work(self) -> None:
-        """Computes what waits, for as long as the model is open."""
+        """One lane: computes batch after batch, for as long as the model is open."""
         while True:
-            await self._arrived.wait()
-            await self._gather()
-            self._arrived.clear()
-            waiting, self._waiting = self._waiting, []
+            batch = await self._next()
             try:
-                for batch in batches(waiting, self._config.batch):
-                    await self._compute([each for each in batch if not each[1].done()])
+                await self._compute([each for each in batch if not each[1].done()])
             finally:
-                _cancel(waiting)  # those without an answer by now will never have one
+                _cancel(batch)  # those without an answer by now will never have one
+
+    async def _next(self) -> list[Waiting]:
+        """The next batch; once there is none, all that waits is cut into batches."""
+        async with self._turn:
+            while not self._batches:
+                await self._arrived.wait()
+                await self._gather()
+                self._arrived.clear()
+                waiting, self._waiting = self._waiting, []
+                self._batches.extend(batches(waiting, self._config.batch))
+            return self._batches.popleft()
 
     async def _gather(self) -> None:
         """Returns once a whole batch waits, or nothing more arrives."""
@@ -83,7 +92,7 @@ class Transformers:
             return
         loop = asyncio.get_running_loop()
         try:
-            completions = await loop.run_in_executor(self._thread, self._engine.complete, [draw for draw, _ in batch])
+            completions = await loop.run_in_executor(self._threads, self._engine.complete, [draw for draw, _ in batch])
         except Exception as error:
             kind = error.kind if isinstance(error, ModelError) else "crashed"
             for _, answer in batch:
@@ -95,17 +104,14 @@ class Transformers:
                 answer.set_result(completion)
 
     async def __aenter__(self) -> Self:
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="rlaif-transformers")
-        try:
-            self._engine = await asyncio.get_running_loop().run_in_executor(self._thread, self._load)
-        except BaseException:
-            self._thread.shutdown(wait=False)
-            raise
-        self._worker = asyncio.create_task(self._work())
+        # In a thread: importing torch and loading take seconds.
+        self._engine = await asyncio.to_thread(self._load)
+        lanes = self._engine.lanes
+        self._threads = ThreadPoolExecutor(lanes, "rlaif-lane", initializer=self._engine.enter_lane)
+        self._workers = [asyncio.create_task(self._work()) for _ in range(lanes)]
         return self
 
     def _load(self) -> "Engine":
-        # Here, in the thread: importing torch takes seconds.
         from rlaif.models.generation import load
 
         return load(self._config, stopped=self._stopped.is_set, where=self._where)
@@ -114,11 +120,13 @@ class Transformers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stopped.set()
-        self._worker.cancel()
-        await asyncio.gather(self._worker, return_exceptions=True)
-        _cancel(self._waiting)
-        self._thread.submit(self._engine.free).result()
-        self._thread.shutdown()
+        for worker in self._workers:
+            worker.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
+        for batch in (*self._batches, self._waiting):
+            _cancel(batch)
+        self._threads.shutdown()
+        self._engine.free()
 
 
 def _cancel(waiting: Sequence[Waiting]) -> None:

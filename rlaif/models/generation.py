@@ -24,8 +24,8 @@ from rlaif.models.checkpoint import locate
 from rlaif.models.sampler import Sampler
 from rlaif.records import Message
 
-# The matrices of a model with fewer parameters are too small to share: on two cores, two batches at once took 7 s, one
-# batch on both cores 13 s, and ten times as long where another program wanted the cores too.
+# The matrices of a model with fewer parameters are too small to share. With 1.5 million on two cores, two batches at
+# once took 7 s, one after the other on one core 12 s; shared by spinning threads, ten times that on a busy machine.
 SMALL: Final = 50_000_000
 # With more, they wait for each other's turn in the interpreter.
 MOST_LANES: Final = 4

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from rlaif.config import TransformersModel
-from rlaif.errors import ModelError
+from rlaif.errors import InputError, ModelError
 from rlaif.models.ask import Ask, Completion
 from rlaif.models.batch import Draw, Settings, batches, output_limit
 from rlaif.models.checkpoint import locate
@@ -112,7 +112,13 @@ class Transformers:
         return self
 
     def _load(self) -> "Engine":
-        from rlaif.models.generation import load
+        try:
+            from rlaif.models.generation import load
+        except ModuleNotFoundError as error:
+            raise InputError(
+                f"kind: transformers needs {error.name}, which is not installed",
+                where=self._where, fix="Run `pip install 'rlaif[train]'`.",
+            ) from None  # fmt: skip
 
         return load(self._config, stopped=self._stopped.is_set, where=self._where)
 

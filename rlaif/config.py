@@ -20,7 +20,21 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True)
 
 
-class ScriptedModel(Section):
+class Price(Section):
+    """What a model's tokens cost, in US dollars per million."""
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+
+
+class ModelSection(Section):
+    """What every kind of model may say."""
+
+    price: Price | None = None
+    """What its tokens cost; where omitted, models of this machine cost none, and genai-prices may know the others."""
+
+
+class ScriptedModel(ModelSection):
     """Deterministic answers made from digests: for tests and dry runs. Never a judgement of anything."""
 
     kind: Literal["scripted"]
@@ -32,7 +46,7 @@ class ScriptedModel(Section):
     """Seconds before each answer."""
 
 
-class TransformersModel(Section):
+class TransformersModel(ModelSection):
     """A checkpoint in this process: small models on CPU, MPS or one GPU."""
 
     kind: Literal["transformers"]
@@ -49,7 +63,7 @@ class TransformersModel(Section):
     """Run code that the checkpoint brings. Only for checkpoints that you trust as you trust a program."""
 
 
-class OpenAIModel(Section):
+class OpenAIModel(ModelSection):
     """Any server that speaks the OpenAI chat API."""
 
     kind: Literal["openai"]
@@ -248,12 +262,28 @@ class Evaluate(Section):
     """Responses per prompt and model, sampled as in `generate`."""
 
 
+class Budget(Section):
+    """What this pipeline may spend on models, all its runs together."""
+
+    usd: float | None = Field(None, gt=0)
+    """US dollars. Needs a known price of every model."""
+    tokens: int | None = Field(None, ge=1)
+    """Tokens of prompts and outputs, of all models."""
+
+    @model_validator(mode="after")
+    def _some_cap(self) -> "Budget":
+        if self.usd is None and self.tokens is None:
+            raise ValueError("give `usd`, `tokens` or both")
+        return self
+
+
 class Pipeline(Section):
     """One pipeline file."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
     out: str | None = None
     """The folder of everything this pipeline makes; runs/NAME where omitted."""
+    budget: Budget | None = None
     models: dict[str, ModelConfig] = {}
     judges: dict[str, JudgeSpec] = {}
     collect: Collect

@@ -3,6 +3,7 @@
     RlaifError
     ├── InputError    something the user wrote or pointed to: file, key, what to do about it
     ├── StoreError    the store is busy, of another version, or cannot be opened
+    ├── BudgetError   what the pipeline may spend is spent
     └── ModelError    a language model gave no usable answer; `kind` says how
 
 A failed judgement is a `ModelError` that becomes a row with its kind: never a number, never dropped. Kinds fall in
@@ -41,6 +42,12 @@ class StoreError(RlaifError):
     def __init__(self, message: str, *, busy: bool = False) -> None:
         super().__init__(message)
         self.exit_code = 5 if busy else 7
+
+
+class BudgetError(RlaifError):
+    """The budget is spent: nothing new was begun, and all that was begun is kept."""
+
+    exit_code = 4
 
 
 class ModelError(RlaifError):

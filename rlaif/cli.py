@@ -84,6 +84,21 @@ def run(file: File, set: Set = [], json: Json = False, quiet: Quiet = False, all
 
 
 @app.command()
+def plan(
+    file: File,
+    pilot: Annotated[int, typer.Option(help="Really do the first so many prompts, to measure lengths.", min=0)] = 0,
+    set: Set = [], json: Json = False, quiet: Quiet = False, allow_code: AllowCode = False,
+) -> None:  # fmt: skip
+    """Show what is owed and what it will cost, before anything is spent."""
+    from rlaif.plan import plan as estimate
+    from rlaif.plan import render
+
+    with _session(file, set, quiet) as context:
+        found = estimate(context, pilot, allow_code=allow_code)
+    _print_json(found) if json else render(found, _console())
+
+
+@app.command()
 def collect(file: File, set: Set = [], quiet: Quiet = False) -> None:
     """Read prompts, and what comes with them, into the store."""
     from rlaif import run as running
@@ -193,15 +208,18 @@ def export(
 def status(file: File, set: Set = [], json: Json = False) -> None:
     """Show what the store holds, and what each stage has done and cost."""
     from rlaif import run as running
+    from rlaif.budget import money
     from rlaif.config import load
     from rlaif.store import Store
 
     config = load(file, set)
     with Store(config.store_path, read_only=True) as store:
-        found = running.status(store)
+        found = running.status(config, store)
     if json:
         _print_json(found)
         return
+    for row in found["spent"]:
+        row["usd"] = money(row["usd"], row.pop("price"))
     for title, rows in found.items():
         if rows:
             _console().print(_table(title, rows))

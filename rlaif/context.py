@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 
+from rlaif.budget import Budget
 from rlaif.config import Config
 from rlaif.progress import Progress, Quiet, Tally
 from rlaif.store import Store
@@ -35,6 +37,11 @@ class Context:
     store: Store
     run: str = ""
     progress: Progress = field(default_factory=Quiet)
+
+    @cached_property
+    def budget(self) -> Budget:
+        """What this run may still spend; all its stages share it."""
+        return Budget(self.config, self.store)
 
     @contextmanager
     def stage(self, name: str, owed: int | None = None) -> Iterator[Tally]:

@@ -8,11 +8,13 @@ import json
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 from rlaif import __version__
+from rlaif.budget import rate, spent
 from rlaif.config import Config, Source
-from rlaif.context import Context, HeldOut, now
+from rlaif.context import EVERYTHING, Context, HeldOut, now
 from rlaif.errors import InputError
 from rlaif.evaluate import Agreement, Evaluation
 from rlaif.progress import Progress, Quiet
@@ -46,6 +48,15 @@ def check(config: Config) -> None:
     pairing.check(config)
     if config.pipeline.train:
         training.base_model(config)
+    for name in models_asked(config):
+        rate(config, config.pipeline.models[name])
+
+
+def models_asked(config: Config) -> list[str]:
+    """Names of the models that generate and judge."""
+    writers = [config.pipeline.generate.model] if config.pipeline.generate else []
+    judges = [config.pipeline.judges[name].model for name in config.judges + evaluators(config)]
+    return list(dict.fromkeys(name for name in [*writers, *judges] if name))
 
 
 def collect(context: Context) -> None:
@@ -55,18 +66,22 @@ def collect(context: Context) -> None:
     collecting.run(context)
 
 
-def generate(context: Context) -> None:
-    """Responses that the pipeline's generator owes."""
+def generate(context: Context, *, only: HeldOut = EVERYTHING) -> None:
+    """Responses that the pipeline's generator owes, to all prompts or to `only` these."""
     generating.show_imported(context)
     if context.config.pipeline.generate:
-        asyncio.run(generating.run(context, generating.generator(context.config)))
+        asyncio.run(generating.run(context, generating.generator(context.config), only=only))
+        context.budget.check()
 
 
-def judge(context: Context, names: Sequence[str] = (), *, allow_code: bool = False) -> None:
+def judge(
+    context: Context, names: Sequence[str] = (), *, only: HeldOut = EVERYTHING, allow_code: bool = False
+) -> None:  # fmt: skip
     """Scores that these judges owe (all of the judge stage, where none is named) on all responses to pair."""
     for name in names or context.config.judges:
         judge = named_judge(context.config, name)
-        asyncio.run(judging.run(context, judge, generators(context.config), allow_code=allow_code))
+        asyncio.run(judging.run(context, judge, generators(context.config), only=only, allow_code=allow_code))
+        context.budget.check()
 
 
 def pair(context: Context, judge: str | None = None) -> Pairing:
@@ -101,11 +116,13 @@ def evaluate(context: Context, *, allow_code: bool = False) -> list[Evaluation]:
     held_out = HeldOut(config.pipeline.collect.held_out, section.limit)
     for each in (base, trained):
         asyncio.run(generating.run(context, each, samples=section.samples, only=held_out))
+        context.budget.check()
     evaluations = []
     for name in evaluators(config):
         judge = named_judge(config, name)
         both = [base.key, trained.key]
         asyncio.run(judging.run(context, judge, both, only=held_out, allow_code=allow_code))
+        context.budget.check()
         weights = {criterion.name: criterion.weight for criterion in judge.rubric.criteria}
         evaluations.append(
             compare(
@@ -217,9 +234,10 @@ def trained_generator(context: Context) -> Generator | None:
     return generating.generator(context.config, model, f"{name}, trained")
 
 
-def status(store: Store) -> dict[str, list[Row]]:
+def status(config: Config, store: Store) -> dict[str, list[Row]]:
     """What the store holds, and what each stage has done and cost so far."""
-    return {name: store.query(f"status/{name}") for name in ("holds", "work", "failures")}
+    found = {name: store.query(f"status/{name}") for name in ("holds", "work", "failures")}
+    return found | {"spent": [asdict(row) for row in spent(store, config.pipeline)]}
 
 
 def resolved(config: Config) -> str:

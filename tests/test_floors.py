@@ -14,11 +14,12 @@ PACKAGE = Path(__file__).parent.parent / "rlaif"
 FLOORS = [
     ["errors", "records", "models.ask", "yaml_file", "shipped"],
     ["config", "rubric", "template", "verdict", "progress", "tiny"],
-    ["models", "store", "work"],
-    ["judges", "context", "sources", "training"],
+    ["models", "store", "work", "prices"],
+    ["judges", "context", "budget", "sources", "training"],
     ["stages", "export"],
     ["evaluate", "explain", "report"],
     ["run"],
+    ["plan", "doctor"],
     ["cli"],
     ["__main__"],
 ]

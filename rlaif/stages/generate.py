@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from rlaif import models
+from rlaif.budget import OUTPUT_SHARE, tokens_of
 from rlaif.config import Config, Generate, ModelConfig
 from rlaif.context import EVERYTHING, Context, HeldOut, now
 from rlaif.errors import TRANSIENT, InputError, ModelError
@@ -88,11 +89,19 @@ async def run(context: Context, generator: Generator, *, samples: int | None = N
             return
         async with models.open_model(generator.model, where=generator.where) as model:
             await drain(
-                store.stream("generate/owed", **wanted),
+                context.budget.within(
+                    store.stream("generate/owed", **wanted), tally, generator.model, lambda row: _guess(row, generator)
+                ),
                 lambda row: _sample(row, generator, model, tally),
                 lambda batch: _keep(context, batch, tally),
                 concurrency=model.concurrency,
             )
+
+
+def _guess(row: Row, generator: Generator) -> tuple[int, float, float]:
+    """The completions of a unit, and its prompt and output tokens before anything is known of them."""
+    samples = len(row["samples"])
+    return samples, tokens_of(row["messages"], row["document"]), samples * generator.settings.max_tokens * OUTPUT_SHARE
 
 
 def _introduce(context: Context, generator: Generator) -> None:

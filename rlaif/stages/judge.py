@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from rlaif import judges, models
+from rlaif.budget import OUTPUT_SHARE, tokens_of
 from rlaif.config import Config, JudgeSpec, ModelConfig
 from rlaif.context import EVERYTHING, Context, HeldOut, now
 from rlaif.errors import TRANSIENT, InputError, ModelError
@@ -117,11 +118,17 @@ def _with(bench: Bench, model: Model) -> Bench:
 
 async def _drain(context: Context, judge: Judge, bench: Bench, units: Any, concurrency: int, tally: Tally) -> None:
     await drain(
-        units,
+        context.budget.within(units, tally, judge.model, lambda row: _guess(row, judge)),
         lambda row: _judge(row, judge, bench, tally),
         lambda batch: _keep(context, judge, batch, tally),
         concurrency=concurrency,
     )
+
+
+def _guess(row: Row, judge: Judge) -> tuple[int, float, float]:
+    """A unit is one call; its prompt and output tokens before anything is known of them."""
+    shown = tokens_of(judge.template.text, row["messages"], row["document"], row["reference"], row["text"])
+    return 1, shown, judge.settings.max_tokens * OUTPUT_SHARE
 
 
 def _introduce(context: Context, judge: Judge, allow_code: bool) -> None:

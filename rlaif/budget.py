@@ -1,0 +1,211 @@
+"""What was spent, and how a run keeps within the pipeline's budget.
+
+Units pass through `Budget.within` on their way to a model. The next one is begun only if it fits beside all that the
+store has spent and all that is in flight, so what can be spent beyond the cap is what was in flight, less its estimate.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+from rlaif import prices
+from rlaif.config import Config, ModelConfig, Pipeline
+from rlaif.errors import BudgetError, InputError
+from rlaif.prices import Rate
+from rlaif.progress import Tally
+from rlaif.store import Store
+
+Unit = TypeVar("Unit")
+
+# English text has about four characters a token with common tokenizers; code and other languages have fewer.
+CHARACTERS_PER_TOKEN: Final = 4
+# Of `max_tokens`, before anything was measured: a bound is usually set well above what is written.
+OUTPUT_SHARE: Final = 0.25
+# Seconds between looks at what is in flight, once the next unit may not fit.
+PAUSE: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What one stage has spent on one model, over all runs. `usd` is None where the price is unknown."""
+
+    stage: str
+    model: str
+    replies: int
+    prompt_tokens: int
+    output_tokens: int
+    usd: float | None
+    price: str
+    guessed: int
+
+    @property
+    def tokens(self) -> int:
+        return self.prompt_tokens + self.output_tokens
+
+
+def spent(store: Store, pipeline: Pipeline) -> list[Spent]:
+    """What the store's responses and verdicts have cost, at today's prices, by stage and model.
+
+    `price` says where that is known from: "file", "genai-prices", "local" or "unknown". `guessed` replies came without
+    token counts.
+    """
+    found = []
+    for row in store.query("plan/spent"):
+        name, rate = prices.recorded_rate(json.loads(row["model"]), pipeline.models)
+        usd = rate.cost(row["prompt_tokens"], row["output_tokens"]) if rate else None
+        price = rate.source if rate else "unknown"
+        found.append(Spent(**row | {"model": name}, usd=usd, price=price))
+    return found
+
+
+def money(usd: float | None, price: str = "") -> str:
+    """An amount as people read it: "local" for hardware of one's own, "unknown" where nobody knows the price."""
+    if usd is None:
+        return "unknown"
+    if price == "local":
+        return "local"
+    return f"${usd:,.2f}" if usd >= 1 or usd == 0 else f"${usd:,.4f}"
+
+
+def rate(config: Config, model: ModelConfig) -> Rate | None:
+    """The model's rate. Raises InputError where the pipeline's cap is in dollars and the rate unknown."""
+    found, cap = prices.rate(model), config.pipeline.budget
+    if found is None and cap and cap.usd is not None:
+        raise _unknown(config, next((name for name, known in config.pipeline.models.items() if known is model), model.kind))
+    return found
+
+
+def _unknown(config: Config, name: str) -> InputError:
+    return InputError(
+        f"a budget in dollars needs the price of {name!r}, which is unknown",
+        where=config.file.where(("budget", "usd")),
+        fix=f"Give models.{name}.price: {{input: …, output: …}} in dollars per million tokens, or cap `tokens` instead.",
+    )
+
+
+@dataclass(slots=True)
+class Meter:
+    """One stage's spending in this run: `begun` completions, of which `tally` counts those that are kept.
+
+    `guess` is prompt and output tokens of one completion, until the tally has counted some.
+    """
+
+    tally: Tally
+    rate: Rate | None
+    begun: int = 0
+    guess: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def in_flight(self) -> int:
+        return self.begun - self.tally.done - self.tally.failed
+
+    def total(self, more: int = 0) -> tuple[float, float]:
+        """Tokens and US dollars of all that was begun and `more`, at the mean of what is kept, else as guessed."""
+        finished = self.tally.done + self.tally.failed
+        prompt, output = (
+            counted / finished if counted else guessed
+            for counted, guessed in zip((self.tally.prompt_tokens, self.tally.output_tokens), self.guess, strict=True)
+        )
+        completions = self.begun + more
+        usd = self.rate.cost(prompt, output) if self.rate else 0.0
+        return completions * (prompt + output), completions * usd
+
+
+@dataclass
+class Budget:
+    """The cap of one pipeline, what is spent of it, and whether it has stopped the run."""
+
+    config: Config
+    store: Store
+    stopped: bool = False
+    _meters: list[Meter] = field(default_factory=list)
+    _before: tuple[float, float] | None = None
+
+    def within(
+        self,
+        units: Iterable[Unit] | AsyncIterable[Unit],
+        tally: Tally,
+        model: ModelConfig | None,
+        estimate: Callable[[Unit], tuple[int, float, float]],
+    ) -> Iterable[Unit] | AsyncIterable[Unit]:
+        """The units for as long as they fit. `estimate` gives a unit's completions, prompt tokens and output tokens.
+
+        Raises InputError for a cap in dollars and a price that is unknown.
+        """
+        if self.config.pipeline.budget is None or model is None:
+            return units
+        meter = Meter(tally, rate(self.config, model))
+        self._before = self._before or self._spent_before()
+        self._meters.append(meter)
+        return self._gate(units, meter, estimate)
+
+    async def _gate(
+        self,
+        units: Iterable[Unit] | AsyncIterable[Unit],
+        meter: Meter,
+        estimate: Callable[[Unit], tuple[int, float, float]],
+    ) -> AsyncIterator[Unit]:
+        async for unit in _each(units):
+            completions, prompt, output = estimate(unit)
+            meter.guess = prompt / completions, output / completions
+            while not self.stopped and not self._fits(meter, completions):
+                # What is in flight may turn out cheaper than it was thought.
+                self.stopped = meter.in_flight <= 0
+                await asyncio.sleep(PAUSE)
+            if not self.stopped:
+                meter.begun += completions
+                yield unit
+            elif not isinstance(units, AsyncIterable):
+                return
+            # Units that another stage hands over are taken on and left owed, so that it is not held up.
+
+    def _fits(self, meter: Meter, more: int) -> bool:
+        cap = self.config.pipeline.budget
+        if cap is None:
+            return True
+        tokens, usd = self._before or (0.0, 0.0)
+        for each in self._meters:
+            used = each.total(more if each is meter else 0)
+            tokens, usd = tokens + used[0], usd + used[1]
+        return (cap.tokens is None or tokens <= cap.tokens) and (cap.usd is None or usd <= cap.usd)
+
+    def _spent_before(self) -> tuple[float, float]:
+        rows = spent(self.store, self.config.pipeline)
+        cap = self.config.pipeline.budget
+        unknown = [row.model for row in rows if row.usd is None]
+        if unknown and cap and cap.usd is not None:
+            raise _unknown(self.config, unknown[0])
+        return sum(row.tokens for row in rows), sum(row.usd or 0.0 for row in rows)
+
+    def check(self) -> None:
+        """Raises BudgetError if the cap has stopped this run."""
+        if self.stopped:
+            raise BudgetError(self._story())
+
+    def _story(self) -> str:
+        rows, cap = spent(self.store, self.config.pipeline), self.config.pipeline.budget
+        parts = []
+        if cap and cap.usd is not None:
+            parts.append(f"{money(sum(row.usd or 0 for row in rows))} of {money(cap.usd)}")
+        if cap and cap.tokens is not None:
+            parts.append(f"{sum(row.tokens for row in rows):,} of {cap.tokens:,} tokens")
+        return (
+            f"the budget is spent: {' and '.join(parts)}; the next unit would not fit. All that was finished is kept.\n"
+            f"Raise `budget` ({self.config.file.where(('budget',))}) and run the same command: it goes on from there."
+        )
+
+
+async def _each(units: Iterable[Unit] | AsyncIterable[Unit]) -> AsyncIterator[Unit]:
+    if isinstance(units, AsyncIterable):
+        async for unit in units:
+            yield unit
+    else:
+        for unit in units:
+            yield unit
+
+
+def tokens_of(*texts: str | None) -> float:
+    """A rough count of tokens, from the number of characters."""
+    return sum(len(text) for text in texts if text) / CHARACTERS_PER_TOKEN

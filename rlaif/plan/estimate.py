@@ -1,0 +1,185 @@
+"""Adds up what is owed: asks, completions, tokens and dollars, each as low, expected and high.
+
+Prompts are rendered from a sample of what is owed. What is not known before it is written, the length of replies, comes
+from what this generator or judge has written so far, else from `max_tokens`.
+"""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from rlaif import prices
+from rlaif.budget import OUTPUT_SHARE, spent
+from rlaif.config import ModelConfig
+from rlaif.context import EVERYTHING, Context, HeldOut
+from rlaif.errors import TRANSIENT
+from rlaif.judges import KINDS, Call
+from rlaif.models.ask import Ask
+from rlaif.plan.count import Counter, counter
+from rlaif.plan.lines import Line, Pending, Plan, Range
+from rlaif.plan.rehearse import rehearse
+from rlaif.prices import Rate
+from rlaif.stages import generate as generating
+from rlaif.stages import judge as judging
+from rlaif.stages.generate import Generator
+from rlaif.stages.judge import Judge
+from rlaif.store import Row, sql
+
+# The mean length of a hundred prompts is within a tenth of that of all, for lengths as they commonly scatter.
+SAMPLE: Final = 100
+# Fewer replies than this say too little about their mean.
+ENOUGH: Final = 5
+# Of `max_tokens`, where nothing was measured: low, expected and high.
+OUTPUT_SHARES: Final = (0.05, OUTPUT_SHARE, 1.0)
+
+
+@dataclass
+class Estimate:
+    """Adds a line for each stage that is going to ask a model."""
+
+    context: Context
+    lines: list[Line] = field(default_factory=list)
+
+    @property
+    def plan(self) -> Plan:
+        pipeline = self.context.config.pipeline
+        return Plan(self.lines, spent(self.context.store, pipeline), pipeline.budget)
+
+    def generate(
+        self, generator: Generator, stage: str = "generate", *,
+        samples: int | None = None, only: HeldOut = EVERYTHING, key: str | None = None,
+    ) -> Pending:  # fmt: skip
+        """A line for the responses that a generator owes; one by another `key`, even of none yet, writes like this one."""
+        store = self.context.store
+        wanted: dict[str, Any] = only.parameters | {
+            "generator": generator.key if key is None else key,
+            "samples": samples or generator.settings.samples,
+            "attempts": generating.ATTEMPTS,
+            "transient": sorted(TRANSIENT),
+        }
+        asks = store.measure("generate/owed", "count(*)", **wanted)
+        completions = store.measure("generate/owed", "sum(len(samples))", **wanted)
+        if not asks:
+            return Pending()
+        rows = self._sample("generate/owed", **wanted)
+        count, prompts_by = counter(generator.model)
+        shown = [generating.show(generator.template, json.loads(row["messages"]), row["document"]) for row in rows]
+        each = _mean([count(messages) for messages in shown])
+        factor, prompts_by = self._generate_factor(generator, count, prompts_by)
+        # A server that does not give several completions at once is shown the prompt for each.
+        again = completions / asks if generator.model.kind == "openai" else 1.0
+        prompt = Range(each * factor, each * factor, each * max(factor, again)) * asks
+        output, outputs_by = self._output("plan/generated", generator.settings.max_tokens, generator=generator.key)
+        self._add(stage, generator.name, generator.model, asks, completions, prompt, output, prompts_by, outputs_by)
+        prompts = store.query("plan/prompts", prompts=[row["prompt"] for row in rows])
+        return Pending(completions, prompts, output)
+
+    def judge(
+        self, judge: Judge, generators: Sequence[str], pending: Sequence[Pending] = (), *,
+        only: HeldOut = EVERYTHING, stage: str = "",
+    ) -> None:  # fmt: skip
+        """A line for the judgements that a judge owes on these generators' responses, and on those still `pending`."""
+        calls = {index: call for index, call in enumerate(judge.calls) if _asks_a_model(call)}
+        if judge.model is None or not calls:
+            return
+        wanted: dict[str, Any] = only.parameters | {
+            "judge": judge.key,
+            "calls": [{"call": index, "criteria": call.keys} for index, call in calls.items()],
+            "repeats": judge.settings.repeats,
+            "generators": list(generators),
+            "attempts": judging.ATTEMPTS,
+            "transient": sorted(TRANSIENT),
+        }
+        count, prompts_by = counter(judge.model)
+        output, outputs_by = self._output("plan/judged", judge.settings.max_tokens, judge=judge.key)
+        factor, prompts_by = self._judge_factor(judge, list(calls.values()), count, prompts_by)
+        owed = self.context.store.measure("judge/owed", "count(*)", **wanted)
+        rows = self._sample("judge/owed", **wanted) if owed else []
+        asked = [_rehearse(judge, [calls[row["call"]]], row, row["text"]) for row in rows]
+        asks, prompt = _scaled(asked, count, Range(), owed)
+        for each in pending:
+            asked = [_rehearse(judge, list(calls.values()), row, "") for row in each.prompts]
+            more, tokens = _scaled(asked, count, each.length, each.responses * judge.settings.repeats)
+            asks, prompt = asks + more, prompt + tokens
+        if asks:
+            self._add(
+                stage or f"judge {judge.name}", judge.settings.model or "", judge.model,
+                round(asks), round(asks), prompt * factor, output, prompts_by, outputs_by,
+            )  # fmt: skip
+
+    def _add(
+        self, stage: str, name: str, model: ModelConfig, asks: int, completions: int,
+        prompt: Range, output: Range, prompts_by: str, outputs_by: str,
+    ) -> None:  # fmt: skip
+        rate = prices.rate(model)
+        written = output * completions
+        price = rate.source if rate else "unknown"
+        usd = _cost(rate, prompt, written) if rate else None
+        self.lines.append(Line(stage, name, asks, completions, prompt, written, usd, price, prompts_by, outputs_by))
+
+    def _sample(self, name: str, **parameters: Any) -> list[Row]:
+        """Some rows of the named query, as if drawn by lot, and the same ones each time."""
+        return self.context.store.rows(f"FROM ({sql(name)}) AS owed ORDER BY hash(owed) LIMIT {SAMPLE}", **parameters)
+
+    def _output(self, name: str, max_tokens: int, **parameters: Any) -> tuple[Range, str]:
+        """Tokens of one reply, and what that goes by."""
+        row = self.context.store.query(name, **parameters)[0]
+        if row["replies"] >= ENOUGH:
+            return Range(row["low"], row["mean"], row["high"]), f"{row['replies']:,} replies"
+        low, expected, high = (max_tokens * share for share in OUTPUT_SHARES)
+        return Range(low, expected, high), "max_tokens"
+
+    def _generate_factor(self, generator: Generator, count: Counter, by: str) -> tuple[float, str]:
+        """How many tokens were paid for each that was counted, over prompts that this generator has answered."""
+        rows = self.context.store.query("plan/asked", generator=generator.key, limit=SAMPLE)
+        counted = sum(count(json.loads(row["messages"])) for row in rows)
+        return _factor(rows, counted, by)
+
+    def _judge_factor(self, judge: Judge, calls: list[Call], count: Counter, by: str) -> tuple[float, str]:
+        """The same for a judge, whose second tries at a verdict count too."""
+        rows = self.context.store.query("plan/verdicts", judge=judge.key, limit=SAMPLE)
+        counted = sum(
+            sum(map(count, _messages(_rehearse(judge, calls, row, row["text"])))) * row["verdicts"] / len(calls)
+            for row in rows
+        )
+        return _factor(rows, counted, by)
+
+
+def _factor(rows: Sequence[Row], counted: float, by: str) -> tuple[float, str]:
+    paid = sum(row["prompt_tokens"] for row in rows)
+    return (paid / counted, f"{len(rows)} measured") if len(rows) >= ENOUGH and paid and counted else (1.0, by)
+
+
+def _asks_a_model(call: Call) -> bool:
+    return bool(KINDS[call.criteria[0].kind].NEEDS_MODEL)
+
+
+def _rehearse(judge: Judge, calls: Sequence[Call], row: Row, text: str) -> list[Ask]:
+    return asyncio.run(rehearse(judge, calls, row, text))
+
+
+def _messages(asks: Sequence[Ask]) -> list[Any]:
+    return [ask.messages for ask in asks]
+
+
+def _scaled(asked: Sequence[Sequence[Ask]], count: Counter, response: Range, units: int) -> tuple[float, Range]:
+    """Asks and prompt tokens of `units` such units; each ask shows a response of that length beside what is counted."""
+    if not asked:
+        return 0.0, Range()
+    asks = _mean([len(each) for each in asked])
+    tokens = _mean([sum(map(count, _messages(each))) for each in asked])
+    return asks * units, (Range(tokens, tokens, tokens) + response * asks) * units
+
+
+def _cost(rate: Rate, prompt: Range, output: Range) -> Range:
+    return Range(
+        rate.cost(prompt.low, output.low),
+        rate.cost(prompt.expected, output.expected),
+        rate.cost(prompt.high, output.high),
+    )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0

@@ -1,0 +1,71 @@
+"""What a plan consists of: plain records of ranges."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rlaif.budget import Spent
+from rlaif.config import Budget
+from rlaif.store import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A quantity that is not known yet."""
+
+    low: float = 0.0
+    expected: float = 0.0
+    high: float = 0.0
+
+    def __add__(self, other: "Range") -> "Range":
+        return Range(self.low + other.low, self.expected + other.expected, self.high + other.high)
+
+    def __mul__(self, factor: float) -> "Range":
+        return Range(self.low * factor, self.expected * factor, self.high * factor)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One stage's part. `usd` is None where the price is unknown; `price` and the two `_by` say what numbers go by."""
+
+    stage: str
+    model: str
+    asks: int
+    completions: int
+    prompt_tokens: Range
+    output_tokens: Range
+    usd: Range | None
+    price: str
+    prompts_by: str
+    outputs_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that is owed, what was spent so far, and the cap on both together."""
+
+    lines: Sequence[Line]
+    spent: Sequence[Spent]
+    budget: Budget | None
+
+    @property
+    def usd(self) -> Range:
+        """The cost of all lines whose price is known."""
+        return sum((line.usd for line in self.lines if line.usd), Range())
+
+    @property
+    def tokens(self) -> Range:
+        return sum((line.prompt_tokens + line.output_tokens for line in self.lines), Range())
+
+    @property
+    def unknown(self) -> list[str]:
+        """Models whose price nobody knows."""
+        return sorted({line.model for line in self.lines if line.usd is None})
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Responses that are still to be written: how many, to what prompts (a sample), how long in tokens."""
+
+    responses: int = 0
+    prompts: Sequence[Row] = ()
+    length: Range = Range()

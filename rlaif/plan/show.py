@@ -1,0 +1,109 @@
+"""The plan as tables for a terminal."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rlaif.budget import Spent, money
+from rlaif.plan.lines import Line, Plan, Range
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def render(plan: Plan, console: "Console") -> None:
+    """Prints what is owed and what it is going to cost, what was spent, and whether the budget will do."""
+    from rich.table import Table
+
+    if not plan.lines:
+        console.print("Nothing is owed that asks a model.")
+    else:
+        table = Table(title="Owed: expected (low to high)", title_justify="left", show_footer=True)
+        table.add_column("stage", footer="together")
+        table.add_column("model")
+        for name in ("asks", "completions"):
+            footer = f"{sum(getattr(line, name) for line in plan.lines):,}"
+            table.add_column(name, justify="right", footer=footer)
+        table.add_column("prompt tokens", justify="right")
+        table.add_column("output tokens", justify="right", footer=f"all: {_count(plan.tokens)}")
+        table.add_column("cost", justify="right", footer=_together(plan))
+        for line in plan.lines:
+            table.add_row(line.stage, line.model, f"{line.asks:,}", f"{line.completions:,}",
+                          _count(line.prompt_tokens), _count(line.output_tokens), _cost(line))  # fmt: skip
+        console.print(table)
+        for line in plan.lines:
+            console.print(f"{line.stage}: {_basis(line)}.")
+    render_spent(plan.spent, console)
+    for verdict in _budget(plan):
+        console.print(verdict)
+
+
+def render_spent(rows: Sequence[Spent], console: "Console") -> None:
+    """Prints what each stage has spent on each model, over all runs."""
+    from rich.table import Table
+
+    if not rows:
+        return
+    table = Table(title="Spent so far, over all runs", title_justify="left")
+    for name in ("stage", "model", "replies", "prompt tokens", "output tokens", "cost"):
+        table.add_column(name, justify="left" if name in ("stage", "model") else "right")
+    for row in rows:
+        about = "~" if row.guessed else ""
+        table.add_row(row.stage, row.model, f"{row.replies:,}", f"{about}{row.prompt_tokens:,}",
+                      f"{about}{row.output_tokens:,}", money(row.usd, row.price))  # fmt: skip
+    console.print(table)
+
+
+def _count(tokens: Range) -> str:
+    if round(tokens.low) == round(tokens.high):
+        return f"{tokens.expected:,.0f}"
+    return f"{tokens.expected:,.0f} ({tokens.low:,.0f} to {tokens.high:,.0f})"
+
+
+def _cost(line: Line) -> str:
+    if line.usd is None or line.price == "local":
+        return line.price
+    return f"{money(line.usd.expected)} ({money(line.usd.low)} to {money(line.usd.high)})"
+
+
+def _together(plan: Plan) -> str:
+    if all(line.price == "local" for line in plan.lines):
+        return "local"
+    if all(line.usd is None for line in plan.lines):
+        return "unknown"
+    known = f"{money(plan.usd.expected)} ({money(plan.usd.low)} to {money(plan.usd.high)})"
+    return f"{known} + unknown" if plan.unknown else known
+
+
+def _basis(line: Line) -> str:
+    prompts = {"tokenizer": "counted by the model's tokenizer", "characters / 4": "estimated from characters"}
+    outputs = "guessed from max_tokens" if line.outputs_by == "max_tokens" else f"measured on {line.outputs_by}"
+    price = {"local": "", "unknown": "; price unknown: give it under models.NAME.price"}
+    said = price.get(line.price, f"; price from {'the pipeline file' if line.price == 'file' else line.price}")
+    return f"prompts {prompts.get(line.prompts_by, 'measured on what was sent')}; outputs {outputs}{said}"
+
+
+def _budget(plan: Plan) -> list[str]:
+    """One sentence a cap: whether what was spent and what is owed stay below it."""
+    if plan.budget is None:
+        return []
+    said = []
+    if plan.budget.tokens is not None:
+        total = plan.tokens + _same(sum(row.tokens for row in plan.spent))
+        said.append(f"Budget of {plan.budget.tokens:,} tokens: {_fits(total, plan.budget.tokens)}.")
+    if plan.budget.usd is not None:
+        total = plan.usd + _same(sum(row.usd or 0.0 for row in plan.spent))
+        unknown = f", not counting {', '.join(plan.unknown)}" if plan.unknown else ""
+        said.append(f"Budget of {money(plan.budget.usd)}: {_fits(total, plan.budget.usd)}{unknown}.")
+    return said
+
+
+def _same(value: float) -> Range:
+    return Range(value, value, value)
+
+
+def _fits(total: Range, cap: float) -> str:
+    if total.high <= cap:
+        return "enough even at the high end"
+    if total.expected <= cap:
+        return "enough as expected, not at the high end"
+    return "not enough even at the low end" if total.low > cap else "not enough as expected; the run will stop at it"

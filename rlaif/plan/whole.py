@@ -1,0 +1,47 @@
+"""A whole pipeline's plan: all the stages that ask a model, in their order."""
+
+from rlaif import run
+from rlaif.config import Evaluate
+from rlaif.context import Context, HeldOut
+from rlaif.plan.estimate import Estimate
+from rlaif.plan.lines import Plan
+from rlaif.stages.generate import generator
+
+
+def plan(context: Context, pilot: int = 0, *, allow_code: bool = False) -> Plan:
+    """What is owed and what it is going to cost. Prompts are collected; no model is asked, but by a `pilot`.
+
+    A pilot generates and judges the first so many prompts, so that lengths are measured. What it makes is kept, and not
+    owed any more.
+    """
+    config, section = context.config, context.config.pipeline.evaluate
+    run.check(config)
+    run.collect(context)
+    if pilot:
+        first = HeldOut(1.0, pilot)
+        run.generate(context, only=first)
+        run.judge(context, only=first, allow_code=allow_code)
+    estimate = Estimate(context)
+    written = [estimate.generate(generator(config))] if config.pipeline.generate else []
+    for name in config.judges:
+        estimate.judge(run.named_judge(config, name), run.generators(config), written)
+    if section and config.pipeline.train:
+        _evaluate(context, section, estimate)
+    return estimate.plan
+
+
+def _evaluate(context: Context, section: Evaluate, estimate: Estimate) -> None:
+    """Lines for both sides of the evaluation; the trained one's, too, where there is none yet."""
+    config = context.config
+    base, trained = run.base_generator(config), run.trained_generator(context)
+    held_out = HeldOut(config.pipeline.collect.held_out, section.limit)
+    sides = (("base", base, base.key), ("trained", trained or base, trained.key if trained else ""))
+    for side, who, key in sides:
+        counted = key in run.generators(config)
+        # The base's responses may be those of the generate stage, which has its line.
+        lines = Estimate(context) if counted else estimate
+        answers = lines.generate(who, f"evaluate {side}: generate", samples=section.samples, only=held_out, key=key)
+        for name in run.evaluators(config):
+            if not (counted and name in config.judges):
+                judge, stage = run.named_judge(config, name), f"evaluate {side}: judge {name}"
+                estimate.judge(judge, [key], [answers], only=held_out, stage=stage)

@@ -1,0 +1,76 @@
+"""What a model's tokens cost: as the pipeline file says, else nothing for models of this machine, else what genai-prices
+knows (`pip install 'rlaif[prices]'`; its own bundled table, no network). A price that nobody knows is None, never 0.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rlaif.config import ModelConfig
+from rlaif.errors import InputError
+from rlaif.models import identity
+
+# Kinds that compute on hardware of one's own, which has no price per token.
+LOCAL_KINDS: Final = frozenset({"scripted", "transformers", "vllm"})
+MILLION: Final = 1_000_000
+# Some vendors ask more beyond a certain prompt length; this few tokens are below any such bound.
+SAMPLE_TOKENS: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """US dollars per million tokens, and who says so: "file", "genai-prices", or "local" for hardware of one's own."""
+
+    input: float
+    output: float
+    source: str
+
+    def cost(self, prompt_tokens: float, output_tokens: float) -> float:
+        """US dollars."""
+        return (prompt_tokens * self.input + output_tokens * self.output) / MILLION
+
+
+LOCAL: Final = Rate(0.0, 0.0, "local")
+
+
+def rate(model: ModelConfig) -> Rate | None:
+    """What the model's tokens cost; None where that is unknown."""
+    if model.price:
+        return Rate(model.price.input, model.price.output, "file")
+    if model.kind in LOCAL_KINDS:
+        return LOCAL
+    return _listed(identity(model))
+
+
+def recorded_rate(recorded: Mapping[str, Any], models: Mapping[str, ModelConfig]) -> tuple[str, Rate | None]:
+    """Name and rate of a model that a store knows by its identity; `models` are those of the pipeline file."""
+    for name, model in models.items():
+        if model.kind == recorded.get("kind") and _is(model, recorded):
+            return name, rate(model)
+    name = str(recorded.get("model") or f"{recorded.get('kind')} {str(recorded.get('checkpoint'))[:8]}")
+    return name, LOCAL if recorded.get("kind") in LOCAL_KINDS else _listed(recorded)
+
+
+def _is(model: ModelConfig, recorded: Mapping[str, Any]) -> bool:
+    try:
+        return bool(json.loads(json.dumps(identity(model))) == recorded)
+    except InputError:  # a checkpoint that is not there any more
+        return False
+
+
+def _listed(recorded: Mapping[str, Any]) -> Rate | None:
+    """What genai-prices knows of a served model, by its name and its server's address."""
+    try:
+        from genai_prices import Usage, calc_price
+    except ModuleNotFoundError:
+        return None
+    server = recorded.get("server")
+    address = server[0] if isinstance(server, list) else server
+    usage = Usage(input_tokens=SAMPLE_TOKENS, output_tokens=SAMPLE_TOKENS)
+    try:
+        found = calc_price(usage, str(recorded.get("model")), provider_api_url=str(address))
+    except LookupError:
+        return None
+    per_million = MILLION / SAMPLE_TOKENS
+    return Rate(float(found.input_price) * per_million, float(found.output_price) * per_million, "genai-prices")

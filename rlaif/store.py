@@ -116,7 +116,9 @@ class Store:
         import pyarrow
 
         with self._lock:
-            self._connection.register("batch", pyarrow.Table.from_pylist([dict(row) for row in rows]))
+            # Of all rows, not of the first one alone: a failed response has other columns than one with text.
+            names = dict.fromkeys(name for row in rows for name in row)
+            self._connection.register("batch", pyarrow.table({name: [row.get(name) for row in rows] for name in names}))
             try:
                 self._connection.execute(f'INSERT INTO "{table}" BY NAME SELECT * FROM batch')
             finally:

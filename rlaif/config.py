@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from rlaif import secret
 from rlaif.errors import InputError
 from rlaif.shipped import find
 from rlaif.yaml_file import YamlFile, did_you_mean, parse_value, read_yaml, validate
@@ -321,7 +322,9 @@ def load(path: Path, overrides: list[str] | None = None) -> Config:
     file = read_yaml(path)
     for override in overrides or []:
         _override(file.data, override)
-    return Config(validate(Pipeline, file), file)
+    pipeline = validate(Pipeline, file)
+    secret.refuse(file)
+    return Config(pipeline, file)
 
 
 def _override(data: dict[str, Any], override: str) -> None:

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "rlaif"
 # From the bottom up. A module's floor is that of the longest entry that it starts with.
 FLOORS = [
     ["errors", "records", "models.ask", "yaml_file", "shipped"],
-    ["config", "rubric", "template", "verdict", "progress", "tiny"],
+    ["config", "secret", "rubric", "template", "verdict", "progress", "tiny"],
     ["models", "store", "work", "prices"],
     ["judges", "context", "budget", "sources", "training"],
     ["stages", "export"],

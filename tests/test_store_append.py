@@ -14,7 +14,7 @@ ROWS: list[Row] = [
 ]
 
 
-@pytest.mark.parametrize("rows", permutations(ROWS), ids=lambda rows: "".join(row["key"] for row in rows))
+@pytest.mark.parametrize("rows", list(permutations(ROWS)), ids=lambda rows: "".join(row["key"] for row in rows))
 def test_a_batch_keeps_every_column_of_every_row(tmp_path: Path, rows: tuple[Row, ...]) -> None:
     with Store(tmp_path / "store.duckdb") as store:
         store.append("responses", rows)

@@ -87,7 +87,9 @@ class OpenAI:
         try:
             async with self._slots, asyncio.timeout(self._config.timeout), self._send(**request) as response:
                 self._reached = True
-                return await _read(response)
+                data = await _read(response)
+                # A careless proxy says in its answer what it was sent.
+                return data if self._secret == NO_SECRET else data.replace(self._secret.encode(), b"***")
         except TimeoutError:
             raise RequestError("timeout", f"no whole reply within {self._config.timeout:g} s") from None
         except openai.APIStatusError as error:

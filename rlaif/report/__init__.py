@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from rlaif import __version__
+from rlaif.budget import money, spent
 from rlaif.config import Pipeline
 from rlaif.context import now
 from rlaif.evaluate import Agreement, Evaluation
@@ -69,6 +70,7 @@ def render(
             agreements=agreements,
             examples=data.read_examples(store),
             work=store.query("report/work"),
+            spent=spent(store, pipeline),
             config=data.config_text(pipeline),
             tones=("one", "two"),
         )
@@ -86,4 +88,5 @@ def _environment() -> Environment:
     )
     environment.filters.update(FILTERS)
     environment.globals["height"] = HEIGHT
+    environment.filters["money"] = money
     return environment

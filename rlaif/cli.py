@@ -1,7 +1,8 @@
 """The command line: one verb a stage, `run` for all of them, and a few to look at what there is.
 
 Results go to stdout, progress and messages to stderr. Exit codes: 0 done, 1 an error of rlaif's own, 2 a mistake in what
-was given, 5 the store is in use, 6 a model refuses to serve, 7 the store cannot be read, 130 and 143 interrupted.
+was given, 4 the budget is spent, 5 the store is in use, 6 a model refuses to serve, 7 the store cannot be read, 130 and
+143 interrupted.
 """
 
 import json
@@ -96,6 +97,17 @@ def plan(
     with _session(file, set, quiet) as context:
         found = estimate(context, pilot, allow_code=allow_code)
     _print_json(found) if json else render(found, _console())
+
+
+@app.command()
+def doctor(file: File, set: Set = [], json: Json = False) -> None:
+    """Check that all is there which a pipeline needs: servers and what they can do, files, disk, store."""
+    from rlaif.config import load
+    from rlaif.doctor import examine, exit_code, render
+
+    checks = examine(load(file, set))
+    _print_json(checks) if json else render(checks, _console())
+    raise typer.Exit(exit_code(checks))
 
 
 @app.command()

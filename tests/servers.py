@@ -75,10 +75,16 @@ def error(status: int, message: str, code: str | None = None, **options: Any) ->
 
 
 @asynccontextmanager
-async def serve(script: Sequence[Script], models: Sequence[str] = ("m",)) -> AsyncIterator[Server]:
-    """Answers each chat request with the next entry of `script`, the last entry again and again."""
+async def serve(
+    script: Sequence[Script], models: Sequence[str | dict[str, Any]] = ("m",)
+) -> AsyncIterator[Server]:  # fmt: skip
+    """Answers each chat request with the next entry of `script`, the last entry again and again.
+
+    `models` are listed on request: names, or whole entries.
+    """
     server = Server("")
     left = list(script)
+    listed = [{"id": each} if isinstance(each, str) else each for each in models]
 
     handlers: set[asyncio.Task[Any] | None] = set()
 
@@ -88,7 +94,7 @@ async def serve(script: Sequence[Script], models: Sequence[str] = ("m",)) -> Asy
             while (request := await _read(reader)) is not None:
                 server.requests.append(request)
                 if request.path.endswith("/models"):
-                    await _write(writer, reply({"object": "list", "data": [{"id": name} for name in models]}))
+                    await _write(writer, reply({"object": "list", "data": listed}))
                     continue
                 step = left.pop(0) if len(left) > 1 else left[0]
                 server.in_flight += 1

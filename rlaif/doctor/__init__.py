@@ -1,0 +1,51 @@
+"""Is everything there that a pipeline needs? Looked at before anything is spent, each finding with what to do about it."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rlaif import run
+from rlaif.config import Config, OpenAIModel
+from rlaif.doctor import checkpoints, files, machine, servers
+from rlaif.doctor.check import Check
+from rlaif.doctor.fit import Limits, fits
+from rlaif.doctor.needs import needs
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["Check", "examine", "exit_code", "render"]
+
+
+def examine(config: Config) -> list[Check]:
+    """All findings. Sends a few tiny asks to each served model that the pipeline uses; writes nothing."""
+    checks = [*machine.software(config), *files.files(config), *machine.place(config)]
+    limits: Limits = {}
+    for name in run.models_asked(config):
+        model = config.pipeline.models[name]
+        if isinstance(model, OpenAIModel):
+            found, limit = asyncio.run(servers.examine(name, model, needs(config, name)))
+        else:
+            found, limit = checkpoints.examine(name, model, config.file.where(("models", name)))
+        checks += found
+        limits[name] = limit
+    with files.prompts(config) as (found, store):
+        return checks + found + (fits(config, store, limits) if store else [])
+
+
+def exit_code(checks: Sequence[Check]) -> int:
+    """0 where nothing failed, 6 where a model will not serve, else 2."""
+    failed = [check for check in checks if check.outcome == "fail"]
+    if not failed:
+        return 0
+    return 6 if any(check.of_model for check in failed) else 2
+
+
+def render(checks: Sequence[Check], console: "Console") -> None:
+    """One line a finding, and one for what to do."""
+    colours = {"ok": "green", "warn": "yellow", "fail": "red"}
+    for check in checks:
+        console.print(f"{check.outcome:4}", style=colours[check.outcome], end="  ")
+        console.print(f"{check.name}: {check.said}", markup=False, soft_wrap=True)
+        if check.fix:
+            console.print(f"      {check.fix}", markup=False, soft_wrap=True)

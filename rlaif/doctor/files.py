@@ -1,0 +1,71 @@
+"""What the pipeline file points to: templates, rubrics, prompts."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from rlaif import run
+from rlaif.budget import rate
+from rlaif.config import Config
+from rlaif.context import Context
+from rlaif.doctor.check import Check, fail, ok, warn
+from rlaif.errors import InputError, RlaifError
+from rlaif.rubric import load_rubric
+from rlaif.stages.generate import generator
+from rlaif.stages.judge import judge
+from rlaif.store import Store
+
+
+def files(config: Config) -> list[Check]:
+    """Every template and rubric read, every price looked up."""
+    checks = [_try("generate", partial(_generate, config))] if config.pipeline.generate else []
+    checks += [_try(f"judge {name}", partial(_judge, config, name)) for name in config.pipeline.judges]
+    return checks + [_price(config, name) for name in run.models_asked(config)]
+
+
+def _try(name: str, read: Callable[[], str]) -> Check:
+    try:
+        return ok(name, read())
+    except InputError as error:
+        return fail(name, f"{error.where}: {error.what}" if error.where else error.what, error.fix)
+
+
+def _generate(config: Config) -> str:
+    return f"template {generator(config).template.path} reads well"
+
+
+def _judge(config: Config, name: str) -> str:
+    settings = config.pipeline.judges[name]
+    rubric = load_rubric(config.find(settings.rubric, ("judges", name, "rubric")))
+    _ = judge(config, name).template
+    return f"rubric {rubric.name} has {len(rubric.criteria)} criteria, and the template reads well"
+
+
+def _price(config: Config, name: str) -> Check:
+    try:
+        found = rate(config, config.pipeline.models[name])
+    except InputError as error:
+        return fail(f"price of {name}", error.what, error.fix)
+    if found is None:
+        fix = f"Give models.{name}.price: {{input: …, output: …}}, or `pip install 'rlaif[prices]'`."
+        return warn(f"price of {name}", "unknown, so `plan` cannot tell the cost", fix)
+    if found.source == "local":
+        return ok(f"price of {name}", "local")
+    return ok(f"price of {name}", f"${found.input:g} in, ${found.output:g} out per million tokens ({found.source})")
+
+
+@contextmanager
+def prompts(config: Config) -> Iterator[tuple[list[Check], Store | None]]:
+    """The sources' prompts in a store that is thrown away, and what came of reading them; no store where that failed."""
+    with TemporaryDirectory(prefix="rlaif-doctor-") as folder, Store(Path(folder) / "store.duckdb") as store:
+        try:
+            run.collect(Context(config, store))
+        except RlaifError as error:
+            yield [fail("prompts", str(error))], None
+            return
+        holds = {row["what"]: row["rows"] for row in store.query("status/holds")}
+        dropped = store.query("status/failures")
+        less = f", {sum(row['rows'] for row in dropped):,} dropped" if dropped else ""
+        yield [ok("prompts", f"{holds['prompts']:,} collected{less}")], store

@@ -1,0 +1,69 @@
+"""Does the longest prompt fit into each model's context, with room for the reply?"""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Final
+
+from rlaif import run
+from rlaif.config import Config
+from rlaif.doctor.check import Check, fail, ok, warn
+from rlaif.errors import InputError
+from rlaif.plan.count import TOKENIZER, counter
+from rlaif.plan.rehearse import rehearse
+from rlaif.stages import generate as generating
+from rlaif.store import Row, Store
+
+# Context lengths in tokens by model name; None where nobody told.
+Limits = dict[str, int | None]
+FIX: Final = "Shorten documents, lower max_tokens, or take a model with a longer context."
+
+
+def fits(config: Config, store: Store, limits: Mapping[str, int | None]) -> list[Check]:
+    """One finding for the generator and one for each judge that asks a model."""
+    rows = store.query("plan/longest")
+    if not rows:
+        return []
+    whose: list[Callable[[], Check | None]] = []
+    if config.pipeline.generate:
+        whose.append(partial(_generate, config, rows[0], limits))
+    for name in dict.fromkeys(config.judges + run.evaluators(config)):
+        whose.append(partial(_judge, config, name, rows[0], limits))
+    checks = []
+    for look in whose:
+        with suppress(InputError):  # told already, where files and models were looked at
+            checks.append(look())
+    return [check for check in checks if check]
+
+
+def _generate(config: Config, row: Row, limits: Mapping[str, int | None]) -> Check:
+    generator = generating.generator(config)
+    count, by = counter(generator.model)
+    tokens = count(generating.show(generator.template, json.loads(row["messages"]), row["document"]))
+    name = generator.settings.model
+    return _check(f"longest prompt of {name}", tokens, generator.settings.max_tokens, limits.get(name), by)
+
+
+def _judge(config: Config, name: str, row: Row, limits: Mapping[str, int | None]) -> Check | None:
+    judge = run.named_judge(config, name)
+    if judge.model is None:
+        return None
+    count, by = counter(judge.model)
+    response = config.pipeline.generate.max_tokens if config.pipeline.generate else 0
+    asks = asyncio.run(rehearse(judge, judge.calls, row, ""))
+    tokens = max((count(ask.messages) for ask in asks), default=0.0) + response
+    limit = limits.get(judge.settings.model or "")
+    return _check(f"longest prompt of judge {judge.name}", tokens, judge.settings.max_tokens, limit, by)
+
+
+def _check(name: str, tokens: float, reply: int, limit: int | None, by: str) -> Check:
+    said = f"{tokens:,.0f} tokens ({by}) and {reply:,} for the reply"
+    if limit is None:
+        return ok(name, f"{said}; the model's context length is not known")
+    said = f"{said}, of {limit:,}"
+    if tokens + reply <= limit:
+        return ok(name, said)
+    # A reply may end before its bound; a prompt that is itself too long never fits.
+    return fail(name, said, FIX) if tokens > limit and by == TOKENIZER else warn(name, said, FIX)

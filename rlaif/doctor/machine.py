@@ -1,0 +1,76 @@
+"""What lies on this machine: software, room on the disk, the store."""
+
+import platform
+import shutil
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+
+from rlaif import __version__
+from rlaif.config import Config
+from rlaif.doctor.check import Check, fail, ok, warn
+from rlaif.errors import StoreError
+from rlaif.store import Store
+
+SHOWN: Final = ("duckdb", "openai", "torch", "transformers", "trl", "vllm", "genai-prices")
+# A store of some thousand prompts with their responses and verdicts stays below it; so do the report and the pairs.
+ROOM_BYTES: Final = 500 * 2**20
+# The model, one checkpoint with its optimizer's state, and the trained model.
+CHECKPOINTS: Final = 6
+
+
+def software(config: Config) -> list[Check]:
+    """Versions, and packages that the pipeline needs and that are not installed."""
+    found = {name: _version(name) for name in SHOWN}
+    listed = ", ".join(f"{name} {number}" for name, number in found.items() if number)
+    checks = [ok("versions", f"rlaif {__version__}, Python {platform.python_version()}, {listed}")]
+    kinds = {model.kind for model in config.pipeline.models.values()}
+    wanted = {"transformers": "train"} if "transformers" in kinds else {}
+    wanted |= {"vllm": "vllm"} if "vllm" in kinds else {}
+    wanted |= {"trl": "train"} if config.pipeline.train else {}
+    return checks + [
+        fail(package, "the pipeline needs it, and it is not installed", f"Run `pip install 'rlaif[{extra}]'`.")
+        for package, extra in wanted.items() if not found[package]
+    ]  # fmt: skip
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def place(config: Config) -> list[Check]:
+    """Whether the store is free, and whether the disk has room for what will be made."""
+    return [_store(config.store_path), _disk(config)]
+
+
+def _store(path: Path) -> Check:
+    if not path.exists():
+        return ok("store", f"{path} will be made")
+    try:
+        with Store(path, read_only=True) as store:
+            return ok("store", f"{path} is free and holds {store.measure('status/runs', 'sum(runs)'):,} runs")
+    except StoreError as error:
+        return fail("store", str(error), "Name another folder under `out`, or make this one free.")
+
+
+def _disk(config: Config) -> Check:
+    folder = config.out.resolve()
+    while not folder.exists():
+        folder = folder.parent
+    needed = ROOM_BYTES + (CHECKPOINTS * _largest(config) if config.pipeline.train else 0)
+    free = shutil.disk_usage(folder).free
+    said = f"{free / 2**30:,.1f} GiB free at {folder}, about {needed / 2**30:,.1f} GiB wanted"
+    fix = "Make room, or name a folder on another disk under `out`."
+    if free < needed:
+        return fail("disk", said, fix)
+    return warn("disk", said, fix) if free < 2 * needed else ok("disk", said)
+
+
+def _largest(config: Config) -> int:
+    """Bytes of the largest local checkpoint of the pipeline."""
+    folders = [Path(getattr(model, "path", "") or "-").expanduser() for model in config.pipeline.models.values()]
+    sizes = [sum(file.stat().st_size for file in folder.glob("*.safetensors")) for folder in folders if folder.is_dir()]
+    return max(sizes, default=0)

@@ -1,0 +1,2 @@
+-- How often this pipeline was run.
+SELECT count(*) AS runs FROM runs

@@ -105,42 +105,43 @@ class Heartbeat:
 
 
 class Bars:
-    """A live bar with rate and time left: for terminals."""
+    """Live bars with rates and time left, one a stage: for terminals."""
 
     def __init__(self) -> None:
         from rich.console import Console
+        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Rich
 
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[line]}"), TimeRemainingColumn())
         self._console = Console(stderr=True, highlight=False)
+        self._rich = Rich(*columns, console=self._console, transient=True)
+        self._shown = 0
 
     @contextmanager
     def show(self, tally: Tally) -> Iterator[None]:
         import threading
 
-        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as Rich
-
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.fields[line]}"),
-            TimeRemainingColumn(),
-        )
         over = threading.Event()
-        with Rich(*columns, console=self._console, transient=True) as rich:
-            task = rich.add_task(tally.stage, total=tally.owed, line="")
+        task = self._rich.add_task(tally.stage, total=tally.owed, line="")
 
-            def beat() -> None:
-                while not over.wait(0.2):
-                    rich.update(task, completed=tally.done + tally.failed, total=tally.owed, line=tally.line())
+        def beat() -> None:
+            while not over.wait(0.2):
+                self._rich.update(task, completed=tally.done + tally.failed, total=tally.owed, line=tally.line())
 
-            thread = threading.Thread(target=beat, daemon=True)
-            thread.start()
-            try:
-                yield
-            finally:
-                over.set()
-                thread.join()
-        self.note(f"{tally.line()} in {tally.seconds:.1f} s")
+        thread = threading.Thread(target=beat, daemon=True)
+        self._shown += 1
+        self._rich.start()
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+            self._rich.remove_task(task)
+            self._shown -= 1
+            if not self._shown:
+                self._rich.stop()
+            self.note(f"{tally.line()} in {tally.seconds:.1f} s")
 
     def note(self, text: str) -> None:
         self._console.print(text, markup=False)

@@ -6,10 +6,12 @@ Nothing here is remembered between stages but what the store holds, so any verb 
 import asyncio
 import json
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rlaif import __version__
 from rlaif.budget import rate, spent
@@ -17,6 +19,7 @@ from rlaif.config import Config, Source
 from rlaif.context import EVERYTHING, Context, HeldOut, now
 from rlaif.errors import InputError
 from rlaif.evaluate import Agreement, Evaluation
+from rlaif.models import Models, is_local
 from rlaif.progress import Progress, Quiet
 from rlaif.records import key
 from rlaif.stages import generate as generating
@@ -27,6 +30,7 @@ from rlaif.stages.generate import Generator
 from rlaif.stages.judge import Judge
 from rlaif.stages.pair import Pairing
 from rlaif.store import Row, Store
+from rlaif.work import Handover
 from rlaif.yaml_file import did_you_mean
 
 
@@ -70,18 +74,76 @@ def generate(context: Context, *, only: HeldOut = EVERYTHING) -> None:
     """Responses that the pipeline's generator owes, to all prompts or to `only` these."""
     generating.show_imported(context)
     if context.config.pipeline.generate:
-        asyncio.run(generating.run(context, generating.generator(context.config), only=only))
-        context.budget.check()
+        writer = generating.generator(context.config)
+        _alone(context, partial(generating.run, context, generator=writer, only=only))
 
 
 def judge(
     context: Context, names: Sequence[str] = (), *, only: HeldOut = EVERYTHING, allow_code: bool = False
 ) -> None:  # fmt: skip
     """Scores that these judges owe (all of the judge stage, where none is named) on all responses to pair."""
+    writers = generators(context.config)
     for name in names or context.config.judges:
         judge = named_judge(context.config, name)
-        asyncio.run(judging.run(context, judge, generators(context.config), only=only, allow_code=allow_code))
+        options = {"only": only, "allow_code": allow_code}
+        _alone(context, partial(judging.run, context, judge=judge, generators=writers, **options))
+
+
+def generate_and_judge(context: Context, *, allow_code: bool = False) -> None:
+    """Both at once where their models do not share this machine's device: a response is judged as soon as it is kept."""
+    config = context.config
+    asked = [config.pipeline.models[name] for name in models_asked(config)]
+    if config.pipeline.generate is None or sum(map(is_local, asked)) > 1:
+        generate(context)
+    else:
+        generating.show_imported(context)
+        judges = [named_judge(config, name) for name in config.judges]
+        asyncio.run(_overlapped(context, generating.generator(config), judges, allow_code))
         context.budget.check()
+    judge(context, allow_code=allow_code)
+
+
+async def _overlapped(context: Context, writer: Generator, judges: Sequence[Judge], allow_code: bool) -> None:
+    handovers: list[Handover[Row]] = [Handover() for _ in judges]
+    writers = generators(context.config)
+
+    def hand(texts: list[Row]) -> None:
+        for handover in handovers:
+            handover.put_from_thread(texts)
+
+    async def lead(models: Models) -> None:
+        try:
+            await generating.run(context, models, writer, hand=hand)
+        finally:
+            for handover in handovers:
+                await handover.close()
+
+    async def follow(models: Models, judge: Judge, handover: "Handover[Row]") -> None:
+        try:
+            await judging.run(context, models, judge, writers, allow_code=allow_code, then=handover)
+        finally:
+            handover.abandon()
+
+    async with Models() as models:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for judge, handover in zip(judges, handovers, strict=True):
+                    group.create_task(follow(models, judge, handover))
+                group.create_task(lead(models))
+        except BaseExceptionGroup as errors:
+            # The first is the cause; the others are what it stopped.
+            raise errors.exceptions[0] from None
+
+
+def _alone(context: Context, work: Callable[[Models], Coroutine[Any, Any, None]]) -> None:
+    """One stage by itself: its models are closed before the next one's are opened."""
+
+    async def inside() -> None:
+        async with Models() as models:
+            await work(models)
+
+    asyncio.run(inside())
+    context.budget.check()
 
 
 def pair(context: Context, judge: str | None = None) -> Pairing:
@@ -115,14 +177,12 @@ def evaluate(context: Context, *, allow_code: bool = False) -> list[Evaluation]:
     base = base_generator(config)
     held_out = HeldOut(config.pipeline.collect.held_out, section.limit)
     for each in (base, trained):
-        asyncio.run(generating.run(context, each, samples=section.samples, only=held_out))
-        context.budget.check()
+        _alone(context, partial(generating.run, context, generator=each, samples=section.samples, only=held_out))
     evaluations = []
     for name in evaluators(config):
         judge = named_judge(config, name)
-        both = [base.key, trained.key]
-        asyncio.run(judging.run(context, judge, both, only=held_out, allow_code=allow_code))
-        context.budget.check()
+        options = {"only": held_out, "allow_code": allow_code}
+        _alone(context, partial(judging.run, context, judge=judge, generators=[base.key, trained.key], **options))
         weights = {criterion.name: criterion.weight for criterion in judge.rubric.criteria}
         evaluations.append(
             compare(
@@ -162,8 +222,7 @@ def everything(context: Context, *, allow_code: bool = False) -> tuple[Pairing |
     """All stages that the pipeline file has."""
     pipeline = context.config.pipeline
     collect(context)
-    generate(context)
-    judge(context, allow_code=allow_code)
+    generate_and_judge(context, allow_code=allow_code)
     made = pair(context) if pipeline.pair else None
     if made and pipeline.train:
         train(context, made.key)

@@ -87,16 +87,15 @@ class Store:
         return int(self.rows(f"SELECT {aggregate} AS n FROM ({sql(name)})", **parameters)[0]["n"] or 0)
 
     def stream(self, name: str, /, size: int = 512, **parameters: Any) -> Iterator[Row]:
-        """The rows of the named query, `size` at a time, so that memory stays flat however many there are."""
+        """The rows of the named query as the store is now, `size` at a time, so that memory stays flat."""
         text = sql(name)
         with self._lock:
             cursor = self._connection.cursor()
             cursor.execute("USE store")
             cursor.execute(text, _used(text, parameters))
             names = [column[0] for column in cursor.description or ()]
-        while batch := cursor.fetchmany(size):
-            for row in batch:
-                yield dict(zip(names, row, strict=True))
+        batches = iter(lambda: cursor.fetchmany(size), [])
+        return (dict(zip(names, row, strict=True)) for batch in batches for row in batch)
 
     def execute(self, name: str, /, **parameters: Any) -> None:
         """Runs the named statement."""

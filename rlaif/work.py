@@ -1,22 +1,27 @@
 """Does what is owed: units in, facts out, with a bounded number in hand at any time.
 
-Results are kept in batches, each one transaction, at most 64 results or half a second after the first of them came: so
-what a crash can lose is what was in flight and that half second, and memory is flat however much is owed.
+Results are kept in batches, each one transaction, a twentieth of a second after the first of them came: so all that a
+crash can lose is what was in flight and that moment, the cost of a commit is shared by all that came in it, and memory
+is flat however much is owed.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")
 
-BATCH = 64
-SECONDS = 0.5
+# Long enough to share a commit among hundreds of results when they come fast, short enough to lose next to nothing.
+SECONDS = 0.05
+# Bounds the memory of one batch, whatever the rate.
+BATCH = 1024
+
+_OVER = object()
 
 
 async def drain(
-    units: Iterable[Unit],
+    units: Iterable[Unit] | AsyncIterable[Unit],
     do: Callable[[Unit], Awaitable[Result]],
     keep: Callable[[list[Result]], None],
     *,
@@ -27,52 +32,88 @@ async def drain(
     `keep` runs in a thread, one call at a time. If `do` raises, or the work is cancelled, nothing new is begun and what
     is finished is kept before the error goes on.
     """
-    finished: asyncio.Queue[Result | None] = asyncio.Queue(maxsize=2 * concurrency + BATCH)
-    source = iter(units)
+    waiting: asyncio.Queue[object] = asyncio.Queue(maxsize=concurrency)
+    finished: asyncio.Queue[object] = asyncio.Queue(maxsize=2 * concurrency + BATCH)
     keeper = asyncio.create_task(_keep(finished, keep))
-    workers = [asyncio.create_task(_worker(source, do, finished)) for _ in range(concurrency)]
+    feeder = asyncio.create_task(_feed(units, waiting, concurrency))
+    workers = [asyncio.create_task(_work(waiting, do, finished)) for _ in range(concurrency)]
     try:
-        await _first_error([*workers, keeper], until=len(workers))
+        await _all_or_first_error({feeder, *workers}, keeper)
     finally:
-        for worker in workers:
-            worker.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
+        for task in (feeder, *workers):
+            task.cancel()
+        await asyncio.gather(feeder, *workers, return_exceptions=True)
         if not keeper.done():
-            await finished.put(None)
+            await finished.put(_OVER)
         await asyncio.shield(keeper)
 
 
-async def _worker(
-    source: Iterator[Unit], do: Callable[[Unit], Awaitable[Result]], finished: "asyncio.Queue[Result | None]"
+async def _feed(units: Iterable[Unit] | AsyncIterable[Unit], waiting: "asyncio.Queue[object]", workers: int) -> None:
+    if isinstance(units, AsyncIterable):
+        async for unit in units:
+            await waiting.put(unit)
+    else:
+        for unit in units:
+            await waiting.put(unit)
+    for _ in range(workers):
+        await waiting.put(_OVER)
+
+
+async def _work(
+    waiting: "asyncio.Queue[object]", do: Callable[[Unit], Awaitable[Result]], finished: "asyncio.Queue[object]"
 ) -> None:
-    for unit in source:
-        await finished.put(await do(unit))
+    while (unit := await waiting.get()) is not _OVER:
+        await finished.put(await do(unit))  # type: ignore[arg-type]
 
 
-async def _first_error(tasks: list["asyncio.Task[None]"], until: int) -> None:
-    """Waits until `until` tasks ended well, or one ended badly, and then raises its error."""
-    pending = set(tasks)
-    while len(tasks) - len(pending) < until:
+async def _all_or_first_error(tasks: "set[asyncio.Task[None]]", keeper: "asyncio.Task[None]") -> None:
+    """Waits until all tasks ended well, or one of them or the keeper ended badly, and then raises its error."""
+    pending = {*tasks, keeper}
+    while pending != {keeper}:
         done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
 
 
-async def _keep(finished: "asyncio.Queue[Result | None]", keep: Callable[[list[Result]], None]) -> None:
-    loop = asyncio.get_running_loop()
+async def _keep(finished: "asyncio.Queue[object]", keep: Callable[[list[Result]], None]) -> None:
     over = False
     while not over:
-        batch: list[Result] = []
-        due = 0.0
-        while not over and len(batch) < BATCH:
-            try:
-                item = await asyncio.wait_for(finished.get(), due - loop.time() if batch else None)
-            except TimeoutError:
-                break
-            if item is None:
-                over = True
-            else:
-                due = due or loop.time() + SECONDS
-                batch.append(item)
-        if batch:
-            await asyncio.to_thread(keep, batch)
+        batch = [await finished.get()]
+        if batch[0] is not _OVER:
+            await asyncio.sleep(SECONDS)
+        while len(batch) < BATCH and not finished.empty():
+            batch.append(finished.get_nowait())
+        over = batch[-1] is _OVER
+        results: list[Result] = [item for item in batch if item is not _OVER]  # type: ignore[misc]
+        if results:
+            await asyncio.to_thread(keep, results)
+
+
+class Handover(AsyncIterable[Unit]):
+    """Units that one stage hands to the next as it makes them, few batches at a time: how two stages overlap."""
+
+    def __init__(self, batches: int = 4) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._queue: asyncio.Queue[object] = asyncio.Queue(maxsize=batches)
+        self._abandoned = False
+
+    def put_from_thread(self, units: Sequence[Unit]) -> None:
+        """Adds a batch from the thread that keeps results; waits while the next stage is behind."""
+        if not self._abandoned:
+            asyncio.run_coroutine_threadsafe(self._queue.put(units), self._loop).result()
+
+    async def close(self) -> None:
+        """Nothing more will come."""
+        if not self._abandoned:
+            await self._queue.put(_OVER)
+
+    def abandon(self) -> None:
+        """Nobody will take any more: whoever waits to put goes on, and what is put is let go."""
+        self._abandoned = True
+        while not self._queue.empty():
+            self._queue.get_nowait()
+
+    async def __aiter__(self) -> AsyncIterator[Unit]:
+        while (units := await self._queue.get()) is not _OVER:
+            for unit in units:  # type: ignore[attr-defined]
+                yield unit

@@ -4,8 +4,11 @@ async with open_model(config) as model:
     completions = await model.complete(Ask(messages))
 """
 
+import asyncio
+from contextlib import AsyncExitStack
 from importlib import import_module
-from typing import Any, Final
+from types import TracebackType
+from typing import Any, Final, Self
 
 from rlaif.config import ModelConfig, OpenAIModel, ScriptedModel
 from rlaif.models.ask import Model
@@ -25,6 +28,37 @@ def open_model(config: ModelConfig, *, where: str = "") -> Model:
     module, name = KINDS[config.kind].split(":")
     model: Model = getattr(import_module(module), name)(config, where=where)
     return model
+
+
+class Models:
+    """Models in use together: each is opened when it is first asked for, shared by all who ask, closed at the end.
+
+    async with Models() as models:
+        model = await models.get(config)
+    """
+
+    def __init__(self) -> None:
+        self._stack = AsyncExitStack()
+        self._open: list[tuple[ModelConfig, Model]] = []
+        self._lock = asyncio.Lock()
+
+    async def get(self, config: ModelConfig, *, where: str = "") -> Model:
+        """The open model of that configuration."""
+        async with self._lock:
+            for known, model in self._open:
+                if known == config:
+                    return model
+            model = await self._stack.enter_async_context(open_model(config, where=where))
+            self._open.append((config, model))
+            return model
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
 
 
 def is_local(config: ModelConfig) -> bool:

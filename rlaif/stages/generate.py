@@ -5,15 +5,17 @@ is new. The generator's key covers its model, its template and how it samples.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from rlaif import models
+from rlaif import models as kinds
 from rlaif.budget import OUTPUT_SHARE, tokens_of
 from rlaif.config import Config, Generate, ModelConfig
 from rlaif.context import EVERYTHING, Context, HeldOut, now
 from rlaif.errors import TRANSIENT, InputError, ModelError
+from rlaif.models import Models
 from rlaif.models.ask import Ask, Completion, Model, Sampling
 from rlaif.progress import Tally
 from rlaif.records import Message, answer_key, clean, key
@@ -42,7 +44,7 @@ class Generator:
         """All that decides what it says."""
         settings = self.settings
         return {
-            "model": models.identity(self.model, where=self.where),
+            "model": kinds.identity(self.model, where=self.where),
             "template": self.template.text,
             "temperature": settings.temperature,
             "top_p": settings.top_p,
@@ -73,8 +75,14 @@ def generator(config: Config, model: ModelConfig | None = None, name: str | None
     return Generator(name or settings.model, model or config.pipeline.models[settings.model], template, settings, where)
 
 
-async def run(context: Context, generator: Generator, *, samples: int | None = None, only: HeldOut = EVERYTHING) -> None:
-    """Samples what is owed: `samples` per prompt (the settings' number by default), of all prompts or of `only` these."""
+async def run(
+    context: Context, models: Models, generator: Generator, *,
+    samples: int | None = None, only: HeldOut = EVERYTHING, hand: Callable[[list[Row]], None] | None = None,
+) -> None:  # fmt: skip
+    """Samples what is owed: `samples` per prompt (the settings' number by default), of all prompts or of `only` these.
+
+    `hand` is given each batch of kept texts that no judge can have seen, so that judging them can begin at once.
+    """
     store = context.store
     _introduce(context, generator)
     wanted: dict[str, Any] = only.parameters | {
@@ -87,15 +95,20 @@ async def run(context: Context, generator: Generator, *, samples: int | None = N
     with context.stage("generate", owed) as tally:
         if not owed:
             return
-        async with models.open_model(generator.model, where=generator.where) as model:
-            await drain(
-                context.budget.within(
-                    store.stream("generate/owed", **wanted), tally, generator.model, lambda row: _guess(row, generator)
-                ),
-                lambda row: _sample(row, generator, model, tally),
-                lambda batch: _keep(context, batch, tally),
-                concurrency=model.concurrency,
-            )
+        model = await models.get(generator.model, where=generator.where)
+        units = store.stream("generate/owed", **wanted)
+
+        def keep(batch: list[_Sampled]) -> None:
+            _keep(context, batch, tally)
+            if hand:
+                hand([row for sampled in batch for row in sampled.unseen])
+
+        await drain(
+            context.budget.within(units, tally, generator.model, lambda row: _guess(row, generator)),
+            lambda row: _sample(row, generator, model, tally),
+            keep,
+            concurrency=model.concurrency,
+        )
 
 
 def _guess(row: Row, generator: Generator) -> tuple[int, float, float]:
@@ -112,8 +125,18 @@ def _introduce(context: Context, generator: Generator) -> None:
 
 @dataclass(frozen=True)
 class _Sampled:
+    owed: Row
     ask: Row | None
     responses: list[Row]
+
+    @property
+    def unseen(self) -> list[Row]:
+        """The distinct texts, with what a judge needs; none where the prompt had responses before, which may be equal."""
+        if not self.owed["fresh"]:
+            return []
+        texts = dict.fromkeys(response["text"] for response in self.responses if not response.get("failure"))
+        shared = {name: self.owed[name] for name in ("prompt", "messages", "document", "reference")}
+        return [shared | {"text": text} for text in texts]
 
 
 async def _sample(row: Row, generator: Generator, model: Model, tally: Tally) -> _Sampled:
@@ -133,7 +156,7 @@ async def _sample(row: Row, generator: Generator, model: Model, tally: Tally) ->
             raise
         answers = [error] * ask.n
     asked = {"prompt": row["prompt"], "generator": generator.key, "messages": json.dumps(messages)}
-    return _Sampled(None if row["shown"] else asked, [_response(row, sample, answer, generator.key)
+    return _Sampled(row, None if row["shown"] else asked, [_response(row, sample, answer, generator.key)
                             for sample, answer in zip(row["samples"], answers, strict=True)])  # fmt: skip
 
 

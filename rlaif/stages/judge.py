@@ -5,18 +5,19 @@ and each criterion's key its wording: change one criterion and only its scores a
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from rlaif import judges, models
+from rlaif import judges
+from rlaif import models as kinds
 from rlaif.budget import OUTPUT_SHARE, tokens_of
 from rlaif.config import Config, JudgeSpec, ModelConfig
 from rlaif.context import EVERYTHING, Context, HeldOut, now
 from rlaif.errors import TRANSIENT, InputError, ModelError
 from rlaif.judges import Bench, Call, Subject, check, scale
-from rlaif.models.ask import Model
+from rlaif.models import Models
 from rlaif.progress import Tally
 from rlaif.records import Prompt, Score, Verdict, key
 from rlaif.rubric import Rubric, load_rubric
@@ -54,7 +55,7 @@ class Judge:
         if self.model is None:
             return {"model": None, "criteria": criteria}
         return {
-            "model": models.identity(self.model, where=self.where),
+            "model": kinds.identity(self.model, where=self.where),
             "template": self.template.text,
             "calls": settings.calls,
             "together": criteria if settings.calls == "together" else None,
@@ -86,9 +87,13 @@ def judge(config: Config, name: str) -> Judge:
 
 
 async def run(
-    context: Context, judge: Judge, generators: Sequence[str], *, only: HeldOut = EVERYTHING, allow_code: bool = False
-) -> None:
-    """Scores what is owed: the responses of these generators (keys), to all prompts or to `only` these."""
+    context: Context, models: Models, judge: Judge, generators: Sequence[str], *,
+    only: HeldOut = EVERYTHING, allow_code: bool = False, then: AsyncIterable[Row] | None = None,
+) -> None:  # fmt: skip
+    """Scores what is owed: the responses of these generators (keys), to all prompts or to `only` these.
+
+    `then` yields texts that come while it works, each with its prompt; they are scored after what was owed before.
+    """
     store = context.store
     _introduce(context, judge, allow_code)
     wanted: dict[str, Any] = only.parameters | {
@@ -100,29 +105,32 @@ async def run(
         "transient": sorted(TRANSIENT),
     }
     owed = store.measure("judge/owed", "count(*)", **wanted)
-    with context.stage(f"judge {judge.name}", owed) as tally:
-        if not owed:
+    # The store as it is now: what comes later comes through `then`.
+    before = store.stream("judge/owed", **wanted)
+    with context.stage(f"judge {judge.name}", owed if then is None else owed or None) as tally:
+        if not owed and then is None:
             return
-        units = store.stream("judge/owed", **wanted)
-        bench = Bench(judge.settings, judge.template, allow_code=allow_code)
-        if judge.model is None:
-            await _drain(context, judge, bench, units, CHECK_CONCURRENCY, tally)
-            return
-        async with models.open_model(judge.model, where=judge.where) as model:
-            await _drain(context, judge, _with(bench, model), units, model.concurrency, tally)
+        model = await models.get(judge.model, where=judge.where) if judge.model else None
+        bench = Bench(judge.settings, judge.template, model, allow_code)
+        units = _units(before, then, judge, tally)
+        await drain(
+            context.budget.within(units, tally, judge.model, lambda row: _guess(row, judge)),
+            lambda row: _judge(row, judge, bench, tally),
+            lambda batch: _keep(context, judge, batch, tally),
+            concurrency=model.concurrency if model else CHECK_CONCURRENCY,
+        )
 
 
-def _with(bench: Bench, model: Model) -> Bench:
-    return Bench(bench.spec, bench.template, model, bench.allow_code)
-
-
-async def _drain(context: Context, judge: Judge, bench: Bench, units: Any, concurrency: int, tally: Tally) -> None:
-    await drain(
-        context.budget.within(units, tally, judge.model, lambda row: _guess(row, judge)),
-        lambda row: _judge(row, judge, bench, tally),
-        lambda batch: _keep(context, judge, batch, tally),
-        concurrency=concurrency,
-    )
+async def _units(owed: Iterable[Row], then: AsyncIterable[Row] | None, judge: Judge, tally: Tally) -> AsyncIterator[Row]:
+    for row in owed:
+        yield row
+    if then is None:
+        return
+    async for text in then:
+        tally.owed = (tally.owed or 0) + judge.settings.repeats * len(judge.calls)
+        for repeat in range(judge.settings.repeats):
+            for call in range(len(judge.calls)):
+                yield text | {"call": call, "repeat": repeat, "attempt": 0}
 
 
 def _guess(row: Row, judge: Judge) -> tuple[int, float, float]:

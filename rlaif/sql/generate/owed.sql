@@ -21,7 +21,9 @@ owed AS (
 )
 SELECT owed.prompt, list(owed.sample ORDER BY owed.sample) AS samples, max(owed.attempts) AS attempt,
     any_value(prompts.messages) AS messages, any_value(prompts.document) AS document,
-    EXISTS (FROM asks WHERE asks.prompt = owed.prompt AND asks.generator = $generator) AS shown
+    EXISTS (FROM asks WHERE asks.prompt = owed.prompt AND asks.generator = $generator) AS shown,
+    any_value(prompts.reference) AS reference,
+    NOT EXISTS (FROM responses WHERE responses.prompt = owed.prompt) AS fresh
 FROM owed JOIN prompts ON prompts.key = owed.prompt
 GROUP BY owed.prompt, owed.position
 ORDER BY owed.position

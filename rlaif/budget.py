@@ -66,7 +66,7 @@ def money(usd: float | None, price: str = "") -> str:
         return "unknown"
     if price == "local":
         return "local"
-    return f"${usd:,.2f}" if usd >= 1 or usd == 0 else f"${usd:,.4f}"
+    return f"${usd:,.2f}" if usd >= 1 or usd == 0 else f"${usd:.2g}"
 
 
 def rate(config: Config, model: ModelConfig) -> Rate | None:

@@ -1,6 +1,6 @@
 """The plan as tables for a terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from rlaif.budget import Spent, money
@@ -12,29 +12,35 @@ if TYPE_CHECKING:
 
 def render(plan: Plan, console: "Console") -> None:
     """Prints what is owed and what it is going to cost, what was spent, and whether the budget will do."""
-    from rich.table import Table
-
-    if not plan.lines:
-        console.print("Nothing is owed that asks a model.")
+    if plan.lines:
+        _render_owed(plan, console)
     else:
-        table = Table(title="Owed: expected (low to high)", title_justify="left", show_footer=True)
-        table.add_column("stage", footer="together")
-        table.add_column("model")
-        for name in ("asks", "completions"):
-            footer = f"{sum(getattr(line, name) for line in plan.lines):,}"
-            table.add_column(name, justify="right", footer=footer)
-        table.add_column("prompt tokens", justify="right")
-        table.add_column("output tokens", justify="right", footer=f"all: {_count(plan.tokens)}")
-        table.add_column("cost", justify="right", footer=_together(plan))
-        for line in plan.lines:
-            table.add_row(line.stage, line.model, f"{line.asks:,}", f"{line.completions:,}",
-                          _count(line.prompt_tokens), _count(line.output_tokens), _cost(line))  # fmt: skip
-        console.print(table)
-        for line in plan.lines:
-            console.print(f"{line.stage}: {_basis(line)}.")
+        console.print("Nothing is owed that asks a model.")
     render_spent(plan.spent, console)
     for verdict in _budget(plan):
         console.print(verdict)
+
+
+def _render_owed(plan: Plan, console: "Console") -> None:
+    from rich.table import Table
+
+    table = Table(title="Owed: expected, and from low to high", title_justify="left", show_footer=True)
+    table.add_column("stage", footer="together")
+    table.add_column("model")
+    table.add_column("asks", justify="right", footer=f"{sum(line.asks for line in plan.lines):,}")
+    table.add_column("prompt tokens", justify="right", footer=_tokens(_sum(line.prompt_tokens for line in plan.lines)))
+    table.add_column("output tokens", justify="right", footer=_tokens(_sum(line.output_tokens for line in plan.lines)))
+    table.add_column("cost", justify="right", footer=_together(plan))
+    for line in plan.lines:
+        asks = f"{line.asks:,}" + (f" x {line.completions / line.asks:.3g}" if line.completions > line.asks else "")
+        cost = _dollars(line.usd) if line.usd and line.price != "local" else line.price
+        table.add_row(line.stage, line.model, asks, _tokens(line.prompt_tokens), _tokens(line.output_tokens), cost)
+    console.print(table)
+    stages: dict[str, list[str]] = {}
+    for line in plan.lines:
+        stages.setdefault(_basis(line), []).append(line.stage)
+    for basis, names in stages.items():
+        console.print(f"{', '.join(names)}: {basis}.")
 
 
 def render_spent(rows: Sequence[Spent], console: "Console") -> None:
@@ -53,16 +59,29 @@ def render_spent(rows: Sequence[Spent], console: "Console") -> None:
     console.print(table)
 
 
-def _count(tokens: Range) -> str:
-    if round(tokens.low) == round(tokens.high):
-        return f"{tokens.expected:,.0f}"
-    return f"{tokens.expected:,.0f} ({tokens.low:,.0f} to {tokens.high:,.0f})"
+def _sum(ranges: Iterable[Range]) -> Range:
+    return sum(ranges, Range())
 
 
-def _cost(line: Line) -> str:
-    if line.usd is None or line.price == "local":
-        return line.price
-    return f"{money(line.usd.expected)} ({money(line.usd.low)} to {money(line.usd.high)})"
+def _tokens(tokens: Range) -> str:
+    return _range(tokens, _short)
+
+
+def _dollars(usd: Range) -> str:
+    return _range(usd, money)
+
+
+def _range(value: Range, show: Callable[[float], str]) -> str:
+    expected, low, high = show(value.expected), show(value.low), show(value.high)
+    return expected if low == high else f"{expected}\n{low}–{high}"
+
+
+def _short(count: float) -> str:
+    """Three digits say all that an estimate knows."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if count >= size:
+            return f"{count / size:.3g}{unit}"
+    return f"{count:.0f}"
 
 
 def _together(plan: Plan) -> str:
@@ -70,8 +89,7 @@ def _together(plan: Plan) -> str:
         return "local"
     if all(line.usd is None for line in plan.lines):
         return "unknown"
-    known = f"{money(plan.usd.expected)} ({money(plan.usd.low)} to {money(plan.usd.high)})"
-    return f"{known} + unknown" if plan.unknown else known
+    return _dollars(plan.usd) + (" + unknown" if plan.unknown else "")
 
 
 def _basis(line: Line) -> str:

@@ -40,8 +40,8 @@ def _evaluate(context: Context, section: Evaluate, estimate: Estimate) -> None:
         counted = key in run.generators(config)
         # The base's responses may be those of the generate stage, which has its line.
         lines = Estimate(context) if counted else estimate
-        answers = lines.generate(who, f"evaluate {side}: generate", samples=section.samples, only=held_out, key=key)
+        answers = lines.generate(who, f"{side}: generate", samples=section.samples, only=held_out, key=key)
         for name in run.evaluators(config):
             if not (counted and name in config.judges):
-                judge, stage = run.named_judge(config, name), f"evaluate {side}: judge {name}"
+                judge, stage = run.named_judge(config, name), f"{side}: judge {name}"
                 estimate.judge(judge, [key], [answers], only=held_out, stage=stage)

@@ -360,6 +360,7 @@ _terminated = False
 
 
 def _terminate(number: int, frame: Any) -> None:
+    """SIGTERM does what an interrupt does: asyncio then stops the work in order, and what is finished is kept."""
     global _terminated
     _terminated = True
-    raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)

@@ -85,8 +85,8 @@ def judge(
     writers = generators(context.config)
     for name in names or context.config.judges:
         judge = named_judge(context.config, name)
-        options = {"only": only, "allow_code": allow_code}
-        _alone(context, partial(judging.run, context, judge=judge, generators=writers, **options))
+        scoring = partial(judging.run, context, judge=judge, generators=writers)
+        _alone(context, partial(scoring, only=only, allow_code=allow_code))
 
 
 def generate_and_judge(context: Context, *, allow_code: bool = False) -> None:
@@ -181,8 +181,8 @@ def evaluate(context: Context, *, allow_code: bool = False) -> list[Evaluation]:
     evaluations = []
     for name in evaluators(config):
         judge = named_judge(config, name)
-        options = {"only": held_out, "allow_code": allow_code}
-        _alone(context, partial(judging.run, context, judge=judge, generators=[base.key, trained.key], **options))
+        scoring = partial(judging.run, context, judge=judge, generators=[base.key, trained.key])
+        _alone(context, partial(scoring, only=held_out, allow_code=allow_code))
         weights = {criterion.name: criterion.weight for criterion in judge.rubric.criteria}
         evaluations.append(
             compare(

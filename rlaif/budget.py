@@ -89,26 +89,26 @@ def _unknown(config: Config, name: str) -> InputError:
 class Meter:
     """One stage's spending in this run: `begun` completions, of which `tally` counts those that are kept.
 
-    `guess` is prompt and output tokens of one completion, until the tally has counted some.
+    The store's sum holds `settled` of them. `guess` is one completion's prompt and output tokens, until some are counted.
     """
 
     tally: Tally
     rate: Rate | None
     begun: int = 0
+    settled: int = 0
     guess: tuple[float, float] = (0.0, 0.0)
 
     @property
-    def in_flight(self) -> int:
-        return self.begun - self.tally.done - self.tally.failed
+    def kept(self) -> int:
+        return self.tally.done + self.tally.failed
 
     def total(self, more: int = 0) -> tuple[float, float]:
-        """Tokens and US dollars of all that was begun and `more`, at the mean of what is kept, else as guessed."""
-        finished = self.tally.done + self.tally.failed
+        """Tokens and US dollars of what is not settled and of `more`, at the mean of what is kept, else as guessed."""
         prompt, output = (
-            counted / finished if counted else guessed
+            counted / self.kept if counted else guessed
             for counted, guessed in zip((self.tally.prompt_tokens, self.tally.output_tokens), self.guess, strict=True)
         )
-        completions = self.begun + more
+        completions = self.begun - self.settled + more
         usd = self.rate.cost(prompt, output) if self.rate else 0.0
         return completions * (prompt + output), completions * usd
 
@@ -121,7 +121,9 @@ class Budget:
     store: Store
     stopped: bool = False
     _meters: list[Meter] = field(default_factory=list)
-    _before: tuple[float, float] | None = None
+    _tokens: float = 0.0
+    _usd: float = 0.0
+    _means: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def within(
         self,
@@ -137,7 +139,8 @@ class Budget:
         if self.config.pipeline.budget is None or model is None:
             return units
         meter = Meter(tally, rate(self.config, model))
-        self._before = self._before or self._spent_before()
+        if not self._meters:
+            self._settle()
         self._meters.append(meter)
         return self._gate(units, meter, estimate)
 
@@ -149,11 +152,13 @@ class Budget:
     ) -> AsyncIterator[Unit]:
         async for unit in _each(units):
             completions, prompt, output = estimate(unit)
-            meter.guess = prompt / completions, output / completions
+            meter.guess = self._means.get(meter.tally.stage, (prompt / completions, output / completions))
             while not self.stopped and not self._fits(meter, completions):
-                # What is in flight may turn out cheaper than it was thought.
-                self.stopped = meter.in_flight <= 0
                 await asyncio.sleep(PAUSE)
+                # What was in flight may have turned out cheaper than it was thought.
+                if meter.begun <= meter.kept:
+                    self._settle()
+                    self.stopped = not self._fits(meter, completions)
             if not self.stopped:
                 meter.begun += completions
                 yield unit
@@ -165,19 +170,23 @@ class Budget:
         cap = self.config.pipeline.budget
         if cap is None:
             return True
-        tokens, usd = self._before or (0.0, 0.0)
+        tokens, usd = self._tokens, self._usd
         for each in self._meters:
             used = each.total(more if each is meter else 0)
             tokens, usd = tokens + used[0], usd + used[1]
         return (cap.tokens is None or tokens <= cap.tokens) and (cap.usd is None or usd <= cap.usd)
 
-    def _spent_before(self) -> tuple[float, float]:
+    def _settle(self) -> None:
+        """Takes over what the store says was spent, and what a completion of each stage has cost on the mean."""
+        for meter in self._meters:
+            meter.settled = meter.kept
         rows = spent(self.store, self.config.pipeline)
         cap = self.config.pipeline.budget
         unknown = [row.model for row in rows if row.usd is None]
         if unknown and cap and cap.usd is not None:
             raise _unknown(self.config, unknown[0])
-        return sum(row.tokens for row in rows), sum(row.usd or 0.0 for row in rows)
+        self._tokens, self._usd = sum(row.tokens for row in rows), sum(row.usd or 0.0 for row in rows)
+        self._means = {row.stage: (row.prompt_tokens / row.replies, row.output_tokens / row.replies) for row in rows}
 
     def check(self) -> None:
         """Raises BudgetError if the cap has stopped this run."""

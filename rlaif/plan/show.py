@@ -87,7 +87,7 @@ def _short(count: float) -> str:
 def _together(plan: Plan) -> str:
     if all(line.price == "local" for line in plan.lines):
         return "local"
-    if all(line.usd is None for line in plan.lines):
+    if all(line.usd is None or line.price == "local" for line in plan.lines):
         return "unknown"
     return _dollars(plan.usd) + (" + unknown" if plan.unknown else "")
 

@@ -135,7 +135,8 @@ async def _units(owed: Iterable[Row], then: AsyncIterable[Row] | None, judge: Ju
 
 def _guess(row: Row, judge: Judge) -> tuple[int, float, float]:
     """A unit is one call; its prompt and output tokens before anything is known of them."""
-    shown = tokens_of(judge.template.text, row["messages"], row["document"], row["reference"], row["text"])
+    wording = [json.dumps(criterion.spec) for criterion in judge.calls[row["call"]].criteria]
+    shown = tokens_of(judge.template.text, *wording, row["messages"], row["document"], row["reference"], row["text"])
     return 1, shown, judge.settings.max_tokens * OUTPUT_SHARE
 
 

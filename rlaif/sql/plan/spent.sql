@@ -19,9 +19,9 @@ generated AS (
         LEFT JOIN asked ON asked.prompt = sampled.prompt AND asked.generator = sampled.generator
     GROUP BY sampled.generator
 ),
--- A judge that was never told a count has recorded 0.
+-- A judge that was never told a count has recorded 0. It was shown its template, its criteria, the prompt and the answer.
 silent AS (
-    SELECT verdicts.judge, verdicts.answer, verdicts.raw FROM verdicts
+    SELECT key, judge, answer, length(raw) AS characters FROM verdicts
     WHERE coalesce(output_tokens, 0) = 0 AND raw <> ''
 ),
 shown AS (
@@ -30,10 +30,21 @@ shown AS (
     WHERE answer IN (SELECT answer FROM silent)
     GROUP BY answer
 ),
+wordings AS (
+    SELECT verdict, sum(length(criteria.spec)) AS characters
+    FROM scores JOIN (SELECT key, any_value(spec) AS spec FROM criteria GROUP BY key) AS criteria ON criteria.key = criterion
+    WHERE verdict IN (SELECT key FROM silent)
+    GROUP BY verdict
+),
 guessed AS (
-    SELECT judge, count(*) AS replies, sum(characters // 4) AS prompt_tokens, sum(length(raw) // 4) AS output_tokens
-    FROM silent LEFT JOIN shown ON shown.answer = silent.answer
-    GROUP BY judge
+    SELECT silent.judge, count(*) AS replies, sum(silent.characters // 4) AS output_tokens,
+        sum((coalesce(shown.characters, 0) + coalesce(wordings.characters, 0)
+            + coalesce(length(judges.spec ->> '$.template'), 0)) // 4) AS prompt_tokens
+    FROM silent
+        LEFT JOIN shown ON shown.answer = silent.answer
+        LEFT JOIN wordings ON wordings.verdict = silent.key
+        LEFT JOIN (SELECT key, any_value(spec) AS spec FROM judges GROUP BY key) AS judges ON judges.key = silent.judge
+    GROUP BY silent.judge
 ),
 counted AS (
     SELECT judge, count(*) AS replies, sum(prompt_tokens) AS prompt_tokens, sum(output_tokens) AS output_tokens

@@ -1,0 +1,190 @@
+"""The plan: what it says is owed is what a run then asks, and its tokens are near what that run then spends."""
+
+import asyncio
+import json
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from rlaif import run
+from rlaif.config import load
+from rlaif.plan import Plan, Range, plan, render
+from rlaif.shipped import root
+from tests.checkpoints import save_random
+from tests.servers import Reply, Request, chat, serve
+from tests.test_loop import add, go, project
+
+
+def planned(file: Path, *overrides: str, pilot: int = 0) -> Plan:
+    with run.opened(load(file, list(overrides))) as context:
+        return plan(context, pilot)
+
+
+def asks(found: Plan) -> dict[str, int]:
+    return {line.stage: line.asks for line in found.lines}
+
+
+def shown(found: Plan) -> str:
+    out = StringIO()
+    render(found, Console(width=200, file=out))
+    return out.getvalue()
+
+
+def inside(value: float, within: Range, slack: float = 1.0) -> bool:
+    return within.low / slack <= value <= within.high * slack
+
+
+def test_what_is_planned_is_what_a_run_asks(tmp_path: Path) -> None:
+    file = project(tmp_path)
+    before = planned(file, "judge.by=[a,b]")
+    assert asks(before) == {"generate": 20, "judge a": 180, "judge b": 60}
+    assert next(line for line in before.lines if line.stage == "generate").completions == 60
+    assert asks(before) == go(file, "judge.by=[a,b]")
+    assert planned(file, "judge.by=[a,b]").lines == []
+    add(tmp_path, range(20, 25))
+    assert asks(planned(file)) == {"generate": 5, "judge a": 45}
+    rubric = tmp_path / "rubric.yaml"
+    rubric.write_text(rubric.read_text().replace("Is every statement", "Is each statement"))
+    assert asks(planned(file)) == {"generate": 5, "judge a": 45 + 60}
+
+
+def test_a_plan_asks_no_model_and_writes_no_response(tmp_path: Path) -> None:
+    served = ["models.writer={kind: openai, model: m, base_url: 'http://127.0.0.1:1/v1'}"]
+    found = planned(project(tmp_path), *served)
+    assert found.spent == []
+    assert asks(found)["generate"] == 20
+    assert found.lines[0].usd is None
+    assert "unknown" in shown(found)
+    assert "$0" not in shown(found)
+
+
+def test_before_anything_is_measured_the_range_goes_up_to_max_tokens(tmp_path: Path) -> None:
+    found = planned(project(tmp_path), "generate.max_tokens=200")
+    generate = found.lines[0]
+    assert generate.output_tokens.high == 60 * 200
+    assert generate.output_tokens.low < generate.output_tokens.expected < generate.output_tokens.high
+    assert generate.outputs_by == "max_tokens"
+    assert "guessed from max_tokens" in shown(found)
+    assert "estimated from characters" in shown(found)
+
+
+def test_a_pilot_measures_and_what_it_made_is_not_paid_twice(tmp_path: Path) -> None:
+    file = project(tmp_path, prompts=60)
+    found = planned(file, pilot=15)
+    assert asks(found) == {"generate": 45, "judge a": 45 * 9}
+    assert {row.stage: row.replies for row in found.spent} == {"generate": 45, "judge a": 135}
+    calls = go(file)
+    assert calls == asks(found)
+    after = {row.stage: row for row in planned(file).spent}
+    for line, paid in zip(found.lines, found.spent, strict=True):
+        prompt, output = (
+            after[line.stage].prompt_tokens - paid.prompt_tokens,
+            after[line.stage].output_tokens - paid.output_tokens,
+        )
+        assert abs(line.prompt_tokens.expected / prompt - 1) < 0.1, (line.stage, line.prompt_tokens, prompt)
+        assert abs(line.output_tokens.expected / output - 1) < 0.25, (line.stage, line.output_tokens, output)
+        assert inside(output, line.output_tokens)
+
+
+def test_tokens_are_counted_by_the_models_own_tokenizer_where_it_lies_here(tmp_path: Path) -> None:
+    save_random(tmp_path / "checkpoint", context=400)
+    file = project(tmp_path, prompts=3)
+    found = planned(
+        file,
+        f"models.writer={{kind: transformers, path: {tmp_path / 'checkpoint'}}}",
+        "judges={}",
+        "judge.by=[]",
+        "pair=null",
+    )
+    # The template of this checkpoint adds "<s>", a newline and ": "; its tokenizer has a token for each byte.
+    prompt = "Sum up report 0.\n\nKeep to this document:\n\nCrates 0."
+    assert found.lines[0].prompt_tokens.expected == 3 * (len(prompt) + 4)
+    assert found.lines[0].prompts_by == "tokenizer"
+    assert found.lines[0].price == "local"
+
+
+def test_the_evaluation_of_a_model_that_is_not_trained_yet_is_planned(tmp_path: Path) -> None:
+    save_random(tmp_path / "checkpoint", context=400)
+    file = project(tmp_path, prompts=40)
+    writer = f"models.writer={{kind: transformers, path: {tmp_path / 'checkpoint'}}}"
+    found = planned(file, writer, "train={}", "evaluate={judges: [b], samples: 2}", "collect.held_out=0.5")
+    with run.opened(load(file)) as context:
+        held_out = context.store.rows("SELECT count(*) AS n FROM current_prompts WHERE bucket < 5000")[0]["n"]
+    owed = asks(found)
+    assert owed["trained: generate"] == held_out
+    assert owed["trained: judge b"] == owed["base: judge b"] == 2 * held_out
+    assert "base: generate" not in owed
+
+
+def test_a_plan_tells_whether_the_budget_will_do(tmp_path: Path) -> None:
+    file = project(tmp_path)
+    prices = ["models.writer.price={input: 2, output: 8}", "models.first.price={input: 10, output: 40}"]
+    cases = {99: "enough even at the high end", 5: "enough as expected", 0.01: "not enough even at the low end"}
+    for cap, verdict in cases.items():
+        assert verdict in shown(planned(file, *prices, f"budget.usd={cap}")), cap
+    assert "Budget of 1,000 tokens: not enough" in shown(planned(file, "budget.tokens=1000"))
+
+
+def scores(request: Request) -> Reply:
+    names = ("helpfulness", "faithfulness", "completeness")
+    if "response_format" in request.body:
+        text = json.dumps(
+            {
+                name: {
+                    "rationale": "as the text says",
+                    "score": 3 + sum(request.body["messages"][0]["content"].encode()) % 3,
+                }
+                for name in names
+            }
+        )
+        return chat(text, usage={"prompt_tokens": 900, "completion_tokens": 60})
+    number = request.body.get("n", 1)
+    return chat(
+        *[f"Answer{' at length' * place}." for place in range(number)],
+        usage={"prompt_tokens": 200, "completion_tokens": 30 * number},
+    )
+
+
+SHIPPED = sorted(path.name for path in (root() / "pipelines").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_shipped_pipeline_loads_checks_and_plans(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    overrides = [f"out={tmp_path}"]
+    if name == "qa_feedback.yaml":
+        data = Path(__file__).parents[2] / "shared/data/qa_feedback.jsonl"
+        if not data.exists():
+            pytest.skip("the data of this pipeline is not part of the repository")
+        overrides.append(f"collect.sources.0.path={data}")
+    with run.opened(load(root() / "pipelines" / name, overrides)) as context:
+        run.check(context.config)
+        found = plan(context)
+    assert found.lines or name == "qa_feedback.yaml"
+    assert not found.unknown
+
+
+@pytest.mark.parametrize("name", ["openai.yaml", "mixed.yaml"])
+def test_pipelines_for_real_work_run_to_pairs_against_a_server(tmp_path: Path, name: str) -> None:
+    save_random(tmp_path / "checkpoint", context=2000)
+
+    async def served() -> dict[str, Any]:
+        async with serve([scores]) as server:
+            overrides = [f"out={tmp_path / 'out'}", f"models.critic.base_url={server.base_url}"]
+            if name == "openai.yaml":
+                overrides.append(f"models.writer.base_url={server.base_url}")
+            else:
+                own = f"models.writer={{kind: transformers, path: {tmp_path / 'checkpoint'}}}"
+                overrides += [own, "generate.max_tokens=200", "collect.sources.0.limit=4", "train=null", "evaluate=null"]
+            file = root() / "pipelines" / name
+            await asyncio.to_thread(go, file, *overrides)
+            with run.opened(load(file, overrides)) as context:
+                spent = {row["stage"]: row["usd"] for row in run.status(context.config, context.store)["spent"]}
+                return spent | {"pairs": context.store.rows("SELECT count(*) AS n FROM pairs")[0]["n"]}
+
+    found = asyncio.run(served())
+    assert found["judge critic"] > 0
+    assert found["pairs"] > 0

@@ -63,7 +63,7 @@ class Estimate:
         completions = store.measure("generate/owed", "sum(len(samples))", **wanted)
         if not asks:
             return Pending()
-        rows = self._sample("generate/owed", **wanted)
+        rows = self._sample("generate/owed", "prompt", **wanted)
         count, prompts_by = counter(generator.model)
         shown = [generating.show(generator.template, json.loads(row["messages"]), row["document"]) for row in rows]
         each = _mean([count(messages) for messages in shown])
@@ -73,8 +73,7 @@ class Estimate:
         prompt = Range(each * factor, each * factor, each * max(factor, again)) * asks
         output, outputs_by = self._output("plan/generated", generator.settings.max_tokens, generator=generator.key)
         self._add(stage, generator.name, generator.model, asks, completions, prompt, output, prompts_by, outputs_by)
-        prompts = store.query("plan/prompts", prompts=[row["prompt"] for row in rows])
-        return Pending(completions, prompts, output)
+        return Pending(completions, rows, output)
 
     def judge(
         self, judge: Judge, generators: Sequence[str], pending: Sequence[Pending] = (), *,
@@ -96,7 +95,7 @@ class Estimate:
         output, outputs_by = self._output("plan/judged", judge.settings.max_tokens, judge=judge.key)
         factor, prompts_by = self._judge_factor(judge, list(calls.values()), count, prompts_by)
         owed = self.context.store.measure("judge/owed", "count(*)", **wanted)
-        rows = self._sample("judge/owed", **wanted) if owed else []
+        rows = self._sample("judge/owed", "prompt, text, call", **wanted) if owed else []
         asked = [_rehearse(judge, [calls[row["call"]]], row, row["text"]) for row in rows]
         asks, prompt = _scaled(asked, count, Range(), owed)
         for each in pending:
@@ -119,9 +118,14 @@ class Estimate:
         usd = _cost(rate, prompt, written) if rate else None
         self.lines.append(Line(stage, name, asks, completions, prompt, written, usd, price, prompts_by, outputs_by))
 
-    def _sample(self, name: str, **parameters: Any) -> list[Row]:
-        """Some rows of the named query, as if drawn by lot, and the same ones each time."""
-        return self.context.store.rows(f"FROM ({sql(name)}) AS owed ORDER BY hash(owed) LIMIT {SAMPLE}", **parameters)
+    def _sample(self, name: str, columns: str, **parameters: Any) -> list[Row]:
+        """Some rows of the named query, as if drawn by lot and the same ones each time, each with its whole prompt."""
+        store = self.context.store
+        # Documents join afterwards: to sort all of them for the sake of a hundred costs more than all else here.
+        query = f"SELECT {columns} FROM ({sql(name)}) ORDER BY hash({columns}) LIMIT {SAMPLE}"
+        rows = store.rows(query, **parameters)
+        prompts = {row["key"]: row for row in store.query("plan/prompts", prompts=[row["prompt"] for row in rows])}
+        return [prompts[row["prompt"]] | row for row in rows]
 
     def _output(self, name: str, max_tokens: int, **parameters: Any) -> tuple[Range, str]:
         """Tokens of one reply, and what that goes by."""

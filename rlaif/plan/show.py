@@ -68,7 +68,7 @@ def _tokens(tokens: Range) -> str:
 
 
 def _dollars(usd: Range) -> str:
-    return _range(usd, money)
+    return _range(usd, lambda amount: f"${amount:,.0f}" if amount >= 100 else money(amount))
 
 
 def _range(value: Range, show: Callable[[float], str]) -> str:

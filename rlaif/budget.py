@@ -155,8 +155,10 @@ class Budget:
             meter.guess = self._means.get(meter.tally.stage, (prompt / completions, output / completions))
             while not self.stopped and not self._fits(meter, completions):
                 await asyncio.sleep(PAUSE)
-                # What was in flight may have turned out cheaper than it was thought.
-                if meter.begun <= meter.kept:
+                # What was in flight may have turned out cheaper than it was thought. A stage that is handed its units must
+                # not wait for the one that hands them over, which may be waiting for it.
+                waited_for = [meter] if isinstance(units, AsyncIterable) else self._meters
+                if all(each.begun <= each.kept for each in waited_for):
                     self._settle()
                     self.stopped = not self._fits(meter, completions)
             if not self.stopped:

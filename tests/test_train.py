@@ -194,7 +194,6 @@ def test_a_killed_training_ends_in_the_same_weights_and_nothing_calls_home(
                                  "Did you mean 'learning_rate'"),
         ("{seed: 4}", "train.seed"),
         ("{sync_ref_model: true}", "checkpoints lack the moving reference"),
-        ("{hub_token: abc}", "hf auth login"),
         ("{learning_rate: fast}", "must be like 1e-06, not 'fast'"),
         ("{loss_type: [sigmoid, sft], loss_weights: [1]}", "DPOConfig refuses this"),
         ("{loss_type: [sigmod]}", "Unknown loss type: sigmod"),

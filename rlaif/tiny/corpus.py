@@ -38,6 +38,7 @@ CARELESS = Flaws(drop=0.3, add=0.5, corrupt=0.42, misform=0.3)
 CAREFUL = Flaws(drop=0.08, add=0.1, corrupt=0.1, misform=0.06)
 # The judge sees far more errors than it will meet: with few, it learns to say "ok" without looking.
 HARSH = Flaws(drop=0.35, add=0.35, corrupt=0.55, misform=0.3)
+FALSE = Flaws(drop=0.35, add=0.2, corrupt=1, misform=0.3)
 NONE = Flaws(0, 0, 0, 0)
 
 
@@ -74,11 +75,18 @@ def demonstration(rng: random.Random) -> Example:
 def judgement(rng: random.Random) -> Example:
     """What the judge learns from: an answer of any quality, and the verdict that the oracle's truth implies."""
     drawn = case(rng)
-    criterion = rng.choices(CRITERIA, (4, 2, 3))[0]
-    response = _response(drawn, rng)
-    fence = f"{rng.getrandbits(64):016x}"
-    shown = judging(drawn.document, drawn.request, response, criterion, fence)
-    return Example(shown, verdict(drawn.document, drawn.request, response, criterion))
+    return _judged(drawn, _response(drawn, rng), rng.choices(CRITERIA, (4, 2, 3))[0], rng)
+
+
+def refutation(rng: random.Random) -> Example:
+    """A verdict on an answer without a true value.
+
+    Where most values agree, quoting the answer twice is nearly right, and the document is never looked at.
+    """
+    drawn = case(rng)
+    facts, form = flawed(drawn, FALSE, rng)
+    rng.shuffle(facts)
+    return _judged(drawn, layout(facts, form), "faithfulness", rng)
 
 
 def note(rng: random.Random) -> Example:
@@ -125,6 +133,12 @@ def verdict(document: str, request: str, response: str, criterion: str) -> str:
 def score(mark: float) -> int:
     """The integer from 1 to 5 that stands for a mark from 0 to 100; halves go up."""
     return LOW + int((HIGH - LOW) * mark / 100 + 0.5)
+
+
+def _judged(drawn: Case, response: str, criterion: str, rng: random.Random) -> Example:
+    fence = f"{rng.getrandbits(64):016x}"
+    shown = judging(drawn.document, drawn.request, response, criterion, fence)
+    return Example(shown, verdict(drawn.document, drawn.request, response, criterion))
 
 
 def _faithfulness(asked: oracle.Brief, stated: list[oracle.Part], given: str) -> list[str]:
@@ -177,9 +191,23 @@ def _response(drawn: Case, rng: random.Random) -> str:
     facts, form = flawed(drawn, flaws, rng)
     if rng.random() < 0.3:
         rng.shuffle(facts)
-    if rng.random() < 0.04:
-        facts.append(rng.choice(facts))
+    while rng.random() < 0.2:
+        facts.insert(rng.randint(0, len(facts)), _again(drawn, rng.choice(facts)[0], rng))
+    if rng.random() < 0.1:
+        facts[rng.randrange(len(facts))] = _mangled(rng.choice(facts), rng)
     return layout(facts, form)
+
+
+def _again(drawn: Case, field: str, rng: random.Random) -> Fact:
+    """A field told once more, which writers do when they lose the thread: truly or not."""
+    return field, drawn.facts[field] if rng.random() < 0.5 else _corrupted(drawn, field, rng)
+
+
+def _mangled(fact: Fact, rng: random.Random) -> Fact:
+    """What sampling makes of a fact when one of its tokens goes astray."""
+    (field, value), stray = fact, rng.choice(WORDS)
+    astray = [(field + stray, value), (field, stray), (field, f"{value} {stray}"), (f"{field} {stray}", value)]
+    return rng.choice([*astray, (value, field), (field + rng.choice(FIELDS), "")])
 
 
 def _garbage(drawn: Case, rng: random.Random) -> str:

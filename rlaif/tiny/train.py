@@ -65,10 +65,18 @@ _BASICS = Phase(120, {corpus.lookup: 0.6, corpus.long_echo: 0.2, corpus.echo: 0.
 # The writer first learns to answer well, then what carelessness looks like: so it knows the right words best.
 WRITER = Trade("writer", (
     _BASICS,
-    Phase(200, {corpus.note: 0.8, corpus.lookup: 0.2}),
-    Phase(400, {corpus.demonstration: 1.0}),
+    Phase(400, {corpus.note: 0.8, corpus.lookup: 0.2}),
+    Phase(800, {corpus.demonstration: 1.0}),
 ))  # fmt: skip
-JUDGE = Trade("judge", (_BASICS, Phase(1300, {corpus.judgement: 0.85, corpus.note: 0.1, corpus.lookup: 0.05})))
+# The judge first meets only false answers: that alone makes it look values up in the document.
+JUDGE = Trade(
+    "judge",
+    (
+        _BASICS,
+        Phase(250, {corpus.refutation: 0.7, corpus.note: 0.15, corpus.lookup: 0.15}),
+        Phase(1500, {corpus.judgement: 0.85, corpus.note: 0.1, corpus.lookup: 0.05}),
+    ),
+)
 
 
 @dataclass(frozen=True)

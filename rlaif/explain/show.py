@@ -24,8 +24,9 @@ def _parts(story: Story) -> Iterator["RenderableType"]:
     yield _dim(f"from {story.source}" + ("" if story.in_play else "; out of play, because its source holds it no more"))
     for message in story.messages:
         yield from _text(message["role"], message["content"])
-    for name in ("document", "reference"):
-        yield from _text(name, getattr(story, name))
+    for name, text in (("document", story.document), ("reference", story.reference)):
+        if text is not None:
+            yield from _text(name, text)
     for response in story.responses:
         yield from _response(response)
     if not story.responses:

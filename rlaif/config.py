@@ -70,12 +70,20 @@ class OpenAIModel(ModelSection):
     kind: Literal["openai"]
     model: str
     """The model's name on the server."""
-    base_url: str | None = None
-    """The server, e.g. http://127.0.0.1:8000/v1; the vendor's own where omitted."""
+    base_url: str | list[str] | None = None
+    """The server, e.g. http://127.0.0.1:8000/v1, or several that serve the same model; the vendor's own where omitted."""
     api_key: str = "env:OPENAI_API_KEY"
     """A reference to the secret, `env:NAME`; never the secret itself."""
-    concurrency: int = Field(64, ge=1)
-    """Requests in flight at most."""
+    api_version: str | None = None
+    """For Azure: its API version; `base_url` is then the resource's address, and `model` the deployment."""
+    mode: Literal["live", "batch"] = "live"
+    """`batch` sends everything through the Batch API: half the price, answers within a day."""
+    concurrency: int = Field(256, ge=1)
+    """Requests in flight at most, to all its servers together; fewer while a server says that there are too many."""
+    requests_per_minute: int | None = Field(None, ge=1)
+    """Where the vendor's limit is known, requests keep below it."""
+    tokens_per_minute: int | None = Field(None, ge=1)
+    """The same for tokens of prompts and outputs, by estimate before and by the reply's own count after."""
     timeout: float = Field(120.0, gt=0)
     """Seconds for one attempt, all told."""
     attempts: int = Field(6, ge=1)

@@ -11,13 +11,14 @@ three groups, and the group decides what happens: a *transient* unit is owed aga
 *terminal* one is recorded and left, a *fatal* one stops the run, which can then be resumed.
 """
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 TRANSIENT: Final = frozenset({"connection", "timeout", "rate_limited", "server"})
 TERMINAL: Final = frozenset(
     {"malformed", "refused", "truncated", "context_overflow", "oversized", "rejected", "crashed", "inapplicable"}
 )
-FATAL: Final = frozenset({"auth", "quota", "unknown_model", "unreachable"})
+FATAL: Final = frozenset({"auth", "quota", "unknown_model", "unreachable", "other_model"})
 
 
 class RlaifError(Exception):
@@ -51,7 +52,10 @@ class BudgetError(RlaifError):
 
 
 class ModelError(RlaifError):
-    """A model gave no usable answer. `kind` is one of TRANSIENT, TERMINAL or FATAL; `raw` is what it did say."""
+    """A model gave no usable answer. `kind` is one of TRANSIENT, TERMINAL or FATAL; `raw` is what it did say.
+
+    Of several completions asked for, `found` holds by place those that were had nevertheless: they are paid for.
+    """
 
     exit_code = 6
 
@@ -59,6 +63,7 @@ class ModelError(RlaifError):
         if kind not in TRANSIENT | TERMINAL | FATAL:
             raise ValueError(f"unknown failure kind {kind!r}")
         self.kind, self.raw = kind, raw
+        self.found: Mapping[int, Any] = {}
         super().__init__(message)
 
     @property

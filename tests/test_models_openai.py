@@ -9,6 +9,7 @@ from rlaif.errors import InputError, ModelError
 from rlaif.models import open_model
 from rlaif.models.ask import Ask, Completion, Sampling
 from rlaif.models.openai import OpenAI
+from rlaif.models.openai_server import addresses, letterhead
 from tests.servers import Reply, Script, Server, chat, choice, error, reply, serve
 
 HELLO = Ask([{"role": "user", "content": "hello"}])
@@ -212,9 +213,13 @@ def test_a_missing_key_is_named_but_not_needed_on_this_machine(monkeypatch: pyte
 def test_no_environment_variable_sends_requests_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/elsewhere")
+    for address in addresses(None):
+        head = asyncio.run(letterhead(OpenAIModel(kind="openai", model="m"), address, SECRET))
+        assert head.url == "https://api.openai.com/v1/chat/completions"
 
-    async def run() -> str:
-        async with OpenAI(OpenAIModel(kind="openai", model="m")) as model:
-            return str(model._client.base_url)
 
-    assert asyncio.run(run()) == "https://api.openai.com/v1/"
+def test_azure_requests_are_written_as_azure_wants_them() -> None:
+    config = OpenAIModel(kind="openai", model="ours", base_url="https://x.openai.azure.com", api_version="2026-01-01")
+    head = asyncio.run(letterhead(config, "https://x.openai.azure.com", SECRET))
+    assert head.url == "https://x.openai.azure.com/openai/deployments/ours/chat/completions?api-version=2026-01-01"
+    assert head.headers["api-key"] == SECRET

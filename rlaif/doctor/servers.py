@@ -17,7 +17,7 @@ from rlaif.models.ask import Ask, Completion, Sampling
 from rlaif.models.openai_fault import RequestError, from_status
 from rlaif.models.openai_reply import read_reply
 from rlaif.models.openai_request import body
-from rlaif.models.openai_server import NO_SECRET, VENDOR, public_url, secret
+from rlaif.models.openai_server import NO_SECRET, addresses, client, public_url, secret
 from rlaif.shipped import root
 from rlaif.template import Template
 from rlaif.yaml_file import did_you_mean
@@ -35,7 +35,7 @@ DEADLINE: Final = 60.0
 
 async def examine(name: str, config: OpenAIModel, needs: Needs) -> tuple[list[Check], int | None]:
     """Findings, and the context length in tokens where the server tells it."""
-    urls = config.base_url if isinstance(config.base_url, list) else [config.base_url]
+    urls = addresses(config.base_url)
     checks: list[Check] = []
     limits: list[int | None] = []
     for url in urls:
@@ -55,8 +55,8 @@ async def _examine(label: str, name: str, config: OpenAIModel, needs: Needs) -> 
         f"{config.api_key.removeprefix('env:')} is set" if key != NO_SECRET else "no key is set, and this machine needs none"
     )
     checks = [ok(label, said)]
-    async with _client(config, key) as client:
-        probe = Probe(label, name, config, client, key)
+    async with client(config, addresses(config.base_url)[0], key, timeout=DEADLINE) as package:
+        probe = Probe(label, name, config, package, key)
         try:
             found, limit = await probe.listed()
             checks.append(found)
@@ -65,15 +65,6 @@ async def _examine(label: str, name: str, config: OpenAIModel, needs: Needs) -> 
             return [*checks, probe.failed(error)], None
         abilities = (probe.several(needs), probe.logprobs(needs), probe.form(needs), probe.seeds())
         return checks + [check for ability in abilities if (check := await ability)], limit
-
-
-def _client(config: OpenAIModel, key: str) -> Any:
-    import openai
-
-    return openai.AsyncOpenAI(
-        api_key=key, base_url=config.base_url or VENDOR, max_retries=0, timeout=DEADLINE,
-        http_client=openai.DefaultAsyncHttpxClient(follow_redirects=False, timeout=DEADLINE),
-    )  # fmt: skip
 
 
 class Probe:

@@ -49,7 +49,8 @@ class Token:
 class Completion:
     """One answer. `finish` is "stop", "length" or "refused"; token counts are None where the server gave none.
 
-    `prompt_tokens` is what this completion cost: with n > 1, the shared prompt counts once, on the first.
+    `prompt_tokens` is what this completion cost: with n > 1, the shared prompt counts once, on the first. `served` is
+    the name under which a server says that it answered.
     """
 
     text: str
@@ -57,6 +58,7 @@ class Completion:
     prompt_tokens: int | None = None
     output_tokens: int | None = None
     tokens: tuple[Token, ...] = ()
+    served: str | None = None
 
     @property
     def logprob(self) -> float | None:
@@ -67,8 +69,8 @@ class Completion:
 class Model(Protocol):
     """A language model, opened: `async with open_model(...) as model`.
 
-    `complete` gives one completion per seed, in order, or raises ModelError. `concurrency` is how many asks it wants in
-    flight at once.
+    `complete` gives one completion per seed, in order, or raises ModelError, with those that it `found` nevertheless.
+    `concurrency` is how many asks it wants in flight at once.
     """
 
     concurrency: int

@@ -1,69 +1,109 @@
-"""Any server that speaks the OpenAI chat API. This is the only layer that retries.
+"""Any server that speaks the OpenAI chat API, or several that serve the same model. Only this layer retries.
 
-The `openai` package knows addresses, credentials and errors. It is not trusted with retries, deadlines or the reply's
-content: it passes HTML and empty replies on as answers, retries an unpaid bill, and lets a slow drip of bytes outlast
-any timeout.
+The `openai` package knows addresses, credentials and headers (see openai_server). Its way of sending costs ten times
+what the transport does, and it is not trusted with retries, deadlines or the reply's content: it passes HTML and empty
+replies on as answers, retries an unpaid bill, and lets a slow drip of bytes outlast any timeout.
 """
 
 import asyncio
+from dataclasses import replace
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
+import orjson
 import tenacity
 
 from rlaif.config import OpenAIModel
 from rlaif.errors import TRANSIENT, ModelError
 from rlaif.models.ask import Ask, Completion
-from rlaif.models.openai_fault import RequestError, from_status
+from rlaif.models.openai_dialect import Dialect
+from rlaif.models.openai_endpoint import Endpoint
+from rlaif.models.openai_fault import RequestError
+from rlaif.models.openai_fleet import Fleet
+from rlaif.models.openai_pace import Pace
 from rlaif.models.openai_reply import read_reply
 from rlaif.models.openai_request import body
-from rlaif.models.openai_server import NO_SECRET, VENDOR, public_url, secret
+from rlaif.models.openai_server import NO_SECRET, addresses, client, letterhead, public_url, secret
 from rlaif.yaml_file import did_you_mean
 
 # A reply that is no answer can be a proxy's hiccup, so it is asked for again.
 RETRIED: Final = TRANSIENT | {"malformed"}
-# Seconds. A server that wants to be left alone for longer is asked again on the next run.
-LONGEST_WAIT: Final = 60.0
+# What says that a server is in trouble, whatever it was asked.
+TROUBLE: Final = frozenset({"connection", "timeout", "server"})
+# Seconds. A server that wants to be left alone for longer is asked nothing at all until then, and the attempt is not
+# counted; one that wants an hour will not serve this run.
+LONGEST_WAIT, LONGEST_REST = 60.0, 3600.0
 # All attempts and pauses of one request together, in attempts' time: one bad unit must not hold a whole run.
 ELAPSED: Final = 5.0
-# The longest reply that can be honest (64 completions of 4,096 tokens with 20 alternatives each) is a fifth of it.
-MOST_BYTES: Final = 256 * 2**20
 # Seconds for the question which models there are, which only makes an error message better.
 LIST_TIMEOUT: Final = 5.0
+# Replies with fewer completions than asked for, until each completion is asked for by itself.
+WITHHELD: Final = 3
+# For limits on tokens, before a reply tells: the share of `max_tokens` that is written, and characters per token.
+OUTPUT_SHARE, CHARACTERS = 0.25, 4
 
 
 class OpenAI:
-    """A served model. `pause` is the first back-off in seconds; it doubles with each attempt."""
+    """A served model. `pause` is the first back-off in seconds, which doubles with each attempt; `key` opens the server."""
 
-    def __init__(self, config: OpenAIModel, *, where: str = "", pause: float = 0.5) -> None:
-        self._config, self._pause = config, pause
-        self._secret = secret(config, where=where)
-        self._slots = asyncio.Semaphore(config.concurrency)
-        self._reached = False
+    def __init__(self, config: OpenAIModel, *, where: str = "", pause: float = 0.5, key: str | None = None) -> None:
+        self._config, self._where, self._pause = config, where, pause
+        self._secret = key or secret(config, where=where)
+        self._dialect = Dialect.of(config)
+        self._withheld = 0
+        self._served: str | None = None
+        self._requests, self._tokens = Pace(config.requests_per_minute), Pace(config.tokens_per_minute)
         self.concurrency = config.concurrency
 
     async def complete(self, ask: Ask) -> list[Completion]:
         """One completion per seed, in order; what the server withholds of `n` is asked for again, one at a time."""
-        found = await self._request(ask, ask.seeds)
-        for index in range(ask.n):
-            if index not in found:
-                found[index] = (await self._request(ask, (ask.seeds[index],)))[0]
+        found: dict[int, Completion] = {}
+        if ask.n == 1 or self._dialect.several:
+            found = await self._request(ask, ask.seeds)
+            self._withheld += len(found) < ask.n
+            if self._withheld == WITHHELD:
+                self._dialect = replace(self._dialect, several=False)
+        missing = [index for index in range(ask.n) if index not in found]
+        if missing:
+            await self._top_up(ask, missing, found)
         return [found[index] for index in range(ask.n)]
+
+    async def _top_up(self, ask: Ask, missing: list[int], found: dict[int, Completion]) -> None:
+        """Adds the missing completions. Raises ModelError with all that was `found` if one of them cannot be had."""
+        requests = (self._request(ask, (ask.seeds[index],)) for index in missing)
+        answers = await asyncio.gather(*requests, return_exceptions=True)
+        found |= {index: answer[0] for index, answer in zip(missing, answers, strict=True) if isinstance(answer, dict)}
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                if isinstance(answer, ModelError):
+                    answer.found = found
+                raise answer
 
     async def _request(self, ask: Ask, seeds: tuple[int, ...]) -> dict[int, Completion]:
         """Completions by place in `seeds`, some of which may be missing."""
-        request = body(self._config, ask, seeds)
         try:
-            async for attempt in self._attempts():
-                with attempt:
-                    return read_reply(await self._post(request), len(seeds))
+            return await self._attempt(ask, seeds)
+        except RequestError as error:
+            first = error
+        try:
+            return await self._again(ask, seeds, first)
         except RequestError as error:
             if error.kind == "refused":
                 return {index: Completion("", "refused") for index in range(len(seeds))}
             raise await self._final(error) from None
-        raise AssertionError("tenacity either returns or raises")
 
-    def _attempts(self) -> tenacity.AsyncRetrying:
+    async def _again(self, ask: Ask, seeds: tuple[int, ...], first: RequestError) -> dict[int, Completion]:
+        """All attempts but the first, whose error stands in for it: most requests need no more and pay for no more."""
+        failed = [first]
+
+        async def attempt() -> dict[int, Completion]:
+            if failed:
+                raise failed.pop()
+            return await self._attempt(ask, seeds)
+
+        return await self._retrying()(attempt)
+
+    def _retrying(self) -> tenacity.AsyncRetrying:
         """Tries and pauses: random, doubling, and after what the server asked for, so that clients do not meet again."""
         backoff = tenacity.wait_random_exponential(multiplier=self._pause, max=LONGEST_WAIT)
 
@@ -80,41 +120,93 @@ class OpenAI:
             reraise=True,
         )
 
-    async def _post(self, request: dict[str, Any]) -> bytes:
-        """The bytes of one reply. Raises RequestError for everything else."""
-        import openai
+    async def _attempt(self, ask: Ask, seeds: tuple[int, ...]) -> dict[int, Completion]:
+        """One answer to one request, whatever is learnt on the way about the server's dialect and its need for rest."""
+        while True:
+            dialect = self._dialect
+            request = orjson.dumps(body(self._config, ask, seeds, dialect))
+            guess = len(request) / CHARACTERS + len(seeds) * ask.sampling.max_tokens * OUTPUT_SHARE
+            try:
+                await self._keep_pace(guess)
+                found = await self._send(request, len(seeds))
+            except RequestError as error:
+                learnt = self._dialect.after(error.raw, len(seeds))
+                if error.kind == "rejected" and learnt != dialect:
+                    self._dialect = learnt
+                    if len(seeds) > 1 and not learnt.several:
+                        return {}
+                elif error.kind != "rate_limited" or (error.wait or 0.0) <= LONGEST_WAIT:
+                    raise
+            else:
+                self._tokens.correct(sum(_tokens(each) for each in found.values()) - guess)
+                self._know(next(iter(found.values())).served)
+                return found
 
-        try:
-            async with self._slots, asyncio.timeout(self._config.timeout), self._send(**request) as response:
-                self._reached = True
-                data = await _read(response)
-                # A careless proxy says in its answer what it was sent.
-                return data if self._secret == NO_SECRET else data.replace(self._secret.encode(), b"***")
-        except TimeoutError:
-            raise RequestError("timeout", f"no whole reply within {self._config.timeout:g} s") from None
-        except openai.APIStatusError as error:
-            self._reached = True
-            raise from_status(error.status_code, error.response.headers, error.response.text) from None
-        except openai.APIConnectionError as error:
-            raise RequestError("connection", f"no connection: {error.__cause__ or error}") from None
+    async def _keep_pace(self, tokens: float) -> None:
+        now = asyncio.get_running_loop().time()
+        delay = max(self._requests.reserve(1, now), self._tokens.reserve(tokens, now))
+        if delay:
+            await asyncio.sleep(delay)
+
+    async def _send(self, request: bytes, n: int) -> dict[int, Completion]:
+        """One request's reply, read; the server's window and health learn from it."""
+        async with self._fleet.slot() as endpoint:
+            try:
+                async with asyncio.timeout(self._config.timeout):
+                    data = await endpoint.send(request)
+            except TimeoutError:
+                late = RequestError("timeout", f"no whole reply within {self._config.timeout:g} s")
+                raise self._learn(endpoint, late) from None
+            except RequestError as error:
+                raise self._learn(endpoint, error) from None
+            endpoint.answered()
+        # A careless proxy says in its answer what it was sent.
+        return read_reply(data if self._secret == NO_SECRET else data.replace(self._secret.encode(), b"***"), n)
+
+    def _learn(self, endpoint: Endpoint, error: RequestError) -> RequestError:
+        """What the error means for this run, after the server's window and health have learnt from it."""
+        now = asyncio.get_running_loop().time()
+        if error.kind in TROUBLE:
+            endpoint.health.bad(now)
+        if error.kind == "auth" and error.status == 403 and endpoint.fit:
+            # The key opened the server before, so this is about what was asked.
+            return RequestError("rejected", str(error), raw=error.raw)
+        if error.kind == "rate_limited":
+            endpoint.window.narrow()
+            if error.wait and error.wait > LONGEST_REST:
+                return RequestError("quota", f"{error}; it may be asked again in {error.wait / 3600:.1f} h", raw=error.raw)
+            if error.wait and error.wait > LONGEST_WAIT:
+                endpoint.health.rest(now + error.wait)
+        return error
+
+    def _know(self, served: str | None) -> None:
+        """Stops the run when another model answers under the same name: its words must not be mixed with the first's."""
+        if served and self._served is None:
+            self._served = served
+        if served and served != self._served:
+            raise RequestError("other_model", f"answered as {served!r}, and as {self._served!r} before")
 
     async def _final(self, error: RequestError) -> ModelError:
         """The error for the caller: with the server's name, and without the secret, whatever the server said."""
         kind, message = error.kind, str(error)
-        if kind == "connection" and not self._reached:
+        reached = any(endpoint.reached for endpoint in self._fleet.endpoints)
+        if kind == "connection" and not reached:
             kind = "unreachable"
         if kind == "unknown_model":
-            message += f"\n{did_you_mean(self._config.model, await self._served())}"
+            message += f"\n{did_you_mean(self._config.model, await self._listed())}"
         message = f"{self._config.model} at {public_url(self._config.base_url)}: {message}".strip()
         return ModelError(kind, self._safe(message), raw=self._safe(error.raw))
 
-    async def _served(self) -> list[str]:
+    async def _listed(self) -> list[str]:
         """The models that the server says it has."""
         import openai
 
         try:
-            async with asyncio.timeout(LIST_TIMEOUT):
-                return [model.id async for model in self._client.models.list() if isinstance(model.id, str)]
+            async with (
+                asyncio.timeout(LIST_TIMEOUT),
+                client(self._config, addresses(self._config.base_url)[0], self._secret) as package,
+            ):
+                return [model.id async for model in package.models.list() if isinstance(model.id, str)]
         except (TimeoutError, openai.OpenAIError, ValueError, TypeError, AttributeError):
             return []
 
@@ -122,35 +214,19 @@ class OpenAI:
         return text.replace(self._secret, "***") if self._secret != NO_SECRET else text
 
     async def __aenter__(self) -> Self:
-        import openai
-
-        self._client = openai.AsyncOpenAI(
-            api_key=self._secret,
-            base_url=self._config.base_url or VENDOR,
-            max_retries=0,
-            timeout=None,  # one deadline for the whole attempt stands around each request
-            # A redirect could carry the key to another host.
-            http_client=openai.DefaultAsyncHttpxClient(follow_redirects=False, timeout=None),
-        )
-        self._send = self._client.chat.completions.with_streaming_response.create
+        config = self._config
+        heads = [
+            await letterhead(config, address, self._secret, where=self._where) for address in addresses(config.base_url)
+        ]
+        endpoints = [Endpoint(head, most=config.concurrency, pause=2 * self._pause) for head in heads]
+        self._fleet = Fleet(endpoints, most=config.concurrency, patience=ELAPSED * config.timeout)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._client.close()
+        await self._fleet.close()
 
 
-async def _read(response: Any) -> bytes:
-    """The whole body, unless it breaks off or never ends."""
-    body = bytearray()
-    try:
-        async for chunk in response.iter_bytes():
-            body += chunk
-            if len(body) > MOST_BYTES:
-                raise RequestError("oversized", f"a reply of more than {MOST_BYTES // 2**20} MiB")
-    except RequestError:
-        raise
-    except Exception as error:  # which classes these are depends on the HTTP library underneath
-        raise RequestError("connection", f"the reply broke off: {error or type(error).__name__}") from None
-    return bytes(body)
+def _tokens(completion: Completion) -> int:
+    return (completion.prompt_tokens or 0) + (completion.output_tokens or 0)

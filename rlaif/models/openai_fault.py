@@ -29,10 +29,12 @@ OVERLOADED: Final = re.compile(r"overloaded|rate[_ ]?limit|too many requests|slo
 
 
 class RequestError(ModelError):
-    """A failed request; `wait` is how many seconds the server asked to leave it alone."""
+    """A failed request; `wait` is how many seconds the server asked to leave it alone, `status` that of HTTP."""
 
-    def __init__(self, kind: str, message: str, *, wait: float | None = None, raw: str = "") -> None:
-        self.wait = wait
+    def __init__(
+        self, kind: str, message: str, *, wait: float | None = None, raw: str = "", status: int | None = None
+    ) -> None:
+        self.wait, self.status = wait, status
         super().__init__(kind, message, raw=raw)
 
 
@@ -40,7 +42,8 @@ def from_status(status: int, headers: Mapping[str, str], body: str) -> RequestEr
     """The fault that a reply with an error status tells of."""
     said = " ".join(_message(body).split())[:SHOWN]
     wait = retry_after(headers, time.time())
-    return RequestError(_kind(status, body), f"HTTP {status}: {said or 'no reason given'}", wait=wait, raw=body)
+    message = f"HTTP {status}: {said or 'no reason given'}"
+    return RequestError(_kind(status, body), message, wait=wait, raw=body, status=status)
 
 
 def _message(body: str) -> str:

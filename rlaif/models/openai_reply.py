@@ -48,7 +48,8 @@ def read_reply(data: bytes, n: int) -> dict[int, Completion]:
             found.setdefault(index, completion)
     if not found:
         raise _malformed("a reply without text", data)
-    return _with_usage(found, reply.get("usage"))
+    served = reply.get("model")
+    return _with_usage(found, reply.get("usage"), clean(served) if isinstance(served, str) else None)
 
 
 def _parse(data: bytes) -> Any:
@@ -121,8 +122,8 @@ def _pair(entry: Any) -> tuple[str, float] | None:
     return clean(text), float(logprob)
 
 
-def _with_usage(found: dict[int, Completion], usage: Any) -> dict[int, Completion]:
-    """The completions with what they cost: the prompt on the first, the output shared out by length of text."""
+def _with_usage(found: dict[int, Completion], usage: Any, served: str | None) -> dict[int, Completion]:
+    """The completions with who made them and what they cost: the prompt on the first, the output shared out by length."""
     counts = usage if isinstance(usage, Mapping) else {}
     prompt, output = _count(counts.get("prompt_tokens")), _count(counts.get("completion_tokens"))
     first = min(found)
@@ -132,6 +133,7 @@ def _with_usage(found: dict[int, Completion], usage: Any) -> dict[int, Completio
             completion,
             prompt_tokens=prompt if index == first or prompt is None else 0,
             output_tokens=share,
+            served=served,
         )
         for (index, completion), share in zip(found.items(), shares, strict=True)
     }

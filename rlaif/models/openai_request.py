@@ -5,20 +5,23 @@ from typing import Any, Final
 
 from rlaif.config import OpenAIModel
 from rlaif.models.ask import Ask
+from rlaif.models.openai_dialect import Dialect
 
 # The widest seed that every server reads.
 SEEDS: Final = 2**31
 
 
-def body(config: OpenAIModel, ask: Ask, seeds: tuple[int, ...]) -> dict[str, Any]:
+def body(config: OpenAIModel, ask: Ask, seeds: tuple[int, ...], dialect: Dialect | None = None) -> dict[str, Any]:
     """What to send for the completions of `seeds`, a part of the ask's."""
+    dialect = dialect or Dialect.of(config)
     request: dict[str, Any] = {
         "model": config.model,
         "messages": list(ask.messages),
         "temperature": ask.sampling.temperature,
-        "seed": seeds[0] % SEEDS,
-        config.max_tokens_field: ask.sampling.max_tokens,
+        dialect.max_tokens: ask.sampling.max_tokens,
     }
+    if dialect.seed:
+        request["seed"] = seeds[0] % SEEDS
     if len(seeds) > 1:
         request["n"] = len(seeds)
     if ask.sampling.top_p < 1:

@@ -1,22 +1,51 @@
-"""Which server an `openai` model means, under which name it is known, and the secret that opens it."""
+"""Which servers an `openai` model means, under which name they are known, and the secret that opens them.
+
+The `openai` package is the authority on addresses, credentials and headers, for each vendor: it writes one request,
+which is never sent, and all others are written like it.
+"""
 
 import os
-from typing import Final
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 from rlaif.config import OpenAIModel
 from rlaif.errors import InputError
+
+if TYPE_CHECKING:
+    import openai
 
 # Given explicitly, so that no environment variable redirects requests to a server that the pipeline does not name.
 VENDOR: Final = "https://api.openai.com/v1"
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 # What servers on this machine are sent where no key is set: the header must not be empty.
 NO_SECRET: Final = "none"
+# The transport writes these itself; and what the package tells about this machine is nobody's business.
+UNWRITTEN: Final = ("host", "content-length", "connection", "accept-encoding", "transfer-encoding", "x-stainless-")
 
 
-def public_url(base_url: str | None) -> str:
-    """The server's address as it may be shown and stored: without credentials and query."""
-    parts = urlsplit(base_url or VENDOR)
+@dataclass(frozen=True, slots=True)
+class Letterhead:
+    """What all requests to one server share: the full address, and the headers (with the secret)."""
+
+    url: str
+    headers: dict[str, str]
+
+
+def addresses(base_url: str | Iterable[str] | None) -> list[str]:
+    """The servers' addresses, as the pipeline gives them."""
+    return [base_url or VENDOR] if isinstance(base_url, str | None) else list(base_url)
+
+
+def public_url(base_url: str | Iterable[str] | None) -> str:
+    """The server's address as it may be shown and stored: without credentials and query. Of several, all."""
+    return ", ".join(_public(address) for address in addresses(base_url))
+
+
+def _public(address: str) -> str:
+    parts = urlsplit(address)
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
 
@@ -27,9 +56,46 @@ def secret(config: OpenAIModel, *, where: str = "") -> str:
     value = os.environ.get(name, "").strip()
     if value:
         return value
-    if urlsplit(config.base_url or VENDOR).hostname in LOOPBACK:
+    if all(urlsplit(address).hostname in LOOPBACK for address in addresses(config.base_url)):
         return NO_SECRET
     raise InputError(
         f"the environment variable {name} is not set; {public_url(config.base_url)} needs a key",
         where=where, fix=f"Run `export {name}=…` first, or name another variable with api_key: env:NAME.",
     )  # fmt: skip
+
+
+def client(config: OpenAIModel, address: str, key: str, **options: Any) -> "openai.AsyncOpenAI":
+    """The package's own client of one server, which neither retries nor follows redirects.
+
+    A redirect could carry the key to another host. `options` are of its HTTP client.
+    """
+    import openai
+
+    shared: Any = {
+        "api_key": key, "max_retries": 0, "timeout": options.get("timeout"),
+        "http_client": openai.DefaultAsyncHttpxClient(follow_redirects=False, **{"timeout": None} | options),
+    }  # fmt: skip
+    if config.api_version:
+        return openai.AsyncAzureOpenAI(azure_endpoint=address, api_version=config.api_version, **shared)
+    return openai.AsyncOpenAI(base_url=address, **shared)
+
+
+async def letterhead(config: OpenAIModel, address: str, key: str, *, where: str = "") -> Letterhead:
+    """Address and headers of a chat request, as the package writes them for that vendor."""
+    import openai
+
+    written: list[Any] = []
+
+    async def catch(request: Any) -> None:
+        written.append(request)
+        raise openai.OpenAIError("written, not to be sent")
+
+    async with client(config, address, key, event_hooks={"request": [catch]}) as package:
+        with suppress(openai.OpenAIError):
+            await package.chat.completions.create(model=config.model, messages=[])
+    if not written or written[0].url.scheme not in ("http", "https"):
+        raise InputError(
+            f"{public_url(address)!r} is no address of a server", where=where, fix="Give base_url as http://HOST:PORT/v1."
+        )
+    headers = {name: value for name, value in written[0].headers.items() if not name.startswith(UNWRITTEN)}
+    return Letterhead(str(written[0].url), headers)

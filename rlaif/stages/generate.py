@@ -154,7 +154,7 @@ async def _sample(row: Row, generator: Generator, model: Model, tally: Tally) ->
     except ModelError as error:
         if error.fatal:
             raise
-        answers = [error] * ask.n
+        answers = [error.found.get(place, error) for place in range(ask.n)]
     asked = {"prompt": row["prompt"], "generator": generator.key, "messages": json.dumps(messages)}
     return _Sampled(row, None if row["shown"] else asked, [_response(row, sample, answer, generator.key)
                             for sample, answer in zip(row["samples"], answers, strict=True)])  # fmt: skip

@@ -59,6 +59,9 @@ CREATE TABLE comparisons (
     preferred VARCHAR CHECK (preferred IN ('first', 'second', 'tie'))
 );
 
+-- Answers changed on purpose to mislead a judge: what became of `original`. The judge scores them like any other answer.
+CREATE TABLE attacks (judge VARCHAR, attack VARCHAR, prompt VARCHAR, original VARCHAR, answer VARCHAR, text VARCHAR);
+
 -- Pairs are no facts but a query's result: the rows of one pairing are replaced whole.
 CREATE TABLE pairings (key VARCHAR, spec VARCHAR, created TIMESTAMP);
 

@@ -1,0 +1,138 @@
+"""Measures judges from what the store holds; no model is asked."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from rlaif.audit import statistics as stats
+from rlaif.audit.findings import Audit, Finding, Findings
+from rlaif.audit.statistics import Estimate, estimates, share, total
+from rlaif.store import Row, Store
+
+SIZES = ("below 1,000 characters", "1,000 to 4,000", "4,000 to 16,000", "16,000 to 64,000", "above 64,000")
+AGAINST: Mapping[str, stats.Measure] = {
+    "accuracy": share(lambda sums: sums["right"] + sums["tied"] / 2, stats.decided),
+    "longest": share(lambda sums: (stats.decided(sums) + sums["longer_right"] - sums["longer_wrong"]) / 2, stats.decided),
+    "gain": share(lambda sums: (sums["right"] - sums["wrong"] - sums["longer_right"] + sums["longer_wrong"]) / 2,
+                  stats.decided),
+    "undecided": share(total("tied"), stats.decided),
+    "kappa": (stats.kappa, stats.pairs),
+    "alpha": (stats.alpha_of_orders, stats.pairs),
+    "alpha_points": (stats.alpha_of_points, total("answers")),
+    "spearman": (stats.spearman, total("answers")),
+}  # fmt: skip
+ALONE: Mapping[str, stats.Measure] = {
+    "ties": share(total("tied"), total("pairs")),
+    "range": share(total("range"), total("ranges")),
+}
+PREFERENCES = {
+    f"{name}": share(total(f"{column}_won"), lambda sums, column=column: sums[f"{column}_won"] + sums[f"{column}_lost"])
+    for name, column in (("longer", "longer"), ("listed", "listed"), ("own_family", "own"))
+}
+REPEATS = {"exact_repeat": share(total("same"), total("pairs")),
+           "repeat_difference": share(total("difference"), total("pairs"))}  # fmt: skip
+SWAPS = {"swap_consistency": share(total("same"), total("swapped")),
+         "first_shown": share(total("first_won"), total("decided"))}  # fmt: skip
+RIGHT = {"calibration": share(total("right"), total("pairs"))}
+TOP_TIE = {"top_tie": share(total("tied"), total("prompts"))}
+ATTACKED = {"raised": share(total("raised"), total("n")), "change": share(total("change"), total("n"))}
+
+
+@dataclass(frozen=True)
+class Audited:
+    """A judge by name and key, with its criteria: the key and the weight of each, by name. One that compares has none."""
+
+    name: str
+    key: str
+    criteria: Mapping[str, tuple[str, float]]
+
+    @property
+    def voices(self) -> list[tuple[str | None, list[tuple[str, float]]]]:
+        """What is measured: the judge as a whole, and each criterion where there are several."""
+        weighed = [(key, weight) for key, weight in self.criteria.values() if weight > 0]
+        alone = {name: [(key, 1.0)] for name, (key, _) in self.criteria.items()} if len(self.criteria) > 1 else {}
+        return [(None, weighed), *alone.items()]
+
+
+def measure(store: Store, judges: Sequence[Audited], gold: Audited | None, generators: Sequence[str]) -> Audit:
+    """What there is to find about each judge, on the responses of these generators (keys) to all current prompts."""
+    everyone = list({each.key: each for each in [*([gold] if gold else []), *judges]}.values())
+    numbers: dict[tuple[str, str | None], int] = {}
+    voices, comparing = [], []
+    for each in everyone:
+        for criterion, parts in each.voices:
+            number = numbers[each.key, criterion] = len(numbers)
+            voices += [{"voice": number, "judge": each.key, "criterion": key, "weight": weight} for key, weight in parts]
+        if not each.criteria:
+            comparing.append({"voice": numbers[each.key, None], "judge": each.key})
+    store.execute("audit/views", voices=voices, comparing=comparing, generators=list(generators))
+    right = numbers[gold.key, None] if gold else None
+    found = []
+    for judge in judges:
+        mine = {criterion: number for (key, criterion), number in numbers.items() if key == judge.key}
+        beside = _against(store, mine, right) if gold and right is not None and judge.key != gold.key else []
+        found.append(Findings(judge.name, [*beside, *_alone(store, mine[None]), *_attacks(store, judge, mine[None])]))
+    return Audit(gold.name if gold else None, found)
+
+
+def _against(store: Store, voices: Mapping[str | None, int], gold: int) -> list[Finding]:
+    found = _findings(store.query("audit/against", voice=voices[None], gold=gold), AGAINST)
+    accuracy = {"accuracy": AGAINST["accuracy"]}
+    for criterion, voice in voices.items():
+        if criterion is not None:
+            found += _findings(store.query("audit/against", voice=voice, gold=gold), accuracy, criterion)
+    bins = store.query("audit/calibration", voice=voices[None], gold=gold)
+    for _, group in groupby(bins, key=lambda row: row["bin"]):
+        rows = list(group)
+        low, high = (f"{rows[0][end]:.3g}" for end in ("low", "high"))
+        found += _findings(_counts(rows), RIGHT, low if low == high else f"{low} to {high}")
+    return found
+
+
+def _alone(store: Store, voice: int) -> list[Finding]:
+    preferences = store.query("audit/alone", voice=voice)
+    found = _findings(preferences, ALONE)
+    found += _findings(store.query("audit/repeats", voice=voice), REPEATS)
+    for repeat, group in groupby(store.query("audit/tops", voice=voice), key=lambda row: row["repeat"]):
+        found += _findings(_counts(group), TOP_TIE, f"repeat {repeat}" if repeat else "mean of all")
+    found += _findings(store.query("audit/swaps", voice=voice), SWAPS)
+    found += _failures(store.query("audit/failures", voice=voice))
+    return found + _findings(preferences, PREFERENCES)
+
+
+def _failures(rows: Sequence[Row]) -> list[Finding]:
+    """All of them, by kind, and, where there are any, by size of what the judge was shown."""
+    kinds = sorted(Counter(kind for row in rows for kind in row["kinds"] or {}))
+    counts = [
+        {"scores": row["scores"], "failed": row["failed"]} | {kind: (row["kinds"] or {}).get(kind, 0) for kind in kinds}
+        for row in rows
+    ]
+    found = _findings(counts, {"failures": share(total("failed"), total("scores"))})
+    for kind in kinds:
+        found += _findings(counts, {"failures": share(total(kind), total("scores"))}, kind.replace("_", " "))
+    if kinds:
+        for size, name in enumerate(SIZES):
+            some = [count for count, row in zip(counts, rows, strict=True) if row["size"] == size]
+            found += _findings(some, {"failures": share(total("failed"), total("scores"))}, name)
+    return found
+
+
+def _attacks(store: Store, judge: Audited, voice: int) -> list[Finding]:
+    found = []
+    for attack, group in groupby(store.query("audit/attacks", voice=voice, judge=judge.key), key=lambda row: row["attack"]):
+        changes = [row["change"] for row in group if row["change"] is not None]
+        rows = [{"n": 1, "raised": change > 0, "change": change} for change in changes]
+        found += _findings(rows, ATTACKED, str(attack))
+    return found
+
+
+def _counts(rows: Iterable[Row]) -> list[Row]:
+    """The rows' own numbers, without what they were grouped by."""
+    return [{name: value for name, value in row.items() if name not in ("bin", "low", "high", "repeat")} for row in rows]
+
+
+def _findings(rows: Sequence[Row], measures: Mapping[str, stats.Measure], of: str | None = None) -> list[Finding]:
+    """What of these measures there is something to measure on."""
+    found: dict[str, Estimate] = estimates(rows, measures)
+    return [Finding(name, estimate, of) for name, estimate in found.items() if estimate.value is not None]

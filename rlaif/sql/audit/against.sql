@@ -1,0 +1,40 @@
+-- A voice beside the gold, one row a prompt. Pairs of answers that both speak of, by how they are ordered: alike (right),
+-- the other way round (wrong), tied by one or by both; and, where the gold prefers one, whether that is the longer one
+-- (longer_right) or the shorter (longer_wrong). Answers that both have points for: their number, and sums of the points (x
+-- the voice's, y the gold's), of squares and products; the same with the ranks of points, each centred on its prompt.
+WITH pairs AS (
+    SELECT one.prompt, one.lead AS mine, gold.lead AS gold, sign(a.characters - b.characters) * gold.lead AS longer
+    FROM audit_orders AS one JOIN audit_orders AS gold USING (prompt, a, b)
+        JOIN audit_answers AS a ON a.answer = one.a AND a.prompt = one.prompt
+        JOIN audit_answers AS b ON b.answer = one.b AND b.prompt = one.prompt
+    WHERE one.voice = $voice AND gold.voice = $gold
+),
+orders AS (
+    SELECT prompt, count(*) FILTER (mine * gold > 0) AS "right", count(*) FILTER (mine * gold < 0) AS wrong,
+        count(*) FILTER (mine = 0 AND gold <> 0) AS tied, count(*) FILTER (mine <> 0 AND gold = 0) AS gold_tied,
+        count(*) FILTER (mine = 0 AND gold = 0) AS both_tied,
+        count(*) FILTER (longer > 0) AS longer_right, count(*) FILTER (longer < 0) AS longer_wrong
+    FROM pairs GROUP BY prompt
+),
+centred AS (
+    SELECT prompt, one.points AS x, gold.points AS y,
+        round(one.points - avg(one.points) OVER (PARTITION BY prompt), 4) AS lead_x,
+        round(gold.points - avg(gold.points) OVER (PARTITION BY prompt), 4) AS lead_y
+    FROM audit_points AS one JOIN audit_points AS gold USING (prompt, answer)
+    WHERE one.voice = $voice AND gold.voice = $gold
+),
+ranked AS (
+    SELECT prompt, x, y,
+        rank() OVER (ORDER BY lead_x) + (count(*) OVER (PARTITION BY lead_x) - count(*) OVER ()) / 2 AS rank_x,
+        rank() OVER (ORDER BY lead_y) + (count(*) OVER (PARTITION BY lead_y) - count(*) OVER ()) / 2 AS rank_y
+    FROM centred
+),
+answers AS (
+    SELECT prompt, count(*) AS answers, sum(x) AS x, sum(y) AS y, sum(x * x) AS xx, sum(y * y) AS yy, sum(x * y) AS xy,
+        sum(rank_x) AS rank_x, sum(rank_y) AS rank_y, sum(rank_x * rank_x) AS rank_xx, sum(rank_y * rank_y) AS rank_yy,
+        sum(rank_x * rank_y) AS rank_xy
+    FROM ranked GROUP BY prompt
+)
+SELECT coalesce(COLUMNS(* EXCLUDE prompt), 0)
+FROM orders FULL JOIN answers USING (prompt)
+ORDER BY prompt

@@ -1,0 +1,46 @@
+-- What a voice prefers, gold or none, one row a prompt: pairs and how many of them it ties; of the pairs that it orders,
+-- those won and lost by the longer answer, by the only one that is a list, and by the only one whose writer is of the
+-- judge's own family (the first letters of a model's name, or the same checkpoint). `ranges` is 1 for a prompt with two
+-- answers or more, and `range` the points between its best and its worst.
+WITH models AS (
+    SELECT key, coalesce(spec -> '$.model', '{}') AS model,
+        regexp_extract(lower(coalesce(spec ->> '$.model.model', if(spec ->> '$.kind' = 'imported', name, ''))),
+            '(?:^|/)([a-z]+)[^/]*$', 1) AS family
+    FROM (SELECT key, name, spec::JSON AS spec FROM judges UNION ALL SELECT key, name, spec::JSON FROM generators)
+),
+mine AS (
+    SELECT model, family FROM models
+    WHERE key IN (SELECT judge FROM audit_parts WHERE voice = $voice UNION ALL SELECT judge FROM audit_comparing WHERE voice = $voice)
+    LIMIT 1
+),
+kin AS (
+    SELECT DISTINCT models.key FROM models, mine
+    WHERE (models.family <> '' AND models.family = mine.family) OR (models.model::VARCHAR <> '{}' AND models.model = mine.model)
+),
+sides AS (
+    SELECT prompt, answer, characters, listed,
+        len(list_intersect(generators, (SELECT coalesce(list(key), []) FROM kin))) > 0 AS own
+    FROM audit_answers
+),
+pairs AS (
+    SELECT orders.prompt, lead, lead * sign(a.characters - b.characters)::INT AS longer,
+        lead * (a.listed::INT - b.listed::INT) AS listed, lead * (a.own::INT - b.own::INT) AS own
+    FROM audit_orders AS orders
+        JOIN sides AS a ON a.prompt = orders.prompt AND a.answer = orders.a
+        JOIN sides AS b ON b.prompt = orders.prompt AND b.answer = orders.b
+    WHERE voice = $voice
+),
+preferences AS (
+    SELECT prompt, count(*) AS pairs, count(*) FILTER (lead = 0) AS tied,
+        count(*) FILTER (longer > 0) AS longer_won, count(*) FILTER (longer < 0) AS longer_lost,
+        count(*) FILTER (listed > 0) AS listed_won, count(*) FILTER (listed < 0) AS listed_lost,
+        count(*) FILTER (own > 0) AS own_won, count(*) FILTER (own < 0) AS own_lost
+    FROM pairs GROUP BY prompt
+),
+ranges AS (
+    SELECT prompt, 1 AS ranges, max(points) - min(points) AS "range"
+    FROM audit_points WHERE voice = $voice GROUP BY prompt HAVING count(*) > 1
+)
+SELECT coalesce(COLUMNS(* EXCLUDE prompt), 0)
+FROM preferences FULL JOIN ranges USING (prompt)
+ORDER BY prompt

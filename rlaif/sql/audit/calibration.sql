@@ -1,0 +1,14 @@
+-- How often a voice is right by how clear its order is: pairs that both it and the gold order, in up to four bins of like
+-- size by the voice's margin; one row per bin and prompt.
+WITH pairs AS (
+    SELECT prompt, one.margin, one.lead = gold.lead AS "right"
+    FROM audit_orders AS one JOIN audit_orders AS gold USING (prompt, a, b)
+    WHERE one.voice = $voice AND gold.voice = $gold AND one.lead <> 0 AND gold.lead <> 0
+),
+edges AS (SELECT list_distinct(quantile_disc(margin, [0.25, 0.5, 0.75])) AS edges FROM pairs),
+binned AS (SELECT *, len(list_filter(edges, edge -> pairs.margin > edge)) AS bin FROM pairs, edges)
+SELECT bin, min(min(margin)) OVER (PARTITION BY bin) AS low, max(max(margin)) OVER (PARTITION BY bin) AS high,
+    count(*) FILTER ("right") AS "right", count(*) AS pairs
+FROM binned
+GROUP BY bin, prompt
+ORDER BY bin, prompt

@@ -1,0 +1,17 @@
+-- What the order of showing does to a judge that compares, one row a prompt: pairs that it saw in both orders and how many
+-- of them ended the same; and, of all its comparisons that were no tie, those won by the answer shown first.
+WITH shown AS (
+    SELECT prompt, first, second, sign(sum(CASE preferred WHEN 'tie' THEN 0 WHEN 'first' THEN 1 ELSE -1 END)) AS vote,
+        count(*) FILTER (preferred = 'first') AS first_won, count(*) FILTER (preferred <> 'tie') AS decided
+    FROM comparisons JOIN audit_comparing USING (judge)
+    SEMI JOIN current_prompts ON current_prompts.key = comparisons.prompt
+    WHERE voice = $voice
+    GROUP BY prompt, first, second
+)
+SELECT count(*) FILTER (one.first < one.second AND two.vote IS NOT NULL) AS swapped,
+    count(*) FILTER (one.first < one.second AND two.vote = -one.vote) AS same,
+    sum(one.first_won) AS first_won, sum(one.decided) AS decided
+FROM shown AS one LEFT JOIN shown AS two
+    ON two.prompt = one.prompt AND two.first = one.second AND two.second = one.first
+GROUP BY one.prompt
+ORDER BY one.prompt

@@ -1,0 +1,20 @@
+-- Whether a voice's best answer is one alone, for each single repeat, by number from 1, and by the mean of all (`repeat`
+-- null): one row per repeat and prompt, `tied` is 1 where two answers or more share the top. A voice that was asked once
+-- has the mean only.
+WITH single AS (
+    SELECT prompt, answer, repeat + 1 AS repeat,
+        round(sum(weight * 100 * (coalesce(expected, value)::DOUBLE - low) / (high - low)) / sum(weight), 6) AS points
+    FROM scores JOIN audit_parts USING (judge, criterion) JOIN audit_answers USING (answer)
+    WHERE voice = $voice AND value IS NOT NULL
+    GROUP BY prompt, answer, repeat
+    HAVING count(*) = (SELECT count(*) FROM audit_parts WHERE voice = $voice)
+),
+each AS (
+    FROM single WHERE (SELECT max(repeat) FROM single) > 1
+    UNION ALL SELECT prompt, answer, NULL, points FROM audit_points WHERE voice = $voice
+),
+topped AS (SELECT *, max(points) OVER (PARTITION BY prompt, repeat) AS top FROM each)
+SELECT repeat, (count(*) FILTER (points = top) > 1)::INT AS tied, 1 AS prompts
+FROM topped
+GROUP BY prompt, repeat HAVING count(*) > 1
+ORDER BY repeat NULLS LAST, prompt

@@ -1,0 +1,54 @@
+-- What an audit measures, as temporary tables. A voice is what is measured: a judge as a whole, or one of its criteria.
+-- $voices is a list of {voice, judge, criterion, weight}, the criteria that make up each voice that scores; $comparing a
+-- list of {voice, judge} for those that compare; $generators says whose responses count. Points are in hundredths: of the
+-- scale, or of the comparisons that an answer was in and won, ties half. A lead is 1, 0 or -1, for a before b.
+CREATE OR REPLACE TEMP TABLE audit_parts AS
+SELECT parts.*, low, high
+FROM (SELECT unnest($voices::STRUCT(voice INTEGER, judge VARCHAR, criterion VARCHAR, weight DOUBLE)[], recursive := true)) AS parts
+JOIN (SELECT key, max(low) AS low, max(high) AS high FROM criteria GROUP BY key) AS criteria ON criteria.key = criterion;
+
+CREATE OR REPLACE TEMP TABLE audit_comparing AS
+SELECT unnest($comparing::STRUCT(voice INTEGER, judge VARCHAR)[], recursive := true);
+
+CREATE OR REPLACE TEMP TABLE audit_answers AS
+SELECT responses.prompt, responses.answer, list_sort(list(DISTINCT responses.generator)) AS generators,
+    any_value(length(responses.text)) AS characters,
+    any_value(len(regexp_extract_all(responses.text, '(?m)^\s*(?:[-*•]|\d+[.)])\s')) >= 2) AS listed,
+    any_value(length(prompts.messages) + coalesce(length(prompts.document), 0) + length(responses.text)) AS shown
+FROM responses JOIN current_prompts AS prompts ON prompts.key = responses.prompt
+WHERE responses.failure IS NULL AND responses.generator IN (SELECT unnest($generators::VARCHAR[]))
+GROUP BY responses.prompt, responses.answer;
+
+CREATE OR REPLACE TEMP TABLE audit_scored AS
+SELECT voice, answer,
+    round(sum(weight * 100 * (score::DOUBLE - low) / (high - low)) / sum(weight), 6) AS points
+FROM latest_scores AS scores JOIN audit_parts USING (judge, criterion)
+GROUP BY voice, answer
+HAVING count(score) = any_value((SELECT count(*) FROM audit_parts AS parts WHERE parts.voice = audit_parts.voice));
+
+CREATE OR REPLACE TEMP TABLE audit_votes AS
+SELECT voice, prompt, least(first, second) AS a, greatest(first, second) AS b,
+    avg(CASE preferred WHEN 'tie' THEN 0 WHEN 'first' THEN 1 ELSE -1 END * if(first < second, 1, -1)) AS vote
+FROM comparisons JOIN audit_comparing USING (judge)
+SEMI JOIN current_prompts ON current_prompts.key = comparisons.prompt
+GROUP BY voice, prompt, a, b;
+
+CREATE OR REPLACE TEMP TABLE audit_points AS
+SELECT voice, prompt, answer, characters, listed, points
+FROM audit_scored JOIN audit_answers USING (answer)
+UNION ALL
+SELECT voice, prompt, answer, characters, listed, round(avg(50 + 50 * vote), 6)
+FROM (
+    SELECT voice, prompt, a AS answer, vote FROM audit_votes
+    UNION ALL SELECT voice, prompt, b, -vote FROM audit_votes
+) JOIN audit_answers USING (prompt, answer)
+GROUP BY ALL;
+
+CREATE OR REPLACE TEMP TABLE audit_orders AS
+SELECT one.voice, one.prompt, one.answer AS a, two.answer AS b,
+    sign(one.points - two.points)::INT AS lead, abs(one.points - two.points) AS margin
+FROM audit_points AS one JOIN audit_points AS two
+    ON two.voice = one.voice AND two.prompt = one.prompt AND two.answer > one.answer
+ANTI JOIN audit_comparing ON audit_comparing.voice = one.voice
+UNION ALL
+SELECT voice, prompt, a, b, sign(vote)::INT, 100 * abs(vote) FROM audit_votes;

@@ -14,3 +14,8 @@ SELECT answer, judge, criterion,
     min(rationale) FILTER (value IS NOT NULL) AS rationale
 FROM scores
 GROUP BY answer, judge, criterion;
+
+-- What a judge may be asked of: responses, and answers changed to mislead a judge as if the attacks on it had written them.
+CREATE VIEW judgeable AS
+SELECT prompt, answer, text, generator, failure FROM responses
+UNION ALL SELECT prompt, answer, text, 'attack:' || judge, NULL FROM attacks;

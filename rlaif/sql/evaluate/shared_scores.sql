@@ -18,5 +18,6 @@ hundredths AS (
 SELECT one.name AS criterion, one.answer,
     one.value AS first_value, one.score AS first_score, two.value AS second_value, two.score AS second_score
 FROM hundredths AS one JOIN hundredths AS two ON two.answer = one.answer AND two.name = one.name
+SEMI JOIN responses ON responses.answer = one.answer
 WHERE one.judge = $first AND two.judge = $second
 ORDER BY one.place, one.answer

@@ -7,7 +7,7 @@ WITH calls AS (
 answers AS (
     SELECT responses.answer, any_value(responses.prompt) AS prompt, any_value(responses.text) AS text,
         min(prompts.position) AS position
-    FROM responses JOIN (
+    FROM judgeable AS responses JOIN (
         FROM current_prompts WHERE bucket < $held_out ORDER BY position LIMIT coalesce($limit::BIGINT, 9223372036854775807)
     ) AS prompts ON prompts.key = responses.prompt
     WHERE responses.failure IS NULL AND responses.generator IN (SELECT unnest($generators::VARCHAR[]))

@@ -36,6 +36,7 @@ SELECT scores.answer, judges.name AS judge, judges.labels, criteria.name AS crit
 FROM latest_scores AS scores
     JOIN report_judges AS judges ON judges.key = scores.judge
     JOIN criteria ON criteria.key = scores.criterion
+    SEMI JOIN responses ON responses.answer = scores.answer
 QUALIFY rank() OVER (PARTITION BY judges.name, criteria.name ORDER BY used DESC, place DESC) = 1;
 
 CREATE OR REPLACE TEMP VIEW report_pairs AS

@@ -199,6 +199,31 @@ def agree(
 
 
 @app.command()
+def audit(
+    file: File,
+    judge: Annotated[list[str], typer.Option("--judge", help="A judge's name; may be repeated. All, if not given.")] = [],
+    gold: Annotated[str | None, typer.Option(help="The judge that is taken to be right.", show_default=False)] = None,
+    limit: Annotated[int | None, typer.Option(help="Ask on the first so many prompts only.", min=1)] = None,
+    attacks: Annotated[int, typer.Option(help="Answers to change by each attack, which the judge then scores.", min=0)] = 20,
+    stored: Annotated[bool, typer.Option("--stored", help="Ask no model: measure what the store has.")] = False,
+    set: Set = [], json: Json = False, quiet: Quiet = False, allow_code: AllowCode = False,
+) -> None:  # fmt: skip
+    """Measure whether a judge can be trusted: against gold, on its own, and under attack."""
+    from rlaif.audit import render, write
+    from rlaif.audit.whole import audit as measure
+
+    with _session(file, set, quiet) as context:
+        found = measure(context, judge, gold, limit=limit, attacks=attacks, stored=stored, allow_code=allow_code)
+        page = context.config.out / "audit.html"
+        write(found, context.config.pipeline.name, page)
+    if json:
+        _print_json(found)
+        return
+    render(found, _console())
+    _console().print(f"Page: {page}", soft_wrap=True)
+
+
+@app.command()
 def export(
     file: File,
     folder: Annotated[Path, typer.Argument(help="Where the files go.", show_default=False)],

@@ -249,6 +249,27 @@ class Pair(Section):
     """Breaks ties between equals; never length or position."""
 
 
+Measured = Literal[
+    "accuracy", "longest", "gain", "undecided", "kappa", "alpha", "alpha_points", "spearman", "calibration", "ties", "range",
+    "exact_repeat", "repeat_difference", "top_tie", "swap_consistency", "first_shown", "failures", "longer", "listed",
+    "own_family", "raised", "change",
+]  # fmt: skip
+
+
+class Gate(Section):
+    """What an audit must find of the judge whose scores make the pairs; short of it, no pair is made.
+
+    Bounds are by measure of `rlaif audit`: shares from 0 to 1, points from 0 to 100. One on `raised` holds for each attack.
+    """
+
+    gold: str | None = None
+    """The judge that is taken to be right: a name from `judges`, or of one that came with the data or voted."""
+    least: dict[Measured, float] = {}
+    """Lowest values that will do, such as accuracy: 0.65."""
+    most: dict[Measured, float] = {}
+    """Highest values that will do, such as failures: 0.02."""
+
+
 class Train(Section):
     """How the generator's model is trained on the pairs."""
 
@@ -298,6 +319,7 @@ class Pipeline(Section):
     collect: Collect
     generate: Generate | None = None
     judge: Judge = Judge()
+    gate: Gate | None = None
     pair: Pair | None = None
     train: Train | None = None
     evaluate: Evaluate | None = None

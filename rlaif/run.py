@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rlaif import __version__
+from rlaif.audit import Audited, measure
 from rlaif.budget import rate, spent
 from rlaif.config import Config, Source
 from rlaif.context import EVERYTHING, Context, HeldOut, now
@@ -156,9 +157,28 @@ def pair(context: Context, judge: str | None = None) -> Pairing:
     name = judge or settings.judge or (judges[0] if judges else None)
     if name is None:
         raise InputError("no judge to pair by", where=config.file.where(("pair",)), fix="Name one under `pair.judge`.")
+    _pass_gate(context, name)
     made = pairing.run(context, judge_key(context, name), generators(config), _criteria(config, name))
     export(context.store, made.key, config.out / "pairs", held_out=config.pipeline.collect.held_out)
     return made
+
+
+def _pass_gate(context: Context, name: str) -> None:
+    """Raises InputError where the judge falls short of what the pipeline file asks of it."""
+    from rlaif.audit.gate import shortcomings
+
+    config = context.config
+    gate = config.pipeline.gate
+    if gate is None:
+        return
+    right = gold(context, audited=[name])
+    beside = audited(context, right) if right else None
+    missed = shortcomings(gate, measure(context.store, [audited(context, name)], beside, generators(config)))
+    if missed:
+        raise InputError(
+            f"judge {name!r} falls short, so no pairs are made: {'; '.join(missed)}",
+            where=config.file.where(("gate",)), fix="`rlaif audit` measures all of it. Change the judge, or the bounds.",
+        )  # fmt: skip
 
 
 def train(context: Context, pairing: str | None = None) -> None:
@@ -253,6 +273,32 @@ def judge_key(context: Context, name: str) -> str:
         names = [*known, *context.config.pipeline.judges]
         raise InputError(f"no judge is called {name!r}", where=context.config.file.where(()), fix=did_you_mean(name, names))
     return str(known[name])
+
+
+def audited(context: Context, name: str) -> Audited:
+    """A judge as an audit takes it, its criteria weighted as pairs are."""
+    judge = judge_key(context, name)
+    scored = {row["key"] for row in context.store.query("pair/criteria", judge=judge)}
+    criteria = _criteria(context.config, name) or context.store.query("pair/criteria", judge=judge)
+    section = context.config.pipeline.pair
+    weights = {row["name"]: row["weight"] for row in criteria} | (section.weights if section else {})
+    # A judge that only compares has criteria too, but no scores on them.
+    compares = not scored and bool(context.store.query("pair/compared", judge=judge))
+    return Audited(name, judge, {row["name"]: (row["key"], weights[row["name"]]) for row in criteria if not compares})
+
+
+def gold(context: Context, name: str | None = None, audited: Sequence[str] = ()) -> str | None:
+    """Who is taken to be right: the judge of that name, the one that `gate` names, the first person's or imported one
+    that is not `audited` itself, or the evaluation's first that is a program; None where there is nobody."""
+    pipeline = context.config.pipeline
+    named = name or (pipeline.gate.gold if pipeline.gate else None)
+    if named is not None:
+        return named
+    people = [row["name"] for row in context.store.query("audit/people") if row["name"] not in audited]
+    if people and (pipeline.judges or audited or len(people) > 1):
+        return str(people[0])
+    programs = [each for each in evaluators(context.config) if pipeline.judges[each].model is None and each not in audited]
+    return programs[0] if programs and len({*evaluators(context.config), *context.config.judges}) > 1 else None
 
 
 def generators(config: Config) -> list[str]:

@@ -17,9 +17,9 @@ FLOORS = [
     ["models", "store", "work", "prices"],
     ["judges", "context", "budget", "sources", "training"],
     ["stages", "export"],
-    ["evaluate", "explain", "report"],
+    ["evaluate", "explain", "report", "audit", "label"],
     ["run"],
-    ["plan", "doctor"],
+    ["plan", "doctor", "audit.whole"],
     ["cli"],
     ["__main__"],
 ]

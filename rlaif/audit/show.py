@@ -49,4 +49,5 @@ def write(estimate: Estimate | None, unit: str) -> str:
 def number(value: float, unit: str) -> str:
     """A value without its unit: shares in percent, coefficients with two digits, points with one."""
     text = {"share": f"{100 * value:.1f}", "coefficient": f"{value:.2f}", "points": f"{value:.1f}"}[unit]
-    return text.replace("-", "−")
+    # What rounds to zero has no sign.
+    return text.replace("-", "−") if float(text) else text.removeprefix("-")

@@ -34,7 +34,11 @@ def write(
     agreements: Sequence[Agreement] = (),
 ) -> None:
     """Writes the page to `path`, whole or not at all. `evaluations` has one entry a judge, the most telling one first."""
-    page = render(store, pipeline, evaluations=evaluations, agreements=agreements)
+    put(render(store, pipeline, evaluations=evaluations, agreements=agreements), path)
+
+
+def put(page: str, path: Path) -> None:
+    """Writes a page to `path`, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     unfinished.write_text(page, encoding="utf-8")
@@ -51,13 +55,13 @@ def render(
     """The page as text."""
     store.execute("report/views")
     return (
-        _environment()
+        environment()
         .get_template("report.html.jinja")
         .render(
             pipeline=pipeline,
             version=__version__,
             written=now(),
-            style=Markup((PAGE / "style.css").read_text(encoding="utf-8")),
+            style=style(),
             who=data.read_who(pipeline),
             funnel=data.read_funnel(store, pipeline),
             dropped=store.query("report/dropped"),
@@ -77,9 +81,15 @@ def render(
     )
 
 
-def _environment() -> Environment:
+def style() -> Markup:
+    """The style sheet of all pages."""
+    return Markup((PAGE / "style.css").read_text(encoding="utf-8"))
+
+
+def environment(*folders: Path) -> Environment:
+    """What renders pages from templates of these folders and the report's own: it escapes all that it is given."""
     environment = Environment(
-        loader=FileSystemLoader(PAGE),
+        loader=FileSystemLoader([*folders, PAGE]),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=visible,

@@ -1,0 +1,55 @@
+"""Answers changed to mislead a judge, for the judge stage to score like any other: what a judge falls for is measured.
+
+An attack is a template of `prompts/attack`; adding one is adding a file.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from rlaif.context import Context
+from rlaif.models import Models
+from rlaif.records import answer_key
+from rlaif.stages import judge as judging
+from rlaif.stages.judge import Judge
+from rlaif.store import Row
+from rlaif.template import Template
+
+FOLDER = "prompts/attack"
+VARIABLES = frozenset({"response", "other", "criteria"})
+
+
+async def attack(
+    context: Context, models: Models, judge: Judge, generators: Sequence[str], answers: int, *, allow_code: bool = False
+) -> None:  # fmt: skip
+    """Attacks so many of these generators' answers (keys), one a prompt, and has the judge score what became of them.
+
+    Which answers, is decided by their digests, so that the same are attacked again and nothing is scored twice.
+    """
+    store = context.store
+    chosen = store.query("audit/attackable", judge=judge.key, generators=list(generators), answers=answers)
+    rows = make(chosen, _templates(context), judge)
+    with store.transaction():
+        store.execute("audit/forget_attacks", judge=judge.key)
+        store.append("attacks", rows)
+    await judging.run(context, models, judge, [f"attack:{judge.key}"], allow_code=allow_code)
+
+
+def make(answers: Sequence[Row], templates: Sequence[tuple[str, Template]], judge: Judge) -> list[Row]:
+    """Each attack on each of the answers (rows of prompt, answer and text), less those that would change nothing."""
+    criteria = [{"name": each.name, "high": json.dumps(each.range[1]).removesuffix(".0")} for each in judge.rubric.criteria]
+    rows = []
+    for place, row in enumerate(answers):
+        other = answers[place - 1]["text"]
+        for name, template in templates:
+            text = template.render(response=row["text"], other=other, criteria=criteria)
+            attacked = answer_key(row["prompt"], text)
+            if attacked != row["answer"]:
+                rows.append({"judge": judge.key, "attack": name, "prompt": row["prompt"],
+                             "original": row["answer"], "answer": attacked, "text": text})  # fmt: skip
+    return rows
+
+
+def _templates(context: Context) -> list[tuple[str, Any]]:
+    folder = context.config.find(FOLDER, ())
+    return [(path.stem.replace("_", " "), Template(path, VARIABLES)) for path in sorted(folder.glob("*.jinja"))]

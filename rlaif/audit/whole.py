@@ -1,0 +1,61 @@
+"""A whole audit: what is owed for it is asked for, then everything is measured."""
+
+import asyncio
+from collections.abc import Sequence
+
+from rlaif import run
+from rlaif.audit.attack import attack
+from rlaif.audit.findings import Audit
+from rlaif.audit.measure import measure
+from rlaif.config import Config
+from rlaif.context import EVERYTHING, Context, HeldOut
+from rlaif.models import Models
+
+
+def audit(
+    context: Context, names: Sequence[str] = (), gold: str | None = None, *,
+    limit: int | None = None, attacks: int = 0, stored: bool = False, allow_code: bool = False,
+) -> Audit:  # fmt: skip
+    """Audits the judges of these names, or all that the pipeline has, beside `gold` or whom `run.gold` finds.
+
+    Responses and scores that are owed are asked for, to the first `limit` prompts or all, and so are those of `attacks`
+    many answers to each attack; not so where only what is `stored` counts.
+    """
+    config = context.config
+    run.check(config)
+    run.collect(context)
+    right = run.gold(context, gold, names)
+    own = [name for name in names or _all(config) if name != right]
+    if not stored:
+        _ask(context, own, right, limit, attacks, allow_code)
+    found = [run.audited(context, name) for name in names or [*own, *_imported(context, right)]]
+    return measure(context.store, found, run.audited(context, right) if right else None, run.generators(config))
+
+
+def _ask(
+    context: Context, names: Sequence[str], gold: str | None, limit: int | None, attacks: int, allow_code: bool
+) -> None:  # fmt: skip
+    config = context.config
+    only = EVERYTHING if limit is None else HeldOut(1.0, limit)
+    run.generate(context, only=only)
+    mine = [name for name in names if name in config.pipeline.judges]
+    wanted = [*mine, *([gold] if gold in config.pipeline.judges else [])]
+    if wanted:
+        run.judge(context, wanted, only=only, allow_code=allow_code)
+    for name in mine if attacks else ():
+        asyncio.run(_attack(context, name, attacks, allow_code))
+        context.budget.check()
+
+
+async def _attack(context: Context, name: str, answers: int, allow_code: bool) -> None:
+    async with Models() as models:
+        judge = run.named_judge(context.config, name)
+        await attack(context, models, judge, run.generators(context.config), answers, allow_code=allow_code)
+
+
+def _all(config: Config) -> list[str]:
+    return list(dict.fromkeys([*config.judges, *run.evaluators(config)]))
+
+
+def _imported(context: Context, gold: str | None) -> list[str]:
+    return [row["name"] for row in context.store.query("audit/people") if row["name"] != gold]

@@ -1,4 +1,5 @@
 import json
+from datetime import UTC, datetime
 from email.utils import formatdate
 from typing import Any
 
@@ -34,6 +35,13 @@ NOW = 1_790_000_000.0
         ({"retry-after": formatdate(NOW + 30).replace(" -0000", "")}, 30.0),
         ({"retry-after": formatdate(NOW - 30, usegmt=True)}, None),
         ({"retry-after": "Mon, 99 Foo 2026 00:00:00 GMT"}, None),
+        ({"retry-after": "1m30s"}, 90.0),
+        ({"retry-after": datetime.fromtimestamp(NOW + 30, UTC).isoformat()}, 30.0),
+        ({"x-ratelimit-reset-requests": "500ms"}, 0.5),
+        ({"X-RateLimit-Reset-Requests": "1h0m2s", "x-ratelimit-reset-tokens": "6m0s"}, 3602.0),
+        ({"x-ratelimit-reset-requests": "500ms", "retry-after": "3"}, 3.0),
+        ({"anthropic-ratelimit-tokens-reset": datetime.fromtimestamp(NOW + 7, UTC).isoformat()}, 7.0),
+        ({"x-ratelimit-reset-requests": "0s", "x-ratelimit-remaining-requests": "5"}, None),
     ],
 )
 def test_retry_after_is_read_in_all_its_forms(headers: dict[str, str], seconds: float | None) -> None:

@@ -7,7 +7,7 @@ import json
 import re
 import time
 from collections.abc import Mapping
-from datetime import UTC
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
@@ -26,6 +26,9 @@ CONTEXT: Final = re.compile(
 )
 FILTERED: Final = re.compile(r"content[_ ]?(filter|management|policy)|moderation|flagged|safety system", re.I)
 OVERLOADED: Final = re.compile(r"overloaded|rate[_ ]?limit|too many requests|slow down", re.I)
+# Spans of time such as "1h2m3.5s" or "500ms": hours, minutes, seconds, milliseconds.
+_PART = r"(\d{1,9}(?:\.\d{1,9})?)"
+SPAN: Final = re.compile(rf"(?:{_PART}h)?(?:{_PART}m)?(?:{_PART}s)?(?:{_PART}ms)?", re.ASCII)
 
 
 class RequestError(ModelError):
@@ -85,16 +88,24 @@ def _kind(status: int, body: str) -> str:
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """The seconds for which a server asks to be left alone, or None. `now` is the time in seconds since 1970.
 
-    Reads `retry-after-ms`, else `retry-after` as a number of seconds or an HTTP date (without a zone: UTC).
-    What is not in the future, and what makes no sense, counts as not said.
+    Reads `retry-after-ms`, else `retry-after`, else the latest of the vendors' own `…ratelimit…reset…`. Each may be a
+    number of seconds, a span such as "1m30s" or "500ms", an HTTP date (without a zone: UTC) or an ISO time. What is
+    not in the future, and what makes no sense, counts as not said.
     """
     plain = {name.lower(): value.strip() for name, value in headers.items()}
     milliseconds = _number(plain.get("retry-after-ms", ""))
     if milliseconds is not None:
         return milliseconds / 1000
-    text = plain.get("retry-after", "")
-    seconds = _number(text)
-    return seconds if seconds is not None else _until(text, now)
+    asked = _seconds(plain.get("retry-after", ""), now)
+    if asked is not None:
+        return asked
+    resets = [_seconds(value, now) for name, value in plain.items() if "ratelimit" in name and "reset" in name]
+    return max((seconds for seconds in resets if seconds is not None), default=None)
+
+
+def _seconds(text: str, now: float) -> float | None:
+    readings = (_number(text), _span(text), _until(text, now))
+    return next((seconds for seconds in readings if seconds is not None), None)
 
 
 def _number(text: str) -> float | None:
@@ -103,9 +114,18 @@ def _number(text: str) -> float | None:
     return value if value > 0 else None
 
 
+def _span(text: str) -> float | None:
+    """Hours, minutes, seconds and milliseconds: "1h2m3.5s", "500ms"."""
+    found = SPAN.fullmatch(text)
+    if not found:
+        return None
+    hours, minutes, seconds, milliseconds = (float(each or 0) for each in found.groups())
+    return (hours * 3600 + minutes * 60 + seconds + milliseconds / 1000) or None
+
+
 def _until(text: str, now: float) -> float | None:
     try:
-        moment = parsedate_to_datetime(text)
+        moment = datetime.fromisoformat(text) if text[:4].isdigit() else parsedate_to_datetime(text)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
         seconds = moment.timestamp() - now

@@ -227,18 +227,18 @@ def audit(
 def export(
     file: File,
     folder: Annotated[Path, typer.Argument(help="Where the files go.", show_default=False)],
-    form: Annotated[str, typer.Option(help="preference, unpaired, reward or sft.")] = "preference",
+    form: Annotated[str, typer.Option(help="preference, unpaired, reward, soft, sft or ranked.")] = "preference",
     format: Annotated[list[str], typer.Option(help="jsonl, parquet or datasets; may be repeated.")] = ["parquet"],
     set: Set = [],
 ) -> None:  # fmt: skip
     """Write the newest pairs as files that trainers read."""
-    from rlaif.export import export as write
-    from rlaif.stages.pair import latest
+    from rlaif import run as running
 
     with _session(file, set, True) as context:
-        held_out = context.config.pipeline.collect.held_out
-        rows = write(context.store, latest(context.store), folder, held_out=held_out, form=form, formats=format)
-    print(", ".join(f"{split}: {count:,} rows" for split, count in rows.items()))
+        done = running.export(context, folder, format, form)
+    print(", ".join(f"{split}: {count:,} rows" for split, count in done.rows.items()))
+    for reason, count in done.left_out.items():
+        print(f"left out: {count:,} {reason}")
 
 
 @app.command()

@@ -4,6 +4,8 @@ Sections are stages (collect, generate, judge, pair, train, evaluate); `models` 
 use. Fields that change a result enter content keys; fields that change only speed (`Speed` below) do not.
 """
 
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -328,14 +330,19 @@ class Pipeline(Section):
 class Config:
     """A pipeline, and the file that it came from: paths in it are found from there."""
 
-    def __init__(self, pipeline: Pipeline, file: YamlFile) -> None:
-        self.pipeline, self.file = pipeline, file
+    def __init__(self, pipeline: Pipeline, file: YamlFile, overrides: Sequence[str] = ()) -> None:
+        self.pipeline, self.file, self.overrides = pipeline, file, tuple(overrides)
         self.out = Path(pipeline.out or f"runs/{pipeline.name}")
         _check_names(pipeline, file)
 
     @property
     def store_path(self) -> Path:
         return self.out / "store.duckdb"
+
+    def command(self, verb: str, *arguments: str) -> str:
+        """The command line that does `verb` with this very pipeline."""
+        sets = [word for override in self.overrides for word in ("--set", override)]
+        return shlex.join(["rlaif", verb, str(self.file.path), *arguments, *sets])
 
     def find(self, name: str, place: tuple[str | int, ...]) -> Path:
         """A file that the pipeline names at `place`: beside it, one folder up, here, or shipped with rlaif."""
@@ -354,7 +361,7 @@ def load(path: Path, overrides: list[str] | None = None) -> Config:
         _override(file.data, override)
     pipeline = validate(Pipeline, file)
     secret.refuse(file)
-    return Config(pipeline, file)
+    return Config(pipeline, file, overrides or ())
 
 
 def _override(data: dict[str, Any], override: str) -> None:

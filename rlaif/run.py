@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rlaif import __version__
 from rlaif.audit import Audited, measure
@@ -33,6 +33,9 @@ from rlaif.stages.pair import Pairing
 from rlaif.store import Row, Store
 from rlaif.work import Handover
 from rlaif.yaml_file import did_you_mean
+
+if TYPE_CHECKING:
+    from rlaif.export import Exported
 
 
 @contextmanager
@@ -149,8 +152,13 @@ def _alone(context: Context, work: Callable[[Models], Coroutine[Any, Any, None]]
 
 def pair(context: Context, judge: str | None = None) -> Pairing:
     """Pairs by one judge's scores, `pair.judge` unless named otherwise, written to the store and to files."""
-    from rlaif.export import export
+    made = paired(context, judge)
+    export(context, context.config.out / "pairs", ("jsonl", "parquet"), pairing=made.key)
+    return made
 
+
+def paired(context: Context, judge: str | None = None) -> Pairing:
+    """The same pairs in the store alone."""
     config = context.config
     settings = pairing.check(config)
     judges = config.judges
@@ -158,9 +166,23 @@ def pair(context: Context, judge: str | None = None) -> Pairing:
     if name is None:
         raise InputError("no judge to pair by", where=config.file.where(("pair",)), fix="Name one under `pair.judge`.")
     _pass_gate(context, name)
-    made = pairing.run(context, judge_key(context, name), generators(config), _criteria(config, name))
-    export(context.store, made.key, config.out / "pairs", held_out=config.pipeline.collect.held_out)
-    return made
+    return pairing.run(context, judge_key(context, name), generators(config), _criteria(config, name))
+
+
+def export(
+    context: Context, folder: Path, formats: Sequence[str], form: str = "preference", *, pairing: str | None = None
+) -> "Exported":
+    """A pairing, the newest unless named, as a data set in `folder/FORM`, with its card."""
+    from rlaif.export import export as write
+    from rlaif.stages.pair import latest
+
+    config = context.config
+    options = [word for format in formats for word in ("--format", format)]
+    command = f"{config.command('run')}\n{config.command('export', str(folder), '--form', form, *options)}"
+    return write(
+        context.store, pairing or latest(context.store), folder, held_out=config.pipeline.collect.held_out, form=form,
+        formats=formats, pipeline=config.pipeline, command=command,
+    )  # fmt: skip
 
 
 def _pass_gate(context: Context, name: str) -> None:

@@ -1,5 +1,4 @@
 -- Chosen answers alone, for supervised fine-tuning: one row a distinct chosen answer.
-SELECT prompt, any_value(chosen) AS completion, prompt_id, chosen_id AS response_id
-FROM (SELECT row_number() OVER () AS place, * FROM export WHERE split = $split)
-GROUP BY prompt, prompt_id, chosen_id
-ORDER BY min(place)
+SELECT prompt, chosen AS completion, prompt_id, chosen_id AS response_id
+FROM export WHERE split = $split AND place >= $start AND place < $stop AND chosen_first
+ORDER BY place

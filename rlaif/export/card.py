@@ -1,0 +1,114 @@
+"""The card of a data set, in the form that the Hugging Face Hub reads: YAML for machines, Markdown for people.
+
+Names, criteria and settings come from files, models and data sets that nobody vouches for, so every value is escaped
+before it enters the Markdown, and text of several lines stands in a fence that it cannot end.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rlaif import __version__
+from rlaif.config import Pipeline
+from rlaif.report.data import config_text
+from rlaif.report.text import FILTERS, visible
+from rlaif.store import Row, Store
+
+if TYPE_CHECKING:
+    from rlaif.export import Exported
+
+PAGE = Path(__file__).parent / "card.md.jinja"
+# Everything that Markdown or the HTML in it gives a meaning to.
+_MARKS = re.compile(r"([\\`*_{}\[\]()<>#+!|~&$-])")
+# What each form's columns are, for readers of the card.
+COLUMNS = {
+    "preference": "`prompt`, `chosen` and `rejected` are lists of messages (TRL's explicit conversational form, for DPO)",
+    "unpaired": "`prompt` and `completion` are lists of messages, `label` says whether the answer is a good one (KTO)",
+    "reward": "`chosen` and `rejected` are whole conversations; `margin` is a share of the scale (reward models)",
+    "soft": "the preference form, with the `probability` that the chosen answer is the better one",
+    "sft": "`prompt` and `completion` are lists of messages: chosen answers alone (supervised fine-tuning)",
+    "ranked": "`responses` are all scored answers to `prompt`, best first; `scores` are theirs, in hundredths of the scale",
+}
+# The Hub's own words for sizes, each with the number of rows that it begins below.
+SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"), (10_000_000, "1M<n<10M"))
+
+
+class _Markdown(str):
+    """Text that is Markdown already and passes as it is."""
+
+
+def card(
+    store: Store, pairing: str, done: "Exported", *, form: str, formats: Sequence[str], held_out: int,
+    pipeline: Pipeline | None, command: str,
+) -> str:  # fmt: skip
+    """The card of one export as text; with the pipeline (secrets hidden) where it is given."""
+    spec = json.loads(store.query("export/pairing", pairing=pairing)[0]["spec"])
+    head = front_matter(done.rows, form, formats, pipeline.name if pipeline else "")
+    body = _template().render(
+        form=form, columns=_Markdown(COLUMNS[form]), done=done, spec=spec, pairing=pairing, command=command,
+        name=pipeline.name if pipeline else f"{form} data", version=__version__, held_out=held_out,
+        shape=store.query("export/shape", pairing=pairing)[0], funnel=store.query("export/funnel", pairing=pairing),
+        who=[row | {"spec": _yaml(row["spec"])} for row in store.query("export/who", pairing=pairing)],
+        rubric=[row | {"spec": _yaml(row["spec"])} for row in store.query("export/rubric", pairing=pairing)],
+        settings=_yaml(json.dumps(spec["settings"])),
+        config=config_text(pipeline) if pipeline else "",
+    )  # fmt: skip
+    return f"---\n{head}---\n\n{body}"
+
+
+def front_matter(rows: "Row | Any", form: str, formats: Sequence[str], name: str) -> str:
+    """The YAML that the Hub reads: where the splits are, how many rows, and that the licence is not known."""
+    import yaml
+
+    total = sum(rows.values())
+    files = {"parquet": ("parquet", "parquet"), "jsonl": ("jsonl", "json")}
+    ending = next((files[format][0] for format in ("parquet", "jsonl") if format in formats), None)
+    config = [
+        {"config_name": "default",
+         "data_files": [{"split": split, "path": f"{split}*.{ending}"} for split, count in rows.items() if count]}
+    ]  # fmt: skip
+    return yaml.safe_dump(
+        {
+            "license": "unknown",
+            "pretty_name": f"{name} ({form})" if name else form,
+            "tags": ["rlaif", "synthetic", "preference" if form != "sft" else "sft"],
+            "size_categories": [next((word for bound, word in SIZES if total < bound), "n>10M")],
+            **({"configs": config} if ending and total else {}),
+        },
+        sort_keys=False, allow_unicode=True,
+    )  # fmt: skip
+
+
+def _yaml(text: str) -> str:
+    """A specification, JSON in the store, as people read it."""
+    import yaml
+
+    return yaml.safe_dump(json.loads(text or "{}"), sort_keys=False, allow_unicode=True, width=100)
+
+
+def _template() -> Any:
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        undefined=StrictUndefined, autoescape=False, finalize=escape, trim_blocks=True, lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )  # fmt: skip
+    environment.filters.update({name: FILTERS[name] for name in ("count", "number", "percent")})
+    environment.filters["block"] = block
+    return environment.from_string(PAGE.read_text(encoding="utf-8"))
+
+
+def escape(value: Any) -> str:
+    """A value as Markdown shows it to the letter, on one line."""
+    if isinstance(value, _Markdown):
+        return value
+    return _MARKS.sub(r"\\\1", " ".join(str(visible(value)).split()))
+
+
+def block(value: str) -> _Markdown:
+    """Text of several lines in a fence that is longer than any run of backticks in it."""
+    text = str(visible(value)).rstrip("\n")
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", text)), default=0))
+    return _Markdown(f"{fence}\n{text}\n{fence}")

@@ -1,0 +1,2 @@
+-- One pairing's specification.
+SELECT spec FROM pairings WHERE key = $pairing

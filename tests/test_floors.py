@@ -16,10 +16,10 @@ FLOORS = [
     ["config", "secret", "rubric", "template", "verdict", "progress", "tiny"],
     ["models", "store", "work", "prices"],
     ["judges", "context", "budget", "sources", "training"],
-    ["stages", "export"],
-    ["evaluate", "explain", "report", "audit", "label"],
+    ["stages"],
+    ["evaluate", "explain", "report", "export", "audit", "label"],
     ["run"],
-    ["plan", "doctor", "audit.whole"],
+    ["plan", "doctor", "audit.whole", "diff", "query"],
     ["cli"],
     ["__main__"],
 ]

@@ -32,9 +32,9 @@ class CriterionFields(Section):
         """The lowest and the highest value."""
         raise NotImplementedError
 
-    @property
+    @cached_property
     def spec(self) -> dict[str, Any]:
-        """All that decides a score: every field but weight and floor."""
+        """All that decides a score, as plain data: every field but weight and floor. Templates are shown it."""
         return self.model_dump(mode="json", exclude={"weight", "floor"})
 
     @cached_property
@@ -80,11 +80,13 @@ class Scale(CriterionFields):
 
 
 class Check(CriterionFields):
-    """A program scores the response: `function(prompt: Prompt, response: str) -> float`. No model is asked."""
+    """A program scores the response: `function(prompt: Prompt, response: str, **options) -> float`. No model is asked."""
 
     kind: Literal["check"]
-    function: str = Field(pattern=r"^[\w.]+:\w+$")
-    """`module:function`. Only rlaif's own, unless the command line says --allow-code."""
+    function: str = Field(pattern=r"^([\w.]+:)?\w+$")
+    """One of rlaif's own by name, such as `within` or `overlap`; or yours, `module:function`, which needs --allow-code."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """The function's keyword arguments."""
     low: float = 0
     high: float = 1
 

@@ -75,6 +75,7 @@ def judge(config: Config, name: str) -> Judge:
     settings = config.pipeline.judges[name]
     place = ("judges", name)
     rubric = load_rubric(config.find(settings.rubric, (*place, "rubric")))
+    check.verify(rubric.criteria)
     if settings.model is None and judges.asks_a_model(rubric):
         raise InputError(
             f"rubric {rubric.name!r} has criteria that a model must judge, and this judge has none",
@@ -144,7 +145,7 @@ def _introduce(context: Context, judge: Judge, allow_code: bool) -> None:
     """Writes the judge and its criteria down once, and refuses programs that cannot run before any work is done."""
     for criterion in judge.rubric.criteria:
         if criterion.kind == "check":
-            check.load(criterion.function, allow_code=allow_code)
+            check.load(criterion, allow_code=allow_code)
     store = context.store
     if not store.query("judge/known", judge=judge.key, name=judge.name):
         spec = judge.spec | {"rubric": judge.rubric.name, "version": judge.rubric.version}

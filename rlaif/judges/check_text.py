@@ -1,0 +1,100 @@
+"""Checks of a response by itself: its length, what stands in it, its form."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from rlaif.errors import InputError
+from rlaif.records import Prompt
+
+# A sentence ends at its mark before a space or the end, or at an empty line. That of an abbreviation counts too.
+_SENTENCE = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s|$)|[。！？]+|\n\s*\n")
+_FENCED = re.compile(r"\s*```[\w-]*[ \t]*\n(.*?)\n?[ \t]*```\s*", re.DOTALL)
+UNITS = ("characters", "words", "sentences", "tokens")
+
+
+def size(text: str, unit: str = "words", tokenizer: str | None = None) -> int:
+    """How long a text is. `tokenizer`, for tokens, is a checkpoint: a folder, a hub name, or tiny:writer."""
+    if unit == "characters":
+        return len(text)
+    if unit == "words":
+        return len(text.split())
+    if unit == "sentences":
+        return sum(1 for part in _SENTENCE.split(text) if re.search(r"\w", part))
+    if unit == "tokens" and tokenizer:
+        return len(_tokenizer(tokenizer).encode(text, add_special_tokens=False))
+    fix = "Tokens need `tokenizer`, a checkpoint." if unit == "tokens" else f"There are {', '.join(UNITS)}."
+    raise InputError(f"cannot count {unit!r}", where="check", fix=fix)
+
+
+@cache
+def _tokenizer(path: str) -> Any:
+    from transformers import AutoTokenizer
+
+    from rlaif.models.checkpoint import locate
+
+    return AutoTokenizer.from_pretrained(locate(path, where="check"))
+
+
+def length(prompt: Prompt, response: str, *, unit: str = "words", tokenizer: str | None = None) -> float:
+    """The length itself, for criteria with `high` above the longest."""
+    return size(response, unit, tokenizer)
+
+
+def within(
+    prompt: Prompt, response: str, *, unit: str = "words", least: int = 0, most: int | None = None,
+    tokenizer: str | None = None,
+) -> float:  # fmt: skip
+    """1 if the length keeps to its limits, else 0."""
+    found = size(response, unit, tokenizer)
+    return least <= found and (most is None or found <= most)
+
+
+def matches(prompt: Prompt, response: str, *, pattern: str, wanted: bool = True) -> float:
+    """1 if the regular expression is found somewhere, else 0; the other way round where it is not wanted."""
+    return (re.search(pattern, response) is not None) == wanted
+
+
+def contains(
+    prompt: Prompt, response: str, *, texts: Sequence[str], wanted: bool = True, ignore_case: bool = True
+) -> float:  # fmt: skip
+    """The share of these texts that the response contains; or that it does not contain, where they are not wanted."""
+    if isinstance(texts, str) or not texts:
+        raise InputError("`texts` must be a list of texts", where="check")
+    fold = str.casefold if ignore_case else str
+    return sum((fold(text) in fold(response)) == wanted for text in texts) / len(texts)
+
+
+def json_valid(prompt: Prompt, response: str, *, schema: Mapping[str, Any] | None = None) -> float:
+    """1 if the response is JSON, alone or in a code fence, that satisfies the JSON Schema, else 0."""
+    fenced = _FENCED.fullmatch(response)
+    try:
+        value = json.loads(fenced[1] if fenced else response, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return 0.0
+    return 1.0 if schema is None else _validator(json.dumps(schema, sort_keys=True)).is_valid(value)
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+@cache
+def _validator(schema: str) -> Any:
+    try:
+        from jsonschema import SchemaError, validators
+        from referencing import Registry
+    except ImportError:
+        raise InputError(
+            "JSON Schema needs the jsonschema package", where="check", fix="pip install rlaif[checks]"
+        ) from None
+    plain = json.loads(schema)
+    kind = validators.validator_for(plain, default=validators.Draft202012Validator)
+    try:
+        kind.check_schema(plain)
+    except SchemaError as error:
+        raise InputError(f"`schema` is no JSON Schema: {error.message}", where="check") from None
+    # An empty registry: a reference to somewhere else is never fetched.
+    return kind(plain, registry=Registry())

@@ -7,7 +7,7 @@ a nonce which no response can know, and the marks that chat templates are made o
 import re
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from jinja2 import StrictUndefined, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -24,7 +24,26 @@ _MARKS = re.compile(
 # Characters that a person does not see and a tokenizer does: zero-width, direction overrides, tags.
 _HIDDEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
 
-_environment = ImmutableSandboxedEnvironment(
+
+class _Environment(ImmutableSandboxedEnvironment):
+    """The sandbox, with data before methods: a column called `items` is data, and `levels.items()` still works."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if type(obj) is dict and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        # What the sandbox looks at is the type, so it need not look again in each of a million renderings.
+        known = (type(obj), attr)
+        if known not in self._safe:
+            self._safe[known] = super().is_safe_attribute(obj, attr, value)
+        return self._safe[known]
+
+    _safe: ClassVar[dict[tuple[type, str], bool]] = {}
+
+
+_environment = _Environment(
     undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=False
 )
 
@@ -70,4 +89,8 @@ def fence(answer: str) -> str:
 
 def defuse(text: str) -> str:
     """`text` as a judge may safely see it: hidden characters gone, the marks of chat templates broken by a space."""
-    return _MARKS.sub(lambda match: match[0][0] + " " + match[0][1:], _HIDDEN.sub("", text))
+    shown = text if text.isascii() else _HIDDEN.sub("", text)
+    # Every mark begins with one of these, and most texts have neither.
+    if "<" not in shown and "[" not in shown:
+        return shown
+    return _MARKS.sub(lambda match: match[0][0] + " " + match[0][1:], shown)

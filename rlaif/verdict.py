@@ -17,23 +17,29 @@ from rlaif.records import clean
 Path = tuple[str, ...]
 Span = tuple[int, int]
 
-# A verdict is two levels deep; this only keeps hostile nesting from exhausting the stack.
-_MAX_DEPTH = 8
-_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?")
-# Strict: a line break inside a string is a mistake.
-_STRINGS = json.JSONDecoder(strict=True)
-_SPACE = re.compile(r"[ \t\n\r]*")
+# Strings, marks, and everything else that JSON is made of.
+_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
+# Enough of a score that is none to recognise it.
+SHOWN = 40
 _FENCE = re.compile(r"```(?:json)?[ \t]*\n(.*?)\n?```", re.DOTALL)
 _THOUGHT = re.compile(r"^\s*<think>.*?</think>", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One criterion's mark as the judge wrote it; `span` is where its number stands in the reply."""
+    """One criterion's mark as the judge wrote it, at `path` in the JSON object that `text` is from `at` to `end`."""
 
     value: int
     rationale: str | None
-    span: Span
+    text: str
+    at: int
+    end: int
+    path: Path
+
+    @property
+    def span(self) -> Span:
+        """Where its number stands in the text."""
+        return _spans(self.text, self.at, self.end)[self.path]
 
 
 def read_marks(reply: str, ranges: Mapping[str, tuple[int, int]], *, apart: bool) -> dict[str, Mark]:
@@ -44,12 +50,15 @@ def read_marks(reply: str, ranges: Mapping[str, tuple[int, int]], *, apart: bool
     Raises ModelError "malformed", with the reply as its `raw`.
     """
     try:
-        value, spans = _only_object(reply)
+        value, at, end = _only_object(reply)
         named = dict.fromkeys(ranges, value) if apart else value
         if set(named) != set(ranges):
             raise _UnreadableError(f"criteria are {sorted(named)}, not {sorted(ranges)}")
-        place: dict[str, Path] = {name: ("score",) if apart else (name, "score") for name in ranges}
-        return {name: _mark(name, named[name], limits, spans.get(place[name])) for name, limits in ranges.items()}
+        marks = {}
+        for name, limits in ranges.items():
+            score, rationale = _mark(name, named[name], limits)
+            marks[name] = Mark(score, rationale, reply, at, end, ("score",) if apart else (name, "score"))
+        return marks
     except _UnreadableError as error:
         raise ModelError("malformed", str(error), raw=reply) from None
 
@@ -58,25 +67,27 @@ class _UnreadableError(Exception):
     pass
 
 
-def _mark(name: str, item: Any, limits: tuple[int, int], span: Span | None) -> Mark:
+def _mark(name: str, item: Any, limits: tuple[int, int]) -> tuple[int, str | None]:
     if not isinstance(item, dict) or "score" not in item:
         raise _UnreadableError(f"{name}: no score")
     extra = set(item) - {"score", "rationale"}
     if extra:
         raise _UnreadableError(f"{name}: unexpected {sorted(extra)}")
     score, rationale = item["score"], item.get("rationale")
-    if span is None or score != int(score):
-        raise _UnreadableError(f"{name}: score {score!r} is no whole number")
     low, high = limits
+    if type(score) not in (int, float):
+        raise _UnreadableError(f"{name}: score {str(score)[:SHOWN]!r} is no number")
     if not low <= score <= high:
-        raise _UnreadableError(f"{name}: score {score:g} is outside {low} to {high}")
+        raise _UnreadableError(f"{name}: score {str(score)[:SHOWN]} is outside {low} to {high}")
+    if score != int(score):
+        raise _UnreadableError(f"{name}: score {score} is no whole number")
     if rationale is not None and not isinstance(rationale, str):
         raise _UnreadableError(f"{name}: the rationale is no text")
-    return Mark(int(score), None if rationale is None else clean(rationale), span)
+    return int(score), None if rationale is None else clean(rationale)
 
 
-def _only_object(reply: str) -> tuple[dict[str, Any], dict[Path, Span]]:
-    """The one JSON object of a reply, with the span of each scalar in it, relative to the whole reply."""
+def _only_object(reply: str) -> tuple[dict[str, Any], int, int]:
+    """The one JSON object of a reply, and where it begins and ends."""
     thought = _THOUGHT.match(reply)
     start = thought.end() if thought else 0
     fenced = _FENCE.search(reply, start)
@@ -84,85 +95,51 @@ def _only_object(reply: str) -> tuple[dict[str, Any], dict[Path, Span]]:
     at = reply.find("{", begin, end)
     if at < 0:
         raise _UnreadableError("no JSON object")
-    spans: dict[Path, Span] = {}
-    value, after = _value(reply, at, (), spans)
+    try:
+        value, after = _JSON.raw_decode(reply, at)
+    except (ValueError, RecursionError) as error:
+        raise _UnreadableError(f"no JSON object at character {at}: {error}") from None
     if reply.find("{", after) >= 0:
         raise _UnreadableError("more than one JSON object")
-    return value, spans
+    return value, at, after
 
 
-def _value(text: str, at: int, path: Path, spans: dict[Path, Span]) -> tuple[Any, int]:
-    """The JSON value that starts at `at`, and where it ends. Like json.loads, but with places and without leniency."""
-    if len(path) > _MAX_DEPTH:
-        raise _UnreadableError("nested too deeply")
-    at = _skip(text, at)
-    head = text[at : at + 1]
-    if head == "{":
-        return _object(text, at, path, spans)
-    if head == "[":
-        return _array(text, at, path, spans)
-    if head == '"':
-        return _string(text, at)
-    for literal, value in (("true", True), ("false", False), ("null", None)):
-        if text.startswith(literal, at):
-            return value, at + len(literal)
-    number = _NUMBER.match(text, at)
-    if not number:
-        raise _UnreadableError(f"no JSON at character {at}")
-    spans[path] = number.span()
-    # No score has as many digits; and 1e400 would be infinite.
-    amount: float = json.loads(number[0]) if len(number[0]) < 40 else math.inf
-    if not math.isfinite(amount):
-        raise _UnreadableError("a number too large")
-    return amount, number.end()
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise _UnreadableError(f"a name of {sorted(members)} is given twice")
+    return members
 
 
-def _object(text: str, at: int, path: Path, spans: dict[Path, Span]) -> tuple[dict[str, Any], int]:
-    members: dict[str, Any] = {}
-    at = _skip(text, at + 1)
-    while text[at : at + 1] != "}":
-        if members:
-            at = _expect(text, at, ",")
-        name, at = _string(text, _skip(text, at))
-        if name in members:
-            raise _UnreadableError(f"{name!r} is given twice")
-        members[name], at = _value(text, _expect(text, at, ":"), (*path, name), spans)
-        at = _skip(text, at)
-    return members, at + 1
+def _no_number(word: str) -> Any:
+    raise _UnreadableError(f"{word} is no number")
 
 
-def _array(text: str, at: int, path: Path, spans: dict[Path, Span]) -> tuple[list[Any], int]:
-    items: list[Any] = []
-    at = _skip(text, at + 1)
-    while text[at : at + 1] != "]":
-        if items:
-            at = _expect(text, at, ",")
-        item, at = _value(text, at, (*path, str(len(items))), spans)
-        items.append(item)
-        at = _skip(text, at)
-    return items, at + 1
+# Strict: a line break inside a string is a mistake, and so is NaN.
+_JSON = json.JSONDecoder(object_pairs_hook=_members, parse_constant=_no_number)
 
 
-def _string(text: str, at: int) -> tuple[str, int]:
-    if text[at : at + 1] != '"':
-        raise _UnreadableError(f"no JSON string at character {at}")
-    try:
-        string, end = _STRINGS.raw_decode(text, at)
-        return str(string), int(end)
-    except ValueError as error:
-        raise _UnreadableError(f"no JSON string at character {at}: {error}") from None
-
-
-def _expect(text: str, at: int, mark: str) -> int:
-    at = _skip(text, at)
-    if text[at : at + 1] != mark:
-        raise _UnreadableError(f"{mark!r} expected at character {at}")
-    return at + 1
-
-
-def _skip(text: str, at: int) -> int:
-    space = _SPACE.match(text, at)
-    return space.end() if space else at
+def _spans(text: str, at: int, end: int) -> dict[Path, Span]:
+    """Where each named scalar of the JSON object between `at` and `end`, known to be one, stands."""
+    spans: dict[Path, Span] = {}
+    path: list[str] = []
+    name = None
+    for token in _TOKENS.finditer(text, at, end):
+        mark = token[0]
+        if mark == "{" or mark == "[":
+            path.append(name or "")
+            name = None
+        elif mark == "}" or mark == "]":
+            path.pop()
+        elif mark == ",":
+            name = None
+        elif mark == ":":
+            continue
+        elif name is None:
+            name = json.loads(mark) if "\\" in mark else mark[1:-1]
+        else:
+            spans[*path[1:], name] = token.span()
+    return spans
 
 
 def expectation(tokens: Sequence[Token], mark: Mark, limits: tuple[int, int]) -> tuple[float, float] | None:

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rlaif import __version__
+from rlaif import __version__, loop
 from rlaif.audit import Audited, measure
 from rlaif.budget import rate, spent
 from rlaif.config import Config, Source
@@ -102,7 +102,7 @@ def generate_and_judge(context: Context, *, allow_code: bool = False) -> None:
     else:
         generating.show_imported(context)
         judges = [named_judge(config, name) for name in config.judges]
-        asyncio.run(_overlapped(context, generating.generator(config), judges, allow_code))
+        loop.run(_overlapped(context, generating.generator(config), judges, allow_code))
         context.budget.check()
     judge(context, allow_code=allow_code)
 
@@ -146,7 +146,7 @@ def _alone(context: Context, work: Callable[[Models], Coroutine[Any, Any, None]]
         async with Models() as models:
             await work(models)
 
-    asyncio.run(inside())
+    loop.run(inside())
     context.budget.check()
 
 

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "rlaif"
 
 # From the bottom up. A module's floor is that of the longest entry that it starts with.
 FLOORS = [
-    ["errors", "records", "models.ask", "yaml_file", "shipped"],
+    ["errors", "records", "models.ask", "yaml_file", "shipped", "loop"],
     ["config", "secret", "rubric", "template", "verdict", "progress", "tiny"],
     ["models", "store", "work", "prices"],
     ["judges", "context", "budget", "sources", "training"],
@@ -23,7 +23,7 @@ FLOORS = [
     ["cli"],
     ["__main__"],
 ]
-HEAVY = {"torch", "transformers", "trl", "vllm", "datasets", "accelerate", "scipy", "numpy", "pandas", "pyarrow", "openai"}
+HEAVY = {"torch", "transformers", "trl", "vllm", "datasets", "accelerate", "scipy", "numpy", "pandas", "pyarrow", "openai", "aiohttp", "uvloop"}
 # These files are about a heavy library and are themselves imported only where they are used.
 MAY_BE_HEAVY = {"models.sampler", "models.generation", "models.batch"}
 

@@ -1,10 +1,9 @@
 """Is everything there that a pipeline needs? Looked at before anything is spent, each finding with what to do about it."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rlaif import run
+from rlaif import loop, run
 from rlaif.config import Config, OpenAIModel
 from rlaif.doctor import checkpoints, files, machine, servers
 from rlaif.doctor.check import Check
@@ -24,7 +23,7 @@ def examine(config: Config) -> list[Check]:
     for name in run.models_asked(config):
         model = config.pipeline.models[name]
         if isinstance(model, OpenAIModel):
-            found, limit = asyncio.run(servers.examine(name, model, needs(config, name)))
+            found, limit = loop.run(servers.examine(name, model, needs(config, name)))
         else:
             found, limit = checkpoints.examine(name, model, config.file.where(("models", name)))
         checks += found

@@ -1,13 +1,12 @@
 """Does the longest prompt fit into each model's context, with room for the reply?"""
 
-import asyncio
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Final
 
-from rlaif import run
+from rlaif import loop, run
 from rlaif.config import Config
 from rlaif.doctor.check import Check, fail, ok, warn
 from rlaif.errors import InputError
@@ -52,7 +51,7 @@ def _judge(config: Config, name: str, row: Row, limits: Mapping[str, int | None]
         return None
     count, by = counter(judge.model)
     response = config.pipeline.generate.max_tokens if config.pipeline.generate else 0
-    asks = asyncio.run(rehearse(judge, judge.calls, row, ""))
+    asks = loop.run(rehearse(judge, judge.calls, row, ""))
     tokens = max((count(ask.messages) for ask in asks), default=0.0) + response
     limit = limits.get(judge.settings.model or "")
     return _check(f"longest prompt of judge {judge.name}", tokens, judge.settings.max_tokens, limit, by)

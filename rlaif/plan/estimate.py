@@ -4,13 +4,12 @@ Prompts are rendered from a sample of what is owed. What is not known before it 
 from what this generator or judge has written so far, else from `max_tokens`.
 """
 
-import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from rlaif import prices
+from rlaif import loop, prices
 from rlaif.budget import OUTPUT_SHARE, spent
 from rlaif.config import ModelConfig
 from rlaif.context import EVERYTHING, Context, HeldOut
@@ -161,7 +160,7 @@ def _asks_a_model(call: Call) -> bool:
 
 
 def _rehearse(judge: Judge, calls: Sequence[Call], row: Row, text: str) -> list[Ask]:
-    return asyncio.run(rehearse(judge, calls, row, text))
+    return loop.run(rehearse(judge, calls, row, text))
 
 
 def _messages(asks: Sequence[Ask]) -> list[Any]:

@@ -254,7 +254,7 @@ class Pair(Section):
 Measured = Literal[
     "accuracy", "longest", "gain", "undecided", "kappa", "alpha", "alpha_points", "spearman", "calibration", "ties", "range",
     "exact_repeat", "repeat_difference", "top_tie", "swap_consistency", "first_shown", "failures", "longer", "listed",
-    "own_family", "raised", "change",
+    "own_family", "raised", "change", "broken",
 ]  # fmt: skip
 
 

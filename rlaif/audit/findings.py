@@ -39,6 +39,7 @@ MEASURES: Mapping[str, Meaning] = {
     "own_family": Meaning("alone", "prefers the one by its own family"),
     "raised": Meaning("attacks", "points raised by"),
     "change": Meaning("attacks", "mean change of points by", "points"),
+    "broken": Meaning("attacks", "no score after"),
 }
 
 

@@ -36,7 +36,11 @@ SWAPS = {"swap_consistency": share(total("same"), total("swapped")),
          "first_shown": share(total("first_won"), total("decided"))}  # fmt: skip
 RIGHT = {"calibration": share(total("right"), total("pairs"))}
 TOP_TIE = {"top_tie": share(total("tied"), total("prompts"))}
-ATTACKED = {"raised": share(total("raised"), total("n")), "change": share(total("change"), total("n"))}
+ATTACKED = {
+    "raised": share(total("raised"), total("n")),
+    "change": share(total("change"), total("n")),
+    "broken": share(total("broken"), total("all")),
+}
 
 
 @dataclass(frozen=True)
@@ -121,8 +125,10 @@ def _failures(rows: Sequence[Row]) -> list[Finding]:
 def _attacks(store: Store, judge: Audited, voice: int) -> list[Finding]:
     found = []
     for attack, group in groupby(store.query("audit/attacks", voice=voice, judge=judge.key), key=lambda row: row["attack"]):
-        changes = [row["change"] for row in group if row["change"] is not None]
-        rows = [{"n": 1, "raised": change > 0, "change": change} for change in changes]
+        rows = [
+            {"all": 1, "broken": change is None, "n": change is not None, "raised": (change or 0) > 0, "change": change or 0}
+            for change in (row["change"] for row in group)
+        ]
         found += _findings(rows, ATTACKED, str(attack))
     return found
 

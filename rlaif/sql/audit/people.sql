@@ -1,0 +1,5 @@
+-- Judges whose word came with the data or from a person, votes of people first.
+SELECT name, key, (spec::JSON ->> '$.kind') = 'human' AS human
+FROM judges WHERE (spec::JSON ->> '$.kind') IN ('imported', 'human')
+QUALIFY row_number() OVER (PARTITION BY key ORDER BY rowid) = 1
+ORDER BY human DESC, key IN (SELECT judge FROM comparisons) DESC, rowid

@@ -279,6 +279,26 @@ def explain(
     _print_json(story) if json else render(story, _console())
 
 
+@app.command("sql")
+def show_sql(
+    file: File,
+    statement: Annotated[str, typer.Argument(help="What to read, as SQL.", show_default=False)],
+    set: Set = [], json: Json = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print the rows as CSV.")] = False,
+) -> None:  # fmt: skip
+    """Read the store by SQL; nothing can be changed."""
+    from rlaif.config import load
+    from rlaif.query import as_csv, query, render
+    from rlaif.store import Store
+
+    with Store(load(file, set).store_path, read_only=True) as store:
+        rows = query(store, statement)
+    if csv:
+        print(as_csv(rows), end="")
+    else:
+        _print_json(rows) if json else render(rows, _console())
+
+
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of pipeline files, for editors."""

@@ -19,3 +19,63 @@ GROUP BY answer, judge, criterion;
 CREATE VIEW judgeable AS
 SELECT prompt, answer, text, generator, failure FROM responses
 UNION ALL SELECT prompt, answer, text, 'attack:' || judge, NULL FROM attacks;
+
+-- One row a prompt in play: `request` is its last user turn, `turns` how many messages it has.
+CREATE VIEW prompts_readable AS
+SELECT key AS prompt, json_array_length(messages) AS turns,
+    list_filter(from_json(messages, '[{"role": "VARCHAR", "content": "VARCHAR"}]'), lambda turn: turn.role = 'user')[-1].content AS request,
+    document, reference, metadata, source, bucket, position
+FROM current_prompts;
+
+-- One row a response to a prompt in play: the attempt that gave it, or the last one that failed. `words` are runs of
+-- characters between spaces.
+CREATE VIEW responses_readable AS
+SELECT responses.key AS response, responses.prompt, prompts.request, coalesce(names.name, responses.generator) AS generator,
+    sample, text, len(regexp_extract_all(text, '\S+')) AS words, finish, output_tokens, logprob, failure, detail, answer
+FROM responses
+JOIN prompts_readable AS prompts ON prompts.prompt = responses.prompt
+LEFT JOIN (SELECT key, max(name) AS name FROM generators GROUP BY key) AS names ON names.key = responses.generator
+QUALIFY row_number() OVER (PARTITION BY responses.key ORDER BY responses.failure IS NULL DESC, attempt DESC) = 1;
+
+-- One row a response, judge and criterion: the score, and the same as `percent` of the criterion's scale; or the failure
+-- kind and no score.
+CREATE VIEW responses_scored AS
+SELECT responses.response, responses.prompt, responses.request, responses.generator, responses.sample, responses.text,
+    responses.words, coalesce(judges.name, scores.judge) AS judge, coalesce(criteria.name, scores.criterion) AS criterion,
+    scores.score::DOUBLE AS score, (100 * (scores.score - criteria.low) / (criteria.high - criteria.low))::DOUBLE AS percent,
+    scores.spread::DOUBLE AS spread, scores.repeats, scores.failure, scores.rationale
+FROM responses_readable AS responses
+JOIN latest_scores AS scores ON scores.answer = responses.answer
+LEFT JOIN (SELECT key, max(name) AS name FROM judges GROUP BY key) AS judges ON judges.key = scores.judge
+LEFT JOIN (SELECT key, max(name) AS name, max(low) AS low, max(high) AS high FROM criteria GROUP BY key) AS criteria
+    ON criteria.key = scores.criterion
+WHERE responses.failure IS NULL;
+
+-- One row a pairing; `newest` is true for the one that was made last.
+CREATE VIEW pairings_readable AS
+SELECT pairings.key AS pairing, created, created = max(created) OVER () AS newest, spec ->> '$.strategy' AS strategy,
+    coalesce(judges.name, spec ->> '$.judge') AS judge, spec -> '$.settings' AS settings,
+    (SELECT count(*) FROM pairs WHERE pairs.pairing = pairings.key) AS pairs
+FROM pairings
+LEFT JOIN (SELECT key, max(name) AS name FROM judges GROUP BY key) AS judges ON judges.key = spec ->> '$.judge';
+
+-- One row a pair of every pairing, with both texts; margins are in hundredths of the scale.
+CREATE VIEW pairs_readable AS
+SELECT pairs.pairing, pairings.newest, pairings.strategy, pairings.judge, pairs.prompt, prompts.request,
+    chosen.text AS chosen, rejected.text AS rejected, pairs.margin::DOUBLE AS margin, pairs.confidence,
+    chosen.words AS chosen_words, rejected.words AS rejected_words,
+    chosen.generator AS chosen_generator, rejected.generator AS rejected_generator,
+    pairs.chosen AS chosen_response, pairs.rejected AS rejected_response
+FROM pairs
+JOIN pairings_readable AS pairings ON pairings.pairing = pairs.pairing
+JOIN prompts_readable AS prompts ON prompts.prompt = pairs.prompt
+JOIN responses_readable AS chosen ON chosen.response = pairs.chosen
+JOIN responses_readable AS rejected ON rejected.response = pairs.rejected;
+
+-- One row a prompt (`response` null) and one a response of every pairing: why each stands where it does.
+CREATE VIEW outcomes_readable AS
+SELECT outcomes.pairing, pairings.newest, outcomes.prompt, prompts.request, outcomes.response, responses.text, outcomes.outcome
+FROM outcomes
+JOIN pairings_readable AS pairings ON pairings.pairing = outcomes.pairing
+JOIN prompts_readable AS prompts ON prompts.prompt = outcomes.prompt
+LEFT JOIN responses_readable AS responses ON responses.response = outcomes.response;

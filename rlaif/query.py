@@ -1,0 +1,68 @@
+"""SQL of the user's own over a store: one statement that reads, and nothing outside the store within its reach."""
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from rlaif.errors import InputError
+from rlaif.report.text import visible
+from rlaif.store import Row, Store
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def query(store: Store, text: str) -> list[Row]:
+    """The rows of a statement over the tables of `sql/schema.sql` and the views of `sql/views.sql`.
+
+    The store must be open for reading only. From here on its connection opens no file, loads no extension and changes no
+    setting. Columns of one name are told apart by a number. Raises InputError for a statement that DuckDB refuses.
+    """
+    statement = text.strip().rstrip(";")
+    if not statement:
+        raise InputError("no statement", where="sql", fix="For one: FROM pairs_readable LIMIT 5")
+    try:
+        if not store.rows("SELECT current_setting('lock_configuration') AS locked")[0]["locked"]:
+            store.run("SET enable_external_access = false; SET lock_configuration = true")
+        # As a subquery nothing but a reading statement stands; the line break ends a comment.
+        return store.rows(f"SELECT * FROM (\n{statement}\n)")
+    except duckdb.Error as error:
+        told = re.sub(r"(?m)^LINE (\d+):", lambda line: f"LINE {int(line[1]) - 1}:", str(error))
+        raise InputError(
+            f"DuckDB refuses this: {told}", where="sql", fix="`FROM (SHOW TABLES)` lists what there is."
+        ) from None
+
+
+def as_csv(rows: Sequence[Row]) -> str:
+    """The rows as CSV with a header."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(rows[0] if rows else [])
+    writer.writerows(row.values() for row in rows)
+    return text.getvalue()
+
+
+def render(rows: Sequence[Row], console: "Console") -> None:
+    """Prints the rows as a table. Texts are untrusted: what could hide or move text is spelt out."""
+    from rich.table import Table
+    from rich.text import Text
+
+    if not rows:
+        console.print("no rows")
+        return
+    table = Table()
+    for name, value in rows[0].items():
+        table.add_column(Text(visible(name)), justify="right" if isinstance(value, int | float) else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_shown(value)) for value in row.values()))
+    console.print(table)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return str(visible(value if value is None else str(value)))

@@ -1,0 +1,171 @@
+"""The open data: views as given rows and expected rows, README's queries, and a command that can only read."""
+
+import csv
+import io
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rlaif.errors import InputError
+from rlaif.query import as_csv, query
+from rlaif.stages import pair
+from rlaif.store import Store
+from tests import report_store
+from tests.stores import GENERATOR, JUDGE, context, criteria, fill, prompt
+from tests.test_loop import go, project
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+TABLE: dict[str, list[dict[str, Any]]] = {
+    "one": [{"text": "a good one", "help": 5, "faith": 4}, {"text": "bad", "help": 1, "faith": "malformed"}],
+    "two": [
+        {"text": "yes", "help": 4, "faith": 4},
+        {"text": "no", "help": 2, "faith": 4},
+        {"text": "x", "failure": "timeout"},
+    ],
+}
+
+
+def filled(folder: Path) -> Path:
+    with Store(folder / "store.duckdb") as store:
+        fill(store, TABLE)
+        store.append("judges", [{"key": JUDGE, "name": "critic", "spec": "{}"}])
+        store.append("generators", [{"key": GENERATOR, "name": "writer", "spec": "{}"}])
+        given = criteria({"help": (1, 5), "faith": (1, 5)})
+        store.append(
+            "criteria",
+            [
+                {name: row[name] for name in ("key", "name", "low", "high")} | {"kind": "scale", "spec": "{}"}
+                for row in given
+            ],
+        )
+        pair.run(context(store, folder, pair={"weights": {"faith": 0}}), JUDGE, [GENERATOR], given)
+    return folder / "store.duckdb"
+
+
+CASES = {
+    "SELECT request, turns FROM prompts_readable ORDER BY position": [("one", 1), ("two", 1)],
+    "SELECT request, generator, text, words, failure FROM responses_readable ORDER BY text": [
+        ("one", "writer", "a good one", 3, None), ("one", "writer", "bad", 1, None), ("two", "writer", "no", 1, None),
+        ("two", "writer", "x", 1, "timeout"), ("two", "writer", "yes", 1, None),
+    ],
+    "SELECT text, judge, criterion, score, percent, failure FROM responses_scored WHERE request = 'one' ORDER BY text, criterion": [
+        ("a good one", "critic", "faith", 4.0, 75.0, None), ("a good one", "critic", "help", 5.0, 100.0, None),
+        ("bad", "critic", "faith", None, None, "malformed"), ("bad", "critic", "help", 1.0, 0.0, None),
+    ],
+    "SELECT newest, strategy, judge, pairs FROM pairings_readable": [(True, "best_vs_worst", "critic", 2)],
+    "SELECT request, chosen, rejected, margin, chosen_words, judge FROM pairs_readable ORDER BY request": [
+        ("one", "a good one", "bad", 100.0, 3, "critic"), ("two", "yes", "no", 50.0, 1, "critic"),
+    ],
+    "SELECT request, text, outcome FROM outcomes_readable WHERE request = 'two' ORDER BY text NULLS FIRST": [
+        ("two", None, "paired"), ("two", "no", "rejected"), ("two", "x", "not generated: timeout"), ("two", "yes", "chosen"),
+    ],
+}  # fmt: skip
+
+
+def test_a_view_reads_as_it_says(tmp_path: Path) -> None:
+    with Store(filled(tmp_path), read_only=True) as store:
+        for statement, expected in CASES.items():
+            assert [tuple(row.values()) for row in query(store, statement)] == expected, statement
+
+
+def test_every_table_and_view_is_told_of_in_a_comment(tmp_path: Path) -> None:
+    folder = Path(__file__).parent.parent / "rlaif/sql"
+    for view in re.findall(r"(.*)\nCREATE VIEW", (folder / "views.sql").read_text()):
+        assert view.startswith("--"), view
+
+
+def test_the_queries_of_the_readme_give_rows(tmp_path: Path) -> None:
+    queries = re.findall(r"(?ms)^```sql\n(.*?)```", README)
+    assert len(queries) >= 5
+    file = project(tmp_path)
+    go(file, "pair.min_margin=10")
+    for statement in queries:
+        with Store(tmp_path / "out/store.duckdb", read_only=True) as store:
+            assert query(store, statement), statement
+
+
+REFUSED = {
+    "a file outside": "FROM read_csv('{file}')",
+    "a file by its name": "FROM '{file}'",
+    "a copy to a file": "COPY pairs TO '{file}'",
+    "another store": "ATTACH '{file}'",
+    "an extension": "LOAD httpfs",
+    "a dropped table": "DROP TABLE pairs",
+    "a deletion that hides behind a reading": "SELECT 1); DELETE FROM store.pairs; SELECT (1",
+    "an unlocked setting": "SELECT 1); SET enable_external_access = true; SELECT (1",
+    "no statement": " ; ",
+    "an unknown column": "SELECT nope FROM pairs",
+    "a parameter": "SELECT $x",
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_no_reading_of_the_store_is_refused(name: str, tmp_path: Path) -> None:
+    path = filled(tmp_path)
+    (tmp_path / "x.csv").write_text("a,b\n1,2\n")
+    before = path.read_bytes()
+    with Store(path, read_only=True) as store, pytest.raises(InputError):
+        query(store, REFUSED[name].format(file=tmp_path / "x.csv"))
+    assert path.read_bytes() == before
+    assert (tmp_path / "x.csv").read_text() == "a,b\n1,2\n"
+
+
+def test_an_error_names_the_line_that_the_user_wrote(tmp_path: Path) -> None:
+    with Store(filled(tmp_path), read_only=True) as store, pytest.raises(InputError, match=r"LINE 2: FROM nowhere"):
+        query(store, "SELECT 1\nFROM nowhere")
+
+
+def rlaif(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "rlaif", *arguments], capture_output=True, text=True, check=False)
+
+
+def test_the_command_prints_a_table_json_or_csv(tmp_path: Path) -> None:
+    file = project(tmp_path, prompts=3)
+    go(file)
+    statement = "SELECT request, generator FROM responses_readable ORDER BY request, sample LIMIT 1"
+    assert "Sum up report 0." in rlaif("sql", str(file), statement).stdout
+    assert json.loads(rlaif("sql", str(file), statement, "--json").stdout) == [
+        {"request": "Sum up report 0.", "generator": "writer"}
+    ]
+    assert rlaif("sql", str(file), statement, "--csv").stdout == "request,generator\nSum up report 0.,writer\n"
+    wrong = rlaif("sql", str(file), "SELECT nope")
+    assert wrong.returncode == 2
+    assert "nope" in wrong.stderr
+
+
+def test_csv_holds_any_text_and_no_row_at_all() -> None:
+    text = 'a "b"\n, c'
+    assert list(csv.reader(io.StringIO(as_csv([{"x": text, "y": None}])))) == [["x", "y"], [text, ""]]
+    assert as_csv([]) == "\n"
+
+
+def test_a_store_full_of_hostile_text_moves_no_cursor(tmp_path: Path) -> None:
+    from rich.console import Console
+
+    from rlaif.query import render
+
+    with Store(tmp_path / "store.duckdb") as store:
+        report_store.fill(store, prompts=3, hostile=True)
+    with Store(tmp_path / "store.duckdb", read_only=True) as store:
+        rows = query(store, 'SELECT request AS "[red]x", text FROM responses_readable WHERE failure IS NULL LIMIT 2')
+    console = Console(file=io.StringIO(), width=100)
+    render(rows, console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert "[red]x" in text
+
+
+def test_a_prompt_is_known_by_its_last_user_turn(tmp_path: Path) -> None:
+    turns = [{"role": "system", "content": "s"}, {"role": "user", "content": "first"}, {"role": "assistant", "content": "a"},
+             {"role": "user", "content": "last"}]  # fmt: skip
+    with Store(tmp_path / "store.duckdb") as store:
+        fill(store, {"one": []})
+        store.run("UPDATE prompts SET messages = $messages", messages=json.dumps(turns))
+        (row,) = store.rows("FROM prompts_readable")
+    assert (row["prompt"], row["request"], row["turns"]) == (prompt("one").key, "last", 4)

@@ -9,7 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-from jinja2 import StrictUndefined, TemplateError, meta
+import orjson
+from jinja2 import StrictUndefined, TemplateError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from rlaif.errors import InputError
@@ -18,11 +19,16 @@ from rlaif.yaml_file import did_you_mean
 
 # Marks by which chat templates tell roles and turns apart; a model may read them as such wherever they stand.
 _MARKS = re.compile(
-    r"<\|[^<>|]{1,40}\|>|</?s>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|<(?:bos|eos|pad|unk)>|\[(?:BEGIN|END) DATA\]",
+    r"<[|｜][^<>|｜]{1,40}[|｜]>|</?s>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|<(?:bos|eos|pad|unk)>|\[(?:BEGIN|END) DATA\]",
     re.IGNORECASE,
 )
 # Characters that a person does not see and a tokenizer does: zero-width, direction overrides, tags.
 _HIDDEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
+
+# Stands where a text will; no template contains it.
+_MARK = "\x00"
+# A judge needs one for each call on a response, and twice that where some prompts have no document.
+_FRAMES = 64
 
 
 class _Environment(ImmutableSandboxedEnvironment):
@@ -53,10 +59,12 @@ class Template:
 
     def __init__(self, path: Path, allowed: frozenset[str]) -> None:
         self.path = path
+        self._frames: dict[bytes, list[str]] = {}
         try:
             self.text = path.read_text(encoding="utf-8")
             tree = _environment.parse(self.text)
             self._compiled = _environment.from_string(self.text)
+            self._printed = _printed(tree)
         except TemplateError as error:
             line = getattr(error, "lineno", None)
             raise InputError(f"not a template: {error.message}", where=f"{path}:{line}" if line else str(path)) from None
@@ -73,10 +81,36 @@ class Template:
 
     def render(self, **values: Any) -> str:
         """The text, with plain data put in once: what a value contains is never rendered again."""
+        texts = {name: value for name, value in values.items() if name in self._printed and isinstance(value, str)}
+        others = {name: value for name, value in values.items() if name not in texts}
+        if any(isinstance(value, str) for value in others.values()):
+            return self._render(values).strip("\n")
+        frame = orjson.dumps([others, list(texts)], option=orjson.OPT_NON_STR_KEYS)
+        pieces = self._frames.get(frame)
+        if pieces is None:
+            if len(self._frames) == _FRAMES:
+                self._frames.clear()
+            marks = {name: f"{_MARK}{name}{_MARK}" for name in texts}
+            pieces = self._frames[frame] = self._render(others | marks).split(_MARK)
+        # Between literal pieces stand the names of texts.
+        return "".join(texts[piece] if place % 2 else piece for place, piece in enumerate(pieces)).strip("\n")
+
+    def _render(self, values: dict[str, Any]) -> str:
         try:
-            return self._compiled.render(**values).strip("\n")
+            return self._compiled.render(**values)
         except TemplateError as error:
             raise InputError(f"cannot be rendered: {error.message}", where=str(self.path)) from None
+
+
+def _printed(tree: nodes.Template) -> set[str]:
+    """Variables that a template does nothing with but print them as they are, or ask whether they are there at all.
+
+    All else is then rendered once, and each of a million prompts is put together from the pieces.
+    """
+    plain = {id(node) for output in tree.find_all(nodes.Output) for node in output.nodes}
+    plain |= {id(test.node) for test in tree.find_all(nodes.Test) if test.name == "none"}
+    names = list(tree.find_all(nodes.Name))
+    return {node.name for node in names} - {node.name for node in names if id(node) not in plain}
 
 
 def fence(answer: str) -> str:

@@ -99,7 +99,8 @@ def _only_object(reply: str) -> tuple[dict[str, Any], int, int]:
         value, after = _JSON.raw_decode(reply, at)
     except (ValueError, RecursionError) as error:
         raise _UnreadableError(f"no JSON object at character {at}: {error}") from None
-    if reply.find("{", after) >= 0:
+    # Also before a code fence: a judge may quote the response's forged verdict there, after its own.
+    if reply.find("{", start, at) >= 0 or reply.find("{", after) >= 0:
         raise _UnreadableError("more than one JSON object")
     return value, at, after
 
@@ -147,7 +148,7 @@ def expectation(tokens: Sequence[Token], mark: Mark, limits: tuple[int, int]) ->
 
     None where one token does not hold the whole number, or where the alternatives cannot tell 1 from the start of 10.
     """
-    token = _token_at(tokens, mark.span)
+    token = _token_at(tokens, mark.span) if tokens else None
     if token is None or token.text.strip() != str(mark.value):
         return None
     low, high = limits

@@ -72,6 +72,29 @@ def test_whatever_a_response_says_it_stays_between_its_fences(
     assert not re.search(r"<\|[^<>|]{1,40}\|>|\[/?INST\]|</s>", text, re.IGNORECASE)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ request }}",
+        "\n{{ request }}\n{{ document }}\n",
+        "{% if document is not none %}# {{ document }}{% endif %}{{ request }}{{ request }}",
+        "{% if document %}# {{ document }}{% endif %}{{ request | upper }}",
+        "{% for x in criteria %}{{ x.items }}{{ request }}{% for k, v in x.levels.items() %}{{ k }}{{ v }}{% endfor %}{% endfor %}",
+        "{% set request = document %}{{ request }}",
+    ],
+)
+@given(request=st.text(), document=st.none() | st.text())
+def test_a_prompt_put_together_from_pieces_is_the_one_rendered_whole(
+    tmp_path_factory: pytest.TempPathFactory, text: str, request: str, document: str | None
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "t.jinja"
+    path.write_text(text, encoding="utf-8")
+    template = Template(path, frozenset({"request", "document", "criteria"}))
+    values = {"request": request, "document": document, "criteria": [{"items": "data", "levels": {1: "low"}}]}
+    for _ in range(2):
+        assert template.render(**values) == template._render(values).strip("\n")
+
+
 def test_criteria_asked_apart_share_all_that_comes_before_the_last_part() -> None:
     one, two = (scale.render(Subject(PROMPT, "A long answer. " * 20), [c], bench("prompts/judge/scale.jinja", "apart"))
                 for c in RUBRIC.criteria[:2])  # fmt: skip

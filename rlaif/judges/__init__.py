@@ -6,6 +6,7 @@ and `judge(subject, criteria, repeat, bench)` makes that call. Adding a kind is 
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from rlaif.config import JudgeSpec
@@ -19,14 +20,14 @@ __all__ = ["KINDS", "Bench", "Call", "Subject", "asks_a_model", "calls", "check"
 KINDS: dict[str, Any] = {"scale": scale, "check": check}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Call:
     """Criteria that are judged in one go."""
 
     criteria: Sequence[Any]
     judge: Callable[[Subject, Sequence[Any], int, Bench], Awaitable[Verdict]]
 
-    @property
+    @cached_property
     def keys(self) -> list[str]:
         return [criterion.key for criterion in self.criteria]
 

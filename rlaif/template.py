@@ -17,9 +17,11 @@ from rlaif.errors import InputError
 from rlaif.records import key
 from rlaif.yaml_file import did_you_mean
 
-# Marks by which chat templates tell roles and turns apart; a model may read them as such wherever they stand.
+# Marks by which chat templates tell roles and turns apart; a model may read them as such wherever they stand. Only the
+# first character is taken, so that one mark inside another is found too.
 _MARKS = re.compile(
-    r"<[|｜][^<>|｜]{1,40}[|｜]>|</?s>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|<(?:bos|eos|pad|unk)>|\[(?:BEGIN|END) DATA\]",
+    r"<(?=[|｜][^<>|｜]{1,40}[|｜]>|/?s>|</?SYS>>|(?:start|end)_of_turn>|(?:bos|eos|pad|unk)>)"
+    r"|\[(?=/?INST\]|(?:BEGIN|END) DATA\])",
     re.IGNORECASE,
 )
 # Characters that a person does not see and a tokenizer does: zero-width, direction overrides, tags.
@@ -127,4 +129,4 @@ def defuse(text: str) -> str:
     # Every mark begins with one of these, and most texts have neither.
     if "<" not in shown and "[" not in shown:
         return shown
-    return _MARKS.sub(lambda match: match[0][0] + " " + match[0][1:], shown)
+    return _MARKS.sub(r"\g<0> ", shown)

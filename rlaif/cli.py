@@ -29,6 +29,8 @@ app = typer.Typer(
 )  # fmt: skip
 tiny = typer.Typer(help="The embedded world, writer and judge.", no_args_is_help=True)
 app.add_typer(tiny, name="tiny")
+pairs = typer.Typer(help="Look at ways to make pairs.", no_args_is_help=True)
+app.add_typer(pairs, name="pairs")
 
 File = Annotated[Path, typer.Argument(help="The pipeline file.", show_default=False)]
 Set = Annotated[list[str], typer.Option("--set", help="Override a value: section.key=value.", metavar="A.B=C")]
@@ -224,6 +226,39 @@ def audit(
 
 
 @app.command()
+def label(
+    file: File,
+    by: Annotated[str, typer.Option(help="Who votes. Votes are kept as those of the judge human:NAME.")] = "me",
+    limit: Annotated[int | None, typer.Option(help="At most so many pairs.", min=1)] = None,
+    per_prompt: Annotated[int, typer.Option(help="Pairs of each prompt.", min=1)] = 1,
+    seed: Annotated[int, typer.Option(help="Another seed: other pairs in another order.")] = 0,
+    export: Annotated[Path | None, typer.Option(help="Write a sheet to fill in.", show_default=False)] = None,
+    import_: Annotated[Path | None, typer.Option("--import", help="Read a filled-in sheet.", show_default=False)] = None,
+    set: Set = [],
+) -> None:  # fmt: skip
+    """Compare answers yourself, blind; the votes are a judge like any other, and the audit's gold."""
+    from rlaif import label as labelling
+    from rlaif import run as running
+
+    with _session(file, set, True) as context:
+        running.collect(context)
+        voter, writers = labelling.Voter(by), running.generators(context.config)
+        if import_:
+            new, others = labelling.read(context.store, voter, import_)
+            print(f"{new:,} votes by {voter.name}; {others:,} lines were empty or known before.")
+            return
+        ballots = labelling.ballots(context.store, voter, writers, per_prompt=per_prompt, limit=limit, seed=seed)
+        if export:
+            labelling.write(ballots, export)
+            print(f"{len(ballots):,} pairs to vote on: {export}")
+        elif not ballots:
+            print("Nothing to vote on: no prompt has two answers, or all have your votes.")
+        else:
+            votes = labelling.ask(context.store, voter, ballots, _console())
+            print(f"{votes:,} votes by {voter.name} are kept. The same command goes on with the rest.")
+
+
+@app.command()
 def export(
     file: File,
     folder: Annotated[Path, typer.Argument(help="Where the files go.", show_default=False)],
@@ -314,6 +349,22 @@ def show_config(file: File, set: Set = []) -> None:
     from rlaif.run import resolved
 
     print(resolved(load(file, set)))
+
+
+@pairs.command("diff")
+def pairs_diff(
+    file: File,
+    a: Annotated[list[str], typer.Option("--a", help="One way: section.key=value; may be repeated.", metavar="A.B=C")] = [],
+    b: Annotated[list[str], typer.Option("--b", help="The other way.", metavar="A.B=C")] = [],
+    examples: Annotated[int, typer.Option(help="Pairs to show, of each kind of change.", min=0)] = 2,
+    set: Set = [], json: Json = False,
+) -> None:  # fmt: skip
+    """Tell what another strategy, judge, weight or margin would change; nothing is asked and nothing kept."""
+    from rlaif.diff import compare, render
+
+    with _session(file, set, True) as context:
+        found = compare(context, a, b, examples=examples)
+    _print_json(found) if json else render(found, _console())
 
 
 @tiny.command("train")

@@ -1,0 +1,27 @@
+-- Pairs of answers that a person has still to vote on: of each prompt $per_prompt pairs, which ones, in which order, and
+-- which answer is shown first all decided by $seed and nothing else. Who wrote them is not told.
+WITH answers AS (
+    SELECT responses.prompt, responses.answer, any_value(responses.text) AS text
+    FROM responses SEMI JOIN current_prompts ON current_prompts.key = responses.prompt
+    WHERE responses.failure IS NULL AND responses.generator IN (SELECT unnest($generators::VARCHAR[]))
+    GROUP BY responses.prompt, responses.answer
+),
+pairs AS (
+    SELECT prompt, one.answer AS a, two.answer AS b, md5($seed::VARCHAR || one.answer || two.answer) AS coin
+    FROM answers AS one JOIN answers AS two USING (prompt)
+    WHERE one.answer < two.answer
+    QUALIFY row_number() OVER (PARTITION BY prompt ORDER BY coin) <= $per_prompt
+),
+shown AS (
+    SELECT prompt, coin, if(coin[32] < '8', a, b) AS first, if(coin[32] < '8', b, a) AS second
+    FROM pairs ANTI JOIN comparisons AS votes
+        ON votes.judge = $judge AND least(votes.first, votes.second) = a AND greatest(votes.first, votes.second) = b
+)
+SELECT shown.prompt, shown.first, shown.second, one.text AS first_text, two.text AS second_text,
+    prompts.messages, prompts.document
+FROM shown
+JOIN prompts ON prompts.key = shown.prompt
+JOIN answers AS one ON one.prompt = shown.prompt AND one.answer = shown.first
+JOIN answers AS two ON two.prompt = shown.prompt AND two.answer = shown.second
+ORDER BY md5($seed::VARCHAR || shown.prompt), shown.coin
+LIMIT coalesce($limit::BIGINT, 9223372036854775807)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import orjson
+
 from rlaif import judges
 from rlaif import models as kinds
 from rlaif.budget import OUTPUT_SHARE, tokens_of
@@ -165,7 +167,7 @@ class _Judged:
 
 
 async def _judge(row: Row, judge: Judge, bench: Bench, tally: Tally) -> _Judged:
-    prompt = Prompt(tuple(json.loads(row["messages"])), row["document"], row["reference"])
+    prompt = Prompt(tuple(orjson.loads(row["messages"])), row["document"], row["reference"])
     subject = Subject(prompt, row["text"])
     call = judge.calls[row["call"]]
     if bench.model:

@@ -152,21 +152,26 @@ def _alone(context: Context, work: Callable[[Models], Coroutine[Any, Any, None]]
 
 def pair(context: Context, judge: str | None = None) -> Pairing:
     """Pairs by one judge's scores, `pair.judge` unless named otherwise, written to the store and to files."""
+    _pass_gate(context, judge or pair_judge(context.config))
     made = paired(context, judge)
     export(context, context.config.out / "pairs", ("jsonl", "parquet"), pairing=made.key)
     return made
 
 
 def paired(context: Context, judge: str | None = None) -> Pairing:
-    """The same pairs in the store alone."""
+    """The same pairs in the store alone, whatever the gate says."""
     config = context.config
-    settings = pairing.check(config)
+    name = judge or pair_judge(config)
+    return pairing.run(context, judge_key(context, name), generators(config), _criteria(config, name))
+
+
+def pair_judge(config: Config) -> str:
+    """The name of the judge whose scores make the pairs. Raises InputError where there is none."""
     judges = config.judges
-    name = judge or settings.judge or (judges[0] if judges else None)
+    name = pairing.check(config).judge or (judges[0] if judges else None)
     if name is None:
         raise InputError("no judge to pair by", where=config.file.where(("pair",)), fix="Name one under `pair.judge`.")
-    _pass_gate(context, name)
-    return pairing.run(context, judge_key(context, name), generators(config), _criteria(config, name))
+    return name
 
 
 def export(

@@ -41,6 +41,7 @@ class Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self._lock = RLock()
+        self._scratch = False
         self._connection = _connect(path, read_only)
         try:
             self._prepare(read_only)
@@ -125,8 +126,11 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All appends within are kept together or not at all."""
+        """All appends within are kept together or not at all; within `scratch`, they go with it."""
         with self._lock:
+            if self._scratch:
+                yield
+                return
             self._connection.execute("BEGIN")
             try:
                 yield
@@ -134,6 +138,18 @@ class Store:
                 self._connection.execute("ROLLBACK")
                 raise
             self._connection.execute("COMMIT")
+
+    @contextmanager
+    def scratch(self) -> Iterator[None]:
+        """Whatever is written within is there for the queries within, and taken back at the end."""
+        with self._lock:
+            self._connection.execute("BEGIN")
+            self._scratch = True
+            try:
+                yield
+            finally:
+                self._scratch = False
+                self._connection.execute("ROLLBACK")
 
     def close(self) -> None:
         with self._lock:

@@ -1,0 +1,123 @@
+"""Makes two pairings of one store, sets them side by side, and leaves the store as it was."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rlaif import run
+from rlaif.config import load
+from rlaif.context import Context
+from rlaif.errors import InputError
+
+# Enough of a text to see what it is about.
+EXCERPT = 600
+FATES = ("same", "flipped", "lost", "gained")
+
+
+@dataclass(frozen=True)
+class Side:
+    """One pairing: its mean margin in hundredths of the scale, mean lengths in characters, the longer answer's share."""
+
+    settings: Sequence[str]
+    pairing: str
+    pairs: int
+    prompts: int
+    margin: float | None
+    chosen_length: float | None
+    rejected_length: float | None
+    longer: float | None
+
+
+@dataclass(frozen=True)
+class Change:
+    """How many pairs had one fate for one reason."""
+
+    fate: str
+    why: str | None
+    pairs: int
+
+
+@dataclass(frozen=True)
+class Cause:
+    """What one criterion adds to the margins of the pairs of one fate, in A and in B, in hundredths of the scale.
+
+    It is the `cause` of that many of them. `known` of `pairs` have every score in both pairings.
+    """
+
+    fate: str
+    criterion: str
+    pairs: int
+    known: int
+    lead_a: float | None
+    lead_b: float | None
+    cause: int
+
+
+@dataclass(frozen=True)
+class Example:
+    """One pair that changed, as A sees it (as B does where it is gained)."""
+
+    fate: str
+    why: str | None
+    prompt: str
+    request: str
+    chosen: str
+    rejected: str
+    margin_a: float | None
+    margin_b: float | None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """All that changes from A to B. Every pair of either is the same, flipped, lost (A's alone) or gained (B's alone)."""
+
+    a: Side
+    b: Side
+    same: int
+    flipped: int
+    lost: int
+    gained: int
+    changes: Sequence[Change]
+    causes: Sequence[Cause]
+    examples: Sequence[Example]
+
+
+def compare(context: Context, a: Sequence[str], b: Sequence[str], *, examples: int = 2) -> Difference:
+    """From pairing A to pairing B, each given as overrides of the pipeline (`pair.strategy=best_vs_random`).
+
+    A single word without `=` names a pairing that the store holds, by the start of its key. No model is asked: where a
+    judge has not scored an answer, it has no say. Raises InputError for what is no pairing.
+    """
+    store = context.store
+    with store.scratch():
+        first, second = (_pairing(context, given) for given in (a, b))
+        keys = {"a": first, "b": second}
+        store.execute("diff/fates", **keys)
+        store.execute("diff/leads", **keys)
+        changes = [Change(**row) for row in store.query("diff/counts")]
+        fates = {fate: sum(each.pairs for each in changes if each.fate == fate) for fate in FATES}
+        return Difference(
+            a=Side(a, first, **store.query("diff/side", pairing=first)[0]),
+            b=Side(b, second, **store.query("diff/side", pairing=second)[0]),
+            **fates,
+            changes=changes,
+            causes=[Cause(**row) for row in store.query("diff/causes")],
+            examples=[Example(**row) for row in store.query("diff/examples", each=examples, most=EXCERPT)],
+        )
+
+
+def _pairing(context: Context, given: Sequence[str]) -> str:
+    """The key of a pairing: made now from overrides, or found."""
+    if len(given) == 1 and "=" not in given[0]:
+        found = context.store.query("diff/find", prefix=given[0])
+        if len(found) != 1:
+            raise InputError(
+                f"{'several pairings start' if found else 'no pairing starts'} with {given[0]!r}", where="pairs diff",
+                fix="Write section.key=value, or list pairings: rlaif sql FILE \"FROM pairings_readable\".",
+            )  # fmt: skip
+        return str(found[0]["key"])
+    config = load(context.config.file.path, [*context.config.overrides, *given])
+    if config.store_path != context.config.store_path:
+        raise InputError(
+            "the two pairings must be of one store", where="pairs diff", fix="Leave `name` and `out` as they are."
+        )
+    return run.paired(Context(config, context.store, context.run, context.progress)).key

@@ -1,0 +1,68 @@
+"""A difference on a terminal. Texts of prompts and models are untrusted: what could hide or move text is spelt out."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rlaif.diff.compare import Difference, Example, Side
+from rlaif.report.text import visible
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+
+def render(difference: Difference, console: "Console") -> None:
+    """Prints the two sides, every pair's fate with its reason, the criteria behind it, and examples."""
+    for part in _parts(difference):
+        console.print(part, markup=False, highlight=False)
+
+
+def _parts(found: Difference) -> Iterator["RenderableType"]:
+    sides = (("A", found.a), ("B", found.b))
+    yield _table("", ["", "pairs", "prompts", "margin", "chosen length", "rejected length", "longer is chosen"],
+                 [[name, *_side(side)] for name, side in sides])  # fmt: skip
+    yield "\n".join(f"{name}: {', '.join(side.settings) or 'the pipeline as it is'}" for name, side in sides)
+    yield _table("From A to B", ["pairs", "fate", "what the other has instead"],
+                 [[f"{change.pairs:,}", change.fate, change.why or ""] for change in found.changes])  # fmt: skip
+    if any(cause.cause for cause in found.causes):
+        yield _table("What moved them (hundredths of the scale)",
+                     ["fate", "criterion", "its share of the margin in A", "in B", "furthest moved in", "known"],
+                     [[cause.fate, cause.criterion, _number(cause.lead_a), _number(cause.lead_b), f"{cause.cause:,}",
+                       f"{cause.known:,} of {cause.pairs:,}"] for cause in found.causes])  # fmt: skip
+    elif found.changes:
+        yield "No score and no weight differs: what changed is which answers are paired."
+    for example in found.examples:
+        yield _example(example)
+
+
+def _side(side: Side) -> list[str]:
+    longer = "–" if side.longer is None else f"{100 * side.longer:.0f} %"
+    return [f"{side.pairs:,}", f"{side.prompts:,}", _number(side.margin), _number(side.chosen_length),
+            _number(side.rejected_length), longer]  # fmt: skip
+
+
+def _example(example: Example) -> str:
+    chosen, rejected = ("chosen by B", "rejected by B") if example.fate == "gained" else ("chosen by A", "rejected by A")
+    head = f"{example.fate}, prompt {example.prompt}" + (f" ({example.why})" if example.why else "")
+    margins = f"margin in A {_number(example.margin_a)}, in B {_number(example.margin_b)}"
+    texts = (("request", example.request), (chosen, example.chosen), (rejected, example.rejected))
+    return "\n".join(["", head, margins, *(f"  {name}: {_line(text)}" for name, text in texts)])
+
+
+def _line(text: str) -> str:
+    return " ".join(str(visible(text)).split())
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.1f}"
+
+
+def _table(title: str, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> "RenderableType":
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title or None, title_justify="left")
+    for name in names:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_line(str(value))) for value in row))
+    return table

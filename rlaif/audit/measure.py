@@ -26,10 +26,13 @@ ALONE: Mapping[str, stats.Measure] = {
     "ties": share(total("tied"), total("pairs")),
     "range": share(total("range"), total("ranges")),
 }
-PREFERENCES = {
-    f"{name}": share(total(f"{column}_won"), lambda sums, column=column: sums[f"{column}_won"] + sums[f"{column}_lost"])
-    for name, column in (("longer", "longer"), ("listed", "listed"), ("own_family", "own"))
-}
+
+
+def _won(column: str) -> stats.Measure:
+    return share(total(f"{column}_won"), lambda sums: sums[f"{column}_won"] + sums[f"{column}_lost"])
+
+
+PREFERENCES = {"longer": _won("longer"), "listed": _won("listed"), "own_family": _won("own")}
 REPEATS = {"exact_repeat": share(total("same"), total("pairs")),
            "repeat_difference": share(total("difference"), total("pairs"))}  # fmt: skip
 SWAPS = {"swap_consistency": share(total("same"), total("swapped")),

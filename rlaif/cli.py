@@ -277,6 +277,24 @@ def export(
 
 
 @app.command()
+def push(
+    file: File,
+    repo: Annotated[str, typer.Argument(help="The data set's place on the hub: owner/name.", show_default=False)],
+    form: Annotated[str, typer.Option(help="preference, unpaired, reward, soft, sft or ranked.")] = "preference",
+    token: Annotated[str, typer.Option(help="Where the hub's token is: env:NAME.")] = "env:HF_TOKEN",
+    public: Annotated[bool, typer.Option("--public", help="For everybody to see; a new one is private otherwise.")] = False,
+    set: Set = [],
+) -> None:  # fmt: skip
+    """Put the newest pairs on the Hugging Face Hub, with their card, in one commit."""
+    from rlaif import run as running
+    from rlaif.export.push import push as send
+
+    with _session(file, set, True) as context:
+        done = running.export(context, context.config.out / "pushed", ["parquet"], form)
+    print(f"{send(done.folder, repo, token=token, public=public)} holds {done.folder}")
+
+
+@app.command()
 def status(file: File, set: Set = [], json: Json = False) -> None:
     """Show what the store holds, and what each stage has done and cost."""
     from rlaif import run as running

@@ -25,6 +25,7 @@ def push(folder: Path, repo: str, *, token: str = "env:HF_TOKEN", public: bool =
     # Read when huggingface_hub is imported.
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from huggingface_hub import HfApi
+
     # The HTTP library under it has changed with its versions; the base of that library's errors stands here in all of them.
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError  # type: ignore[attr-defined]
 

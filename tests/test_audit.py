@@ -245,7 +245,7 @@ GATES = [
     ("gate: {least: {accuracy: 0.0}, most: {failures: 0.9}}", None),
     ("gate: {least: {accuracy: 0.99}}", "accuracy is"),
     ("gate: {most: {failures: 0.01}}", "failures is"),
-    ("gate: {most: {raised: 0.1}}", "raised (points raised by) has not been measured"),
+    ("gate: {most: {raised: 0.1}}", "raised (points are raised by) has not been measured"),
     ("gate: {gold: nobody, least: {accuracy: 0.5}}", "no judge is called 'nobody'"),
 ]
 
@@ -291,6 +291,8 @@ def test_the_command_prints_a_table_writes_a_page_and_gives_json(tmp_path: Path)
     page = (tmp_path / "out/audit.html").read_text(encoding="utf-8")
     assert "Against words" in page
     assert "default-src 'none'" in page
+    subprocess.run([sys.executable, "-m", "rlaif", "report", str(file), "--quiet"], check=True, capture_output=True)
+    assert 'href="audit.html"' in (tmp_path / "out/report.html").read_text(encoding="utf-8")
     given = subprocess.run([*rlaif, "--stored", "--json"], capture_output=True, text=True, check=True)
     measures = {each["measure"] for each in json.loads(given.stdout)["judges"][0]["found"]}
     assert {"ties", "failures", "raised"} <= measures

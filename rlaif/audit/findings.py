@@ -37,9 +37,9 @@ MEASURES: Mapping[str, Meaning] = {
     "longer": Meaning("alone", "prefers the longer answer"),
     "listed": Meaning("alone", "prefers the one that is a list"),
     "own_family": Meaning("alone", "prefers the one by its own family"),
-    "raised": Meaning("attacks", "points raised by"),
+    "raised": Meaning("attacks", "points are raised by"),
     "change": Meaning("attacks", "mean change of points by", "points"),
-    "broken": Meaning("attacks", "no score after"),
+    "broken": Meaning("attacks", "attacked answers without a score"),
 }
 
 

@@ -39,11 +39,8 @@ SWAPS = {"swap_consistency": share(total("same"), total("swapped")),
          "first_shown": share(total("first_won"), total("decided"))}  # fmt: skip
 RIGHT = {"calibration": share(total("right"), total("pairs"))}
 TOP_TIE = {"top_tie": share(total("tied"), total("prompts"))}
-ATTACKED = {
-    "raised": share(total("raised"), total("n")),
-    "change": share(total("change"), total("n")),
-    "broken": share(total("broken"), total("all")),
-}
+ATTACKED = {"raised": share(total("raised"), total("n")), "change": share(total("change"), total("n"))}
+BROKEN = {"broken": share(total("broken"), total("all"))}
 
 
 @dataclass(frozen=True)
@@ -74,25 +71,28 @@ def measure(store: Store, judges: Sequence[Audited], gold: Audited | None, gener
         if not each.criteria:
             comparing.append({"voice": numbers[each.key, None], "judge": each.key})
     store.execute("audit/views", voices=voices, comparing=comparing, generators=list(generators))
-    right = numbers[gold.key, None] if gold else None
+    right = {criterion: number for (key, criterion), number in numbers.items() if gold and key == gold.key}
     found = []
     for judge in judges:
         mine = {criterion: number for (key, criterion), number in numbers.items() if key == judge.key}
-        beside = _against(store, mine, right) if gold and right is not None and judge.key != gold.key else []
+        beside = _against(store, mine, right) if gold and judge.key != gold.key else []
         found.append(Findings(judge.name, [*beside, *_alone(store, mine[None]), *_attacks(store, judge, mine[None])]))
     return Audit(gold.name if gold else None, found)
 
 
-def _against(store: Store, voices: Mapping[str | None, int], gold: int) -> list[Finding]:
-    found = _findings(store.query("audit/against", voice=voices[None], gold=gold), AGAINST)
+def _against(store: Store, voices: Mapping[str | None, int], gold: Mapping[str | None, int]) -> list[Finding]:
+    """The whole judge beside the whole gold; each criterion beside the gold's of that name, or the whole of it."""
+    found = _findings(store.query("audit/against", voice=voices[None], gold=gold[None]), AGAINST)
     accuracy = {"accuracy": AGAINST["accuracy"]}
     for criterion, voice in voices.items():
         if criterion is not None:
-            found += _findings(store.query("audit/against", voice=voice, gold=gold), accuracy, criterion)
-    bins = store.query("audit/calibration", voice=voices[None], gold=gold)
+            found += _findings(
+                store.query("audit/against", voice=voice, gold=gold.get(criterion, gold[None])), accuracy, criterion
+            )
+    bins = store.query("audit/calibration", voice=voices[None], gold=gold[None])
     for _, group in groupby(bins, key=lambda row: row["bin"]):
         rows = list(group)
-        low, high = (f"{rows[0][end]:.3g}" for end in ("low", "high"))
+        low, high = (f"{float(rows[0][end]):.3g}" for end in ("low", "high"))
         found += _findings(_counts(rows), RIGHT, low if low == high else f"{low} to {high}")
     return found
 
@@ -126,14 +126,17 @@ def _failures(rows: Sequence[Row]) -> list[Finding]:
 
 
 def _attacks(store: Store, judge: Audited, voice: int) -> list[Finding]:
-    found = []
+    found, every = [], []
     for attack, group in groupby(store.query("audit/attacks", voice=voice, judge=judge.key), key=lambda row: row["attack"]):
         rows = [
             {"all": 1, "broken": change is None, "n": change is not None, "raised": (change or 0) > 0, "change": change or 0}
             for change in (row["change"] for row in group)
         ]
+        every += rows
         found += _findings(rows, ATTACKED, str(attack))
-    return found
+        if any(row["broken"] for row in rows):
+            found += _findings(rows, BROKEN, str(attack))
+    return found + _findings(every, BROKEN)
 
 
 def _counts(rows: Iterable[Row]) -> list[Row]:

@@ -1,9 +1,8 @@
 """A whole audit: what is owed for it is asked for, then everything is measured."""
 
-import asyncio
 from collections.abc import Sequence
 
-from rlaif import run
+from rlaif import loop, run
 from rlaif.audit.attack import attack
 from rlaif.audit.findings import Audit
 from rlaif.audit.measure import measure
@@ -43,7 +42,7 @@ def _ask(
     if wanted:
         run.judge(context, wanted, only=only, allow_code=allow_code)
     for name in mine if attacks else ():
-        asyncio.run(_attack(context, name, attacks, allow_code))
+        loop.run(_attack(context, name, attacks, allow_code))
         context.budget.check()
 
 

@@ -33,8 +33,12 @@ def write(
     evaluations: Sequence[Evaluation] = (),
     agreements: Sequence[Agreement] = (),
 ) -> None:
-    """Writes the page to `path`, whole or not at all. `evaluations` has one entry a judge, the most telling one first."""
-    put(render(store, pipeline, evaluations=evaluations, agreements=agreements), path)
+    """Writes the page to `path`, whole or not at all. `evaluations` has one entry a judge, the most telling one first.
+
+    The page of an audit, where there is one beside it, is linked.
+    """
+    audit = "audit.html" if path.with_name("audit.html").exists() else None
+    put(render(store, pipeline, evaluations=evaluations, agreements=agreements, audit=audit), path)
 
 
 def put(page: str, path: Path) -> None:
@@ -51,6 +55,7 @@ def render(
     *,
     evaluations: Sequence[Evaluation] = (),
     agreements: Sequence[Agreement] = (),
+    audit: str | None = None,
 ) -> str:
     """The page as text."""
     store.execute("report/views")
@@ -72,6 +77,7 @@ def render(
             curves=data.read_curves(store),
             evaluations=evaluations,
             agreements=agreements,
+            audit=audit,
             examples=data.read_examples(store),
             work=store.query("report/work"),
             spent=spent(store, pipeline),

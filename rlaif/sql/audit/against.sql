@@ -18,10 +18,11 @@ orders AS (
 ),
 centred AS (
     SELECT prompt, one.points AS x, gold.points AS y,
-        round(one.points - avg(one.points) OVER (PARTITION BY prompt), 4) AS lead_x,
-        round(gold.points - avg(gold.points) OVER (PARTITION BY prompt), 4) AS lead_y
+        round(one.points - sum(one.points) OVER prompts / count(*) OVER prompts, 4) AS lead_x,
+        round(gold.points - sum(gold.points) OVER prompts / count(*) OVER prompts, 4) AS lead_y
     FROM audit_points AS one JOIN audit_points AS gold USING (prompt, answer)
     WHERE one.voice = $voice AND gold.voice = $gold
+    WINDOW prompts AS (PARTITION BY prompt)
 ),
 ranked AS (
     SELECT prompt, x, y,

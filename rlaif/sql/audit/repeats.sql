@@ -1,11 +1,11 @@
 -- How far a voice repeats itself, one row a prompt: pairs of repeats of one score, those with the same value, and the sum
 -- of their differences in hundredths of the scale.
 WITH repeats AS (
-    SELECT prompt, answer, criterion, repeat, 100 * (value::DOUBLE - low) / (high - low) AS value
+    SELECT prompt, answer, criterion, repeat, (100 * (value::DOUBLE - low) / (high - low))::DECIMAL(9, 6) AS value
     FROM scores JOIN audit_parts USING (judge, criterion) JOIN audit_answers USING (answer)
     WHERE voice = $voice AND value IS NOT NULL
 )
-SELECT count(*) AS pairs, count(*) FILTER (abs(one.value - two.value) < 1e-6) AS same,
+SELECT count(*) AS pairs, count(*) FILTER (one.value = two.value) AS same,
     sum(abs(one.value - two.value)) AS difference
 FROM repeats AS one JOIN repeats AS two USING (prompt, answer, criterion)
 WHERE one.repeat < two.repeat

@@ -3,7 +3,7 @@
 -- has the mean only.
 WITH single AS (
     SELECT prompt, answer, repeat + 1 AS repeat,
-        round(sum(weight * 100 * (coalesce(expected, value)::DOUBLE - low) / (high - low)) / sum(weight), 6) AS points
+        (sum(weight * 100 * (coalesce(expected, value)::DOUBLE - low) / (high - low)) / sum(weight))::DECIMAL(9, 6) AS points
     FROM scores JOIN audit_parts USING (judge, criterion) JOIN audit_answers USING (answer)
     WHERE voice = $voice AND value IS NOT NULL
     GROUP BY prompt, answer, repeat

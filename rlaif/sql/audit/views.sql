@@ -1,7 +1,8 @@
 -- What an audit measures, as temporary tables. A voice is what is measured: a judge as a whole, or one of its criteria.
 -- $voices is a list of {voice, judge, criterion, weight}, the criteria that make up each voice that scores; $comparing a
--- list of {voice, judge} for those that compare; $generators says whose responses count. Points are in hundredths: of the
--- scale, or of the comparisons that an answer was in and won, ties half. A lead is 1, 0 or -1, for a before b.
+-- list of {voice, judge} for those that compare; $generators says whose responses count. Points are in hundredths, of the
+-- scale or of the comparisons that an answer was in and won, ties half; they are decimals, so that no sum depends on the
+-- order of its parts. A lead is 1, 0 or -1, for a before b.
 CREATE OR REPLACE TEMP TABLE audit_parts AS
 SELECT parts.*, low, high
 FROM (SELECT unnest($voices::STRUCT(voice INTEGER, judge VARCHAR, criterion VARCHAR, weight DOUBLE)[], recursive := true)) AS parts
@@ -21,7 +22,7 @@ GROUP BY responses.prompt, responses.answer;
 
 CREATE OR REPLACE TEMP TABLE audit_scored AS
 SELECT voice, answer,
-    round(sum(weight * 100 * (score::DOUBLE - low) / (high - low)) / sum(weight), 6) AS points
+    (sum(weight * 100 * (score::DOUBLE - low) / (high - low)) / sum(weight))::DECIMAL(9, 6) AS points
 FROM latest_scores AS scores JOIN audit_parts USING (judge, criterion)
 GROUP BY voice, answer
 HAVING count(score) = any_value((SELECT count(*) FROM audit_parts AS parts WHERE parts.voice = audit_parts.voice));
@@ -37,7 +38,7 @@ CREATE OR REPLACE TEMP TABLE audit_points AS
 SELECT voice, prompt, answer, characters, listed, points
 FROM audit_scored JOIN audit_answers USING (answer)
 UNION ALL
-SELECT voice, prompt, answer, characters, listed, round(avg(50 + 50 * vote), 6)
+SELECT voice, prompt, answer, characters, listed, avg(50 + 50 * vote)::DECIMAL(9, 6)
 FROM (
     SELECT voice, prompt, a AS answer, vote FROM audit_votes
     UNION ALL SELECT voice, prompt, b, -vote FROM audit_votes
@@ -51,4 +52,4 @@ FROM audit_points AS one JOIN audit_points AS two
     ON two.voice = one.voice AND two.prompt = one.prompt AND two.answer > one.answer
 ANTI JOIN audit_comparing ON audit_comparing.voice = one.voice
 UNION ALL
-SELECT voice, prompt, a, b, sign(vote)::INT, 100 * abs(vote) FROM audit_votes;
+SELECT voice, prompt, a, b, sign(vote)::INT, (100 * abs(vote))::DECIMAL(9, 6) FROM audit_votes;

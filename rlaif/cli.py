@@ -81,6 +81,9 @@ def run(file: File, set: Set = [], json: Json = False, quiet: Quiet = False, all
     console = _console()
     if pairing:
         _show_pairing(pairing, console)
+        target = context.config.pipeline.pair and context.config.pipeline.pair.target
+        if target and pairing.pairs < target:
+            console.print(f"{pairing.pairs:,} of {target:,} pairs: every prompt without one has all its samples.")
     for evaluation in evaluations:
         render(evaluation, console)
     console.print(f"Report: {report}", soft_wrap=True)

@@ -245,6 +245,10 @@ class Pair(Section):
     """Least lead of the chosen response, in hundredths of the scale: 20 is 2 points of 10. Ties never make a pair."""
     per_prompt: int = Field(1, ge=1)
     """Most pairs a prompt may give, for strategies that can give several."""
+    target: int | None = Field(None, ge=1)
+    """So many pairs, held-out ones included: `rlaif run` samples more for prompts without one; a surplus is left out."""
+    max_samples: int = Field(16, ge=1)
+    """Most responses that one prompt may get for the sake of `target`."""
     weights: dict[str, float] = {}
     """Overrides of the rubric's weights, by criterion."""
     seed: int = 0

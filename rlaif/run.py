@@ -53,11 +53,21 @@ def check(config: Config) -> None:
     generators(config)
     for name in config.judges + evaluators(config):
         _ = named_judge(config, name).key
-    pairing.check(config)
+    _check_target(config)
     if config.pipeline.train:
         training.base_model(config)
     for name in models_asked(config):
         rate(config, config.pipeline.models[name])
+
+
+def _check_target(config: Config) -> None:
+    where = config.file.where(("pair", "target"))
+    if pairing.check(config).target is None:
+        return
+    if config.pipeline.generate is None:
+        raise InputError("a target needs a `generate` section, to sample more with", where=where)
+    if pair_judge(config) not in config.judges:
+        raise InputError("a target needs a judge that scores what is sampled", where=where, fix="Name it under `judge.by`.")
 
 
 def models_asked(config: Config) -> list[str]:
@@ -155,6 +165,24 @@ def pair(context: Context, judge: str | None = None) -> Pairing:
     _pass_gate(context, judge or pair_judge(context.config))
     made = paired(context, judge)
     export(context, context.config.out / "pairs", ("jsonl", "parquet"), pairing=made.key)
+    return made
+
+
+def top_up(context: Context, made: Pairing, *, allow_code: bool = False) -> Pairing:
+    """The pairing with `pair.target` pairs, by more samples for prompts that are short of one, or as many as that gives."""
+    config, settings = context.config, pairing.check(context.config)
+    if settings.target is None or made.pairs >= settings.target:
+        return made
+    writer, judge = generating.generator(config), pair_judge(config)
+    while made.pairs < settings.target:
+        missing = settings.target - made.pairs
+        asked = generating.top_up(context, writer, made.key, missing, settings.max_samples)
+        if not asked:
+            break
+        context.progress.note(f"{missing:,} pairs are missing: more samples for {asked:,} prompts without one")
+        generate_and_judge(context, allow_code=allow_code)
+        made = paired(context, judge)
+    export(context, config.out / "pairs", ("jsonl", "parquet"), pairing=made.key)
     return made
 
 
@@ -270,7 +298,7 @@ def everything(context: Context, *, allow_code: bool = False) -> tuple[Pairing |
     pipeline = context.config.pipeline
     collect(context)
     generate_and_judge(context, allow_code=allow_code)
-    made = pair(context) if pipeline.pair else None
+    made = top_up(context, pair(context), allow_code=allow_code) if pipeline.pair else None
     if made and pipeline.train:
         train(context, made.key)
     evaluations = evaluate(context, allow_code=allow_code)

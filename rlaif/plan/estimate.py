@@ -52,12 +52,7 @@ class Estimate:
     ) -> Pending:  # fmt: skip
         """A line for the responses that a generator owes; one by another `key`, even of none yet, writes like this one."""
         store = self.context.store
-        wanted: dict[str, Any] = only.parameters | {
-            "generator": generator.key if key is None else key,
-            "samples": samples or generator.settings.samples,
-            "attempts": generating.ATTEMPTS,
-            "transient": sorted(TRANSIENT),
-        }
+        wanted = generating.asked(self.context.config, generator, samples, only, key)
         asks = store.measure("generate/owed", "count(*)", **wanted)
         completions = store.measure("generate/owed", "sum(len(samples))", **wanted)
         if not asks:

@@ -35,6 +35,9 @@ CREATE TABLE responses (
     attempt UINTEGER, created TIMESTAMP
 );
 
+-- More samples than the pipeline's number, for prompts that were short of a pair: `samples` in all.
+CREATE TABLE top_ups (generator VARCHAR, prompt VARCHAR, samples UINTEGER);
+
 CREATE TABLE judges (key VARCHAR, name VARCHAR, spec VARCHAR);
 
 CREATE TABLE criteria (key VARCHAR, name VARCHAR, kind VARCHAR, low DOUBLE, high DOUBLE, spec VARCHAR);

@@ -27,6 +27,8 @@ from rlaif.work import drain
 VARIABLES = frozenset({"document", "request"})
 # A sample that fails again and again is left alone, also across resumes.
 ATTEMPTS = 3
+# Prompts topped up at once, at least: fewer would leave models idle while every round waits for its slowest answer.
+ROUND = 64
 
 
 @dataclass(frozen=True)
@@ -85,12 +87,7 @@ async def run(
     """
     store = context.store
     _introduce(context, generator)
-    wanted: dict[str, Any] = only.parameters | {
-        "generator": generator.key,
-        "samples": samples or generator.settings.samples,
-        "attempts": ATTEMPTS,
-        "transient": sorted(TRANSIENT),
-    }
+    wanted = asked(context.config, generator, samples, only)
     owed = store.measure("generate/owed", "sum(len(samples))", **wanted)
     with context.stage("generate", owed) as tally:
         if not owed:
@@ -109,6 +106,37 @@ async def run(
             keep,
             concurrency=model.concurrency,
         )
+
+
+def asked(
+    config: Config, generator: Generator, samples: int | None = None, only: HeldOut = EVERYTHING, key: str | None = None
+) -> dict[str, Any]:
+    """What `generate/owed` must know: `samples` of each prompt, else the settings' number and what was topped up.
+
+    A `key` of its own asks what another generator with the same settings owes.
+    """
+    wanted = samples or generator.settings.samples
+    pair = config.pipeline.pair
+    return only.parameters | {
+        "generator": generator.key if key is None else key,
+        "samples": wanted,
+        "most": pair.max_samples if pair and pair.target and not samples else wanted,
+        "attempts": ATTEMPTS,
+        "transient": sorted(TRANSIENT),
+    }
+
+
+def top_up(context: Context, generator: Generator, pairing: str, pairs: int, most: int) -> int:
+    """Writes down that prompts without a pair in `pairing` are owed more samples, `most` at most; of how many prompts.
+
+    About as many prompts as `pairs` are missing. That it stands in the store makes a stopped round go on as it was begun.
+    """
+    before = context.store.query("generate/topped_up", generator=generator.key)[0]["prompts"]
+    context.store.execute(
+        "generate/top_up", generator=generator.key, pairing=pairing, prompts=max(pairs, ROUND), most=most,
+        more=max(1, generator.settings.samples // 2),
+    )  # fmt: skip
+    return int(context.store.query("generate/topped_up", generator=generator.key)[0]["prompts"]) - int(before)
 
 
 def _guess(row: Row, generator: Generator) -> tuple[int, float, float]:

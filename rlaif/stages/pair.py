@@ -57,7 +57,7 @@ def run(context: Context, judge: str, generators: Sequence[str], criteria: Seque
     threshold = _threshold(settings.min_margin, denominator)
     strategy = sql(f"pair/strategies/{settings.strategy}")
     spec = {"judge": judge, "generators": sorted(generators), "strategy": settings.strategy, "sql": strategy,
-            "criteria": weighed, "settings": settings.model_dump(exclude={"judge", "weights"})}  # fmt: skip
+            "criteria": weighed, "settings": settings.model_dump(exclude={"judge", "weights", "max_samples"})}  # fmt: skip
     pairing = key("pairing", spec)
     values = {
         "pairing": pairing, "judge": judge, "generators": list(generators), "seed": settings.seed,
@@ -72,6 +72,10 @@ def run(context: Context, judge: str, generators: Sequence[str], criteria: Seque
         ])  # fmt: skip
         store.execute("pair/candidates_from_comparisons" if compared else "pair/candidates_from_scores", **values)
         store.run(f"CREATE OR REPLACE TEMP TABLE made AS {strategy}", **values)
+        if settings.target is None:
+            store.run("CREATE OR REPLACE TEMP TABLE surplus AS FROM made LIMIT 0")
+        else:
+            store.execute("pair/within_target", target=settings.target, **values)
         store.execute("pair/insert_pairs", **values)
         store.execute("pair/insert_outcomes", **values)
     outcomes = {row["outcome"]: row["prompts"] for row in store.query("pair/outcomes", pairing=pairing)}

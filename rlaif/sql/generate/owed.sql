@@ -1,5 +1,6 @@
 -- The samples that a generator still owes, one row a prompt, in the order of arrival. A sample is owed if it was never
--- made, or if it failed in a way that may pass and was tried fewer than $attempts times.
+-- made, or if it failed in a way that may pass and was tried fewer than $attempts times. $samples are wanted of every
+-- prompt, and of those that were topped up more, but at most $most.
 WITH tried AS (
     SELECT prompt, sample, bool_or(failure IS NULL) AS made, count(*) AS attempts,
         arg_max(failure, attempt) AS failure
@@ -8,10 +9,14 @@ WITH tried AS (
     GROUP BY prompt, sample
 ),
 wanted AS (
-    SELECT prompts.key AS prompt, position, wanted.sample
+    SELECT prompts.key AS prompt, position,
+        unnest(range(greatest($samples::BIGINT, least(coalesce(more.samples, 0), $most::BIGINT)))) AS sample
     FROM (
         FROM current_prompts WHERE bucket < $held_out ORDER BY position LIMIT coalesce($limit::BIGINT, 9223372036854775807)
-    ) AS prompts, (SELECT unnest(range($samples::BIGINT)) AS sample) AS wanted
+    ) AS prompts
+    LEFT JOIN (
+        SELECT prompt, max(samples) AS samples FROM top_ups WHERE generator = $generator GROUP BY prompt
+    ) AS more ON more.prompt = prompts.key
 ),
 owed AS (
     SELECT wanted.prompt, wanted.position, wanted.sample, coalesce(tried.attempts, 0) AS attempts

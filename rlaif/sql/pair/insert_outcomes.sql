@@ -21,6 +21,7 @@ paired AS (SELECT DISTINCT prompt FROM made),
 of_prompts AS (
     SELECT prompts.key AS prompt, CASE
         WHEN paired.prompt IS NOT NULL THEN 'paired'
+        WHEN prompts.key IN (SELECT prompt FROM surplus) THEN 'over the target'
         WHEN coalesce(sampled.responses, 0) = 0 THEN 'no response'
         WHEN coalesce(leads.candidates, 0) < 2 THEN 'fewer than two scored answers'
         WHEN leads.any_lead = 0 THEN 'tied'

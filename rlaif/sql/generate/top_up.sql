@@ -1,0 +1,15 @@
+-- Asks for $more samples each for at most $prompts of the prompts that have no pair in $pairing, those with the fewest
+-- samples first, then in the order of arrival; nobody gets more than $most.
+INSERT INTO top_ups
+WITH short AS (
+    SELECT prompts.key AS prompt, any_value(prompts.position) AS position, coalesce(max(responses.sample) + 1, 0) AS samples
+    FROM current_prompts AS prompts
+    SEMI JOIN (FROM outcomes WHERE pairing = $pairing AND response IS NULL AND outcome NOT IN ('paired', 'over the target')) AS outcomes
+        ON outcomes.prompt = prompts.key
+    LEFT JOIN responses ON responses.prompt = prompts.key AND responses.generator = $generator
+    GROUP BY prompts.key
+)
+SELECT $generator, prompt, least(samples + $more, $most)
+FROM short WHERE samples < $most
+ORDER BY samples, position
+LIMIT $prompts

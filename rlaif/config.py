@@ -7,7 +7,7 @@ use. Fields that change a result enter content keys; fields that change only spe
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -102,7 +102,57 @@ class OpenAIModel(ModelSection):
         return self
 
 
-ModelConfig = Annotated[ScriptedModel | TransformersModel | OpenAIModel, Field(discriminator="kind")]
+# Flags of vLLM's server that follow from settings, and that setting; those without one are rlaif's own.
+TAKEN: Final = {
+    "host": None, "port": None, "uds": None, "served_model_name": None, "api_key": None, "ssl_keyfile": None,
+    "root_path": None,
+    "model": "path", "revision": "revision", "dtype": "dtype", "tensor_parallel_size": "tensor_parallel",
+    "data_parallel_size": "data_parallel", "max_model_len": "max_model_len", "gpu_memory_utilization": "gpu_memory",
+}  # fmt: skip
+
+
+class VllmModel(ModelSection):
+    """Open weights on this machine's devices, served by vLLM, which is started and ended for it."""
+
+    kind: Literal["vllm"]
+    path: str
+    """A checkpoint folder, a hub name, or `tiny:writer` / `tiny:judge`, which ship with rlaif."""
+    revision: str | None = None
+    """The commit of a hub checkpoint."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    tensor_parallel: int = Field(1, ge=1)
+    """GPUs that share one copy of the model."""
+    data_parallel: int = Field(1, ge=1)
+    """Copies of the model, each on GPUs of its own."""
+    max_model_len: int | None = Field(None, ge=1)
+    """Tokens of prompt and output together; what the checkpoint says where omitted."""
+    gpu_memory: float | None = Field(None, gt=0, le=1)
+    """Share of each GPU's memory to take; vLLM's own choice where omitted."""
+    options: dict[str, Any] = {}
+    """Any other option of `vllm serve`: `max_num_seqs: 64` is its --max-num-seqs 64, `enforce_eager: true` its
+    --enforce-eager."""
+    concurrency: int = Field(256, ge=1)
+    """Requests in flight at most."""
+    timeout: float = Field(600.0, gt=0)
+    """Seconds for one attempt, all told. A server that completes nothing for as long is started again."""
+    attempts: int = Field(6, ge=1)
+    """Tries per request, the first included."""
+    start_timeout: float = Field(1800.0, gt=0)
+    """Seconds until it must be ready, a download included."""
+    restarts: int = Field(3, ge=0)
+    """How often it is started again in one run, where it ends before its time."""
+
+    @model_validator(mode="after")
+    def _options_are_free(self) -> "VllmModel":
+        for name in self.options:
+            plain = name.replace("-", "_")
+            if plain in TAKEN:
+                other = TAKEN[plain]
+                raise ValueError(f"option {name!r} is " + (f"the setting {other!r}" if other else "set by rlaif itself"))
+        return self
+
+
+ModelConfig = Annotated[ScriptedModel | TransformersModel | OpenAIModel | VllmModel, Field(discriminator="kind")]
 
 
 class Columns(Section):

@@ -10,7 +10,7 @@ from importlib import import_module
 from types import TracebackType
 from typing import Any, Final, Self
 
-from rlaif.config import ModelConfig, OpenAIModel, ScriptedModel
+from rlaif.config import ModelConfig, OpenAIModel, ScriptedModel, VllmModel
 from rlaif.models.ask import Model
 
 # A kind's class is imported when it is first opened: none of them is needed to plan, to pair or to report.
@@ -18,9 +18,10 @@ KINDS: Final = {
     "scripted": "rlaif.models.scripted:Scripted",
     "transformers": "rlaif.models.transformers:Transformers",
     "openai": "rlaif.models.openai:OpenAI",
+    "vllm": "rlaif.models.vllm:Vllm",
 }
 # Kinds that fill this machine's memory and cores. Two of them are not opened at once; others overlap freely.
-LOCAL: Final = frozenset({"transformers"})
+LOCAL: Final = frozenset({"transformers", "vllm"})
 
 
 def open_model(config: ModelConfig, *, where: str = "") -> Model:
@@ -80,4 +81,9 @@ def identity(config: ModelConfig, *, where: str = "") -> dict[str, Any]:
         return {"kind": config.kind, "server": public_url(config.base_url), "model": config.model}
     from rlaif.models.checkpoint import fingerprint
 
-    return {"kind": config.kind, "dtype": config.dtype, **fingerprint(config.path, config.revision, where=where)}
+    known = {"kind": config.kind, "dtype": config.dtype, **fingerprint(config.path, config.revision, where=where)}
+    if isinstance(config, VllmModel):
+        from rlaif.models.vllm_command import telling
+
+        known["options"] = telling(config.options)
+    return known

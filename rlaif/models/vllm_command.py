@@ -1,0 +1,68 @@
+"""From a `vllm` model's settings to the command line of vLLM's own server: pure."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from rlaif.config import VllmModel
+
+MODULE: Final = "vllm.entrypoints.cli.main"
+# Holds JSON to its compact form: where white space is free, models lose themselves in it until the last token. Only
+# two of vLLM's backends can, and of them this one is vLLM's own first choice.
+COMPACT: Final = {"backend": "xgrammar", "disable_any_whitespace": True}
+# Options that change how fast answers come and not what they say; all others make another model.
+SPEED: Final = frozenset({
+    "api_server_count", "async_scheduling", "block_size", "compilation_config", "cpu_offload_gb", "disable_log_stats",
+    "distributed_executor_backend", "download_dir", "enable_chunked_prefill", "enable_expert_parallel",
+    "enable_prefix_caching", "enforce_eager", "kv_cache_memory_bytes", "load_format", "max_num_batched_tokens",
+    "max_num_seqs", "max_parallel_loading_workers", "num_gpu_blocks_override", "pipeline_parallel_size", "swap_space",
+    "uvicorn_log_level",
+})  # fmt: skip
+
+
+def telling(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that may change what the model says."""
+    return {name: value for name, value in options.items() if name.replace("-", "_") not in SPEED}
+
+
+def arguments(config: VllmModel, place: Path | str, port: int) -> list[str]:
+    """What follows `python -m MODULE`. The model lies at `place` and is served under `config.path`."""
+    settings: dict[str, Any] = {
+        "host": "127.0.0.1",
+        "port": port,
+        "served_model_name": config.path,
+        "revision": config.revision,
+        "dtype": config.dtype,
+        "tensor_parallel_size": config.tensor_parallel,
+        "data_parallel_size": config.data_parallel,
+        "max_model_len": config.max_model_len,
+        "gpu_memory_utilization": config.gpu_memory,
+        # A checkpoint's own defaults for sampling would silently replace what the pipeline leaves out.
+        "generation_config": "vllm",
+        "structured_outputs_config": COMPACT,
+        "disable_uvicorn_access_log": True,
+    }
+    return ["serve", str(place), *flags(settings | config.options)]
+
+
+def flags(settings: Mapping[str, Any]) -> list[str]:
+    """Settings as vLLM's flags: true and false as `--x` and `--no-x`, lists as several words, mappings as JSON.
+
+    None leaves a setting to vLLM.
+    """
+    words: list[str] = []
+    for name, value in settings.items():
+        flag = name.replace("_", "-")
+        match value:
+            case None:
+                continue
+            case bool():
+                words.append(f"--{flag}" if value else f"--no-{flag}")
+            case dict():
+                words += [f"--{flag}", json.dumps(value)]
+            case list():
+                words += [f"--{flag}", *map(str, value)]
+            case _:
+                words += [f"--{flag}", str(value)]
+    return words

@@ -1,6 +1,6 @@
 """Does what is owed: units in, facts out, with a bounded number in hand at any time.
 
-Results are kept in batches, each one transaction, a tenth of a second after the first of them came: so all that a
+Results are kept in batches, each one transaction, a fifth of a second after the first of them came: so all that a
 crash can lose is what was in flight and that moment, the cost of a commit is shared by all that came in it, and memory
 is flat however much is owed.
 """
@@ -13,7 +13,7 @@ Unit = TypeVar("Unit")
 Result = TypeVar("Result")
 
 # Long enough to share a commit among hundreds of results when they come fast, short enough to lose next to nothing.
-SECONDS = 0.1
+SECONDS = 0.2
 # Bounds the memory of one batch, whatever the rate.
 BATCH = 1024
 

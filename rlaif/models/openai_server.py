@@ -97,5 +97,7 @@ async def letterhead(config: OpenAIModel, address: str, key: str, *, where: str 
         raise InputError(
             f"{public_url(address)!r} is no address of a server", where=where, fix="Give base_url as http://HOST:PORT/v1."
         )
+    if any(character in value for value in written[0].headers.values() for character in "\r\n"):
+        raise InputError(f"the key in {config.api_key.removeprefix('env:')} holds a line break", where=where)
     headers = {name: value for name, value in written[0].headers.items() if not name.startswith(UNWRITTEN)}
     return Letterhead(str(written[0].url), headers)

@@ -11,6 +11,7 @@ from rlaif.export import FORMS, Exported, export
 from rlaif.stages import pair
 from rlaif.store import Store
 from tests.stores import GENERATOR, JUDGE, context, criteria, fill, prompt
+from tests.test_loop import go, project
 
 TABLE: dict[str, list[dict[str, Any]]] = {
     "one": [{"text": "good", "help": 5}, {"text": "fair", "help": 3}, {"text": "bad", "help": 1}],
@@ -214,3 +215,20 @@ def test_a_list_of_votes_is_ranked_by_comparisons_won_less_lost(tmp_path: Path) 
     row = json.loads((tmp_path / "ranked/train.jsonl").read_text())
     assert row["responses"][0] == said("b")
     assert row["scores"] == [2, -1, -1]
+
+
+def test_every_id_of_a_row_leads_back_to_the_judges_words(tmp_path: Path) -> None:
+    from rlaif.explain import explain
+
+    file = project(tmp_path)
+    go(file)
+    row = json.loads((tmp_path / "out/pairs/preference/train.jsonl").read_text().splitlines()[0])
+    with Store(tmp_path / "out/store.duckdb", read_only=True) as store:
+        stories = [explain(store, row[name]) for name in ("prompt_id", "chosen_id", "rejected_id")]
+    assert {story.prompt for story in stories} == {row["prompt_id"]}
+    texts = {response.key: response for response in stories[0].responses}
+    for side in ("chosen", "rejected"):
+        response = texts[row[f"{side}_id"]]
+        assert response.text == row[side][0]["content"]
+        assert all(said.raw for said in response.verdicts)
+    assert stories[0].outcomes[0].pairs[0].margin == row["margin"]

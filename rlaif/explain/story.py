@@ -110,7 +110,7 @@ class Story:
 
 
 def explain(store: Store, prefix: str) -> Story:
-    """The story of the prompt whose key starts with `prefix`.
+    """The story of the prompt whose key starts with `prefix`, or that the response with that key answers.
 
     Raises InputError if none or several do; it names prompts that may have been meant, by key or by their text.
     """

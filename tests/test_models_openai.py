@@ -10,7 +10,7 @@ from rlaif.models import open_model
 from rlaif.models.ask import Ask, Completion, Sampling
 from rlaif.models.openai import OpenAI
 from rlaif.models.openai_server import addresses, letterhead
-from tests.servers import Reply, Script, Server, chat, choice, error, reply, serve
+from tests.servers import Reply, Request, Script, Server, chat, choice, error, reply, serve
 
 HELLO = Ask([{"role": "user", "content": "hello"}])
 TWO = Ask(HELLO.messages, seeds=(1, 2))
@@ -223,3 +223,90 @@ def test_azure_requests_are_written_as_azure_wants_them() -> None:
     head = asyncio.run(letterhead(config, "https://x.openai.azure.com", SECRET))
     assert head.url == "https://x.openai.azure.com/openai/deployments/ours/chat/completions?api-version=2026-01-01"
     assert head.headers["api-key"] == SECRET
+
+
+DIALECTS: list[tuple[str, Reply, str, int]] = [
+    ("n", error(400, "Invalid value for 'n': must be 1"), "n", 3),
+    ("n of a value", error(422, "n must be 1"), "n", 3),
+    ("multiple completions", error(400, "multiple completions are not supported"), "n", 3),
+    ("seed", error(400, "Unknown parameter: 'seed'."), "seed", 2),
+    ("max_tokens", error(400, "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."), "max_tokens", 2),
+]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "given_up", "requests"), [row[1:] for row in DIALECTS], ids=[row[0] for row in DIALECTS]
+)
+def test_what_a_server_does_not_take_is_left_out_once_and_for_all(refusal: Reply, given_up: str, requests: int) -> None:
+    def answer(request: Request) -> Reply:
+        return refusal if given_up in request.body else chat(*["a", "b"][: request.body.get("n", 1)])
+
+    async def run() -> tuple[list[int], Server]:
+        async with serve([answer]) as server, OpenAI(config(server.base_url), pause=0.001) as model:
+            counts = []
+            for _ in range(2):
+                before = len(server.chats)
+                assert len(await model.complete(TWO)) == 2
+                counts.append(len(server.chats) - before)
+            return counts, server
+
+    counts, server = asyncio.run(run())
+    assert counts == [requests, requests - 1]
+    assert given_up not in server.chats[-1].body
+
+
+def test_what_a_judgement_rests_on_is_never_left_out() -> None:
+    for said in ("logprobs is not supported", "response_format json_schema is not supported"):
+        found, server = fail([error(400, said)])
+        assert (found.kind, len(server.chats)) == ("rejected", 1)
+
+
+def test_a_server_that_ignores_n_is_asked_one_at_a_time_after_a_while() -> None:
+    async def run() -> list[Any]:
+        async with serve([FINE]) as server, OpenAI(config(server.base_url), pause=0.001) as model:
+            for _ in range(5):
+                assert len(await model.complete(TWO)) == 2
+            return [request.body.get("n") for request in server.chats]
+
+    assert asyncio.run(run()) == [2, None] * 3 + [None] * 4
+
+
+def test_a_forbidden_request_ends_the_run_at_first_and_is_the_requests_own_fault_later() -> None:
+    forbidden = error(403, "not allowed")
+    assert fail([forbidden])[0].kind == "auth"
+
+    async def run() -> ModelError:
+        async with serve([FINE, forbidden]) as server, OpenAI(config(server.base_url)) as model:
+            await model.complete(HELLO)
+            with pytest.raises(ModelError) as caught:
+                await model.complete(HELLO)
+            return caught.value
+
+    assert asyncio.run(run()).kind == "rejected"
+
+
+def test_completions_that_were_had_are_kept_when_another_cannot_be() -> None:
+    found, server = fail([chat("a"), error(400, "no more")], TWO)
+    assert (found.kind, len(server.chats)) == ("rejected", 2)
+    assert [(place, completion.text) for place, completion in found.found.items()] == [(0, "a")]
+
+
+def test_a_key_with_a_line_break_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-one\r\nx-other: two")
+
+    async def run() -> None:
+        async with OpenAI(config("http://127.0.0.1:9/v1")):
+            pass
+
+    with pytest.raises(InputError, match="OPENAI_API_KEY holds a line break"):
+        asyncio.run(run())
+
+
+@pytest.mark.parametrize("url", ["nonsense", "ftp://127.0.0.1/v1"])
+def test_an_address_that_is_none_is_told(url: str) -> None:
+    async def run() -> None:
+        async with OpenAI(config(url), key="x", where="p.yaml:3 models.m"):
+            pass
+
+    with pytest.raises(InputError, match="no address of a server"):
+        asyncio.run(run())

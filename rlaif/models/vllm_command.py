@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from rlaif.config import VllmModel
 
-MODULE: Final = "vllm.entrypoints.cli.main"
+# The `vllm` script does the same but is missing its metadata, and so does not run, in vLLM's builds for CPUs.
+MODULE: Final = "vllm.entrypoints.openai.api_server"
 # Holds JSON to its compact form: where white space is free, models lose themselves in it until the last token. Only
 # two of vLLM's backends can, and of them this one is vLLM's own first choice.
 COMPACT: Final = {"backend": "xgrammar", "disable_any_whitespace": True}
@@ -29,6 +30,7 @@ def telling(options: Mapping[str, Any]) -> dict[str, Any]:
 def arguments(config: VllmModel, place: Path | str, port: int) -> list[str]:
     """What follows `python -m MODULE`. The model lies at `place` and is served under `config.path`."""
     settings: dict[str, Any] = {
+        "model": str(place),
         "host": "127.0.0.1",
         "port": port,
         "served_model_name": config.path,
@@ -43,7 +45,7 @@ def arguments(config: VllmModel, place: Path | str, port: int) -> list[str]:
         "structured_outputs_config": COMPACT,
         "disable_uvicorn_access_log": True,
     }
-    return ["serve", str(place), *flags(settings | config.options)]
+    return flags(settings | config.options)
 
 
 def flags(settings: Mapping[str, Any]) -> list[str]:

@@ -70,7 +70,7 @@ def measure(store: Store, judges: Sequence[Audited], gold: Audited | None, gener
             voices += [{"voice": number, "judge": each.key, "criterion": key, "weight": weight} for key, weight in parts]
         if not each.criteria:
             comparing.append({"voice": numbers[each.key, None], "judge": each.key})
-    store.execute("audit/views", voices=voices, comparing=comparing, generators=list(generators))
+    store.execute("audit/views", voices=voices, comparing=comparing, generators=list(generators), blocks=stats.BLOCKS)
     right = {criterion: number for (key, criterion), number in numbers.items() if gold and key == gold.key}
     found = []
     for judge in judges:

@@ -14,9 +14,8 @@ Measure = tuple[Callable[[Sums], float | None], Callable[[Sums], float]]
 
 # The ends of a 95 % interval then move by about a tenth of its width from seed to seed.
 RESAMPLES = 1000
-# Prompts drawn in all: with very many prompts, fewer resamples do, since sums of many hardly differ.
-DRAWS = 5_000_000
-LEAST_RESAMPLES = 100
+# More prompts than this are resampled in so many blocks, whose sums vary as much as their prompts' do.
+BLOCKS = 500
 
 
 @dataclass(frozen=True)
@@ -32,18 +31,18 @@ class Estimate:
 
 
 def estimates(rows: Sequence[Sums], measures: Mapping[str, Measure], *, seed: int = 0) -> dict[str, Estimate]:
-    """Each measure of the sums of `rows`, one row a prompt, with its percentile interval (Efron 1979)."""
+    """Each measure of the sums of `rows`, one row a prompt or block of prompts, with its percentile interval (Efron 1979)."""
     names = list(rows[0]) if rows else []
     table = [[float(row[name]) for name in names] for row in rows]
 
     def sums(drawn: Sequence[Sequence[float]]) -> Sums:
-        return dict(zip(names, map(math.fsum, zip(*drawn, strict=True)), strict=True))
+        return dict(zip(names, map(sum, zip(*drawn, strict=True)), strict=True))
 
     if not rows:
         return {name: Estimate(None, 0) for name in measures}
     whole = sums(table)
     draw = random.Random(seed)
-    resamples = max(LEAST_RESAMPLES, min(RESAMPLES, DRAWS // len(table))) if len(table) > 1 else 0
+    resamples = RESAMPLES if len(table) > 1 else 0
     again: dict[str, list[float]] = {name: [] for name in measures}
     for _ in range(resamples):
         drawn = sums(draw.choices(table, k=len(table)))

@@ -1,4 +1,4 @@
--- A voice beside the gold, one row a prompt. Pairs of answers that both speak of, by how they are ordered: alike (right),
+-- A voice beside the gold, one row a block of prompts. Pairs of answers that both speak of, by how they are ordered: alike (right),
 -- the other way round (wrong), tied by one or by both; and, where the gold prefers one, whether that is the longer one
 -- (longer_right) or the shorter (longer_wrong). Answers that both have points for: their number, and sums of the points (x
 -- the voice's, y the gold's), of squares and products; the same with the ranks of points, each centred on its prompt.
@@ -10,11 +10,11 @@ WITH pairs AS (
     WHERE one.voice = $voice AND gold.voice = $gold
 ),
 orders AS (
-    SELECT prompt, count(*) FILTER (mine * gold > 0) AS "right", count(*) FILTER (mine * gold < 0) AS wrong,
+    SELECT block, count(*) FILTER (mine * gold > 0) AS "right", count(*) FILTER (mine * gold < 0) AS wrong,
         count(*) FILTER (mine = 0 AND gold <> 0) AS tied, count(*) FILTER (mine <> 0 AND gold = 0) AS gold_tied,
         count(*) FILTER (mine = 0 AND gold = 0) AS both_tied,
         count(*) FILTER (longer > 0) AS longer_right, count(*) FILTER (longer < 0) AS longer_wrong
-    FROM pairs GROUP BY prompt
+    FROM pairs JOIN audit_blocks USING (prompt) GROUP BY block
 ),
 centred AS (
     SELECT prompt, one.points AS x, gold.points AS y,
@@ -31,11 +31,11 @@ ranked AS (
     FROM centred
 ),
 answers AS (
-    SELECT prompt, count(*) AS answers, sum(x) AS x, sum(y) AS y, sum(x * x) AS xx, sum(y * y) AS yy, sum(x * y) AS xy,
+    SELECT block, count(*) AS answers, sum(x) AS x, sum(y) AS y, sum(x * x) AS xx, sum(y * y) AS yy, sum(x * y) AS xy,
         sum(rank_x) AS rank_x, sum(rank_y) AS rank_y, sum(rank_x * rank_x) AS rank_xx, sum(rank_y * rank_y) AS rank_yy,
         sum(rank_x * rank_y) AS rank_xy
-    FROM ranked GROUP BY prompt
+    FROM ranked JOIN audit_blocks USING (prompt) GROUP BY block
 )
-SELECT coalesce(COLUMNS(* EXCLUDE prompt), 0)
-FROM orders FULL JOIN answers USING (prompt)
-ORDER BY prompt
+SELECT coalesce(COLUMNS(* EXCLUDE block), 0)
+FROM orders FULL JOIN answers USING (block)
+ORDER BY block

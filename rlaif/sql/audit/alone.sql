@@ -1,7 +1,7 @@
--- What a voice prefers, gold or none, one row a prompt: pairs and how many of them it ties; of the pairs that it orders,
+-- What a voice prefers, gold or none, one row a block of prompts: pairs and how many of them it ties; of the pairs that it orders,
 -- those won and lost by the longer answer, by the only one that is a list, and by the only one whose writer is of the
--- judge's own family (the first letters of a model's name, or the same checkpoint). `ranges` is 1 for a prompt with two
--- answers or more, and `range` the points between its best and its worst.
+-- judge's own family (the first letters of a model's name, or the same checkpoint). `ranges` counts the
+-- prompts with two answers or more, and `range` sums the points between the best and the worst of each.
 WITH models AS (
     SELECT key, coalesce(spec -> '$.model', '{}') AS model,
         regexp_extract(lower(coalesce(spec ->> '$.model.model', if(spec ->> '$.kind' = 'imported', name, ''))),
@@ -31,16 +31,19 @@ pairs AS (
     WHERE voice = $voice
 ),
 preferences AS (
-    SELECT prompt, count(*) AS pairs, count(*) FILTER (lead = 0) AS tied,
+    SELECT block, count(*) AS pairs, count(*) FILTER (lead = 0) AS tied,
         count(*) FILTER (longer > 0) AS longer_won, count(*) FILTER (longer < 0) AS longer_lost,
         count(*) FILTER (listed > 0) AS listed_won, count(*) FILTER (listed < 0) AS listed_lost,
         count(*) FILTER (own > 0) AS own_won, count(*) FILTER (own < 0) AS own_lost
-    FROM pairs GROUP BY prompt
+    FROM pairs JOIN audit_blocks USING (prompt) GROUP BY block
+),
+each AS (
+    SELECT prompt, max(points) - min(points) AS "range"
+    FROM audit_points WHERE voice = $voice GROUP BY prompt HAVING count(*) > 1
 ),
 ranges AS (
-    SELECT prompt, 1 AS ranges, max(points) - min(points) AS "range"
-    FROM audit_points WHERE voice = $voice GROUP BY prompt HAVING count(*) > 1
+    SELECT block, count(*) AS ranges, sum("range") AS "range" FROM each JOIN audit_blocks USING (prompt) GROUP BY block
 )
-SELECT coalesce(COLUMNS(* EXCLUDE prompt), 0)
-FROM preferences FULL JOIN ranges USING (prompt)
-ORDER BY prompt
+SELECT coalesce(COLUMNS(* EXCLUDE block), 0)
+FROM preferences FULL JOIN ranges USING (block)
+ORDER BY block

@@ -1,5 +1,5 @@
 -- How often a voice is right by how clear its order is: pairs that both it and the gold order, in up to four bins of like
--- size by the voice's margin; one row per bin and prompt.
+-- size by the voice's margin; one row per bin and block of prompts.
 WITH pairs AS (
     SELECT prompt, one.margin, one.lead = gold.lead AS "right"
     FROM audit_orders AS one JOIN audit_orders AS gold USING (prompt, a, b)
@@ -11,6 +11,6 @@ binned AS (
 )
 SELECT bin, min(min(margin)) OVER (PARTITION BY bin) AS low, max(max(margin)) OVER (PARTITION BY bin) AS high,
     count(*) FILTER ("right") AS "right", count(*) AS pairs
-FROM binned
-GROUP BY bin, prompt
-ORDER BY bin, prompt
+FROM binned JOIN audit_blocks USING (prompt)
+GROUP BY bin, block
+ORDER BY bin, block

@@ -1,4 +1,4 @@
--- How far a voice repeats itself, one row a prompt: pairs of repeats of one score, those with the same value, and the sum
+-- How far a voice repeats itself, one row a block of prompts: pairs of repeats of one score, those with the same value, and the sum
 -- of their differences in hundredths of the scale.
 WITH repeats AS (
     SELECT prompt, answer, criterion, repeat, (100 * (value::DOUBLE - low) / (high - low))::DECIMAL(9, 6) AS value
@@ -8,6 +8,7 @@ WITH repeats AS (
 SELECT count(*) AS pairs, count(*) FILTER (one.value = two.value) AS same,
     sum(abs(one.value - two.value)) AS difference
 FROM repeats AS one JOIN repeats AS two USING (prompt, answer, criterion)
+    JOIN audit_blocks USING (prompt)
 WHERE one.repeat < two.repeat
-GROUP BY prompt
-ORDER BY prompt
+GROUP BY block
+ORDER BY block

@@ -1,4 +1,4 @@
--- What the order of showing does to a judge that compares, one row a prompt: pairs that it saw in both orders and how many
+-- What the order of showing does to a judge that compares, one row a block of prompts: pairs that it saw in both orders and how many
 -- of them ended the same; and, of all its comparisons that were no tie, those won by the answer shown first.
 WITH shown AS (
     SELECT prompt, first, second, sign(sum(CASE preferred WHEN 'tie' THEN 0 WHEN 'first' THEN 1 ELSE -1 END)) AS vote,
@@ -11,7 +11,7 @@ WITH shown AS (
 SELECT count(*) FILTER (one.first < one.second AND two.vote IS NOT NULL) AS swapped,
     count(*) FILTER (one.first < one.second AND two.vote = -one.vote) AS same,
     sum(one.first_won) AS first_won, sum(one.decided) AS decided
-FROM shown AS one LEFT JOIN shown AS two
-    ON two.prompt = one.prompt AND two.first = one.second AND two.second = one.first
-GROUP BY one.prompt
-ORDER BY one.prompt
+FROM shown AS one JOIN audit_blocks ON audit_blocks.prompt = one.prompt
+    LEFT JOIN shown AS two ON two.prompt = one.prompt AND two.first = one.second AND two.second = one.first
+GROUP BY block
+ORDER BY block

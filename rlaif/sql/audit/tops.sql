@@ -1,6 +1,6 @@
 -- Whether a voice's best answer is one alone, for each single repeat, by number from 1, and by the mean of all (`repeat`
--- null): one row per repeat and prompt, `tied` is 1 where two answers or more share the top. A voice that was asked once
--- has the mean only.
+-- null): one row per repeat and block of prompts, `tied` of its `prompts` have two answers or more at the top. A voice that
+-- was asked once has the mean only.
 WITH single AS (
     SELECT prompt, answer, repeat + 1 AS repeat,
         (sum(weight * 100 * (coalesce(expected, value)::DOUBLE - low) / (high - low)) / sum(weight))::DECIMAL(9, 6) AS points
@@ -13,8 +13,12 @@ each AS (
     FROM single WHERE (SELECT max(repeat) FROM single) > 1
     UNION ALL SELECT prompt, answer, NULL, points FROM audit_points WHERE voice = $voice
 ),
-topped AS (SELECT *, max(points) OVER (PARTITION BY prompt, repeat) AS top FROM each)
-SELECT repeat, (count(*) FILTER (points = top) > 1)::INT AS tied, 1 AS prompts
-FROM topped
-GROUP BY prompt, repeat HAVING count(*) > 1
-ORDER BY repeat NULLS LAST, prompt
+topped AS (SELECT *, max(points) OVER (PARTITION BY prompt, repeat) AS top FROM each),
+tops AS (
+    SELECT prompt, repeat, count(*) FILTER (points = top) > 1 AS tied
+    FROM topped GROUP BY prompt, repeat HAVING count(*) > 1
+)
+SELECT repeat, count(*) FILTER (tied) AS tied, count(*) AS prompts
+FROM tops JOIN audit_blocks USING (prompt)
+GROUP BY repeat, block
+ORDER BY repeat NULLS LAST, block

@@ -11,6 +11,11 @@ JOIN (SELECT key, max(low) AS low, max(high) AS high FROM criteria GROUP BY key)
 CREATE OR REPLACE TEMP TABLE audit_comparing AS
 SELECT unnest($comparing::STRUCT(voice INTEGER, judge VARCHAR)[], recursive := true);
 
+-- Intervals come from resampling blocks of prompts: one prompt each while there are few, and $blocks of them however many
+-- prompts there are, so that what is read of the store stays small.
+CREATE OR REPLACE TEMP TABLE audit_blocks AS
+SELECT key AS prompt, row_number() OVER (ORDER BY position, key) % $blocks AS block FROM current_prompts;
+
 CREATE OR REPLACE TEMP TABLE audit_answers AS
 SELECT responses.prompt, responses.answer, list_sort(list(DISTINCT responses.generator)) AS generators,
     any_value(length(responses.text)) AS characters,

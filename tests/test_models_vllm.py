@@ -14,14 +14,16 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from rlaif.config import VllmModel
+from rlaif import run
+from rlaif.config import VllmModel, load
 from rlaif.errors import InputError, ModelError
-from rlaif.models import identity, is_local, open_model
-from rlaif.models.ask import Ask, Sampling
+from rlaif.models import identity, is_local
+from rlaif.models.ask import Ask
 from rlaif.models.vllm import Vllm
 from rlaif.models.vllm_command import arguments, flags
 from rlaif.models.vllm_left import born, clean, members, write_down
 from rlaif.models.vllm_log import cause
+from rlaif.shipped import root
 
 ROOT = Path(__file__).parent.parent
 STAND_IN = "tests.vllm_stand_in"
@@ -228,7 +230,8 @@ def test_a_server_that_may_not_be_started_again_ends_the_run(tmp_path: Path) -> 
 OWNER = """
 import asyncio, sys
 from pathlib import Path
-from rlaif.config import VllmModel
+from rlaif import run
+from rlaif.config import VllmModel, load
 from rlaif.models.vllm import Vllm
 
 async def main():
@@ -297,41 +300,32 @@ def test_half_a_note_is_forgotten_and_old_logs_are_removed(tmp_path: Path) -> No
 
 # -- vLLM itself
 
-CPU = {"enforce_eager": True}
-VERDICT = {
-    "type": "object",
-    "properties": {"rationale": {"type": "string"}, "score": {"type": "integer", "minimum": 1, "maximum": 5}},
-    "required": ["rationale", "score"], "additionalProperties": False,
-}  # fmt: skip
-
 
 @pytest.mark.vllm
-@pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="vLLM is not installed; `make vllm` does")
-def test_vllm_itself_writes_samples_and_verdicts_with_the_tiny_models(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="vLLM is not installed; `make vllm` does that")
+def test_vllm_itself_serves_the_tiny_writer_and_then_the_tiny_judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-
-    async def main() -> None:
-        async with open_model(VllmModel(kind="vllm", path="tiny:writer", dtype="float32", options=CPU)) as writer:
-            written = await writer.complete(Ask(ASK.messages, Sampling(max_tokens=24), seeds=(1, 2, 3), top_logprobs=0))
-            again = await writer.complete(Ask(ASK.messages, Sampling(max_tokens=24), seeds=(1,)))
-            with pytest.raises(ModelError) as caught:
-                await writer.complete(Ask([{"role": "user", "content": "long " * 600}], Sampling(max_tokens=24)))
-        assert len({each.text for each in written}) > 1
-        assert all(each.text and each.output_tokens and each.logprob for each in written)
-        assert again[0].text == written[0].text
-        assert caught.value.kind == "context_overflow"
-        async with open_model(VllmModel(kind="vllm", path="tiny:judge", dtype="float32", options=CPU)) as judge:
-            (verdict,) = await judge.complete(
-                Ask(ASK.messages, Sampling(0.0, max_tokens=96), schema=VERDICT, top_logprobs=20)
-            )
-        assert set(json.loads(verdict.text)) == {"rationale", "score"}
-        assert "\n" not in verdict.text
-        assert len(verdict.tokens[0].top) == 20
-
-    asyncio.run(main())
-    (first, second) = sorted((tmp_path / "rlaif" / "vllm").glob("*.log"))
-    assert not list((tmp_path / "rlaif" / "vllm").glob("*.json"))
-    assert "ended with status 0" in first.read_text() + second.read_text()
+    requests = (root() / "pipelines/data/tiny_requests.jsonl").read_text("utf-8").splitlines()[:8]
+    prompts = tmp_path / "prompts.jsonl"
+    prompts.write_text("\n".join([*requests, json.dumps({"prompt": "too long " * 500, "document": "none"})]), "utf-8")
+    served = "{{kind: vllm, path: tiny:{0}, dtype: float32, options: {{enforce_eager: true}}}}"
+    overrides = [
+        f"out={tmp_path / 'out'}", f"collect.sources.0.path={prompts}", "train=null", "evaluate=null",
+        *(f"models.{name}={served.format(name)}" for name in ("writer", "judge")), "judges.tiny.logprobs=true",
+    ]  # fmt: skip
+    with run.opened(load(root() / "pipelines/quickstart.yaml", overrides)) as context:
+        run.collect(context)
+        run.generate_and_judge(context)
+        responses = context.store.rows("SELECT prompt, text, failure, logprob FROM responses")
+        scores = context.store.rows("SELECT value, expected, failure FROM scores")
+    assert [row["failure"] for row in responses if row["failure"]] == ["context_overflow"] * 4
+    written = [row for row in responses if not row["failure"]]
+    assert len(written) == 32
+    assert len({row["text"] for row in written}) > 8
+    assert all(row["logprob"] < 0 for row in written)
+    assert len(scores) == 3 * len({(row["prompt"], row["text"]) for row in written})
+    assert not [row["failure"] for row in scores if row["failure"]]
+    assert all(row["expected"] is not None for row in scores)
+    logs = [path.read_text("utf-8") for path in (tmp_path / "rlaif" / "vllm").iterdir()]
+    assert [log.rstrip().rpartition("\n")[2] for log in logs] == ["rlaif: the server ended with status 0"] * 2

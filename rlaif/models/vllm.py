@@ -90,6 +90,11 @@ class Vllm:
         self._folder = place or folder()
         self.concurrency = config.concurrency
 
+    @property
+    def address(self) -> str:
+        """Where its server listens, while there is one."""
+        return self._life.result().server.address
+
     async def complete(self, ask: Ask) -> list[Completion]:
         """One completion per seed. Raises ModelError: "unreachable" once the server is not started again."""
         for _ in range(2):

@@ -1,0 +1,100 @@
+"""What a crash costs: the job killed (SIGKILL) at random moments, each time begun again, beside an undisturbed run.
+
+python -m benchmarks.crash              20 kills. Limits: nothing that was answered a second before a kill is asked again,
+                                        what is asked twice was in the client's hands, and the pairs are equal to the byte
+"""
+
+import argparse
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.job import ledger, serving, table, write
+
+MEDIAN, SIGMA = 0.2, 0.8
+# Seconds after which an answer is durable, by the promise in DESIGN; and those in which nothing can have begun yet.
+DURABLE, START = 1.0, 1.5
+
+
+def run(pipeline: Path, seconds: float | None = None) -> bool:
+    """Whether the job came to its end, in `seconds` if there is a limit, after which it is killed."""
+    command = [sys.executable, "-m", "rlaif", "run", str(pipeline)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        return process.wait(seconds) == 0
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        return False
+
+
+def exported(out: Path) -> bytes:
+    """All that the export wrote, byte for byte."""
+    return b"".join(file.read_bytes() for file in sorted((out / "pairs").rglob("*.jsonl")))
+
+
+def asked_again(rows: list[list[Any]], kills: list[float]) -> tuple[int, int, int]:
+    """Requests that came twice: how many in all, how many of them were in flight at a kill, and how many were answered
+    long enough before one to be durable."""
+    first: dict[str, list[Any]] = {}
+    again = in_flight = durable = 0
+    for row in rows:
+        before = first.get(row[0])
+        first[row[0]] = row
+        if before is None:
+            continue
+        kill = next(moment for moment in kills if before[2] <= moment)
+        again += 1
+        in_flight += before[3] is None or before[3] > kill
+        durable += before[3] is not None and before[3] < kill - DURABLE
+    return again, in_flight, durable
+
+
+def main(prompts: int, kills: int, seed: int) -> bool:
+    rng = random.Random(seed)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with serving(median=MEDIAN, sigma=SIGMA) as port:
+            started = time.monotonic()
+            assert run(write(folder, port, prompts=prompts, out="calm"))
+            calm = time.monotonic() - started
+            least = ledger(port)["requests"]
+        with serving(median=MEDIAN, sigma=SIGMA) as port:
+            pipeline = write(folder, port, prompts=prompts, out="wild")
+            moments: list[float] = []
+            hands = 0
+            while len(moments) < kills:
+                # Short lives, so that all kills fall into the job.
+                if run(pipeline, START + rng.random() * 2.2 * calm / kills):
+                    break
+                moments.append(time.monotonic())
+                hands += ledger(port)["in_flight"]
+            assert run(pipeline)
+            told = ledger(port)
+        equal = exported(folder / "calm") == exported(folder / "wild") != b""
+    again, in_flight, durable = asked_again(told["rows"], moments)
+    table(f"{len(moments)} kills, {prompts:,} prompts, median {MEDIAN * 1000:.0f} ms", [
+        ["", "requests"],
+        ["least possible", f"{least:,}"],
+        ["asked in all", f"{told['requests']:,}"],
+        ["asked twice", f"{again:,}"],
+        ["  of these in flight at a kill", f"{in_flight:,}"],
+        [f"  answered in the last {DURABLE:g} s before it", f"{again - in_flight - durable:,}"],
+        ["  answered earlier: lost", f"{durable:,}"],
+    ])  # fmt: skip
+    print(f"pairs equal to the byte: {equal}")
+    return equal and durable == 0 and told["requests"] == least + again and len(moments) == kills
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--prompts", type=int, default=2000)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    sys.exit(not main(arguments.prompts, arguments.kills, arguments.seed))

@@ -1,0 +1,124 @@
+"""What rlaif itself costs: a whole job at zero latency, beside a bare loop that sends the same and stores nothing.
+
+python -m benchmarks.overhead           2,000 prompts × 4 samples, 8,000 judgements: 10,000 requests
+The client has one core and the server another; medians of interleaved rounds. Limit: 2.0 times the bare loop.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import orjson
+
+from benchmarks.job import CLIENT, serving, table, timed, write
+
+LIMIT = 2.0
+IN_FLIGHT = 256
+
+
+async def bare(port: int, bodies: list[dict]) -> float:
+    """Seconds for aiohttp and orjson alone: fixed workers over a queue."""
+    import aiohttp
+
+    url = f"http://127.0.0.1:{port}/v1/chat/completions"
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+
+        async def send(body: dict) -> None:
+            data, head = orjson.dumps(body), {"content-type": "application/json"}
+            async with session.post(url, data=data, headers=head) as reply:
+                orjson.loads(await reply.read())
+
+        return await _through(bodies, send)
+
+
+async def package(port: int, bodies: list[dict]) -> float:
+    """Seconds for the openai package's own asynchronous client."""
+    import openai
+
+    async with openai.AsyncOpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="none", max_retries=0) as client:
+
+        async def send(body: dict) -> None:
+            await client.chat.completions.create(**body)
+
+        return await _through(bodies, send)
+
+
+async def _through(bodies: list[dict], send) -> float:  # type: ignore[no-untyped-def]
+    left = iter(bodies)
+
+    async def work() -> None:
+        for body in left:
+            await send(body)
+
+    started = time.perf_counter()
+    await asyncio.gather(*(work() for _ in range(IN_FLIGHT)))
+    return time.perf_counter() - started
+
+
+def client(kind: str, port: int, recorded: Path) -> float:
+    """One round of a client, in a process of its own, on the client's core."""
+    command = [sys.executable, "-m", "benchmarks.overhead", "--client", kind, str(port), str(recorded)]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def alone(kind: str, port: int, recorded: Path) -> None:
+    os.sched_setaffinity(0, {CLIENT})
+    bodies = [orjson.loads(line) for line in recorded.read_bytes().splitlines()]
+    if kind == "package":
+        bodies = bodies[: len(bodies) // 5]  # it takes as long for these as the others for all
+    work = (package if kind == "package" else bare)(port, bodies)
+    if kind == "uvloop":
+        import uvloop
+
+        print(uvloop.run(work))
+    else:
+        print(asyncio.run(work) * (5 if kind == "package" else 1))
+
+
+def main(prompts: int, rounds: int) -> bool:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        recorded = folder / "bodies.jsonl"
+        with serving(rows=False, record=str(recorded)) as port:
+            timed(write(folder, port, prompts=prompts, out="warm"), port)
+        found: dict[str, list[float]] = {kind: [] for kind in ("asyncio", "uvloop", "package", "rlaif", "process")}
+        with serving(rows=False) as port:
+            for turn in range(rounds):
+                for kind in ("asyncio", "uvloop", "package"):
+                    found[kind].append(client(kind, port, recorded))
+                run = timed(write(folder, port, prompts=prompts, out=f"run{turn}"), port)
+                found["rlaif"].append(run["seconds"])
+                found["process"].append(run["process"])
+        requests = len(recorded.read_bytes().splitlines())
+    base = median(found["asyncio"])
+    names = {
+        "asyncio": "bare aiohttp + orjson, stores nothing", "uvloop": "the same on uvloop",
+        "package": "openai package, stores nothing (a fifth, times 5)",
+        "rlaif": "rlaif, judged and stored", "process": "rlaif, whole process with start and import",
+    }  # fmt: skip
+    rows = [["client", "seconds", "requests/s", "to bare"]]
+    for kind, label in names.items():
+        seconds = median(found[kind])
+        rows.append([label, f"{seconds:.2f}", f"{requests / seconds:,.0f}", f"{seconds / base:.2f}"])
+    table(f"{requests:,} requests at zero latency, {IN_FLIGHT} in flight, median of {rounds}", rows)
+    ratio = median(found["rlaif"]) / base
+    print(f"rlaif to bare: {ratio:.2f} (limit {LIMIT})")
+    return ratio <= LIMIT
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--client"]:
+        alone(sys.argv[2], int(sys.argv[3]), Path(sys.argv[4]))
+        sys.exit()
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--prompts", type=int, default=2000)
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    sys.exit(not main(arguments.prompts, arguments.rounds))

@@ -1,10 +1,11 @@
--- Asks for $more samples each for at most $prompts of the prompts that have no pair in $pairing, those with the fewest
--- samples first, then in the order of arrival; nobody gets more than $most.
+-- Asks for $more samples each for at most $prompts of the prompts that have no pair in $pairing for a reason that more
+-- samples may mend: those with the fewest samples first, then in the order of arrival; nobody gets more than $most.
 INSERT INTO top_ups
 WITH short AS (
     SELECT prompts.key AS prompt, any_value(prompts.position) AS position, coalesce(max(responses.sample) + 1, 0) AS samples
     FROM current_prompts AS prompts
-    SEMI JOIN (FROM outcomes WHERE pairing = $pairing AND response IS NULL AND outcome NOT IN ('paired', 'over the target')) AS outcomes
+    SEMI JOIN (FROM outcomes WHERE pairing = $pairing AND response IS NULL 
+        AND outcome NOT IN ('paired', 'over the target', 'confidence not known') AND NOT starts_with(outcome, 'filtered')) AS outcomes
         ON outcomes.prompt = prompts.key
     LEFT JOIN responses ON responses.prompt = prompts.key AND responses.generator = $generator
     GROUP BY prompts.key

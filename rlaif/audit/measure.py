@@ -10,6 +10,8 @@ from rlaif.audit.findings import Audit, Finding, Findings
 from rlaif.audit.statistics import Estimate, estimates, share, total
 from rlaif.store import Row, Store
 
+# Enough for intervals below a point, and a matter of seconds.
+PROMPTS = 10_000
 SIZES = ("below 1,000 characters", "1,000 to 4,000", "4,000 to 16,000", "16,000 to 64,000", "above 64,000")
 AGAINST: Mapping[str, stats.Measure] = {
     "accuracy": share(lambda sums: sums["right"] + sums["tied"] / 2, stats.decided),
@@ -60,7 +62,10 @@ class Audited:
 
 
 def measure(store: Store, judges: Sequence[Audited], gold: Audited | None, generators: Sequence[str]) -> Audit:
-    """What there is to find about each judge, on the responses of these generators (keys) to all current prompts."""
+    """What there is to find about each judge, on the responses of these generators (keys) to current prompts.
+
+    Of more than PROMPTS prompts, those count that most of the judges speak of.
+    """
     everyone = list({each.key: each for each in [*([gold] if gold else []), *judges]}.values())
     numbers: dict[tuple[str, str | None], int] = {}
     voices, comparing = [], []
@@ -70,7 +75,9 @@ def measure(store: Store, judges: Sequence[Audited], gold: Audited | None, gener
             voices += [{"voice": number, "judge": each.key, "criterion": key, "weight": weight} for key, weight in parts]
         if not each.criteria:
             comparing.append({"voice": numbers[each.key, None], "judge": each.key})
-    store.execute("audit/views", voices=voices, comparing=comparing, generators=list(generators), blocks=stats.BLOCKS)
+    store.execute(
+        "audit/views", voices=voices, comparing=comparing, generators=list(generators), blocks=stats.BLOCKS, prompts=PROMPTS
+    )
     right = {criterion: number for (key, criterion), number in numbers.items() if gold and key == gold.key}
     found = []
     for judge in judges:

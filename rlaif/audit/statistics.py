@@ -31,7 +31,7 @@ class Estimate:
 
 
 def estimates(rows: Sequence[Sums], measures: Mapping[str, Measure], *, seed: int = 0) -> dict[str, Estimate]:
-    """Each measure of the sums of `rows`, one row a prompt or block of prompts, with its percentile interval (Efron 1979)."""
+    """Each measure of the sums of `rows`, one a prompt or block of prompts, with its percentile interval (Efron 1979)."""
     names = list(rows[0]) if rows else []
     table = [[float(row[name]) for name in names] for row in rows]
 

@@ -1,12 +1,11 @@
--- A voice beside the gold, one row a block of prompts. Pairs of answers that both speak of, by how they are ordered: alike (right),
--- the other way round (wrong), tied by one or by both; and, where the gold prefers one, whether that is the longer one
--- (longer_right) or the shorter (longer_wrong). Answers that both have points for: their number, and sums of the points (x
--- the voice's, y the gold's), of squares and products; the same with the ranks of points, each centred on its prompt.
+-- A voice beside the gold, one row a block of prompts. Pairs of answers that both speak of, by how they are ordered:
+-- alike (right), the other way round (wrong), tied by one or by both; and, where the gold prefers one, whether that is
+-- the longer one (longer_right) or the shorter (longer_wrong). Answers that both have points for: their number, and sums
+-- of the points (x the voice's, y the gold's), of squares and products; the same with the ranks of points, each centred
+-- on its prompt.
 WITH pairs AS (
-    SELECT one.prompt, one.lead AS mine, gold.lead AS gold, sign(a.characters - b.characters) * gold.lead AS longer
+    SELECT one.prompt, one.lead AS mine, gold.lead AS gold, one.longer * gold.lead AS longer
     FROM audit_orders AS one JOIN audit_orders AS gold USING (prompt, a, b)
-        JOIN audit_answers AS a ON a.answer = one.a AND a.prompt = one.prompt
-        JOIN audit_answers AS b ON b.answer = one.b AND b.prompt = one.prompt
     WHERE one.voice = $voice AND gold.voice = $gold
 ),
 orders AS (

@@ -1,7 +1,7 @@
--- What a voice prefers, gold or none, one row a block of prompts: pairs and how many of them it ties; of the pairs that it orders,
--- those won and lost by the longer answer, by the only one that is a list, and by the only one whose writer is of the
--- judge's own family (the first letters of a model's name, or the same checkpoint). `ranges` counts the
--- prompts with two answers or more, and `range` sums the points between the best and the worst of each.
+-- What a voice prefers, gold or none, one row a block of prompts: pairs and how many of them it ties; of those that it
+-- orders, those won and lost by the longer answer, by the only one that is a list, and by the only one whose writer is
+-- of the judge's own family (the first letters of a model's name, or the same checkpoint). `ranges` counts the prompts
+-- with two answers or more, and `range` sums the points between the best and the worst of each.
 WITH models AS (
     SELECT key, coalesce(spec -> '$.model', '{}') AS model,
         regexp_extract(lower(coalesce(spec ->> '$.model.model', if(spec ->> '$.kind' = 'imported', name, ''))),
@@ -10,20 +10,23 @@ WITH models AS (
 ),
 mine AS (
     SELECT model, family FROM models
-    WHERE key IN (SELECT judge FROM audit_parts WHERE voice = $voice UNION ALL SELECT judge FROM audit_comparing WHERE voice = $voice)
+    WHERE key IN (
+        SELECT judge FROM audit_parts WHERE voice = $voice UNION ALL SELECT judge FROM audit_comparing WHERE voice = $voice
+    )
     LIMIT 1
 ),
 kin AS (
     SELECT DISTINCT models.key FROM models, mine
-    WHERE (models.family <> '' AND models.family = mine.family) OR (models.model::VARCHAR <> '{}' AND models.model = mine.model)
+    WHERE (models.family <> '' AND models.family = mine.family)
+        OR (models.model::VARCHAR <> '{}' AND models.model = mine.model)
 ),
 sides AS (
-    SELECT prompt, answer, characters, listed,
+    SELECT prompt, answer, listed,
         len(list_intersect(generators, (SELECT coalesce(list(key), []) FROM kin))) > 0 AS own
     FROM audit_answers
 ),
 pairs AS (
-    SELECT orders.prompt, lead, lead * sign(a.characters - b.characters)::INT AS longer,
+    SELECT orders.prompt, lead, lead * longer AS longer,
         lead * (a.listed::INT - b.listed::INT) AS listed, lead * (a.own::INT - b.own::INT) AS own
     FROM audit_orders AS orders
         JOIN sides AS a ON a.prompt = orders.prompt AND a.answer = orders.a

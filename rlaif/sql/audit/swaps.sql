@@ -1,5 +1,6 @@
--- What the order of showing does to a judge that compares, one row a block of prompts: pairs that it saw in both orders and how many
--- of them ended the same; and, of all its comparisons that were no tie, those won by the answer shown first.
+-- What the order of showing does to a judge that compares, one row a block of prompts: pairs that it saw in both orders
+-- and how many of them ended the same; and, of all its comparisons that were no tie, those won by the answer shown
+-- first.
 WITH shown AS (
     SELECT prompt, first, second, sign(sum(CASE preferred WHEN 'tie' THEN 0 WHEN 'first' THEN 1 ELSE -1 END)) AS vote,
         count(*) FILTER (preferred = 'first') AS first_won, count(*) FILTER (preferred <> 'tie') AS decided

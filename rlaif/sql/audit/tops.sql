@@ -1,6 +1,6 @@
 -- Whether a voice's best answer is one alone, for each single repeat, by number from 1, and by the mean of all (`repeat`
--- null): one row per repeat and block of prompts, `tied` of its `prompts` have two answers or more at the top. A voice that
--- was asked once has the mean only.
+-- null): one row per repeat and block of prompts, `tied` of its `prompts` have two answers or more at the top. A voice
+-- that was asked once has the mean only.
 WITH single AS (
     SELECT prompt, answer, repeat + 1 AS repeat,
         (sum(weight * 100 * (coalesce(expected, value)::DOUBLE - low) / (high - low)) / sum(weight))::DECIMAL(9, 6) AS points

@@ -1,27 +1,39 @@
 -- What an audit measures, as temporary tables. A voice is what is measured: a judge as a whole, or one of its criteria.
 -- $voices is a list of {voice, judge, criterion, weight}, the criteria that make up each voice that scores; $comparing a
--- list of {voice, judge} for those that compare; $generators says whose responses count. Points are in hundredths, of the
--- scale or of the comparisons that an answer was in and won, ties half; they are decimals, so that no sum depends on the
--- order of its parts. A lead is 1, 0 or -1, for a before b.
+-- list of {voice, judge} for those that compare; $generators says whose responses count. Points are in hundredths, of
+-- the scale or of the comparisons that an answer was in and won, ties half; they are decimals, so that no sum depends on
+-- the order of its parts. A lead is 1, 0 or -1, for a before b.
 CREATE OR REPLACE TEMP TABLE audit_parts AS
 SELECT parts.*, low, high
-FROM (SELECT unnest($voices::STRUCT(voice INTEGER, judge VARCHAR, criterion VARCHAR, weight DOUBLE)[], recursive := true)) AS parts
+FROM (
+    SELECT unnest($voices::STRUCT(voice INTEGER, judge VARCHAR, criterion VARCHAR, weight DOUBLE)[], recursive := true)
+) AS parts
 JOIN (SELECT key, max(low) AS low, max(high) AS high FROM criteria GROUP BY key) AS criteria ON criteria.key = criterion;
 
 CREATE OR REPLACE TEMP TABLE audit_comparing AS
 SELECT unnest($comparing::STRUCT(voice INTEGER, judge VARCHAR)[], recursive := true);
 
--- Intervals come from resampling blocks of prompts: one prompt each while there are few, and $blocks of them however many
--- prompts there are, so that what is read of the store stays small.
+-- At most $prompts prompts are measured: those that most of the judges speak of, and by digest among equals. Intervals come
+-- from resampling blocks of them: one prompt each while there are few, and $blocks blocks however many there are.
 CREATE OR REPLACE TEMP TABLE audit_blocks AS
-SELECT key AS prompt, row_number() OVER (ORDER BY position, key) % $blocks AS block FROM current_prompts;
+WITH judges AS (SELECT judge FROM audit_parts UNION SELECT judge FROM audit_comparing),
+spoken AS (
+    SELECT DISTINCT responses.prompt, scored.judge
+    FROM (SELECT DISTINCT answer, judge FROM scores SEMI JOIN judges USING (judge)) AS scored JOIN responses USING (answer)
+    UNION SELECT prompt, judge FROM comparisons SEMI JOIN judges USING (judge)
+)
+SELECT prompt, row_number() OVER chosen % $blocks AS block
+FROM (SELECT prompt, count(*) AS judges FROM spoken GROUP BY prompt)
+SEMI JOIN current_prompts ON current_prompts.key = prompt
+WINDOW chosen AS (ORDER BY judges DESC, md5(prompt))
+QUALIFY row_number() OVER chosen <= $prompts;
 
 CREATE OR REPLACE TEMP TABLE audit_answers AS
 SELECT responses.prompt, responses.answer, list_sort(list(DISTINCT responses.generator)) AS generators,
     any_value(length(responses.text)) AS characters,
     any_value(len(regexp_extract_all(responses.text, '(?m)^\s*(?:[-*•]|\d+[.)])\s')) >= 2) AS listed,
     any_value(length(prompts.messages) + coalesce(length(prompts.document), 0) + length(responses.text)) AS shown
-FROM responses JOIN current_prompts AS prompts ON prompts.key = responses.prompt
+FROM responses JOIN audit_blocks USING (prompt) JOIN current_prompts AS prompts ON prompts.key = responses.prompt
 WHERE responses.failure IS NULL AND responses.generator IN (SELECT unnest($generators::VARCHAR[]))
 GROUP BY responses.prompt, responses.answer;
 
@@ -35,15 +47,14 @@ HAVING count(score) = any_value((SELECT count(*) FROM audit_parts AS parts WHERE
 CREATE OR REPLACE TEMP TABLE audit_votes AS
 SELECT voice, prompt, least(first, second) AS a, greatest(first, second) AS b,
     avg(CASE preferred WHEN 'tie' THEN 0 WHEN 'first' THEN 1 ELSE -1 END * if(first < second, 1, -1)) AS vote
-FROM comparisons JOIN audit_comparing USING (judge)
-SEMI JOIN current_prompts ON current_prompts.key = comparisons.prompt
+FROM comparisons JOIN audit_comparing USING (judge) SEMI JOIN audit_blocks USING (prompt)
 GROUP BY voice, prompt, a, b;
 
 CREATE OR REPLACE TEMP TABLE audit_points AS
-SELECT voice, prompt, answer, characters, listed, points
+SELECT voice, prompt, answer, characters, points
 FROM audit_scored JOIN audit_answers USING (answer)
 UNION ALL
-SELECT voice, prompt, answer, characters, listed, avg(50 + 50 * vote)::DECIMAL(9, 6)
+SELECT voice, prompt, answer, characters, avg(50 + 50 * vote)::DECIMAL(9, 6)
 FROM (
     SELECT voice, prompt, a AS answer, vote FROM audit_votes
     UNION ALL SELECT voice, prompt, b, -vote FROM audit_votes
@@ -52,9 +63,14 @@ GROUP BY ALL;
 
 CREATE OR REPLACE TEMP TABLE audit_orders AS
 SELECT one.voice, one.prompt, one.answer AS a, two.answer AS b,
-    sign(one.points - two.points)::INT AS lead, abs(one.points - two.points) AS margin
+    sign(one.points - two.points)::INT AS lead, abs(one.points - two.points) AS margin,
+    sign(one.characters - two.characters)::INT AS longer
 FROM audit_points AS one JOIN audit_points AS two
     ON two.voice = one.voice AND two.prompt = one.prompt AND two.answer > one.answer
 ANTI JOIN audit_comparing ON audit_comparing.voice = one.voice
 UNION ALL
-SELECT voice, prompt, a, b, sign(vote)::INT, (100 * abs(vote))::DECIMAL(9, 6) FROM audit_votes;
+SELECT votes.voice, prompt, a, b, sign(vote)::INT, (100 * abs(vote))::DECIMAL(9, 6),
+    sign(one.characters - two.characters)::INT
+FROM audit_votes AS votes
+JOIN audit_answers AS one USING (prompt) JOIN audit_answers AS two USING (prompt)
+WHERE one.answer = a AND two.answer = b;

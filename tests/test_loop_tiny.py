@@ -12,6 +12,7 @@ from rlaif import run
 from rlaif.config import load
 from rlaif.shipped import root
 from rlaif.store import Store
+from tests.test_loop import written
 
 QUICKSTART = root() / "pipelines/quickstart.yaml"
 
@@ -33,9 +34,8 @@ def test_a_killed_run_ends_with_the_pairs_of_an_undisturbed_one_and_a_trained_mo
     sets = [part for override in overrides(tmp_path / "killed") for part in ("--set", override)]
     command = [sys.executable, "-m", "rlaif", "run", str(QUICKSTART), "--quiet", *sets]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    log = tmp_path / "killed/store.duckdb.wal"
     deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and (not log.exists() or log.stat().st_size < 40_000):
+    while time.monotonic() < deadline and written(tmp_path / "killed/store.duckdb") < 40_000:
         time.sleep(0.05)
     process.kill()
     assert process.wait(60) == -signal.SIGKILL

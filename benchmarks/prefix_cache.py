@@ -29,8 +29,10 @@ from rlaif.stages import judge as judging
 RESPONSES = 8
 # Characters, which are tokens here.
 DOCUMENT, RESPONSE = 3000, 300
-# The size of vLLM's blocks on GPUs.
-BLOCK = 16
+# Room for the longest prompt; a cache must have it too.
+CONTEXT = 8000
+# The smallest blocks that vLLM has on CPUs; on GPUs they are of 16.
+BLOCK = 32
 WORDS = ("the", "harvest", "report", "names", "farm", "and", "its", "buyer", "acres", "crop", "paid", "sacks", "rain")
 PIPELINE = """
 name: prefix
@@ -40,6 +42,7 @@ models:
     kind: vllm
     path: {model}
     dtype: float32
+    max_model_len: {context}
     concurrency: {concurrency}
     options: {{enforce_eager: true, block_size: {block}, num_gpu_blocks_override: {blocks}, max_num_batched_tokens: 2048}}
 judges:
@@ -152,7 +155,7 @@ def write_model(folder: Path) -> Any:
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=len(tokens), hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=2,
-        max_position_embeddings=16384, bos_token_id=1, eos_token_id=2, pad_token_id=0,
+        max_position_embeddings=CONTEXT, bos_token_id=1, eos_token_id=2, pad_token_id=0,
     )  # fmt: skip
     LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -179,12 +182,12 @@ def encode(tokenizer: Any, prompts: Sequence[str]) -> list[list[int]]:
 async def measure(folder: Path, prompts: int, concurrencies: Sequence[int]) -> None:
     tokenizer = write_model(folder / "model")
     write_prompts(folder / "prompts.jsonl", prompts)
-    blocks = prompts * DOCUMENT // 3 // BLOCK
+    blocks = max(prompts * DOCUMENT // 3, 2 * CONTEXT) // BLOCK
     file = folder / "prefix.yaml"
     file.write_text(
         PIPELINE.format(
             out=folder / "out", model=folder / "model", prompts=folder / "prompts.jsonl",
-            block=BLOCK, blocks=blocks, concurrency=max(concurrencies),
+            context=CONTEXT, block=BLOCK, blocks=blocks, concurrency=max(concurrencies),
         )
     )  # fmt: skip
     units = prompts * RESPONSES * 3

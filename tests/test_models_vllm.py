@@ -136,7 +136,7 @@ LOGS = [
     ("Please set the option `trust_remote_code=True` to remove this error.", "code of its own", "trust_remote_code: true"),
     ("OSError: [Errno 98] Address already in use", "port", "again"),
     ("loading\nrlaif: the server ended with status -9", "want of memory", "smaller"),
-    ("ModuleX\n(EngineCore pid=7) ERROR 11-21 07:03:41 [core.py:1] ValueError: odd\nrlaif: the server ended with status 1",
+    ("ModuleX\n(EngineCore pid=7) ERROR 11-21 07:03:41 [core.py:1] ValueError: odd\nRuntimeError: Engine failed\n\nrlaif: the server ended with status 1",
      "ValueError: odd", "log"),
     ("just words\nrlaif: the server ended with status 3\n", "just words", "log"),
     ("", "nothing", "log"),

@@ -62,5 +62,6 @@ def cause(log: str) -> tuple[str, str]:
             return what.format(*(" ".join(group.split())[:SHOWN] for group in found.groups())), fix.format()
     errors = ERROR.findall(log)
     lines = [line for line in ENDING.sub("", log).splitlines() if line.strip()]
-    last = errors[-1] if errors else lines[-1] if lines else "it said nothing"
-    return last.strip()[:SHOWN], UNKNOWN
+    # The first error is the cause; those after it are other processes' that miss the one it ended.
+    told = errors[0] if errors else lines[-1] if lines else "it said nothing"
+    return told.strip()[:SHOWN], UNKNOWN

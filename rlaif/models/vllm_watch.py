@@ -26,7 +26,7 @@ def main(command: Sequence[str]) -> None:
     server = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     threading.Thread(target=_end_when_alone, args=(server,), daemon=True).start()
     status = server.wait()
-    print(f"rlaif: the server ended with status {status}", flush=True)
+    print(f"\nrlaif: the server ended with status {status}", flush=True)
     # What it leaves behind, such as engine processes, would keep the devices.
     os.killpg(0, signal.SIGKILL)
 

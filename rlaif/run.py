@@ -337,9 +337,10 @@ def audited(context: Context, name: str) -> Audited:
     criteria = _criteria(context.config, name) or context.store.query("pair/criteria", judge=judge)
     section = context.config.pipeline.pair
     weights = {row["name"]: row["weight"] for row in criteria} | (section.weights if section else {})
-    # A judge that only compares has criteria too, but no scores on them.
-    compares = not scored and bool(context.store.query("pair/compared", judge=judge))
-    return Audited(name, judge, {row["name"]: (row["key"], weights[row["name"]]) for row in criteria if not compares})
+    # A criterion by which it only compares has no scores.
+    compares = bool(context.store.query("pair/compared", judge=judge))
+    kept = [row for row in criteria if not compares or row["key"] in scored]
+    return Audited(name, judge, {row["name"]: (row["key"], weights[row["name"]]) for row in kept})
 
 
 def gold(context: Context, name: str | None = None, audited: Sequence[str] = ()) -> str | None:

@@ -84,6 +84,22 @@ def test_a_judge_is_measured_on_its_own(tmp_path: Path) -> None:
     assert not {"exact_repeat", "swap_consistency", "own_family", "listed"} & findings.keys()
 
 
+def test_of_too_many_prompts_those_count_that_most_judges_speak_of(tmp_path: Path) -> None:
+    table = {name: [{"text": "a", "help": 1, "faith": 1}, {"text": "b", "help": 5, "faith": 5}] for name in "pqrstuvw"}
+    with Store(tmp_path / "store.duckdb") as store:
+        fill(store, table)
+        store.append("criteria", [{"key": each, "name": each, "kind": "scale", "low": 1.0, "high": 5.0, "spec": "{}"}
+                                  for each in (HELP, FAITH)])  # fmt: skip
+        a, b = (answer_key(prompt("s").key, text) for text in "ab")
+        store.append("comparisons", [{"prompt": prompt("s").key, "first": a, "second": b, "judge": "gold",
+                                      "criterion": "overall", "preferred": "second"}])  # fmt: skip
+        made = measure(store, [MINE], GOLD, [GENERATOR], prompts=3).judges[0]
+    ties, accuracy = made.get("ties"), made.get("accuracy")
+    assert ties is not None
+    assert accuracy is not None
+    assert (ties.n, accuracy.n, accuracy.value) == (3, 1, 1.0)
+
+
 def test_a_list_and_the_own_family_are_seen(tmp_path: Path) -> None:
     with Store(tmp_path / "store.duckdb") as store:
         text = "other's text"

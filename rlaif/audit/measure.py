@@ -61,10 +61,12 @@ class Audited:
         return [(None, weighed), *alone.items()]
 
 
-def measure(store: Store, judges: Sequence[Audited], gold: Audited | None, generators: Sequence[str]) -> Audit:
+def measure(
+    store: Store, judges: Sequence[Audited], gold: Audited | None, generators: Sequence[str], *, prompts: int = PROMPTS
+) -> Audit:  # fmt: skip
     """What there is to find about each judge, on the responses of these generators (keys) to current prompts.
 
-    Of more than PROMPTS prompts, those count that most of the judges speak of.
+    At most `prompts` of them count, those that most of the judges speak of.
     """
     everyone = list({each.key: each for each in [*([gold] if gold else []), *judges]}.values())
     numbers: dict[tuple[str, str | None], int] = {}
@@ -76,7 +78,7 @@ def measure(store: Store, judges: Sequence[Audited], gold: Audited | None, gener
         if not each.criteria:
             comparing.append({"voice": numbers[each.key, None], "judge": each.key})
     store.execute(
-        "audit/views", voices=voices, comparing=comparing, generators=list(generators), blocks=stats.BLOCKS, prompts=PROMPTS
+        "audit/views", voices=voices, comparing=comparing, generators=list(generators), blocks=stats.BLOCKS, prompts=prompts
     )
     right = {criterion: number for (key, criterion), number in numbers.items() if gold and key == gold.key}
     found = []

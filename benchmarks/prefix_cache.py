@@ -219,8 +219,8 @@ async def measure(folder: Path, prompts: int, concurrencies: Sequence[int]) -> N
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--prompts", type=int, default=16)
-    parser.add_argument("--concurrency", type=int, nargs="+", default=[16, 64, 256])
+    parser.add_argument("--prompts", type=int, default=12)
+    parser.add_argument("--concurrency", type=int, nargs="+", default=[16, 256])
     given = parser.parse_args()
     # So that the cache can be emptied between measurements.
     os.environ.setdefault("VLLM_SERVER_DEV_MODE", "1")

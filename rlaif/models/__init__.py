@@ -81,7 +81,11 @@ def identity(config: ModelConfig, *, where: str = "") -> dict[str, Any]:
         return {"kind": config.kind, "server": public_url(config.base_url), "model": config.model}
     from rlaif.models.checkpoint import fingerprint
 
-    known = {"kind": config.kind, "dtype": config.dtype, **fingerprint(config.path, config.revision, where=where)}
+    known: dict[str, Any] = {
+        "kind": config.kind,
+        "dtype": config.dtype,
+        **fingerprint(config.path, config.revision, where=where),
+    }
     if isinstance(config, VllmModel):
         from rlaif.models.vllm_command import telling
 

@@ -121,6 +121,18 @@ def lookup(rng: random.Random) -> Example:
     )
 
 
+def weighing(rng: random.Random) -> Example:
+    """Any values side by side, half of them equal, and whether they are: what a judge of faithfulness sees last.
+
+    In whole judgements it would be learnt late and by luck: the commoner verdict is right often enough.
+    """
+    rows = [_values(field, rng) for field in rng.sample(FIELDS, rng.randint(2, 7))]
+    stated = [f"{field} {value}" for field, value, _ in rows]
+    true = [f"{field} {value}" for field, _, value in rows]
+    said = [f"{a} vs {b} {'ok' if a == b else 'wrong'}" for a, b in zip(stated, true, strict=True)]
+    return Example(f"{'; '.join(rng.sample(true, len(true)))}.\n{'; '.join(stated)}", "; ".join(said))
+
+
 def verdict(document: str, request: str, response: str, criterion: str) -> str:
     """The judge's answer: compact JSON whose rationale weighs each part before the score is given."""
     asked = oracle.brief(document, request)
@@ -171,6 +183,11 @@ def _compared(part: oracle.Part, facts: dict[str, str], right: bool) -> str:
 
 def _count(flags: list[bool]) -> str:
     return f"{sum(flags)} of {len(flags)}"
+
+
+def _values(field: str, rng: random.Random) -> tuple[str, str, str]:
+    stated, other = rng.sample(NAMES + NUMBERS, 2)
+    return field, stated, rng.choice([stated, other])
 
 
 def _corrupted(drawn: Case, field: str, rng: random.Random) -> str:

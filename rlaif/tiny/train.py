@@ -68,13 +68,13 @@ WRITER = Trade("writer", (
     Phase(400, {corpus.note: 0.8, corpus.lookup: 0.2}),
     Phase(800, {corpus.demonstration: 1.0}),
 ))  # fmt: skip
-# The judge first meets only false answers: that alone makes it look values up in the document.
+# The judge first meets only false answers, which alone make it look values up in the document, and values to weigh.
 JUDGE = Trade(
     "judge",
     (
         _BASICS,
-        Phase(250, {corpus.refutation: 0.7, corpus.note: 0.15, corpus.lookup: 0.15}),
-        Phase(1500, {corpus.judgement: 0.85, corpus.note: 0.1, corpus.lookup: 0.05}),
+        Phase(400, {corpus.weighing: 0.4, corpus.refutation: 0.25, corpus.lookup: 0.2, corpus.note: 0.15}),
+        Phase(1400, {corpus.judgement: 0.75, corpus.weighing: 0.1, corpus.note: 0.1, corpus.lookup: 0.05}),
     ),
 )
 

@@ -13,12 +13,13 @@ from fractions import Fraction
 from rlaif.config import Config, Pair
 from rlaif.context import Context, now
 from rlaif.errors import InputError
+from rlaif.pairing import filters, strategy
+from rlaif.pairing.strengths import strengths
 from rlaif.records import key
 from rlaif.rubric import factors
-from rlaif.store import SQL, Row, Store, sql
+from rlaif.store import Row, Store
 from rlaif.yaml_file import did_you_mean
 
-STRATEGIES = tuple(sorted(path.stem for path in (SQL / "pair" / "strategies").glob("*.sql")))
 # Leads have six decimals in the store; a threshold between two of them means the upper one.
 _SIXTH = Decimal("0.000001")
 
@@ -34,34 +35,42 @@ class Pairing:
 
 
 def check(config: Config) -> Pair:
-    """The `pair` section, its strategy known. Raises InputError otherwise."""
+    """The `pair` section, its strategy and the files that it names known. Raises InputError otherwise."""
     settings = config.pipeline.pair or Pair()
-    if settings.strategy not in STRATEGIES:
-        raise InputError(
-            f"no strategy is called {settings.strategy!r}",
-            where=config.file.where(("pair", "strategy")), fix=did_you_mean(settings.strategy, STRATEGIES),
-        )  # fmt: skip
+    strategy.load(config, settings)
+    filters.check(config, settings.filters)
     return settings
 
 
-def run(context: Context, judge: str, generators: Sequence[str], criteria: Sequence[Row] | None = None) -> Pairing:
+def run(
+    context: Context, judge: str, generators: Sequence[str], criteria: Sequence[Row] | None = None,
+    agree: Sequence[str] = (),
+) -> Pairing:  # fmt: skip
     """Pairs the responses of these generators by the scores of one judge (keys), and writes pairs and outcomes.
 
     `criteria` are rows of key, name, weight, low, high and floor; the judge's own, equally weighted, where omitted.
+    `agree` are other judges (keys) whose word counts for the confidence alone.
     """
-    settings = check(context.config)
-    store = context.store
+    settings, store = check(context.config), context.store
+    chosen = strategy.load(context.config, settings)
     compared = bool(store.query("pair/compared", judge=judge))
+    if compared and settings.min_margin:
+        raise InputError(
+            "comparisons have no margin", where=context.config.file.where(("pair", "min_margin")),
+            fix="Ask for `min_confidence`: it tells how sure the comparisons make of each pair.",
+        )  # fmt: skip
     weighed = [] if compared else _weigh(context.config, settings, criteria or store.query("pair/criteria", judge=judge))
+    _check_criterion(context.config, settings, weighed)
     denominator = weighed[0]["denominator"] if weighed else 0
-    threshold = _threshold(settings.min_margin, denominator)
-    strategy = sql(f"pair/strategies/{settings.strategy}")
-    spec = {"judge": judge, "generators": sorted(generators), "strategy": settings.strategy, "sql": strategy,
-            "criteria": weighed, "settings": settings.model_dump(exclude={"judge", "weights", "max_samples"})}  # fmt: skip
+    spec = {"judge": judge, "agree": sorted(agree), "generators": sorted(generators), "strategy": settings.strategy,
+            "sql": chosen.text, "options": dict(chosen.options), "criteria": weighed,
+            "files": filters.digests(context.config, settings.filters),
+            "settings": settings.model_dump(exclude={"judge", "agree", "weights", "options"})}  # fmt: skip
     pairing = key("pairing", spec)
     values = {
-        "pairing": pairing, "judge": judge, "generators": list(generators), "seed": settings.seed,
-        "threshold": threshold, "per_prompt": settings.per_prompt, "denominator": denominator,
+        "pairing": pairing, "judge": judge, "agree": list(agree), "generators": list(generators), "seed": settings.seed,
+        "threshold": _threshold(settings.min_margin, denominator), "per_prompt": settings.per_prompt,
+        "denominator": denominator, "least": settings.min_confidence, "compared": compared,
     }  # fmt: skip
     with store.transaction():
         store.execute("pair/forget", **values)
@@ -70,17 +79,49 @@ def run(context: Context, judge: str, generators: Sequence[str], criteria: Seque
             {"pairing": pairing} | {name: row[name] for name in ("criterion", "name", "weight", "factor", "low", "floor")}
             for row in weighed
         ])  # fmt: skip
-        store.execute("pair/candidates_from_comparisons" if compared else "pair/candidates_from_scores", **values)
-        store.run(f"CREATE OR REPLACE TEMP TABLE made AS {strategy}", **values)
-        if settings.target is None:
-            store.run("CREATE OR REPLACE TEMP TABLE surplus AS FROM made LIMIT 0")
-        else:
-            store.execute("pair/within_target", target=settings.target, **values)
+        _gather(store, values)
+        filters.apply(store, context.config, settings.filters)
+        chosen.make(store, values)
+        _judge(store, values)
         store.execute("pair/insert_pairs", **values)
         store.execute("pair/insert_outcomes", **values)
     outcomes = {row["outcome"]: row["prompts"] for row in store.query("pair/outcomes", pairing=pairing)}
     count = store.query("pair/count", pairing=pairing)[0]["pairs"]
     return Pairing(pairing, judge, count, outcomes)
+
+
+def _gather(store: Store, values: Row) -> None:
+    """The responses that may enter pairs, with their points, and what a strategy may ask about them."""
+    store.execute("pair/weighed", **values)
+    store.execute("pair/scored_once")
+    if values["compared"]:
+        store.execute("pair/strengths")
+        store.append("strengths", list(strengths(store.query("pair/contests", **values))))
+    candidates = "pair/candidates_from_comparisons" if values["compared"] else "pair/candidates_from_scores"
+    store.execute(candidates, **values)
+    if store.query("pair/repeated"):
+        # Rare, and several times the work: means over repeats before the points.
+        store.execute("pair/scored_often")
+        store.execute(candidates, **values)
+    store.execute("pair/views")
+
+
+def _judge(store: Store, values: Row) -> None:
+    """How sure each pair that was made is."""
+    store.execute("pair/opinions")
+    if values["compared"]:
+        store.execute("pair/own_opinions", **values)
+    if values["agree"]:
+        store.execute("pair/other_opinions", **values)
+    store.execute("pair/judged", **values)
+
+
+def _check_criterion(config: Config, settings: Pair, weighed: Sequence[Row]) -> None:
+    """An option that names a criterion must name one that there is."""
+    named, names = settings.options.get("criterion"), [row["name"] for row in weighed]
+    if named is not None and named not in names:
+        where = config.file.where(("pair", "options", "criterion"))
+        raise InputError(f"no criterion is called {named!r}", where=where, fix=did_you_mean(str(named), names))
 
 
 def _weigh(config: Config, settings: Pair, criteria: Sequence[Row]) -> list[Row]:

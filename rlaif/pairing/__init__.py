@@ -1,0 +1,1 @@
+"""What the pair stage needs beside SQL: strategies and their options, strengths from comparisons, filters of texts."""

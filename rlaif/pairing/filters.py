@@ -1,0 +1,198 @@
+"""Filters: which candidates and prompts stay out of every pair, each with one reason. What they see is texts.
+
+A filter leaves the responses that it takes out in the temporary table `filtered`; a null answer there is a whole prompt.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from rlaif.config import Config, Filters, Truncation
+from rlaif.errors import InputError
+from rlaif.models.checkpoint import locate
+from rlaif.store import Row, Store, sql
+
+# Standard error of the estimate is 1 / sqrt(permutations): 0.06 at most, and 0.04 near the thresholds in use.
+_PERMUTATIONS = 256
+# What two texts share is counted in runs of three words: long enough to mean something, short enough for short answers.
+_SHINGLE = 3
+_WORD = re.compile(r"\w+")
+# Rows written to the store at once.
+_BATCH = 4096
+
+
+def check(config: Config, filters: Filters) -> None:
+    """Raises InputError for a file that is not there."""
+    _benchmarks(config, filters)
+
+
+def digests(config: Config, filters: Filters) -> dict[str, str]:
+    """What the named files hold, as digests: with it the pairs may change."""
+    files = _benchmarks(config, filters)
+    return {name: hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest() for name, path in files.items()}
+
+
+def _benchmarks(config: Config, filters: Filters) -> dict[str, Path]:
+    names = filters.contamination.files if filters.contamination else []
+    place = ("pair", "filters", "contamination", "files")
+    return {name: config.find(name, (*place, at)) for at, name in enumerate(names)}
+
+
+def apply(store: Store, config: Config, filters: Filters) -> None:
+    """Fills `filtered` and takes what it names out of `candidates`, one filter after the other."""
+    store.execute("pair/filtered")
+    if filters.contamination:
+        _take(store, _contaminated(store, _benchmarks(config, filters), filters.contamination.words))
+    lengths = filters.min_length is not None or filters.max_length is not None
+    if filters.unfinished == "never" or lengths:
+        store.execute(
+            "pair/filter_facts", unfinished=filters.unfinished == "never", shortest=filters.min_length or 0,
+            longest=filters.max_length,
+        )  # fmt: skip
+        store.execute("pair/take_out")
+    if filters.truncation:
+        _take(store, _same_start(store, config, filters.truncation))
+    if filters.near_duplicates is not None:
+        _take(store, _near_duplicates(store, filters.near_duplicates))
+
+
+def _take(store: Store, rows: Iterable[Row]) -> None:
+    waiting: list[Row] = []
+    for row in rows:
+        waiting.append(row)
+        if len(waiting) == _BATCH:
+            store.append("filtered", waiting)
+            waiting.clear()
+    store.append("filtered", waiting)
+    store.execute("pair/take_out")
+
+
+def _rows(store: Store, name: str) -> Iterator[Row]:
+    """The rows of the named query, in order, by way of a file: another cursor would not see this one's temporary tables."""
+    import pyarrow.parquet
+
+    with TemporaryDirectory(dir=store.path.parent, prefix=".texts-") as folder:
+        path = Path(folder) / "rows"
+        escaped = str(path).replace("'", "''")
+        store.run(f"COPY ({sql(name)}) TO '{escaped}' (FORMAT parquet)")
+        with pyarrow.parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(_BATCH):
+                yield from batch.to_pylist()
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.casefold())
+
+
+def _runs(words: list[str], length: int) -> set[str]:
+    """All runs of so many words."""
+    return {" ".join(words[start : start + length]) for start in range(len(words) - length + 1)}
+
+
+def _near_duplicates(store: Store, similarity: float) -> Iterator[Row]:
+    """Of responses to one prompt that are nearly the same, all but one, which the seed draws.
+
+    Similarity is the Jaccard index of the sets of three-word runs (all words as one run, where there are fewer), estimated
+    by MinHash (Broder 1997).
+    """
+    try:
+        from rensa import RMinHash
+    except ModuleNotFoundError:
+        raise InputError(
+            "near-duplicates are found by the package rensa", where="pair.filters.near_duplicates",
+            fix="pip install 'rlaif[filters]'",
+        ) from None  # fmt: skip
+    for prompt, rows in groupby(_rows(store, "pair/candidate_texts"), key=lambda row: row["prompt"]):
+        kept: list[Any] = []
+        for row in rows:
+            words = _words(row["text"])
+            sketch = RMinHash(num_perm=_PERMUTATIONS, seed=0)
+            sketch.update(sorted(_runs(words, min(_SHINGLE, max(len(words), 1)))))
+            if any(sketch.jaccard(other) >= similarity for other in kept):
+                yield {"prompt": prompt, "answer": row["answer"], "reason": "near-duplicate of another"}
+            else:
+                kept.append(sketch)
+
+
+def _same_start(store: Store, config: Config, truncation: Truncation) -> Iterator[Row]:
+    """Of responses to one prompt that a trainer cuts to the same tokens, all but one, which the seed draws."""
+    from transformers import AutoTokenizer
+
+    path = locate(truncation.tokenizer, where=config.file.where(("pair", "filters", "truncation", "tokenizer")))
+    tokenizer = AutoTokenizer.from_pretrained(path)
+    for prompt, rows in groupby(_rows(store, "pair/candidate_texts"), key=lambda row: row["prompt"]):
+        seen: set[tuple[int, ...]] = set()
+        for row in rows:
+            tokens = tuple(tokenizer.encode(row["text"], add_special_tokens=False)[: truncation.tokens])
+            if tokens in seen:
+                yield {"prompt": prompt, "answer": row["answer"], "reason": "same as another once truncated"}
+            seen.add(tokens)
+
+
+def _contaminated(store: Store, files: Mapping[str, Path], length: int) -> Iterator[Row]:
+    """Prompts and candidates that hold a run of words of a benchmark's text, or a whole shorter one as their request."""
+    # What several files hold is put down to the first of them.
+    known: dict[str, str] = {}
+    whole: dict[str, str] = {}
+    for name, path in files.items():
+        for text in _texts(path):
+            words = _words(text)
+            if len(words) < length:
+                whole.setdefault(" ".join(words), name)
+            for run in _runs(words, length):
+                known.setdefault(run, name)
+    whole.pop("", None)
+    for row in _rows(store, "pair/prompt_texts"):
+        turns = [turn["content"] for turn in row["turns"]]
+        found = next((whole[plain] for plain in (" ".join(_words(turn)) for turn in turns) if plain in whole), None)
+        found = found or _held([*turns, row["document"], row["reference"]], known, length)
+        if found:
+            yield {"prompt": row["prompt"], "answer": None, "reason": f"holds text of {found}"}
+    for row in _rows(store, "pair/candidate_texts"):
+        if found := _held([row["text"]], known, length):
+            yield {"prompt": row["prompt"], "answer": row["answer"], "reason": f"holds text of {found}"}
+
+
+def _held(texts: Iterable[str | None], known: Mapping[str, str], words: int) -> str | None:
+    """The benchmark that one of the texts holds a run of."""
+    for text in texts:
+        for run in sorted(_runs(_words(text or ""), words) & known.keys()):
+            return known[run]
+    return None
+
+
+def _texts(path: Path) -> Iterator[str]:
+    """Every text in a benchmark's file, in whatever column."""
+    import duckdb
+
+    readers = {".jsonl": duckdb.read_json, ".ndjson": duckdb.read_json, ".json": duckdb.read_json,
+               ".csv": duckdb.read_csv, ".tsv": duckdb.read_csv, ".parquet": duckdb.read_parquet}  # fmt: skip
+    suffix = path.suffix.lower()
+    if suffix == ".txt":
+        with path.open(encoding="utf-8") as lines:
+            yield from lines
+        return
+    if suffix not in readers:
+        raise InputError(
+            "not a kind of file that texts are read from", where=str(path), fix=f"One of {' '.join(readers)} .txt is."
+        )
+    try:
+        reader = readers[suffix](str(path)).to_arrow_reader(_BATCH)
+        for batch in reader:
+            yield from _strings(batch.to_pylist())
+    except duckdb.Error as error:
+        raise InputError(f"cannot be read: {str(error).splitlines()[0]}", where=str(path)) from None
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from _strings(list(value.values()))
+    elif isinstance(value, list):
+        for each in value:
+            yield from _strings(each)

@@ -1,0 +1,84 @@
+"""A strategy of the user's own, on a connection of its own that holds the candidates and reaches nothing else."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import duckdb
+
+from rlaif.errors import InputError
+from rlaif.store import Store
+
+# What a strategy may read; what its text does not name is not carried over.
+TABLES = ("candidates", "marks", "texts", "comparisons")
+COLUMNS = {"prompt": "VARCHAR", "chosen": "VARCHAR", "rejected": "VARCHAR", "lead": "DECIMAL(38, 6)"}
+WRONG = {
+    "unknown": "is not a candidate of that prompt",
+    "same": "is both chosen and rejected",
+    "vetoed": "is chosen, but below a floor or cut off",
+    "tied": "is chosen with a lead of zero or less",
+    "twice": "is given twice with the same rejected one",
+}
+
+
+def run(store: Store, text: str, file: Path, values: Mapping[str, Any]) -> None:
+    """Fills the temporary table `made` by the statement. Raises InputError, naming the file, for what it may not give."""
+    with TemporaryDirectory(dir=store.path.parent, prefix=".strategy-") as folder:
+        names = [name for name in TABLES if re.search(rf"\b{name}\b", text)]
+        for name in names:
+            rows = f"(FROM comparisons WHERE judge = {_quoted(values['judge'])})" if name == "comparisons" else name
+            store.run(f"COPY {rows} TO {_quoted(Path(folder) / name)} (FORMAT parquet)")
+        path = Path(folder) / "made"
+        try:
+            _answer(Path(folder), names, text, values, path)
+        except duckdb.Error as error:
+            raise _refused(f"DuckDB refuses this: {error}", file) from None
+        except KeyError as error:
+            raise InputError(
+                f"nothing is given for {error}", where=str(file),
+                fix=f"Declare it in a comment line: -- {str(error)[1:-1]} = 5: what it means.",
+            ) from None  # fmt: skip
+        store.run(f"CREATE OR REPLACE TEMP TABLE made AS FROM read_parquet({_quoted(path)})")
+    wrong = store.query("pair/wrong")
+    if wrong:
+        kind, pairs, response = wrong[0]["kind"], wrong[0]["pairs"], wrong[0]["response"]
+        raise _refused(f"in {pairs:,} of its pairs, a response {WRONG[kind]}; {response} is one", file)
+
+
+def _answer(folder: Path, names: list[str], text: str, values: Mapping[str, Any], path: Path) -> None:
+    """Writes the statement's rows to a Parquet file, from a connection that can read nothing but the named tables."""
+    import pyarrow.parquet
+
+    with duckdb.connect(":memory:") as connection:
+        connection.execute(f"SET temp_directory = {_quoted(folder / 'spill')}; SET python_enable_replacements = false")
+        for name in names:
+            connection.execute(f"CREATE TABLE {name} AS FROM read_parquet({_quoted(folder / name)})")
+        connection.execute("SET enable_external_access = false; SET lock_configuration = true")
+        used = {name: values[name] if name in values else _absent(name) for name in re.findall(r"\$(\w+)", _bare(text))}
+        # As a subquery nothing but a reading statement stands; the line break ends a comment.
+        columns = ", ".join(f"{name}::{kind} AS {name}" for name, kind in COLUMNS.items())
+        found = connection.execute(f"SELECT {columns} FROM (\n{text}\n)", used)
+        pyarrow.parquet.write_table(found.to_arrow_table(), path)
+
+
+def _absent(name: str) -> Any:
+    raise KeyError(f"${name}")
+
+
+def _bare(text: str) -> str:
+    """The statement without its comments, whose dollars are words."""
+    return re.sub(r"--[^\n]*", "", text)
+
+
+def _refused(message: str, file: Path) -> InputError:
+    told = re.sub(r"LINE (\d+):", lambda line: f"LINE {int(line[1]) - 1}:", message)
+    return InputError(
+        told, where=str(file),
+        fix=f"It must be one SELECT that gives {', '.join(COLUMNS)}, from {', '.join(TABLES)} alone.",
+    )  # fmt: skip
+
+
+def _quoted(value: object) -> str:
+    return "'" + str(value).replace("'", "''") + "'"

@@ -1,0 +1,17 @@
+-- The same where the judge repeated itself: the mean over repeats, and its standard error, from the spread of each repeat
+-- where there is one, else from how the repeats differ (null where they do not: that tells nothing). All sums are exact.
+CREATE OR REPLACE TEMP VIEW scored AS
+WITH repeats AS (
+    SELECT answer, weighed.criterion, any_value(exact) AS exact, count(*) AS n,
+        sum(coalesce(expected, value))::DECIMAL(18, 6) AS total,
+        sum(coalesce(expected, value) * coalesce(expected, value)) AS squares,
+        count(spread) AS told, sum(spread * spread) AS variances
+    FROM scores JOIN weighed ON weighed.criterion = scores.criterion AND weighed.judge = scores.judge
+    WHERE value IS NOT NULL
+    GROUP BY answer, weighed.criterion
+)
+SELECT answer, criterion, CAST(total / n AS DECIMAL(18, 6)) AS score,
+    CAST(CASE WHEN exact THEN 0 WHEN told = n THEN sqrt(variances) / n
+        WHEN n > 1 AND n * squares > total * total THEN sqrt((n * squares - total * total) / (n * n * (n - 1))) END
+        AS DECIMAL(18, 6)) AS spread
+FROM repeats

@@ -1,0 +1,35 @@
+-- Best against worst by points less lambda * length, where lambda is fitted: of 65 values from 0 to the one at which an
+-- average length costs the whole range of points, the one whose pairs have the longer response chosen in the share nearest
+-- to $longer (the smallest such). Fitted on at most 10,000 prompts drawn by the seed; equal lengths count half. A pair
+-- also needs a lead in points themselves, so no label goes against the judge.
+-- $longer = 0.5: share of pairs whose chosen response is the longer one.
+WITH measured AS (
+    SELECT candidates.prompt, candidates.response, points, vetoed, coin, length
+    FROM candidates JOIN texts ON texts.response = candidates.response
+),
+grid AS (
+    SELECT CAST(top * step * step / 4096 AS DECIMAL(28, 12)) AS penalty
+    FROM (SELECT ((max(points) - min(points))::DOUBLE / greatest(avg(length), 1)) AS top FROM measured), range(65) AS steps(step)
+),
+drawn AS (SELECT prompt FROM candidates GROUP BY prompt ORDER BY md5_number_lower($seed::VARCHAR || prompt), prompt LIMIT 10000),
+tried AS (
+    SELECT penalty, prompt,
+        arg_max((points, length), (points::DECIMAL(28, 6) - penalty * length, coin)) FILTER (NOT vetoed) AS chosen,
+        arg_min((points, length), (points::DECIMAL(28, 6) - penalty * length, coin)) AS rejected
+    FROM measured SEMI JOIN drawn ON drawn.prompt = measured.prompt, grid
+    GROUP BY penalty, prompt
+),
+shares AS (
+    SELECT penalty, avg(CASE WHEN chosen[2] > rejected[2] THEN 2 WHEN chosen[2] = rejected[2] THEN 1 ELSE 0 END) / 2 AS longer
+    FROM tried WHERE chosen[1] > rejected[1] AND chosen[1] - rejected[1] >= $threshold
+    GROUP BY penalty
+),
+fitted AS (SELECT coalesce(arg_min(penalty, (abs(longer - $longer), penalty)), 0) AS penalty FROM shares),
+ends AS (
+    SELECT prompt,
+        arg_max((response, points), (points::DECIMAL(28, 6) - penalty * length, coin)) FILTER (NOT vetoed) AS best,
+        arg_min((response, points), (points::DECIMAL(28, 6) - penalty * length, coin)) AS worst
+    FROM measured, fitted GROUP BY prompt
+)
+SELECT prompt, best[1] AS chosen, worst[1] AS rejected, best[2] - worst[2] AS lead
+FROM ends WHERE lead > 0 AND lead >= $threshold

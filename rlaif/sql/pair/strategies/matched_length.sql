@@ -1,0 +1,14 @@
+-- The widest lead between two responses of about the same length, so that pairs cannot teach length; at most $per_prompt
+-- a prompt.
+-- $apart = 0.1: how far two lengths may differ, as a share of the longer one.
+WITH measured AS (
+    SELECT candidates.prompt, candidates.response, points, vetoed, coin, length
+    FROM candidates JOIN texts ON texts.response = candidates.response
+)
+SELECT better.prompt, better.response AS chosen, worse.response AS rejected, better.points - worse.points AS lead
+FROM measured AS better
+JOIN measured AS worse ON worse.prompt = better.prompt
+    AND worse.points < better.points AND better.points - worse.points >= $threshold
+    AND abs(better.length - worse.length) <= $apart * greatest(better.length, worse.length)
+WHERE NOT better.vetoed
+QUALIFY row_number() OVER (PARTITION BY better.prompt ORDER BY lead DESC, better.coin, worse.coin) <= $per_prompt

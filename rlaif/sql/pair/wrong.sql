@@ -1,0 +1,14 @@
+-- What a user's own strategy may not give, the first kind that it does: how many pairs, and one response of them.
+WITH checked AS (
+    SELECT made.chosen, CASE
+        WHEN chosen.response IS NULL OR rejected.response IS NULL OR made.lead IS NULL THEN 'unknown'
+        WHEN made.chosen = made.rejected THEN 'same'
+        WHEN chosen.vetoed THEN 'vetoed'
+        WHEN made.lead <= 0 THEN 'tied'
+        WHEN count(*) OVER (PARTITION BY made.chosen, made.rejected) > 1 THEN 'twice' END AS kind
+    FROM made
+    LEFT JOIN candidates AS chosen ON chosen.response = made.chosen AND chosen.prompt = made.prompt
+    LEFT JOIN candidates AS rejected ON rejected.response = made.rejected AND rejected.prompt = made.prompt
+)
+SELECT kind, count(*) AS pairs, min(chosen) AS response FROM checked WHERE kind IS NOT NULL
+GROUP BY kind ORDER BY array_position(['unknown', 'same', 'vetoed', 'tied', 'twice'], kind) LIMIT 1

@@ -201,7 +201,7 @@ def test_a_saved_dataset_opens_with_the_rows_of_the_file(tmp_path: Path) -> None
     assert load_from_disk(str(done.folder / "train")).to_list() == rows
 
 
-def test_a_list_of_votes_is_ranked_by_comparisons_won_less_lost(tmp_path: Path) -> None:
+def test_votes_rank_by_comparisons_won_less_lost_and_give_a_reward_model_no_empty_margins(tmp_path: Path) -> None:
     with Store(tmp_path / "store.duckdb") as store:
         fill(store, {"one": [{"text": text} for text in ("a", "b", "c")]})
         answers = {row["text"]: row["answer"] for row in store.rows("FROM responses")}
@@ -211,10 +211,12 @@ def test_a_list_of_votes_is_ranked_by_comparisons_won_less_lost(tmp_path: Path) 
             for first, second, preferred in (("a", "b", "second"), ("b", "c", "first"), ("a", "c", "tie"))
         ])  # fmt: skip
         made = pair.run(context(store, tmp_path, pair={"strategy": "votes"}), JUDGE, [GENERATOR])
-        export(store, made.key, tmp_path, held_out=0, form="ranked")
+        for form in ("ranked", "reward"):
+            export(store, made.key, tmp_path, held_out=0, form=form)
     row = json.loads((tmp_path / "ranked/train.jsonl").read_text())
     assert row["responses"][0] == said("b")
     assert row["scores"] == [2, -1, -1]
+    assert "margin" not in json.loads((tmp_path / "reward/train.jsonl").read_text().splitlines()[0])
 
 
 def test_every_id_of_a_row_leads_back_to_the_judges_words(tmp_path: Path) -> None:

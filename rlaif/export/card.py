@@ -6,7 +6,7 @@ before it enters the Markdown, and text of several lines stands in a fence that 
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from rlaif import __version__
 from rlaif.config import Pipeline
 from rlaif.report.data import config_text
 from rlaif.report.text import FILTERS, visible
-from rlaif.store import Row, Store
+from rlaif.store import Store
 
 if TYPE_CHECKING:
     from rlaif.export import Exported
@@ -58,7 +58,7 @@ def card(
     return f"---\n{head}---\n\n{body}"
 
 
-def front_matter(rows: "Row | Any", form: str, formats: Sequence[str], name: str) -> str:
+def front_matter(rows: Mapping[str, int], form: str, formats: Sequence[str], name: str) -> str:
     """The YAML that the Hub reads: where the splits are, how many rows, and that the licence is not known."""
     import yaml
 

@@ -4,7 +4,7 @@
     … benchmarks/prefix_cache.py --prompts 6 --concurrency 64               a quick look
 
 Real vLLM with a small random Llama; three criteria apart, eight responses a prompt, long documents, through rlaif's own
-store and judge stage. The cache holds about a third of the documents, as on a GPU it holds a part of them. Hits are
+store and judge stage. The cache holds less than half of the documents, as on a GPU it holds a part of them. Hits are
 vLLM's own count; the largest possible is that of a cache that never forgets, from the same prompts' token ids.
 """
 

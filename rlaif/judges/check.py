@@ -22,7 +22,8 @@ Function = Callable[[Prompt, str], float]
 BUILT_IN: dict[str, Callable[..., float]] = {
     function.__name__: function
     for function in (
-        check_text.length, check_text.within, check_text.matches, check_text.contains, check_text.json_valid,
+        check_text.length, check_text.within, check_text.matches, check_text.contains,
+        check_text.language, check_text.json_valid,
         check_answer.exact, check_answer.number, check_answer.overlap,
         check_document.headings, check_document.kept, check_document.chunks,
     )

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from rlaif.errors import InputError
+from rlaif.errors import InputError, ModelError
 from rlaif.records import Prompt
 
 # A sentence ends at its mark before a space or the end, or at an empty line. That of an abbreviation counts too.
 _SENTENCE = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s|$)|[。！？]+|\n\s*\n")
 _FENCED = re.compile(r"\s*```[\w-]*[ \t]*\n(.*?)\n?[ \t]*```\s*", re.DOTALL)
+# In shorter texts a language cannot be told: a name or two may be of any.
+LEAST_BYTES = 20
 UNITS = ("characters", "words", "sentences", "tokens")
 
 
@@ -65,6 +67,33 @@ def contains(
         raise InputError("`texts` must be a list of texts", where="check")
     fold = str.casefold if ignore_case else str
     return sum((fold(text) in fold(response)) == wanted for text in texts) / len(texts)
+
+
+def language(prompt: Prompt, response: str, *, wanted: str | None = None) -> float:
+    """1 if the response is in the wanted language (ISO 639-1, such as en), or in the request's where omitted, else 0.
+
+    By the n-grams of langid (Lui and Baldwin 2012); nothing is downloaded. Very short texts are inapplicable.
+    """
+    told = wanted or _language(prompt.request, "the request")
+    if wanted is not None and wanted not in _identifier().labels:
+        raise InputError(f"no language is called {wanted!r}", where="check language", fix="Use ISO 639-1, such as en or zh.")
+    return _language(response, "the response") == told
+
+
+def _language(text: str, what: str) -> str:
+    letters = "".join(character for character in text if character.isalpha() or character.isspace())
+    if len("".join(letters.split()).encode()) < LEAST_BYTES:
+        raise ModelError("inapplicable", f"{what} is too short to tell its language")
+    return str(_identifier().classify(letters)[0])
+
+
+@cache
+def _identifier() -> Any:
+    try:
+        from py3langid.langid import MODEL_FILE, LanguageIdentifier
+    except ImportError:
+        raise InputError("languages need the py3langid package", where="check", fix="pip install rlaif[checks]") from None
+    return LanguageIdentifier.from_model_file(MODEL_FILE)
 
 
 def json_valid(prompt: Prompt, response: str, *, schema: Mapping[str, Any] | None = None) -> float:

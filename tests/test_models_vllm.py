@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from benchmarks.prefix_cache import largest
 from rlaif import run
 from rlaif.config import VllmModel, load
 from rlaif.errors import InputError, ModelError
@@ -230,6 +231,7 @@ def test_a_server_that_may_not_be_started_again_ends_the_run(tmp_path: Path) -> 
 OWNER = """
 import asyncio, sys
 from pathlib import Path
+from benchmarks.prefix_cache import largest
 from rlaif import run
 from rlaif.config import VllmModel, load
 from rlaif.models.vllm import Vllm
@@ -296,6 +298,19 @@ def test_half_a_note_is_forgotten_and_old_logs_are_removed(tmp_path: Path) -> No
         os.utime(tmp_path / name, (time.time() - age * 86400,) * 2)
     assert clean(tmp_path) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["new.log"]
+
+
+# -- the benchmark's own arithmetic
+
+
+def test_the_largest_share_counts_whole_blocks_that_an_earlier_prompt_began_with() -> None:
+    first = list(range(100))  # three blocks of 32 and a rest
+    other = [*range(64), *range(900, 936)]
+    assert largest([first]) == 0
+    assert largest([first, other]) == 64
+    assert largest([first, [7, *first]]) == 0
+    assert largest([first, first[:96]]) == 64  # its last token is computed, and with it the whole last block
+    assert largest([first, other, first, other]) == 64 + 96 + 96
 
 
 # -- vLLM itself

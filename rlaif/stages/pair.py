@@ -65,7 +65,7 @@ def run(
     spec = {"judge": judge, "agree": sorted(agree), "generators": sorted(generators), "strategy": settings.strategy,
             "sql": chosen.text, "options": dict(chosen.options), "criteria": weighed,
             "files": filters.digests(context.config, settings.filters),
-            "settings": settings.model_dump(exclude={"judge", "agree", "weights", "options"})}  # fmt: skip
+            "settings": settings.model_dump(exclude={"judge", "agree", "weights", "options", "max_samples"})}  # fmt: skip
     pairing = key("pairing", spec)
     values = {
         "pairing": pairing, "judge": judge, "agree": list(agree), "generators": list(generators), "seed": settings.seed,
@@ -83,6 +83,7 @@ def run(
         filters.apply(store, context.config, settings.filters)
         chosen.make(store, values)
         _judge(store, values)
+        store.execute("pair/surplus", target=settings.target, **values)
         store.execute("pair/insert_pairs", **values)
         store.execute("pair/insert_outcomes", **values)
     outcomes = {row["outcome"]: row["prompts"] for row in store.query("pair/outcomes", pairing=pairing)}

@@ -40,6 +40,7 @@ sides AS (
 of_prompts AS (
     SELECT prompts.key AS prompt, CASE
         WHEN paired.kept THEN 'paired'
+        WHEN prompts.key IN (SELECT prompt FROM surplus) THEN 'over the target'
         WHEN left_out.reason IS NOT NULL THEN 'filtered: ' || left_out.reason
         WHEN paired.known THEN 'below the confidence'
         WHEN paired.prompt IS NOT NULL THEN 'confidence not known'
@@ -70,6 +71,7 @@ of_responses AS (
         WHEN of_prompts.outcome <> 'paired' THEN 'prompt without a pair: ' || of_prompts.outcome
         WHEN sides.known THEN 'below the confidence'
         WHEN sides.response IS NOT NULL THEN 'confidence not known'
+        WHEN mine.key IN (SELECT chosen FROM surplus UNION ALL SELECT rejected FROM surplus) THEN 'over the target'
         ELSE 'not selected by the strategy' END AS outcome
     FROM mine
     JOIN of_prompts ON of_prompts.prompt = mine.prompt

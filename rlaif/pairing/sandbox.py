@@ -59,7 +59,7 @@ def _answer(folder: Path, names: list[str], text: str, values: Mapping[str, Any]
         used = {name: values[name] if name in values else _absent(name) for name in re.findall(r"\$(\w+)", _bare(text))}
         # As a subquery nothing but a reading statement stands; the line break ends a comment.
         columns = ", ".join(f"{name}::{kind} AS {name}" for name, kind in COLUMNS.items())
-        found = connection.execute(f"SELECT {columns} FROM (\n{text}\n)", used)
+        found = connection.sql(f"SELECT {columns} FROM (\n{text}\n)", params=used)
         pyarrow.parquet.write_table(found.to_arrow_table(), path)
 
 

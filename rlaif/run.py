@@ -190,7 +190,8 @@ def paired(context: Context, judge: str | None = None) -> Pairing:
     """The same pairs in the store alone, whatever the gate says."""
     config = context.config
     name = judge or pair_judge(config)
-    return pairing.run(context, judge_key(context, name), generators(config), _criteria(config, name))
+    agree = [judge_key(context, other) for other in pairing.check(config).agree]
+    return pairing.run(context, judge_key(context, name), generators(config), _criteria(config, name), agree)
 
 
 def pair_judge(config: Config) -> str:

@@ -136,6 +136,8 @@ LOGS = [
     ("Model architectures ['X'] are not supported for now.", "cannot serve", "another"),
     ("Please set the option `trust_remote_code=True` to remove this error.", "code of its own", "trust_remote_code: true"),
     ("OSError: [Errno 98] Address already in use", "port", "again"),
+    ("1 validation error for ModelConfig\n  Value error, Unknown quantization: nope [type=value_error, input_value=X]\n    For further information",
+     "settings: Unknown quantization: nope", "may be"),
     ("loading\nrlaif: the server ended with status -9", "want of memory", "smaller"),
     ("ModuleX\n(EngineCore pid=7) ERROR 11-21 07:03:41 [core.py:1] ValueError: odd\nRuntimeError: Engine failed\n\nrlaif: the server ended with status 1",
      "ValueError: odd", "log"),

@@ -5,7 +5,7 @@ from typing import Final
 
 # The first that is found tells: causes stand before what follows from them.
 CAUSES: Final = [
-    (re.compile(pattern, re.IGNORECASE), what, fix)
+    (re.compile(pattern, re.IGNORECASE | re.MULTILINE), what, fix)
     for pattern, what, fix in (
         (r"ModuleNotFoundError: No module named '?vllm", "vLLM is not installed",
          "Run `pip install 'rlaif[vllm]'`."),
@@ -44,6 +44,8 @@ CAUSES: Final = [
          r"Not enough memory.*|Cannot allocate memory.*|insufficient (?:free )?memory.*)", "out of memory: {0}",
          "Lower `max_model_len`, spread the model over more GPUs with `tensor_parallel`, or take a smaller one."),
         (r"(Address already in use)", "its port was taken between two looks", "Run it again."),
+        (r"^\s*Value error, (.*)", "vLLM refuses its settings: {0}",
+         "Correct them; `vllm serve --help=all` says what each may be."),
         (r"ended with status -9", "the system ended it, most likely for want of memory",
          "Take a smaller model, or a machine with more memory."),
     )
@@ -51,6 +53,8 @@ CAUSES: Final = [
 UNKNOWN: Final = "See the log."
 # Enough of a line to understand it.
 SHOWN: Final = 300
+# What pydantic adds to its messages.
+DETAILS: Final = re.compile(r" \[type=.*")
 ERROR: Final = re.compile(r"^(?:\(.*?\) )?(?:ERROR .*?\] )?(\w*(?:Error|Exception)\b.*)$", re.MULTILINE)
 ENDING: Final = re.compile(r"^rlaif: .*$", re.MULTILINE)
 
@@ -59,7 +63,7 @@ def cause(log: str) -> tuple[str, str]:
     """What went wrong, and what to do."""
     for pattern, what, fix in CAUSES:
         if found := pattern.search(log):
-            return what.format(*(" ".join(group.split())[:SHOWN] for group in found.groups())), fix.format()
+            return what.format(*(DETAILS.sub("", group).strip()[:SHOWN] for group in found.groups())), fix.format()
     errors = ERROR.findall(log)
     lines = [line for line in ENDING.sub("", log).splitlines() if line.strip()]
     # The first error is the cause; those after it are other processes' that miss the one it ended.

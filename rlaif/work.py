@@ -7,6 +7,7 @@ is flat however much is owed.
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 Unit = TypeVar("Unit")
@@ -34,7 +35,8 @@ async def drain(
     """
     waiting: asyncio.Queue[object] = asyncio.Queue(maxsize=concurrency)
     finished: asyncio.Queue[object] = asyncio.Queue(maxsize=2 * concurrency + BATCH)
-    keeper = asyncio.create_task(_keep(finished, keep))
+    ended = asyncio.Event()
+    keeper = asyncio.create_task(_keep(finished, keep, ended))
     feeder = asyncio.create_task(_feed(units, waiting, concurrency))
     workers = [asyncio.create_task(_work(waiting, do, finished)) for _ in range(concurrency)]
     try:
@@ -43,6 +45,7 @@ async def drain(
         for task in (feeder, *workers):
             task.cancel()
         await asyncio.gather(feeder, *workers, return_exceptions=True)
+        ended.set()
         if not keeper.done():
             await finished.put(_OVER)
         await asyncio.shield(keeper)
@@ -75,12 +78,15 @@ async def _all_or_first_error(tasks: "set[asyncio.Task[None]]", keeper: "asyncio
             task.result()
 
 
-async def _keep(finished: "asyncio.Queue[object]", keep: Callable[[list[Result]], None]) -> None:
+async def _keep(
+    finished: "asyncio.Queue[object]", keep: Callable[[list[Result]], None], ended: asyncio.Event
+) -> None:  # fmt: skip
     over = False
     while not over:
         batch = [await finished.get()]
-        if batch[0] is not _OVER:
-            await asyncio.sleep(SECONDS)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SECONDS):
+                await ended.wait()
         while len(batch) < BATCH and not finished.empty():
             batch.append(finished.get_nowait())
         over = batch[-1] is _OVER

@@ -45,6 +45,14 @@ def test_the_card_says_how_the_data_came_about(tmp_path: Path) -> None:
     assert "min_margin: 30.0" in text
 
 
+def test_the_card_names_those_who_were_asked_to_agree(tmp_path: Path) -> None:
+    file = project(tmp_path, prompts=5)
+    go(file, "judge.by=[a, b]", "pair.agree=[b]")
+    text = (tmp_path / "out/pairs/preference/README.md").read_text()
+    assert "\njudge a, with" in text
+    assert "\njudge asked to agree b, with" in text
+
+
 def test_a_data_set_without_pairs_has_a_card_that_says_so(tmp_path: Path) -> None:
     file = project(tmp_path)
     go(file, "pair.min_margin=100")

@@ -52,6 +52,7 @@ class OpenAI:
         self._dialect = Dialect.of(config)
         self._withheld = 0
         self._served: str | None = None
+        self._paced = bool(config.requests_per_minute or config.tokens_per_minute)
         self._requests, self._tokens = Pace(config.requests_per_minute), Pace(config.tokens_per_minute)
         self.concurrency = config.concurrency
 
@@ -127,7 +128,8 @@ class OpenAI:
             request = orjson.dumps(body(self._config, ask, seeds, dialect))
             guess = len(request) / CHARACTERS + len(seeds) * ask.sampling.max_tokens * OUTPUT_SHARE
             try:
-                await self._keep_pace(guess)
+                if self._paced:
+                    await self._keep_pace(guess)
                 found = await self._send(request, len(seeds))
             except RequestError as error:
                 learnt = self._dialect.after(error.raw, len(seeds))
@@ -138,7 +140,8 @@ class OpenAI:
                 elif error.kind != "rate_limited" or (error.wait or 0.0) <= LONGEST_WAIT:
                     raise
             else:
-                self._tokens.correct(sum(_tokens(each) for each in found.values()) - guess)
+                if self._paced:
+                    self._tokens.correct(sum(_tokens(each) for each in found.values()) - guess)
                 self._know(next(iter(found.values())).served)
                 return found
 
@@ -150,16 +153,18 @@ class OpenAI:
 
     async def _send(self, request: bytes, n: int) -> dict[int, Completion]:
         """One request's reply, read; the server's window and health learn from it."""
-        async with self._fleet.slot() as endpoint:
-            try:
-                async with asyncio.timeout(self._config.timeout):
-                    data = await endpoint.send(request)
-            except TimeoutError:
-                late = RequestError("timeout", f"no whole reply within {self._config.timeout:g} s")
-                raise self._learn(endpoint, late) from None
-            except RequestError as error:
-                raise self._learn(endpoint, error) from None
+        endpoint = await self._fleet.enter()
+        try:
+            async with asyncio.timeout(self._config.timeout):
+                data = await endpoint.send(request)
             endpoint.answered()
+        except TimeoutError:
+            late = RequestError("timeout", f"no whole reply within {self._config.timeout:g} s")
+            raise self._learn(endpoint, late) from None
+        except RequestError as error:
+            raise self._learn(endpoint, error) from None
+        finally:
+            self._fleet.leave(endpoint)
         # A careless proxy says in its answer what it was sent.
         return read_reply(data if self._secret == NO_SECRET else data.replace(self._secret.encode(), b"***"), n)
 

@@ -2,8 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import Final
 
 from rlaif.models.openai_endpoint import Endpoint
@@ -27,15 +26,18 @@ class Fleet:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._alarm: asyncio.TimerHandle | None = None
 
-    @asynccontextmanager
-    async def slot(self) -> AsyncIterator[Endpoint]:
-        """Room for one request, and where. Raises RequestError "unreachable" once all servers have failed for too long."""
-        endpoint = self._take() or await self._wait()
-        try:
-            yield endpoint
-        finally:
-            endpoint.in_flight -= 1
-            self._in_flight -= 1
+    async def enter(self) -> Endpoint:
+        """Waits for room for one request; where to send it, to be told to `leave` afterwards.
+
+        Raises RequestError "unreachable" once all servers have failed for too long.
+        """
+        return self._take() or await self._wait()
+
+    def leave(self, endpoint: Endpoint) -> None:
+        """The request is over."""
+        endpoint.in_flight -= 1
+        self._in_flight -= 1
+        if self._waiting:
             self._wake()
 
     def _take(self) -> Endpoint | None:
@@ -45,7 +47,7 @@ class Fleet:
         free = [each for each in self.endpoints if each.health.until <= now and each.in_flight < each.window.size]
         if not free:
             return None
-        endpoint = min(free, key=lambda each: each.in_flight / each.window.size)
+        endpoint = free[0] if len(free) == 1 else min(free, key=lambda each: each.in_flight / each.window.size)
         if endpoint.health.probing:
             endpoint.health.probe(now)
         endpoint.in_flight += 1
@@ -69,8 +71,6 @@ class Fleet:
 
     def _wake(self) -> None:
         """Lets those that have waited longest look for room: one usually, more after a window has widened."""
-        if not self._waiting:
-            return
         room = sum(max(each.window.size - each.in_flight, 0) for each in self.endpoints)
         for _ in range(min(room, self._most - self._in_flight)):
             if not self._waiting:

@@ -5,7 +5,6 @@ Servers answer 200 with HTML, with `{"error": …}`, with no choices, with fewer
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Final
 
@@ -41,15 +40,16 @@ def read_reply(data: bytes, n: int) -> dict[int, Completion]:
     if not isinstance(choices, list) or not choices:
         raise _malformed("a reply without choices", data)
     found: dict[int, Completion] = {}
+    served = reply.get("model")
+    name = clean(served) if isinstance(served, str) else None
     for place, choice in enumerate(choices):
-        completion = _completion(choice) if isinstance(choice, Mapping) else None
+        completion = _completion(choice, name) if isinstance(choice, Mapping) else None
         index = _count(choice.get("index", place)) if completion else None
         if completion and index is not None and index < n:
             found.setdefault(index, completion)
     if not found:
         raise _malformed("a reply without text", data)
-    served = reply.get("model")
-    return _with_usage(found, reply.get("usage"), clean(served) if isinstance(served, str) else None)
+    return _with_usage(found, reply.get("usage"))
 
 
 def _parse(data: bytes) -> Any:
@@ -69,8 +69,8 @@ def _malformed(what: str, data: bytes) -> RequestError:
     return RequestError("malformed", f"{what}: {' '.join(raw.split())[:SHOWN] or 'empty'}", raw=raw)
 
 
-def _completion(choice: Mapping[str, Any]) -> Completion | None:
-    """One choice, or None if it holds no text although it should."""
+def _completion(choice: Mapping[str, Any], served: str | None) -> Completion | None:
+    """One choice of whom the server says it is, or None if it holds no text although it should."""
     message = choice.get("message")
     if not isinstance(message, Mapping):
         return None
@@ -84,7 +84,7 @@ def _completion(choice: Mapping[str, Any]) -> Completion | None:
         if finish == "stop":
             return None
         text = ""
-    return Completion(clean(text), finish, tokens=_tokens(choice.get("logprobs")))
+    return Completion(clean(text), finish, tokens=_tokens(choice.get("logprobs")), served=served)
 
 
 def _text(content: Any) -> str | None:
@@ -122,20 +122,19 @@ def _pair(entry: Any) -> tuple[str, float] | None:
     return clean(text), float(logprob)
 
 
-def _with_usage(found: dict[int, Completion], usage: Any, served: str | None) -> dict[int, Completion]:
-    """The completions with who made them and what they cost: the prompt on the first, the output shared out by length."""
+def _with_usage(found: dict[int, Completion], usage: Any) -> dict[int, Completion]:
+    """The completions with what they cost: the prompt on the first, the output shared out by length of text."""
     counts = usage if isinstance(usage, Mapping) else {}
     prompt, output = _count(counts.get("prompt_tokens")), _count(counts.get("completion_tokens"))
+    if prompt is None and output is None:
+        return found
     first = min(found)
-    shares = _shares(output, [len(completion.text) for completion in found.values()])
+    shares = [output] if len(found) == 1 else _shares(output, [len(each.text) for each in found.values()])
     return {
-        index: replace(
-            completion,
-            prompt_tokens=prompt if index == first or prompt is None else 0,
-            output_tokens=share,
-            served=served,
+        index: Completion(
+            each.text, each.finish, prompt if index == first or prompt is None else 0, share, each.tokens, each.served
         )
-        for (index, completion), share in zip(found.items(), shares, strict=True)
+        for (index, each), share in zip(found.items(), shares, strict=True)
     }
 
 

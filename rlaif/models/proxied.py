@@ -5,15 +5,16 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 
+from rlaif.models.openai_server import LOOPBACK
 from rlaif.models.wire import Answer, OversizedError, WireError
 
 CHUNK = 2**18
 
 
 def proxy(url: str) -> str | None:
-    """The proxy for an address, by the usual variables (HTTP_PROXY, HTTPS_PROXY, NO_PROXY); None for none."""
+    """The proxy for an address, by the usual variables (HTTP_PROXY, HTTPS_PROXY, NO_PROXY); none for this machine."""
     parts = urlsplit(url)
-    return None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
+    return None if parts.hostname in LOOPBACK or proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
 
 
 class Proxied:

@@ -1,0 +1,195 @@
+"""Pairs of a million prompts: each strategy in one cold process on two threads, beside the raw limit, polars and datasets.map.
+
+    python benchmarks/pairs.py                 1,000,000 prompts x 8 responses x 3 criteria (24M scores) with short texts, and
+                                               200,000 prompts with texts of about 600 characters
+    python benchmarks/pairs.py --small         the same at a size for tests
+    python benchmarks/pairs.py --only pareto   some of the strategies
+
+What is timed is a whole process, start to end. rlaif's reads the store, makes the pairs, and writes them and an outcome for
+every prompt and response; polars' reads the same facts as Parquet and writes pairs alone. The raw limit is DuckDB reading
+the columns that pairs need and writing what rlaif wrote, already made. datasets.map runs over fewer prompts, and its time is
+scaled up. Memory is the peak of resident memory.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from rlaif.records import key
+from rlaif.store import Store
+
+HERE = Path(__file__).parent / "pairs"
+THREADS, MEMORY = 2, "2GB"
+JUDGE, GENERATORS, SAMPLES = "judge", ["writer", "peer"], 8
+CRITERIA = ("help", "faith", "whole")
+OPTIONS = {"one_criterion": {"criterion": "help"}, "own_vs_other": {"generator": "writer"}}
+SECTIONS = {"all_above_margin": {"min_margin": 20, "per_prompt": 4}}
+
+
+def synthesise(folder: Path, prompts: int, texts: int) -> None:
+    """A store of so many prompts; those below `texts` have responses of about 600 characters. And the same as Parquet."""
+    folder.mkdir(parents=True)
+    with Store(folder / "store.duckdb") as store:
+        limit(store)
+        store.run(
+            (HERE / "synthesise.sql").read_text(encoding="utf-8"), prompts=prompts, texts=texts, samples=SAMPLES, judge=JUDGE,
+            generators=GENERATORS, criteria=[key("criterion", name) for name in CRITERIA], names=list(CRITERIA),
+            kinds=["scale", "scale", "check"],
+        )  # fmt: skip
+        for table, columns in (("scores", "answer, criterion, value::INTEGER AS value"),
+                               ("responses", "key, prompt, answer, generator, finish, text")):  # fmt: skip
+            store.run(f"COPY (SELECT {columns} FROM {table}) TO '{folder / table}.parquet' (FORMAT parquet)")
+
+
+def limit(store: Store) -> None:
+    store.run(f"SET threads = {THREADS}; SET memory_limit = '{MEMORY}'")
+
+
+def make(strategy: str, folder: Path, texts: bool) -> int:
+    """Pairs by rlaif, with texts also as Parquet files for trainers."""
+    from rlaif.config import Config, Pipeline
+    from rlaif.context import Context
+    from rlaif.export import export
+    from rlaif.stages import pair
+    from rlaif.yaml_file import YamlFile
+
+    section = {"strategy": strategy, "options": OPTIONS.get(strategy, {})} | SECTIONS.get(strategy, {})
+    data: dict[str, Any] = {"name": "pairs", "collect": {"sources": [{"path": "x.jsonl"}]}, "pair": section}
+    with Store(folder / "store.duckdb") as store:
+        limit(store)
+        config = Config(Pipeline.model_validate(data), YamlFile(folder / "pairs.yaml", dict(data), {}))
+        made = pair.run(Context(config, store), JUDGE, GENERATORS)
+        if texts:
+            export(store, made.key, folder / "out", held_out=0.1, formats=["parquet"])
+    return made.pairs
+
+
+def raw(strategy: str, folder: Path, texts: bool) -> int:
+    """What rlaif has written in `folder` written again, and what it had to read read."""
+    with duckdb.connect(":memory:") as connection:
+        connection.execute(
+            f"SET threads = {THREADS}; SET memory_limit = '{MEMORY}'; SET temp_directory = '{folder / 'spill'}'"
+        )
+        connection.execute(
+            f"ATTACH '{folder / 'store.duckdb'}' AS made (READ_ONLY); ATTACH '{folder / 'raw.duckdb'}' AS raw"
+        )
+        text = ", max(text)" if texts else ""
+        connection.execute(
+            "SELECT max(answer), max(criterion), max(value), max(judge), max(spread) FROM made.scores"
+        ).fetchall()
+        connection.execute(
+            f"SELECT max(key), max(prompt), max(answer), max(finish), max(generator){text} FROM made.responses"
+        ).fetchall()
+        for table in ("pairs", "outcomes"):
+            connection.execute(f"CREATE TABLE raw.{table} AS FROM made.{table}")
+        for path in sorted((folder / "out").rglob("*.parquet")):
+            connection.execute(f"COPY (FROM '{path}') TO '{path}.raw' (FORMAT parquet, COMPRESSION zstd)")
+        return int(connection.execute("SELECT count(*) FROM raw.pairs").fetchall()[0][0])
+
+
+def polars(strategy: str, folder: Path, texts: bool) -> int:
+    sys.path.insert(0, str(HERE))
+    import by_polars
+
+    if not texts:
+        return int(by_polars.run(strategy, folder, folder / "polars.parquet"))
+    return int(by_polars.with_texts(folder, folder / "polars.parquet"))
+
+
+def mapped(strategy: str, folder: Path, texts: bool) -> int:
+    """Best against worst as scripts do it: one row a prompt with lists, a function over each row, nothing else."""
+    sys.path.insert(0, str(HERE))
+    import by_map
+
+    return int(by_map.run(folder, folder / "mapped.parquet"))
+
+
+WAYS: dict[str, Callable[[str, Path, bool], int]] = {"rlaif": make, "raw": raw, "polars": polars, "map": mapped}
+
+
+def measure(way: str, strategy: str, folder: Path, *, texts: bool) -> dict[str, Any]:
+    """One cold process: wall seconds, peak memory in MB, pairs."""
+    environment = os.environ | {"POLARS_MAX_THREADS": str(THREADS), "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
+    command = [sys.executable, __file__, "--one", way, strategy, str(folder), *(["--texts"] if texts else [])]
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
+    assert process.stdout
+    told = process.stdout.read().decode()
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        return {"way": way, "strategy": strategy, "failed": process.returncode}
+    seconds = time.perf_counter() - started
+    # Kilobytes, but bytes on macOS.
+    memory = used.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    return {
+        "way": way,
+        "strategy": strategy,
+        "seconds": round(seconds, 2),
+        "mb": round(memory),
+        "pairs": int(told.split()[-1]),
+    }
+
+
+def compare(folder: Path, strategy: str, *, texts: bool = False) -> dict[str, dict[str, Any]]:
+    """One strategy all ways, on a copy of the store so that each starts from the same."""
+    work = folder.with_name(f"{folder.name}-{strategy}")
+    shutil.copytree(folder, work)
+    ways = ["rlaif", "raw", "polars"] + (["map"] if strategy == "best_vs_worst" else [])
+    found = {way: measure(way, strategy, work, texts=texts) for way in ways}
+    shutil.rmtree(work)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--small", action="store_true", help="a size for tests")
+    parser.add_argument("--only", nargs="*", help="strategies to measure")
+    parser.add_argument(
+        "--folder", type=Path, default=Path("runs/benchmark-pairs"), help="where stores and results go; kept"
+    )
+    parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--texts", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.one:
+        way, strategy, folder = given.one
+        print(WAYS[way](strategy, Path(folder), given.texts))
+        return
+    sizes = (
+        {"short": (2000, 0), "texts": (500, 500)} if given.small else {"short": (1_000_000, 0), "texts": (200_000, 200_000)}
+    )
+    for name, (prompts, texts) in sizes.items():
+        if not (given.folder / name).exists():
+            synthesise(given.folder / name, prompts, texts)
+    sys.path.insert(0, str(HERE))
+    import by_polars
+
+    results = []
+    tasks = [("texts", "best_vs_worst"), *(("short", name) for name in by_polars.STRATEGIES)]
+    for size, strategy in tasks:
+        if not given.only or strategy in given.only:
+            found = compare(given.folder / size, strategy, texts=size == "texts")
+            results.append({"size": size, "prompts": sizes[size][0], "strategy": strategy, **found})
+            print(row(results[-1]), flush=True)
+    (given.folder / "results.json").write_text(json.dumps(results, indent=1))
+
+
+def row(found: dict[str, Any]) -> str:
+    """One line a strategy: seconds (and peak MB) of each way."""
+    ways = [found[way] for way in ("rlaif", "raw", "polars", "map") if way in found]
+    cells = [f"{way['way']} {way['seconds']} s ({way['mb']:,} MB, {way['pairs']:,} pairs)" if "seconds" in way
+             else f"{way['way']} failed ({way['failed']})" for way in ways]  # fmt: skip
+    return f"{found['size']} {found['strategy']}: {'; '.join(cells)}"
+
+
+if __name__ == "__main__":
+    main()

@@ -6,7 +6,7 @@ was given, 4 the budget is spent, 5 the store is in use, 6 a model refuses to se
 """
 
 import json
-import signal
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +17,7 @@ import typer
 
 from rlaif import __version__
 from rlaif.errors import RlaifError
+from rlaif.stop import STOP
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -423,11 +424,11 @@ def _session(file: Path, overrides: list[str], quiet: bool) -> "Iterator[Context
             yield context
     except KeyboardInterrupt:
         print(f"\nStopped. All that was finished is kept; the same command goes on from there: {_again()}", file=sys.stderr)
-        raise typer.Exit(143 if _terminated else 130) from None
+        raise typer.Exit(STOP.exit_code or 130) from None
 
 
 def _again() -> str:
-    return " ".join(["rlaif", *sys.argv[1:]])
+    return shlex.join(["rlaif", *sys.argv[1:]])
 
 
 def _console() -> "Console":
@@ -465,19 +466,9 @@ def _print_json(value: Any) -> None:
 
 def main() -> None:
     """The `rlaif` command: errors of known kinds print without a traceback."""
-    signal.signal(signal.SIGTERM, _terminate)
+    STOP.listen()
     try:
         app()
     except RlaifError as error:
         print(f"rlaif: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-
-
-_terminated = False
-
-
-def _terminate(number: int, frame: Any) -> None:
-    """SIGTERM does what an interrupt does: asyncio then stops the work in order, and what is finished is kept."""
-    global _terminated
-    _terminated = True
-    signal.raise_signal(signal.SIGINT)

@@ -5,11 +5,16 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from rlaif.stop import STOP
+
 T = TypeVar("T")
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """The work's result. Where a loop runs already, as in a notebook, the work runs in a thread of its own."""
+    """The work's result. Where a loop runs already, as in a notebook, the work runs in a thread of its own.
+
+    Raises KeyboardInterrupt if it was told to stop, however much of the work is done.
+    """
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -19,8 +24,14 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
-    with asyncio.Runner(loop_factory=_factory()) as runner:
-        return runner.run(work)
+    try:
+        with asyncio.Runner(loop_factory=_factory()) as runner:
+            result = runner.run(STOP.attended(work))
+    except asyncio.CancelledError:
+        STOP.check()
+        raise
+    STOP.check()
+    return result
 
 
 def _factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -6,9 +6,11 @@ is flat however much is owed.
 """
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from typing import TypeVar
+
+from rlaif.stop import STOP
 
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")
@@ -31,7 +33,7 @@ async def drain(
     """Runs `do` on every unit, at most `concurrency` at once, and hands the results to `keep`, batch by batch.
 
     `keep` runs in a thread, one call at a time. If `do` raises, or the work is cancelled, nothing new is begun and what
-    is finished is kept before the error goes on.
+    is finished is kept before the error goes on. Told to stop, it begins nothing new and returns when the rest is kept.
     """
     waiting: asyncio.Queue[object] = asyncio.Queue(maxsize=concurrency)
     finished: asyncio.Queue[object] = asyncio.Queue(maxsize=2 * concurrency + BATCH)
@@ -39,27 +41,51 @@ async def drain(
     keeper = asyncio.create_task(_keep(finished, keep, ended))
     feeder = asyncio.create_task(_feed(units, waiting, concurrency))
     workers = [asyncio.create_task(_work(waiting, do, finished)) for _ in range(concurrency)]
-    try:
-        await _all_or_first_error({feeder, *workers}, keeper)
-    finally:
+
+    def halt() -> None:
+        feeder.cancel()
+        while not waiting.empty():
+            waiting.get_nowait()
+        for _ in workers:
+            waiting.put_nowait(_OVER)
+
+    async def end() -> None:
         for task in (feeder, *workers):
             task.cancel()
         await asyncio.gather(feeder, *workers, return_exceptions=True)
         ended.set()
         if not keeper.done():
             await finished.put(_OVER)
-        await asyncio.shield(keeper)
+        await keeper
+
+    try:
+        with STOP.heeded(halt):
+            await _all_or_first_error({feeder, *workers}, keeper)
+    finally:
+        await _surely(end())
+
+
+async def _surely(work: Coroutine[None, None, None]) -> None:
+    """Sees the work through, also if it is cancelled meanwhile."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise
 
 
 async def _feed(units: Iterable[Unit] | AsyncIterable[Unit], waiting: "asyncio.Queue[object]", workers: int) -> None:
-    if isinstance(units, AsyncIterable):
-        async for unit in units:
-            await waiting.put(unit)
-    else:
-        for unit in units:
-            await waiting.put(unit)
-    for _ in range(workers):
-        await waiting.put(_OVER)
+    # Only a stop cancels it while others work, and sees to it that they end.
+    with suppress(asyncio.CancelledError):
+        if isinstance(units, AsyncIterable):
+            async for unit in units:
+                await waiting.put(unit)
+        else:
+            for unit in units:
+                await waiting.put(unit)
+        for _ in range(workers):
+            await waiting.put(_OVER)
 
 
 async def _work(

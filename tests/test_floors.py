@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "rlaif"
 
 # From the bottom up. A module's floor is that of the longest entry that it starts with.
 FLOORS = [
-    ["errors", "records", "models.ask", "yaml_file", "shipped", "loop"],
+    ["errors", "records", "models.ask", "yaml_file", "shipped", "stop", "loop"],
     ["config", "secret", "rubric", "template", "verdict", "progress", "tiny"],
     ["models", "store", "work", "prices"],
     ["judges", "context", "budget", "sources", "training", "pairing"],

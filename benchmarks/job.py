@@ -35,7 +35,14 @@ pair: {{}}
 
 
 def write(
-    folder: Path, port: int, *, prompts: int, samples: int = 4, concurrency: int = 256, timeout: float = 60.0, out: str = "out"
+    folder: Path,
+    port: int,
+    *,
+    prompts: int,
+    samples: int = 4,
+    concurrency: int = 256,
+    timeout: float = 60.0,
+    out: str = "out",
 ) -> Path:
     """The job's pipeline file, and its prompts beside it."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -74,9 +81,15 @@ def timed(pipeline: Path, port: int) -> dict[str, float]:
     """Runs the job in a process of its own, on its own core: seconds from the first request to the last commit."""
     ledger(port)
     started = time.monotonic()
-    done = subprocess.run([sys.executable, "-m", "benchmarks.job", str(pipeline)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.job", str(pipeline)], capture_output=True, text=True, check=True
+    )
     said = json.loads(done.stdout.splitlines()[-1])
-    return {"seconds": said["end"] - ledger(port)["first"], "process": time.monotonic() - started, "peak_mb": said["peak_mb"]}
+    return {
+        "seconds": said["end"] - ledger(port)["first"],
+        "process": time.monotonic() - started,
+        "peak_mb": said["peak_mb"],
+    }
 
 
 def table(title: str, rows: list[list[str]]) -> None:
@@ -84,7 +97,12 @@ def table(title: str, rows: list[list[str]]) -> None:
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     print(f"\n{title}")
     for row in rows:
-        print("  ".join(cell.ljust(width) if place == 0 else cell.rjust(width) for place, (cell, width) in enumerate(zip(row, widths, strict=True))))
+        print(
+            "  ".join(
+                cell.ljust(width) if place == 0 else cell.rjust(width)
+                for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+            )
+        )
 
 
 def main(path: Path) -> None:

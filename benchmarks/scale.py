@@ -55,7 +55,9 @@ def memory(pid: int) -> float:
 def judge(pipeline: Path, port: int, seconds: float) -> tuple[float, float, int]:
     """Seconds from the start of the stage to the first request, peak megabytes, and requests, of a run that is ended."""
     before = ledger(port)["requests"]
-    process = subprocess.Popen([sys.executable, "-m", "benchmarks.scale", "--stage", str(pipeline)], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.scale", "--stage", str(pipeline)], stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout
     began = float(process.stdout.readline())
     peak, end = 0.0, time.monotonic() + seconds

@@ -131,8 +131,12 @@ class Budget:
         tally: Tally,
         model: ModelConfig | None,
         estimate: Callable[[Unit], tuple[int, float, float]],
+        *,
+        handed: bool = False,
     ) -> Iterable[Unit] | AsyncIterable[Unit]:
         """The units for as long as they fit. `estimate` gives a unit's completions, prompt tokens and output tokens.
+
+        `handed` units come from another stage while it works, and are all taken, so that it is not held up.
 
         Raises InputError for a cap in dollars and a price that is unknown.
         """
@@ -142,13 +146,14 @@ class Budget:
         if not self._meters:
             self._settle()
         self._meters.append(meter)
-        return self._gate(units, meter, estimate)
+        return self._gate(units, meter, estimate, handed)
 
     async def _gate(
         self,
         units: Iterable[Unit] | AsyncIterable[Unit],
         meter: Meter,
         estimate: Callable[[Unit], tuple[int, float, float]],
+        handed: bool,
     ) -> AsyncIterator[Unit]:
         async for unit in _each(units):
             completions, prompt, output = estimate(unit)
@@ -157,16 +162,15 @@ class Budget:
                 await asyncio.sleep(PAUSE)
                 # What was in flight may have turned out cheaper than it was thought. A stage that is handed its units must
                 # not wait for the one that hands them over, which may be waiting for it.
-                waited_for = [meter] if isinstance(units, AsyncIterable) else self._meters
+                waited_for = [meter] if handed else self._meters
                 if all(each.begun <= each.kept for each in waited_for):
                     self._settle()
                     self.stopped = not self._fits(meter, completions)
             if not self.stopped:
                 meter.begun += completions
                 yield unit
-            elif not isinstance(units, AsyncIterable):
+            elif not handed:
                 return
-            # Units that another stage hands over are taken on and left owed, so that it is not held up.
 
     def _fits(self, meter: Meter, more: int) -> bool:
         cap = self.config.pipeline.budget

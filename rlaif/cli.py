@@ -322,7 +322,7 @@ def status(file: File, set: Set = [], json: Json = False) -> None:
 @app.command()
 def explain(
     file: File,
-    prompt: Annotated[str, typer.Argument(help="The prompt's id or the start of it, or a response's id.", show_default=False)],
+    prompt: Annotated[str, typer.Argument(help="The start of a prompt's id, or a response's id.", show_default=False)],
     set: Set = [], json: Json = False,
 ) -> None:  # fmt: skip
     """Tell the whole story of one prompt, from sampling to pair."""

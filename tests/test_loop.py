@@ -163,7 +163,7 @@ def test_a_run_that_is_stopped_half_way_ends_with_the_same_pairs(tmp_path: Path,
     command = [sys.executable, "-m", "rlaif", "run", str(file), "--set", "models.writer.delay=0.01", "--quiet"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"})
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and written(tmp_path / "stopped/out/store.duckdb") < 20_000:
+    while time.monotonic() < deadline and written(tmp_path / "stopped/out/store.duckdb") < 40_000:
         time.sleep(0.02)
     process.send_signal(sign)
     _, said = process.communicate(timeout=60)

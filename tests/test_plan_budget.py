@@ -127,7 +127,9 @@ def test_units_that_another_stage_hands_over_are_taken_on_after_the_stop(tmp_pat
     async def begun() -> list[int]:
         with Store(config.store_path) as store:
             budget = Budget(config, store)
-            let = budget.within(units(), Tally("x"), config.pipeline.models["first"], lambda _: (1, 900.0, 200.0))
+            let = budget.within(
+                units(), Tally("x"), config.pipeline.models["first"], lambda _: (1, 900.0, 200.0), handed=True
+            )
             assert not isinstance(let, Iterable)
             found = [unit async for unit in let]
             assert budget.stopped

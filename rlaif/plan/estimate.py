@@ -54,10 +54,10 @@ class Estimate:
         store = self.context.store
         wanted = generating.asked(self.context.config, generator, samples, only, key)
         asks = store.measure("generate/owed", "count(*)", **wanted)
-        completions = store.measure("generate/owed", "sum(len(samples))", **wanted)
+        completions = store.measure("generate/owed", "any_value(owed)", **wanted)
         if not asks:
             return Pending()
-        rows = self._sample("generate/owed", "prompt", **wanted)
+        rows = self._sample("generate/owed", "prompt", "generate/texts", "prompt", **wanted)
         count, prompts_by = counter(generator.model)
         shown = [generating.show(generator.template, json.loads(row["messages"]), row["document"]) for row in rows]
         each = _mean([count(messages) for messages in shown])
@@ -89,7 +89,7 @@ class Estimate:
         output, outputs_by = self._output("plan/judged", judge.settings.max_tokens, judge=judge.key)
         factor, prompts_by = self._judge_factor(judge, list(calls.values()), count, prompts_by)
         owed = self.context.store.measure("judge/owed", "count(*)", **wanted)
-        rows = self._sample("judge/owed", "prompt, text, call", **wanted) if owed else []
+        rows = self._sample("judge/owed", "answer, call", "judge/texts", "answer", **wanted) if owed else []
         asked = [_rehearse(judge, [calls[row["call"]]], row, row["text"]) for row in rows]
         asks, prompt = _scaled(asked, count, Range(), owed)
         for each in pending:
@@ -112,14 +112,13 @@ class Estimate:
         usd = _cost(rate, prompt, written) if rate else None
         self.lines.append(Line(stage, name, asks, completions, prompt, written, usd, price, prompts_by, outputs_by))
 
-    def _sample(self, name: str, columns: str, **parameters: Any) -> list[Row]:
-        """Some rows of the named query, as if drawn by lot and the same ones each time, each with its whole prompt."""
+    def _sample(self, name: str, columns: str, texts: str, by: str, **parameters: Any) -> list[Row]:
+        """Some rows of the named query, as if drawn by lot and the same ones each time, each with its texts."""
         store = self.context.store
-        # Documents join afterwards: to sort all of them for the sake of a hundred costs more than all else here.
         query = f"SELECT {columns} FROM ({sql(name)}) ORDER BY hash({columns}) LIMIT {SAMPLE}"
         rows = store.rows(query, **parameters)
-        prompts = {row["key"]: row for row in store.query("plan/prompts", prompts=[row["prompt"] for row in rows])}
-        return [prompts[row["prompt"]] | row for row in rows]
+        found = {row[by]: row for row in store.query(texts, keys=[row[by] for row in rows])}
+        return [found[row[by]] | row for row in rows]
 
     def _output(self, name: str, max_tokens: int, **parameters: Any) -> tuple[Range, str]:
         """Tokens of one reply, and what that goes by."""

@@ -17,6 +17,7 @@ from rlaif.context import EVERYTHING, Context, HeldOut, now
 from rlaif.errors import TRANSIENT, InputError, ModelError
 from rlaif.models import Models
 from rlaif.models.ask import Ask, Completion, Model, Sampling
+from rlaif.owed import Owed
 from rlaif.progress import Tally
 from rlaif.records import Message, answer_key, clean, key
 from rlaif.store import Row
@@ -85,15 +86,12 @@ async def run(
 
     `hand` is given each batch of kept texts that no judge can have seen, so that judging them can begin at once.
     """
-    store = context.store
     _introduce(context, generator)
-    wanted = asked(context.config, generator, samples, only)
-    owed = store.measure("generate/owed", "sum(len(samples))", **wanted)
-    with context.stage("generate", owed) as tally:
-        if not owed:
+    owed = Owed(context.store, "generate", "prompt", **asked(context.config, generator, samples, only))
+    with context.stage("generate", owed.count) as tally:
+        if not owed.count:
             return
         model = await models.get(generator.model, where=generator.where)
-        units = store.stream("generate/owed", **wanted)
 
         def keep(batch: list[_Sampled]) -> None:
             _keep(context, batch, tally)
@@ -101,7 +99,7 @@ async def run(
                 hand([row for sampled in batch for row in sampled.unseen])
 
         await drain(
-            context.budget.within(units, tally, generator.model, lambda row: _guess(row, generator)),
+            context.budget.within(owed, tally, generator.model, lambda row: _guess(row, generator)),
             lambda row: _sample(row, generator, model, tally),
             keep,
             concurrency=model.concurrency,

@@ -5,7 +5,7 @@ and each criterion's key its wording: change one criterion and only its scores a
 """
 
 import json
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,6 +20,7 @@ from rlaif.context import EVERYTHING, Context, HeldOut, now
 from rlaif.errors import TRANSIENT, InputError, ModelError
 from rlaif.judges import Bench, Call, Subject, check, scale
 from rlaif.models import Models
+from rlaif.owed import Owed
 from rlaif.progress import Tally
 from rlaif.records import Prompt, Score, Verdict, key
 from rlaif.rubric import Rubric, load_rubric
@@ -97,7 +98,6 @@ async def run(
 
     `then` yields texts that come while it works, each with its prompt; they are scored after what was owed before.
     """
-    store = context.store
     _introduce(context, judge, allow_code)
     wanted: dict[str, Any] = only.parameters | {
         "judge": judge.key,
@@ -107,25 +107,24 @@ async def run(
         "attempts": ATTEMPTS,
         "transient": sorted(TRANSIENT),
     }
-    owed = store.measure("judge/owed", "count(*)", **wanted)
     # The store as it is now: what comes later comes through `then`.
-    before = store.stream("judge/owed", **wanted)
-    with context.stage(f"judge {judge.name}", owed if then is None else owed or None) as tally:
-        if not owed and then is None:
+    owed = Owed(context.store, "judge", "answer", **wanted)
+    with context.stage(f"judge {judge.name}", owed.count if then is None else owed.count or None) as tally:
+        if not owed.count and then is None:
             return
         model = await models.get(judge.model, where=judge.where) if judge.model else None
         bench = Bench(judge.settings, judge.template, model, allow_code)
-        units = _units(before, then, judge, tally)
+        units = _units(owed, then, judge, tally)
         await drain(
-            context.budget.within(units, tally, judge.model, lambda row: _guess(row, judge)),
+            context.budget.within(units, tally, judge.model, lambda row: _guess(row, judge), handed=then is not None),
             lambda row: _judge(row, judge, bench, tally),
             lambda batch: _keep(context, judge, batch, tally),
             concurrency=model.concurrency if model else CHECK_CONCURRENCY,
         )
 
 
-async def _units(owed: Iterable[Row], then: AsyncIterable[Row] | None, judge: Judge, tally: Tally) -> AsyncIterator[Row]:
-    for row in owed:
+async def _units(owed: Owed, then: AsyncIterable[Row] | None, judge: Judge, tally: Tally) -> AsyncIterator[Row]:
+    async for row in owed:
         yield row
     if then is None:
         return

@@ -1,6 +1,6 @@
 -- The samples that a generator still owes, one row a prompt, in the order of arrival. A sample is owed if it was never
 -- made, or if it failed in a way that may pass and was tried fewer than $attempts times. $samples are wanted of every
--- prompt, and of those that were topped up more, but at most $most.
+-- prompt, and of those that were topped up more, but at most $most. `owed` is how many there are in all.
 WITH tried AS (
     SELECT prompt, sample, bool_or(failure IS NULL) AS made, count(*) AS attempts,
         arg_max(failure, attempt) AS failure
@@ -25,10 +25,9 @@ owed AS (
         OR (NOT made AND attempts < $attempts AND failure IN (SELECT unnest($transient::VARCHAR[])))
 )
 SELECT owed.prompt, list(owed.sample ORDER BY owed.sample) AS samples, max(owed.attempts) AS attempt,
-    any_value(prompts.messages) AS messages, any_value(prompts.document) AS document,
     EXISTS (FROM asks WHERE asks.prompt = owed.prompt AND asks.generator = $generator) AS shown,
-    any_value(prompts.reference) AS reference,
-    NOT EXISTS (FROM responses WHERE responses.prompt = owed.prompt) AS fresh
-FROM owed JOIN prompts ON prompts.key = owed.prompt
+    NOT EXISTS (FROM responses WHERE responses.prompt = owed.prompt) AS fresh,
+    sum(count(*)) OVER () AS owed
+FROM owed
 GROUP BY owed.prompt, owed.position
 ORDER BY owed.position

@@ -1,37 +1,56 @@
 -- The calls that a judge still owes, grouped by prompt and answer so that servers can reuse what the prompts share. A
 -- call is owed if one of its criteria has no score for the answer, or only failures that may pass, tried fewer than
--- $attempts times. $calls is a list of {call, criteria}; $generators says whose responses are judged.
+-- $attempts times. $calls is a list of {call, criteria}; $generators says whose responses are judged. `owed` is how many
+-- there are. What is made is gathered as bits, one a criterion, so that a resume over millions of scores stays small.
 WITH calls AS (
     SELECT unnest($calls::STRUCT(call INTEGER, criteria VARCHAR[])[], recursive := true)
 ),
+criteria AS (
+    SELECT call, criterion, 1::HUGEINT << CAST(row_number() OVER (ORDER BY call, criterion) - 1 AS INTEGER) AS bit
+    FROM (SELECT call, unnest(criteria) AS criterion FROM calls)
+),
+whole_calls AS (SELECT call, bit_or(bit) AS bits FROM criteria GROUP BY call),
 answers AS (
-    SELECT responses.answer, any_value(responses.prompt) AS prompt, any_value(responses.text) AS text,
-        min(prompts.position) AS position
+    SELECT responses.answer, min(prompts.position) AS position
     FROM judgeable AS responses JOIN (
         FROM current_prompts WHERE bucket < $held_out ORDER BY position LIMIT coalesce($limit::BIGINT, 9223372036854775807)
     ) AS prompts ON prompts.key = responses.prompt
     WHERE responses.failure IS NULL AND responses.generator IN (SELECT unnest($generators::VARCHAR[]))
     GROUP BY responses.answer
 ),
-wanted AS (
-    SELECT answer, call, repeat, unnest(criteria) AS criterion
-    FROM answers, calls, (SELECT unnest(range($repeats::BIGINT)) AS repeat)
+made AS (
+    SELECT answer, repeat, bit_or(bit) AS bits
+    FROM scores JOIN criteria USING (criterion)
+    WHERE judge = $judge AND value IS NOT NULL
+    GROUP BY answer, repeat
+),
+failed AS (
+    SELECT answer, repeat, criterion, count(*) AS attempts, arg_max(failure, attempt) AS failure
+    FROM scores SEMI JOIN criteria USING (criterion)
+    WHERE judge = $judge AND value IS NULL
+    GROUP BY answer, repeat, criterion
+),
+pending AS (
+    SELECT answers.answer, position, call, wanted.repeat, coalesce(made.bits, 0) AS bits
+    FROM answers CROSS JOIN whole_calls CROSS JOIN (SELECT unnest(range($repeats::BIGINT)) AS repeat) AS wanted
+    LEFT JOIN made ON made.answer = answers.answer AND made.repeat = wanted.repeat
+    WHERE made.bits IS NULL OR (made.bits & whole_calls.bits) <> whole_calls.bits
 ),
 tried AS (
-    SELECT answer, criterion, repeat, bool_or(value IS NOT NULL) AS made, count(*) AS attempts,
-        arg_max(failure, attempt) AS failure
-    FROM scores WHERE judge = $judge
-    GROUP BY answer, criterion, repeat
+    SELECT pending.answer, any_value(position) AS position, pending.call, pending.repeat,
+        max(coalesce(failed.attempts, 0)) AS attempt
+    FROM pending SEMI JOIN failed ON failed.answer = pending.answer AND failed.repeat = pending.repeat
+    JOIN criteria ON criteria.call = pending.call AND (criteria.bit & pending.bits) = 0
+    LEFT JOIN failed ON failed.answer = pending.answer AND failed.repeat = pending.repeat AND failed.criterion = criteria.criterion
+    WHERE failed.answer IS NULL
+        OR (attempts < $attempts AND failure IN (SELECT unnest($transient::VARCHAR[])))
+    GROUP BY pending.answer, pending.call, pending.repeat
 ),
 owed AS (
-    SELECT wanted.answer, call, wanted.repeat, max(coalesce(tried.attempts, 0)) AS attempt
-    FROM wanted LEFT JOIN tried
-        ON tried.answer = wanted.answer AND tried.criterion = wanted.criterion AND tried.repeat = wanted.repeat
-    WHERE tried.answer IS NULL
-        OR (NOT made AND attempts < $attempts AND failure IN (SELECT unnest($transient::VARCHAR[])))
-    GROUP BY wanted.answer, call, wanted.repeat
+    SELECT answer, position, call, repeat, 0 AS attempt
+    FROM pending ANTI JOIN failed ON failed.answer = pending.answer AND failed.repeat = pending.repeat
+    UNION ALL FROM tried
 )
-SELECT answers.prompt, answers.text, owed.call, owed.repeat, owed.attempt,
-    prompts.messages, prompts.document, prompts.reference
-FROM owed JOIN answers ON answers.answer = owed.answer JOIN prompts ON prompts.key = answers.prompt
-ORDER BY answers.position, owed.answer, owed.repeat, owed.call
+SELECT answer, call, repeat, attempt, count(*) OVER () AS owed
+FROM owed
+ORDER BY position, answer, repeat, call

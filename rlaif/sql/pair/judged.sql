@@ -6,13 +6,14 @@ CREATE OR REPLACE TEMP TABLE judged AS
 WITH counted AS (
     SELECT chosen, rejected, sum(won)::BIGINT AS won, sum(lost)::BIGINT AS lost FROM opinions GROUP BY chosen, rejected
 ),
+spreads AS (SELECT response, spread FROM candidates WHERE spread IS NOT NULL),
 told AS (
     SELECT made.prompt, made.chosen, made.rejected, made.lead, won, lost,
-        CASE WHEN chosen.spread > 0 OR rejected.spread > 0
+        CASE WHEN chosen.spread + rejected.spread > 0
             THEN made.lead::DOUBLE / $denominator / sqrt(chosen.spread * chosen.spread + rejected.spread * rejected.spread) END AS z
     FROM made
-    JOIN candidates AS chosen ON chosen.response = made.chosen
-    JOIN candidates AS rejected ON rejected.response = made.rejected
+    LEFT JOIN spreads AS chosen ON chosen.response = made.chosen
+    LEFT JOIN spreads AS rejected ON rejected.response = made.rejected
     LEFT JOIN counted ON counted.chosen = made.chosen AND counted.rejected = made.rejected
 )
 SELECT prompt, chosen, rejected, lead,

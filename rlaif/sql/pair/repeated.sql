@@ -1,2 +1,2 @@
--- Whether any candidate has several scores of one criterion.
-SELECT 1 AS repeated FROM candidates WHERE repeated LIMIT 1
+-- Whether any answer has several scores of one criterion.
+SELECT 1 AS repeated FROM answers WHERE repeated LIMIT 1

@@ -1,7 +1,8 @@
--- The candidates without what was filtered.
-DELETE FROM filtered USING (SELECT prompt FROM filtered WHERE answer IS NULL) AS whole
-WHERE filtered.prompt = whole.prompt AND filtered.answer IS NOT NULL;
+-- Marks the answers that were filtered, for themselves or with their whole prompt: candidates are the others.
+UPDATE answers SET filtered = found.reason
+FROM (SELECT answer, min(reason) AS reason FROM filtered WHERE answer IS NOT NULL GROUP BY answer) AS found
+WHERE found.answer = answers.answer AND answers.filtered IS NULL;
 
-DELETE FROM candidates
-WHERE prompt IN (SELECT prompt FROM filtered WHERE answer IS NULL)
-    OR answer IN (SELECT answer FROM filtered WHERE answer IS NOT NULL)
+UPDATE answers SET filtered = found.reason
+FROM (SELECT prompt, min(reason) AS reason FROM filtered WHERE answer IS NULL GROUP BY prompt) AS found
+WHERE found.prompt = answers.prompt

@@ -1,5 +1,10 @@
--- What a strategy may read beside `candidates`; nothing of it is computed unless it does.
--- marks: one row a candidate and criterion. texts: one row a candidate, its length in characters.
+-- What a strategy may read; nothing of it is computed unless it does. candidates: one row a distinct answer that has all
+-- its scores and that no filter took out. marks: one row a candidate and criterion. texts: one row a candidate, its length in
+-- characters.
+CREATE OR REPLACE TEMP VIEW candidates AS
+SELECT prompt, response, answer, points, spread, finished, vetoed, coin
+FROM answers WHERE complete AND first AND filtered IS NULL;
+
 CREATE OR REPLACE TEMP VIEW marks AS
 SELECT candidates.prompt, candidates.response, weighed.name AS criterion, weighed.kind, weighed.weight, weighed.factor,
     weighed.low, weighed.high, scored.score

@@ -11,7 +11,7 @@ grid AS (
     SELECT CAST(top * step * step / 4096 AS DECIMAL(28, 12)) AS penalty
     FROM (SELECT ((max(points) - min(points))::DOUBLE / greatest(avg(length), 1)) AS top FROM measured), range(65) AS steps(step)
 ),
-drawn AS (SELECT prompt FROM candidates GROUP BY prompt ORDER BY md5_number_lower($seed::VARCHAR || prompt), prompt LIMIT 10000),
+drawn AS (SELECT prompt FROM candidates GROUP BY prompt ORDER BY min(coin), prompt LIMIT 10000),
 tried AS (
     SELECT penalty, prompt,
         arg_max((points, length), (points::DECIMAL(28, 6) - penalty * length, coin)) FILTER (NOT vetoed) AS chosen,

@@ -422,7 +422,10 @@ def _session(file: Path, overrides: list[str], quiet: bool) -> "Iterator[Context
     try:
         with opened(config, progress(quiet=quiet)) as context:
             yield context
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, RuntimeError) as error:
+        # DuckDB makes a RuntimeError of an interrupt in the middle of a query.
+        if isinstance(error, RuntimeError) and not STOP.asked:
+            raise
         print(f"\nStopped. All that was finished is kept; the same command goes on from there: {_again()}", file=sys.stderr)
         raise typer.Exit(STOP.exit_code or 130) from None
 

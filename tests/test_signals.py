@@ -1,0 +1,264 @@
+"""Signals to a real process: the first lets what is in flight come in, the second cancels it, the third leaves at once."""
+
+import asyncio
+import json
+import shlex
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from rlaif.records import fraction, key
+from rlaif.store import Store
+from tests.checkpoints import save_random
+from tests.servers import Reply, Request, Server, chat, serve
+from tests.test_loop import project, written
+
+CRITERIA = ("helpfulness", "faithfulness", "completeness")
+SIGNALS = pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM], ids=["interrupt", "terminate"])
+# Far below what an answer takes that hangs, far above what a process needs to end.
+PROMPT_END = 15.0
+HANGS = 60.0
+
+
+@dataclass
+class Answers:
+    """The same ask has the same answer, `hang` seconds later, but for the first ones that come `at_once`."""
+
+    hang: float = 0.0
+    at_once: int = 0
+
+    def __call__(self, request: Request) -> Reply:
+        self.at_once, early = max(self.at_once - 1, 0), self.at_once > 0
+        return self.answer(request, 0.0 if early else self.hang)
+
+    def answer(self, request: Request, hang: float) -> Reply:
+        said = key("answer", json.dumps(request.body["messages"]))
+        if "response_format" not in request.body:
+            return chat(*(f"Answer {said[:6]} {place}." for place in range(request.body.get("n", 1))), hang=hang)
+        score = {"rationale": "so it says", "score": 1 + int(fraction(said, "score") * 5)}
+        asked = request.body["response_format"]["json_schema"]["schema"]["properties"]
+        together = {name: score for name in CRITERIA if name in asked}
+        return chat(json.dumps(together or score), hang=hang)
+
+
+@dataclass(frozen=True)
+class Ended:
+    code: int
+    said: str
+    seconds: float
+
+
+def pipeline(folder: Path, server: Server, out: str) -> list[str]:
+    file = folder / "loop.yaml" if (folder / "loop.yaml").exists() else project(folder, prompts=12)
+    served = f"{{kind: openai, model: m, base_url: {server.base_url}, concurrency: 4}}"
+    sets = [f"out={folder / out}", f"models.writer={served}", f"models.first={served}", "judges.a.logprobs=false"]
+    return ["run", str(file), "--quiet", *(part for each in sets for part in ("--set", each))]
+
+
+@asynccontextmanager
+async def started(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *arguments, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def stopped(process: asyncio.subprocess.Process, *signs: signal.Signals) -> Ended:
+    began = time.monotonic()
+    for sign in signs:
+        process.send_signal(sign)
+        await asyncio.sleep(0.5)
+        if process.returncode is not None:
+            break
+    _, said = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode is not None
+    return Ended(process.returncode, said.decode(), time.monotonic() - began)
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not true():
+            await asyncio.sleep(0.01)
+
+
+async def finished(*arguments: str) -> None:
+    async with started("-m", "rlaif", *arguments) as process:
+        _, said = await process.communicate()
+        assert process.returncode == 0, said.decode()
+
+
+def again(said: str) -> list[str]:
+    """The command that a stopped run tells."""
+    return shlex.split(said[said.rindex("rlaif run") :])[1:]
+
+
+def pairs(folder: Path, out: str) -> bytes:
+    return (folder / out / "pairs/preference/train.jsonl").read_bytes()
+
+
+@SIGNALS
+def test_the_first_signal_begins_nothing_new_keeps_what_comes_in_and_tells_how_to_go_on(
+    tmp_path: Path, sign: signal.Signals
+) -> None:
+    answers = Answers()
+
+    async def run() -> None:
+        async with serve([answers]) as server:
+            await finished(*pipeline(tmp_path, server, "whole"))
+            whole = len(server.chats)
+            answers.hang = 0.7
+            async with started("-m", "rlaif", *pipeline(tmp_path, server, "stopped")) as process:
+                await until(lambda: len(server.chats) > whole + 4 and server.in_flight >= 4)
+                begun = len(server.chats)
+                ended = await stopped(process, sign)
+            assert ended.code == 128 + sign
+            # One may have been on its way when the signal was sent.
+            assert len(server.chats) - begun <= 1
+            assert server.in_flight == 0
+            assert kept(tmp_path, "stopped") == len(server.chats) - whole
+            answers.hang = 0.0
+            await finished(*again(ended.said))
+            assert len(server.chats) == 2 * whole
+        assert pairs(tmp_path, "stopped") == pairs(tmp_path, "whole")
+
+    asyncio.run(run())
+
+
+def kept(folder: Path, out: str) -> int:
+    """Requests whose answer the store has: one for all samples of a prompt, one a verdict."""
+    query = "SELECT (SELECT count(DISTINCT prompt) FROM responses) + (SELECT count(*) FROM verdicts) AS n"
+    with Store(folder / out / "store.duckdb", read_only=True) as store:
+        return int(store.rows(query)[0]["n"])
+
+
+def test_the_second_signal_waits_for_nothing_and_keeps_what_is_finished(tmp_path: Path) -> None:
+    answers = Answers()
+
+    async def run() -> None:
+        async with serve([answers]) as server:
+            await finished(*pipeline(tmp_path, server, "whole"))
+            whole = len(server.chats)
+            answers.hang, answers.at_once = HANGS, 6
+            async with started("-m", "rlaif", *pipeline(tmp_path, server, "stopped")) as process:
+                await until(lambda: server.in_flight >= 4)
+                ended = await stopped(process, signal.SIGINT, signal.SIGINT)
+            assert ended.code == 130
+            assert ended.seconds < PROMPT_END
+            assert kept(tmp_path, "stopped") == 6
+            lost = len(server.chats) - whole - 6
+            answers.hang = 0.0
+            await finished(*again(ended.said))
+            assert len(server.chats) == 2 * whole + lost
+        assert pairs(tmp_path, "stopped") == pairs(tmp_path, "whole")
+
+    asyncio.run(run())
+
+
+STUBBORN = """
+import asyncio
+from rlaif import loop
+from rlaif.stop import STOP
+
+async def never() -> None:
+    with STOP.heeded(lambda: None):
+        print("begun", file=__import__("sys").stderr, flush=True)
+        while True:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                pass
+
+STOP.listen()
+loop.run(never())
+"""
+
+
+@SIGNALS
+def test_the_third_signal_leaves_whatever_is_under_way(sign: signal.Signals) -> None:
+    async def run() -> Ended:
+        async with started("-c", STUBBORN) as process:
+            assert process.stderr
+            await process.stderr.readline()
+            return await stopped(process, sign, sign, sign)
+
+    ended = asyncio.run(run())
+    assert ended.code == 128 + sign
+    assert ended.seconds < PROMPT_END
+
+
+IMPATIENT = "import sys; from rlaif.cli import app; from rlaif.stop import STOP; STOP.listen(0.5); app()"
+
+
+def test_what_does_not_come_in_within_the_grace_is_cancelled(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with serve([Answers(hang=HANGS)]) as server:
+            async with started("-c", IMPATIENT, *pipeline(tmp_path, server, "stopped")) as process:
+                await until(lambda: server.in_flight >= 4)
+                ended = await stopped(process, signal.SIGTERM)
+            assert ended.code == 143
+            assert 0.5 <= ended.seconds < PROMPT_END
+            assert kept(tmp_path, "stopped") == 0
+
+    asyncio.run(run())
+
+
+SYNCHRONOUS = """
+import sys, time
+from rlaif.stop import STOP
+
+STOP.listen()
+print("begun", file=sys.stderr, flush=True)
+try:
+    time.sleep(60)
+except KeyboardInterrupt:
+    sys.exit(STOP.exit_code)
+"""
+
+
+@SIGNALS
+def test_work_that_has_nothing_in_flight_ends_at_the_first_signal(sign: signal.Signals) -> None:
+    async def run() -> Ended:
+        async with started("-c", SYNCHRONOUS) as process:
+            assert process.stderr
+            await process.stderr.readline()
+            return await stopped(process, sign)
+
+    ended = asyncio.run(run())
+    assert ended.code == 128 + sign
+    assert ended.seconds < PROMPT_END
+
+
+@pytest.mark.parametrize("count", [1, 2], ids=["once", "twice"])
+def test_a_model_in_this_process_stops_as_well_and_the_pairs_stay_the_same(tmp_path: Path, count: int) -> None:
+    save_random(tmp_path / "checkpoint", context=600)
+    file = project(tmp_path, prompts=16)
+    # In double precision a sample does not depend on which others share its batch.
+    writer = f"models.writer={{kind: transformers, path: {tmp_path / 'checkpoint'}, batch: 2, dtype: float64}}"
+
+    def arguments(out: str) -> list[str]:
+        sets = [writer, f"out={tmp_path / out}", "generate.max_tokens=150"]
+        return ["run", str(file), "--quiet", *(part for each in sets for part in ("--set", each))]
+
+    async def run() -> None:
+        await finished(*arguments("whole"))
+        async with started("-m", "rlaif", *arguments("stopped")) as process:
+            await until(lambda: written(tmp_path / "stopped/store.duckdb") > 20_000)
+            ended = await stopped(process, *[signal.SIGINT] * count)
+        assert ended.code == 130
+        assert ended.seconds < PROMPT_END
+        assert 0 < kept(tmp_path, "stopped") < 16
+        await finished(*again(ended.said))
+        assert pairs(tmp_path, "stopped") == pairs(tmp_path, "whole")
+
+    asyncio.run(run())

@@ -55,16 +55,16 @@ def asked_again(rows: list[list[Any]], kills: list[float]) -> tuple[int, int, in
     return again, in_flight, durable
 
 
-def main(prompts: int, kills: int, seed: int) -> bool:
+def main(prompts: int, kills: int, seed: int, median: float) -> bool:
     rng = random.Random(seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with serving(median=MEDIAN, sigma=SIGMA) as port:
+        with serving(median=median, sigma=SIGMA) as port:
             started = time.monotonic()
             assert run(write(folder, port, prompts=prompts, out="calm"))
             calm = time.monotonic() - started
             least = ledger(port)["requests"]
-        with serving(median=MEDIAN, sigma=SIGMA) as port:
+        with serving(median=median, sigma=SIGMA) as port:
             pipeline = write(folder, port, prompts=prompts, out="wild")
             moments: list[float] = []
             hands = 0
@@ -78,7 +78,7 @@ def main(prompts: int, kills: int, seed: int) -> bool:
             told = ledger(port)
         equal = exported(folder / "calm") == exported(folder / "wild") != b""
     again, in_flight, durable = asked_again(told["rows"], moments)
-    table(f"{len(moments)} kills, {prompts:,} prompts, median {MEDIAN * 1000:.0f} ms", [
+    table(f"{len(moments)} kills, {prompts:,} prompts, median {median * 1000:.0f} ms", [
         ["", "requests"],
         ["least possible", f"{least:,}"],
         ["asked in all", f"{told['requests']:,}"],
@@ -96,5 +96,6 @@ if __name__ == "__main__":
     parser.add_argument("--prompts", type=int, default=2000)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--median", type=float, default=MEDIAN)
     arguments = parser.parse_args()
-    sys.exit(not main(arguments.prompts, arguments.kills, arguments.seed))
+    sys.exit(not main(arguments.prompts, arguments.kills, arguments.seed, arguments.median))

@@ -6,7 +6,6 @@ The client has one core and the server another; medians of interleaved rounds. L
 
 import argparse
 import asyncio
-import json
 import os
 import subprocess
 import sys

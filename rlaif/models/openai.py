@@ -6,6 +6,7 @@ replies on as answers, retries an unpaid bill, and lets a slow drip of bytes out
 """
 
 import asyncio
+import random
 from dataclasses import replace
 from types import TracebackType
 from typing import Final, Self
@@ -33,8 +34,13 @@ TROUBLE: Final = frozenset({"connection", "timeout", "server"})
 # Seconds. A server that wants to be left alone for longer is asked nothing at all until then, and the attempt is not
 # counted; one that wants an hour will not serve this run.
 LONGEST_WAIT, LONGEST_REST = 60.0, 3600.0
+# Seconds before another attempt after a fault of the moment. A server that is down is the matter of its health, not of
+# each request, which would only be late.
+LONGEST_PAUSE: Final = 2.0
 # All attempts and pauses of one request together, in attempts' time: one bad unit must not hold a whole run.
 ELAPSED: Final = 5.0
+# Asks in hand for each that may be in flight: while some pause before another attempt, others take their place.
+HANDS: Final = 2
 # Seconds for the question which models there are, which only makes an error message better.
 LIST_TIMEOUT: Final = 5.0
 # Replies with fewer completions than asked for, until each completion is asked for by itself.
@@ -54,7 +60,7 @@ class OpenAI:
         self._served: str | None = None
         self._paced = bool(config.requests_per_minute or config.tokens_per_minute)
         self._requests, self._tokens = Pace(config.requests_per_minute), Pace(config.tokens_per_minute)
-        self.concurrency = config.concurrency
+        self.concurrency = HANDS * config.concurrency
 
     async def complete(self, ask: Ask) -> list[Completion]:
         """One completion per seed, in order; what the server withholds of `n` is asked for again, one at a time."""
@@ -100,18 +106,21 @@ class OpenAI:
         async def attempt() -> dict[int, Completion]:
             if failed:
                 raise failed.pop()
-            return await self._attempt(ask, seeds)
+            return await self._attempt(ask, seeds, again=True)
 
         return await self._retrying()(attempt)
 
     def _retrying(self) -> tenacity.AsyncRetrying:
-        """Tries and pauses: random, doubling, and after what the server asked for, so that clients do not meet again."""
-        backoff = tenacity.wait_random_exponential(multiplier=self._pause, max=LONGEST_WAIT)
+        """Tries and pauses: random, so that clients do not meet again, and doubling, unless the server said how long."""
+        patient = tenacity.wait_random_exponential(multiplier=self._pause, max=LONGEST_WAIT)
+        brisk = tenacity.wait_random_exponential(multiplier=self._pause, max=LONGEST_PAUSE)
 
         def wait(state: tenacity.RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
-            asked = error.wait if isinstance(error, RequestError) and error.wait else 0.0
-            return min(asked, LONGEST_WAIT) + backoff(state)
+            if isinstance(error, RequestError) and error.wait:
+                return min(error.wait, LONGEST_WAIT) + random.uniform(0, self._pause)
+            limited = isinstance(error, RequestError) and error.kind == "rate_limited"
+            return (patient if limited else brisk)(state)
 
         return tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(lambda error: isinstance(error, RequestError) and error.kind in RETRIED),
@@ -121,7 +130,7 @@ class OpenAI:
             reraise=True,
         )
 
-    async def _attempt(self, ask: Ask, seeds: tuple[int, ...]) -> dict[int, Completion]:
+    async def _attempt(self, ask: Ask, seeds: tuple[int, ...], *, again: bool = False) -> dict[int, Completion]:
         """One answer to one request, whatever is learnt on the way about the server's dialect and its need for rest."""
         while True:
             dialect = self._dialect
@@ -130,7 +139,7 @@ class OpenAI:
             try:
                 if self._paced:
                     await self._keep_pace(guess)
-                found = await self._send(request, len(seeds))
+                found = await self._send(request, len(seeds), again)
             except RequestError as error:
                 learnt = self._dialect.after(error.raw, len(seeds))
                 if error.kind == "rejected" and learnt != dialect:
@@ -151,9 +160,9 @@ class OpenAI:
         if delay:
             await asyncio.sleep(delay)
 
-    async def _send(self, request: bytes, n: int) -> dict[int, Completion]:
+    async def _send(self, request: bytes, n: int, again: bool) -> dict[int, Completion]:
         """One request's reply, read; the server's window and health learn from it."""
-        endpoint = await self._fleet.enter()
+        endpoint = await self._fleet.enter(again=again)
         try:
             async with asyncio.timeout(self._config.timeout):
                 data = await endpoint.send(request)

@@ -26,12 +26,13 @@ class Fleet:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._alarm: asyncio.TimerHandle | None = None
 
-    async def enter(self) -> Endpoint:
+    async def enter(self, *, again: bool = False) -> Endpoint:
         """Waits for room for one request; where to send it, to be told to `leave` afterwards.
 
-        Raises RequestError "unreachable" once all servers have failed for too long.
+        What is asked `again` goes before all that is new, or it would still be under way when all else is done. Raises
+        RequestError "unreachable" once all servers have failed for too long.
         """
-        return self._take() or await self._wait()
+        return self._take() or await self._wait(again)
 
     def leave(self, endpoint: Endpoint) -> None:
         """The request is over."""
@@ -54,12 +55,15 @@ class Fleet:
         self._in_flight += 1
         return endpoint
 
-    async def _wait(self) -> Endpoint:
+    async def _wait(self, again: bool) -> Endpoint:
         while True:
             self._give_up_after_patience()
             self._set_alarm()
             waiter = asyncio.get_running_loop().create_future()
-            self._waiting.append(waiter)
+            if again:
+                self._waiting.appendleft(waiter)
+            else:
+                self._waiting.append(waiter)
             try:
                 await waiter
             except asyncio.CancelledError:

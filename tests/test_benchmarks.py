@@ -1,0 +1,25 @@
+"""Every benchmark of serving still runs, at a size that proves nothing about speed."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+CASES = {
+    "overhead": (["--prompts", "10", "--rounds", "1"], r"rlaif to bare: \d"),
+    "makespan": (["--prompts", "10", "--median", "0.01"], r"rlaif to ideal: \d"),
+    "faults": (["--prompts", "10", "--median", "0.01", "--deadline", "1"], r"with faults to without: \d"),
+    "crash": (["--prompts", "10", "--kills", "1", "--median", "0.05"], r"pairs equal to the byte: True"),
+    "scale": (["--prompts", "100", "--seconds", "2"], r"800 owed judgements"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_benchmark_runs_to_its_table(name: str) -> None:
+    arguments, told = CASES[name]
+    done = subprocess.run(
+        [sys.executable, "-m", f"benchmarks.{name}", *arguments], capture_output=True, text=True, timeout=120
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    assert re.search(told, done.stdout), done.stdout + done.stderr

@@ -1,8 +1,8 @@
 """The command line: one verb a stage, `run` for all of them, and a few to look at what there is.
 
 Results go to stdout, progress and messages to stderr. Exit codes: 0 done, 1 an error of rlaif's own, 2 a mistake in what
-was given, 4 the budget is spent, 5 the store is in use, 6 a model refuses to serve, 7 the store cannot be read, 130 and
-143 interrupted.
+was given, 4 the budget is spent, 5 the store is in use, 6 a model refuses to serve, 7 the store cannot be read or
+written, 130 and 143 interrupted.
 """
 
 import json

@@ -22,6 +22,8 @@ SQL = Path(__file__).parent / "sql"
 SCHEMA_VERSION = 2
 # DuckDB 2 can write files that 1.5 cannot read; both are supported, so the older layout is kept.
 STORAGE_VERSION = "v1.5.0"
+# What the system calls a disk, a file or a share without room; DuckDB passes it on in its message.
+FULL = ("No space left", "File too large", "quota exceeded")
 
 Row = dict[str, Any]
 
@@ -104,7 +106,7 @@ class Store:
 
     def run(self, text: str, /, **parameters: Any) -> None:
         """Runs statements given as text."""
-        with self._lock:
+        with self._lock, self._room():
             for statement in self._connection.extract_statements(text):
                 used = {name: parameters[name] for name in statement.named_parameters}
                 self._connection.execute(statement, used).fetchall()
@@ -115,7 +117,7 @@ class Store:
             return
         import pyarrow
 
-        with self._lock:
+        with self._lock, self._room():
             # Of all rows, not of the first one alone: a failed response has other columns than one with text.
             names = dict.fromkeys(name for row in rows for name in row)
             self._connection.register("batch", pyarrow.table({name: [row.get(name) for row in rows] for name in names}))
@@ -127,7 +129,7 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All appends within are kept together or not at all; within `scratch`, they go with it."""
-        with self._lock:
+        with self._lock, self._room():
             if self._scratch:
                 yield
                 return
@@ -138,6 +140,18 @@ class Store:
                 self._connection.execute("ROLLBACK")
                 raise
             self._connection.execute("COMMIT")
+
+    @contextmanager
+    def _room(self) -> Iterator[None]:
+        try:
+            yield
+        except duckdb.Error as error:
+            if not any(words in str(error) for words in FULL):
+                raise
+            raise StoreError(
+                f"{self.path}: the disk is full. All that was kept before is there.\n"
+                "Free some space and run the same command: it goes on from there."
+            ) from None
 
     @contextmanager
     def scratch(self) -> Iterator[None]:

@@ -64,7 +64,8 @@ def main(prompts: int, kills: int, seed: int, median: float) -> bool:
             assert run(write(folder, port, prompts=prompts, out="calm"))
             calm = time.monotonic() - started
             least = ledger(port)["requests"]
-        with serving(median=median, sigma=SIGMA) as port:
+        # At the same address, which is part of who the model is.
+        with serving(at=port, median=median, sigma=SIGMA):
             pipeline = write(folder, port, prompts=prompts, out="wild")
             moments: list[float] = []
             hands = 0

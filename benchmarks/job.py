@@ -58,9 +58,19 @@ def write(
 
 
 @contextmanager
-def serving(**settings: Any) -> Iterator[int]:
-    """A server of its own process, on its own core; its port."""
-    command = [sys.executable, "-m", "benchmarks.server", "--core", str(SERVER), "--settings", json.dumps(settings)]
+def serving(at: int = 0, **settings: Any) -> Iterator[int]:
+    """A server of its own process, on its own core; its port, which is any free one unless it is given."""
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.server",
+        "--core",
+        str(SERVER),
+        "--port",
+        str(at),
+        "--settings",
+        json.dumps(settings),
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout

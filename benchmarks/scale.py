@@ -75,6 +75,7 @@ def judge(pipeline: Path, port: int, seconds: float) -> tuple[float, float, int]
 def stage(pipeline: Path) -> None:
     """Judges until it is killed; prints when it began."""
     import openai  # noqa: F401
+
     from rlaif import run
     from rlaif.config import load
 

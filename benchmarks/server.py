@@ -37,7 +37,10 @@ class Settings:
 
 @dataclass
 class Ledger:
-    """What was asked; `first` is when, since it was last told. `rows` are (digest, digest of the response judged, arrival, departure, latency, fault)."""
+    """What was asked; `first` is when, since it was last told.
+
+    `rows` are (digest, digest of the response judged, arrival, departure, latency, fault).
+    """
 
     requests: int = 0
     first: float | None = None
@@ -170,10 +173,10 @@ class Connection(asyncio.Protocol):
         self.data = b""
 
 
-async def main(settings: Settings) -> None:
+async def main(settings: Settings, port: int) -> None:
     ledger = Ledger()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(settings, ledger), "127.0.0.1", 0, backlog=4096)
+    server = await loop.create_server(lambda: Connection(settings, ledger), "127.0.0.1", port, backlog=4096)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
@@ -181,6 +184,7 @@ async def main(settings: Settings) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--core", type=int)
+    parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--settings", type=orjson.loads, default={})
     arguments = parser.parse_args()
     if arguments.core is not None:
@@ -188,6 +192,6 @@ if __name__ == "__main__":
     try:
         import uvloop
     except ModuleNotFoundError:
-        asyncio.run(main(Settings(**arguments.settings)))
+        asyncio.run(main(Settings(**arguments.settings), arguments.port))
     else:
-        uvloop.run(main(Settings(**arguments.settings)))
+        uvloop.run(main(Settings(**arguments.settings), arguments.port))

@@ -23,7 +23,21 @@ FLOORS = [
     ["cli"],
     ["__main__"],
 ]
-HEAVY = {"torch", "transformers", "trl", "vllm", "datasets", "accelerate", "scipy", "numpy", "pandas", "pyarrow", "openai", "aiohttp", "uvloop"}
+HEAVY = {
+    "torch",
+    "transformers",
+    "trl",
+    "vllm",
+    "datasets",
+    "accelerate",
+    "scipy",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "openai",
+    "aiohttp",
+    "uvloop",
+}
 # These files are about a heavy library and are themselves imported only where they are used.
 MAY_BE_HEAVY = {"models.proxied", "models.sampler", "models.generation", "models.batch"}
 

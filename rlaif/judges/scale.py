@@ -24,6 +24,10 @@ VARIABLES = frozenset({"document", "request", "reference", "response", "fence", 
 TOP_LOGPROBS = 20
 # A judge that gave no verdict at temperature 0 would give the same words again.
 RETRY_TEMPERATURE = 0.7
+# What a reply that was cut off may write when it is asked for again, as a multiple of `max_tokens`.
+RETRY_ROOM = 2
+# JSON may have blanks anywhere, so a model that is held to a schema can write them until it is cut off.
+BLANK = 0.8
 
 
 def calls(criteria: Sequence[Scale], spec: JudgeSpec) -> list[list[Scale]]:
@@ -36,13 +40,14 @@ def calls(criteria: Sequence[Scale], spec: JudgeSpec) -> list[list[Scale]]:
 async def judge(subject: Subject, criteria: Sequence[Scale], repeat: int, bench: Bench) -> Verdict:
     """Asks until a reply is a verdict, at most `attempts` times. A failed judgement has a kind and no value.
 
-    Raises ModelError where the model could not be asked.
+    One that was cut off is asked for again with more room. Raises ModelError where the model could not be asked.
     """
     if bench.model is None:
         raise ValueError("a scale needs a model")
     prompt_tokens = output_tokens = 0
+    room = bench.spec.max_tokens
     for attempt in range(bench.spec.attempts):
-        reply = (await bench.model.complete(_ask(subject, criteria, repeat, attempt, bench)))[0]
+        reply = (await bench.model.complete(_ask(subject, criteria, repeat, attempt, room, bench)))[0]
         prompt_tokens += reply.prompt_tokens or 0
         output_tokens += reply.output_tokens or 0
         try:
@@ -51,15 +56,16 @@ async def judge(subject: Subject, criteria: Sequence[Scale], repeat: int, bench:
         except ModelError as error:
             scores = [Score(criterion.key, failure=error.kind) for criterion in criteria]
             failure, detail = error.kind, str(error)
+            room = bench.spec.max_tokens * (RETRY_ROOM if failure == "truncated" else 1)
     return Verdict(scores, reply.text, failure, detail, prompt_tokens, output_tokens)
 
 
-def _ask(subject: Subject, criteria: Sequence[Scale], repeat: int, attempt: int, bench: Bench) -> Ask:
+def _ask(subject: Subject, criteria: Sequence[Scale], repeat: int, attempt: int, room: int, bench: Bench) -> Ask:
     spec = bench.spec
     temperature = max(spec.temperature, RETRY_TEMPERATURE) if attempt else spec.temperature
     return Ask(
         messages=[{"role": "user", "content": render(subject, criteria, bench)}],
-        sampling=Sampling(temperature=temperature, max_tokens=spec.max_tokens),
+        sampling=Sampling(temperature=temperature, max_tokens=room),
         seeds=(int(key("judge seed", subject.answer, repeat, attempt)[:8], 16) >> 1,),
         schema=schema(criteria, apart=spec.calls == "apart"),
         top_logprobs=TOP_LOGPROBS if spec.logprobs else None,
@@ -115,7 +121,7 @@ def _scores(reply: Completion, criteria: Sequence[Scale], spec: JudgeSpec) -> li
         marks = read_marks(reply.text, limits, apart=spec.calls == "apart")
     except ModelError as error:
         if reply.finish == "length":
-            raise ModelError("truncated", "the reply ended before its verdict did", raw=reply.text) from None
+            raise ModelError("truncated", _cut_off(reply.text), raw=reply.text) from None
         raise error
     scores = []
     for criterion in criteria:
@@ -124,3 +130,8 @@ def _scores(reply: Completion, criteria: Sequence[Scale], spec: JudgeSpec) -> li
         mean, spread = expected or (None, None)
         scores.append(Score(criterion.key, float(mark.value), mean, spread, mark.rationale))
     return scores
+
+
+def _cut_off(text: str) -> str:
+    blank = sum(map(str.isspace, text)) > BLANK * len(text)
+    return "the reply was cut off " + ("in an endless run of blanks" if blank else "before its verdict ended")

@@ -9,7 +9,7 @@ from typer.main import get_command
 from rlaif import config
 from rlaif.cli import app
 from rlaif.config import load
-from rlaif.stages.pair import STRATEGIES
+from rlaif.pairing.strategy import STRATEGIES
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -427,6 +427,8 @@ def _session(file: Path, overrides: list[str], quiet: bool) -> "Iterator[Context
         if isinstance(error, RuntimeError) and not STOP.asked:
             raise
         print(f"\nStopped. All that was finished is kept; the same command goes on from there: {_again()}", file=sys.stderr)
+        if any(config.batches.glob("*.json")):
+            print("Batches that were sent go on at the vendor; that command takes their answers.", file=sys.stderr)
         raise typer.Exit(STOP.exit_code or 130) from None
 
 

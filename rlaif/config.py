@@ -435,6 +435,11 @@ class Config:
     def store_path(self) -> Path:
         return self.out / "store.duckdb"
 
+    @property
+    def batches(self) -> Path:
+        """Where is written down what was sent to Batch APIs."""
+        return self.out / "batches"
+
     def command(self, verb: str, *arguments: str) -> str:
         """The command line that does `verb` with this very pipeline."""
         sets = [word for override in self.overrides for word in ("--set", override)]

@@ -1,13 +1,15 @@
 """What a model's tokens cost: as the pipeline file says, else nothing for models of this machine, else what genai-prices
 knows (`pip install 'rlaif[prices]'`; its own bundled table, no network). A price that nobody knows is None, never 0.
+
+By the Batch API (`mode: batch`) tokens cost half of what is listed; a price in the pipeline file is taken as written.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from rlaif.config import ModelConfig
+from rlaif.config import ModelConfig, OpenAIModel
 from rlaif.errors import InputError
 from rlaif.models import identity
 
@@ -16,6 +18,8 @@ LOCAL_KINDS: Final = frozenset({"scripted", "transformers", "vllm"})
 MILLION: Final = 1_000_000
 # Some vendors ask more beyond a certain prompt length; this few tokens are below any such bound.
 SAMPLE_TOKENS: Final = 1000
+# What every vendor with a Batch API takes for it.
+BATCH_SHARE: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,10 @@ def rate(model: ModelConfig) -> Rate | None:
         return Rate(model.price.input, model.price.output, "file")
     if model.kind in LOCAL_KINDS:
         return LOCAL
-    return _listed(identity(model))
+    listed = _listed(identity(model))
+    if listed and isinstance(model, OpenAIModel) and model.mode == "batch":
+        return replace(listed, input=listed.input * BATCH_SHARE, output=listed.output * BATCH_SHARE)
+    return listed
 
 
 def recorded_rate(recorded: Mapping[str, Any], models: Mapping[str, ModelConfig]) -> tuple[str, Rate | None]:

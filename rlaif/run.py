@@ -138,7 +138,7 @@ async def _overlapped(context: Context, writer: Generator, judges: Sequence[Judg
         finally:
             handover.abandon()
 
-    async with Models() as models:
+    async with Models(context.config.batches) as models:
         try:
             async with asyncio.TaskGroup() as group:
                 for judge, handover in zip(judges, handovers, strict=True):
@@ -153,7 +153,7 @@ def _alone(context: Context, work: Callable[[Models], Coroutine[Any, Any, None]]
     """One stage by itself: its models are closed before the next one's are opened."""
 
     async def inside() -> None:
-        async with Models() as models:
+        async with Models(context.config.batches) as models:
             await work(models)
 
     loop.run(inside())

@@ -47,7 +47,7 @@ def _ask(
 
 
 async def _attack(context: Context, name: str, answers: int, allow_code: bool) -> None:
-    async with Models() as models:
+    async with Models(context.config.batches) as models:
         judge = run.named_judge(context.config, name)
         await attack(context, models, judge, run.generators(context.config), answers, allow_code=allow_code)
 

@@ -7,6 +7,7 @@ async with open_model(config) as model:
 import asyncio
 from contextlib import AsyncExitStack
 from importlib import import_module
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -18,27 +19,38 @@ KINDS: Final = {
     "scripted": "rlaif.models.scripted:Scripted",
     "transformers": "rlaif.models.transformers:Transformers",
     "openai": "rlaif.models.openai:OpenAI",
+    "openai batch": "rlaif.models.openai_batch:OpenAIBatch",
     "vllm": "rlaif.models.vllm:Vllm",
 }
 # Kinds that fill this machine's memory and cores. Two of them are not opened at once; others overlap freely.
 LOCAL: Final = frozenset({"transformers", "vllm"})
 
 
-def open_model(config: ModelConfig, *, where: str = "") -> Model:
-    """The model of `config`, to be entered with `async with`. Raises InputError (at `where`) if it cannot work."""
-    module, name = KINDS[config.kind].split(":")
-    model: Model = getattr(import_module(module), name)(config, where=where)
+def open_model(config: ModelConfig, *, where: str = "", folder: Path | None = None) -> Model:
+    """The model of `config`, to be entered with `async with`. Raises InputError (at `where`) if it cannot work.
+
+    `folder` is where a model in batch mode, which needs one, writes down what it sent.
+    """
+    batch = isinstance(config, OpenAIModel) and config.mode == "batch"
+    if batch and folder is None:
+        raise ValueError("a model in batch mode needs a folder")
+    module, name = KINDS["openai batch" if batch else config.kind].split(":")
+    options = {"folder": folder} if batch else {}
+    model: Model = getattr(import_module(module), name)(config, where=where, **options)
     return model
 
 
 class Models:
     """Models in use together: each is opened when it is first asked for, shared by all who ask, closed at the end.
 
-    async with Models() as models:
+    `folder` is as `open_model` takes it.
+
+    async with Models(folder) as models:
         model = await models.get(config)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
         self._stack = AsyncExitStack()
         self._open: list[tuple[ModelConfig, Model]] = []
         self._lock = asyncio.Lock()
@@ -49,7 +61,7 @@ class Models:
             for known, model in self._open:
                 if known == config:
                     return model
-            model = await self._stack.enter_async_context(open_model(config, where=where))
+            model = await self._stack.enter_async_context(open_model(config, where=where, folder=self._folder))
             self._open.append((config, model))
             return model
 

@@ -1,0 +1,130 @@
+"""The same served model by its vendor's Batch API: half the price, answers within a day.
+
+Asks that wait at the same time are sent as one file. A request is known by a digest of its own content, so a resumed run
+needs no account of what it had asked: what is owed is asked again, and whatever a batch of before has answered, or will,
+is taken from there. What a batch did not come to goes into the next one.
+"""
+
+import asyncio
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from rlaif.config import OpenAIModel
+from rlaif.errors import InputError, ModelError
+from rlaif.models.ask import Ask, Completion
+from rlaif.models.openai_batch_calls import RETRIED, Calls
+from rlaif.models.openai_batch_post import POLL, QUIET, Post
+from rlaif.models.openai_dialect import Dialect
+from rlaif.models.openai_fault import RequestError
+from rlaif.models.openai_reply import read_reply
+from rlaif.models.openai_request import body
+from rlaif.models.openai_server import NO_SECRET, addresses, client, public_url, secret
+from rlaif.records import key
+from rlaif.stop import STOP
+
+# Asks in hand at once, so that a batch is worth its wait; at 20 kB each they take the memory of one full file twice.
+CONCURRENCY: Final = 10_000
+# Seconds for one read or write of a connection.
+IDLE: Final = 120.0
+
+
+class OpenAIBatch:
+    """A served model by batches, which are written down in `folder`.
+
+    In seconds: `quiet` without a new ask makes a batch, `poll` is the least and the longest pause between two looks at it,
+    `pause` the first one after a fault.
+    """
+
+    concurrency = CONCURRENCY
+
+    def __init__(
+        self, config: OpenAIModel, *, where: str = "", folder: Path,
+        quiet: float = QUIET, poll: tuple[float, float] = POLL, pause: float = 0.5,
+    ) -> None:  # fmt: skip
+        if len(addresses(config.base_url)) > 1:
+            raise InputError("a batch goes to one server", where=where, fix="Give one base_url, or set mode: live.")
+        self._config, self._where, self._folder = config, where, folder
+        self._quiet, self._poll, self._pause = quiet, poll, pause
+        self._secret = secret(config, where=where)
+        self._dialect = Dialect.of(config)
+        self._served: str | None = None
+
+    async def complete(self, ask: Ask) -> list[Completion]:
+        """One completion per seed, in order; what the server withholds of `n` is asked for again, one at a time."""
+        found: dict[int, Completion] = {}
+        if ask.n == 1 or self._dialect.several:
+            found = await self._request(ask, ask.seeds)
+        missing = [index for index in range(ask.n) if index not in found]
+        singles = (self._request(ask, (ask.seeds[index],)) for index in missing)
+        answers = await asyncio.gather(*singles, return_exceptions=True)
+        found |= {index: one[0] for index, one in zip(missing, answers, strict=True) if isinstance(one, dict)}
+        for one in answers:
+            if isinstance(one, BaseException):
+                if isinstance(one, ModelError):
+                    one.found = found
+                raise one
+        return [found[index] for index in range(ask.n)]
+
+    async def _request(self, ask: Ask, seeds: tuple[int, ...]) -> dict[int, Completion]:
+        """Completions by place in `seeds`, some of which may be missing. Each attempt is in another batch."""
+        attempts = 0
+        while True:
+            dialect = self._dialect
+            request = body(self._config, ask, seeds, dialect)
+            name = key("request", request)
+            try:
+                reply = await self._post.reply(name, request)
+                # A careless proxy says in its answer what it was sent.
+                if self._secret != NO_SECRET:
+                    reply = reply.replace(self._secret.encode(), b"***")
+                return self._same(read_reply(reply, len(seeds)))
+            except RequestError as error:
+                self._post.forget(name)
+                attempts += 1
+                learnt = self._dialect.after(error.raw, len(seeds))
+                if error.kind == "rejected" and learnt != dialect:
+                    self._dialect = learnt
+                    if len(seeds) > 1 and not learnt.several:
+                        return {}
+                elif error.kind == "refused":
+                    return {index: Completion("", "refused") for index in range(len(seeds))}
+                elif error.kind not in RETRIED or attempts >= self._config.attempts:
+                    raise self._final(error) from None
+
+    def _same(self, found: dict[int, Completion]) -> dict[int, Completion]:
+        """Refuses another model that answers under the same name: its words must not be mixed with the first's."""
+        served = next(iter(found.values())).served
+        self._served = self._served or served
+        if served and served != self._served:
+            raise RequestError("other_model", f"answered as {served!r}, and as {self._served!r} before")
+        return found
+
+    def _final(self, error: RequestError) -> ModelError:
+        """The error for the caller: with the server's name, and without the secret, whatever the server said."""
+        message = f"{self._config.model} at {public_url(self._config.base_url)}, in batches: {error}"
+        return ModelError(error.kind, self._safe(message), raw=self._safe(error.raw))
+
+    def _safe(self, text: str) -> str:
+        return text.replace(self._secret, "***") if self._secret != NO_SECRET else text
+
+    async def __aenter__(self) -> Self:
+        config = self._config
+        self._package = client(config, addresses(config.base_url)[0], self._secret, timeout=IDLE)
+        calls = Calls(config, self._package, self._pause)
+        self._post = Post(
+            calls, public_url(config.base_url), self._folder, self._safe,
+            where=self._where, quiet=self._quiet, poll=self._poll,
+        )  # fmt: skip
+        # A run that is told to stop does not wait for a day.
+        self._heed = ExitStack()
+        self._heed.enter_context(STOP.heeded(self._post.let_go))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._heed.close()
+        await self._post.close()
+        await self._package.close()

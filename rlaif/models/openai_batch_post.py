@@ -1,0 +1,218 @@
+"""Requests in, replies out, by batches: they are gathered, sent, written down, waited for and handed out."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from rlaif.errors import FATAL, TRANSIENT, InputError, RlaifError
+from rlaif.models.openai_batch_calls import Calls
+from rlaif.models.openai_batch_lines import MOST_REQUESTS, answer, cut, request_line
+from rlaif.models.openai_batch_sent import Sent, read
+from rlaif.models.openai_fault import RequestError
+
+if TYPE_CHECKING:
+    from openai.types import Batch
+
+# Seconds without a new request, after which those that wait are sent: nothing beside the hours that a batch takes.
+QUIET: Final = 5.0
+# Seconds between two looks at a batch, at first and at most.
+POLL: Final = (10.0, 60.0)
+ENDED: Final = frozenset({"completed", "failed", "expired", "cancelled"})
+# How a vendor says that too much waits in its queue.
+FULL: Final = "token_limit_exceeded"
+
+Reply = bytes | RlaifError
+
+
+@dataclass(eq=False)
+class Part:
+    """A batch and who waits for its answers, by the requests' keys. `sent` is None until its file is uploaded."""
+
+    names: Sequence[str]
+    asked: dict[str, asyncio.Future[Reply]]
+    sent: Sent | None = None
+    under_way: bool = False
+
+
+class Post:
+    """One server's batches, which are written down in `folder`. `clean` takes the secret out of what a server says."""
+
+    def __init__(
+        self, calls: Calls, server: str, folder: Path, clean: Callable[[str], str], *,
+        where: str = "", quiet: float = QUIET, poll: tuple[float, float] = POLL,
+    ) -> None:  # fmt: skip
+        self._calls, self._server, self._folder, self._clean = calls, server, folder, clean
+        self._where, self._quiet, self._poll = where, quiet, poll
+        self._most = MOST_REQUESTS
+        self._waiting: dict[str, tuple[bytes, asyncio.Future[Reply]]] = {}
+        self._gathering = False
+        folder.mkdir(parents=True, exist_ok=True)
+        # A request that is in several is taken from the newest, because the older ones did not answer it.
+        self._parts = {name: part for known in read(folder, server)
+                       for part in [Part(known.requests, {}, known)] for name in known.requests}  # fmt: skip
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def reply(self, name: str, request: dict[str, Any]) -> bytes:
+        """The reply to a request, whichever batch it is in.
+
+        Raises RequestError, of a fatal kind where it is not about the request, and InputError where batches are refused.
+        """
+        part = self._parts.get(name)
+        if part:
+            future = part.asked.setdefault(name, asyncio.Future())
+            self._attend(part)
+        else:
+            line = request_line(name, self._calls.url, request)
+            _, future = self._waiting.setdefault(name, (line, asyncio.Future()))
+            if not self._gathering:
+                self._gathering = True
+                self._spawn(self._gather())
+        # Two asks may be one request, and the end of one of them must not be the other's.
+        reply = await asyncio.shield(future)
+        if isinstance(reply, RlaifError):
+            raise reply
+        return reply
+
+    def forget(self, name: str) -> None:
+        """What a batch says to the request is of no use: the next time it goes into another one."""
+        self._parts.pop(name, None)
+
+    def let_go(self) -> None:
+        """Cancels whoever waits. The batches go on, and are known to the next run."""
+        waiting = [future for _, future in self._waiting.values()]
+        for part in set(self._parts.values()):
+            waiting += part.asked.values()
+        for future in waiting:
+            future.cancel()
+
+    async def close(self) -> None:
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.let_go()
+
+    async def _gather(self) -> None:
+        """Sends what waits once nothing more arrives."""
+        before = 0
+        while before < len(self._waiting) < self._most:
+            before = len(self._waiting)
+            await asyncio.sleep(self._quiet)
+        self._gathering = False
+        waiting, self._waiting = self._waiting, {}
+        for lines in cut(((name, line) for name, (line, _) in waiting.items()), self._most):
+            part = Part(list(lines), {name: waiting[name][1] for name in lines})
+            self._parts |= dict.fromkeys(lines, part)
+            self._attend(part, b"".join(lines.values()))
+
+    def _attend(self, part: Part, lines: bytes = b"") -> None:
+        if not part.under_way:
+            part.under_way = True
+            self._spawn(self._see_through(part, lines))
+
+    async def _see_through(self, part: Part, lines: bytes) -> None:
+        """Until all who wait for a batch have their answers, or the error that ended it."""
+        try:
+            if part.sent is None:
+                await self._send(part, lines)
+            else:
+                await asyncio.sleep(self._quiet)
+            while part.asked and part.sent:
+                await self._answer(part, part.sent)
+        except RlaifError as error:
+            end = self._ending(error) if isinstance(error, RequestError) else error
+            if part.sent is None or (part.sent.batch is None and isinstance(end, InputError)):
+                self._forget_all(part)
+            self._settle_all(part, end)
+        finally:
+            part.under_way = False
+
+    async def _send(self, part: Part, lines: bytes) -> None:
+        """Each step is written down before the next, so that a stop between any two loses nothing."""
+        file, uploaded = await self._calls.upload(lines)
+        part.sent = Sent(self._server, file, uploaded, part.names)
+        part.sent.write(self._folder)
+        part.sent.batch = await self._calls.begin(file, uploaded)
+        part.sent.write(self._folder)
+
+    async def _answer(self, part: Part, known: Sent) -> None:
+        """Waits for the batch's end and gives each who asked until then its answer."""
+        status = "forgotten by the vendor, which keeps neither batches nor files for ever"
+        asked = list(part.asked)
+        try:
+            if known.batch is None:
+                known.batch = await self._calls.begin(known.file, known.uploaded, again=True)
+                known.write(self._folder)
+            state = await self._end(known.batch)
+            status, asked = state.status, list(part.asked)
+            if status == "failed":
+                return await self._failed(part, state)
+            for file in (state.output_file_id, state.error_file_id):
+                if file:
+                    await self._calls.read(file, lambda line: _deliver(line, part))
+        except RequestError as error:
+            if error.status != 404 or known.batch is None:
+                raise
+        for name in asked:
+            if name in part.asked:
+                _settle(part.asked.pop(name), RequestError("timeout", f"no answer in batch {known.batch}: {status}"))
+
+    async def _end(self, batch: str) -> "Batch":
+        pause, longest = self._poll
+        while (state := await self._calls.look(batch)).status not in ENDED:
+            await asyncio.sleep(pause)
+            pause = min(1.5 * pause, longest)
+        return state
+
+    async def _failed(self, part: Part, state: "Batch") -> None:
+        """A batch that was refused as a whole. Where the vendor's queue was full, its requests wait for a smaller one."""
+        self._forget_all(part)
+        errors = (state.errors and state.errors.data) or []
+        if any(error.code == FULL for error in errors) and len(part.names) > 1:
+            self._most = max(1, len(part.names) // 2)
+            while any(other.under_way for other in self._parts.values()):
+                await asyncio.sleep(self._poll[0])
+            return self._settle_all(part, RequestError("rate_limited", "the vendor's queue is full"))
+        said = "; ".join(f"line {error.line}: {error.message}" if error.line else str(error.message) for error in errors[:3])
+        raise InputError(
+            self._clean(f"{self._server} refused batch {state.id}: {said or 'it gave no reason'}"),
+            where=self._where, fix="Correct what it names and run the same command again, or set mode: live.",
+        )  # fmt: skip
+
+    def _ending(self, error: RequestError) -> RlaifError:
+        """What a fault of the API itself, rather than of a request, means for the run: it stops, and can be resumed."""
+        if error.kind in TRANSIENT | {"malformed"}:
+            return RequestError("unreachable", str(error), raw=error.raw, status=error.status)
+        if error.kind in FATAL and error.status != 404:
+            return error
+        said = self._clean(f"{self._server} takes no batches: {error}")
+        return InputError(said, where=self._where, fix="Set mode: live.")
+
+    def _settle_all(self, part: Part, reply: Reply) -> None:
+        for future in part.asked.values():
+            _settle(future, reply)
+        part.asked.clear()
+
+    def _forget_all(self, part: Part) -> None:
+        if part.sent:
+            part.sent.remove(self._folder)
+        for name in part.names:
+            if self._parts.get(name) is part:
+                del self._parts[name]
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _deliver(line: bytes, part: Part) -> None:
+    found = answer(line)
+    if found and found[0] in part.asked:
+        _settle(part.asked.pop(found[0]), found[1])
+
+
+def _settle(future: asyncio.Future[Reply], reply: Reply) -> None:
+    if not future.done():
+        future.set_result(reply)

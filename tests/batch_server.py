@@ -50,12 +50,17 @@ def lost(name: str, code: str) -> Body:
 
 @dataclass
 class Batches:
-    """The vendor. `statuses` are what a batch says at each look, the last one for ever; `answer` makes its lines."""
+    """The vendor. `statuses` are what a batch says at each look, the last one for ever; `answer` makes its lines.
+
+    `faults` are replies to calls, status and text; 0 does what was asked, and nobody hears of it. `heard` is called when
+    a call is done, before its reply.
+    """
 
     answer: Answer = fine
     statuses: list[str] = field(default_factory=lambda: ["validating", "in_progress", "completed"])
     errors: list[Body] = field(default_factory=list)
     faults: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+    heard: Callable[[str], None] = lambda call: None
     base_url: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
     made: list[Body] = field(default_factory=list)
@@ -132,7 +137,8 @@ def _handler(server: Batches) -> type[BaseHTTPRequestHandler]:
                 content = (
                     b"" if status == 0 else self._content(method, path, query, sent) if status == 200 else text.encode()
                 )
-            if status == 0:  # did what was asked, and nobody hears of it
+            server.heard(call)
+            if status == 0:
                 self._content(method, path, query, sent)
                 self.close_connection = True
                 return

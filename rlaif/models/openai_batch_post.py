@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from openai.types import Batch
 
 # Seconds without a new request, after which those that wait are sent: nothing beside the hours that a batch takes.
-QUIET: Final = 5.0
+QUIET: Final = 2.0
 # Seconds between two looks at a batch, at first and at most.
 POLL: Final = (10.0, 60.0)
 ENDED: Final = frozenset({"completed", "failed", "expired", "cancelled"})
@@ -47,7 +47,7 @@ class Post:
         self._where, self._quiet, self._poll = where, quiet, poll
         self._most = MOST_REQUESTS
         self._waiting: dict[str, tuple[bytes, asyncio.Future[Reply]]] = {}
-        self._gathering = False
+        self._gathering, self._reading = False, 0
         folder.mkdir(parents=True, exist_ok=True)
         # A request that is in several is taken from the newest, because the older ones did not answer it.
         self._parts = {name: part for known in read(folder, server)
@@ -94,9 +94,9 @@ class Post:
         self.let_go()
 
     async def _gather(self) -> None:
-        """Sends what waits once nothing more arrives."""
+        """Sends what waits once nothing more arrives; what answers ask for in turn waits for the last of them."""
         before = 0
-        while before < len(self._waiting) < self._most:
+        while self._reading or before < len(self._waiting) < self._most:
             before = len(self._waiting)
             await asyncio.sleep(self._quiet)
         self._gathering = False
@@ -148,15 +148,22 @@ class Post:
             status, asked = state.status, list(part.asked)
             if status == "failed":
                 return await self._failed(part, state)
-            for file in (state.output_file_id, state.error_file_id):
-                if file:
-                    await self._calls.read(file, lambda line: _deliver(line, part))
+            await self._read(part, state)
         except RequestError as error:
             if error.status != 404 or known.batch is None:
                 raise
         for name in asked:
             if name in part.asked:
                 _settle(part.asked.pop(name), RequestError("timeout", f"no answer in batch {known.batch}: {status}"))
+
+    async def _read(self, part: Part, state: "Batch") -> None:
+        self._reading += 1
+        try:
+            for file in (state.output_file_id, state.error_file_id):
+                if file:
+                    await self._calls.read(file, lambda line: _deliver(line, part))
+        finally:
+            self._reading -= 1
 
     async def _end(self, batch: str) -> "Batch":
         pause, longest = self._poll

@@ -90,6 +90,7 @@ LASTING: list[tuple[str, Reply, str, int]] = [
     ("bad parameter", error(400, "logprobs is not supported"), "rejected", 1),
     ("422", error(422, "n must be 1"), "rejected", 1),
     ("redirect", Reply(status=307, headers={"location": "http://127.0.0.1:9/v1/chat/completions"}), "rejected", 1),
+    ("a gigabyte", Reply(b"{", headers={"content-length": "1000000000"}, hang=0.01), "oversized", 1),
 ]
 
 
@@ -118,6 +119,22 @@ def test_a_server_that_is_not_there_is_unreachable() -> None:
             with pytest.raises(ModelError) as caught:
                 await model.complete(HELLO)
             assert caught.value.kind == "unreachable"
+
+    asyncio.run(run())
+
+
+def test_a_server_that_speaks_no_tls_is_unreachable_by_it() -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    async def run() -> None:
+        server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        async with server, OpenAI(config(url, attempts=1)) as model:
+            with pytest.raises(ModelError, match="SSL") as caught:
+                await model.complete(HELLO)
+        assert caught.value.kind == "unreachable"
 
     asyncio.run(run())
 
@@ -302,7 +319,7 @@ def test_a_key_with_a_line_break_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
         asyncio.run(run())
 
 
-@pytest.mark.parametrize("url", ["nonsense", "ftp://127.0.0.1/v1"])
+@pytest.mark.parametrize("url", ["nonsense", "ftp://127.0.0.1/v1", "http://a..b/v1", f"http://{'a' * 70}/v1"])
 def test_an_address_that_is_none_is_told(url: str) -> None:
     async def run() -> None:
         async with OpenAI(config(url), key="x", where="p.yaml:3 models.m"):

@@ -93,7 +93,7 @@ async def letterhead(config: OpenAIModel, address: str, key: str, *, where: str 
     async with client(config, address, key, event_hooks={"request": [catch]}) as package:
         with suppress(openai.OpenAIError):
             await package.chat.completions.create(model=config.model, messages=[])
-    if not written or written[0].url.scheme not in ("http", "https"):
+    if not written or written[0].url.scheme not in ("http", "https") or not _is_host(written[0].url.host):
         raise InputError(
             f"{public_url(address)!r} is no address of a server", where=where, fix="Give base_url as http://HOST:PORT/v1."
         )
@@ -101,3 +101,10 @@ async def letterhead(config: OpenAIModel, address: str, key: str, *, where: str 
         raise InputError(f"the key in {config.api_key.removeprefix('env:')} holds a line break", where=where)
     headers = {name: value for name, value in written[0].headers.items() if not name.startswith(UNWRITTEN)}
     return Letterhead(str(written[0].url), headers)
+
+
+def _is_host(name: str) -> bool:
+    try:
+        return bool(name.encode("idna"))
+    except UnicodeError:
+        return False

@@ -1,6 +1,6 @@
-"""Pairs of a million prompts: each strategy in one cold process on two threads, beside the raw limit, polars and datasets.map.
+"""Pairs of a million prompts: each strategy in a cold process on two threads, beside the raw limit, polars, datasets.map.
 
-    python benchmarks/pairs.py                 1,000,000 prompts x 8 responses x 3 criteria (24M scores) with short texts, and
+    python benchmarks/pairs.py                 1,000,000 prompts x 8 responses x 3 criteria (24M scores), short texts, and
                                                200,000 prompts with texts of about 600 characters
     python benchmarks/pairs.py --small         the same at a size for tests
     python benchmarks/pairs.py --only pareto   some of the strategies
@@ -41,7 +41,8 @@ def synthesise(folder: Path, prompts: int, texts: int) -> None:
     with Store(folder / "store.duckdb") as store:
         limit(store)
         store.run(
-            (HERE / "synthesise.sql").read_text(encoding="utf-8"), prompts=prompts, texts=texts, samples=SAMPLES, judge=JUDGE,
+            (HERE / "synthesise.sql").read_text(encoding="utf-8"),
+            prompts=prompts, texts=texts, samples=SAMPLES, judge=JUDGE,
             generators=GENERATORS, criteria=[key("criterion", name) for name in CRITERIA], names=list(CRITERIA),
             kinds=["scale", "scale", "check"],
         )  # fmt: skip

@@ -168,3 +168,26 @@ def test_a_prompt_of_a_megabyte_goes_through(tmp_path: Path) -> None:
     go(file)
     assert len(rows(file, "SELECT document FROM prompts")[0]["document"]) > 1_000_000
     assert rows(file, "SELECT count(*) AS n FROM responses WHERE failure IS NULL") == [{"n": 3}]
+
+
+def test_samples_that_are_all_the_same_make_no_pair_and_are_judged_once(tmp_path: Path) -> None:
+    async def run() -> int:
+        async with serve([chat("same", "same", "same")]) as server:
+            writer = f"models.writer={{kind: openai, model: m, base_url: {server.base_url}}}"
+            return (await asyncio.to_thread(go, file, writer))["judge a"]
+
+    file = project(tmp_path, prompts=4)
+    # One call for each of three criteria, and not for each of the three samples.
+    assert asyncio.run(run()) == 4 * 3
+    found = rows(file, "SELECT outcome, count(*) AS n FROM outcomes WHERE response IS NULL GROUP BY outcome")
+    assert found == [{"outcome": "fewer than two scored answers", "n": 4}]
+    assert rows(file, "SELECT count(*) AS n FROM outcomes WHERE outcome = 'same text as another'")[0]["n"] >= 8
+
+
+def test_nothing_forks() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        calls = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        forks = [call for call in calls if "os.fork" in call or ("ProcessPoolExecutor" in call and "mp_context" not in call)]
+        assert forks == [], path
+        assert all("spawn" in call for call in calls if "get_context(" in call and "multiprocessing" in call), path

@@ -256,7 +256,7 @@ def test_a_model_in_this_process_stops_as_well_and_the_pairs_stay_the_same(tmp_p
     ended = asyncio.run(run())
     assert ended.code == 130
     assert ended.seconds < PROMPT_END
-    assert 0 < kept(tmp_path, "stopped")
+    assert kept(tmp_path, "stopped") > 0
     assert go(file, *sets, f"out={tmp_path / 'stopped'}")["generate"] > 0
     go(file, *sets, f"out={tmp_path / 'whole'}")
     assert pairs(tmp_path, "stopped") == pairs(tmp_path, "whole")

@@ -52,7 +52,7 @@ def lost(name: str, code: str) -> Body:
 class Batches:
     """The vendor. `statuses` are what a batch says at each look, the last one for ever; `answer` makes its lines.
 
-    `faults` are replies to calls, status and text; 0 does what was asked, and nobody hears of it. `heard` is called when
+    `faults` are replies to calls, status and text; 200 does what was asked and garbles the reply, 0 does what was asked, and nobody hears of it. `heard` is called when
     a call is done, before its reply.
     """
 
@@ -133,16 +133,16 @@ def _handler(server: Batches) -> type[BaseHTTPRequestHandler]:
             with lock:
                 server.calls.append(call)
                 faults = server.faults.get(call)
-                status, text = faults.pop(0) if faults else (200, "")
-                content = (
-                    b"" if status == 0 else self._content(method, path, query, sent) if status == 200 else text.encode()
-                )
+                status, text = faults.pop(0) if faults else (None, "")
+                # What is answered with an error was not done; what is lost or garbled was.
+                done = status in (None, 0, 200)
+                content = self._content(method, path, query, sent) if done else b""
+                content = text.encode() if status else content
             server.heard(call)
             if status == 0:
-                self._content(method, path, query, sent)
                 self.close_connection = True
                 return
-            self.send_response(status)
+            self.send_response(status or 200)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(content)))
             self.end_headers()

@@ -77,18 +77,24 @@ class Calls:
         """How far a batch is."""
         return await self._patiently(lambda: self._package.batches.retrieve(batch), self._config.timeout)
 
-    async def read(self, file: str, take: Callable[[bytes], None]) -> None:
-        """Gives the lines of a file to `take`, as they arrive; some of them twice, where it had to be tried again."""
+    async def read(self, file: str, take: Callable[[bytes], bool]) -> None:
+        """Gives the lines of a file to `take`, as they arrive; some of them twice, where it had to be tried again.
+
+        `take` says whether it understood the line: a file without any such line is a proxy's page.
+        """
 
         async def once() -> None:
+            understood = 0
             async with self._package.files.with_streaming_response.content(file) as response:
                 rest = b""
                 async for chunk in response.iter_bytes():
                     *lines, rest = (rest + chunk).split(b"\n")
                     for line in lines:
-                        take(line)
+                        understood += take(line)
                         await asyncio.sleep(0)  # who waits for it can take it before the next one fills memory
-                take(rest)
+                understood += take(rest)
+            if not understood:
+                raise RequestError("malformed", f"file {file} holds no answers")
 
         await self._patiently(once, TRANSFER)
 
@@ -114,6 +120,8 @@ async def _told(call: Callable[[], Awaitable[T]], timeout: float) -> T:
     try:
         async with asyncio.timeout(timeout):
             return await call()
+    except RequestError:
+        raise
     except (TimeoutError, openai.APITimeoutError):
         raise RequestError("timeout", f"no reply within {timeout:g} s") from None
     except openai.APIStatusError as error:

@@ -214,10 +214,12 @@ class Post:
         task.add_done_callback(self._tasks.discard)
 
 
-def _deliver(line: bytes, part: Part) -> None:
+def _deliver(line: bytes, part: Part) -> bool:
+    """Whether the line is an answer, which then has been handed to whoever waits for it."""
     found = answer(line)
     if found and found[0] in part.asked:
         _settle(part.asked.pop(found[0]), found[1])
+    return found is not None
 
 
 def _settle(future: asyncio.Future[Reply], reply: Reply) -> None:

@@ -79,7 +79,8 @@ class OpenAIModel(ModelSection):
     api_version: str | None = None
     """For Azure: its API version; `base_url` is then the resource's address, and `model` the deployment."""
     mode: Literal["live", "batch"] = "live"
-    """`batch` sends everything through the Batch API: half the price, answers within a day."""
+    """`batch` sends everything through the Batch API: half the price, answers within a day; `concurrency` and the limits per
+    minute are those of `live` requests."""
     concurrency: int = Field(256, ge=1)
     """Requests in flight at most, to all its servers together; fewer while a server says that there are too many."""
     requests_per_minute: int | None = Field(None, ge=1)

@@ -123,8 +123,9 @@ def test_the_first_signal_begins_nothing_new_keeps_what_comes_in_and_tells_how_t
                 begun = len(server.chats)
                 ended = await stopped(process, sign)
             assert ended.code == 128 + sign
-            # One may have been on its way when the signal was sent.
-            assert len(server.chats) - begun <= 1
+            # Those in hand come in too: as many as may be in flight wait in the model for a place.
+            assert len(server.chats) - begun <= 4
+            assert len(server.chats) < 2 * whole
             assert server.in_flight == 0
             assert kept(tmp_path, "stopped") == len(server.chats) - whole
             answers.hang = 0.0
@@ -218,8 +219,8 @@ import sys, time
 from rlaif.stop import STOP
 
 STOP.listen()
-print("begun", file=sys.stderr, flush=True)
 try:
+    print("begun", file=sys.stderr, flush=True)
     time.sleep(60)
 except KeyboardInterrupt:
     sys.exit(STOP.exit_code)

@@ -28,10 +28,11 @@ Reply = bytes | RlaifError
 
 @dataclass(eq=False)
 class Part:
-    """A batch and who waits for its answers, by the requests' keys. `sent` is None until its file is uploaded."""
+    """A batch and who waits for its answers, by the requests' keys. Its `lines` are here until they are `sent`."""
 
     names: Sequence[str]
     asked: dict[str, asyncio.Future[Reply]]
+    lines: bytes = b""
     sent: Sent | None = None
     under_way: bool = False
 
@@ -51,7 +52,7 @@ class Post:
         folder.mkdir(parents=True, exist_ok=True)
         # A request that is in several is taken from the newest, because the older ones did not answer it.
         self._parts = {name: part for known in read(folder, server)
-                       for part in [Part(known.requests, {}, known)] for name in known.requests}  # fmt: skip
+                       for part in [Part(known.requests, {}, sent=known)] for name in known.requests}  # fmt: skip
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def reply(self, name: str, request: dict[str, Any]) -> bytes:
@@ -64,16 +65,20 @@ class Post:
             future = part.asked.setdefault(name, asyncio.Future())
             self._attend(part)
         else:
-            line = request_line(name, self._calls.url, request)
-            _, future = self._waiting.setdefault(name, (line, asyncio.Future()))
-            if not self._gathering:
-                self._gathering = True
-                self._spawn(self._gather())
+            future = self._wait(name, request)
         # Two asks may be one request, and the end of one of them must not be the other's.
         reply = await asyncio.shield(future)
         if isinstance(reply, RlaifError):
             raise reply
         return reply
+
+    def _wait(self, name: str, request: dict[str, Any]) -> asyncio.Future[Reply]:
+        if name not in self._waiting:
+            self._waiting[name] = request_line(name, self._calls.url, request), asyncio.Future()
+        if not self._gathering:
+            self._gathering = True
+            self._spawn(self._gather())
+        return self._waiting[name][1]
 
     def forget(self, name: str) -> None:
         """What a batch says to the request is of no use: the next time it goes into another one."""
@@ -102,20 +107,20 @@ class Post:
         self._gathering = False
         waiting, self._waiting = self._waiting, {}
         for lines in cut(((name, line) for name, (line, _) in waiting.items()), self._most):
-            part = Part(list(lines), {name: waiting[name][1] for name in lines})
+            part = Part(list(lines), {name: waiting[name][1] for name in lines}, b"".join(lines.values()))
             self._parts |= dict.fromkeys(lines, part)
-            self._attend(part, b"".join(lines.values()))
+            self._attend(part)
 
-    def _attend(self, part: Part, lines: bytes = b"") -> None:
+    def _attend(self, part: Part) -> None:
         if not part.under_way:
             part.under_way = True
-            self._spawn(self._see_through(part, lines))
+            self._spawn(self._see_through(part))
 
-    async def _see_through(self, part: Part, lines: bytes) -> None:
+    async def _see_through(self, part: Part) -> None:
         """Until all who wait for a batch have their answers, or the error that ended it."""
         try:
             if part.sent is None:
-                await self._send(part, lines)
+                await self._send(part)
             else:
                 await asyncio.sleep(self._quiet)
             while part.asked and part.sent:
@@ -128,9 +133,10 @@ class Post:
         finally:
             part.under_way = False
 
-    async def _send(self, part: Part, lines: bytes) -> None:
+    async def _send(self, part: Part) -> None:
         """Each step is written down before the next, so that a stop between any two loses nothing."""
-        file, uploaded = await self._calls.upload(lines)
+        file, uploaded = await self._calls.upload(part.lines)
+        part.lines = b""
         part.sent = Sent(self._server, file, uploaded, part.names)
         part.sent.write(self._folder)
         part.sent.batch = await self._calls.begin(file, uploaded)

@@ -22,6 +22,8 @@ from rlaif.yaml_file import did_you_mean
 
 # Leads have six decimals in the store; a threshold between two of them means the upper one.
 _SIXTH = Decimal("0.000001")
+# Coins are products modulo this prime, 2^31 - 1, which no two halves of a key share.
+_PRIME = 2147483647
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ def run(
     pairing = key("pairing", spec)
     values = {
         "pairing": pairing, "judge": judge, "agree": list(agree), "generators": list(generators), "seed": settings.seed,
+        "stir": int(key("coin", settings.seed)[:8], 16) % (_PRIME - 1) + 1,
         "threshold": _threshold(settings.min_margin, denominator), "per_prompt": settings.per_prompt,
         "denominator": denominator, "least": settings.min_confidence, "compared": compared,
     }  # fmt: skip
@@ -98,12 +101,12 @@ def _gather(store: Store, values: Row) -> None:
     if values["compared"]:
         store.execute("pair/strengths")
         store.append("strengths", list(strengths(store.query("pair/contests", **values))))
-    candidates = "pair/candidates_from_comparisons" if values["compared"] else "pair/candidates_from_scores"
-    store.execute(candidates, **values)
+    store.execute("pair/points_of_comparisons" if values["compared"] else "pair/points_of_scores")
+    store.execute("pair/answers", **values)
     if store.query("pair/repeated"):
         # Rare, and several times the work: means over repeats before the points.
         store.execute("pair/scored_often")
-        store.execute(candidates, **values)
+        store.execute("pair/answers", **values)
     store.execute("pair/views")
 
 

@@ -36,6 +36,7 @@ found AS (
 ),
 of_unpaired AS (
     SELECT unpaired.key AS prompt, CASE
+        WHEN unpaired.key IN (SELECT prompt FROM surplus) THEN 'over the target'
         WHEN left_out.reason IS NOT NULL THEN 'filtered: ' || left_out.reason
         WHEN unsure.known THEN 'below the confidence'
         WHEN unsure.prompt IS NOT NULL THEN 'confidence not known'
@@ -65,6 +66,7 @@ of_answers AS (
         WHEN of_unpaired.outcome IS NOT NULL THEN 'prompt without a pair: ' || of_unpaired.outcome
         WHEN sides.known THEN 'below the confidence'
         WHEN sides.response IS NOT NULL THEN 'confidence not known'
+        WHEN answers.response IN (SELECT chosen FROM surplus UNION ALL SELECT rejected FROM surplus) THEN 'over the target'
         ELSE 'not selected by the strategy' END AS outcome
     FROM answers
     LEFT JOIN of_unpaired ON of_unpaired.prompt = answers.prompt

@@ -106,8 +106,18 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a judge looked at on its way to a score: a claim, a key point, an item; and what it found."""
+
+    criterion: str
+    text: str
+    outcome: str
+    rationale: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
-    """One reply of a judge, in its own words, and the scores read from it."""
+    """What a judge said, in its own words, over one call or several, and the scores read from it."""
 
     scores: Sequence[Score]
     raw: str = ""
@@ -115,6 +125,8 @@ class Verdict:
     detail: str | None = None
     prompt_tokens: int | None = None
     output_tokens: int | None = None
+    findings: Sequence[Finding] = ()
+    calls: int = 1
 
 
 @dataclass(frozen=True, slots=True)

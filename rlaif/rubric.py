@@ -95,7 +95,42 @@ class Check(CriterionFields):
         return self.low, self.high
 
 
-Criterion = Annotated[Scale | Check, Field(discriminator="kind")]
+class Share(CriterionFields):
+    """A criterion whose value is a share, from 0 to 1."""
+
+    @property
+    def range(self) -> tuple[float, float]:
+        return 0, 1
+
+
+class Claims(Share):
+    """The share of the response's claims that the document supports; a claim that it supports partly counts half."""
+
+    kind: Literal["claims"]
+    chunk_words: int = Field(100, ge=1)
+    """The document is searched in pieces of so many words."""
+    chunks: int = Field(5, ge=1)
+    """How many pieces a claim is checked against."""
+
+
+class KeyPoints(Share):
+    """The share of the document's key points for the request that the response covers; partly covered counts half."""
+
+    kind: Literal["keypoints"]
+    chunk_words: int = Field(3000, ge=1)
+    """Key points are gathered from pieces of so many words, each in one call, once for each prompt."""
+
+
+class Checklist(Share):
+    """Yes-or-no items for the request, written by the judge once for each prompt, and what the response meets of them.
+
+    The value is the weight of what it meets over the weight of all; a pitfall is met by being avoided.
+    """
+
+    kind: Literal["checklist"]
+
+
+Criterion = Annotated[Scale | Check | Claims | KeyPoints | Checklist, Field(discriminator="kind")]
 
 
 class Rubric(Section):

@@ -19,7 +19,7 @@ import duckdb
 from rlaif.errors import StoreError
 
 SQL = Path(__file__).parent / "sql"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 # DuckDB 2 can write files that 1.5 cannot read; both are supported, so the older layout is kept.
 STORAGE_VERSION = "v1.5.0"
 # What the system calls a disk, a file or a share without room; DuckDB passes it on in its message.

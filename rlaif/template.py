@@ -88,6 +88,9 @@ class Template:
         if any(isinstance(value, str) for value in others.values()):
             return self._render(values).strip("\n")
         frame = orjson.dumps([others, list(texts)], option=orjson.OPT_NON_STR_KEYS)
+        # A mark within the data would part it.
+        if b"\\u0000" in frame:
+            return self._render(values).strip("\n")
         pieces = self._frames.get(frame)
         if pieces is None:
             if len(self._frames) == _FRAMES:

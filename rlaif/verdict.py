@@ -63,6 +63,49 @@ def read_marks(reply: str, ranges: Mapping[str, tuple[int, int]], *, apart: bool
         raise ModelError("malformed", str(error), raw=reply) from None
 
 
+# What one name of a JSON object holds: a text, a list of texts, or one of the words given.
+Fields = Mapping[str, str | tuple[str, ...]]
+TEXT, TEXTS = "text", "texts"
+# A judge that lists more than this has lost its way; it also bounds what one judgement can cost.
+MOST_TEXTS = 64
+
+
+def read_fields(reply: str, fields: Fields) -> dict[str, Any]:
+    """The one JSON object of a judge's reply, with exactly these names and what each must hold.
+
+    Raises ModelError "malformed", with the reply as its `raw`.
+    """
+    try:
+        value, _, _ = _only_object(reply)
+        if set(value) != set(fields):
+            raise _UnreadableError(f"names are {sorted(value)[:MOST_TEXTS]}, not {sorted(fields)}")
+        return {name: _held(name, value[name], kind) for name, kind in fields.items()}
+    except _UnreadableError as error:
+        raise ModelError("malformed", str(error), raw=reply) from None
+
+
+def _held(name: str, value: Any, kind: str | tuple[str, ...]) -> Any:
+    if kind == TEXTS:
+        if not isinstance(value, list) or len(value) > MOST_TEXTS:
+            raise _UnreadableError(f"{name}: no list of at most {MOST_TEXTS}")
+        if not all(isinstance(text, str) and text.strip() for text in value):
+            raise _UnreadableError(f"{name}: something in the list is no text")
+        return [clean(text.strip()) for text in value]
+    if not isinstance(value, str):
+        raise _UnreadableError(f"{name}: no text")
+    if isinstance(kind, tuple) and value not in kind:
+        raise _UnreadableError(f"{name}: {value[:SHOWN]!r} is none of {', '.join(kind)}")
+    return clean(value)
+
+
+def fields_schema(fields: Fields) -> dict[str, Any]:
+    """The JSON Schema of an object with these names."""
+    text = {"type": "string"}
+    kinds: dict[str, Any] = {TEXT: text, TEXTS: {"type": "array", "items": text | {"minLength": 1}, "maxItems": MOST_TEXTS}}
+    properties = {name: {"enum": list(kind)} if isinstance(kind, tuple) else kinds[kind] for name, kind in fields.items()}
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
 class _UnreadableError(Exception):
     pass
 

@@ -15,7 +15,7 @@ FLOORS = [
     ["errors", "records", "models.ask", "yaml_file", "shipped", "stop", "loop"],
     ["config", "secret", "rubric", "template", "verdict", "progress", "tiny"],
     ["models", "store", "work", "prices"],
-    ["judges", "context", "owed", "budget", "sources", "training", "pairing"],
+    ["judges", "context", "owed", "notes", "budget", "sources", "training", "pairing"],
     ["stages"],
     ["evaluate", "explain", "report", "export", "audit", "label"],
     ["run"],

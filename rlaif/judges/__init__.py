@@ -1,7 +1,8 @@
 """Judges: one small file per kind of criterion.
 
-A kind is a module with two functions: `calls(criteria, spec)` says which of the kind's criteria are judged in one call,
-and `judge(subject, criteria, repeat, bench)` makes that call. Adding a kind is adding a module and its line in KINDS.
+A kind is a module with two functions: `calls(criteria, spec)` says which of the kind's criteria are judged in one go,
+and `judge(subject, criteria, repeat, bench)` does so. What it shows a model in templates of its own is in its TEMPLATES:
+their names, and what each may use. Adding a kind is adding a module and its line in KINDS.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -10,14 +11,16 @@ from functools import cached_property
 from typing import Any
 
 from rlaif.config import JudgeSpec
-from rlaif.judges import check, scale
-from rlaif.judges.bench import Bench, Subject
+from rlaif.judges import check, checklist, claims, keypoints, scale
+from rlaif.judges.bench import Bench, Note, Subject
 from rlaif.records import Verdict
 from rlaif.rubric import Rubric
 
-__all__ = ["KINDS", "Bench", "Call", "Subject", "asks_a_model", "calls", "check", "scale"]
+__all__ = ["KINDS", "Bench", "Call", "Note", "Subject", "asks_a_model", "calls", "check", "scale", "templates"]
 
-KINDS: dict[str, Any] = {"scale": scale, "check": check}
+KINDS: dict[str, Any] = {
+    "scale": scale, "check": check, "claims": claims, "keypoints": keypoints, "checklist": checklist,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,12 @@ def calls(rubric: Rubric, spec: JudgeSpec) -> list[Call]:
         criteria = [criterion for criterion in rubric.criteria if criterion.kind == kind]
         found += [Call(group, module.judge) for group in module.calls(criteria, spec)]
     return found
+
+
+def templates(rubric: Rubric) -> dict[str, frozenset[str]]:
+    """The templates that the rubric's kinds need of their own, and what each may use."""
+    kinds = {criterion.kind: KINDS[criterion.kind] for criterion in rubric.criteria}
+    return {name: allowed for kind in kinds.values() for name, allowed in getattr(kind, "TEMPLATES", {}).items()}
 
 
 def asks_a_model(rubric: Rubric) -> bool:

@@ -36,7 +36,7 @@ async def rehearse(judge: Judge, calls: Sequence[Call], row: Row, text: str) -> 
     """The asks of these calls on `text` as a response to the prompt in `row`."""
     rehearsal = Rehearsal()
     subject = Subject(Prompt(tuple(json.loads(row["messages"])), row["document"], row["reference"]), text)
-    bench = Bench(judge.settings, judge.template, rehearsal)
+    bench = Bench(judge.settings, judge.template, rehearsal, templates=judge.templates)
     for call in calls:
         await call.judge(subject, call.criteria, 0, bench)
     return rehearsal.asks

@@ -56,6 +56,20 @@ CREATE TABLE scores (
     CHECK ((value IS NULL) = (failure IS NOT NULL))
 );
 
+-- What a verdict looked at one by one: claims, key points, items of a checklist.
+CREATE TABLE findings (
+    verdict VARCHAR, answer VARCHAR, judge VARCHAR, criterion VARCHAR, position UINTEGER,
+    text VARCHAR, outcome VARCHAR, rationale VARCHAR
+);
+
+-- What a judge wrote down once about a prompt, for all its responses: key points, items of a checklist.
+CREATE TABLE notes (
+    prompt VARCHAR, judge VARCHAR, criterion VARCHAR,
+    texts VARCHAR,              -- JSON list
+    raw VARCHAR, failure VARCHAR, detail VARCHAR,
+    prompt_tokens UBIGINT, output_tokens UBIGINT, created TIMESTAMP
+);
+
 CREATE TABLE comparisons (
     prompt VARCHAR, first VARCHAR, second VARCHAR,  -- answers, in the order shown
     judge VARCHAR, criterion VARCHAR,

@@ -5,8 +5,8 @@ and each criterion's key its wording: change one criterion and only its scores a
 """
 
 import json
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -20,6 +20,7 @@ from rlaif.context import EVERYTHING, Context, HeldOut, now
 from rlaif.errors import TRANSIENT, InputError, ModelError
 from rlaif.judges import Bench, Call, Subject, check, scale
 from rlaif.models import Models
+from rlaif.notes import Notes
 from rlaif.owed import Owed
 from rlaif.progress import Tally
 from rlaif.records import Prompt, Score, Verdict, key
@@ -44,6 +45,8 @@ class Judge:
     template: Template
     model: ModelConfig | None
     where: str = ""
+    templates: Mapping[str, Template] = field(default_factory=dict)
+    """Those that its kinds of criteria need of their own, by name."""
 
     @cached_property
     def calls(self) -> list[Call]:
@@ -66,7 +69,7 @@ class Judge:
             "max_tokens": settings.max_tokens,
             "logprobs": settings.logprobs,
             "attempts": settings.attempts,
-        }
+        } | ({"templates": {name: item.text for name, item in self.templates.items()}} if self.templates else {})
 
     @cached_property
     def key(self) -> str:
@@ -87,7 +90,11 @@ def judge(config: Config, name: str) -> Judge:
     template = Template(config.find(settings.template, (*place, "template")), scale.VARIABLES)
     model = config.pipeline.models[settings.model] if settings.model else None
     where = config.file.where(("models", settings.model)) if settings.model else ""
-    return Judge(name, rubric, settings, template, model, where)
+    own = {
+        needed: Template(config.find(f"prompts/judge/{needed}.jinja", place), allowed)
+        for needed, allowed in judges.templates(rubric).items()
+    }
+    return Judge(name, rubric, settings, template, model, where, own)
 
 
 async def run(
@@ -113,7 +120,8 @@ async def run(
         if not owed.count and then is None:
             return
         model = await models.get(judge.model, where=judge.where) if judge.model else None
-        bench = Bench(judge.settings, judge.template, model, allow_code)
+        notes = Notes(context.store, judge.key, tally)
+        bench = Bench(judge.settings, judge.template, model, allow_code, judge.templates, notes.once)
         units = _units(owed, then, judge, tally)
         await drain(
             context.budget.within(units, tally, judge.model, lambda row: _guess(row, judge), handed=then is not None),
@@ -163,6 +171,7 @@ def _introduce(context: Context, judge: Judge, allow_code: bool) -> None:
 class _Judged:
     verdict: Row
     scores: list[Row]
+    findings: list[Row]
 
 
 async def _judge(row: Row, judge: Judge, bench: Bench, tally: Tally) -> _Judged:
@@ -178,6 +187,9 @@ async def _judge(row: Row, judge: Judge, bench: Bench, tally: Tally) -> _Judged:
             raise
         failures = [Score(criterion.key, failure=error.kind) for criterion in call.criteria]
         verdict = Verdict(failures, error.raw, error.kind, str(error))
+    if bench.model:
+        # One was counted when it began.
+        tally.add(calls=verdict.calls - 1)
     return _rows(subject, verdict, row, judge)
 
 
@@ -193,13 +205,20 @@ def _rows(subject: Subject, verdict: Verdict, row: Row, judge: Judge) -> _Judged
                 "spread": score.spread, "rationale": score.rationale, "failure": score.failure}
         for score in verdict.scores
     ]  # fmt: skip
-    return _Judged(said, scores)
+    place = {"verdict": name, "answer": subject.answer, "judge": judge.key}
+    findings = [
+        place | {"criterion": found.criterion, "position": position, "text": found.text, "outcome": found.outcome,
+                 "rationale": found.rationale}
+        for position, found in enumerate(verdict.findings)
+    ]  # fmt: skip
+    return _Judged(said, scores, findings)
 
 
 def _keep(context: Context, judge: Judge, batch: list[_Judged], tally: Tally) -> None:
     with context.store.transaction():
         context.store.append("verdicts", [judged.verdict for judged in batch])
         context.store.append("scores", [score for judged in batch for score in judged.scores])
+        context.store.append("findings", [found for judged in batch for found in judged.findings])
     for judged in batch:
         failed = judged.verdict["failure"] is not None
         tally.add(

@@ -1,0 +1,101 @@
+"""Several calls within one judgement: every reply is kept and counted, also where the judgement fails in the end."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from rlaif.errors import ModelError
+from rlaif.judges.bench import Bench, Note
+from rlaif.judges.scale import RETRY_ROOM, RETRY_TEMPERATURE
+from rlaif.models.ask import Ask, Sampling
+from rlaif.records import Finding, Score, Verdict, key
+from rlaif.verdict import Fields, fields_schema, read_fields
+
+
+class Dialogue:
+    """What was asked and answered so far. `name` tells its seeds from those of other judgements."""
+
+    def __init__(self, bench: Bench, *name: str | int) -> None:
+        self._bench = bench
+        self._name = name
+        self.replies: list[str] = []
+        self.prompt_tokens = self.output_tokens = 0
+
+    @property
+    def raw(self) -> str:
+        return "\n\n".join(self.replies)
+
+    async def ask(self, template: str, fields: Fields, **values: Any) -> dict[str, Any]:
+        """One question, asked until its reply holds `fields`, at most `attempts` times. Raises ModelError after that."""
+        content = self._bench.templates[template].render(**values)
+        room = self._bench.spec.max_tokens
+        for attempt in range(self._bench.spec.attempts):
+            try:
+                return await self._ask(content, fields, attempt, room)
+            except ModelError as error:
+                if error.kind not in ("malformed", "truncated", "refused"):
+                    raise
+                room = self._bench.spec.max_tokens * (RETRY_ROOM if error.kind == "truncated" else 1)
+                last = error
+        raise last
+
+    async def _ask(self, content: str, fields: Fields, attempt: int, room: int) -> dict[str, Any]:
+        spec = self._bench.spec
+        if self._bench.model is None:
+            raise ValueError("this kind of criterion needs a model")
+        ask = Ask(
+            messages=[{"role": "user", "content": content}],
+            sampling=Sampling(max(spec.temperature, RETRY_TEMPERATURE) if attempt else spec.temperature, max_tokens=room),
+            seeds=(int(key("judge seed", *self._name, len(self.replies), attempt)[:8], 16) >> 1,),
+            schema=fields_schema(fields),
+        )
+        reply = (await self._bench.model.complete(ask))[0]
+        self.replies.append(reply.text)
+        self.prompt_tokens += reply.prompt_tokens or 0
+        self.output_tokens += reply.output_tokens or 0
+        if reply.finish == "refused":
+            raise ModelError("refused", "the judge refused", raw=reply.text)
+        try:
+            return read_fields(reply.text, fields)
+        except ModelError:
+            if reply.finish == "length":
+                raise ModelError("truncated", "the reply was cut off before its end", raw=reply.text) from None
+            raise
+
+
+async def judged(
+    dialogue: Dialogue, criterion: str, work: Callable[[Dialogue], Awaitable[tuple[float, list[Finding]]]]
+) -> Verdict:
+    """The verdict of some work that gives a value and what it looked at. Raises ModelError only for fatal kinds."""
+    score, findings, failure, detail = Score(criterion), list[Finding](), None, None
+    try:
+        value, findings = await work(dialogue)
+        score = Score(criterion, value)
+    except ModelError as error:
+        if error.fatal:
+            raise
+        failure, detail = error.kind, str(error)
+        score = Score(criterion, failure=failure)
+    return Verdict(
+        [score], dialogue.raw, failure, detail, dialogue.prompt_tokens, dialogue.output_tokens,
+        findings, len(dialogue.replies),
+    )  # fmt: skip
+
+
+async def noted(dialogue: Dialogue, work: Callable[[Dialogue], Awaitable[list[str]]]) -> Note:
+    """The note that some work gives. Raises ModelError only for fatal kinds."""
+    texts, failure, detail = list[str](), None, None
+    try:
+        texts = await work(dialogue)
+    except ModelError as error:
+        if error.fatal:
+            raise
+        failure, detail = error.kind, str(error)
+    counts = dialogue.prompt_tokens, dialogue.output_tokens, len(dialogue.replies)
+    return Note(texts, dialogue.raw, failure, detail, *counts)
+
+
+def texts_of(note: Note) -> list[str]:
+    """What is in a note. Raises ModelError with the kind of failure where it could not be made."""
+    if note.failure is not None:
+        raise ModelError(note.failure, note.detail or "")
+    return note.texts

@@ -40,7 +40,8 @@ class Notes:
         return note
 
     async def _find(self, prompt: str, criterion: str, make: Callable[[], Awaitable[Note]]) -> Note:
-        known = await asyncio.to_thread(self._store.query, "judge/note", prompt=prompt, judge=self._judge, criterion=criterion)
+        wanted = {"prompt": prompt, "judge": self._judge, "criterion": criterion}
+        known = await asyncio.to_thread(self._store.query, "judge/note", **wanted)
         if known:
             return Note(json.loads(known[0]["texts"]))
         note = await make()

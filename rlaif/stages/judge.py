@@ -205,7 +205,7 @@ def _rows(subject: Subject, verdict: Verdict, row: Row, judge: Judge) -> _Judged
                 "spread": score.spread, "rationale": score.rationale, "failure": score.failure}
         for score in verdict.scores
     ]  # fmt: skip
-    place = {"verdict": name, "answer": subject.answer, "judge": judge.key}
+    place: Row = {"verdict": name, "answer": subject.answer, "judge": judge.key}
     findings = [
         place | {"criterion": found.criterion, "position": position, "text": found.text, "outcome": found.outcome,
                  "rationale": found.rationale}

@@ -28,7 +28,7 @@ from rlaif.records import key
 from rlaif.store import Store
 
 HERE = Path(__file__).parent / "pairs"
-THREADS, MEMORY = 2, "2GB"
+THREADS, MEMORY = 2, "3GB"
 JUDGE, GENERATORS, SAMPLES = "judge", ["writer", "peer"], 8
 CRITERIA = ("help", "faith", "whole")
 OPTIONS = {"one_criterion": {"criterion": "help"}, "own_vs_other": {"generator": "writer"}}

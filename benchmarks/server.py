@@ -96,7 +96,8 @@ def completion(request: dict[str, Any], digest: bytes, *, spoilt: bool = False) 
         {"index": place, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
         for place, text in enumerate(said)
     ]
-    usage = {"prompt_tokens": 500, "completion_tokens": 60 * len(choices)}
+    written = 60 * len(choices)
+    usage = {"prompt_tokens": 500, "completion_tokens": written, "total_tokens": 500 + written}
     return orjson.dumps({"id": digest.hex(), "object": "chat.completion", "model": "m", "choices": choices, "usage": usage})
 
 

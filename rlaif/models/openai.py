@@ -25,6 +25,7 @@ from rlaif.models.openai_pace import Pace
 from rlaif.models.openai_reply import read_reply
 from rlaif.models.openai_request import body
 from rlaif.models.openai_server import NO_SECRET, addresses, client, letterhead, public_url, secret
+from rlaif.models.openai_top_up import top_up
 from rlaif.yaml_file import did_you_mean
 
 # A reply that is no answer can be a proxy's hiccup, so it is asked for again.
@@ -70,21 +71,7 @@ class OpenAI:
             self._withheld += len(found) < ask.n
             if self._withheld == WITHHELD:
                 self._dialect = replace(self._dialect, several=False)
-        missing = [index for index in range(ask.n) if index not in found]
-        if missing:
-            await self._top_up(ask, missing, found)
-        return [found[index] for index in range(ask.n)]
-
-    async def _top_up(self, ask: Ask, missing: list[int], found: dict[int, Completion]) -> None:
-        """Adds the missing completions. Raises ModelError with all that was `found` if one of them cannot be had."""
-        requests = (self._request(ask, (ask.seeds[index],)) for index in missing)
-        answers = await asyncio.gather(*requests, return_exceptions=True)
-        found |= {index: answer[0] for index, answer in zip(missing, answers, strict=True) if isinstance(answer, dict)}
-        for answer in answers:
-            if isinstance(answer, BaseException):
-                if isinstance(answer, ModelError):
-                    answer.found = found
-                raise answer
+        return await top_up(ask, found, self._request)
 
     async def _request(self, ask: Ask, seeds: tuple[int, ...]) -> dict[int, Completion]:
         """Completions by place in `seeds`, some of which may be missing."""

@@ -5,7 +5,6 @@ needs no account of what it had asked: what is owed is asked again, and whatever
 is taken from there. What a batch did not come to goes into the next one.
 """
 
-import asyncio
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +20,7 @@ from rlaif.models.openai_fault import RequestError
 from rlaif.models.openai_reply import read_reply
 from rlaif.models.openai_request import body
 from rlaif.models.openai_server import NO_SECRET, addresses, client, public_url, secret
+from rlaif.models.openai_top_up import top_up
 from rlaif.records import key
 from rlaif.stop import STOP
 
@@ -56,16 +56,7 @@ class OpenAIBatch:
         found: dict[int, Completion] = {}
         if ask.n == 1 or self._dialect.several:
             found = await self._request(ask, ask.seeds)
-        missing = [index for index in range(ask.n) if index not in found]
-        singles = (self._request(ask, (ask.seeds[index],)) for index in missing)
-        answers = await asyncio.gather(*singles, return_exceptions=True)
-        found |= {index: one[0] for index, one in zip(missing, answers, strict=True) if isinstance(one, dict)}
-        for one in answers:
-            if isinstance(one, BaseException):
-                if isinstance(one, ModelError):
-                    one.found = found
-                raise one
-        return [found[index] for index in range(ask.n)]
+        return await top_up(ask, found, self._request)
 
     async def _request(self, ask: Ask, seeds: tuple[int, ...]) -> dict[int, Completion]:
         """Completions by place in `seeds`, some of which may be missing. Each attempt is in another batch."""

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from rlaif import run
+from rlaif import roles, run
 from rlaif.config import VllmModel, load
 from rlaif.models import open_model
 from rlaif.models.ask import Ask, Completion
@@ -169,7 +169,7 @@ async def judge_all(file: Path, out: Path, model: Any, concurrency: int, shuffle
         await asyncio.to_thread(run.collect, context)
         watched = Watched(model, concurrency, shuffle)
         started = time.monotonic()
-        await judging.run(context, Given(watched), run.named_judge(config, "critic"), run.generators(config))  # type: ignore[arg-type]
+        await judging.run(context, Given(watched), roles.named_judge(config, "critic"), roles.generators(config))  # type: ignore[arg-type]
         return watched.prompts, time.monotonic() - started
 
 

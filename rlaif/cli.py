@@ -196,11 +196,11 @@ def agree(
     set: Set = [], json: Json = False,
 ) -> None:  # fmt: skip
     """Tell how two judges differ on what both have judged."""
-    from rlaif import run as running
+    from rlaif import roles
     from rlaif.evaluate import agreement, render_agreement
 
     with _session(file, set, True) as context:
-        found = agreement(context.store, running.judge_key(context, first), running.judge_key(context, second))
+        found = agreement(context.store, roles.judge_key(context, first), roles.judge_key(context, second))
     _print_json(found) if json else render_agreement(found, _console())
 
 
@@ -242,11 +242,12 @@ def label(
 ) -> None:  # fmt: skip
     """Compare answers yourself, blind; the votes are a judge like any other, and the audit's gold."""
     from rlaif import label as labelling
+    from rlaif import roles
     from rlaif import run as running
 
     with _session(file, set, True) as context:
         running.collect(context)
-        voter, writers = labelling.Voter(by), running.generators(context.config)
+        voter, writers = labelling.Voter(by), roles.generators(context.config)
         if import_:
             new, others = labelling.read(context.store, voter, import_)
             print(f"{new:,} votes by {voter.name}; {others:,} lines were empty or known before.")

@@ -11,10 +11,10 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from rlaif import secret
+from rlaif import override, secret
 from rlaif.errors import InputError
 from rlaif.shipped import find
-from rlaif.yaml_file import YamlFile, did_you_mean, parse_value, read_yaml, validate
+from rlaif.yaml_file import YamlFile, did_you_mean, read_yaml, validate
 
 
 class Section(BaseModel):
@@ -459,34 +459,11 @@ class Config:
 def load(path: Path, overrides: list[str] | None = None) -> Config:
     """The pipeline in a YAML file, after `a.b=value` overrides. Raises InputError that says where and how to fix it."""
     file = read_yaml(path)
-    for override in overrides or []:
-        _override(file.data, override)
+    for each in overrides or []:
+        override.apply(file.data, each)
     pipeline = validate(Pipeline, file)
     secret.refuse(file)
     return Config(pipeline, file, overrides or ())
-
-
-def _override(data: dict[str, Any], override: str) -> None:
-    where = f"--set {override}"
-    dotted, equals, text = override.partition("=")
-    path = dotted.strip().split(".")
-    if not equals or not all(path):
-        raise InputError(f"{override!r} is no override", where="--set", fix="Write --set section.key=value.")
-    value = parse_value(text, where)
-    node: Any = data
-    for part in path[:-1]:
-        inner: Any = {}
-        node = node[_index(node, part, where)] if isinstance(node, list) else node.setdefault(part, inner)
-        if not isinstance(node, dict | list):
-            raise InputError(f"{part!r} is a value, not a section", where=where)
-    last = path[-1]
-    node[_index(node, last, where) if isinstance(node, list) else last] = value
-
-
-def _index(items: list[Any], part: str, where: str) -> int:
-    if not (part.isascii() and part.isdigit() and int(part) < len(items)):
-        raise InputError(f"{part!r} is no position in a list of {len(items)}", where=where, fix="Positions count from 0.")
-    return int(part)
 
 
 def _check_names(pipeline: Pipeline, file: YamlFile) -> None:

@@ -3,7 +3,6 @@
 Nothing here is remembered between stages but what the store holds, so any verb may be run alone, again, or after a stop.
 """
 
-import asyncio
 import json
 import secrets
 from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -14,25 +13,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlaif import __version__, loop
-from rlaif.audit import Audited, measure
+from rlaif.audit import measure
 from rlaif.budget import rate, spent
-from rlaif.config import Config, Source
+from rlaif.config import Config
 from rlaif.context import EVERYTHING, Context, HeldOut, now
 from rlaif.errors import InputError
 from rlaif.evaluate import Agreement, Evaluation
 from rlaif.models import Models, is_local
+from rlaif.overlap import overlapped
 from rlaif.progress import Progress, Quiet
-from rlaif.records import key
+from rlaif.roles import (
+    audited,
+    base_generator,
+    criteria_of,
+    evaluators,
+    generators,
+    gold,
+    judge_key,
+    models_asked,
+    named_judge,
+    pair_judge,
+    trained_generator,
+)
 from rlaif.stages import generate as generating
 from rlaif.stages import judge as judging
 from rlaif.stages import pair as pairing
 from rlaif.stages import train as training
-from rlaif.stages.generate import Generator
-from rlaif.stages.judge import Judge
 from rlaif.stages.pair import Pairing
 from rlaif.store import Row, Store
-from rlaif.work import Handover
-from rlaif.yaml_file import did_you_mean
 
 if TYPE_CHECKING:
     from rlaif.export import Exported
@@ -70,13 +78,6 @@ def _check_target(config: Config) -> None:
         raise InputError("a target needs a judge that scores what is sampled", where=where, fix="Name it under `judge.by`.")
 
 
-def models_asked(config: Config) -> list[str]:
-    """Names of the models that generate and judge."""
-    writers = [config.pipeline.generate.model] if config.pipeline.generate else []
-    judges = [config.pipeline.judges[name].model for name in config.judges + evaluators(config)]
-    return list(dict.fromkeys(name for name in [*writers, *judges] if name))
-
-
 def collect(context: Context) -> None:
     """Prompts, and what comes with them, into the store."""
     from rlaif.stages import collect as collecting
@@ -112,41 +113,9 @@ def generate_and_judge(context: Context, *, allow_code: bool = False) -> None:
     else:
         generating.show_imported(context)
         judges = [named_judge(config, name) for name in config.judges]
-        loop.run(_overlapped(context, generating.generator(config), judges, allow_code))
+        loop.run(overlapped(context, generating.generator(config), judges, allow_code))
         context.budget.check()
     judge(context, allow_code=allow_code)
-
-
-async def _overlapped(context: Context, writer: Generator, judges: Sequence[Judge], allow_code: bool) -> None:
-    handovers: list[Handover[Row]] = [Handover() for _ in judges]
-    writers = generators(context.config)
-
-    def hand(texts: list[Row]) -> None:
-        for handover in handovers:
-            handover.put_from_thread(texts)
-
-    async def lead(models: Models) -> None:
-        try:
-            await generating.run(context, models, writer, hand=hand)
-        finally:
-            for handover in handovers:
-                await handover.close()
-
-    async def follow(models: Models, judge: Judge, handover: "Handover[Row]") -> None:
-        try:
-            await judging.run(context, models, judge, writers, allow_code=allow_code, then=handover)
-        finally:
-            handover.abandon()
-
-    async with Models(context.config.batches) as models:
-        try:
-            async with asyncio.TaskGroup() as group:
-                for judge, handover in zip(judges, handovers, strict=True):
-                    group.create_task(follow(models, judge, handover))
-                group.create_task(lead(models))
-        except BaseExceptionGroup as errors:
-            # The first is the cause; the others are what it stopped.
-            raise errors.exceptions[0] from None
 
 
 def _alone(context: Context, work: Callable[[Models], Coroutine[Any, Any, None]]) -> None:
@@ -191,16 +160,7 @@ def paired(context: Context, judge: str | None = None) -> Pairing:
     config = context.config
     name = judge or pair_judge(config)
     agree = [judge_key(context, other) for other in pairing.check(config).agree]
-    return pairing.run(context, judge_key(context, name), generators(config), _criteria(config, name), agree)
-
-
-def pair_judge(config: Config) -> str:
-    """The name of the judge whose scores make the pairs. Raises InputError where there is none."""
-    judges = config.judges
-    name = pairing.check(config).judge or (judges[0] if judges else None)
-    if name is None:
-        raise InputError("no judge to pair by", where=config.file.where(("pair",)), fix="Name one under `pair.judge`.")
-    return name
+    return pairing.run(context, judge_key(context, name), generators(config), criteria_of(config, name), agree)
 
 
 def export(
@@ -304,96 +264,6 @@ def everything(context: Context, *, allow_code: bool = False) -> tuple[Pairing |
         train(context, made.key)
     evaluations = evaluate(context, allow_code=allow_code)
     return made, evaluations, report(context, evaluations)
-
-
-def evaluators(config: Config) -> list[str]:
-    """The judges of the evaluation."""
-    section = config.pipeline.evaluate
-    return (section.judges if section else []) or config.judges
-
-
-def named_judge(config: Config, name: str) -> Judge:
-    """The judge of that name in the pipeline file."""
-    if name not in config.pipeline.judges:
-        known = config.pipeline.judges
-        raise InputError(f"no judge is called {name!r}", where=config.file.where(("judges",)), fix=did_you_mean(name, known))
-    return judging.judge(config, name)
-
-
-def judge_key(context: Context, name: str) -> str:
-    """The key of a judge of the pipeline file, or of one that came with the data."""
-    if name in context.config.pipeline.judges:
-        return named_judge(context.config, name).key
-    known = {row["name"]: row["key"] for row in context.store.query("judge/names")}
-    if name not in known:
-        names = [*known, *context.config.pipeline.judges]
-        raise InputError(f"no judge is called {name!r}", where=context.config.file.where(()), fix=did_you_mean(name, names))
-    return str(known[name])
-
-
-def audited(context: Context, name: str) -> Audited:
-    """A judge as an audit takes it, its criteria weighted as pairs are."""
-    judge = judge_key(context, name)
-    scored = {row["key"] for row in context.store.query("pair/criteria", judge=judge)}
-    criteria = _criteria(context.config, name) or context.store.query("pair/criteria", judge=judge)
-    section = context.config.pipeline.pair
-    weights = {row["name"]: row["weight"] for row in criteria} | (section.weights if section else {})
-    # A criterion by which it only compares has no scores.
-    compares = bool(context.store.query("pair/compared", judge=judge))
-    kept = [row for row in criteria if not compares or row["key"] in scored]
-    return Audited(name, judge, {row["name"]: (row["key"], weights[row["name"]]) for row in kept})
-
-
-def gold(context: Context, name: str | None = None, audited: Sequence[str] = ()) -> str | None:
-    """Who is taken to be right: the judge of that name, the one that `gate` names, the first person's or imported one
-    that is not `audited` itself, or the evaluation's first that is a program; None where there is nobody."""
-    pipeline = context.config.pipeline
-    named = name or (pipeline.gate.gold if pipeline.gate else None)
-    if named is not None:
-        return named
-    people = [row["name"] for row in context.store.query("audit/people") if row["name"] not in audited]
-    if people and (pipeline.judges or audited or len(people) > 1):
-        return str(people[0])
-    programs = [each for each in evaluators(context.config) if pipeline.judges[each].model is None and each not in audited]
-    return programs[0] if programs and len({*evaluators(context.config), *context.config.judges}) > 1 else None
-
-
-def generators(config: Config) -> list[str]:
-    """Keys of those whose responses are judged and paired: the pipeline's generator, and imported ones."""
-    sources = config.pipeline.collect.sources
-    imported = {key("imported", source.generator) for source in sources if _has_responses(source)}
-    sampled = {generating.generator(config).key} if config.pipeline.generate else set()
-    return sorted(imported | sampled)
-
-
-def _has_responses(source: Source) -> bool:
-    return bool(source.columns.responses or (source.preferences and source.preferences.chosen))
-
-
-def _criteria(config: Config, name: str) -> list[Row] | None:
-    if name not in config.pipeline.judges:
-        return None
-    return [
-        {"key": criterion.key, "name": criterion.name, "weight": criterion.weight,
-         "low": criterion.range[0], "high": criterion.range[1], "floor": criterion.floor}
-        for criterion in named_judge(config, name).rubric.criteria
-    ]  # fmt: skip
-
-
-def base_generator(config: Config) -> Generator:
-    """The generator with the model that is to be trained, as it is before."""
-    name, model = training.base_model(config)
-    return generating.generator(config, model, name)
-
-
-def trained_generator(context: Context) -> Generator | None:
-    """The generator with the trained model in the place of its base; None before the training is finished."""
-    found = training.find(context)
-    if found is None or context.config.pipeline.generate is None:
-        return None
-    name, base = training.base_model(context.config)
-    model = base.model_copy(update={"path": str(found.path), "revision": None})
-    return generating.generator(context.config, model, f"{name}, trained")
 
 
 def status(config: Config, store: Store) -> dict[str, list[Row]]:

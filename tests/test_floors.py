@@ -12,12 +12,14 @@ PACKAGE = Path(__file__).parent.parent / "rlaif"
 
 # From the bottom up. A module's floor is that of the longest entry that it starts with.
 FLOORS = [
-    ["errors", "records", "models.ask", "yaml_file", "shipped", "stop", "loop"],
+    ["errors", "records", "models.ask", "yaml_file", "override", "shipped", "stop", "loop"],
     ["config", "secret", "rubric", "template", "verdict", "progress", "tiny"],
     ["models", "store", "work", "prices"],
     ["judges", "context", "owed", "notes", "budget", "sources", "training", "pairing"],
     ["stages"],
     ["evaluate", "explain", "report", "export", "audit", "label"],
+    ["roles"],
+    ["overlap"],
     ["run"],
     ["plan", "doctor", "audit.whole", "diff", "query"],
     ["cli"],

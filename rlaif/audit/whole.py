@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from rlaif import loop, run
+from rlaif import loop, roles, run
 from rlaif.audit.attack import attack
 from rlaif.audit.findings import Audit
 from rlaif.audit.measure import measure
@@ -15,7 +15,7 @@ def audit(
     context: Context, names: Sequence[str] = (), gold: str | None = None, *,
     limit: int | None = None, attacks: int = 0, stored: bool = False, allow_code: bool = False,
 ) -> Audit:  # fmt: skip
-    """Audits the judges of these names, or all that the pipeline has, beside `gold` or whom `run.gold` finds.
+    """Audits the judges of these names, or all that the pipeline has, beside `gold` or whom `roles.gold` finds.
 
     Responses and scores that are owed are asked for, to the first `limit` prompts or all, and so are those of `attacks`
     many answers to each attack; not so where only what is `stored` counts.
@@ -23,12 +23,12 @@ def audit(
     config = context.config
     run.check(config)
     run.collect(context)
-    right = run.gold(context, gold, names)
+    right = roles.gold(context, gold, names)
     own = [name for name in names or _all(config) if name != right]
     if not stored:
         _ask(context, own, right, limit, attacks, allow_code)
-    found = [run.audited(context, name) for name in names or [*own, *_imported(context, right)]]
-    return measure(context.store, found, run.audited(context, right) if right else None, run.generators(config))
+    found = [roles.audited(context, name) for name in names or [*own, *_imported(context, right)]]
+    return measure(context.store, found, roles.audited(context, right) if right else None, roles.generators(config))
 
 
 def _ask(
@@ -48,12 +48,12 @@ def _ask(
 
 async def _attack(context: Context, name: str, answers: int, allow_code: bool) -> None:
     async with Models(context.config.batches) as models:
-        judge = run.named_judge(context.config, name)
-        await attack(context, models, judge, run.generators(context.config), answers, allow_code=allow_code)
+        judge = roles.named_judge(context.config, name)
+        await attack(context, models, judge, roles.generators(context.config), answers, allow_code=allow_code)
 
 
 def _all(config: Config) -> list[str]:
-    return list(dict.fromkeys([*config.judges, *run.evaluators(config)]))
+    return list(dict.fromkeys([*config.judges, *roles.evaluators(config)]))
 
 
 def _imported(context: Context, gold: str | None) -> list[str]:

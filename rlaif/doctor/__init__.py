@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rlaif import loop, run
+from rlaif import loop, roles
 from rlaif.config import Config, OpenAIModel
 from rlaif.doctor import checkpoints, files, machine, servers
 from rlaif.doctor.check import Check
@@ -20,7 +20,7 @@ def examine(config: Config) -> list[Check]:
     """All findings. Sends a few tiny asks to each served model that the pipeline uses; writes nothing."""
     checks = [*machine.software(config), *files.files(config), *machine.place(config)]
     limits: Limits = {}
-    for name in run.models_asked(config):
+    for name in roles.models_asked(config):
         model = config.pipeline.models[name]
         if isinstance(model, OpenAIModel):
             found, limit = loop.run(servers.examine(name, model, needs(config, name)))

@@ -6,7 +6,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
-from rlaif import loop, run
+from rlaif import loop, roles
 from rlaif.config import Config
 from rlaif.doctor.check import Check, fail, ok, warn
 from rlaif.errors import InputError
@@ -28,7 +28,7 @@ def fits(config: Config, store: Store, limits: Mapping[str, int | None]) -> list
     whose: list[Callable[[], Check | None]] = []
     if config.pipeline.generate:
         whose.append(partial(_generate, config, rows[0], limits))
-    for name in dict.fromkeys(config.judges + run.evaluators(config)):
+    for name in dict.fromkeys(config.judges + roles.evaluators(config)):
         whose.append(partial(_judge, config, name, rows[0], limits))
     checks = []
     for look in whose:
@@ -46,7 +46,7 @@ def _generate(config: Config, row: Row, limits: Mapping[str, int | None]) -> Che
 
 
 def _judge(config: Config, name: str, row: Row, limits: Mapping[str, int | None]) -> Check | None:
-    judge = run.named_judge(config, name)
+    judge = roles.named_judge(config, name)
     if judge.model is None:
         return None
     count, by = counter(judge.model)

@@ -1,6 +1,6 @@
 """A whole pipeline's plan: all the stages that ask a model, in their order."""
 
-from rlaif import run
+from rlaif import roles, run
 from rlaif.config import Evaluate
 from rlaif.context import Context, HeldOut
 from rlaif.plan.estimate import Estimate
@@ -24,7 +24,7 @@ def plan(context: Context, pilot: int = 0, *, allow_code: bool = False) -> Plan:
     estimate = Estimate(context)
     written = [estimate.generate(generator(config))] if config.pipeline.generate else []
     for name in config.judges:
-        estimate.judge(run.named_judge(config, name), run.generators(config), written)
+        estimate.judge(roles.named_judge(config, name), roles.generators(config), written)
     if section and config.pipeline.train:
         _evaluate(context, section, estimate)
     return estimate.plan
@@ -33,15 +33,15 @@ def plan(context: Context, pilot: int = 0, *, allow_code: bool = False) -> Plan:
 def _evaluate(context: Context, section: Evaluate, estimate: Estimate) -> None:
     """Lines for both sides of the evaluation; the trained one's, too, where there is none yet."""
     config = context.config
-    base, trained = run.base_generator(config), run.trained_generator(context)
+    base, trained = roles.base_generator(config), roles.trained_generator(context)
     held_out = HeldOut(config.pipeline.collect.held_out, section.limit)
     sides = (("base", base, base.key), ("trained", trained or base, trained.key if trained else ""))
     for side, who, key in sides:
-        counted = key in run.generators(config)
+        counted = key in roles.generators(config)
         # The base's responses may be those of the generate stage, which has its line.
         lines = Estimate(context) if counted else estimate
         answers = lines.generate(who, f"{side}: generate", samples=section.samples, only=held_out, key=key)
-        for name in run.evaluators(config):
+        for name in roles.evaluators(config):
             if not (counted and name in config.judges):
-                judge, stage = run.named_judge(config, name), f"{side}: judge {name}"
+                judge, stage = roles.named_judge(config, name), f"{side}: judge {name}"
                 estimate.judge(judge, [key], [answers], only=held_out, stage=stage)

@@ -1,0 +1,47 @@
+"""Generation and judging at the same time."""
+
+import asyncio
+from collections.abc import Sequence
+
+from rlaif.context import Context
+from rlaif.models import Models
+from rlaif.roles import generators
+from rlaif.stages import generate as generating
+from rlaif.stages import judge as judging
+from rlaif.stages.generate import Generator
+from rlaif.stages.judge import Judge
+from rlaif.store import Row
+from rlaif.work import Handover
+
+
+async def overlapped(context: Context, writer: Generator, judges: Sequence[Judge], allow_code: bool) -> None:
+    """Generates and judges at once: a response is judged as soon as it is kept."""
+    handovers: list[Handover[Row]] = [Handover() for _ in judges]
+    writers = generators(context.config)
+
+    def hand(texts: list[Row]) -> None:
+        for handover in handovers:
+            handover.put_from_thread(texts)
+
+    async def lead(models: Models) -> None:
+        try:
+            await generating.run(context, models, writer, hand=hand)
+        finally:
+            for handover in handovers:
+                await handover.close()
+
+    async def follow(models: Models, judge: Judge, handover: Handover[Row]) -> None:
+        try:
+            await judging.run(context, models, judge, writers, allow_code=allow_code, then=handover)
+        finally:
+            handover.abandon()
+
+    async with Models(context.config.batches) as models:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for judge, handover in zip(judges, handovers, strict=True):
+                    group.create_task(follow(models, judge, handover))
+                group.create_task(lead(models))
+        except BaseExceptionGroup as errors:
+            # The first is the cause; the others are what it stopped.
+            raise errors.exceptions[0] from None

@@ -1,0 +1,30 @@
+"""Overrides of a pipeline file on the command line: `--set section.key=value`."""
+
+from typing import Any
+
+from rlaif.errors import InputError
+from rlaif.yaml_file import parse_value
+
+
+def apply(data: dict[str, Any], override: str) -> None:
+    """Puts the value into the data at its dotted path. Raises InputError where there is no such place."""
+    where = f"--set {override}"
+    dotted, equals, text = override.partition("=")
+    path = dotted.strip().split(".")
+    if not equals or not all(path):
+        raise InputError(f"{override!r} is no override", where="--set", fix="Write --set section.key=value.")
+    value = parse_value(text, where)
+    node: Any = data
+    for part in path[:-1]:
+        inner: Any = {}
+        node = node[_index(node, part, where)] if isinstance(node, list) else node.setdefault(part, inner)
+        if not isinstance(node, dict | list):
+            raise InputError(f"{part!r} is a value, not a section", where=where)
+    last = path[-1]
+    node[_index(node, last, where) if isinstance(node, list) else last] = value
+
+
+def _index(items: list[Any], part: str, where: str) -> int:
+    if not (part.isascii() and part.isdigit() and int(part) < len(items)):
+        raise InputError(f"{part!r} is no position in a list of {len(items)}", where=where, fix="Positions count from 0.")
+    return int(part)

@@ -1,0 +1,124 @@
+"""Who does what in a pipeline: its generators, its judges, the one that makes the pairs, those taken to be right."""
+
+from collections.abc import Sequence
+
+from rlaif.audit import Audited
+from rlaif.config import Config, Source
+from rlaif.context import Context
+from rlaif.errors import InputError
+from rlaif.records import key
+from rlaif.stages import generate as generating
+from rlaif.stages import judge as judging
+from rlaif.stages import pair as pairing
+from rlaif.stages import train as training
+from rlaif.stages.generate import Generator
+from rlaif.stages.judge import Judge
+from rlaif.store import Row
+from rlaif.yaml_file import did_you_mean
+
+
+def models_asked(config: Config) -> list[str]:
+    """Names of the models that generate and judge."""
+    writers = [config.pipeline.generate.model] if config.pipeline.generate else []
+    judges = [config.pipeline.judges[name].model for name in config.judges + evaluators(config)]
+    return list(dict.fromkeys(name for name in [*writers, *judges] if name))
+
+
+def pair_judge(config: Config) -> str:
+    """The name of the judge whose scores make the pairs. Raises InputError where there is none."""
+    judges = config.judges
+    name = pairing.check(config).judge or (judges[0] if judges else None)
+    if name is None:
+        raise InputError("no judge to pair by", where=config.file.where(("pair",)), fix="Name one under `pair.judge`.")
+    return name
+
+
+def evaluators(config: Config) -> list[str]:
+    """The judges of the evaluation."""
+    section = config.pipeline.evaluate
+    return (section.judges if section else []) or config.judges
+
+
+def named_judge(config: Config, name: str) -> Judge:
+    """The judge of that name in the pipeline file."""
+    if name not in config.pipeline.judges:
+        known = config.pipeline.judges
+        raise InputError(f"no judge is called {name!r}", where=config.file.where(("judges",)), fix=did_you_mean(name, known))
+    return judging.judge(config, name)
+
+
+def judge_key(context: Context, name: str) -> str:
+    """The key of a judge of the pipeline file, or of one that came with the data."""
+    if name in context.config.pipeline.judges:
+        return named_judge(context.config, name).key
+    known = {row["name"]: row["key"] for row in context.store.query("judge/names")}
+    if name not in known:
+        names = [*known, *context.config.pipeline.judges]
+        raise InputError(f"no judge is called {name!r}", where=context.config.file.where(()), fix=did_you_mean(name, names))
+    return str(known[name])
+
+
+def audited(context: Context, name: str) -> Audited:
+    """A judge as an audit takes it, its criteria weighted as pairs are."""
+    judge = judge_key(context, name)
+    scored = {row["key"] for row in context.store.query("pair/criteria", judge=judge)}
+    criteria = criteria_of(context.config, name) or context.store.query("pair/criteria", judge=judge)
+    section = context.config.pipeline.pair
+    weights = {row["name"]: row["weight"] for row in criteria} | (section.weights if section else {})
+    # A criterion by which it only compares has no scores.
+    compares = bool(context.store.query("pair/compared", judge=judge))
+    kept = [row for row in criteria if not compares or row["key"] in scored]
+    return Audited(name, judge, {row["name"]: (row["key"], weights[row["name"]]) for row in kept})
+
+
+def gold(context: Context, name: str | None = None, audited: Sequence[str] = ()) -> str | None:
+    """Who is taken to be right: the judge of that name, the one that `gate` names, the first person's or imported one
+    that is not `audited` itself, or the evaluation's first that is a program; None where there is nobody."""
+    pipeline = context.config.pipeline
+    named = name or (pipeline.gate.gold if pipeline.gate else None)
+    if named is not None:
+        return named
+    people = [row["name"] for row in context.store.query("audit/people") if row["name"] not in audited]
+    if people and (pipeline.judges or audited or len(people) > 1):
+        return str(people[0])
+    programs = [each for each in evaluators(context.config) if pipeline.judges[each].model is None and each not in audited]
+    return programs[0] if programs and len({*evaluators(context.config), *context.config.judges}) > 1 else None
+
+
+def generators(config: Config) -> list[str]:
+    """Keys of those whose responses are judged and paired: the pipeline's generator, and imported ones."""
+    sources = config.pipeline.collect.sources
+    imported = {key("imported", source.generator) for source in sources if _has_responses(source)}
+    sampled = {generating.generator(config).key} if config.pipeline.generate else set()
+    return sorted(imported | sampled)
+
+
+def _has_responses(source: Source) -> bool:
+    return bool(source.columns.responses or (source.preferences and source.preferences.chosen))
+
+
+def criteria_of(config: Config, name: str) -> list[Row] | None:
+    """The criteria of a judge of the pipeline file, weighted; None for one that came with the data."""
+    if name not in config.pipeline.judges:
+        return None
+    return [
+        {"key": criterion.key, "name": criterion.name, "weight": criterion.weight,
+         "low": criterion.range[0], "high": criterion.range[1], "floor": criterion.floor}
+        for criterion in named_judge(config, name).rubric.criteria
+    ]  # fmt: skip
+
+
+def base_generator(config: Config) -> Generator:
+    """The generator with the model that is to be trained, as it is before."""
+    name, model = training.base_model(config)
+    return generating.generator(config, model, name)
+
+
+def trained_generator(context: Context) -> Generator | None:
+    """The generator with the trained model in the place of its base; None before the training is finished."""
+    found = training.find(context)
+    if found is None or context.config.pipeline.generate is None:
+        return None
+    name, base = training.base_model(context.config)
+    model = base.model_copy(update={"path": str(found.path), "revision": None})
+    return generating.generator(context.config, model, f"{name}, trained")

@@ -1,7 +1,10 @@
 """What rlaif itself costs: a whole job at zero latency, beside a bare loop that sends the same and stores nothing.
 
-python -m benchmarks.overhead           2,000 prompts × 4 samples, 8,000 judgements: 10,000 requests
-The client has one core and the server another; medians of interleaved rounds. Limit: 2.0 times the bare loop.
+python -m benchmarks.overhead               2,000 prompts × 4 samples, 8,000 judgements: 10,000 requests
+python -m benchmarks.overhead --peers DIR   curator and distilabel too, once each, in environments made in DIR
+
+The client has one core and the server another; medians of interleaved rounds. Limit: 2.0 times the bare loop. A peer is
+timed from its first request to its end, with what it needs to store its results; curator has no `n` and sends 16,000.
 """
 
 import argparse
@@ -16,10 +19,12 @@ from statistics import median
 
 import orjson
 
-from benchmarks.job import CLIENT, serving, table, timed, write
+from benchmarks.job import CLIENT, ledger, serving, table, timed, write
 
 LIMIT = 2.0
 IN_FLIGHT = 256
+# What each peer needs, in the versions that were measured; distilabel does not name all that it imports.
+PEERS = {"curator": ["bespokelabs-curator==0.1.31"], "distilabel": ["distilabel[openai]==1.5.3", "requests", "pillow"]}
 
 
 async def bare(port: int, bodies: list[dict]) -> float:
@@ -81,13 +86,31 @@ def alone(kind: str, port: int, recorded: Path) -> None:
         print(asyncio.run(work) * (5 if kind == "package" else 1))
 
 
-def main(prompts: int, rounds: int) -> bool:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+def peer(name: str, environments: Path, pipeline: Path, port: int) -> dict[str, float]:
+    """Seconds of a peer for the job, from its first request and as a whole process, and how many requests it sent."""
+    python = environments / name / "bin" / "python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", str(environments / name)], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *PEERS[name]], check=True)
+    script = Path(__file__).parent / "peers" / f"by_{name}.py"
+    out = pipeline.parent / name
+    out.mkdir()
+    before = ledger(port)["requests"]
+    started = time.monotonic()
+    command = ["taskset", "--cpu-list", str(CLIENT), python, script, str(port), pipeline.parent / "prompts.jsonl", out]
+    subprocess.run(command, check=True, capture_output=True, cwd=out)
+    end, told = time.monotonic(), ledger(port)
+    return {"seconds": end - told["first"], "process": end - started, "requests": told["requests"] - before}
+
+
+def main(prompts: int, rounds: int, environments: Path | None) -> bool:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         recorded = folder / "bodies.jsonl"
         with serving(rows=False, record=str(recorded)) as port:
             timed(write(folder, port, prompts=prompts, out="warm"), port)
         found: dict[str, list[float]] = {kind: [] for kind in ("asyncio", "uvloop", "package", "rlaif", "process")}
+        peers: dict[str, dict[str, float]] = {}
         with serving(rows=False) as port:
             for turn in range(rounds):
                 for kind in ("asyncio", "uvloop", "package"):
@@ -95,6 +118,8 @@ def main(prompts: int, rounds: int) -> bool:
                 run = timed(write(folder, port, prompts=prompts, out=f"run{turn}"), port)
                 found["rlaif"].append(run["seconds"])
                 found["process"].append(run["process"])
+            for name in PEERS if environments else ():
+                peers[name] = peer(name, environments, write(folder, port, prompts=prompts), port)
         requests = len(recorded.read_bytes().splitlines())
     base = median(found["asyncio"])
     names = {
@@ -106,8 +131,15 @@ def main(prompts: int, rounds: int) -> bool:
     for kind, label in names.items():
         seconds = median(found[kind])
         rows.append([label, f"{seconds:.2f}", f"{requests / seconds:,.0f}", f"{seconds / base:.2f}"])
+    ours = median(found["rlaif"])
+    for name, run in peers.items():
+        rows.append([f"{name}, judged and stored, once", f"{run['seconds']:.2f}",
+                     f"{run['requests'] / run['seconds']:,.0f}", f"{run['seconds'] / base:.2f}"])  # fmt: skip
     table(f"{requests:,} requests at zero latency, {IN_FLIGHT} in flight, median of {rounds}", rows)
-    ratio = median(found["rlaif"]) / base
+    for name, run in peers.items():
+        whole = run["process"] / median(found["process"])
+        print(f"{name} to rlaif: {run['seconds'] / ours:.1f} ({whole:.1f} as whole processes)")
+    ratio = ours / base
     print(f"rlaif to bare: {ratio:.2f} (limit {LIMIT})")
     return ratio <= LIMIT
 
@@ -119,5 +151,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--prompts", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--peers", type=Path, help="a folder for the peers' environments")
     arguments = parser.parse_args()
-    sys.exit(not main(arguments.prompts, arguments.rounds))
+    sys.exit(not main(arguments.prompts, arguments.rounds, arguments.peers))

@@ -44,7 +44,9 @@ CREATE TABLE criteria (key VARCHAR, name VARCHAR, kind VARCHAR, low DOUBLE, high
 
 -- One reply of a judge, in its own words.
 CREATE TABLE verdicts (
-    key VARCHAR, answer VARCHAR, judge VARCHAR, repeat UINTEGER, attempt UINTEGER,
+    key VARCHAR,
+    answer VARCHAR,             -- null where it compares two: see comparisons
+    judge VARCHAR, repeat UINTEGER, attempt UINTEGER,
     raw VARCHAR, failure VARCHAR, detail VARCHAR,
     prompt_tokens UBIGINT, output_tokens UBIGINT, created TIMESTAMP
 );
@@ -73,7 +75,10 @@ CREATE TABLE notes (
 CREATE TABLE comparisons (
     prompt VARCHAR, first VARCHAR, second VARCHAR,  -- answers, in the order shown
     judge VARCHAR, criterion VARCHAR,
-    preferred VARCHAR CHECK (preferred IN ('first', 'second', 'tie'))
+    preferred VARCHAR CHECK (preferred IN ('first', 'second', 'tie')),  -- null where it failed
+    verdict VARCHAR, repeat UINTEGER, attempt UINTEGER,             -- null where it came with the data, or from a person
+    probability DECIMAL(18, 6), -- that the first is better, by the judge's own tokens, a tie being half
+    rationale VARCHAR, failure VARCHAR
 );
 
 -- Answers changed on purpose to mislead a judge: what became of `original`. The judge scores them like any other answer.
@@ -91,6 +96,13 @@ CREATE TABLE pairs (
     pairing VARCHAR, prompt VARCHAR, chosen VARCHAR, rejected VARCHAR,  -- keys of responses
     margin DECIMAL(18, 6),      -- lead of the chosen response, in hundredths of the scale
     confidence DOUBLE           -- probability that the label is right, where scores carry a spread
+);
+
+-- What a pairing's comparisons come to for each answer: `points` are log-odds (Bradley-Terry), `score` the mean probability of
+-- winning against the prompt's other answers, `spread` its standard error.
+CREATE TABLE strengths (
+    pairing VARCHAR, judge VARCHAR, criterion VARCHAR, answer VARCHAR,
+    points DECIMAL(38, 6), score DECIMAL(18, 6), spread DECIMAL(18, 6)
 );
 
 -- Why each prompt and response stands where it does in a pairing; `response` is null for a prompt's own outcome.

@@ -2,4 +2,5 @@
 DELETE FROM pairs WHERE pairing = $pairing;
 DELETE FROM outcomes WHERE pairing = $pairing;
 DELETE FROM pairing_criteria WHERE pairing = $pairing;
+DELETE FROM strengths WHERE pairing = $pairing;
 DELETE FROM pairings WHERE key = $pairing;

@@ -112,6 +112,12 @@ CREATE TABLE trainings (key VARCHAR, pairing VARCHAR, method VARCHAR, base VARCH
 
 CREATE TABLE training_log (training VARCHAR, step UINTEGER, metric VARCHAR, value DOUBLE);
 
+-- How far a response's model has moved from a generator's model, `reference`, on that response: sums over its `tokens`, in
+-- nats, of the estimates k1 and k3 of the KL divergence; or a failure kind and no numbers.
+CREATE TABLE divergences (
+    response VARCHAR, reference VARCHAR, tokens UINTEGER, k1 DOUBLE, k3 DOUBLE, failure VARCHAR
+);
+
 -- What each run of each stage did.
 CREATE TABLE work (
     run VARCHAR, stage VARCHAR, started TIMESTAMP, seconds DOUBLE,

@@ -116,10 +116,23 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a judge said, in its own words, over one call or several, and the scores read from it."""
+class Comparison:
+    """Which of two answers is better, in the order shown: "first", "second" or "tie"; or a failure kind and none of these.
 
-    scores: Sequence[Score]
+    `probability` is that of "first", a tie being half, over the judge's own tokens, where it gave log-probabilities.
+    """
+
+    preferred: str | None = None
+    probability: float | None = None
+    rationale: str | None = None
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a judge said, in its own words, over one call or several, and the scores or the comparison read from it."""
+
+    scores: Sequence[Score] = ()
     raw: str = ""
     failure: str | None = None
     detail: str | None = None
@@ -127,15 +140,10 @@ class Verdict:
     output_tokens: int | None = None
     findings: Sequence[Finding] = ()
     calls: int = 1
+    comparison: Comparison | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """One judged pair of answers in the order shown: `preferred` is "first", "second" or "tie"."""
-
-    prompt: str
-    first: str
-    second: str
-    judge: str
-    preferred: str
-    criterion: str = "overall"
+    @property
+    def said(self) -> dict[str, Any]:
+        """The judge's words, what came of them and what they cost, as they are kept."""
+        return {"raw": self.raw, "failure": self.failure, "detail": self.detail,
+                "prompt_tokens": self.prompt_tokens, "output_tokens": self.output_tokens}  # fmt: skip

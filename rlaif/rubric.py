@@ -130,7 +130,25 @@ class Checklist(Share):
     kind: Literal["checklist"]
 
 
-Criterion = Annotated[Scale | Check | Claims | KeyPoints | Checklist, Field(discriminator="kind")]
+class Compare(Share):
+    """A model is shown two responses at a time, always in both orders, and says which is better.
+
+    The value is the mean probability of winning against the prompt's other responses, by all that was compared.
+    """
+
+    kind: Literal["compare"]
+    question: str = Field(min_length=1)
+    """What makes one of them better, in one or a few plain sentences."""
+    schedule: Literal["round_robin", "knock_out"] = "round_robin"
+    """Each against each; or winners against winners, which takes far fewer calls and orders the losers less well."""
+
+    @cached_property
+    def spec(self) -> dict[str, Any]:
+        """Without the schedule, which only decides who meets: what was compared by another one still counts."""
+        return self.model_dump(mode="json", exclude={"weight", "floor", "schedule"})
+
+
+Criterion = Annotated[Scale | Check | Claims | KeyPoints | Checklist | Compare, Field(discriminator="kind")]
 
 
 class Rubric(Section):

@@ -207,6 +207,31 @@ def expectation(tokens: Sequence[Token], mark: Mark, limits: tuple[int, int]) ->
     return mean, math.sqrt(variance)
 
 
+def word_shares(reply: str, tokens: Sequence[Token], name: str, words: Sequence[str]) -> dict[str, float] | None:
+    """What share each of `words` has over the judge's own alternatives where its one JSON object says one under `name`.
+
+    It is taken at the token of the word's first letter, so no two words may begin alike. None where that is not told.
+    """
+    value, at, end = _only_object(reply)
+    start = _spans(reply, at, end)[(name,)][0] + 1
+    token = _token_at(tokens, (start, start + 1))
+    if token is None or _meant(token.text, words) != value[name]:
+        return None
+    masses = dict.fromkeys(words, 0.0)
+    for text, logprob in token.top:
+        word = _meant(text, words)
+        if word is not None:
+            masses[word] += math.exp(logprob)
+    total = sum(masses.values())
+    return {word: mass / total for word, mass in masses.items()} if masses[value[name]] else None
+
+
+def _meant(token: str, words: Sequence[str]) -> str | None:
+    """The word that a token is the beginning of, or holds whole."""
+    text = token.lstrip(' "')
+    return next((word for word in words if text and (word.startswith(text) or text.startswith(word + '"'))), None)
+
+
 def _token_at(tokens: Sequence[Token], span: Span) -> Token | None:
     at = 0
     for token in tokens:

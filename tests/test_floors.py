@@ -14,8 +14,8 @@ PACKAGE = Path(__file__).parent.parent / "rlaif"
 FLOORS = [
     ["errors", "records", "models.ask", "yaml_file", "override", "shipped", "stop", "loop"],
     ["config", "secret", "rubric", "template", "verdict", "progress", "tiny"],
-    ["models", "store", "work", "prices"],
-    ["judges", "context", "owed", "notes", "budget", "sources", "training", "pairing"],
+    ["models", "store", "store_file", "work", "prices"],
+    ["judges", "context", "owed", "notes", "comparing", "budget", "sources", "training", "pairing"],
     ["stages"],
     ["evaluate", "explain", "report", "export", "audit", "label"],
     ["roles"],

@@ -2,7 +2,8 @@
 
 A kind is a module with two functions: `calls(criteria, spec)` says which of the kind's criteria are judged in one go,
 and `judge(subject, criteria, repeat, bench)` does so. What it shows a model in templates of its own is in its TEMPLATES:
-their names, and what each may use. Adding a kind is adding a module and its line in KINDS.
+their names, and what each may use. Adding a kind is adding a module and its line in KINDS. One kind, `compare`, judges no
+response alone: its `calls` are none, and its `compare` takes two.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -11,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from rlaif.config import JudgeSpec
-from rlaif.judges import check, checklist, claims, keypoints, scale
+from rlaif.judges import check, checklist, claims, compare, keypoints, scale
 from rlaif.judges.bench import Bench, Note, Subject
 from rlaif.records import Verdict
 from rlaif.rubric import Rubric
@@ -19,7 +20,7 @@ from rlaif.rubric import Rubric
 __all__ = ["KINDS", "Bench", "Call", "Note", "Subject", "asks_a_model", "calls", "check", "scale", "templates"]
 
 KINDS: dict[str, Any] = {
-    "scale": scale, "check": check, "claims": claims, "keypoints": keypoints, "checklist": checklist,
+    "scale": scale, "check": check, "claims": claims, "keypoints": keypoints, "checklist": checklist, "compare": compare,
 }  # fmt: skip
 
 

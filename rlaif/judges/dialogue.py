@@ -1,23 +1,28 @@
 """Several calls within one judgement: every reply is kept and counted, also where the judgement fails in the end."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from rlaif.errors import ModelError
 from rlaif.judges.bench import Bench, Note
 from rlaif.judges.scale import RETRY_ROOM, RETRY_TEMPERATURE
-from rlaif.models.ask import Ask, Sampling
+from rlaif.models.ask import Ask, Sampling, Token
 from rlaif.records import Finding, Score, Verdict, key
 from rlaif.verdict import Fields, fields_schema, read_fields
 
 
 class Dialogue:
-    """What was asked and answered so far. `name` tells its seeds from those of other judgements."""
+    """What was asked and answered so far. `name` tells its seeds from those of other judgements.
 
-    def __init__(self, bench: Bench, *name: str | int) -> None:
+    `tokens` are those of the last reply, with `top` alternatives each, or none.
+    """
+
+    def __init__(self, bench: Bench, *name: str | int, top: int | None = None) -> None:
         self._bench = bench
         self._name = name
+        self._top = top
         self.replies: list[str] = []
+        self.tokens: Sequence[Token] = ()
         self.prompt_tokens = self.output_tokens = 0
 
     @property
@@ -47,9 +52,11 @@ class Dialogue:
             sampling=Sampling(max(spec.temperature, RETRY_TEMPERATURE) if attempt else spec.temperature, max_tokens=room),
             seeds=(int(key("judge seed", *self._name, len(self.replies), attempt)[:8], 16) >> 1,),
             schema=fields_schema(fields),
+            top_logprobs=self._top,
         )
         reply = (await self._bench.model.complete(ask))[0]
         self.replies.append(reply.text)
+        self.tokens = reply.tokens
         self.prompt_tokens += reply.prompt_tokens or 0
         self.output_tokens += reply.output_tokens or 0
         if reply.finish == "refused":

@@ -5,16 +5,17 @@ and each criterion's key its wording: change one criterion and only its scores a
 """
 
 import json
-from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import orjson
 
-from rlaif import judges
+from rlaif import comparing, judges
 from rlaif import models as kinds
 from rlaif.budget import OUTPUT_SHARE, tokens_of
+from rlaif.comparing import Comparing
 from rlaif.config import Config, JudgeSpec, ModelConfig
 from rlaif.context import EVERYTHING, Context, HeldOut, now
 from rlaif.errors import TRANSIENT, InputError, ModelError
@@ -24,7 +25,8 @@ from rlaif.notes import Notes
 from rlaif.owed import Owed
 from rlaif.progress import Tally
 from rlaif.records import Prompt, Score, Verdict, key
-from rlaif.rubric import Rubric, load_rubric
+from rlaif.rubric import Compare, Rubric, load_rubric
+from rlaif.stop import STOP
 from rlaif.store import Row
 from rlaif.template import Template
 from rlaif.work import drain
@@ -54,10 +56,16 @@ class Judge:
         return judges.calls(self.rubric, self.settings)
 
     @cached_property
+    def compared(self) -> dict[str, Compare]:
+        """The criteria by which it compares responses, by key."""
+        return {criterion.key: criterion for criterion in self.rubric.criteria if criterion.kind == "compare"}
+
+    @cached_property
     def spec(self) -> dict[str, Any]:
         """All that decides what it says, but for the wording of criteria that are asked apart."""
         settings = self.settings
-        criteria = [criterion.key for criterion in self.rubric.criteria]
+        # Comparisons are always apart.
+        criteria = [criterion.key for criterion in self.rubric.criteria if criterion.kind != "compare"]
         if self.model is None:
             return {"model": None, "criteria": criteria}
         return {
@@ -101,33 +109,50 @@ async def run(
     context: Context, models: Models, judge: Judge, generators: Sequence[str], *,
     only: HeldOut = EVERYTHING, allow_code: bool = False, then: AsyncIterable[Row] | None = None,
 ) -> None:  # fmt: skip
-    """Scores what is owed: the responses of these generators (keys), to all prompts or to `only` these.
+    """Scores what is owed: the responses of these generators (keys), to all prompts or to `only` these; then compares them.
 
     `then` yields texts that come while it works, each with its prompt; they are scored after what was owed before.
     """
     _introduce(context, judge, allow_code)
-    wanted: dict[str, Any] = only.parameters | {
-        "judge": judge.key,
-        "calls": [{"call": index, "criteria": call.keys} for index, call in enumerate(judge.calls)],
-        "repeats": judge.settings.repeats,
-        "generators": list(generators),
-        "attempts": ATTEMPTS,
-        "transient": sorted(TRANSIENT),
-    }
+    wanted = asked(judge, generators, only)
+
+    async def bench(tally: Tally) -> Bench:
+        model = await models.get(judge.model, where=judge.where) if judge.model else None
+        notes = Notes(context.store, judge.key, tally)
+        return Bench(judge.settings, judge.template, model, allow_code, judge.templates, notes.once)
+
+    if judge.calls or then is not None:
+        await _score(context, judge, bench, then, wanted)
+    if judge.compared and not (STOP.asked or context.budget.stopped):
+        who = Comparing(judge.key, judge.compared, judge.model, bench)
+        await comparing.run(context, f"judge {judge.name}", who, **wanted)
+
+
+def asked(judge: Judge, generators: Sequence[str], only: HeldOut) -> dict[str, Any]:
+    """Which judgements are asked for, as the queries for what is owed take them."""
+    return only.parameters | {
+        "judge": judge.key, "generators": list(generators), "repeats": judge.settings.repeats,
+        "attempts": ATTEMPTS, "transient": sorted(TRANSIENT),
+    }  # fmt: skip
+
+
+async def _score(
+    context: Context, judge: Judge, bench: Callable[[Tally], Awaitable[Bench]], then: AsyncIterable[Row] | None,
+    wanted: dict[str, Any],
+) -> None:  # fmt: skip
+    calls = [{"call": index, "criteria": call.keys} for index, call in enumerate(judge.calls)]
     # The store as it is now: what comes later comes through `then`.
-    owed = Owed(context.store, "judge", "answer", **wanted)
+    owed = Owed(context.store, "judge", "answer", calls=calls, **wanted)
     with context.stage(f"judge {judge.name}", owed.count if then is None else owed.count or None) as tally:
         if not owed.count and then is None:
             return
-        model = await models.get(judge.model, where=judge.where) if judge.model else None
-        notes = Notes(context.store, judge.key, tally)
-        bench = Bench(judge.settings, judge.template, model, allow_code, judge.templates, notes.once)
+        ready = await bench(tally)
         units = _units(owed, then, judge, tally)
         await drain(
             context.budget.within(units, tally, judge.model, lambda row: _guess(row, judge), handed=then is not None),
-            lambda row: _judge(row, judge, bench, tally),
+            lambda row: _judge(row, judge, ready, tally),
             lambda batch: _keep(context, judge, batch, tally),
-            concurrency=model.concurrency if model else CHECK_CONCURRENCY,
+            concurrency=ready.model.concurrency if ready.model else CHECK_CONCURRENCY,
         )
 
 
@@ -196,10 +221,7 @@ async def _judge(row: Row, judge: Judge, bench: Bench, tally: Tally) -> _Judged:
 def _rows(subject: Subject, verdict: Verdict, row: Row, judge: Judge) -> _Judged:
     unit = {"answer": subject.answer, "judge": judge.key, "repeat": row["repeat"], "attempt": row["attempt"]}
     name = key("verdict", subject.answer, judge.key, judge.calls[row["call"]].keys, row["repeat"], row["attempt"])
-    said = unit | {
-        "key": name, "raw": verdict.raw, "failure": verdict.failure, "detail": verdict.detail, "created": now(),
-        "prompt_tokens": verdict.prompt_tokens, "output_tokens": verdict.output_tokens,
-    }  # fmt: skip
+    said = unit | verdict.said | {"key": name, "created": now()}
     scores = [
         unit | {"verdict": name, "criterion": score.criterion, "value": score.value, "expected": score.expected,
                 "spread": score.spread, "rationale": score.rationale, "failure": score.failure}

@@ -1,0 +1,99 @@
+"""What a judge has to compare, two responses at a time, and doing so: its criteria of kind `compare`.
+
+It begins when the responses are there: which of them meet depends on all that a prompt has.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import orjson
+
+from rlaif.budget import OUTPUT_SHARE, tokens_of
+from rlaif.config import ModelConfig
+from rlaif.context import Context, now
+from rlaif.judges import Bench, Subject
+from rlaif.judges.compare import TEMPLATES, compare
+from rlaif.owed import Owed
+from rlaif.progress import Tally
+from rlaif.records import Comparison, Prompt, key
+from rlaif.rubric import Compare
+from rlaif.stop import STOP
+from rlaif.store import Row
+from rlaif.work import drain
+
+
+@dataclass(frozen=True)
+class Comparing:
+    """A judge (its key) as far as it compares. `bench` is set up when there is something to do."""
+
+    judge: str
+    criteria: Mapping[str, Compare]
+    model: ModelConfig | None
+    bench: Callable[[Tally], Awaitable[Bench]]
+
+
+def schedules(criteria: Iterable[Compare]) -> list[Row]:
+    """Criteria as the query for what is owed takes them."""
+    return [{"criterion": criterion.key, "schedule": criterion.schedule} for criterion in criteria]
+
+
+async def run(context: Context, stage: str, who: Comparing, **wanted: Any) -> None:
+    """Compares what is owed; where winners meet winners, round after round, each decided by what the store then holds."""
+    rounds = any(criterion.schedule == "knock_out" for criterion in who.criteria.values())
+    more = bool(who.criteria)
+    while more:
+        owed = Owed(context.store, "compare", "prompt", judge=who.judge, criteria=schedules(who.criteria.values()), **wanted)
+        with context.stage(stage, owed.count) as tally:
+            if owed.count:
+                await _round(context, who, owed, tally)
+        more = rounds and tally.done > 0 and not (STOP.asked or context.budget.stopped)
+
+
+async def _round(context: Context, who: Comparing, owed: Owed, tally: Tally) -> None:
+    bench = await who.bench(tally)
+    await drain(
+        context.budget.within(owed, tally, who.model, lambda row: _guess(row, who, bench)),
+        lambda row: _compare(row, who, bench, tally),
+        lambda batch: _keep(context, batch, tally),
+        concurrency=bench.model.concurrency if bench.model else 1,
+    )
+
+
+def _guess(row: Row, who: Comparing, bench: Bench) -> tuple[int, float, float]:
+    """A unit is one call; its prompt and output tokens before anything is known of them."""
+    wording = [bench.templates[name].text for name in TEMPLATES] + [who.criteria[row["criterion"]].question]
+    shown = [row["messages"], row["document"], row["reference"], row["texts"][row["first"]], row["texts"][row["second"]]]
+    return 1, tokens_of(*wording, *shown), bench.spec.max_tokens * OUTPUT_SHARE
+
+
+@dataclass(frozen=True)
+class _Compared:
+    verdict: Row
+    comparison: Row
+
+
+async def _compare(row: Row, who: Comparing, bench: Bench, tally: Tally) -> _Compared:
+    prompt = Prompt(tuple(orjson.loads(row["messages"])), row["document"], row["reference"])
+    first, second = (Subject(prompt, row["texts"][row[side]]) for side in ("first", "second"))
+    tally.add(calls=1)
+    verdict = await compare(first, second, who.criteria[row["criterion"]], row["repeat"], bench)
+    # One was counted when it began.
+    tally.add(calls=verdict.calls - 1)
+    unit = {"judge": who.judge, "repeat": row["repeat"], "attempt": row["attempt"]}
+    two = {"prompt": row["prompt"], "first": row["first"], "second": row["second"], "criterion": row["criterion"]}
+    name = key("comparison", who.judge, *two.values(), row["repeat"], row["attempt"])
+    said = unit | verdict.said | {"key": name, "created": now()}
+    return _Compared(said, unit | two | {"verdict": name} | asdict(verdict.comparison or Comparison()))
+
+
+def _keep(context: Context, batch: list[_Compared], tally: Tally) -> None:
+    with context.store.transaction():
+        context.store.append("verdicts", [compared.verdict for compared in batch])
+        context.store.append("comparisons", [compared.comparison for compared in batch])
+    for compared in batch:
+        verdict = compared.verdict
+        failed = verdict["failure"] is not None
+        tally.add(
+            done=not failed, failed=failed, prompt_tokens=verdict["prompt_tokens"], output_tokens=verdict["output_tokens"]
+        )

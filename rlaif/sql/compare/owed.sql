@@ -1,0 +1,73 @@
+-- The comparisons that a judge still owes, by prompt, so that servers can reuse what the prompts share. Two answers with
+-- different texts meet in both orders and $repeats times: each against each, or, where the schedule is `knock_out`, as far as
+-- the rounds are decided that the store holds. An answer that was changed to mislead the judge meets its original alone. A
+-- comparison is owed if it has no verdict, or only failures that may pass, tried fewer than $attempts times. $criteria is a
+-- list of {criterion, schedule}; $generators says whose responses are compared. `owed` is how many there are.
+WITH RECURSIVE criteria AS (
+    SELECT unnest($criteria::STRUCT(criterion VARCHAR, schedule VARCHAR)[], recursive := true)
+),
+prompts AS (
+    SELECT key AS prompt, position FROM current_prompts WHERE bucket < $held_out
+    ORDER BY position LIMIT coalesce($limit::BIGINT, 9223372036854775807)
+),
+-- Places are drawn by digest: a key tells nothing of its text.
+answers AS (
+    SELECT prompt, answer, row_number() OVER (PARTITION BY prompt ORDER BY answer) - 1 AS place, count(*) OVER (PARTITION BY prompt) AS size
+    FROM (
+        SELECT DISTINCT responses.prompt, answer FROM responses SEMI JOIN prompts ON prompts.prompt = responses.prompt
+        WHERE failure IS NULL AND generator IN (SELECT unnest($generators::VARCHAR[]))
+    )
+),
+tried AS (
+    SELECT criterion, first, second, repeat, any_value(preferred) AS preferred, any_value(coalesce(probability,
+            CASE preferred WHEN 'first' THEN 1 WHEN 'second' THEN 0 WHEN 'tie' THEN 0.5 END)) AS worth,
+        count(failure) AS attempts,
+        preferred IS NOT NULL OR attempts >= $attempts OR arg_max(failure, attempt) NOT IN (SELECT unnest($transient::VARCHAR[])) AS over
+    FROM comparisons SEMI JOIN criteria USING (criterion)
+    WHERE judge = $judge
+    GROUP BY criterion, first, second, repeat
+),
+-- What every two came to that met in both orders, for the one that is first by digest; one order alone decides nothing.
+matches AS (
+    SELECT one.criterion, one.first AS one, one.second AS other, sum(one.worth - two.worth) AS lead
+    FROM tried AS one JOIN tried AS two ON two.criterion = one.criterion AND two.repeat = one.repeat
+        AND two.first = one.second AND two.second = one.first
+    WHERE one.first < one.second AND one.over AND two.over AND one.repeat < $repeats
+    GROUP BY one.criterion, one.first, one.second HAVING count(*) = $repeats
+),
+-- Places 0 and 1 of a round meet, 2 and 3, and so on; the last of an odd number goes on. Of two that come out even, the
+-- first by digest does.
+rounds AS (
+    SELECT prompt, criterion, answer, place, size FROM answers CROSS JOIN criteria WHERE schedule = 'knock_out'
+    UNION ALL
+    SELECT one.prompt, one.criterion, if(coalesce(lead, 0) >= 0, one.answer, two.answer), one.place // 2, (one.size + 1) // 2
+    FROM rounds AS one
+    LEFT JOIN rounds AS two ON two.prompt = one.prompt AND two.criterion = one.criterion AND two.place = one.place + 1
+    LEFT JOIN matches ON matches.criterion = one.criterion AND matches.one = one.answer AND matches.other = two.answer
+    WHERE one.place % 2 = 0 AND one.size > 1 AND (matches.one IS NOT NULL OR one.place = one.size - 1)
+),
+two AS (
+    SELECT prompt, criterion, one.answer AS one, other.answer AS other
+    FROM answers AS one JOIN answers AS other USING (prompt) CROSS JOIN criteria
+    WHERE schedule = 'round_robin' AND one.place < other.place
+    UNION ALL
+    SELECT prompt, criterion, one.answer, other.answer
+    FROM rounds AS one JOIN rounds AS other USING (prompt, criterion, size)
+    WHERE one.place % 2 = 0 AND other.place = one.place + 1
+    UNION ALL
+    SELECT DISTINCT prompt, criterion, original, answer
+    FROM attacks CROSS JOIN criteria SEMI JOIN prompts USING (prompt)
+    WHERE judge = $judge AND list_contains($generators::VARCHAR[], 'attack:' || judge)
+),
+owed AS (
+    SELECT prompt, criterion, first, second, repeat, coalesce(tried.attempts, 0) AS attempt
+    FROM (
+        SELECT prompt, criterion, one AS first, other AS second FROM two
+        UNION ALL SELECT prompt, criterion, other, one FROM two
+    ) CROSS JOIN (SELECT unnest(range($repeats::BIGINT)) AS repeat)
+    LEFT JOIN tried USING (criterion, first, second, repeat)
+    WHERE NOT coalesce(over, false)
+)
+SELECT owed.*, count(*) OVER () AS owed
+FROM owed JOIN prompts USING (prompt)
+ORDER BY position, first, second, criterion, repeat

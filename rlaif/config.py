@@ -259,6 +259,8 @@ class Generate(Section):
     seed: int = 0
     logprobs: bool = True
     """Keep each response's summed log-probability, where the model gives it."""
+    part: tuple[int, int] | None = None
+    """[K, N]: only the K-th of N parts (the first is 0) of the prompts that are not held out, by digest."""
 
 
 class JudgeSpec(Section):
@@ -380,15 +382,56 @@ class Train(Section):
     """Passed to TRL's own configuration class of the method, which checks them."""
 
 
-class Evaluate(Section):
-    """How the trained model is compared with its base, on held-out prompts."""
+class Task(Section):
+    """Something that a model should still be able to do: requests, and programs that check the answers."""
 
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+    path: str
+    """A file of prompts, as a source of `collect` has them, with a `reference` where the checks need one."""
+    rubric: str
+    """A rubric whose criteria are all checks."""
+
+
+class Evaluate(Section):
+    """How the trained model and others are compared with the base, on held-out prompts."""
+
+    models: list[str] = []
+    """Names from `models`, or checkpoints of the base's kind, to compare besides the trained model."""
     judges: list[str] = []
     """Names from `judges`; those of `judge.by` where omitted."""
     limit: int | None = Field(None, ge=1)
     """At most so many held-out prompts."""
     samples: int = Field(1, ge=1)
-    """Responses per prompt and model, sampled as in `generate`."""
+    """Responses per prompt and model, sampled as in `generate`; two or more tell how varied they are within a prompt."""
+    tasks: list[Task] = []
+    """What every model is also asked, to see what training made it forget. Not under the `budget`."""
+    harness: list[str] = []
+    """Tasks of lm-evaluation-harness, where that is installed."""
+
+    @model_validator(mode="after")
+    def _named_once(self) -> "Evaluate":
+        names = [task.name for task in self.tasks]
+        if len(set(names)) < len(names):
+            raise ValueError("two tasks have the same name")
+        return self
+
+
+class Rounds(Section):
+    """Generate, judge, pair and train repeatedly, each round from the model of the last; `rounds: 3` is `{most: 3}`."""
+
+    most: int = Field(ge=1)
+    """Rounds at most. With an `evaluate` section, one without a gain is the last, and the model before it is kept."""
+    reference: Literal["fixed", "moving"] = "moving"
+    """What the training's loss compares with: the first round's model always, or the one that each round starts from."""
+    prompts: Literal["repeated", "partitioned"] = "repeated"
+    """All prompts in every round, or another part of them in each. Held-out ones are the same in all."""
+    min_gain: float = 0.0
+    """The gain, in hundredths of the scale of the first judge of `evaluate`, that a round must exceed."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _number(cls, value: Any) -> Any:
+        return {"most": value} if isinstance(value, int) else value
 
 
 class Budget(Section):
@@ -422,6 +465,13 @@ class Pipeline(Section):
     pair: Pair | None = None
     train: Train | None = None
     evaluate: Evaluate | None = None
+    rounds: Rounds | None = None
+
+    @model_validator(mode="after")
+    def _rounds_have_stages(self) -> "Pipeline":
+        if self.rounds and not (self.generate and self.pair and self.train):
+            raise ValueError("rounds need the sections generate, pair and train")
+        return self
 
 
 class Config:

@@ -118,6 +118,13 @@ CREATE TABLE divergences (
     response VARCHAR, reference VARCHAR, tokens UINTEGER, k1 DOUBLE, k3 DOUBLE, failure VARCHAR
 );
 
+-- What came of each round of a pipeline with rounds: `fresh` is its writer's mean score, `before` and `after` its
+-- training's on held-out prompts, in hundredths; `stopped` says why it was the last. A round that is done again is replaced.
+CREATE TABLE rounds (
+    chain VARCHAR, number UINTEGER, writer VARCHAR, pairing VARCHAR, training VARCHAR, pairs UBIGINT,
+    fresh DOUBLE, margin DOUBLE, shared DOUBLE, judge VARCHAR, before DOUBLE, after DOUBLE, stopped VARCHAR, created TIMESTAMP
+);
+
 -- What each run of each stage did.
 CREATE TABLE work (
     run VARCHAR, stage VARCHAR, started TIMESTAMP, seconds DOUBLE,

@@ -115,13 +115,19 @@ def asked(
     """
     wanted = samples or generator.settings.samples
     pair = config.pipeline.pair
-    return only.parameters | {
+    return only.parameters | _part(config) | {
         "generator": generator.key if key is None else key,
         "samples": wanted,
         "most": pair.max_samples if pair and pair.target and not samples else wanted,
         "attempts": ATTEMPTS,
         "transient": sorted(TRANSIENT),
     }
+
+
+def _part(config: Config) -> dict[str, int]:
+    """Which part of the prompts that are not held out is sampled."""
+    part, parts = (config.pipeline.generate and config.pipeline.generate.part) or (0, 1)
+    return {"part": part, "parts": parts, "reserved": round(config.pipeline.collect.held_out * 10000)}
 
 
 def top_up(context: Context, generator: Generator, pairing: str, pairs: int, most: int) -> int:
@@ -132,7 +138,7 @@ def top_up(context: Context, generator: Generator, pairing: str, pairs: int, mos
     before = context.store.query("generate/topped_up", generator=generator.key)[0]["prompts"]
     context.store.execute(
         "generate/top_up", generator=generator.key, pairing=pairing, prompts=max(pairs, ROUND), most=most,
-        more=max(1, generator.settings.samples // 2),
+        more=max(1, generator.settings.samples // 2), **_part(context.config),
     )  # fmt: skip
     return int(context.store.query("generate/topped_up", generator=generator.key)[0]["prompts"]) - int(before)
 

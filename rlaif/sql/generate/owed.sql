@@ -1,6 +1,7 @@
 -- The samples that a generator still owes, one row a prompt, in the order of arrival. A sample is owed if it was never
 -- made, or if it failed in a way that may pass and was tried fewer than $attempts times. $samples are wanted of every
--- prompt, and of those that were topped up more, but at most $most. `owed` is how many there are in all.
+-- prompt, and of those that were topped up more, but at most $most; of the prompts whose bucket is not below $reserved,
+-- only part $part of $parts has any. `owed` is how many there are in all.
 WITH tried AS (
     SELECT prompt, sample, bool_or(failure IS NULL) AS made, count(*) AS attempts,
         arg_max(failure, attempt) AS failure
@@ -12,7 +13,10 @@ wanted AS (
     SELECT prompts.key AS prompt, position,
         unnest(range(greatest($samples::BIGINT, least(coalesce(more.samples, 0), $most::BIGINT)))) AS sample
     FROM (
-        FROM current_prompts WHERE bucket < $held_out ORDER BY position LIMIT coalesce($limit::BIGINT, 9223372036854775807)
+        FROM current_prompts
+        WHERE bucket < $held_out AND (bucket < $reserved OR bucket % $parts = $part)
+        ORDER BY position
+        LIMIT coalesce($limit::BIGINT, 9223372036854775807)
     ) AS prompts
     LEFT JOIN (
         SELECT prompt, max(samples) AS samples FROM top_ups WHERE generator = $generator GROUP BY prompt

@@ -1,5 +1,6 @@
 -- Asks for $more samples each for at most $prompts of the prompts that have no pair in $pairing for a reason that more
--- samples may mend: those with the fewest samples first, then in the order of arrival; nobody gets more than $most.
+-- samples may mend: those with the fewest samples first, then in the order of arrival; nobody gets more than $most, nor
+-- a prompt outside the generator's part.
 INSERT INTO top_ups
 WITH short AS (
     SELECT prompts.key AS prompt, any_value(prompts.position) AS position, coalesce(max(responses.sample) + 1, 0) AS samples
@@ -8,6 +9,7 @@ WITH short AS (
         AND outcome NOT IN ('paired', 'over the target', 'confidence not known') AND NOT starts_with(outcome, 'filtered')) AS outcomes
         ON outcomes.prompt = prompts.key
     LEFT JOIN responses ON responses.prompt = prompts.key AND responses.generator = $generator
+    WHERE bucket < $reserved OR bucket % $parts = $part
     GROUP BY prompts.key
 )
 SELECT $generator, prompt, least(samples + $more, $most)

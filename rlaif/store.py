@@ -5,7 +5,7 @@ unit counts as done only once that is committed.
 """
 
 import re
-import time
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -17,11 +17,12 @@ from typing import Any, Self
 import duckdb
 
 from rlaif.errors import StoreError
+from rlaif.store_file import connect, copy
 
 SQL = Path(__file__).parent / "sql"
-SCHEMA_VERSION = 3
-# DuckDB 2 can write files that 1.5 cannot read; both are supported, so the older layout is kept.
-STORAGE_VERSION = "v1.5.0"
+SCHEMA_VERSION = 4
+# What `sql/migrate` brings up to date.
+OLDEST_VERSION = 3
 # What the system calls a disk, a file or a share without room; DuckDB passes it on in its message.
 FULL = ("No space left", "File too large", "quota exceeded")
 
@@ -44,7 +45,7 @@ class Store:
         self.path = path
         self._lock = RLock()
         self._scratch = False
-        self._connection = _connect(path, read_only)
+        self._connection = connect(path, read_only)
         try:
             self._prepare(read_only)
         except BaseException:
@@ -53,21 +54,40 @@ class Store:
 
     def _prepare(self, read_only: bool) -> None:
         tables = {row[0] for row in self._connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-        if "meta" not in tables:
+        if not tables:
             if read_only:
                 raise StoreError(f"{self.path}: an empty store. `rlaif run` fills it.")
-            with self.transaction():
-                self._connection.execute(sql("schema"))
-                self._connection.execute(sql("views"))
-                self.append("meta", [{"name": "schema", "value": str(SCHEMA_VERSION)}])
-            # DDL that is still in the log at a crash is what DuckDB replays least reliably.
-            self._connection.execute("CHECKPOINT")
-        version = int(self.meta("schema"))
-        if version != SCHEMA_VERSION:
-            raise StoreError(
-                f"{self.path}: made by {'a newer' if version > SCHEMA_VERSION else 'an older'} rlaif "
-                f"(schema {version}, this one reads {SCHEMA_VERSION})."
-            )
+            with self._renewed():
+                self.execute("schema")
+        found = self.meta("schema") if "meta" in tables or not tables else ""
+        if not found.isdecimal():
+            raise StoreError(f"{self.path}: a DuckDB file, but no store of rlaif. Name another `out`.")
+        version = int(found)
+        if OLDEST_VERSION <= version < SCHEMA_VERSION and not read_only:
+            self._migrate(version)
+        elif version != SCHEMA_VERSION:
+            raise StoreError(_unfit(self.path, version))
+
+    def _migrate(self, version: int) -> None:
+        """Brings the tables of an older rlaif up to date, all or nothing; what they were is kept beside the store."""
+        kept = self.path.with_name(f"{self.path.name}.schema-{version}")
+        with self._room():
+            copy(self._connection, kept)
+        with self._renewed():
+            for step in range(version + 1, SCHEMA_VERSION + 1):
+                self.execute(f"migrate/to_{step}")
+        print(f"rlaif: {self.path} is brought from schema {version} to {SCHEMA_VERSION}; as it was, it is {kept.name}",
+              file=sys.stderr)  # fmt: skip
+
+    @contextmanager
+    def _renewed(self) -> Iterator[None]:
+        """The tables that are made or changed within have views and a version at the end."""
+        with self.transaction():
+            yield
+            self.execute("views")
+            self.execute("migrate/version", version=str(SCHEMA_VERSION))
+        # DDL that is still in the log at a crash is what DuckDB replays least reliably.
+        self._connection.execute("CHECKPOINT")
 
     def meta(self, name: str) -> str:
         """A fact about the store itself, such as its `schema` version."""
@@ -181,40 +201,10 @@ def _used(text: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in parameters.items() if name in names}
 
 
-def _connect(path: Path, read_only: bool) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(":memory:")
-    escaped = str(path).replace("'", "''")
-    options = "READ_ONLY" if read_only else f"STORAGE_VERSION '{STORAGE_VERSION}'"
-    try:
-        try:
-            connection.execute(f"ATTACH '{escaped}' AS store ({options})")
-        except duckdb.Error as error:
-            if read_only or not _set_log_aside(path, str(error)):
-                raise
-            connection.execute(f"ATTACH '{escaped}' AS store ({options})")
-        # What does not fit in memory goes beside the store, not into whatever folder the user stands in.
-        connection.execute(f"SET temp_directory = '{escaped}.spill'")
-        connection.execute("USE store")
-    except duckdb.Error as error:
-        connection.close()
-        message = str(error).splitlines()[0]
-        if "lock" in message.lower():
-            holder = re.search(r"PID (\d+)", message)
-            who = f"process {holder[1]}" if holder else "another process"
-            raise StoreError(f"{path}: in use by {who}. Wait for it, or stop it.", busy=True) from None
-        raise StoreError(f"{path}: cannot be opened: {message}") from None
-    return connection
-
-
-def _set_log_aside(path: Path, message: str) -> bool:
-    """Moves a write-ahead log that DuckDB cannot replay out of the way, keeping its bytes."""
-    log = path.with_name(path.name + ".wal")
-    if "WAL" not in message or not log.exists():
-        return False
-    aside = log.with_name(f"{log.name}.corrupt-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}")
-    log.rename(aside)
-    import sys
-
-    print(f"rlaif: {log.name} was damaged and is kept as {aside.name}; the last rows before a crash may be owed again",
-          file=sys.stderr)  # fmt: skip
-    return True
+def _unfit(path: Path, version: int) -> str:
+    reads = f"(schema {version}, this one reads {SCHEMA_VERSION})"
+    if version > SCHEMA_VERSION:
+        return f"{path}: made by a newer rlaif {reads}. Update rlaif: pip install -U rlaif"
+    if version < OLDEST_VERSION:
+        return f"{path}: made by an older rlaif {reads}. Name another `out`, or take the rlaif that made it."
+    return f"{path}: made by an older rlaif {reads}. `rlaif collect` brings it up to date and asks no model."

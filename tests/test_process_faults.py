@@ -65,7 +65,7 @@ with Store(Path({str(tmp_path / "out/store.duckdb")!r})):
 
 
 # Nobody decides anything by these: the name of a file set aside, the age of old logs, and a date that a server gave.
-WALL_CLOCK = {"context.py", "store.py", "models/vllm_left.py", "models/openai_fault.py"}
+WALL_CLOCK = {"context.py", "store_file.py", "models/vllm_left.py", "models/openai_fault.py"}
 
 
 def test_the_wall_clock_is_read_for_records_alone() -> None:

@@ -75,7 +75,7 @@ def test_a_view_reads_as_it_says(tmp_path: Path) -> None:
 
 def test_every_table_and_view_is_told_of_in_a_comment(tmp_path: Path) -> None:
     folder = Path(__file__).parent.parent / "rlaif/sql"
-    for view in re.findall(r"(.*)\nCREATE VIEW", (folder / "views.sql").read_text()):
+    for view in re.findall(r"(.*)\nCREATE OR REPLACE VIEW", (folder / "views.sql").read_text()):
         assert view.startswith("--"), view
 
 

@@ -1,11 +1,11 @@
 -- The views: what stages, the report and people with SQL read.
 
 -- The prompts in play: those that the pipeline's sources hold now.
-CREATE VIEW current_prompts AS SELECT * FROM prompts SEMI JOIN collected ON collected.prompt = prompts.key;
+CREATE OR REPLACE VIEW current_prompts AS SELECT * FROM prompts SEMI JOIN collected ON collected.prompt = prompts.key;
 
 -- One row per answer, judge and criterion: the mean over repeats of what the judge's reply gives (the expected value
 -- where it has one), or the failure kind where no repeat has a value.
-CREATE VIEW latest_scores AS
+CREATE OR REPLACE VIEW latest_scores AS
 SELECT answer, judge, criterion,
     CAST(sum(coalesce(expected, value)) / count(value) AS DECIMAL(18, 6)) AS score,
     CAST(sqrt(sum(spread * spread)) / count(value) AS DECIMAL(18, 6)) AS spread,
@@ -16,12 +16,12 @@ FROM scores
 GROUP BY answer, judge, criterion;
 
 -- What a judge may be asked of: responses, and answers changed to mislead a judge as if the attacks on it had written them.
-CREATE VIEW judgeable AS
+CREATE OR REPLACE VIEW judgeable AS
 SELECT prompt, answer, text, generator, failure FROM responses
 UNION ALL SELECT prompt, answer, text, 'attack:' || judge, NULL FROM attacks;
 
 -- One row a prompt in play: `request` is its last user turn, `turns` how many messages it has.
-CREATE VIEW prompts_readable AS
+CREATE OR REPLACE VIEW prompts_readable AS
 SELECT key AS prompt, json_array_length(messages) AS turns,
     list_filter(from_json(messages, '[{"role": "VARCHAR", "content": "VARCHAR"}]'), lambda turn: turn.role = 'user')[-1].content AS request,
     document, reference, metadata, source, bucket, position
@@ -29,7 +29,7 @@ FROM current_prompts;
 
 -- One row a response to a prompt in play: the attempt that gave it, or the last one that failed. `words` are runs of
 -- characters between spaces.
-CREATE VIEW responses_readable AS
+CREATE OR REPLACE VIEW responses_readable AS
 SELECT responses.key AS response, responses.prompt, prompts.request, coalesce(names.name, responses.generator) AS generator,
     sample, text, len(regexp_extract_all(text, '\S+')) AS words, finish, output_tokens, logprob, failure, detail, answer
 FROM responses
@@ -39,7 +39,7 @@ QUALIFY row_number() OVER (PARTITION BY responses.key ORDER BY responses.failure
 
 -- One row a response, judge and criterion: the score, and the same as `percent` of the criterion's scale; or the failure
 -- kind and no score.
-CREATE VIEW responses_scored AS
+CREATE OR REPLACE VIEW responses_scored AS
 SELECT responses.response, responses.prompt, responses.request, responses.generator, responses.sample, responses.text,
     responses.words, coalesce(judges.name, scores.judge) AS judge, coalesce(criteria.name, scores.criterion) AS criterion,
     scores.score::DOUBLE AS score, (100 * (scores.score - criteria.low) / (criteria.high - criteria.low))::DOUBLE AS percent,
@@ -52,7 +52,7 @@ LEFT JOIN (SELECT key, max(name) AS name, max(low) AS low, max(high) AS high FRO
 WHERE responses.failure IS NULL;
 
 -- One row a pairing; `newest` is true for the one that was made last.
-CREATE VIEW pairings_readable AS
+CREATE OR REPLACE VIEW pairings_readable AS
 SELECT pairings.key AS pairing, created, created = max(created) OVER () AS newest, spec ->> '$.strategy' AS strategy,
     coalesce(judges.name, spec ->> '$.judge') AS judge, spec -> '$.settings' AS settings,
     (SELECT count(*) FROM pairs WHERE pairs.pairing = pairings.key) AS pairs
@@ -60,7 +60,7 @@ FROM pairings
 LEFT JOIN (SELECT key, max(name) AS name FROM judges GROUP BY key) AS judges ON judges.key = spec ->> '$.judge';
 
 -- One row a pair of every pairing, with both texts; margins are in hundredths of the scale.
-CREATE VIEW pairs_readable AS
+CREATE OR REPLACE VIEW pairs_readable AS
 SELECT pairs.pairing, pairings.newest, pairings.strategy, pairings.judge, pairs.prompt, prompts.request,
     chosen.text AS chosen, rejected.text AS rejected, pairs.margin::DOUBLE AS margin, pairs.confidence,
     chosen.words AS chosen_words, rejected.words AS rejected_words,
@@ -73,7 +73,7 @@ JOIN responses_readable AS chosen ON chosen.response = pairs.chosen
 JOIN responses_readable AS rejected ON rejected.response = pairs.rejected;
 
 -- One row a prompt (`response` null) and one a response of every pairing: why each stands where it does.
-CREATE VIEW outcomes_readable AS
+CREATE OR REPLACE VIEW outcomes_readable AS
 SELECT outcomes.pairing, pairings.newest, outcomes.prompt, prompts.request, outcomes.response, responses.text, outcomes.outcome
 FROM outcomes
 JOIN pairings_readable AS pairings ON pairings.pairing = outcomes.pairing

@@ -1,0 +1,18 @@
+-- A store of schema 3 becomes one of schema 4. Views are made anew after it.
+ALTER TABLE comparisons ADD COLUMN verdict VARCHAR;
+ALTER TABLE comparisons ADD COLUMN repeat UINTEGER;
+ALTER TABLE comparisons ADD COLUMN attempt UINTEGER;
+ALTER TABLE comparisons ADD COLUMN probability DECIMAL(18, 6);
+ALTER TABLE comparisons ADD COLUMN rationale VARCHAR;
+ALTER TABLE comparisons ADD COLUMN failure VARCHAR;
+CREATE TABLE strengths (
+    pairing VARCHAR, judge VARCHAR, criterion VARCHAR, answer VARCHAR,
+    points DECIMAL(38, 6), score DECIMAL(18, 6), spread DECIMAL(18, 6)
+);
+CREATE TABLE divergences (
+    response VARCHAR, reference VARCHAR, tokens UINTEGER, k1 DOUBLE, k3 DOUBLE, failure VARCHAR
+);
+CREATE TABLE rounds (
+    chain VARCHAR, number UINTEGER, writer VARCHAR, pairing VARCHAR, training VARCHAR, pairs UBIGINT,
+    fresh DOUBLE, margin DOUBLE, shared DOUBLE, judge VARCHAR, before DOUBLE, after DOUBLE, stopped VARCHAR, created TIMESTAMP
+);

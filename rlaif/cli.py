@@ -73,9 +73,9 @@ def run(file: File, set: Set = [], json: Json = False, quiet: Quiet = False, all
         set = [*set, f"judge.by=[{judge}]", f"pair.judge={judge}"]
     with _session(file, set, quiet) as context:
         running.check(context.config)
-        pairing, evaluations, report = running.everything(context, allow_code=allow_code)
+        pairing, evaluation, report = running.everything(context, allow_code=allow_code)
     if json:
-        _print_json({"pairing": pairing, "evaluations": evaluations, "report": str(report)})
+        _print_json({"pairing": pairing, "evaluation": evaluation, "report": str(report)})
         return
     from rlaif.evaluate import render
 
@@ -85,7 +85,7 @@ def run(file: File, set: Set = [], json: Json = False, quiet: Quiet = False, all
         target = context.config.pipeline.pair and context.config.pipeline.pair.target
         if target and pairing.pairs < target:
             console.print(f"{pairing.pairs:,} of {target:,} pairs: every prompt without one has all its samples.")
-    for evaluation in evaluations:
+    if evaluation.matches:
         render(evaluation, console)
     console.print(f"Report: {report}", soft_wrap=True)
 
@@ -164,19 +164,18 @@ def train(file: File, set: Set = [], quiet: Quiet = False) -> None:
 
 @app.command()
 def evaluate(file: File, set: Set = [], quiet: Quiet = False, json: Json = False, allow_code: AllowCode = False) -> None:
-    """Compare the trained model with its base on held-out prompts."""
+    """Compare the trained model, and others, with the base on held-out prompts."""
     from rlaif import run as running
     from rlaif.evaluate import render
 
     with _session(file, set, quiet) as context:
-        evaluations = running.evaluate(context, allow_code=allow_code)
+        evaluation = running.evaluate(context, allow_code=allow_code)
     if json:
-        _print_json(evaluations)
-        return
-    if not evaluations:
-        print("Nothing to compare: no training yet, or no `evaluate` section.")
-    for evaluation in evaluations:
+        _print_json(evaluation)
+    elif evaluation.matches:
         render(evaluation, _console())
+    else:
+        print("Nothing to compare: no training yet and no `evaluate.models`, or no `evaluate` section.")
 
 
 @app.command()

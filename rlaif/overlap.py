@@ -1,8 +1,10 @@
-"""Generation and judging at the same time."""
+"""Models at work: one stage's alone, or generation and judging at the same time."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
+from rlaif import loop
 from rlaif.context import Context
 from rlaif.models import Models
 from rlaif.roles import generators
@@ -12,6 +14,17 @@ from rlaif.stages.generate import Generator
 from rlaif.stages.judge import Judge
 from rlaif.store import Row
 from rlaif.work import Handover
+
+
+def alone(context: Context, work: Callable[[Models], Coroutine[Any, Any, None]]) -> None:
+    """One stage by itself: its models are closed before the next one's are opened."""
+
+    async def inside() -> None:
+        async with Models(context.config.batches) as models:
+            await work(models)
+
+    loop.run(inside())
+    context.budget.check()
 
 
 async def overlapped(context: Context, writer: Generator, judges: Sequence[Judge], allow_code: bool) -> None:

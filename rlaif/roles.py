@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+from rlaif import rounds
 from rlaif.audit import Audited
-from rlaif.config import Config, Source
+from rlaif.config import Config, ModelConfig, Source, TransformersModel, VllmModel
 from rlaif.context import Context
 from rlaif.errors import InputError
+from rlaif.models.checkpoint import locate
 from rlaif.records import key
 from rlaif.stages import generate as generating
 from rlaif.stages import judge as judging
@@ -109,16 +111,50 @@ def criteria_of(config: Config, name: str) -> list[Row] | None:
 
 
 def base_generator(config: Config) -> Generator:
-    """The generator with the model that is to be trained, as it is before."""
+    """The generator with the model that is to be trained, as it is before; the pipeline's own where none is."""
+    if config.pipeline.train is None:
+        return generating.generator(config)
     name, model = training.base_model(config)
     return generating.generator(config, model, name)
 
 
 def trained_generator(context: Context) -> Generator | None:
-    """The generator with the trained model in the place of its base; None before the training is finished."""
-    found = training.find(context)
-    if found is None or context.config.pipeline.generate is None:
+    """The generator with the trained model in the place of its base; None before the training is finished.
+
+    Where the pipeline has rounds, it is the model of the last one that was worth it.
+    """
+    if context.config.pipeline.rounds:
+        path = rounds.last_path(context)
+    else:
+        found = training.find(context)
+        path = found.path if found else None
+    if path is None or context.config.pipeline.generate is None:
         return None
     name, base = training.base_model(context.config)
-    model = base.model_copy(update={"path": str(found.path), "revision": None})
+    model = base.model_copy(update={"path": str(path), "revision": None})
     return generating.generator(context.config, model, f"{name}, trained")
+
+
+def contenders(config: Config) -> list[Generator]:
+    """The generators with those models that `evaluate.models` names."""
+    section, known = config.pipeline.evaluate, config.pipeline.models
+    base = base_generator(config).model if section and section.models else None
+    return [
+        generating.generator(config, known.get(name) or _checkpoint(config, base, name, place), name)
+        for place, name in enumerate(section.models if section else [])
+    ]
+
+
+def _checkpoint(config: Config, base: ModelConfig | None, name: str, place: int) -> ModelConfig:
+    """The base model with another checkpoint's weights. Raises InputError where there is no such model or checkpoint."""
+    where = config.file.where(("evaluate", "models", place))
+    if not isinstance(base, TransformersModel | VllmModel):
+        fix = did_you_mean(name, config.pipeline.models)
+        raise InputError(f"no model is called {name!r}", where=where, fix=fix)
+    locate(name, where=where)
+    return base.model_copy(update={"path": name, "revision": None})
+
+
+def training_judges(config: Config) -> list[str]:
+    """Names of the judges whose scores make the pairs; none where no pairs are made."""
+    return [pair_judge(config)] if config.pipeline.pair else []

@@ -5,26 +5,26 @@ Nothing here is remembered between stages but what the store holds, so any verb 
 
 import json
 import secrets
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rlaif import __version__, loop
+from rlaif import __version__, loop, rounds
 from rlaif.audit import measure
 from rlaif.budget import rate, spent
 from rlaif.config import Config
 from rlaif.context import EVERYTHING, Context, HeldOut, now
 from rlaif.errors import InputError
 from rlaif.evaluate import Agreement, Evaluation
-from rlaif.models import Models, is_local
-from rlaif.overlap import overlapped
+from rlaif.evaluate import whole as evaluating
+from rlaif.models import is_local
+from rlaif.overlap import alone, overlapped
 from rlaif.progress import Progress, Quiet
 from rlaif.roles import (
     audited,
-    base_generator,
     criteria_of,
     evaluators,
     generators,
@@ -33,13 +33,13 @@ from rlaif.roles import (
     models_asked,
     named_judge,
     pair_judge,
-    trained_generator,
 )
 from rlaif.stages import generate as generating
 from rlaif.stages import judge as judging
 from rlaif.stages import pair as pairing
 from rlaif.stages import train as training
 from rlaif.stages.pair import Pairing
+from rlaif.stages.train import Training
 from rlaif.store import Row, Store
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def check(config: Config) -> None:
     _check_target(config)
     if config.pipeline.train:
         training.base_model(config)
+    evaluating.check(config)
     for name in models_asked(config):
         rate(config, config.pipeline.models[name])
 
@@ -90,7 +91,7 @@ def generate(context: Context, *, only: HeldOut = EVERYTHING) -> None:
     generating.show_imported(context)
     if context.config.pipeline.generate:
         writer = generating.generator(context.config)
-        _alone(context, partial(generating.run, context, generator=writer, only=only))
+        alone(context, partial(generating.run, context, generator=writer, only=only))
 
 
 def judge(
@@ -101,7 +102,7 @@ def judge(
     for name in names or context.config.judges:
         judge = named_judge(context.config, name)
         scoring = partial(judging.run, context, judge=judge, generators=writers)
-        _alone(context, partial(scoring, only=only, allow_code=allow_code))
+        alone(context, partial(scoring, only=only, allow_code=allow_code))
 
 
 def generate_and_judge(context: Context, *, allow_code: bool = False) -> None:
@@ -116,17 +117,6 @@ def generate_and_judge(context: Context, *, allow_code: bool = False) -> None:
         loop.run(overlapped(context, generating.generator(config), judges, allow_code))
         context.budget.check()
     judge(context, allow_code=allow_code)
-
-
-def _alone(context: Context, work: Callable[[Models], Coroutine[Any, Any, None]]) -> None:
-    """One stage by itself: its models are closed before the next one's are opened."""
-
-    async def inside() -> None:
-        async with Models(context.config.batches) as models:
-            await work(models)
-
-    loop.run(inside())
-    context.budget.check()
 
 
 def pair(context: Context, judge: str | None = None) -> Pairing:
@@ -197,42 +187,14 @@ def _pass_gate(context: Context, name: str) -> None:
         )  # fmt: skip
 
 
-def train(context: Context, pairing: str | None = None) -> None:
+def train(context: Context, pairing: str | None = None) -> Training | None:
     """The generator's model, trained on the pairs."""
-    training.run(context, pairing)
+    return training.run(context, pairing)
 
 
-def evaluate(context: Context, *, allow_code: bool = False) -> list[Evaluation]:
-    """Base against trained on held-out prompts, one evaluation a judge; none where nothing was trained."""
-    from rlaif.evaluate import evaluate as compare
-
-    config = context.config
-    section, trained = config.pipeline.evaluate, trained_generator(context)
-    if section is None or trained is None:
-        return []
-    base = base_generator(config)
-    held_out = HeldOut(config.pipeline.collect.held_out, section.limit)
-    for each in (base, trained):
-        _alone(context, partial(generating.run, context, generator=each, samples=section.samples, only=held_out))
-    evaluations = []
-    for name in evaluators(config):
-        judge = named_judge(config, name)
-        scoring = partial(judging.run, context, judge=judge, generators=[base.key, trained.key])
-        _alone(context, partial(scoring, only=held_out, allow_code=allow_code))
-        weights = {criterion.name: criterion.weight for criterion in judge.rubric.criteria}
-        evaluations.append(
-            compare(
-                context.store,
-                base.key,
-                trained.key,
-                judge.key,
-                held_out=config.pipeline.collect.held_out,
-                limit=section.limit,
-                samples=section.samples,
-                weights=weights,
-            )
-        )
-    return evaluations
+def evaluate(context: Context, *, allow_code: bool = False) -> Evaluation:
+    """The trained model and others against the base on held-out prompts; no matches where there is nothing to compare."""
+    return evaluating.evaluate(context, allow_code=allow_code)
 
 
 def agreements(context: Context) -> list[Agreement]:
@@ -243,27 +205,42 @@ def agreements(context: Context) -> list[Agreement]:
     return [agreement(context.store, keys[0], other) for other in keys[1:]]
 
 
-def report(context: Context, evaluations: Sequence[Evaluation] = ()) -> Path:
+def report(context: Context, evaluation: Evaluation | None = None) -> Path:
     """The HTML page of all that the store holds of this pipeline."""
     from rlaif import report as page
 
     path = context.config.out / "report.html"
-    page.write(
-        context.store, context.config.pipeline, path, evaluations=evaluations, agreements=agreements(context)
-    )  # fmt: skip
+    page.write(context.store, context.config.pipeline, path, evaluation=evaluation, agreements=agreements(context))
     return path
 
 
-def everything(context: Context, *, allow_code: bool = False) -> tuple[Pairing | None, list[Evaluation], Path]:
+def everything(context: Context, *, allow_code: bool = False) -> tuple[Pairing | None, Evaluation, Path]:
     """All stages that the pipeline file has."""
     pipeline = context.config.pipeline
     collect(context)
+    if pipeline.rounds:
+        made: Pairing | None = rounds.run(context, pipeline.rounds, partial(_turn, allow_code=allow_code))
+    else:
+        made = _pairs(context, allow_code)
+        if made and pipeline.train:
+            train(context, made.key)
+    evaluation = evaluate(context, allow_code=allow_code)
+    return made, evaluation, report(context, evaluation)
+
+
+def _pairs(context: Context, allow_code: bool) -> Pairing | None:
+    """All stages up to the pairs."""
     generate_and_judge(context, allow_code=allow_code)
-    made = top_up(context, pair(context), allow_code=allow_code) if pipeline.pair else None
-    if made and pipeline.train:
-        train(context, made.key)
-    evaluations = evaluate(context, allow_code=allow_code)
-    return made, evaluations, report(context, evaluations)
+    return top_up(context, pair(context), allow_code=allow_code) if context.config.pipeline.pair else None
+
+
+def _turn(context: Context, *, allow_code: bool) -> rounds.Turn:
+    """One round: up to the model, and what the held-out judge makes of it. Without a pair, nothing is trained."""
+    made = _pairs(context, allow_code)
+    assert made
+    trained = train(context, made.key) if made.pairs else None
+    found = evaluate(context, allow_code=allow_code).matches if trained else []
+    return rounds.Turn(generating.generator(context.config).key, made, trained, found[0] if found else None)
 
 
 def status(config: Config, store: Store) -> dict[str, list[Row]]:

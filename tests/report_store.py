@@ -2,12 +2,26 @@
 
 import json
 import math
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 from rlaif.config import Pipeline
-from rlaif.evaluate import Agreement, CriterionAgreement, CriterionResult, Evaluation, Side
+from rlaif.evaluate import (
+    Agreement,
+    CriterionAgreement,
+    CriterionResult,
+    Divergence,
+    Diversity,
+    Evaluation,
+    Gap,
+    LengthControlled,
+    Match,
+    Side,
+    TaskResult,
+    Texts,
+)
 from rlaif.records import Prompt, answer_key, fraction, key
 from rlaif.store import Store
 
@@ -47,16 +61,25 @@ def _result(name: str, base: float | None, trained: float | None) -> CriterionRe
 
 
 # As rlaif.evaluate gives them: one judge with a clear win, and one that failed on a criterion and sees no difference.
-EVALUATIONS = [
-    Evaluation("oracle", Side("writer", 23, {}, 61.2, 20.4, 118.0, 26.0),
-               Side("writer, trained", 23, {}, 88.9, 24.1, 139.0, 31.0),
-               23, {}, 0.826, (0.674, 0.957), 0.087, 0.61, 18,
-               [_result("helpfulness", 7.9, 8.1), _result("faithfulness", 6.2, 9.3), _result("completeness", 5.4, 9.6)]),
-    Evaluation("tiny", Side("writer", 23, {"malformed": 2}, 70.3, 20.4, 118.0, None),
-               Side("writer, trained", 23, {"timeout": 1}, 69.0, 24.1, 139.0, None),
-               20, {"no score for base": 2, "no score for base and trained": 1}, 0.475, (0.275, 0.7), 0.05, None, 0,
-               [_result("helpfulness", 7.5, 6.9), _result("faithfulness", None, None)]),
+MATCHES = [
+    Match("oracle", Side("writer", 23, {}, 61.2, 20.4, 118.0, 26.0),
+          Side("writer, trained", 23, {}, 88.9, 24.1, 139.0, 31.0),
+          23, {}, 0.826, (0.674, 0.957), 0.087, 0.61, 18,
+          [_result("helpfulness", 7.9, 8.1), _result("faithfulness", 6.2, 9.3), _result("completeness", 5.4, 9.6)],
+          (21.0, 34.1), LengthControlled(0.712, (0.52, 0.85), 1.3)),
+    Match("tiny", Side("writer", 23, {"malformed": 2}, 70.3, 20.4, 118.0, None),
+          Side("writer, trained", 23, {"timeout": 1}, 69.0, 24.1, 139.0, None),
+          20, {"no score for base": 2, "no score for base and trained": 1}, 0.475, (0.275, 0.7), 0.05, None, 0,
+          [_result("helpfulness", 7.5, 6.9), _result("faithfulness", None, None)]),
 ]  # fmt: skip
+EVALUATION = Evaluation(
+    matches=MATCHES,
+    gaps=[Gap("writer, trained", "tiny", "oracle", 20, 30.1, 4.2, 25.9, (11.0, 39.5), True)],
+    texts=[Texts("writer", 46, 20.4, 0.0, 0.0, 0.01, Diversity(23, 0.61, 0.622, 0.3), Diversity(46, 0.8, 0.802, 0.2)),
+           Texts("writer, trained", 23, 24.1, 0.043, 2.5, 0.02, Diversity(23, 0.41, 0.418, 0.62), None)],
+    divergences=[Divergence("writer, trained", 23, 713, 8.31, 9.02, 0.0117, 0.0127, (6.9, 9.8), {"context_overflow": 1})],
+    tasks=[TaskResult("spelling", [replace(MATCHES[0], judge="spelling")])],
+)  # fmt: skip
 AGREEMENTS = [
     Agreement("oracle", "tiny", [CriterionAgreement("faithfulness", 191, 0.914, 0.62, 75.1, 77.0),
                                  CriterionAgreement("completeness", 191, None, 0.58, 74.0, 80.0)],

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 from scipy.stats import spearmanr
 
-from rlaif.evaluate import agreement, evaluate, render, render_agreement
+from rlaif.context import HeldOut
+from rlaif.evaluate import Contest, Evaluation, Match, agreement, match, read, render, render_agreement
 from rlaif.evaluate.statistics import bootstrap, mean, ranks, spearman
 from rlaif.store import Store
 
@@ -59,12 +60,19 @@ def compared(store: Store, prompt: str, base: float, trained: float, *, words: t
         score(store, respond(store, prompt, generator, " ".join([generator] * count)), faith=value)
 
 
+def judged(store: Store, judge: str = "J", *, limit: int | None = None, samples: int | None = None,
+           weights: dict[str, float] | None = None) -> Match:  # fmt: skip
+    """The trained side against the base, on the held-out tenth."""
+    contest = Contest("B", "T", judge, HeldOut(0.1, limit), samples)
+    return match(store, contest, read(store, contest, weights))
+
+
 def test_means_wins_and_lengths_of_a_small_case(store: Store) -> None:
     compared(store, "p1", 4, 8)
     compared(store, "p2", 4, 6)
     compared(store, "p3", 5, 5)
     compared(store, "p4", 7, 3)
-    result = evaluate(store, "B", "T", "J", held_out=0.1)
+    result = judged(store)
     assert (result.judge, result.base.name, result.trained.name) == ("tiny", "writer", "writer, trained")
     assert (result.prompts, result.excluded) == (4, {})
     assert (result.base.score, result.trained.score) == (pytest.approx(50), pytest.approx(55))
@@ -82,10 +90,10 @@ def test_weights_count_in_hundredths_of_each_criterions_range(store: Store) -> N
     ask(store, "p1")
     score(store, respond(store, "p1", "B", "b"), help=1, faith=10)
     score(store, respond(store, "p1", "T", "t"), help=5, faith=5)
-    result = evaluate(store, "B", "T", "J", held_out=0.1, weights={"helpfulness": 3, "faithfulness": 1})
+    result = judged(store, weights={"helpfulness": 3, "faithfulness": 1})
     assert (result.base.score, result.trained.score) == (25, 87.5)
     assert [each.win_rate for each in result.criteria] == [1, 0]
-    only = evaluate(store, "B", "T", "J", held_out=0.1, weights={"faithfulness": 1})
+    only = judged(store, weights={"faithfulness": 1})
     assert (only.base.score, only.trained.score, len(only.criteria)) == (100, 50, 1)
 
 
@@ -98,9 +106,9 @@ def test_samples_and_repeats_are_averaged_and_the_expected_value_counts(store: S
     answer = respond(store, "p1", "T", "three")
     row = {"answer": answer, "judge": "J", "criterion": "faith", "repeat": 0, "attempt": 0, "value": 8, "expected": 7.5}
     store.append("scores", [row])
-    result = evaluate(store, "B", "T", "J", held_out=0.1)
+    result = judged(store)
     assert (result.base.score, result.trained.score) == (60, 75)
-    assert evaluate(store, "B", "T", "J", held_out=0.1, samples=1).base.score == 30
+    assert judged(store, samples=1).base.score == 30
 
 
 def test_what_is_missing_is_counted_and_never_a_number(store: Store) -> None:
@@ -115,7 +123,7 @@ def test_what_is_missing_is_counted_and_never_a_number(store: Store) -> None:
     score(store, respond(store, "p4", "B", "b"), faith=9)
     ask(store, "p5", position=5, bucket=5000)
     score(store, respond(store, "p5", "B", "of the train split"), faith=0)
-    result = evaluate(store, "B", "T", "J", held_out=0.1)
+    result = judged(store)
     assert (result.prompts, result.base.score) == (1, 40)
     assert result.excluded == {"no score for base": 1, "no score for base and trained": 1, "no score for trained": 1}
     assert (result.base.responses, result.base.failures) == (4, {"malformed": 1, "timeout": 1})
@@ -124,17 +132,17 @@ def test_what_is_missing_is_counted_and_never_a_number(store: Store) -> None:
 
 def test_a_weighted_criterion_that_was_never_judged_leaves_nothing_to_compare(store: Store) -> None:
     compared(store, "p1", 4, 8)
-    result = evaluate(store, "B", "T", "J", held_out=0.1, weights={"faithfulness": 1, "helpfulness": 1})
+    result = judged(store, weights={"faithfulness": 1, "helpfulness": 1})
     assert (result.prompts, result.win_rate, result.interval, result.longer_wins) == (0, None, None, None)
     assert result.base.failures == {"not judged": 1}
-    assert evaluate(store, "B", "T", "H", held_out=0.1).excluded == {"no score for base and trained": 1}
+    assert judged(store, "H").excluded == {"no score for base and trained": 1}
 
 
 def test_a_criterion_without_weight_is_shown_but_needs_no_score(store: Store) -> None:
     ask(store, "p1")
     score(store, respond(store, "p1", "B", "b"), help=2, faith="inapplicable")
     score(store, respond(store, "p1", "T", "t"), help=4, faith=9)
-    result = evaluate(store, "B", "T", "J", held_out=0.1, weights={"helpfulness": 1, "faithfulness": 0})
+    result = judged(store, weights={"helpfulness": 1, "faithfulness": 0})
     assert (result.prompts, result.base.score) == (1, 25)
     assert {each.name: each.base for each in result.criteria} == {"helpfulness": 2, "faithfulness": None}
 
@@ -142,7 +150,7 @@ def test_a_criterion_without_weight_is_shown_but_needs_no_score(store: Store) ->
 def test_the_limit_takes_the_first_prompts(store: Store) -> None:
     for number in range(5):
         compared(store, f"p{number}", 4, 5 + number)
-    assert evaluate(store, "B", "T", "J", held_out=0.1, limit=2).trained.score == 55
+    assert judged(store, limit=2).trained.score == 55
 
 
 def test_scores_under_an_older_wording_of_a_criterion_do_not_count(store: Store) -> None:
@@ -150,16 +158,16 @@ def test_scores_under_an_older_wording_of_a_criterion_do_not_count(store: Store)
     store.append("criteria", [{"key": "faith2", "name": "faithfulness", "kind": "scale", "low": 0, "high": 10}])
     score(store, "p1/B B", faith2=6)
     score(store, "p1/T T T", faith2=6)
-    result = evaluate(store, "B", "T", "J", held_out=0.1)
+    result = judged(store)
     assert (result.win_rate, result.base.score, len(result.criteria)) == (0.5, 60, 1)
 
 
 def test_an_evaluation_can_be_written_as_json_and_shown(store: Store) -> None:
     compared(store, "p1", 4, 8)
     ask(store, "p2", position=2)
-    result = evaluate(store, "B", "T", "J", held_out=0.1)
+    result = judged(store)
     assert json.loads(json.dumps(asdict(result)))["win_rate"] == 1.0
-    text = shown(render, result)
+    text = shown(render, Evaluation([result]))
     for part in ("writer, trained", "judged by tiny", "faithfulness", "+40.0", "100 %", "1 not sampled"):
         assert part in text
 

@@ -28,8 +28,8 @@ def overrides(out: Path) -> list[str]:
 @pytest.mark.tiny
 def test_a_killed_run_ends_with_the_pairs_of_an_undisturbed_one_and_a_trained_model(tmp_path: Path) -> None:
     with run.opened(load(QUICKSTART, overrides(tmp_path / "whole"))) as context:
-        _, evaluations, report = run.everything(context)
-    assert {evaluation.judge for evaluation in evaluations} == {"oracle", "tiny"}
+        _, evaluation, report = run.everything(context)
+    assert {match.judge for match in evaluation.matches} == {"oracle", "tiny"}
     assert "<svg" in report.read_text(encoding="utf-8")
     sets = [part for override in overrides(tmp_path / "killed") for part in ("--set", override)]
     command = [sys.executable, "-m", "rlaif", "run", str(QUICKSTART), "--quiet", *sets]

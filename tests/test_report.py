@@ -10,10 +10,10 @@ import pytest
 
 from rlaif import report
 from rlaif.config import Pipeline
-from rlaif.evaluate import Evaluation, Side
+from rlaif.evaluate import Evaluation, Match, Side
 from rlaif.report.data import Step, read_funnel
 from rlaif.store import Store
-from tests.report_store import AGREEMENTS, EVALUATIONS, HELD_OUT, HOSTILE, fill, pipeline
+from tests.report_store import AGREEMENTS, EVALUATION, HELD_OUT, HOSTILE, MATCHES, fill, pipeline
 
 VOID = {"meta", "br", "line", "rect", "circle", "polyline"}
 MINIMAL = Pipeline.model_validate({"name": "empty", "collect": {"sources": [{"path": "none.jsonl"}]}})
@@ -73,12 +73,12 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The page of a store where everything that others write is hostile."""
     with Store(tmp_path_factory.mktemp("report") / "store.duckdb") as store:
         fill(store, prompts=12, hostile=True)
-        return report.render(store, pipeline(), evaluations=[judged_by_hostile()])
+        return report.render(store, pipeline(), evaluation=Evaluation([judged_by_hostile()]))
 
 
-def judged_by_hostile() -> Evaluation:
-    side = replace(EVALUATIONS[1].base, name=HOSTILE, failures={HOSTILE: 1})
-    return replace(EVALUATIONS[1], judge=HOSTILE, base=side, trained=side, excluded={HOSTILE: 2})
+def judged_by_hostile() -> Match:
+    side = replace(MATCHES[1].base, name=HOSTILE, failures={HOSTILE: 1})
+    return replace(MATCHES[1], judge=HOSTILE, base=side, trained=side, excluded={HOSTILE: 2})
 
 
 def count(store: Store, text: str) -> int:
@@ -144,9 +144,9 @@ def test_the_judge_whose_scores_make_the_pairs_comes_first(full: Store) -> None:
 
 
 def test_base_and_trained_stand_side_by_side_with_what_is_missing(full: Store) -> None:
-    page = Page(report.render(full, pipeline(), evaluations=EVALUATIONS, agreements=AGREEMENTS))
+    page = Page(report.render(full, pipeline(), evaluation=EVALUATION, agreements=AGREEMENTS))
     for line in (
-        "Judged by oracle on 23 held-out prompts, the trained model scores 88.9 of 100 against its base’s 61.2",
+        "Judged by oracle on 23 held-out prompts, writer, trained scores 88.9 of 100 against its base’s 61.2",
         "wins 83 % of the prompts (95 % interval 67 to 96 %).",
         "95 % interval 28 to 70 %, no clear difference).",
         "faithfulness 57.8 92.2 +34.4 71 %",
@@ -163,9 +163,9 @@ def test_base_and_trained_stand_side_by_side_with_what_is_missing(full: Store) -
 
 def test_an_evaluation_without_any_scored_prompt_shows_dashes(full: Store) -> None:
     side = Side("writer", 2, {"malformed": 2}, None, None, None, None)
-    nothing = Evaluation("tiny", side, side, 0, {"no score for base and trained": 2}, None, None, None, None, 0, [])
-    page = Page(report.render(full, pipeline(), evaluations=[nothing]))
-    assert "tiny 0 – – – –" in page.words
+    nothing = Match("tiny", side, side, 0, {"no score for base and trained": 2}, None, None, None, None, 0, [])
+    page = Page(report.render(full, pipeline(), evaluation=Evaluation([nothing])))
+    assert "tiny writer 0 – – – –" in page.words
     assert "Mean length, in words: – for the base" in page.words
 
 
@@ -198,7 +198,7 @@ def test_the_page_loads_nothing_and_forbids_itself_to(hostile: str) -> None:
 
 
 def test_charts_have_names_and_tables_have_headers(full: Store) -> None:
-    page = Page(report.render(full, pipeline(), evaluations=EVALUATIONS, agreements=AGREEMENTS))
+    page = Page(report.render(full, pipeline(), evaluation=EVALUATION, agreements=AGREEMENTS))
     charts = [attributes for attributes in page.all("svg") if "class" in attributes]
     assert len(charts) > 20
     assert all(chart.get("aria-hidden") or (chart.get("role") == "img" and chart.get("aria-label")) for chart in charts)

@@ -66,6 +66,14 @@ class Completion:
         return sum(token.logprob for token in self.tokens) if self.tokens else None
 
 
+@dataclass(frozen=True, slots=True)
+class Likelihood:
+    """What a model makes of a given answer: the ids of its tokens, and the natural logarithm of each one's probability."""
+
+    ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+
+
 class Model(Protocol):
     """A language model, opened: `async with open_model(...) as model`.
 

@@ -148,6 +148,22 @@ class Engine:
             completions.append(self._completion(output, tokens))
         return completions
 
+    def continuation(self, text: str, *, ended: bool) -> tuple[int, ...]:
+        """The token ids of an answer, with the end token if it `ended`."""
+        ids = tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+        return (*ids, self._tokenizer.eos_token_id) if ended and self._tokenizer.eos_token_id is not None else ids
+
+    @torch.inference_mode()
+    def score(self, prompt: Sequence[int], answer: Sequence[int]) -> tuple[float, ...]:
+        """The log-probability of each token of an answer to a prompt."""
+        device, kept = self._model.device, len(answer) + 1
+        # All places' scores of a long prompt would not fit in memory.
+        options = {"logits_to_keep": kept} if self._model._supports_logits_to_keep() else {}
+        ids = torch.tensor([[*prompt, *answer]], device=device)
+        logits = self._model(input_ids=ids, **options).logits[0, -kept:-1].float()
+        given = torch.tensor(answer, device=device, dtype=torch.long)
+        return tuple(torch.log_softmax(logits, -1).gather(1, given[:, None])[:, 0].tolist())
+
     def _output(self, drawn: list[int]) -> list[int]:
         """What was drawn up to the end token, that included: a row goes on being drawn while others are unfinished."""
         end = next((place for place, token in enumerate(drawn) if token in self._ends), len(drawn))

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Final, Self
 
 from rlaif.config import TransformersModel
 from rlaif.errors import InputError, ModelError
-from rlaif.models.ask import Ask, Completion
+from rlaif.models.ask import Ask, Completion, Likelihood
 from rlaif.models.batch import Draw, Settings, batches, output_limit
 from rlaif.models.checkpoint import locate
+from rlaif.records import Message
 
 if TYPE_CHECKING:
     from rlaif.models.generation import Engine
@@ -59,6 +60,21 @@ class Transformers:
         self._arrived.set()
         first, *others = await asyncio.gather(*answers)
         return [replace(first, prompt_tokens=len(ids)), *others]
+
+    async def score(self, messages: Sequence[Message], answer: str, *, ended: bool) -> Likelihood:
+        """How likely the model is to answer a chat with this text, and then to stop if it `ended`.
+
+        At temperature 1, whatever it was sampled at. Raises ModelError as `complete` does.
+        """
+        ids, tokens = self._engine.encode(messages), self._engine.continuation(answer, ended=ended)
+        if len(ids) + len(tokens) > self._engine.context:
+            raise ModelError("context_overflow", f"{len(ids) + len(tokens):,} tokens, of {self._engine.context:,} at most")
+        loop = asyncio.get_running_loop()
+        try:
+            logprobs = await loop.run_in_executor(self._threads, self._engine.score, ids, tokens)
+        except Exception as error:
+            raise ModelError("crashed", f"{self._config.path}: {error}") from error
+        return Likelihood(tokens, logprobs)
 
     async def _work(self) -> None:
         """One lane: computes batch after batch, for as long as the model is open."""

@@ -30,15 +30,15 @@ def write(
     pipeline: Pipeline,
     path: Path,
     *,
-    evaluations: Sequence[Evaluation] = (),
+    evaluation: Evaluation | None = None,
     agreements: Sequence[Agreement] = (),
 ) -> None:
-    """Writes the page to `path`, whole or not at all. `evaluations` has one entry a judge, the most telling one first.
+    """Writes the page to `path`, whole or not at all.
 
     The page of an audit, where there is one beside it, is linked.
     """
     audit = "audit.html" if path.with_name("audit.html").exists() else None
-    put(render(store, pipeline, evaluations=evaluations, agreements=agreements, audit=audit), path)
+    put(render(store, pipeline, evaluation=evaluation, agreements=agreements, audit=audit), path)
 
 
 def put(page: str, path: Path) -> None:
@@ -53,7 +53,7 @@ def render(
     store: Store,
     pipeline: Pipeline,
     *,
-    evaluations: Sequence[Evaluation] = (),
+    evaluation: Evaluation | None = None,
     agreements: Sequence[Agreement] = (),
     audit: str | None = None,
 ) -> str:
@@ -75,7 +75,7 @@ def render(
             pairs=data.read_pairs(store),
             training=data.read_training(store),
             curves=data.read_curves(store),
-            evaluations=evaluations,
+            evaluation=evaluation or Evaluation(),
             agreements=agreements,
             audit=audit,
             examples=data.read_examples(store),

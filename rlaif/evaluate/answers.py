@@ -1,0 +1,32 @@
+"""Has models answer and a judge judge what an evaluation needs and the store lacks."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from rlaif.context import Context, HeldOut
+from rlaif.evaluate.means import Contest, Scored, read
+from rlaif.overlap import alone
+from rlaif.stages import generate as generating
+from rlaif.stages import judge as judging
+from rlaif.stages.generate import Generator
+from rlaif.stages.judge import Judge
+
+
+def answer(context: Context, models: Sequence[Generator], samples: int, only: HeldOut) -> None:
+    """So many responses of each model to each of these prompts."""
+    for each in models:
+        alone(context, partial(generating.run, context, generator=each, samples=samples, only=only))
+
+
+def score(
+    context: Context, judge: Judge, base: Generator, models: Sequence[Generator], samples: int, only: HeldOut, *,
+    allow_code: bool,
+) -> list[tuple[Contest, Scored]]:  # fmt: skip
+    """The contest of each model with the base before this judge, and what was scored in it."""
+    keys = [base.key, *(each.key for each in models)]
+    scoring = partial(judging.run, context, judge=judge, generators=keys)
+    alone(context, partial(scoring, only=only, allow_code=allow_code))
+    # By a criterion that compares there are no scores.
+    weights = {each.name: each.weight for each in judge.rubric.criteria if each.kind != "compare"}
+    contests = [Contest(base.key, each.key, judge.key, only, samples) for each in models]
+    return [(contest, read(context.store, contest, weights)) for contest in contests]

@@ -1,0 +1,66 @@
+"""Public benchmarks by EleutherAI's lm-evaluation-harness, for those who have it. Results are kept as files."""
+
+import json
+from collections.abc import Sequence
+from importlib.metadata import version
+from importlib.util import find_spec
+from typing import Any
+
+from rlaif.config import Config, TransformersModel
+from rlaif.errors import InputError
+from rlaif.evaluate.evaluation import HarnessResult
+from rlaif.models.checkpoint import locate
+from rlaif.records import key
+from rlaif.stages.generate import Generator
+
+
+def check(config: Config) -> None:
+    """Raises InputError where the pipeline asks for the harness and it is not installed."""
+    section = config.pipeline.evaluate
+    if section and section.harness and find_spec("lm_eval") is None:
+        raise InputError(
+            "lm-evaluation-harness is not installed", where=config.file.where(("evaluate", "harness")),
+            fix="Run `pip install 'rlaif[harness]'`, or take `harness` out.",
+        )  # fmt: skip
+
+
+def measure(config: Config, tasks: Sequence[str], models: Sequence[Generator]) -> list[HarnessResult]:
+    """Each of these models that is a checkpoint on each of these tasks. What was measured before is not again."""
+    check(config)
+    return [
+        HarnessResult(each.name, task, metrics)
+        for each in models
+        if isinstance(each.model, TransformersModel)
+        for task, metrics in _results(config, each.spec["model"], each.model, tasks).items()
+    ]
+
+
+def _results(config: Config, identity: dict[str, Any], model: TransformersModel, tasks: Sequence[str]) -> dict[str, Any]:
+    """What the harness says of each task, of its own accord or from the file that keeps it."""
+    name = key("harness", identity, list(tasks), version("lm_eval"))
+    file = config.out / "harness" / f"{name}.json"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = file.with_suffix(".partial")
+        unfinished.write_text(json.dumps(_ask(model, tasks)), encoding="utf-8")
+        unfinished.replace(file)
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
+def _ask(model: TransformersModel, tasks: Sequence[str]) -> dict[str, Any]:
+    from lm_eval import simple_evaluate
+
+    arguments = {
+        "pretrained": str(locate(model.path)), "dtype": model.dtype, "trust_remote_code": model.trust_remote_code,
+    } | ({"revision": model.revision} if model.revision else {})  # fmt: skip
+    device = None if model.device == "auto" else model.device
+    found = simple_evaluate(
+        "hf", model_args=arguments, tasks=list(tasks), device=device, batch_size=model.batch, apply_chat_template=True,
+        log_samples=False, bootstrap_iters=0,
+    )  # fmt: skip
+    return {task: _numbers(results) for task, results in found["results"].items()}
+
+
+def _numbers(results: dict[str, Any]) -> dict[str, float]:
+    return {name: float(value) for name, value in results.items() if isinstance(value, int | float) and value == value}

@@ -1,0 +1,174 @@
+"""Base against trained on held-out prompts, by one judge's scores, and by its comparisons where it compares."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rlaif.evaluate.length import LengthControlled, length_controlled
+from rlaif.evaluate.means import Contest, Means, Scored, percent
+from rlaif.evaluate.statistics import bootstrap, mean
+from rlaif.store import Row, Store
+
+# Means of decimal scores that differ by less are equal: what is left of them is rounding.
+TIE = 1e-9
+
+
+@dataclass(frozen=True)
+class CriterionResult:
+    """One criterion: means in its own units and in hundredths of its range; the trained side's wins, over prompts."""
+
+    name: str
+    low: float
+    high: float
+    base: float | None
+    trained: float | None
+    base_percent: float | None
+    trained_percent: float | None
+    win_rate: float | None
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two models: its weighted score (0 to 100), mean lengths, and failures of responses by kind.
+
+    A failed response, or one without a score on every weighted criterion, is counted here and enters no mean.
+    """
+
+    name: str
+    responses: int
+    failures: Mapping[str, int]
+    score: float | None
+    words: float | None
+    characters: float | None
+    tokens: float | None
+
+
+@dataclass(frozen=True)
+class HeadToHead:
+    """How a judge that compares decides, answer against answer: the trained side's wins, ties half, over `prompts`.
+
+    `both` counts the pairs of answers that it was shown in both orders, `consistent` is the share of them where it
+    prefers the same one twice, `first_shown` how often it prefers the one shown first: half, if order means nothing.
+    """
+
+    prompts: int
+    win_rate: float | None
+    interval: tuple[float, float] | None
+    ties: float | None
+    both: int
+    consistent: float | None
+    first_shown: float | None
+
+
+@dataclass(frozen=True)
+class Match:
+    """What one judge makes of both models, on the prompts where both have a score. Shares are from 0 to 1.
+
+    `win_rate` is the share of prompts on which the trained model's mean score is higher, ties counting half, and
+    `interval` its 95 % bootstrap interval over prompts; `gain_interval` is that of the gain in score. A judge that gives
+    no scores but compares wins and ties by its comparisons. `longer_wins` is the share of `longer_prompts` (those with
+    unequal lengths and a winner) that the longer answer wins: what preferring length alone would get right.
+    """
+
+    judge: str
+    base: Side
+    trained: Side
+    prompts: int
+    excluded: Mapping[str, int]
+    win_rate: float | None
+    interval: tuple[float, float] | None
+    ties: float | None
+    longer_wins: float | None
+    longer_prompts: int
+    criteria: Sequence[CriterionResult]
+    gain_interval: tuple[float, float] | None = None
+    length_controlled: LengthControlled | None = None
+    head_to_head: HeadToHead | None = None
+
+    @property
+    def gain(self) -> float | None:
+        """The trained side's lead in score, from -100 to 100."""
+        before, after = self.base.score, self.trained.score
+        return None if before is None or after is None else after - before
+
+
+def match(store: Store, contest: Contest, scored: Scored) -> Match:
+    """The outcome of a contest, of which `read` gives what was scored."""
+    decisions = _decisions(store, contest)
+    pairs = {prompt: (*sides, _win(*sides, decisions.get(prompt))) for prompt, sides in scored.both.items()}
+    decided = [(before, after, win) for before, after, win in pairs.values() if win is not None]
+    wins = [win for _, _, win in decided]
+    longer = [(after.characters - before.characters) * (win - 0.5) for before, after, win in decided
+              if after.characters != before.characters and win != 0.5]  # fmt: skip
+    gains = [after.score - before.score for before, after, _ in decided
+             if after.score is not None and before.score is not None]  # fmt: skip
+    base, trained, judge = contest.base, contest.trained, contest.judge
+    names = {row["key"]: row["name"] for row in store.query("evaluate/names", keys=[base, trained, judge])}
+    undecided = len(pairs) - len(decided)
+    return Match(
+        judge=names.get(judge, judge),
+        base=_side(names.get(base, base), scored, "base", [before for before, _, _ in decided]),
+        trained=_side(names.get(trained, trained), scored, "trained", [after for _, after, _ in decided]),
+        prompts=len(decided), excluded=scored.excluded | ({"not compared": undecided} if undecided else {}),
+        win_rate=mean(wins), interval=bootstrap(wins), ties=mean([float(win == 0.5) for win in wins]),
+        longer_wins=mean([float(lead > 0) for lead in longer]), longer_prompts=len(longer),
+        criteria=[_criterion(row, decided) for row in scored.criteria],
+        gain_interval=bootstrap(gains),
+        length_controlled=length_controlled(wins, [after.characters - before.characters for before, after, _ in decided]),
+        head_to_head=_head_to_head(list(decisions.values())),
+    )  # fmt: skip
+
+
+def _decisions(store: Store, contest: Contest) -> dict[str, Row]:
+    """The judge's comparisons of the two sides by prompt; empty where it made none."""
+    # Equal answers tie without being shown, and are no sign of a judge that compares.
+    compares = store.query("evaluate/compares", **contest.parameters)
+    rows = store.query("evaluate/head_to_head", **contest.parameters) if compares else []
+    return {row["prompt"]: row for row in rows}
+
+
+def _win(before: Means, after: Means, decision: Row | None) -> float | None:
+    """1 where the trained side wins the prompt, 0.5 for a tie; None where nothing was said about it."""
+    if before.score is not None and after.score is not None:
+        return won(after.score - before.score)
+    return None if decision is None else float(decision["win"])
+
+
+def won(lead: float) -> float:
+    """1 for a lead, 0.5 for none, 0 for the other side's."""
+    return 0.5 if abs(lead) <= TIE else float(lead > 0)
+
+
+def _side(name: str, scored: Scored, side: str, means: Sequence[Means]) -> Side:
+    failures: Counter[str] = scored.failures[side]
+    return Side(
+        name=name, responses=scored.responses.get(side, 0), failures=dict(sorted(failures.items())),
+        score=mean([each.score for each in means if each.score is not None]),
+        words=mean([each.words for each in means]), characters=mean([each.characters for each in means]),
+        tokens=mean([each.tokens for each in means if each.tokens is not None]),
+    )  # fmt: skip
+
+
+def _criterion(row: Row, decided: Sequence[tuple[Means, Means, float]]) -> CriterionResult:
+    name = row["criterion"]
+    pairs = [(b.criteria[name], t.criteria[name]) for b, t, _ in decided if name in b.criteria and name in t.criteria]
+    base, trained = mean([b for b, _ in pairs]), mean([t for _, t in pairs])
+    return CriterionResult(
+        name=name, low=row["low"], high=row["high"], base=base, trained=trained,
+        base_percent=None if base is None else percent(row, base),
+        trained_percent=None if trained is None else percent(row, trained),
+        win_rate=mean([won(t - b) for b, t in pairs]),
+    )  # fmt: skip
+
+
+def _head_to_head(decisions: Sequence[Row]) -> HeadToHead | None:
+    if not decisions:
+        return None
+    wins = [float(row["win"]) for row in decisions]
+    both, decided = sum(row["both"] for row in decisions), sum(row["decided"] for row in decisions)
+    return HeadToHead(
+        prompts=len(wins), win_rate=mean(wins), interval=bootstrap(wins),
+        ties=mean([float(won(win - 0.5) == 0.5) for win in wins]),
+        both=both, consistent=sum(row["same"] for row in decisions) / both if both else None,
+        first_shown=sum(row["first_won"] for row in decisions) / decided if decided else None,
+    )  # fmt: skip

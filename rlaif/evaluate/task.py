@@ -1,0 +1,44 @@
+"""What a model can still do: the same models on the prompts of a task, judged by its checks.
+
+A task is a small pipeline of its own with a store of its own, so that its prompts never come among those that pairs are
+made of, and its answers are as durable as any.
+"""
+
+from collections.abc import Sequence
+
+from rlaif.config import Collect, Config, Judge, JudgeSpec, Source, Task
+from rlaif.context import EVERYTHING, Context
+from rlaif.evaluate.answers import answer, score
+from rlaif.evaluate.evaluation import TaskResult
+from rlaif.evaluate.match import match
+from rlaif.roles import named_judge
+from rlaif.stages import collect as collecting
+from rlaif.stages.generate import Generator
+from rlaif.store import Store
+
+
+def in_task(
+    context: Context, task: Task, base: Generator, models: Sequence[Generator], samples: int, *, allow_code: bool
+) -> TaskResult:  # fmt: skip
+    """Each model against the base on all prompts of the task."""
+    config = task_config(context.config, task)
+    with Store(config.store_path) as store:
+        inner = Context(config, store, context.run, context.progress)
+        collecting.run(inner)
+        answer(inner, [base, *models], samples, EVERYTHING)
+        judge = named_judge(config, task.name)
+        found = score(inner, judge, base, models, samples, EVERYTHING, allow_code=allow_code)
+        return TaskResult(task.name, [match(store, *each) for each in found])
+
+
+def task_config(config: Config, task: Task) -> Config:
+    """The task as a pipeline. Raises InputError for a file that is not there."""
+    section = config.pipeline.evaluate
+    place = ("evaluate", "tasks", section.tasks.index(task) if section else 0)
+    path, rubric = (str(config.find(getattr(task, name), (*place, name))) for name in ("path", "rubric"))
+    pipeline = config.pipeline.model_copy(update={
+        "name": task.name, "out": str(config.out / "tasks" / task.name), "budget": None, "judge": Judge(), "gate": None,
+        "pair": None, "train": None, "evaluate": None, "collect": Collect(sources=[Source(path=path)]),
+        "judges": {task.name: JudgeSpec(rubric=rubric)},
+    })  # fmt: skip
+    return Config(pipeline, config.file, config.overrides)

@@ -1,0 +1,94 @@
+"""The whole evaluation: has every model answer, every judge judge, and compares."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from rlaif.config import Config, TransformersModel
+from rlaif.context import Context, HeldOut
+from rlaif.evaluate import harness
+from rlaif.evaluate.answers import answer, score
+from rlaif.evaluate.divergence import Divergence, Likelihoods, compared, likelihoods, read_divergence
+from rlaif.evaluate.evaluation import Evaluation
+from rlaif.evaluate.gap import Gap, gap
+from rlaif.evaluate.match import match
+from rlaif.evaluate.means import Contest, Scored
+from rlaif.evaluate.task import in_task, task_config
+from rlaif.evaluate.texts import read_texts
+from rlaif.models import Models
+from rlaif.overlap import alone
+from rlaif.roles import base_generator, contenders, evaluators, named_judge, trained_generator, training_judges
+from rlaif.stages.generate import Generator
+
+
+def check(config: Config) -> None:
+    """Raises InputError for a model or a file of a task that is not there, and for a harness that is not installed."""
+    section = config.pipeline.evaluate
+    for contender in contenders(config):
+        _ = contender.key
+    for task in section.tasks if section else []:
+        _ = named_judge(task_config(config, task), task.name).key
+    harness.check(config)
+
+
+def evaluate(context: Context, *, allow_code: bool = False) -> Evaluation:
+    """The trained model, where there is one, and those of `evaluate.models` against the base on held-out prompts."""
+    config, section = context.config, context.config.pipeline.evaluate
+    if section is None or config.pipeline.generate is None:
+        return Evaluation()
+    check(config)
+    trained = trained_generator(context) if config.pipeline.train else None
+    models = ([trained] if trained else []) + contenders(config)
+    if not models:
+        return Evaluation()
+    base, only, samples = base_generator(config), HeldOut(config.pipeline.collect.held_out, section.limit), section.samples
+    answer(context, [base, *models], samples, only)
+    judges = [named_judge(config, name) for name in evaluators(config)]
+    scored = {
+        judge.name: score(context, judge, base, models, samples, only, allow_code=allow_code) for judge in judges
+    }  # fmt: skip
+    return Evaluation(
+        matches=[match(context.store, *each) for found in scored.values() for each in found],
+        gaps=_gaps(models, scored, training_judges(config)),
+        texts=read_texts(context.store, [base.key, *(each.key for each in models)], only=only, samples=samples),
+        divergences=[found for each in models if (found := _divergence(context, base, each, samples, only))],
+        tasks=[in_task(context, task, base, models, samples, allow_code=allow_code) for task in section.tasks],
+        harness=harness.measure(config, section.harness, [base, *models]) if section.harness else [],
+    )
+
+
+def _gaps(
+    models: Sequence[Generator], scored: dict[str, list[tuple[Contest, Scored]]], training: Sequence[str]
+) -> list[Gap]:  # fmt: skip
+    """Each model's gain by each training judge against that by each other one, where both gave scores."""
+    gaps = [
+        gap(model.name, mine, other, scored[mine][place][1], scored[other][place][1])
+        for mine in scored if mine in training
+        for other in scored if other not in training
+        for place, model in enumerate(models)
+    ]  # fmt: skip
+    return [each for each in gaps if each.prompts]
+
+
+def _divergence(
+    context: Context, base: Generator, model: Generator, samples: int, only: HeldOut
+) -> Divergence | None:  # fmt: skip
+    """How far a model is from its base, where both run in this process."""
+    store, where = context.store, only.parameters | {"samples": samples}
+    owed = store.query("evaluate/undiverged", generator=model.key, reference=base.key, **where)
+    if not all(isinstance(each.model, TransformersModel) for each in (base, model)):
+        return None
+    with context.stage(f"divergence of {model.name}", len(owed)) as tally:
+        if owed:
+            found: list[Likelihoods] = []
+
+            async def weigh(models: Models, who: Generator) -> None:
+                assert isinstance(who.model, TransformersModel)
+                found.append(await likelihoods(models, who.model, owed))
+
+            for who in (model, base):
+                alone(context, partial(weigh, who=who))
+            rows = compared(*found, base.key)
+            store.append("divergences", rows)
+            failed = sum(row.get("failure") is not None for row in rows)
+            tally.add(done=len(rows) - failed, failed=failed)
+    return read_divergence(store, model.key, base.key, only=only, samples=samples)

@@ -24,11 +24,11 @@ class Turn:
     writer: str
     pairing: Pairing
     training: Training | None
-    match: Match | None = None
+    match: Match | None
 
 
-def run(context: Context, settings: Rounds, turn: Callable[[Context], Turn]) -> Turn:
-    """Takes turns until there were enough, or one gains nothing; the last of them. What became of each is in the store.
+def run(context: Context, settings: Rounds, turn: Callable[[Context], Turn]) -> Pairing:
+    """Takes turns until there were enough, or one gains nothing; the last one's pairs. What came of each is in the store.
 
     The context that a turn is given is a whole pipeline without rounds.
     """
@@ -38,17 +38,18 @@ def run(context: Context, settings: Rounds, turn: Callable[[Context], Turn]) -> 
         context.progress.note(f"round {number} of {settings.most}")
         inner = Context(as_round(context.config, settings, number, path), context.store, context.run, context.progress)
         made = turn(inner)
-        stopped = _enough(settings, made)
-        row = _row(inner, made, writers) | {"chain": chain(context.config.pipeline), "number": number, "stopped": stopped}
+        row = _row(inner, made, writers) | {
+            "chain": chain(context.config.pipeline), "number": number, "stopped": _enough(settings, made),
+        }  # fmt: skip
         with context.store.transaction():
-            context.store.execute("rounds/forget", chain=row["chain"], number=number, last=stopped is not None)
+            context.store.execute("rounds/forget", chain=row["chain"], number=number, last=row["stopped"] is not None)
             context.store.append("rounds", [row])
-        context.progress.note(_line(row))
-        if stopped or made.training is None:
+        context.progress.note(line(row))
+        if row["stopped"] or made.training is None:
             break
         writers.append(made.writer)
         path = made.training.path
-    return made
+    return made.pairing
 
 
 def chain(pipeline: Pipeline) -> str:
@@ -63,8 +64,14 @@ def last_path(context: Context) -> Path | None:
 
 
 def as_round(config: Config, settings: Rounds, number: int, path: Path | None) -> Config:
-    """The pipeline of one round: its writer's weights are at `path`, those of the file where None."""
+    """The pipeline of one round: its writer's weights are at `path`, those of the file where None.
+
+    It evaluates by one judge, who says whether the round was worth it.
+    """
     pipeline = config.pipeline.model_copy(update={"rounds": None})
+    if pipeline.evaluate:
+        alone = {"judges": pipeline.evaluate.judges[:1] or config.judges[:1], "models": [], "tasks": [], "harness": []}
+        pipeline = _with(pipeline, "evaluate", **alone)
     if settings.prompts == "partitioned":
         pipeline = _with(pipeline, "generate", part=(number - 1, settings.most))
     if path is not None:
@@ -119,7 +126,7 @@ def _row(context: Context, made: Turn, earlier: list[str]) -> Row:
     }  # fmt: skip
 
 
-def _line(row: Row) -> str:
+def line(row: Row) -> str:
     """One round for people."""
     told = [f"{row['pairs']:,} pairs"]
     told += [f"{what} {row[name]:.1f}" for name, what in (("fresh", "fresh answers score"), ("margin", "mean margin"))

@@ -165,7 +165,7 @@ def _head_to_head(decisions: Sequence[Row]) -> HeadToHead | None:
     if not decisions:
         return None
     wins = [float(row["win"]) for row in decisions]
-    both, decided = sum(row["both"] for row in decisions), sum(row["decided"] for row in decisions)
+    both, decided = sum(row["swapped"] for row in decisions), sum(row["decided"] for row in decisions)
     return HeadToHead(
         prompts=len(wins), win_rate=mean(wins), interval=bootstrap(wins),
         ties=mean([float(won(win - 0.5) == 0.5) for win in wins]),

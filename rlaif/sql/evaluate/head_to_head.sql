@@ -1,6 +1,6 @@
 -- How a judge that compares decides between base and trained, one row a held-out prompt: `win` is the trained side's share,
 -- from 0 to 1, the mean over pairs of answers, of each the mean over the orders in which it was shown. A comparison counts by
--- the probability that the judge gave, where it gave one; two equal answers tie. `both` counts the pairs shown in both
+-- the probability that the judge gave, where it gave one; two equal answers tie. `swapped` counts the pairs shown in both
 -- orders, `same` those of them where the two agree, `decided` the comparisons that are no tie, `first_won` those of them
 -- that the answer shown first won. Prompts and samples are taken as in answers.sql.
 WITH asked AS (
@@ -34,14 +34,15 @@ pairs AS (
     SELECT prompt, base, trained,
         (coalesce(avg(win) FILTER (ahead), avg(win) FILTER (NOT ahead))
             + coalesce(avg(win) FILTER (NOT ahead), avg(win) FILTER (ahead))) / 2 AS win,
-        count(DISTINCT ahead) = 2 AS both,
+        count(DISTINCT ahead) = 2 AS swapped,
         sign(avg(side) FILTER (ahead)) = sign(avg(side) FILTER (NOT ahead)) AS same,
         count(*) FILTER (preferred <> 'tie') AS decided, count(*) FILTER (preferred = 'first') AS first_won
     FROM shown GROUP BY prompt, base, trained
     UNION ALL
     SELECT prompt, base, trained, 0.5, false, NULL, 0, 0 FROM opposed WHERE base = trained
 )
-SELECT pairs.prompt, avg(win) AS win, count(*) FILTER (both) AS both, count(*) FILTER (both AND same) AS same,
+SELECT pairs.prompt, avg(win) AS win, count(*) FILTER (swapped) AS swapped,
+    count(*) FILTER (swapped AND same) AS same,
     sum(decided)::BIGINT AS decided, sum(first_won)::BIGINT AS first_won
 FROM pairs JOIN asked ON asked.key = pairs.prompt
 GROUP BY pairs.prompt, asked.position

@@ -1,0 +1,321 @@
+"""What an evaluation must find where it was planted: verbosity, a judge's blind spot, a collapse."""
+
+import math
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize
+
+from rlaif.context import HeldOut
+from rlaif.evaluate import Contest, Match, Side, describe, gap, length_controlled, match, read, read_texts
+from rlaif.evaluate.evaluation import Evaluation
+from rlaif.evaluate.length import PENALTY, fit, logistic
+from rlaif.evaluate.table import notes, table
+from rlaif.evaluate.texts import RUNS, expected, is_refusal, repetition, words
+from rlaif.store import Store
+from tests.test_evaluate import ask, respond, score
+
+ALL = HeldOut(0.1)
+WIN = st.sampled_from([0.0, 0.5, 1.0, 0.25, 0.9])
+SPREAD_OUT = st.lists(st.tuples(WIN, st.integers(-400, 400)), min_size=3, max_size=25).filter(
+    lambda rows: len({difference for _, difference in rows}) > 1
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path / "store.duckdb") as store:
+        store.append("generators", [{"key": "B", "name": "base"}, {"key": "T", "name": "trained"}])
+        store.append("judges", [{"key": "J", "name": "tiny"}, {"key": "O", "name": "oracle"}, {"key": "H", "name": "voter"}])
+        store.append("criteria", [{"key": "faith", "name": "faithfulness", "kind": "scale", "low": 0, "high": 10}])
+        yield store
+
+
+def play(store: Store, judge: str = "J", weights: dict[str, float] | None = None) -> Match:
+    contest = Contest("B", "T", judge, ALL)
+    return match(store, contest, read(store, contest, weights))
+
+
+def published(wins: list[float], differences: list[float]) -> float:
+    """The length-controlled win rate of the published formula, by a general optimiser: nothing here is rlaif's but the penalty."""
+    y, d = numpy.array(wins), numpy.array(differences, dtype=float)
+    x = numpy.tanh(d / numpy.std(d, ddof=1))
+
+    def loss(at: Any) -> float:
+        p = numpy.clip(1 / (1 + numpy.exp(-(at[0] + at[1] * x))), 1e-15, 1 - 1e-15)
+        return float(-(y * numpy.log(p) + (1 - y) * numpy.log(1 - p)).sum() + PENALTY * (at**2).sum() / 2)
+
+    best = minimize(loss, numpy.zeros(2), method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-12, "maxiter": 4000})
+    return float(1 / (1 + math.exp(-best.x[0])))
+
+
+@settings(max_examples=40, deadline=None)
+@given(SPREAD_OUT)
+def test_the_length_controlled_win_rate_is_that_of_the_published_formula(rows: list[tuple[float, int]]) -> None:
+    wins, differences = [win for win, _ in rows], [float(difference) for _, difference in rows]
+    found = length_controlled(wins, differences)
+    assert found is not None
+    assert found.win_rate == pytest.approx(published(wins, differences), abs=2e-4)
+    low, high = found.interval
+    assert 0 <= low <= found.win_rate <= high <= 1
+
+
+def test_a_small_case_has_the_value_of_a_search_over_a_grid() -> None:
+    wins, differences = [1, 1, 1, 0, 0, 1, 0.5, 1], [300.0, 250, 40, -200, -310, -20, 10, 120]
+    spread = float(numpy.std(differences, ddof=1))
+    lengths = [math.tanh(each / spread) for each in differences]
+
+    def likelihood(skill: float, effect: float) -> float:
+        shares = [logistic(skill + effect * length) for length in lengths]
+        told = sum(w * math.log(p) + (1 - w) * math.log(1 - p) for w, p in zip(wins, shares, strict=True))
+        return told - PENALTY * (skill**2 + effect**2) / 2
+
+    skill, effect = fit(wins, lengths)
+    steps = [step / 100 for step in range(-20, 21)]
+    assert likelihood(skill, effect) >= max(likelihood(skill + a, effect + b) for a in steps for b in steps)
+    found = length_controlled(wins, differences)
+    assert found is not None
+    assert (found.win_rate, found.effect) == (logistic(skill), effect)
+
+
+def test_without_differences_in_length_nothing_is_controlled() -> None:
+    found = length_controlled([1, 1, 1, 0] * 25, [0.0] * 100)
+    assert found is not None
+    assert (found.win_rate, found.effect) == (pytest.approx(0.75, abs=1e-3), 0)
+
+
+@pytest.mark.parametrize(("wins", "differences"), [([1.0], [3.0]), ([], []), ([1.0, 0.0], [5.0, 5.0])])
+def test_what_cannot_tell_length_from_quality_has_no_controlled_win_rate(
+    wins: list[float], differences: list[float]
+) -> None:
+    assert length_controlled(wins, differences) is None
+
+
+def test_a_side_that_always_wins_has_a_finite_fit() -> None:
+    found = length_controlled([1.0] * 20, [float(each) for each in range(-10, 10)])
+    assert found is not None
+    assert 0.95 < found.win_rate < 1
+    swapped = length_controlled([0.0] * 20, [float(each) for each in range(10, -10, -1)])
+    assert swapped is not None
+    assert swapped.win_rate == pytest.approx(1 - found.win_rate)
+
+
+def test_a_verbose_model_that_is_not_better_wins_less_at_equal_lengths(store: Store) -> None:
+    draw, responses, scores = random.Random(3), [], []
+    for number in range(120):
+        prompt = f"p{number}"
+        lengths = 20 + draw.randrange(20), 25 + draw.randrange(40)
+        # The judge prefers the longer answer four times in five, and nothing else.
+        longer = 1 if (lengths[1] > lengths[0]) == (draw.random() < 0.8) else 0
+        for side, (generator, count) in enumerate(zip("BT", lengths, strict=True)):
+            answer = f"{prompt}/{generator}"
+            responses.append({"key": answer, "prompt": prompt, "generator": generator, "sample": 0, "attempt": 0,
+                              "answer": answer, "text": "word " * count, "output_tokens": count})  # fmt: skip
+            scores.append({"answer": answer, "judge": "J", "criterion": "faith", "repeat": 0, "attempt": 0,
+                           "value": 8 if longer == side else 5})  # fmt: skip
+    names = [f"p{number}" for number in range(120)]
+    store.append("prompts", [{"key": each, "messages": "[]", "bucket": 0, "position": at} for at, each in enumerate(names)])
+    store.append("collected", [{"prompt": each} for each in names])
+    store.append("responses", responses)
+    store.append("scores", scores)
+    found = play(store)
+    controlled = found.length_controlled
+    assert found.win_rate is not None
+    assert controlled is not None
+    assert found.win_rate > 0.65
+    assert controlled.win_rate < found.win_rate - 0.1
+    assert controlled.interval[0] < 0.5 < controlled.interval[1]
+    assert controlled.effect > 0
+    assert found.longer_wins == pytest.approx(0.8, abs=0.08)
+
+
+def test_a_model_that_exploits_its_judge_shows_in_the_gap_to_another(store: Store) -> None:
+    for number in range(30):
+        prompt = f"p{number}"
+        ask(store, prompt, position=number)
+        before, after = respond(store, prompt, "B", f"plain {number}"), respond(store, prompt, "T", f"great! {number}")
+        score(store, before, faith=4 + number % 3)
+        score(store, after, faith=8 + number % 2)
+        score(store, before, "O", faith=5)
+        score(store, after, "O", faith=5 + number % 2)
+    views = {judge: read(store, Contest("B", "T", judge, ALL)) for judge in "JO"}
+    found = gap("trained", "tiny", "oracle", views["J"], views["O"])
+    assert (found.prompts, found.gain, found.other_gain) == (30, pytest.approx(35), pytest.approx(5))
+    assert found.gap == pytest.approx(30)
+    assert found.interval is not None
+    assert found.interval[0] < 30 < found.interval[1]
+    assert found.flagged
+    assert "may exploit" in notes(Evaluation(gaps=[found]))[0]
+    assert not gap("trained", "oracle", "tiny", views["O"], views["J"]).flagged
+    same = gap("trained", "tiny", "tiny", views["J"], views["J"])
+    assert (same.gap, same.flagged) == (0, False)
+
+
+def test_a_gap_counts_only_prompts_that_both_judges_scored(store: Store) -> None:
+    for number in range(3):
+        prompt = f"p{number}"
+        ask(store, prompt, position=number)
+        for generator, value in (("B", 4), ("T", 8)):
+            answer = respond(store, prompt, generator, generator)
+            score(store, answer, faith=value)
+            score(store, answer, "O", faith="malformed" if number == 1 else value)
+    views = {judge: read(store, Contest("B", "T", judge, ALL)) for judge in "JO"}
+    assert gap("trained", "tiny", "oracle", views["J"], views["O"]).prompts == 2
+
+
+def test_a_collapsed_model_is_less_diverse_across_and_within_prompts(store: Store) -> None:
+    for number in range(12):
+        prompt = f"p{number}"
+        ask(store, prompt, position=number)
+        for sample in range(3):
+            respond(store, prompt, "B", f"Item {number} weighs {number * 7 + sample} kilos in hall {sample} of depot {number}",
+                    sample=sample)  # fmt: skip
+            respond(store, prompt, "T", "All items weigh as much as they should weigh.", sample=sample)
+    base, collapsed = read_texts(store, ["B", "T"], only=ALL, samples=3)
+    for one, other in ((base.across, collapsed.across), (base.within, collapsed.within)):
+        assert one is not None
+        assert other is not None
+        assert other.ead < one.ead / 2
+        assert other.distinct < one.distinct / 2
+        assert other.overlap == 1 > one.overlap
+    assert (base.texts, collapsed.model) == (36, "trained")
+    single = read_texts(store, ["B"], only=ALL, samples=1)[0]
+    assert (single.texts, single.within) == (12, None)
+    _, blocks = table(Evaluation(texts=[base, collapsed]))
+    assert [block.title for block in blocks] == ["texts"]
+
+
+def test_distinct_runs_are_counted_and_expected_as_published() -> None:
+    found = describe("m", {"a": ["x y x y x y"], "b": ["p q r"]}).across
+    assert found is not None
+    sets = [
+        {tuple(text[at : at + n]) for text in (list("xyxyxy"), list("pqr")) for at in range(len(text) - n + 1)} for n in RUNS
+    ]
+    totals = [max(0, 7 - n) + max(0, 4 - n) for n in RUNS]
+    assert found.distinct == pytest.approx(sum(len(s) / t for s, t in zip(sets, totals, strict=True)) / 5)
+    # Drawn from the vocabulary, one word is one, and all words together are the vocabulary.
+    assert (expected(1), round(expected(10**7))) == (pytest.approx(1), 50257)
+    assert found.ead == pytest.approx(sum(len(s) / expected(t) for s, t in zip(sets, totals, strict=True)) / 5)
+
+
+def test_refusals_lists_and_repetition_are_told() -> None:
+    found = describe("m", {
+        "a": ["I'm sorry, but I can't help with that."], "b": ["- one\n- two\n3) three words here"],
+        "c": ["go on and on and on and on and on"], "d": ["The sorry state of affairs, as an aid to memory."],
+    }, withheld=1)  # fmt: skip
+    assert (found.texts, found.refusals) == (4, 2 / 5)
+    count = sum(len(words(text)) for text in ("I'm sorry, but I can't help with that.", "- one\n- two\n3) three words here",
+                "go on and on and on and on and on", "The sorry state of affairs, as an aid to memory."))  # fmt: skip
+    assert found.lists == pytest.approx(100 * 3 / count)
+    assert found.repetition == pytest.approx((4 / 7) / 4)
+    assert repetition(["a", "b", "c"]) == 0
+
+
+@pytest.mark.parametrize(("text", "refused"), [
+    ("I’m sorry, I can’t do that", True), ("I cannot comply.", True), ("As an AI model, I", True), ("Sorry, no.", True),
+    ("I am unable to open files", True), ("I can do that", False), ("As an aid", False), ("He said sorry, then left", False), ("", False),
+])  # fmt: skip
+def test_refusals_are_known_by_how_they_open(text: str, refused: bool) -> None:
+    assert is_refusal(text) is refused
+
+
+def test_nothing_has_no_texts_to_describe() -> None:
+    found = describe("m", {})
+    assert (found.texts, found.words, found.refusals, found.lists, found.repetition, found.across) == (
+        0,
+        None,
+        None,
+        None,
+        None,
+        None,
+    )
+
+
+def vote(store: Store, prompt: str, first: str, second: str, preferred: str | None, **extra: Any) -> None:
+    row = {
+        "prompt": prompt,
+        "first": f"{prompt}/{first}",
+        "second": f"{prompt}/{second}",
+        "judge": "H",
+        "criterion": "overall",
+    }
+    store.append("comparisons", [row | {"preferred": preferred} | extra])
+
+
+def test_a_judge_that_compares_decides_head_to_head_in_both_orders(store: Store) -> None:
+    cases = {
+        "p1": [("b", "t", "second"), ("t", "b", "first")],  # won in both orders
+        "p2": [("b", "t", "first"), ("t", "b", "first")],  # the first one shown: a tie
+        "p3": [("b", "t", "first"), ("t", "b", "second")],  # lost in both
+        "p4": [("b", "t", "tie"), ("t", "b", "tie")],
+        "p5": [("t", "b", "first")],  # one order only
+    }
+    for number, (prompt, votes) in enumerate(cases.items()):
+        ask(store, prompt, position=number)
+        respond(store, prompt, "B", "b")
+        respond(store, prompt, "T", "t")
+        for each in votes:
+            vote(store, prompt, *each)
+    ask(store, "p6", position=6)
+    respond(store, "p6", "B", "same")
+    respond(store, "p6", "T", "same")
+    ask(store, "p7", position=7)
+    respond(store, "p7", "B", "b")
+    respond(store, "p7", "T", "t")
+    vote(store, "p7", "b", "t", None, failure="malformed")
+    found = play(store, "H", {})
+    duel = found.head_to_head
+    assert duel is not None
+    assert (duel.prompts, duel.both, duel.consistent, duel.first_shown) == (6, 4, 3 / 4, 5 / 7)
+    assert (duel.win_rate, duel.ties) == (pytest.approx(3.5 / 6), 0.5)
+    # It gives no scores, so its comparisons decide the match.
+    assert (found.prompts, found.win_rate, found.excluded) == (6, duel.win_rate, {"not compared": 1})
+    assert (found.base.score, found.gain, found.base.failures) == (None, None, {})
+    assert found.base.words == 1
+    assert "of 4 pairs compared in both orders, 75 % were decided alike" in notes(Evaluation([found]))[-1]
+
+
+def test_a_comparison_counts_by_its_probability_where_there_is_one(store: Store) -> None:
+    ask(store, "p1")
+    respond(store, "p1", "B", "b")
+    respond(store, "p1", "T", "t")
+    vote(store, "p1", "b", "t", "first", probability=0.75)
+    vote(store, "p1", "t", "b", "first", probability=0.75)
+    duel = play(store, "H", {}).head_to_head
+    assert duel is not None
+    assert (duel.win_rate, duel.ties, duel.consistent) == (0.5, 1, 0)
+
+
+def test_scores_decide_a_match_also_where_the_judge_compares_too(store: Store) -> None:
+    ask(store, "p1")
+    for generator, value in (("B", 3), ("T", 9)):
+        score(store, respond(store, "p1", generator, generator.lower()), "H", faith=value)
+    vote(store, "p1", "b", "t", "first")
+    found = play(store, "H", {"faithfulness": 1})
+    assert (found.win_rate, found.gain) == (1, pytest.approx(60))
+    assert found.head_to_head is not None
+    assert found.head_to_head.win_rate == 0
+    models, blocks = table(Evaluation([found]))
+    assert models == ["base", "trained"]
+    assert {line.label: line.cells[1] for line in blocks[0].lines}["wins head to head"].startswith("0 %")
+
+
+def test_a_table_has_a_column_a_model_and_dashes_where_one_was_not_measured() -> None:
+    def side(name: str, value: float) -> Side:
+        return Side(name, 2, {}, value, 3, 9, 4)
+
+    rest = (2, {}, 0.5, (0.2, 0.8), 0.0, None, 0, [])
+    by = [Match("tiny", side("base", 40), side("one", 55), *rest), Match("tiny", side("base", 40), side("two", 30), *rest),
+          Match("oracle", side("base", 50), side("two", 60), *rest)]  # fmt: skip
+    models, blocks = table(Evaluation(by))
+    assert models == ["base", "one", "two"]
+    assert [list(block.head) for block in blocks] == [
+        ["40.0", "55.0 (+15.0)", "30.0 (-10.0)"],
+        ["50.0", "–", "60.0 (+10.0)"],
+    ]

@@ -128,11 +128,11 @@ def _row(context: Context, made: Turn, earlier: list[str]) -> Row:
 
 def line(row: Row) -> str:
     """One round for people."""
-    told = [f"{row['pairs']:,} pairs"]
-    told += [f"{what} {row[name]:.1f}" for name, what in (("fresh", "fresh answers score"), ("margin", "mean margin"))
-             if row[name] is not None]  # fmt: skip
-    told += [f"{row['shared']:.0%} of its prompts shared with earlier rounds"] if row["number"] > 1 else []
-    if row["after"] is not None:
-        told.append(f"held out, by {row['judge']}: {row['before']:.1f} before, {row['after']:.1f} after")
-    ended = f". It is the last: {row['stopped']}" if row["stopped"] else ""
-    return f"round {row['number']}: {'; '.join(told)}{ended}."
+    told = {
+        "fresh answers score {fresh:.1f}": row["fresh"], "mean margin {margin:.1f}": row["margin"],
+        "{shared:.0%} of its prompts shared with earlier rounds": row["shared"] if row["number"] > 1 else None,
+        "held out, by {judge}: {before:.1f} before, {after:.1f} after": row["after"],
+    }  # fmt: skip
+    found = "".join(f"; {text.format(**row)}" for text, value in told.items() if value is not None)
+    ended = f" It is the last: {row['stopped']}." if row["stopped"] else ""
+    return f"round {row['number']}: {row['pairs']:,} pairs{found}.{ended}"

@@ -74,6 +74,7 @@ def render(
             compared=store.query("report/comparisons"),
             pairs=data.read_pairs(store),
             training=data.read_training(store),
+            rounds=store.query("report/rounds") if pipeline.rounds else [],
             curves=data.read_curves(store),
             evaluation=evaluation or Evaluation(),
             agreements=agreements,

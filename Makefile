@@ -12,8 +12,9 @@ BIN := $(VENV)/bin
 quickstart: $(VENV)/ready
 	$(BIN)/rlaif run pipelines/quickstart.yaml
 
+# A file of tests stays in one process, for what its tests share.
 test: $(VENV)/ready lint
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist loadfile
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

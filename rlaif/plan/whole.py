@@ -25,17 +25,20 @@ def plan(context: Context, pilot: int = 0, *, allow_code: bool = False) -> Plan:
     written = [estimate.generate(generator(config))] if config.pipeline.generate else []
     for name in config.judges:
         estimate.judge(roles.named_judge(config, name), roles.generators(config), written)
-    if section and config.pipeline.train:
+    if section and config.pipeline.generate and (config.pipeline.train or section.models):
         _evaluate(context, section, estimate)
     return estimate.plan
 
 
 def _evaluate(context: Context, section: Evaluate, estimate: Estimate) -> None:
-    """Lines for both sides of the evaluation; the trained one's, too, where there is none yet."""
+    """Lines for all models of the evaluation; the trained one's, too, where there is none yet."""
     config = context.config
-    base, trained = roles.base_generator(config), roles.trained_generator(context)
-    held_out = HeldOut(config.pipeline.collect.held_out, section.limit)
-    sides = (("base", base, base.key), ("trained", trained or base, trained.key if trained else ""))
+    base, held_out = roles.base_generator(config), HeldOut(config.pipeline.collect.held_out, section.limit)
+    sides = [("base", base, base.key)]
+    if config.pipeline.train:
+        trained = roles.trained_generator(context)
+        sides.append(("trained", trained or base, trained.key if trained else ""))
+    sides += [(each.name, each, each.key) for each in roles.contenders(config)]
     for side, who, key in sides:
         counted = key in roles.generators(config)
         # The base's responses may be those of the generate stage, which has its line.

@@ -66,7 +66,7 @@ def best_vs_second(answers: list[Answer], ask: Any) -> Pairs:
 
 def best_vs_random(answers: list[Answer], ask: Any) -> Pairs:
     top, under = lower(answers, ask)
-    return names([(top, min(under, key=lambda a: (a.coin, a.response)))], ask) if under else set()
+    return names([(top, min(under, key=lambda a: a.coin))], ask) if under else set()
 
 
 def best_vs_two_sigma(answers: list[Answer], ask: Any) -> Pairs:
@@ -81,7 +81,7 @@ def best_vs_two_sigma(answers: list[Answer], ask: Any) -> Pairs:
 
 def max_vs_min_of(answers: list[Answer], ask: Any) -> Pairs:
     top = best(answers)
-    others = sorted((a for a in answers if a is not top), key=lambda a: (a.coin, a.response))[: ask.of]
+    others = sorted((a for a in answers if a is not top), key=lambda a: a.coin)[: ask.of]
     return names([(top, worst(others))], ask) if others else set()
 
 
@@ -116,7 +116,7 @@ def own_vs_other(answers: list[Answer], ask: Any) -> Pairs:
 
 
 def checks_alone(answers: list[Answer], ask: Any) -> Pairs:
-    first = sorted(answers, key=lambda a: (a.coin, a.response))
+    first = sorted(answers, key=lambda a: a.coin)
     passing = [a for a in first if a.scores["exact"] == 1 and not a.vetoed]
     failing = [a for a in first if a.scores["exact"] < 1]
     enough = ask.threshold <= ask.check_points
@@ -201,7 +201,8 @@ def test_every_strategy_makes_the_pairs_of_a_slow_and_obvious_one(
                 criteria(RANGES, WEIGHTS, {"faith": floor}),
             )
             rows = store.rows("FROM pairs WHERE pairing = $pairing", pairing=made.key)
-            found = {(row["chosen"], row["rejected"]) for row in rows}
+            numbers = {row["key"]: row["rowid"] for row in store.rows("SELECT key, rowid FROM responses")}
+            found = {(numbers[row["chosen"]], numbers[row["rejected"]]) for row in rows}
             assert len(found) == len(rows) == made.pairs
             prompts, denominator = _answers(store)
             ask = SimpleNamespace(
@@ -275,7 +276,7 @@ REFUSED = {
     "a setting": ("SET lock_configuration = false", "syntax error"),
     "a copy": ("COPY candidates TO '/tmp/x.csv'", "syntax error"),
     "a missing column": ("SELECT prompt FROM candidates", '"chosen"'),
-    "a response that is none": (PAIR.format(chosen="'x'", lead=1), "is not a candidate"),
+    "a response that is none": (PAIR.format(chosen="-1", lead=1), "is not a candidate"),
     "a response against itself": (PAIR.format(chosen="min(response)", lead=1), "is both chosen and rejected"),
     "a cut-off one": (PAIR.format(chosen="max(response) FILTER (vetoed)", lead=1).replace("min(response)", "min(response) FILTER (NOT vetoed)"), "cut off"),
     "a tie": (PAIR.format(chosen="max(response) FILTER (NOT vetoed)", lead=0), "zero or less"),

@@ -1,6 +1,6 @@
 """Filters: which candidates and prompts stay out of every pair, each with one reason. What they see is texts.
 
-A filter leaves the responses that it takes out in the temporary table `filtered`; a null answer there is a whole prompt.
+A filter leaves the responses that it takes out in the temporary table `filtered`; a null response there is a whole prompt.
 """
 
 import hashlib
@@ -113,7 +113,7 @@ def _near_duplicates(store: Store, similarity: float) -> Iterator[Row]:
             sketch = RMinHash(num_perm=_PERMUTATIONS, seed=0)
             sketch.update(sorted(_runs(words, min(_SHINGLE, max(len(words), 1)))))
             if any(sketch.jaccard(other) >= similarity for other in kept):
-                yield {"prompt": prompt, "answer": row["answer"], "reason": "near-duplicate of another"}
+                yield {"prompt": prompt, "response": row["response"], "reason": "near-duplicate of another"}
             else:
                 kept.append(sketch)
 
@@ -129,7 +129,7 @@ def _same_start(store: Store, config: Config, truncation: Truncation) -> Iterato
         for row in rows:
             tokens = tuple(tokenizer.encode(row["text"], add_special_tokens=False)[: truncation.tokens])
             if tokens in seen:
-                yield {"prompt": prompt, "answer": row["answer"], "reason": "same as another once truncated"}
+                yield {"prompt": prompt, "response": row["response"], "reason": "same as another once truncated"}
             seen.add(tokens)
 
 
@@ -151,10 +151,10 @@ def _contaminated(store: Store, files: Mapping[str, Path], length: int) -> Itera
         found = next((whole[plain] for plain in (" ".join(_words(turn)) for turn in turns) if plain in whole), None)
         found = found or _held([*turns, row["document"], row["reference"]], known, length)
         if found:
-            yield {"prompt": row["prompt"], "answer": None, "reason": f"holds text of {found}"}
+            yield {"prompt": row["prompt"], "response": None, "reason": f"holds text of {found}"}
     for row in _rows(store, "pair/candidate_texts"):
         if found := _held([row["text"]], known, length):
-            yield {"prompt": row["prompt"], "answer": row["answer"], "reason": f"holds text of {found}"}
+            yield {"prompt": row["prompt"], "response": row["response"], "reason": f"holds text of {found}"}
 
 
 def _held(texts: Iterable[str | None], known: Mapping[str, str], words: int) -> str | None:

@@ -12,8 +12,8 @@ from rlaif.errors import InputError
 from rlaif.store import Store
 
 # What a strategy may read; what its text does not name is not carried over.
-TABLES = ("candidates", "marks", "texts", "comparisons")
-COLUMNS = {"prompt": "VARCHAR", "chosen": "VARCHAR", "rejected": "VARCHAR", "lead": "DECIMAL(38, 6)"}
+TABLES = ("candidates", "marks", "texts", "compared")
+COLUMNS = {"prompt": "BIGINT", "chosen": "BIGINT", "rejected": "BIGINT", "lead": "DECIMAL(38, 6)"}
 WRONG = {
     "unknown": "is not a candidate of that prompt",
     "same": "is both chosen and rejected",
@@ -28,7 +28,7 @@ def run(store: Store, text: str, file: Path, values: Mapping[str, Any]) -> None:
     with TemporaryDirectory(dir=store.path.parent, prefix=".strategy-") as folder:
         names = [name for name in TABLES if re.search(rf"\b{name}\b", text)]
         for name in names:
-            rows = f"(FROM comparisons WHERE judge = {_quoted(values['judge'])})" if name == "comparisons" else name
+            rows = f"(FROM compared WHERE judge = {_quoted(values['judge'])})" if name == "compared" else name
             store.run(f"COPY {rows} TO {_quoted(Path(folder) / name)} (FORMAT parquet)")
         path = Path(folder) / "made"
         try:

@@ -1,45 +1,102 @@
-"""Strengths from comparisons: the model of Bradley and Terry (1952), fitted by Hunter's algorithm (2004)."""
+"""Strengths from comparisons: the model of Bradley and Terry (1952), fitted by Newton's method."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from itertools import groupby
-from math import log
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from math import exp, sqrt
 
 from rlaif.store import Row
 
-# The fit ends when no strength moves by a larger part: far below the six decimals that are kept.
+# Two answers by number, how many comparisons the first of them won, ties half, and how many there were.
+Bout = tuple[int, int, float, int]
+Matrix = list[list[float]]
+# What is kept has six decimals.
+DECIMALS = 6
+# The fit ends when no strength moves by more: far below the decimals that are kept.
 _STILL = 1e-10
-# A bound that only long chains of hardly compared answers come near.
-_ROUNDS = 10_000
+# A longer step may land where the likelihood is flat, and the next one then far away.
+_STEP = 1.0
+# It takes about six; the bound is for chains of hundreds of answers.
+_ROUNDS = 1000
+# Few answers give few different outcomes, and a fit takes most of a millisecond.
+_REMEMBERED = 65_536
 
 
 def strengths(contests: Iterable[Row]) -> Iterator[Row]:
     """Each answer's strength as log-odds (`points`): one with a lead of x beats the other with probability 1/(1 + exp(-x)).
 
-    `contests` are rows of prompt, answer, other, halves (2 a comparison won, 1 a tie) and comparisons, by prompt, each
-    two answers in both directions. Every answer also ties once with a phantom of strength 0, so that one that always wins
-    stays finite.
+    `contests` are rows with the `bouts` of one prompt's answers: {one, other, won, comparisons}, `won` being what the first
+    of the two won, ties half. Every answer also ties once with a phantom of strength 0, so that one that always wins stays
+    finite. `score` is the mean probability of beating each other answer, `spread` its standard error (from the curvature
+    of the likelihood, phantom included). All else in a row is handed on.
     """
-    for _, rows in groupby(contests, key=lambda row: row["prompt"]):
-        for answer, strength in _fit(list(rows)).items():
-            yield {"answer": answer, "points": round(log(strength), 6)}
-
-
-def _fit(contests: list[Row]) -> dict[str, float]:
-    # Half a win and one comparison are the phantom's.
-    won: dict[str, float] = defaultdict(lambda: 0.5)
-    rivals: dict[str, list[tuple[str, int]]] = defaultdict(list)
     for row in contests:
-        won[row["answer"]] += row["halves"] / 2
-        rivals[row["answer"]].append((row["other"], row["comparisons"]))
-    strength = dict.fromkeys(rivals, 1.0)
+        names = sorted({name for bout in row["bouts"] for name in (bout["one"], bout["other"])})
+        number = {name: place for place, name in enumerate(names)}
+        bouts = tuple((number[b["one"]], number[b["other"]], b["won"], b["comparisons"]) for b in row["bouts"])
+        rest = {name: value for name, value in row.items() if name != "bouts"}
+        for name, (points, score, spread) in zip(names, _fitted(len(names), bouts), strict=True):
+            yield rest | {"answer": name, "points": points, "score": score, "spread": spread}
+
+
+@lru_cache(_REMEMBERED)
+def _fitted(size: int, bouts: tuple[Bout, ...]) -> list[tuple[float, float, float]]:
+    """Points, score and spread of each of so many answers."""
+    points, covariance = _fit(size, bouts)
+    found = []
+    for mine in range(size):
+        odds = [_wins(points[mine] - other) for other in points]
+        score = (sum(odds) - odds[mine]) / (size - 1)
+        # How the score moves with each strength; its variance is that of a linear form (the delta method).
+        slopes = [-wins * (1 - wins) / (size - 1) for wins in odds]
+        slopes[mine] = 0.0
+        slopes[mine] = -sum(slopes)
+        variance = sum(a * _dot(slopes, row) for a, row in zip(slopes, covariance, strict=True))
+        found.append((round(points[mine], DECIMALS), round(score, DECIMALS), round(sqrt(variance), DECIMALS)))
+    return found
+
+
+def _fit(size: int, bouts: Sequence[Bout]) -> tuple[list[float], Matrix]:
+    """The likeliest strengths, and their covariance: the inverse of the curvature there."""
+    points = [0.0] * size
     for _ in range(_ROUNDS):
-        moved = {
-            answer: won[answer] / (sum(n / (mine + strength[other]) for other, n in rivals[answer]) + 1 / (mine + 1))
-            for answer, mine in strength.items()
-        }
-        still = all(abs(moved[answer] - mine) < _STILL * mine for answer, mine in strength.items())
-        strength = moved
-        if still:
+        slope = [0.5 - _wins(mine) for mine in points]
+        curvature = [[0.0] * size for _ in points]
+        for place, mine in enumerate(points):
+            curvature[place][place] = _wins(mine) * _wins(-mine)
+        for one, other, won, comparisons in bouts:
+            wins = _wins(points[one] - points[other])
+            more, bend = won - comparisons * wins, comparisons * wins * (1 - wins)
+            slope[one] += more
+            slope[other] -= more
+            for a, b in ((one, other), (other, one)):
+                curvature[a][a] += bend
+                curvature[a][b] -= bend
+        covariance = _inverse(curvature)
+        steps = [_dot(row, slope) for row in covariance]
+        longest = max(map(abs, steps))
+        if longest < _STILL:
             break
-    return strength
+        points = [mine + step * min(1.0, _STEP / longest) for mine, step in zip(points, steps, strict=True)]
+    return points, covariance
+
+
+def _inverse(matrix: Matrix) -> Matrix:
+    """By Gauss and Jordan; no pivot is small, because each diagonal entry outweighs the rest of its row."""
+    size = len(matrix)
+    rows = [[*row, *(float(place == at) for at in range(size))] for place, row in enumerate(matrix)]
+    for place in range(size):
+        pivot = rows[place][place]
+        rows[place] = [value / pivot for value in rows[place]]
+        for at in range(size):
+            if at != place:
+                factor = rows[at][place]
+                rows[at] = [value - factor * above for value, above in zip(rows[at], rows[place], strict=True)]
+    return [row[size:] for row in rows]
+
+
+def _dot(one: Sequence[float], other: Sequence[float]) -> float:
+    return sum(a * b for a, b in zip(one, other, strict=True))
+
+
+def _wins(lead: float) -> float:
+    return 1 / (1 + exp(-lead))

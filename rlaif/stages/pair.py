@@ -22,6 +22,8 @@ from rlaif.yaml_file import did_you_mean
 
 # Leads have six decimals in the store; a threshold between two of them means the upper one.
 _SIXTH = Decimal("0.000001")
+# Prompts whose comparisons are in memory at once: with eight answers each, some hundred megabytes.
+_CONTESTS = 16_384
 # Coins are products modulo this prime, 2^31 - 1, which no two halves of a key share.
 _PRIME = 2147483647
 
@@ -70,7 +72,8 @@ def run(
             "settings": settings.model_dump(exclude={"judge", "agree", "weights", "options", "max_samples"})}  # fmt: skip
     pairing = key("pairing", spec)
     values = {
-        "pairing": pairing, "judge": judge, "agree": list(agree), "generators": list(generators), "seed": settings.seed,
+        "pairing": pairing, "judge": judge, "judges": [judge], "agree": list(agree), "generators": list(generators),
+        "criteria": [row["criterion"] for row in weighed], "seed": settings.seed,
         "stir": int(key("coin", settings.seed)[:8], 16) % (_PRIME - 1) + 1,
         "threshold": _threshold(settings.min_margin, denominator), "per_prompt": settings.per_prompt,
         "denominator": denominator, "least": settings.min_confidence, "compared": compared,
@@ -97,17 +100,26 @@ def run(
 def _gather(store: Store, values: Row) -> None:
     """The responses that may enter pairs, with their points, and what a strategy may ask about them."""
     store.execute("pair/weighed", **values)
+    _fit(store, values)
     store.execute("pair/scored_once")
-    if values["compared"]:
-        store.execute("pair/strengths")
-        store.append("strengths", list(strengths(store.query("pair/contests", **values))))
     store.execute("pair/points_of_comparisons" if values["compared"] else "pair/points_of_scores")
     store.execute("pair/answers", **values)
     if store.query("pair/repeated"):
         # Rare, and several times the work: means over repeats before the points.
         store.execute("pair/scored_often")
         store.execute("pair/answers", **values)
+    store.execute("pair/same_texts")
     store.execute("pair/views")
+
+
+def _fit(store: Store, values: Row) -> None:
+    """What was compared, as strengths."""
+    store.execute("pair/contests", **values)
+    begin, end = 0, _CONTESTS
+    while contests := store.query("pair/bouts", begin=begin, end=end):
+        store.append("strengths", [row | {"pairing": values["pairing"]} for row in strengths(contests)])
+        begin, end = end, end + _CONTESTS
+    store.execute("pair/strengths", **values)
 
 
 def _judge(store: Store, values: Row) -> None:

@@ -1,4 +1,4 @@
 -- The candidates' texts, by prompt, those of one prompt in an order drawn by the seed.
-SELECT candidates.prompt, candidates.answer, text
+SELECT candidates.prompt, candidates.response, text
 FROM candidates JOIN texts ON texts.response = candidates.response
-ORDER BY candidates.prompt, coin, candidates.answer
+ORDER BY candidates.prompt, coin

@@ -1,6 +1,6 @@
 -- Candidates that were cut off or refused (where $unfinished), or are shorter or longer in characters than is asked.
 INSERT INTO filtered
-SELECT candidates.prompt, candidates.answer, CASE
+SELECT candidates.prompt, candidates.response, CASE
     WHEN $unfinished AND NOT finished THEN 'cut off or refused'
     WHEN length < $shortest THEN 'too short'
     WHEN length > $longest THEN 'too long' END AS reason

@@ -4,7 +4,7 @@ WITH failed AS (
     SELECT responses.key, any_value(responses.prompt) AS prompt, arg_max(responses.failure, attempt) AS failure
     FROM responses
     SEMI JOIN current_prompts ON current_prompts.key = responses.prompt
-    ANTI JOIN answers ON answers.response = responses.key
+    ANTI JOIN (FROM responses WHERE failure IS NULL) AS given ON given.key = responses.key
     WHERE failure IS NOT NULL AND generator IN (SELECT unnest($generators::VARCHAR[]))
     GROUP BY responses.key
 ),
@@ -15,6 +15,7 @@ failures AS (
     WHERE failure IS NOT NULL
     GROUP BY answer
 ),
+unscored AS (SELECT responses.rowid AS response, failures.failure FROM responses JOIN failures USING (answer)),
 sides AS (
     SELECT response, bool_or(side = 'chosen' AND kept) AS chosen, bool_or(side = 'rejected' AND kept) AS rejected,
         bool_or(confidence IS NOT NULL) AS known
@@ -23,20 +24,21 @@ sides AS (
     GROUP BY response
 ),
 unsure AS (SELECT prompt, bool_or(confidence IS NOT NULL) AS known FROM judged WHERE NOT kept GROUP BY prompt),
-unpaired AS (FROM current_prompts ANTI JOIN (FROM judged WHERE kept) AS kept ON kept.prompt = current_prompts.key),
-left_out AS (SELECT prompt, min(reason) AS reason FROM filtered WHERE answer IS NULL GROUP BY prompt),
+asked AS (SELECT prompts.rowid AS prompt, key FROM prompts SEMI JOIN collected ON collected.prompt = prompts.key),
+unpaired AS (FROM asked ANTI JOIN (FROM judged WHERE kept) AS kept ON kept.prompt = asked.prompt),
+left_out AS (SELECT prompt, min(reason) AS reason FROM filtered WHERE response IS NULL GROUP BY prompt),
 found AS (
     SELECT prompt, count(*) FILTER (complete AND first) AS scored,
         count(*) FILTER (complete AND first AND filtered IS NULL) AS candidates,
         max(points) FILTER (complete AND first AND filtered IS NULL AND NOT vetoed) AS best,
         max(points) FILTER (complete AND first AND filtered IS NULL) AS most,
         min(points) FILTER (complete AND first AND filtered IS NULL) AS least
-    FROM answers SEMI JOIN unpaired ON unpaired.key = answers.prompt
+    FROM answers SEMI JOIN unpaired ON unpaired.prompt = answers.prompt
     GROUP BY prompt
 ),
 of_unpaired AS (
-    SELECT unpaired.key AS prompt, CASE
-        WHEN unpaired.key IN (SELECT prompt FROM surplus) THEN 'over the target'
+    SELECT unpaired.prompt, CASE
+        WHEN unpaired.prompt IN (SELECT prompt FROM surplus) THEN 'over the target'
         WHEN left_out.reason IS NOT NULL THEN 'filtered: ' || left_out.reason
         WHEN unsure.known THEN 'below the confidence'
         WHEN unsure.prompt IS NOT NULL THEN 'confidence not known'
@@ -48,17 +50,17 @@ of_unpaired AS (
         WHEN best - least < $threshold THEN 'below the margin'
         ELSE 'not selected by the strategy' END AS outcome
     FROM unpaired
-    LEFT JOIN found ON found.prompt = unpaired.key
-    LEFT JOIN unsure ON unsure.prompt = unpaired.key
-    LEFT JOIN left_out ON left_out.prompt = unpaired.key
+    LEFT JOIN found ON found.prompt = unpaired.prompt
+    LEFT JOIN unsure ON unsure.prompt = unpaired.prompt
+    LEFT JOIN left_out ON left_out.prompt = unpaired.prompt
 ),
 of_answers AS (
-    SELECT answers.prompt, answers.response, CASE
+    SELECT answers.response, CASE
         WHEN sides.chosen AND sides.rejected THEN 'chosen and rejected'
         WHEN sides.chosen THEN 'chosen'
         WHEN sides.rejected THEN 'rejected'
         WHEN complete AND NOT first THEN 'same text as another'
-        WHEN NOT complete AND failures.failure IS NOT NULL THEN 'not scored: ' || failures.failure
+        WHEN NOT complete AND unscored.failure IS NOT NULL THEN 'not scored: ' || unscored.failure
         WHEN filtered IS NOT NULL AND (complete OR starts_with(of_unpaired.outcome, 'filtered')) THEN CASE
             WHEN starts_with(of_unpaired.outcome, 'filtered') THEN 'prompt without a pair: ' || of_unpaired.outcome
             ELSE 'filtered: ' || filtered END
@@ -70,12 +72,13 @@ of_answers AS (
         ELSE 'not selected by the strategy' END AS outcome
     FROM answers
     LEFT JOIN of_unpaired ON of_unpaired.prompt = answers.prompt
-    LEFT JOIN failures ON failures.answer = answers.answer
+    LEFT JOIN unscored ON unscored.response = answers.response
     LEFT JOIN sides ON sides.response = answers.response
 )
 SELECT $pairing, key, NULL, coalesce(of_unpaired.outcome, 'paired')
-FROM current_prompts LEFT JOIN of_unpaired ON of_unpaired.prompt = current_prompts.key
+FROM asked LEFT JOIN of_unpaired ON of_unpaired.prompt = asked.prompt
 UNION ALL
-SELECT $pairing, prompt, response, outcome FROM of_answers
+SELECT $pairing, responses.prompt, responses.key, outcome
+FROM responses JOIN of_answers ON of_answers.response = responses.rowid
 UNION ALL
 SELECT $pairing, prompt, key, 'not generated: ' || failure FROM failed

@@ -1,6 +1,9 @@
 -- The judged pairs that are kept, in the order of their prompts' arrival.
 INSERT INTO pairs
-SELECT $pairing, judged.prompt, chosen, rejected, margin, confidence
-FROM judged JOIN prompts ON prompts.key = judged.prompt
+SELECT $pairing, prompts.key, one.key, other.key, margin, confidence
+FROM judged
+JOIN prompts ON prompts.rowid = judged.prompt
+JOIN responses AS one ON one.rowid = judged.chosen
+JOIN responses AS other ON other.rowid = judged.rejected
 WHERE kept
-ORDER BY prompts.position, lead DESC, chosen, rejected
+ORDER BY prompts.position, lead DESC, one.key, other.key

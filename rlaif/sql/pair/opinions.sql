@@ -1,7 +1,13 @@
--- Whose word is counted for the label of each pair in `made`, and how often it went for and against it. And what is made of
--- that: the probability that one side is better, given so many votes for it and against it and no opinion before them
--- (the Beta posterior's mass above one half, which for whole numbers is a binomial sum).
-CREATE OR REPLACE TEMP TABLE opinions (chosen VARCHAR, rejected VARCHAR, won BIGINT, lost BIGINT);
+-- Whose word is counted for the label of each pair in `made`, and how often it went for and against it; and `rivals`, the
+-- pairs as answers. And what is made of that: the probability that one side is better, given so many votes for it and against
+-- it and no opinion before them (the Beta posterior's mass above one half, which for whole numbers is a binomial sum).
+CREATE OR REPLACE TEMP TABLE opinions (chosen BIGINT, rejected BIGINT, won BIGINT, lost BIGINT);
+
+CREATE OR REPLACE TEMP VIEW rivals AS
+SELECT made.chosen, made.rejected, one.answer AS one, other.answer AS other
+FROM made
+JOIN responses AS one ON one.rowid = made.chosen
+JOIN responses AS other ON other.rowid = made.rejected;
 
 CREATE OR REPLACE TEMP MACRO sided(won, lost) AS round(list_sum(list_transform(range(0, won + 1), lambda k:
     exp(lgamma(won + lost + 2) - lgamma(k + 1) - lgamma(won + lost + 2 - k) - (won + lost + 1) * ln(2)))), 6)

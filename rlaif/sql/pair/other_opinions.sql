@@ -1,14 +1,8 @@
 -- What other judges say of each pair, one vote a judge: by the sum of their scores, each criterion's scale as long as
 -- any other's, over the criteria by which both responses have one; or by their comparisons. A tie is a vote for each.
 -- The scores that made the pair are one vote for it, where another judge speaks at all.
-INSERT INTO opinions
-WITH two AS (
-    SELECT made.chosen, made.rejected, chosen.answer AS one, rejected.answer AS other
-    FROM made
-    JOIN candidates AS chosen ON chosen.response = made.chosen
-    JOIN candidates AS rejected ON rejected.response = made.rejected
-),
-judges AS (SELECT DISTINCT unnest($agree::VARCHAR[]) AS judge),
+INSERT INTO opinions BY NAME
+WITH judges AS (SELECT DISTINCT unnest($agree::VARCHAR[]) AS judge),
 scales AS (SELECT key, max(low) AS low, max(high) AS high FROM criteria GROUP BY key),
 rated AS (
     SELECT judge, answer, criterion, CAST((score::DOUBLE - low) / (high - low) AS DECIMAL(18, 9)) AS part
@@ -17,19 +11,19 @@ rated AS (
 ),
 compared AS (
     SELECT judge, first AS one, second AS other, CASE preferred WHEN 'first' THEN 1 WHEN 'second' THEN -1 ELSE 0 END AS vote
-    FROM comparisons SEMI JOIN judges USING (judge)
+    FROM comparisons SEMI JOIN judges USING (judge) WHERE preferred IS NOT NULL
     UNION ALL
     SELECT judge, second, first, CASE preferred WHEN 'second' THEN 1 WHEN 'first' THEN -1 ELSE 0 END
-    FROM comparisons SEMI JOIN judges USING (judge)
+    FROM comparisons SEMI JOIN judges USING (judge) WHERE preferred IS NOT NULL
 ),
 leads AS (
     SELECT chosen, rejected, one.judge, sum(one.part - other.part)::DOUBLE AS lead
-    FROM two
-    JOIN rated AS one ON one.answer = two.one
-    JOIN rated AS other ON other.answer = two.other AND other.judge = one.judge AND other.criterion = one.criterion
+    FROM rivals
+    JOIN rated AS one ON one.answer = rivals.one
+    JOIN rated AS other ON other.answer = rivals.other AND other.judge = one.judge AND other.criterion = one.criterion
     GROUP BY chosen, rejected, one.judge
     UNION ALL
-    SELECT chosen, rejected, judge, sum(vote) FROM two JOIN compared USING (one, other) GROUP BY chosen, rejected, judge
+    SELECT chosen, rejected, judge, sum(vote) FROM rivals JOIN compared USING (one, other) GROUP BY chosen, rejected, judge
 )
-SELECT chosen, rejected, count(*) FILTER (lead >= 0) + if($compared, 0, 1), count(*) FILTER (lead <= 0)
+SELECT chosen, rejected, count(*) FILTER (lead >= 0) + if($compared, 0, 1) AS won, count(*) FILTER (lead <= 0) AS lost
 FROM leads GROUP BY chosen, rejected

@@ -15,3 +15,7 @@ SELECT answer, criterion, CAST(total / n AS DECIMAL(18, 6)) AS score,
         WHEN n > 1 AND n * squares > total * total THEN sqrt((n * squares - total * total) / (n * n * (n - 1))) END
         AS DECIMAL(18, 6)) AS spread
 FROM repeats
+UNION ALL
+-- Strengths from comparisons are scores like any other.
+SELECT answer, weighed.criterion, score, fitted.spread
+FROM fitted JOIN weighed ON weighed.criterion = fitted.criterion AND weighed.judge = fitted.judge

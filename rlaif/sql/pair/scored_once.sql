@@ -4,3 +4,7 @@ CREATE OR REPLACE TEMP VIEW scored AS
 SELECT answer, weighed.criterion, coalesce(expected, value) AS score, if(exact, 0, spread)::DECIMAL(18, 6) AS spread
 FROM scores JOIN weighed ON weighed.criterion = scores.criterion AND weighed.judge = scores.judge
 WHERE value IS NOT NULL
+UNION ALL
+-- Strengths from comparisons are scores like any other.
+SELECT answer, weighed.criterion, score, fitted.spread
+FROM fitted JOIN weighed ON weighed.criterion = fitted.criterion AND weighed.judge = fitted.judge

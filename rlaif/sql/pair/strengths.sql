@@ -1,2 +1,3 @@
--- Where the strengths that are fitted to comparisons go, beside the candidates to be.
-CREATE OR REPLACE TEMP TABLE strengths (answer VARCHAR, points DECIMAL(38, 6))
+-- The strengths that were fitted for a pairing.
+CREATE OR REPLACE TEMP TABLE fitted AS
+SELECT judge, criterion, answer, points, score, spread FROM strengths WHERE pairing = $pairing

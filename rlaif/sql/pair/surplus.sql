@@ -1,6 +1,9 @@
 -- Leaves $target of the pairs that are kept (all, where it is null), drawn by the seed and nothing else; `surplus` holds
 -- the others.
 CREATE OR REPLACE TEMP TABLE surplus AS
-FROM judged WHERE kept AND $target::BIGINT IS NOT NULL
-QUALIFY row_number() OVER (ORDER BY md5_number_lower($seed::VARCHAR || chosen || rejected), chosen, rejected) > $target::BIGINT;
+SELECT judged.* FROM judged
+JOIN answers AS one ON one.response = judged.chosen
+JOIN answers AS other ON other.response = judged.rejected
+WHERE kept AND $target::BIGINT IS NOT NULL
+QUALIFY row_number() OVER (ORDER BY xor(one.coin, other.coin), one.coin) > $target::BIGINT;
 DELETE FROM judged WHERE (chosen, rejected) IN (SELECT (chosen, rejected) FROM surplus);

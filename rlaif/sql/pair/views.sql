@@ -1,20 +1,29 @@
--- What a strategy may read; nothing of it is computed unless it does. candidates: one row a distinct answer that has all
--- its scores and that no filter took out. marks: one row a candidate and criterion. texts: one row a candidate, its length in
--- characters.
+-- What a strategy may read; nothing of it is computed unless it does. Prompts and responses are row numbers.
+-- candidates: one row a distinct answer that has all its scores and that no filter took out. marks: one row a candidate and
+-- criterion. texts: one row a candidate, its length in characters. compared: one row a comparison of two candidates, by
+-- whatever judge.
 CREATE OR REPLACE TEMP VIEW candidates AS
-SELECT prompt, response, answer, points, spread, finished, vetoed, coin
+SELECT prompt, response, points, spread, finished, vetoed, coin
 FROM answers WHERE complete AND first AND filtered IS NULL;
+
+CREATE OR REPLACE TEMP VIEW texts AS
+SELECT candidates.prompt, candidates.response, responses.answer, coalesce(names.name, responses.generator) AS generator,
+    responses.text, length(responses.text) AS length
+FROM candidates
+JOIN responses ON responses.rowid = candidates.response
+LEFT JOIN (SELECT key, max(name) AS name FROM generators GROUP BY key) AS names ON names.key = responses.generator;
 
 CREATE OR REPLACE TEMP VIEW marks AS
 SELECT candidates.prompt, candidates.response, weighed.name AS criterion, weighed.kind, weighed.weight, weighed.factor,
     weighed.low, weighed.high, scored.score
 FROM candidates
-JOIN scored ON scored.answer = candidates.answer
+JOIN responses ON responses.rowid = candidates.response
+JOIN scored ON scored.answer = responses.answer
 JOIN weighed ON weighed.criterion = scored.criterion;
 
-CREATE OR REPLACE TEMP VIEW texts AS
-SELECT candidates.prompt, candidates.response, coalesce(names.name, responses.generator) AS generator,
-    responses.text, length(responses.text) AS length
-FROM candidates
-JOIN responses ON responses.key = candidates.response AND responses.failure IS NULL
-LEFT JOIN (SELECT key, max(name) AS name FROM generators GROUP BY key) AS names ON names.key = responses.generator
+CREATE OR REPLACE TEMP VIEW compared AS
+SELECT first.prompt, first.response AS first, second.response AS second, judge, preferred
+FROM comparisons
+JOIN texts AS first ON first.answer = comparisons.first
+JOIN texts AS second ON second.answer = comparisons.second
+WHERE comparisons.first <> comparisons.second AND preferred IS NOT NULL

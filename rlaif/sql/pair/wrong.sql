@@ -9,6 +9,10 @@ WITH checked AS (
     FROM made
     LEFT JOIN candidates AS chosen ON chosen.response = made.chosen AND chosen.prompt = made.prompt
     LEFT JOIN candidates AS rejected ON rejected.response = made.rejected AND rejected.prompt = made.prompt
+),
+found AS (
+    SELECT kind, count(*) AS pairs, min(chosen) AS chosen FROM checked WHERE kind IS NOT NULL
+    GROUP BY kind ORDER BY array_position(['unknown', 'same', 'vetoed', 'tied', 'twice'], kind) LIMIT 1
 )
-SELECT kind, count(*) AS pairs, min(chosen) AS response FROM checked WHERE kind IS NOT NULL
-GROUP BY kind ORDER BY array_position(['unknown', 'same', 'vetoed', 'tied', 'twice'], kind) LIMIT 1
+SELECT kind, pairs, coalesce(key, 'number ' || chosen) AS response
+FROM found LEFT JOIN responses ON responses.rowid = found.chosen

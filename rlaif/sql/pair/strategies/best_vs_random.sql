@@ -5,7 +5,7 @@ WITH best AS (
     FROM candidates WHERE NOT vetoed GROUP BY prompt
 ),
 lower AS (
-    SELECT candidates.prompt, arg_min((candidates.response, candidates.points), (coin, candidates.response)) AS drawn
+    SELECT candidates.prompt, arg_min((candidates.response, candidates.points), coin) AS drawn
     FROM candidates JOIN best ON best.prompt = candidates.prompt
         AND candidates.points < best.points AND best.points - candidates.points >= $threshold
     GROUP BY candidates.prompt

@@ -6,8 +6,8 @@ WITH checked AS (
 ),
 drawn AS (
     SELECT candidates.prompt,
-        arg_min((candidates.response, checked.points), (coin, candidates.response)) FILTER (passes AND NOT vetoed) AS best,
-        arg_min((candidates.response, checked.points), (coin, candidates.response)) FILTER (NOT passes) AS worst
+        arg_min((candidates.response, checked.points), coin) FILTER (passes AND NOT vetoed) AS best,
+        arg_min((candidates.response, checked.points), coin) FILTER (NOT passes) AS worst
     FROM candidates JOIN checked ON checked.response = candidates.response
     GROUP BY candidates.prompt
 )

@@ -8,7 +8,7 @@ WITH best AS (
 drawn AS (
     SELECT candidates.prompt, response, candidates.points, coin
     FROM candidates JOIN best ON best.prompt = candidates.prompt AND response <> chosen
-    QUALIFY row_number() OVER (PARTITION BY candidates.prompt ORDER BY coin, response) <= $of
+    QUALIFY row_number() OVER (PARTITION BY candidates.prompt ORDER BY coin) <= $of
 ),
 worst AS (
     SELECT prompt, arg_min(response, (points, coin)) AS rejected, min(points) AS points FROM drawn GROUP BY prompt

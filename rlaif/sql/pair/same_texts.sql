@@ -1,0 +1,11 @@
+-- Of equal texts to a prompt, one is the `first`: a candidate for all, finished if any of them is. Equal texts have equal
+-- coins, and comparing those is fast.
+UPDATE answers SET first = same.first, finished = same.finished, vetoed = same.vetoed
+FROM (
+    SELECT answers.response, responses.key = min(responses.key) OVER texts AS first,
+        bool_or(finished) OVER texts AS finished, bool_and(vetoed) OVER texts AS vetoed
+    FROM answers JOIN responses ON responses.rowid = answers.response
+    WHERE coin IN (SELECT coin FROM answers GROUP BY coin HAVING count(*) > 1)
+    WINDOW texts AS (PARTITION BY responses.answer)
+) AS same
+WHERE same.response = answers.response

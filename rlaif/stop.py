@@ -1,4 +1,6 @@
-"""What SIGINT and SIGTERM do: the first lets what is in flight come in, the second cancels it, the third leaves at once.
+"""What SIGINT, SIGTERM and SIGHUP (a closed terminal) do.
+
+The first lets what is in flight come in, the second cancels it, the third leaves at once.
 
 Only a process that calls `STOP.listen()` is stopped like this, as the command line does; a library leaves its host's
 signals alone.
@@ -6,7 +8,7 @@ signals alone.
 
 import os
 import signal
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -17,6 +19,21 @@ T = TypeVar("T")
 
 # Kubernetes and Slurm kill 30 s after they terminate; some of it is left to write what came in.
 GRACE: Final = 20.0
+
+
+class UnsentError(Exception):
+    """What was waiting to be asked when the process was told to stop: it stays owed.
+
+    `found` is, by place, what was had of it nevertheless.
+    """
+
+    def __init__(self) -> None:
+        self.found: Mapping[int, Any] = {}
+        super().__init__("not sent")
+
+
+# Windows has no hang-up.
+SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 class Stop:
@@ -35,9 +52,9 @@ class Stop:
         return self._heard > 0
 
     def listen(self, grace: float = GRACE) -> None:
-        """Takes both signals, but one that is ignored stays so; what is in flight then has `grace` seconds."""
+        """Takes the signals, but one that is ignored stays so (`nohup`); what is in flight then has `grace` seconds."""
         self._grace = grace
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._hear)
 
@@ -75,8 +92,7 @@ class Stop:
         if self._work is None:
             raise KeyboardInterrupt
         if self._heard == 1 and self._halts:
-            # Not `print`: the signal may have come in the middle of one.
-            os.write(2, f"\nStopping: waiting up to {self._grace:g} s for what is in flight. Again: do not wait.\n".encode())
+            _say(f"\nStopping: waiting up to {self._grace:g} s for what is in flight. Again: do not wait.\n")
             self._work.get_loop().call_soon_threadsafe(self._halt, self._work)
         else:
             self._work.get_loop().call_soon_threadsafe(self._cancel, self._work)
@@ -91,6 +107,17 @@ class Stop:
         if not self._cancelled:
             self._cancelled = True
             work.cancel()
+
+
+def _say(text: str) -> None:
+    """Not by `print`: a signal may have come in the middle of one."""
+    try:
+        os.write(2, text.encode())
+    except OSError:
+        # The terminal is gone. What is said from now on goes nowhere, and ends nothing.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for output in (1, 2):
+            os.dup2(nowhere, output)
 
 
 STOP: Final = Stop()

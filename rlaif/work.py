@@ -10,7 +10,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, C
 from contextlib import suppress
 from typing import TypeVar
 
-from rlaif.stop import STOP
+from rlaif.stop import STOP, UnsentError
 
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")
@@ -33,7 +33,8 @@ async def drain(
     """Runs `do` on every unit, at most `concurrency` at once, and hands the results to `keep`, batch by batch.
 
     `keep` runs in a thread, one call at a time. If `do` raises, or the work is cancelled, nothing new is begun and what
-    is finished is kept before the error goes on. Told to stop, it begins nothing new and returns when the rest is kept.
+    is finished is kept before the error goes on. Told to stop, it begins nothing new, lets go what
+    was not sent, and returns when the rest is kept.
     """
     waiting: asyncio.Queue[object] = asyncio.Queue(maxsize=concurrency)
     finished: asyncio.Queue[object] = asyncio.Queue(maxsize=2 * concurrency + BATCH)
@@ -92,7 +93,8 @@ async def _work(
     waiting: "asyncio.Queue[object]", do: Callable[[Unit], Awaitable[Result]], finished: "asyncio.Queue[object]"
 ) -> None:
     while (unit := await waiting.get()) is not _OVER:
-        await finished.put(await do(unit))  # type: ignore[arg-type]
+        with suppress(UnsentError):
+            await finished.put(await do(unit))  # type: ignore[arg-type]
 
 
 async def _all_or_first_error(tasks: "set[asyncio.Task[None]]", keeper: "asyncio.Task[None]") -> None:

@@ -69,6 +69,8 @@ def _ask(subject: Subject, criteria: Sequence[Scale], repeat: int, attempt: int,
         seeds=(int(key("judge seed", subject.answer, repeat, attempt)[:8], 16) >> 1,),
         schema=schema(criteria, apart=spec.calls == "apart"),
         top_logprobs=TOP_LOGPROBS if spec.logprobs else None,
+        about=subject.prompt.document or subject.prompt.key,
+        follows=attempt > 0,
     )
 
 

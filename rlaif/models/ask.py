@@ -23,6 +23,8 @@ class Ask:
 
     `seeds` has one entry a completion, so that a sample can be drawn again alone; servers that take a single seed get
     the first. `top_logprobs` is how many alternatives each token reports; None asks for no log-probabilities.
+    `about` is the long text that it shares with others, such as the document: they go to one server, which has read it.
+    An ask that `follows` goes on with a unit of which a part is paid for: it goes before what is new, also into a stop.
     """
 
     messages: Sequence[Message]
@@ -30,6 +32,8 @@ class Ask:
     seeds: tuple[int, ...] = (0,)
     schema: Mapping[str, Any] | None = None
     top_logprobs: int | None = None
+    about: str = ""
+    follows: bool = False
 
     @property
     def n(self) -> int:

@@ -9,7 +9,7 @@ import asyncio
 import random
 from dataclasses import replace
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import orjson
 import tenacity
@@ -24,7 +24,7 @@ from rlaif.models.openai_fleet import Fleet
 from rlaif.models.openai_pace import Pace
 from rlaif.models.openai_reply import read_reply
 from rlaif.models.openai_request import body
-from rlaif.models.openai_server import NO_SECRET, addresses, client, letterhead, public_url, secret
+from rlaif.models.openai_server import NO_SECRET, Letterhead, addresses, client, letterhead, public_url, secret
 from rlaif.models.openai_top_up import top_up
 from rlaif.yaml_file import did_you_mean
 
@@ -121,12 +121,12 @@ class OpenAI:
         """One answer to one request, whatever is learnt on the way about the server's dialect and its need for rest."""
         while True:
             dialect = self._dialect
-            request = orjson.dumps(body(self._config, ask, seeds, dialect))
+            request = orjson.dumps(self._body(ask, seeds, dialect))
             guess = len(request) / CHARACTERS + len(seeds) * ask.sampling.max_tokens * OUTPUT_SHARE
             try:
                 if self._paced:
                     await self._keep_pace(guess)
-                found = await self._send(request, len(seeds), again)
+                found = await self._send(request, len(seeds), ask.about, again or ask.follows)
             except RequestError as error:
                 learnt = self._dialect.after(error.raw, len(seeds))
                 if error.kind == "rejected" and learnt != dialect:
@@ -147,9 +147,9 @@ class OpenAI:
         if delay:
             await asyncio.sleep(delay)
 
-    async def _send(self, request: bytes, n: int, again: bool) -> dict[int, Completion]:
+    async def _send(self, request: bytes, n: int, about: str, again: bool) -> dict[int, Completion]:
         """One request's reply, read; the server's window and health learn from it."""
-        endpoint = await self._fleet.enter(again=again)
+        endpoint = await self._fleet.enter(about, again=again)
         try:
             async with asyncio.timeout(self._config.timeout):
                 data = await endpoint.send(request)
@@ -162,7 +162,19 @@ class OpenAI:
         finally:
             self._fleet.leave(endpoint)
         # A careless proxy says in its answer what it was sent.
-        return read_reply(data if self._secret == NO_SECRET else data.replace(self._secret.encode(), b"***"), n)
+        return self._read(data if self._secret == NO_SECRET else data.replace(self._secret.encode(), b"***"), n)
+
+    def _body(self, ask: Ask, seeds: tuple[int, ...], dialect: Dialect) -> dict[str, Any]:
+        """What is sent."""
+        return body(self._config, ask, seeds, dialect)
+
+    def _read(self, data: bytes, n: int) -> dict[int, Completion]:
+        """What came back, by place."""
+        return read_reply(data, n)
+
+    def _address(self, head: Letterhead) -> Letterhead:
+        """Where to, given where chats go."""
+        return head
 
     def _learn(self, endpoint: Endpoint, error: RequestError) -> RequestError:
         """What the error means for this run, after the server's window and health have learnt from it."""
@@ -217,9 +229,13 @@ class OpenAI:
     async def __aenter__(self) -> Self:
         config = self._config
         heads = [
-            await letterhead(config, address, self._secret, where=self._where) for address in addresses(config.base_url)
+            self._address(await letterhead(config, address, self._secret, where=self._where))
+            for address in addresses(config.base_url)
         ]
-        endpoints = [Endpoint(head, most=config.concurrency, pause=2 * self._pause) for head in heads]
+        endpoints = [
+            Endpoint(head, most=config.concurrency, pause=2 * self._pause, number=number)
+            for number, head in enumerate(heads)
+        ]
         self._fleet = Fleet(endpoints, most=config.concurrency, patience=ELAPSED * config.timeout)
         return self
 

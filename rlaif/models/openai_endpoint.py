@@ -18,10 +18,14 @@ MOST_BYTES: Final = 256 * 2**20
 class Endpoint:
     """A server, to be closed after use. Whoever sends counts itself in `in_flight` while it does.
 
-    It is `reached` once it said anything at all, and `fit` once it gave an answer.
+    `number` tells it from other servers of the model. It is `reached` once it said anything at all, and `fit` once it gave
+    an answer.
     """
 
-    def __init__(self, head: Letterhead, *, most: int, pause: float = 1.0, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(
+        self, head: Letterhead, *, most: int, pause: float = 1.0, most_bytes: int = MOST_BYTES, number: int = 0
+    ) -> None:
+        self.number = number
         self.window, self.health = Window(most), Health(pause)
         self.in_flight = 0
         self.fit = False

@@ -1,4 +1,7 @@
-"""The servers of one model: each request goes to the one with most room, and waits while none has any."""
+"""The servers of one model: each request goes to one with room, and waits while none has any.
+
+Each server has a prefix cache of its own, so what is about one text goes to one server, as long as none is far busier.
+"""
 
 import asyncio
 from collections import deque
@@ -7,10 +10,14 @@ from typing import Final
 
 from rlaif.models.openai_endpoint import Endpoint
 from rlaif.models.openai_fault import RequestError
+from rlaif.stop import STOP, UnsentError
 
 # Seconds for which servers that were never reached are tried: long enough for a slip of the network, short enough to
 # see a wrong address at once.
 START: Final = 5.0
+# How much more of its window may be in use than of the idlest one's, for a server to be taken for what it has read: with
+# less, texts wander between servers; with more, some wait where others have room.
+LEAN: Final = 0.125
 
 
 class Fleet:
@@ -26,13 +33,16 @@ class Fleet:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._alarm: asyncio.TimerHandle | None = None
 
-    async def enter(self, *, again: bool = False) -> Endpoint:
+    async def enter(self, about: str = "", *, again: bool = False) -> Endpoint:
         """Waits for room for one request; where to send it, to be told to `leave` afterwards.
 
-        What is asked `again` goes before all that is new, or it would still be under way when all else is done. Raises
-        RequestError "unreachable" once all servers have failed for too long.
+        What is `about` the same goes to the same server where it can. What is asked `again` goes before all that is new, or
+        it would still be under way when all else is done. Raises RequestError "unreachable" once all servers have failed for
+        too long, and UnsentError for what is new once the process is told to stop.
         """
-        return self._take() or await self._wait(again)
+        if STOP.asked and not again:
+            raise UnsentError
+        return self._take(about) or await self._wait(about, again)
 
     def leave(self, endpoint: Endpoint) -> None:
         """The request is over."""
@@ -41,21 +51,21 @@ class Fleet:
         if self._waiting:
             self._wake()
 
-    def _take(self) -> Endpoint | None:
+    def _take(self, about: str) -> Endpoint | None:
         if self._in_flight >= self._most:
             return None
         now = asyncio.get_running_loop().time()
         free = [each for each in self.endpoints if each.health.until <= now and each.in_flight < each.window.size]
         if not free:
             return None
-        endpoint = free[0] if len(free) == 1 else min(free, key=lambda each: each.in_flight / each.window.size)
+        endpoint = free[0] if len(free) == 1 else _choice(free, about)
         if endpoint.health.probing:
             endpoint.health.probe(now)
         endpoint.in_flight += 1
         self._in_flight += 1
         return endpoint
 
-    async def _wait(self, again: bool) -> Endpoint:
+    async def _wait(self, about: str, again: bool) -> Endpoint:
         while True:
             self._give_up_after_patience()
             self._set_alarm()
@@ -70,7 +80,10 @@ class Fleet:
                 # It may have been woken at the same time; then another goes in its place.
                 self._wake()
                 raise
-            if endpoint := self._take():
+            if STOP.asked and not again:
+                self._wake()
+                raise UnsentError
+            if endpoint := self._take(about):
                 return endpoint
 
     def _wake(self) -> None:
@@ -114,3 +127,14 @@ class Fleet:
             self._alarm.cancel()
         for endpoint in self.endpoints:
             await endpoint.close()
+
+
+def _choice(free: Sequence[Endpoint], about: str) -> Endpoint:
+    """Of those about as busy as the idlest, the one that draws the highest lot for the text: always the same one while it
+    is among them, and each as often (rendezvous hashing, Thaler and Ravishankar 1998)."""
+    busy = {each: each.in_flight / each.window.size for each in free}
+    least = min(busy.values())
+    if not about:
+        return min(free, key=lambda each: busy[each])
+    text = hash(about)
+    return max((each for each in free if busy[each] <= least + LEAN), key=lambda each: hash((text, each.number)))

@@ -20,6 +20,7 @@ from rlaif.models.ask import Ask, Completion, Model, Sampling
 from rlaif.owed import Owed
 from rlaif.progress import Tally
 from rlaif.records import Message, answer_key, clean, key
+from rlaif.stop import UnsentError
 from rlaif.store import Row
 from rlaif.template import Template
 from rlaif.work import drain
@@ -167,7 +168,7 @@ class _Sampled:
         if not self.owed["fresh"]:
             return []
         texts = dict.fromkeys(response["text"] for response in self.responses if not response.get("failure"))
-        shared = {name: self.owed[name] for name in ("prompt", "messages", "document", "reference")}
+        shared = {name: self.owed[name] for name in ("prompt", "messages", "document", "reference", "checklist")}
         return [shared | {"text": text} for text in texts]
 
 
@@ -179,17 +180,22 @@ async def _sample(row: Row, generator: Generator, model: Model, tally: Tally) ->
         sampling=Sampling(settings.temperature, settings.top_p, settings.max_tokens),
         seeds=tuple(int(key("seed", settings.seed, row["prompt"], sample)[:8], 16) >> 1 for sample in row["samples"]),
         top_logprobs=0 if settings.logprobs else None,
+        about=row["document"] or row["prompt"],
     )
     tally.add(calls=1)
     try:
-        answers: list[Completion | ModelError] = list(await model.complete(ask))
+        answers: list[Completion | ModelError | None] = list(await model.complete(ask))
     except ModelError as error:
         if error.fatal:
             raise
         answers = [error.found.get(place, error) for place in range(ask.n)]
+    except UnsentError as error:
+        if not error.found:
+            raise
+        answers = [error.found.get(place) for place in range(ask.n)]
     asked = {"prompt": row["prompt"], "generator": generator.key, "messages": json.dumps(messages)}
     return _Sampled(row, None if row["shown"] else asked, [_response(row, sample, answer, generator.key)
-                            for sample, answer in zip(row["samples"], answers, strict=True)])  # fmt: skip
+                            for sample, answer in zip(row["samples"], answers, strict=True) if answer])  # fmt: skip
 
 
 def _response(row: Row, sample: int, answer: Completion | ModelError, generator: str) -> Row:

@@ -1,0 +1,82 @@
+"""Which server an ask goes to: the one that has read its text, unless that is far busier; and none once a stop is asked for."""
+
+import asyncio
+import random
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+
+from rlaif.config import OpenAIModel
+from rlaif.models.ask import Ask
+from rlaif.models.openai import OpenAI
+from rlaif.stop import STOP, UnsentError
+from tests.servers import Reply, Request, Server, chat, serve
+
+TEXTS, ASKS, CONCURRENCY = 150, 8, 96
+
+
+def ask(text: str, **options: object) -> Ask:
+    return Ask([{"role": "user", "content": f"About {text}: {random.random()}"}], about=text, **options)  # type: ignore[arg-type]
+
+
+@asynccontextmanager
+async def three(hang: float) -> AsyncIterator[list[Server]]:
+    def answer(request: Request) -> Reply:
+        return chat("fine", hang=hang * random.uniform(0.5, 1.5))
+
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(serve([answer])) for _ in range(3)]
+
+
+async def spread(shared: bool) -> list[Counter[str]]:
+    """How often each server was asked about each text: in order of texts, with bounded hands, as stages ask."""
+    async with three(hang=0.01) as servers:
+        urls = [server.base_url for server in servers]
+        async with OpenAI(OpenAIModel(kind="openai", model="m", base_url=urls, concurrency=CONCURRENCY)) as model:
+            units = iter([f"text {number}" for number in range(TEXTS) for _ in range(ASKS)])
+
+            async def work() -> None:
+                for text in units:
+                    await model.complete(ask(text) if shared else Ask(ask(text).messages))
+
+            await asyncio.gather(*(work() for _ in range(model.concurrency)))
+        # "About text 7: 0.1" is what they were sent.
+        texts = [[request.body["messages"][0]["content"].split(":")[0] for request in server.chats] for server in servers]
+        return [Counter(each) for each in texts]
+
+
+def kept_together(found: list[Counter[str]]) -> float:
+    """The share of asks that went to the server that had most of their text."""
+    most = defaultdict(int)
+    for server in found:
+        for text, count in server.items():
+            most[text] = max(most[text], count)
+    return sum(most.values()) / (TEXTS * ASKS)
+
+
+def test_asks_about_one_text_go_to_one_server_and_no_server_stands_idle() -> None:
+    apart, together = asyncio.run(spread(shared=False)), asyncio.run(spread(shared=True))
+    assert kept_together(together) > kept_together(apart) + 0.2
+    assert kept_together(together) > 0.7
+    assert all(server.total() > TEXTS * ASKS / 3 * 0.75 for server in together)
+
+
+def test_once_a_stop_is_asked_for_only_what_goes_on_with_a_begun_unit_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> tuple[list[object], int]:
+        async with serve([chat("fine", hang=0.2)]) as server:
+            config = OpenAIModel(kind="openai", model="m", base_url=server.base_url, concurrency=2)
+            async with OpenAI(config) as model:
+                asks = [*(ask("new") for _ in range(4)), ask("begun", follows=True)]
+                sent = [asyncio.create_task(model.complete(each)) for each in asks]
+                await asyncio.sleep(0.1)
+                monkeypatch.setattr(STOP, "_heard", 1)
+                sent.append(asyncio.create_task(model.complete(ask("late"))))
+                found = await asyncio.gather(*sent, return_exceptions=True)
+            return found, len(server.chats)
+
+    found, requests = asyncio.run(run())
+    unsent = [place for place, each in enumerate(found) if isinstance(each, UnsentError)]
+    assert unsent == [2, 3, 5]
+    assert requests == 3

@@ -7,8 +7,6 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import orjson
-
 from rlaif.budget import OUTPUT_SHARE, tokens_of
 from rlaif.config import ModelConfig
 from rlaif.context import Context, now
@@ -16,7 +14,7 @@ from rlaif.judges import Bench, Subject
 from rlaif.judges.compare import TEMPLATES, compare
 from rlaif.owed import Owed
 from rlaif.progress import Tally
-from rlaif.records import Comparison, Prompt, key
+from rlaif.records import Comparison, key, stored
 from rlaif.rubric import Compare
 from rlaif.stop import STOP
 from rlaif.store import Row
@@ -43,7 +41,7 @@ async def run(context: Context, stage: str, who: Comparing, **wanted: Any) -> No
     rounds = any(criterion.schedule == "knock_out" for criterion in who.criteria.values())
     more = bool(who.criteria)
     while more:
-        owed = Owed(context.store, "compare", "prompt", judge=who.judge, criteria=schedules(who.criteria.values()), **wanted)
+        owed = Owed(context.store, "compare", "prompt", criteria=schedules(who.criteria.values()), **wanted)
         with context.stage(stage, owed.count) as tally:
             if owed.count:
                 await _round(context, who, owed, tally)
@@ -74,7 +72,7 @@ class _Compared:
 
 
 async def _compare(row: Row, who: Comparing, bench: Bench, tally: Tally) -> _Compared:
-    prompt = Prompt(tuple(orjson.loads(row["messages"])), row["document"], row["reference"])
+    prompt = stored(row)
     first, second = (Subject(prompt, row["texts"][row[side]]) for side in ("first", "second"))
     tally.add(calls=1)
     verdict = await compare(first, second, who.criteria[row["criterion"]], row["repeat"], bench)

@@ -164,6 +164,9 @@ class Columns(Section):
     document: str | None = None
     """A string, or a list of passages, joined by blank lines; a passage may be a list of lines."""
     reference: str | None = None
+    checklist: str | None = None
+    """A list of items for criteria of kind checklist, in place of those that the judge would write: each an object with a
+    `text` (or `item`) and a `weight`, which is essential, important, optional or pitfall; or a text, which is essential."""
     responses: str | list[str] | None = None
     """Existing answers: a column of lists, or several columns with one answer each."""
     metadata: list[str] = []

@@ -9,51 +9,39 @@ from rlaif.errors import TRANSIENT
 from rlaif.judges.bench import Note
 from rlaif.progress import Tally
 from rlaif.records import Prompt
+from rlaif.shared import Shared
 from rlaif.store import Store
 
 # Answers come grouped by prompt, so older ones are hardly asked for again; those are read from the store.
 REMEMBERED = 4096
+# A note that fails for a reason that may pass is made so often, over all runs; each of a prompt's responses asks for it.
+ATTEMPTS = 3
 
 
 class Notes:
     """The notes of one judge (its key). What making them costs is counted in `tally`."""
 
     def __init__(self, store: Store, judge: str, tally: Tally) -> None:
-        self._store = store
-        self._judge = judge
-        self._tally = tally
-        self._tasks: dict[tuple[str, str], asyncio.Task[Note]] = {}
+        self._store, self._judge, self._tally = store, judge, tally
+        self._shared: Shared[tuple[str, str], Note] = Shared(REMEMBERED, lambda note: note.failure not in TRANSIENT)
 
     async def once(self, prompt: Prompt, criterion: str, make: Callable[[], Awaitable[Note]]) -> Note:
-        """The note on a prompt for a criterion (its key); made where there is none, by the first who asks."""
-        name = (prompt.key, criterion)
-        if name not in self._tasks:
-            self._forget()
-            self._tasks[name] = asyncio.create_task(self._find(*name, make))
-        try:
-            note = await asyncio.shield(self._tasks[name])
-        except BaseException:
-            self._tasks.pop(name, None)
-            raise
-        if note.failure in TRANSIENT:
-            self._tasks.pop(name, None)
-        return note
+        """The note on a prompt for a criterion (its key); made where there is none, by the first who asks.
+
+        One that failed counts like any other, unless the failure may pass and there are attempts left.
+        """
+        name = prompt.key, criterion
+        return await self._shared.get(name, lambda: self._find(*name, make))
 
     async def _find(self, prompt: str, criterion: str, make: Callable[[], Awaitable[Note]]) -> Note:
         wanted = {"prompt": prompt, "judge": self._judge, "criterion": criterion}
-        known = await asyncio.to_thread(self._store.query, "judge/note", **wanted)
-        if known:
-            return Note(json.loads(known[0]["texts"]))
+        for row in await asyncio.to_thread(self._store.query, "judge/note", **wanted):
+            if row["failure"] not in TRANSIENT or row["attempts"] >= ATTEMPTS:
+                return Note(json.loads(row["texts"]), failure=row["failure"], detail=row["detail"])
         note = await make()
         self._tally.add(calls=note.calls, prompt_tokens=note.prompt_tokens, output_tokens=note.output_tokens)
-        row = {
-            "prompt": prompt, "judge": self._judge, "criterion": criterion, "texts": json.dumps(note.texts),
-            "raw": note.raw, "failure": note.failure, "detail": note.detail,
-            "prompt_tokens": note.prompt_tokens, "output_tokens": note.output_tokens, "created": now(),
+        row = wanted | {"texts": json.dumps(note.texts), "created": now()} | {
+            name: getattr(note, name) for name in ("raw", "failure", "detail", "calls", "prompt_tokens", "output_tokens")
         }  # fmt: skip
         await asyncio.to_thread(self._store.append, "notes", [row])
         return note
-
-    def _forget(self) -> None:
-        if len(self._tasks) >= REMEMBERED:
-            self._tasks = {name: task for name, task in self._tasks.items() if not task.done()}

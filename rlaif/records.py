@@ -36,18 +36,28 @@ def fraction(*parts: Any) -> float:
     return int(key(*parts)[:13], 16) / 16**13
 
 
+# The weights of a checklist's items, of which each stands as "weight: text" (Rubrics as Rewards, Gunjal et al. 2025).
+CHECKLIST = {"essential": 1.0, "important": 0.7, "optional": 0.3, "pitfall": 0.9}
+
+
 @dataclass(frozen=True)
 class Prompt:
-    """What is asked. The messages go to the generator; a `document` is to be kept to, a `reference` is for the judge."""
+    """What is asked. The messages go to the generator; a `document` is to be kept to.
+
+    A `reference` is for the judge, and so is a `checklist` of items such as "essential: It names the year."
+    """
 
     messages: tuple[Message, ...]
     document: str | None = None
     reference: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    checklist: tuple[str, ...] = ()
 
     @cached_property
     def key(self) -> str:
-        return key("prompt", list(self.messages), self.document, self.reference)
+        # Prompts had no checklists at first, and those without one keep their keys.
+        checklist = [list(self.checklist)] if self.checklist else []
+        return key("prompt", list(self.messages), self.document, self.reference, *checklist)
 
     @cached_property
     def normal_key(self) -> str:
@@ -58,6 +68,12 @@ class Prompt:
     def request(self) -> str:
         """The last user turn: what the response answers."""
         return next((m["content"] for m in reversed(self.messages) if m["role"] == "user"), "")
+
+
+def stored(row: Mapping[str, Any]) -> Prompt:
+    """The prompt of a row of the store that has its messages, document, reference and checklist."""
+    checklist = tuple(orjson.loads(row["checklist"] or "[]"))
+    return Prompt(tuple(orjson.loads(row["messages"])), row["document"], row["reference"], checklist=checklist)
 
 
 def _plain(text: str) -> str:
@@ -145,5 +161,5 @@ class Verdict:
     @property
     def said(self) -> dict[str, Any]:
         """The judge's words, what came of them and what they cost, as they are kept."""
-        return {"raw": self.raw, "failure": self.failure, "detail": self.detail,
+        return {"raw": self.raw, "failure": self.failure, "detail": self.detail, "calls": self.calls,
                 "prompt_tokens": self.prompt_tokens, "output_tokens": self.output_tokens}  # fmt: skip

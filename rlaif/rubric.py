@@ -103,7 +103,14 @@ class Share(CriterionFields):
         return 0, 1
 
 
-class Claims(Share):
+class Counting(Share):
+    """A criterion that counts things, each one kept with what was found of it."""
+
+    if_none: float | None = Field(None, ge=0, le=1)
+    """The value where there is nothing to count, such as no claim; where omitted that is no score but `inapplicable`."""
+
+
+class Claims(Counting):
     """The share of the response's claims that the document supports; a claim that it supports partly counts half."""
 
     kind: Literal["claims"]
@@ -113,7 +120,7 @@ class Claims(Share):
     """How many pieces a claim is checked against."""
 
 
-class KeyPoints(Share):
+class KeyPoints(Counting):
     """The share of the document's key points for the request that the response covers; partly covered counts half."""
 
     kind: Literal["keypoints"]
@@ -121,8 +128,10 @@ class KeyPoints(Share):
     """Key points are gathered from pieces of so many words, each in one call, once for each prompt."""
 
 
-class Checklist(Share):
-    """Yes-or-no items for the request, written by the judge once for each prompt, and what the response meets of them.
+class Checklist(Counting):
+    """Yes-or-no items for the request, and what the response meets of them.
+
+    They come with the prompt (`columns.checklist` of its source), or the judge writes them, once for each prompt.
 
     The value is the weight of what it meets over the weight of all; a pitfall is met by being avoided.
     """
@@ -148,7 +157,18 @@ class Compare(Share):
         return self.model_dump(mode="json", exclude={"weight", "floor", "schedule"})
 
 
-Criterion = Annotated[Scale | Check | Claims | KeyPoints | Checklist | Compare, Field(discriminator="kind")]
+class RewardModel(Share):
+    """A reward model's scalar, as 1 / (1 + exp(-reward / width)). The judge's `model` is the reward model."""
+
+    kind: Literal["reward_model"]
+    # Rewards of common models lie within 40 of zero; with 8, they differ in six decimals up to 100.
+    width: float = Field(8.0, gt=0, allow_inf_nan=False)
+    """The larger, the further apart rewards may lie before they count as equal."""
+
+
+Criterion = Annotated[
+    Scale | Check | Claims | KeyPoints | Checklist | Compare | RewardModel, Field(discriminator="kind")
+]
 
 
 class Rubric(Section):

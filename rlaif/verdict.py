@@ -90,7 +90,7 @@ def _held(name: str, value: Any, kind: str | tuple[str, ...]) -> Any:
             raise _UnreadableError(f"{name}: no list of at most {MOST_TEXTS}")
         if not all(isinstance(text, str) and text.strip() for text in value):
             raise _UnreadableError(f"{name}: something in the list is no text")
-        return [clean(text.strip()) for text in value]
+        return [clean(" ".join(text.split())) for text in value]
     if not isinstance(value, str):
         raise _UnreadableError(f"{name}: no text")
     if isinstance(kind, tuple) and value not in kind:

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "rlaif"
 
 # From the bottom up. A module's floor is that of the longest entry that it starts with.
 FLOORS = [
-    ["errors", "records", "models.ask", "yaml_file", "override", "shipped", "stop", "loop"],
+    ["errors", "records", "models.ask", "yaml_file", "override", "shipped", "stop", "loop", "shared"],
     ["config", "secret", "rubric", "template", "verdict", "progress", "tiny"],
     ["models", "store", "store_file", "work", "prices"],
     ["judges", "context", "owed", "notes", "comparing", "budget", "sources", "training", "pairing"],
@@ -43,7 +43,7 @@ HEAVY = {
     "uvloop",
 }
 # These files are about a heavy library and are themselves imported only where they are used.
-MAY_BE_HEAVY = {"models.proxied", "models.sampler", "models.generation", "models.batch"}
+MAY_BE_HEAVY = {"models.proxied", "models.sampler", "models.generation", "models.batch", "models.reward"}
 
 
 def modules() -> list[tuple[str, Path]]:

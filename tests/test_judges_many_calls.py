@@ -14,7 +14,7 @@ from rlaif import run
 from rlaif.config import JudgeSpec, load
 from rlaif.errors import ModelError
 from rlaif.judges import KINDS, Bench, Subject
-from rlaif.judges.chunk import Search, chunks
+from rlaif.judges.retrieve import Words, chunks
 from rlaif.models.ask import Ask, Completion
 from rlaif.records import Prompt, Verdict, clean
 from rlaif.rubric import Checklist, Claims, KeyPoints
@@ -71,7 +71,7 @@ def points(*words: str) -> str:
     return json.dumps({"rationale": "r"} | {str(number): word for number, word in enumerate(words, 1)})
 
 
-ITEMS = json.dumps({"essential": ["a"], "important": ["b"], "optional": ["c"], "pitfalls": ["d"]})
+ITEMS = json.dumps({"essential": ["a"], "important": ["b"], "optional": ["c"], "pitfall": ["d"]})
 VALUES: dict[str, tuple[str, list[str], float, list[str]]] = {
     "claims": (
         "claims",
@@ -111,7 +111,7 @@ EMPTY = {
     "no document for claims": ("claims", "", Prompt(PROMPT.messages)),
     "no key point": ("keypoints", '{"points": []}', PROMPT),
     "no document for key points": ("keypoints", "", Prompt(PROMPT.messages)),
-    "no item": ("checklist", '{"essential": [], "important": [], "optional": [], "pitfalls": []}', PROMPT),
+    "no item": ("checklist", '{"essential": [], "important": [], "optional": [], "pitfall": []}', PROMPT),
 }
 
 
@@ -161,7 +161,8 @@ def test_a_reply_is_read_strictly() -> None:
 def test_chunks_lose_no_word_and_the_best_come_in_the_documents_order() -> None:
     pieces = chunks("the harbour closed early the bridge opened late the mayor went home the bridge cost much", 4)
     assert " ".join(pieces).split()[-1] == "much"
-    assert Search(pieces).best("What did the bridge cost?", 2) == ["the bridge opened late", "the bridge cost much"]
+    (found,) = asyncio.run(Words().best(pieces, ["What did the bridge cost?"], 2))
+    assert found == ["the bridge opened late", "the bridge cost much"]
 
 
 PIPELINE = """

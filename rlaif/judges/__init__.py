@@ -1,7 +1,7 @@
 """Judges: one small file per kind of criterion.
 
-A kind is a module with two functions: `calls(criteria, spec)` says which of the kind's criteria are judged in one go,
-and `judge(subject, criteria, repeat, bench)` does so. What it shows a model in templates of its own is in its TEMPLATES:
+A kind is a module with `judge(subject, criteria, repeat, bench)`, which judges one criterion, or several in one go where
+the module has `calls(criteria, spec)`, which says which ones go together. What it shows a model in templates of its own is in its TEMPLATES:
 their names, and what each may use. Adding a kind is adding a module and its line in KINDS. One kind, `compare`, judges no
 response alone: its `calls` are none, and its `compare` takes two.
 """
@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from rlaif.config import JudgeSpec
-from rlaif.judges import check, checklist, claims, compare, keypoints, scale
+from rlaif.judges import check, checklist, claims, compare, keypoints, reward_model, scale
 from rlaif.judges.bench import Bench, Note, Subject
 from rlaif.records import Verdict
 from rlaif.rubric import Rubric
@@ -21,6 +21,7 @@ __all__ = ["KINDS", "Bench", "Call", "Note", "Subject", "asks_a_model", "calls",
 
 KINDS: dict[str, Any] = {
     "scale": scale, "check": check, "claims": claims, "keypoints": keypoints, "checklist": checklist, "compare": compare,
+    "reward_model": reward_model,
 }  # fmt: skip
 
 
@@ -41,8 +42,13 @@ def calls(rubric: Rubric, spec: JudgeSpec) -> list[Call]:
     found = []
     for kind, module in KINDS.items():
         criteria = [criterion for criterion in rubric.criteria if criterion.kind == kind]
-        found += [Call(group, module.judge) for group in module.calls(criteria, spec)]
+        together = getattr(module, "calls", _apart)
+        found += [Call(group, module.judge) for group in together(criteria, spec)]
     return found
+
+
+def _apart(criteria: Sequence[Any], spec: JudgeSpec) -> list[list[Any]]:
+    return [[criterion] for criterion in criteria]
 
 
 def templates(rubric: Rubric) -> dict[str, frozenset[str]]:
@@ -51,6 +57,6 @@ def templates(rubric: Rubric) -> dict[str, frozenset[str]]:
     return {name: allowed for kind in kinds.values() for name, allowed in getattr(kind, "TEMPLATES", {}).items()}
 
 
-def asks_a_model(rubric: Rubric) -> bool:
-    """Whether any criterion needs a language model."""
-    return any(KINDS[criterion.kind].NEEDS_MODEL for criterion in rubric.criteria)
+def asks_a_model(rubric: Rubric) -> set[str]:
+    """The kinds of its criteria that need a model."""
+    return {criterion.kind for criterion in rubric.criteria if KINDS[criterion.kind].NEEDS_MODEL}

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from rlaif.config import JudgeSpec
+from rlaif.judges.retrieve import Retrieval, Words
 from rlaif.models.ask import Model
 from rlaif.records import Prompt, answer_key
 from rlaif.template import Template
@@ -48,7 +49,7 @@ class Bench:
     """All that a judge works with.
 
     `templates` are those of the kinds that need their own, by name. `once` gives the note on a prompt for a criterion
-    (its key), and has it made where there is none yet.
+    (its key), and has it made where there is none yet; `retrieval` finds what in a document a claim may rest on.
     """
 
     spec: JudgeSpec
@@ -57,3 +58,4 @@ class Bench:
     allow_code: bool = False
     templates: Mapping[str, Template] = field(default_factory=dict)
     once: Once = every_time
+    retrieval: Retrieval = field(default_factory=Words)

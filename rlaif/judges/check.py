@@ -9,7 +9,6 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from rlaif.config import JudgeSpec
 from rlaif.errors import InputError, ModelError
 from rlaif.judges import check_answer, check_document, check_text
 from rlaif.judges.bench import Bench, Subject
@@ -32,11 +31,6 @@ BUILT_IN: dict[str, Callable[..., float]] = {
 _TRIAL = Prompt(({"role": "user", "content": "trial"},), "trial 1", "trial 1")
 
 
-def calls(criteria: Sequence[Check], spec: JudgeSpec) -> list[list[Check]]:
-    """One call for each: they share nothing."""
-    return [[criterion] for criterion in criteria]
-
-
 async def judge(subject: Subject, criteria: Sequence[Check], repeat: int, bench: Bench) -> Verdict:
     """Runs the program. One that crashes, or returns no number in range, is a failure and not a zero."""
     criterion = criteria[0]
@@ -46,14 +40,14 @@ async def judge(subject: Subject, criteria: Sequence[Check], repeat: int, bench:
         if not (math.isfinite(value) and criterion.low <= value <= criterion.high):
             raise ValueError(f"{value!r} is outside {criterion.low:g} to {criterion.high:g}")
     except ModelError as error:
-        return Verdict([Score(criterion.key, failure=error.kind)], failure=error.kind, detail=str(error))
+        return Verdict([Score(criterion.key, failure=error.kind)], failure=error.kind, detail=str(error), calls=0)
     except InputError:
         raise
     # A function that ends the program has crashed too.
     except (Exception, SystemExit) as error:
         detail = f"{type(error).__name__}: {error}"
-        return Verdict([Score(criterion.key, failure="crashed")], failure="crashed", detail=detail)
-    return Verdict([Score(criterion.key, value)])
+        return Verdict([Score(criterion.key, failure="crashed")], failure="crashed", detail=detail, calls=0)
+    return Verdict([Score(criterion.key, value)], calls=0)
 
 
 def load(criterion: Check, *, allow_code: bool) -> Function:

@@ -1,72 +1,60 @@
-"""Kind `checklist`: yes-or-no items for the request, written once for each prompt, and their explicit weighted sum.
+"""Kind `checklist`: yes-or-no items for the request, and their explicit weighted sum.
 
-Rubrics as Rewards (Gunjal et al. 2025): value = sum(weight of what is met) / sum(weights). A pitfall is met by the
-response that does not fall into it, so the value stays between 0 and 1.
+The items come with the prompt, or are written once for each prompt by the judge. Rubrics as Rewards (Gunjal et al.
+2025): value = sum(weight of what is met) / sum(weights). A pitfall weighs against the response that falls into it: it is
+met by avoiding it, so the value stays between 0 and 1.
 """
 
 from collections.abc import Sequence
 
-from rlaif.config import JudgeSpec
-from rlaif.errors import ModelError
 from rlaif.judges.bench import Bench, Note, Subject
-from rlaif.judges.dialogue import Dialogue, judged, noted, texts_of
+from rlaif.judges.dialogue import Counted, Dialogue, judged, noted, texts_of
 from rlaif.judges.scale import conversation
-from rlaif.records import Finding, Verdict
+from rlaif.records import CHECKLIST, Verdict
 from rlaif.rubric import Checklist
 from rlaif.template import defuse, fence
-from rlaif.verdict import TEXT, TEXTS
+from rlaif.verdict import TEXTS
 
 NEEDS_MODEL = True
 TEMPLATES = {
     "checklist": frozenset({"document", "request", "reference"}),
-    "checked": frozenset({"document", "items", "request", "response", "fence"}),
+    "checked": frozenset({"document", "texts", "request", "response", "fence"}),
 }
-# The weights of the paper.
-WEIGHTS = {"essential": 1.0, "important": 0.7, "optional": 0.3, "pitfalls": 0.9}
-
-
-def calls(criteria: Sequence[Checklist], spec: JudgeSpec) -> list[list[Checklist]]:
-    """One call for each."""
-    return [[criterion] for criterion in criteria]
+NONE = "the checklist is empty"
 
 
 async def judge(subject: Subject, criteria: Sequence[Checklist], repeat: int, bench: Bench) -> Verdict:
-    """Has the prompt's items written where they are not yet, and asks of each whether it is true of the response."""
+    """Has the prompt's items written where there are none yet, and asks of each whether it is true of the response."""
     criterion = criteria[0]
 
-    async def work(dialogue: Dialogue) -> tuple[float, list[Finding]]:
-        items = [item.split(": ", 1) for item in texts_of(await bench.once(subject.prompt, criterion.key, note))]
-        if not items:
-            raise ModelError("inapplicable", "the checklist is empty")
-        numbers = [str(number) for number in range(1, len(items) + 1)]
+    async def work(dialogue: Dialogue) -> list[Counted]:
+        items = subject.prompt.checklist or texts_of(
+            await bench.once(subject.prompt, criterion.key, lambda: _note(subject, criterion, bench))
+        )
+        parts = [item.split(": ", 1) for item in items]
         document = subject.prompt.document
-        reply = await dialogue.ask(
-            "checked", {"rationale": TEXT, **dict.fromkeys(numbers, ("yes", "no"))},
-            document=None if document is None else defuse(document), items=[defuse(text) for _, text in items],
-            request=defuse(conversation(subject)), response=defuse(subject.text), fence=fence(subject.answer),
+        said = await dialogue.ask_each(
+            "checked", [text for _, text in parts], ("yes", "no"),
+            document=None if document is None else defuse(document), request=defuse(conversation(subject)),
+            response=defuse(subject.text), fence=fence(subject.answer),
         )  # fmt: skip
-        total = met = 0.0
-        for number, (weight, _) in zip(numbers, items, strict=True):
-            total += WEIGHTS[weight]
-            met += WEIGHTS[weight] * (reply[number] == ("no" if weight == "pitfalls" else "yes"))
-        findings = [
-            Finding(criterion.key, f"{weight}: {text}", reply[number])
-            for number, (weight, text) in zip(numbers, items, strict=True)
-        ]  # fmt: skip
-        # Sums of doubles in the same order, so that all met is 1 exactly.
-        return met / total, findings
+        return [
+            Counted(item, word, word == ("no" if weight == "pitfall" else "yes"), CHECKLIST[weight])
+            for item, (weight, _), word in zip(items, parts, said, strict=True)
+        ]
 
-    async def note() -> Note:
-        return await noted(Dialogue(bench, subject.prompt.key, criterion.key), lambda dialogue: _items(subject, dialogue))
-
-    return await judged(Dialogue(bench, subject.answer, criterion.key, repeat), criterion.key, work)
+    return await judged(subject, criterion, repeat, bench, NONE, work)
 
 
-async def _items(subject: Subject, dialogue: Dialogue) -> list[str]:
+async def _note(subject: Subject, criterion: Checklist, bench: Bench) -> Note:
     prompt = subject.prompt
-    reply = await dialogue.ask(
-        "checklist", dict.fromkeys(WEIGHTS, TEXTS),
-        document=None if prompt.document is None else defuse(prompt.document), request=defuse(conversation(subject)),
-        reference=None if prompt.reference is None else defuse(prompt.reference),
-    )  # fmt: skip
-    return [f"{weight}: {text}" for weight in WEIGHTS for text in reply[weight]]
+
+    async def work(dialogue: Dialogue) -> list[str]:
+        reply = await dialogue.ask(
+            "checklist", dict.fromkeys(CHECKLIST, TEXTS),
+            document=None if prompt.document is None else defuse(prompt.document), request=defuse(conversation(subject)),
+            reference=None if prompt.reference is None else defuse(prompt.reference),
+        )  # fmt: skip
+        return [f"{weight}: {text}" for weight in CHECKLIST for text in reply[weight]]
+
+    return await noted(Dialogue(bench, prompt.key, criterion.key), work)

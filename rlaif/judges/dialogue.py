@@ -1,14 +1,17 @@
 """Several calls within one judgement: every reply is kept and counted, also where the judgement fails in the end."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rlaif.errors import ModelError
-from rlaif.judges.bench import Bench, Note
+from rlaif.judges.bench import Bench, Note, Subject
 from rlaif.judges.scale import RETRY_ROOM, RETRY_TEMPERATURE
 from rlaif.models.ask import Ask, Sampling, Token
 from rlaif.records import Finding, Score, Verdict, key
-from rlaif.verdict import Fields, fields_schema, read_fields
+from rlaif.rubric import Counting
+from rlaif.template import defuse
+from rlaif.verdict import MOST_TEXTS, TEXT, Fields, fields_schema, read_fields
 
 
 class Dialogue:
@@ -43,6 +46,20 @@ class Dialogue:
                 last = error
         raise last
 
+    async def ask_each(self, template: str, texts: Sequence[str], words: Sequence[str], **values: Any) -> list[str]:
+        """The word that is said of each text (the template's `texts`) by its number, some texts at a time.
+
+        More than a judge may list at once would leave no room in its reply for all of the words.
+        """
+        said: list[str] = []
+        for start in range(0, len(texts), MOST_TEXTS):
+            part = [defuse(text) for text in texts[start : start + MOST_TEXTS]]
+            numbers = [str(number) for number in range(1, len(part) + 1)]
+            fields: Fields = {"rationale": TEXT, **dict.fromkeys(numbers, tuple(words))}
+            reply = await self.ask(template, fields, texts=part, **values)
+            said += [reply[number] for number in numbers]
+        return said
+
     async def _ask(self, content: str, fields: Fields, attempt: int, room: int) -> dict[str, Any]:
         spec = self._bench.spec
         if self._bench.model is None:
@@ -69,23 +86,50 @@ class Dialogue:
             raise
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """One thing that was looked at: what was found, what share of it the response earned, and what it weighs."""
+
+    text: str
+    outcome: str
+    earned: float
+    weight: float = 1.0
+    rationale: str | None = None
+
+
 async def judged(
-    dialogue: Dialogue, criterion: str, work: Callable[[Dialogue], Awaitable[tuple[float, list[Finding]]]]
-) -> Verdict:
-    """The verdict of some work that gives a value and what it looked at. Raises ModelError only for fatal kinds."""
-    score, findings, failure, detail = Score(criterion), list[Finding](), None, None
+    subject: Subject, criterion: Counting, repeat: int, bench: Bench, none: str,
+    work: Callable[[Dialogue], Awaitable[list[Counted]]],
+) -> Verdict:  # fmt: skip
+    """The verdict of some work that counts things: what they earned over what they weigh. `none` says that there are none.
+
+    Raises ModelError only for fatal kinds.
+    """
+    dialogue = Dialogue(bench, subject.answer, criterion.key, repeat)
+    findings, failure, detail = list[Finding](), None, None
     try:
-        value, findings = await work(dialogue)
-        score = Score(criterion, value)
+        things = await work(dialogue)
+        score = Score(criterion.key, _share(things, criterion, none))
+        findings = [Finding(criterion.key, thing.text, thing.outcome, thing.rationale) for thing in things]
+        findings = findings or [Finding(criterion.key, none, "none")]
     except ModelError as error:
         if error.fatal:
             raise
         failure, detail = error.kind, str(error)
-        score = Score(criterion, failure=failure)
+        score = Score(criterion.key, failure=failure)
     return Verdict(
         [score], dialogue.raw, failure, detail, dialogue.prompt_tokens, dialogue.output_tokens,
         findings, len(dialogue.replies),
     )  # fmt: skip
+
+
+def _share(things: Sequence[Counted], criterion: Counting, none: str) -> float:
+    if things:
+        # Sums of doubles in the same order, so that all of it is 1 exactly.
+        return sum(thing.weight * thing.earned for thing in things) / sum(thing.weight for thing in things)
+    if criterion.if_none is None:
+        raise ModelError("inapplicable", none)
+    return criterion.if_none
 
 
 async def noted(dialogue: Dialogue, work: Callable[[Dialogue], Awaitable[list[str]]]) -> Note:

@@ -1,13 +1,12 @@
 """Judging with nobody there: which asks a judge would send, found by letting it judge with a model that costs nothing."""
 
-import json
 from collections.abc import Sequence
 
 from rlaif import models
 from rlaif.config import ScriptedModel
 from rlaif.judges import Bench, Call, Subject
 from rlaif.models.ask import Ask, Completion
-from rlaif.records import Prompt
+from rlaif.records import stored
 from rlaif.stages.judge import Judge
 from rlaif.store import Row
 
@@ -35,7 +34,7 @@ class Rehearsal:
 async def rehearse(judge: Judge, calls: Sequence[Call], row: Row, text: str) -> list[Ask]:
     """The asks of these calls on `text` as a response to the prompt in `row`."""
     rehearsal = Rehearsal()
-    subject = Subject(Prompt(tuple(json.loads(row["messages"])), row["document"], row["reference"]), text)
+    subject = Subject(stored(row), text)
     bench = Bench(judge.settings, judge.template, rehearsal, templates=judge.templates)
     for call in calls:
         await call.judge(subject, call.criteria, 0, bench)

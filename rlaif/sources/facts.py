@@ -58,6 +58,7 @@ class Facts:
             "key": prompt.key, "normal_key": normal_key,
             "messages": orjson.dumps(prompt.messages).decode(),
             "document": prompt.document, "reference": prompt.reference,
+            "checklist": orjson.dumps(prompt.checklist).decode() if prompt.checklist else None,
             "metadata": metadata_of(row, self._source.columns),
             "source": at, "bucket": int(fraction("split", normal_key) * BUCKETS),
         })  # fmt: skip

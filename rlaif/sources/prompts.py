@@ -8,10 +8,12 @@ import orjson
 
 from rlaif.config import Columns
 from rlaif.errors import InputError
-from rlaif.records import Message, Prompt, clean
+from rlaif.records import CHECKLIST, Message, Prompt, clean
 
 # Within what JSON readers agree on; a larger integer is carried as its digits.
 LARGEST_INTEGER = 2**63 - 1
+# Enough of an item to find it.
+SHOWN = 60
 
 
 def prompt_of(row: Mapping[str, Any], columns: Columns, at: str) -> Prompt | None:
@@ -23,6 +25,7 @@ def prompt_of(row: Mapping[str, Any], columns: Columns, at: str) -> Prompt | Non
         messages,
         document=_document(row.get(columns.document), columns.document, at) if columns.document else None,
         reference=text(row.get(columns.reference), columns.reference, at) if columns.reference else None,
+        checklist=_checklist(row.get(columns.checklist), columns.checklist, at) if columns.checklist else (),
     )
 
 
@@ -71,6 +74,24 @@ def _document(value: Any, column: str, at: str) -> str | None:
         return text(value, column, at)
     passages = ["\n".join(_lines(passage, column, at)) for passage in value]
     return "\n\n".join(passage for passage in passages if passage) or None
+
+
+def _checklist(value: Any, column: str, at: str) -> tuple[str, ...]:
+    """Items as "weight: text", each a line; none where it is null."""
+    if value is not None and not isinstance(value, list | tuple):
+        raise InputError(f"column {column!r} must hold a list of items, not {type(value).__name__}", where=at)
+    return tuple(_item(item, column, at) for item in value or ())
+
+
+def _item(item: Any, column: str, at: str) -> str:
+    given: Mapping[str, Any] = item if isinstance(item, Mapping) else {"text": item}
+    said, weight = given.get("text", given.get("item")), given.get("weight", "essential")
+    if not isinstance(said, str) or not said.strip() or not isinstance(weight, str) or weight.lower() not in CHECKLIST:
+        raise InputError(
+            f"column {column!r} holds an item that is none: {str(item)[:SHOWN]!r}", where=at,
+            fix=f"Each is an object with `text` and `weight`; a weight is {', '.join(CHECKLIST)}.",
+        )  # fmt: skip
+    return f"{weight.lower()}: {clean(' '.join(said.split()))}"
 
 
 def _lines(value: Any, column: str, at: str) -> list[str]:

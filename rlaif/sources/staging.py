@@ -8,7 +8,7 @@ from typing import Any, Self
 # Rows written at once: a table of this many costs little memory even with long documents.
 BATCH = 4096
 COLUMNS = {
-    "prompts": "position:uint64 key normal_key messages document reference metadata source bucket:uint32",
+    "prompts": "position:uint64 key normal_key messages document reference checklist metadata source bucket:uint32",
     "responses": "position:uint64 key prompt generator answer text source",
     "verdicts": "position:uint64 prompt answer judge raw source",
     "scores": "position:uint64 verdict:uint64 criterion value:double failure",

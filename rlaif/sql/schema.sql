@@ -7,6 +7,7 @@ CREATE TABLE prompts (
     key VARCHAR, normal_key VARCHAR,
     messages VARCHAR,           -- JSON list of {role, content}
     document VARCHAR, reference VARCHAR,
+    checklist VARCHAR,          -- JSON list of "weight: text"; null where it has none
     metadata VARCHAR,           -- JSON object
     source VARCHAR,             -- file:line or dataset:row
     bucket UINTEGER,            -- 0..9999 by digest; below held_out * 10000 the prompt is held out
@@ -42,12 +43,12 @@ CREATE TABLE judges (key VARCHAR, name VARCHAR, spec VARCHAR);
 
 CREATE TABLE criteria (key VARCHAR, name VARCHAR, kind VARCHAR, low DOUBLE, high DOUBLE, spec VARCHAR);
 
--- One reply of a judge, in its own words.
+-- One judgement, in the judge's own words: one reply, or several of so many calls (0 where it asked nobody).
 CREATE TABLE verdicts (
     key VARCHAR,
     answer VARCHAR,             -- null where it compares two: see comparisons
     judge VARCHAR, repeat UINTEGER, attempt UINTEGER,
-    raw VARCHAR, failure VARCHAR, detail VARCHAR,
+    raw VARCHAR, failure VARCHAR, detail VARCHAR, calls UINTEGER,
     prompt_tokens UBIGINT, output_tokens UBIGINT, created TIMESTAMP
 );
 
@@ -68,7 +69,7 @@ CREATE TABLE findings (
 CREATE TABLE notes (
     prompt VARCHAR, judge VARCHAR, criterion VARCHAR,
     texts VARCHAR,              -- JSON list
-    raw VARCHAR, failure VARCHAR, detail VARCHAR,
+    raw VARCHAR, failure VARCHAR, detail VARCHAR, calls UINTEGER,
     prompt_tokens UBIGINT, output_tokens UBIGINT, created TIMESTAMP
 );
 

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import orjson
-
 from rlaif import comparing, judges
 from rlaif import models as kinds
 from rlaif.budget import OUTPUT_SHARE, tokens_of
@@ -24,7 +22,7 @@ from rlaif.models import Models
 from rlaif.notes import Notes
 from rlaif.owed import Owed
 from rlaif.progress import Tally
-from rlaif.records import Prompt, Score, Verdict, key
+from rlaif.records import Score, Verdict, key, stored
 from rlaif.rubric import Compare, Rubric, load_rubric
 from rlaif.stop import STOP
 from rlaif.store import Row
@@ -60,6 +58,11 @@ class Judge:
         """The criteria by which it compares responses, by key."""
         return {criterion.key: criterion for criterion in self.rubric.criteria if criterion.kind == "compare"}
 
+    @property
+    def rewards(self) -> bool:
+        """Whether its model is a reward model."""
+        return any(criterion.kind == "reward_model" for criterion in self.rubric.criteria)
+
     @cached_property
     def spec(self) -> dict[str, Any]:
         """All that decides what it says, but for the wording of criteria that are asked apart."""
@@ -90,10 +93,16 @@ def judge(config: Config, name: str) -> Judge:
     place = ("judges", name)
     rubric = load_rubric(config.find(settings.rubric, (*place, "rubric")))
     check.verify(rubric.criteria)
-    if settings.model is None and judges.asks_a_model(rubric):
+    asking = judges.asks_a_model(rubric)
+    if settings.model is None and asking:
         raise InputError(
             f"rubric {rubric.name!r} has criteria that a model must judge, and this judge has none",
             where=config.file.where(place), fix="Add `model:` with a name from `models`.",
+        )  # fmt: skip
+    if "reward_model" in asking and len(asking) > 1:
+        raise InputError(
+            f"rubric {rubric.name!r} asks its judge's model for rewards and for words, and no model gives both",
+            where=config.file.where(place), fix="Make two judges, and pair by both: `pair: {judge: [ONE, OTHER]}`.",
         )  # fmt: skip
     template = Template(config.find(settings.template, (*place, "template")), scale.VARIABLES)
     model = config.pipeline.models[settings.model] if settings.model else None
@@ -117,7 +126,7 @@ async def run(
     wanted = asked(judge, generators, only)
 
     async def bench(tally: Tally) -> Bench:
-        model = await models.get(judge.model, where=judge.where) if judge.model else None
+        model = await models.get(judge.model, where=judge.where, rewards=judge.rewards) if judge.model else None
         notes = Notes(context.store, judge.key, tally)
         return Bench(judge.settings, judge.template, model, allow_code, judge.templates, notes.once)
 
@@ -200,8 +209,7 @@ class _Judged:
 
 
 async def _judge(row: Row, judge: Judge, bench: Bench, tally: Tally) -> _Judged:
-    prompt = Prompt(tuple(orjson.loads(row["messages"])), row["document"], row["reference"])
-    subject = Subject(prompt, row["text"])
+    subject = Subject(stored(row), row["text"])
     call = judge.calls[row["call"]]
     if bench.model:
         tally.add(calls=1)

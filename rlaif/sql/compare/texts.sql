@@ -1,5 +1,5 @@
 -- What a judge is shown of the prompts $keys, one row a prompt: `texts` is a map from answer to text.
-SELECT prompts.key AS prompt, messages, document, reference, texts
+SELECT prompts.key AS prompt, messages, document, reference, checklist, texts
 FROM (
     SELECT prompt, map(list(answer), list(text)) AS texts
     FROM (

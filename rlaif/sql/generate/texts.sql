@@ -1,2 +1,2 @@
 -- What a generator is shown of the prompts $keys, one row a prompt.
-SELECT key AS prompt, messages, document, reference FROM prompts WHERE key IN (SELECT unnest($keys::VARCHAR[]))
+SELECT key AS prompt, messages, document, reference, checklist FROM prompts WHERE key IN (SELECT unnest($keys::VARCHAR[]))

@@ -1,5 +1,5 @@
 -- What a judge is shown of the answers $keys, one row an answer.
-SELECT answer, prompt, text, prompts.messages, prompts.document, prompts.reference
+SELECT answer, prompt, text, prompts.messages, prompts.document, prompts.reference, prompts.checklist
 FROM (
     SELECT answer, any_value(prompt) AS prompt, any_value(text) AS text
     FROM judgeable WHERE answer IN (SELECT unnest($keys::VARCHAR[])) AND failure IS NULL

@@ -16,3 +16,6 @@ CREATE TABLE rounds (
     chain VARCHAR, number UINTEGER, writer VARCHAR, pairing VARCHAR, training VARCHAR, pairs UBIGINT,
     fresh DOUBLE, margin DOUBLE, shared DOUBLE, judge VARCHAR, before DOUBLE, after DOUBLE, stopped VARCHAR, created TIMESTAMP
 );
+ALTER TABLE prompts ADD COLUMN checklist VARCHAR;
+ALTER TABLE verdicts ADD COLUMN calls UINTEGER;
+ALTER TABLE notes ADD COLUMN calls UINTEGER;

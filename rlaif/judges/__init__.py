@@ -1,9 +1,9 @@
 """Judges: one small file per kind of criterion.
 
 A kind is a module with `judge(subject, criteria, repeat, bench)`, which judges one criterion, or several in one go where
-the module has `calls(criteria, spec)`, which says which ones go together. What it shows a model in templates of its own is in its TEMPLATES:
-their names, and what each may use. Adding a kind is adding a module and its line in KINDS. One kind, `compare`, judges no
-response alone: its `calls` are none, and its `compare` takes two.
+the module has `calls(criteria, spec)`, which says which ones go together. What it shows a model in templates of its own is
+in its TEMPLATES: their names, and what each may use. Adding a kind is adding a module and its line in KINDS. One kind,
+`compare`, judges no response alone: its `calls` are none, and its `compare` takes two.
 """
 
 from collections.abc import Awaitable, Callable, Sequence

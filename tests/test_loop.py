@@ -51,9 +51,10 @@ def add(folder: Path, numbers: range) -> None:
 
 
 def written(store: Path) -> int:
-    """Bytes in the log of a store that has its tables; making them goes through the log as well."""
+    """Bytes in the log of a store that has its tables; making them goes through the log first, and then into the file."""
     try:
-        return store.with_name(f"{store.name}.wal").stat().st_size if store.stat().st_size > 100_000 else 0
+        log, file = store.with_name(f"{store.name}.wal").stat(), store.stat()
+        return log.st_size if file.st_size > 100_000 and log.st_mtime_ns > file.st_mtime_ns else 0
     except FileNotFoundError:
         return 0
 

@@ -34,11 +34,11 @@ class Dialogue:
 
     async def ask(self, template: str, fields: Fields, **values: Any) -> dict[str, Any]:
         """One question, asked until its reply holds `fields`, at most `attempts` times. Raises ModelError after that."""
-        content = self._bench.templates[template].render(**values)
+        content, about = self._bench.templates[template].render(**values), values.get("document") or ""
         room = self._bench.spec.max_tokens
         for attempt in range(self._bench.spec.attempts):
             try:
-                return await self._ask(content, fields, attempt, room)
+                return await self._ask(content, about, fields, attempt, room)
             except ModelError as error:
                 if error.kind not in ("malformed", "truncated", "refused"):
                     raise
@@ -60,7 +60,7 @@ class Dialogue:
             said += [reply[number] for number in numbers]
         return said
 
-    async def _ask(self, content: str, fields: Fields, attempt: int, room: int) -> dict[str, Any]:
+    async def _ask(self, content: str, about: str, fields: Fields, attempt: int, room: int) -> dict[str, Any]:
         spec = self._bench.spec
         if self._bench.model is None:
             raise ValueError("this kind of criterion needs a model")
@@ -70,6 +70,8 @@ class Dialogue:
             seeds=(int(key("judge seed", *self._name, len(self.replies), attempt)[:8], 16) >> 1,),
             schema=fields_schema(fields),
             top_logprobs=self._top,
+            about=about,
+            follows=bool(self.replies),
         )
         reply = (await self._bench.model.complete(ask))[0]
         self.replies.append(reply.text)

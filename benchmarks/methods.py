@@ -4,9 +4,9 @@ python -m benchmarks.methods OUT                      every row of methods/rows.
 python -m benchmarks.methods OUT --only dpo kto       these rows alone
 python -m benchmarks.methods OUT --small              a size that proves nothing
 
-The base is the tiny writer after an SFT on its own careless notes and on a second task, to recall two fields of a
-document, which no pair is about: what training on the notes costs there is forgetting. Sampling, judging and pairing are
-done once; each row trains the base with its own seed and samples four answers to each held-out prompt.
+The base is the tiny writer after an SFT on careless notes, as it was made from, and on a second task, to recall two
+fields of a document, which no pair is about: what a training on notes costs there is forgetting. Sampling, judging and
+pairing are done once; each row trains the base with its own seed and samples four notes for each held-out prompt.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import shutil
 import statistics
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,15 +26,16 @@ import yaml
 from benchmarks.job import table
 from rlaif import run
 from rlaif.config import Config, TransformersModel, load
-from rlaif.context import Context, HeldOut
-from rlaif.progress import Tally
+from rlaif.evaluate import Evaluation
+from rlaif.evaluate.match import Match
 from rlaif.roles import base_generator, trained_generator
 from rlaif.tiny import corpus
 from rlaif.tiny.world import case, layout
-from rlaif.training.fit import fit
 
 HERE = Path(__file__).parent / "methods"
-MEASURES = ("faithfulness", "completeness", "helpfulness", "recall", "words", "different", "minutes")
+CRITERIA = ("faithfulness", "completeness", "helpfulness")
+# What a row tells, and with how many decimals.
+MEASURES = dict.fromkeys(CRITERIA, 1) | {"recall": 1, "words": 1, "diversity": 2, "kl": 1, "minutes": 1}
 Result = dict[str, float]
 
 
@@ -45,45 +46,39 @@ class Size:
     taught: int = 3200
     recalled: int = 200
     overrides: tuple[str, ...] = ()
-    options: tuple[tuple[str, Any], ...] = ()
+    steps: int | None = None
 
 
 FULL = Size()
-SMALL = Size(64, 8, ("collect.sources.0.limit=24", "generate.samples=2", "evaluate.samples=2"), (("max_steps", 1),))
+SMALL = Size(64, 8, ("collect.sources.0.limit=24", "generate.samples=2", "evaluate.samples=2"), 1)
 
 
-def prepare(out: Path, size: Size) -> Result:
-    """The base, its answers, the judge's scores and the pairs, as far as they are not there yet; the base's own row."""
-    write(out / "recall.jsonl", recalls("held out", size.recalled))
+def prepare(out: Path, size: Size) -> None:
+    """The base, its answers, the judge's scores and the pairs, as far as they are not there yet."""
+    out.mkdir(parents=True, exist_ok=True)
     if not (out / "base").exists():
         teach(out, size)
     with run.opened(pipeline(out, out / "shared", size)) as context:
         run.collect(context)
         run.generate_and_judge(context)
         run.pair(context)
-        run.judge(context, ["oracle"], only=HeldOut(context.config.pipeline.collect.held_out))
-        return measured(context, base_generator(context.config).key, out / "base", out)
 
 
 def teach(out: Path, size: Size) -> None:
-    """SFT of the tiny writer on careless notes and on recall, half and half."""
+    """The tiny writer after an SFT on both tasks, half and half, into `out/base`."""
+    taught = list(recalls("taught", size.taught))
     rng = random.Random("methods notes")
-    rows = []
-    for row in recalls("taught", size.taught):
-        note = corpus.demonstration(rng)
-        rows += [turns(f"{row['document']}\n{row['prompt']}", row["reference"]), turns(note.prompt, note.answer)]
-    config = load(HERE / "teach.yaml")
-    section = config.pipeline.train
-    assert section
-    fit(
-        section,
-        TransformersModel(kind="transformers", path="rlaif/tiny/writer"),
-        rows,
-        out / "base",
-        config.file,
-        Tally("train"),
-        print,
-    )
+    notes = [corpus.demonstration(rng) for _ in taught]
+    recalled = [turns(f"{row['document']}\n{row['prompt']}", row["reference"]) for row in taught]
+    both = zip(recalled, (turns(note.prompt, note.answer) for note in notes), strict=True)
+    write(out / "recall.jsonl", recalls("held out", size.recalled))
+    write(out / "taught_recall.jsonl", recalled)
+    write(out / "taught.jsonl", (row for pair in both for row in pair))
+    with run.opened(load(HERE / "teach.yaml", [f"out={out / 'teach'}", f"train.data={out / 'taught.jsonl'}"])) as context:
+        run.collect(context)
+        made = run.train(context)
+    assert made
+    shutil.copytree(made.path, out / "base")
 
 
 def pipeline(out: Path, folder: Path, size: Size, train: dict[str, Any] | None = None) -> Config:
@@ -92,33 +87,46 @@ def pipeline(out: Path, folder: Path, size: Size, train: dict[str, Any] | None =
     return load(HERE / "pipeline.yaml", [f"out={folder}", f"models.writer.path={out / 'base'}", *size.overrides, *section])
 
 
-def row(out: Path, size: Size, name: str, sections: list[dict[str, Any]], seed: int) -> Result:
-    """What the trainings of one row come to, one after the other; from its file where that was found before."""
-    folder = out / "rows" / f"{name}-{seed}"
+def row(out: Path, size: Size, name: str, sections: Sequence[dict[str, Any]], seed: int) -> dict[str, Result]:
+    """The base and what the trainings of one row make of it, one after the other; from its file where that is known."""
+    folder = out / "rows" / f"{name}, {seed}"
     if (folder / "result.json").exists():
         return dict(json.loads((folder / "result.json").read_text()))
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(out / "shared/store.duckdb", folder)
     started = time.monotonic()
     for section in sections:
-        options = {**section.get("options", {}), **dict(size.options)}
-        config = pipeline(out, folder, size, {**section, "seed": seed, "options": options})
+        config = pipeline(out, folder, size, scaled(out, size, section) | {"seed": seed})
         with run.opened(config) as context:
             run.train(context)
     minutes = (time.monotonic() - started) / 60
     with run.opened(config) as context:
-        run.evaluate(context)
+        found = run.evaluate(context)
         trained = trained_generator(context)
-        assert trained and isinstance(trained.model, TransformersModel)
-        result = measured(context, trained.key, Path(trained.model.path), out) | {"minutes": minutes}
+    assert trained
+    assert isinstance(trained.model, TransformersModel)
+    result = {
+        "base": told(found, "base") | {"recall": recall(out, out / "base")},
+        "trained": told(found, "trained") | {"recall": recall(out, Path(trained.model.path)), "minutes": minutes},
+    }
     (folder / "result.json").write_text(json.dumps(result))
     return result
 
 
-def measured(context: Context, generator: str, model: Path, out: Path) -> Result:
-    """The oracle's means over a generator's answers to held-out prompts, and its model's marks in the second task."""
-    found = context.store.rows((HERE / "marks.sql").read_text(), generator=generator)[0]
-    return found | {"recall": recall(out, model)}
+def scaled(out: Path, size: Size, section: dict[str, Any]) -> dict[str, Any]:
+    """A row's section, its data found in `out`, and cut short where all is small."""
+    data = {"data": str(out / section["data"])} if "data" in section else {}
+    steps = {"max_steps": size.steps} if size.steps else {}
+    return section | data | {"options": section["options"] | steps}
+
+
+def told(found: Evaluation, side: str) -> Result:
+    """The measures of one side of an evaluation. KL is k3, in nats a response."""
+    match: Match = found.matches[0]
+    texts = found.texts[0 if side == "base" else 1]
+    result = {each.name: getattr(each, f"{side}_percent") for each in match.criteria}
+    result |= {"words": getattr(match, side).words, "diversity": texts.within.ead if texts.within else 0.0}
+    return result | ({"kl": found.divergences[0].k3} if side == "trained" and found.divergences else {})
 
 
 def recall(out: Path, model: Path) -> float:
@@ -142,35 +150,46 @@ def recalls(name: str, count: int) -> Iterator[dict[str, str]]:
 
 
 def turns(prompt: str, answer: str) -> dict[str, Any]:
-    return {"prompt": [{"role": "user", "content": prompt}], "chosen": [{"role": "assistant", "content": answer}]}
+    """One exchange, as an SFT reads it."""
+    return {"prompt": [{"role": "user", "content": prompt}], "completion": [{"role": "assistant", "content": answer}]}
 
 
-def write(path: Path, rows: Iterator[dict[str, Any]]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+def write(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-def shown(base: Result, results: dict[str, list[Result]], failed: dict[str, str]) -> None:
-    """The table: means over seeds, with the least and the most of what was found."""
-    rows = [["", "seeds", *MEASURES], ["base", "", *(f"{base[name]:.1f}" if name in base else "" for name in MEASURES)]]
-    rows += [
-        [name, str(len(found)), *(spread([each[name2] for each in found]) for name2 in MEASURES)]
-        for name, found in results.items()
-        if found
-    ]
+def show(results: dict[str, list[dict[str, Result]]], failed: dict[str, str]) -> None:
+    """The table: means over seeds, and the least and the most of the oracle's three together."""
+    rows = [["", "seeds", "oracle", *MEASURES]]
+    bases = [each["base"] for found in results.values() for each in found]
+    for name, found in {
+        "base": bases[:1],
+        **{name: [each["trained"] for each in all_] for name, all_ in results.items()},
+    }.items():
+        means = [
+            f"{statistics.mean(each[what] for each in found):.{decimals}f}" if what in found[0] else ""
+            for what, decimals in MEASURES.items()
+        ]
+        rows.append([name, str(len(found)), spread([oracle(each) for each in found]), *means])
     table("0 to 100 by the oracle, on held-out prompts; recall is the second task", rows)
     for name, why in failed.items():
         print(f"{name}: {why}")
 
 
-def spread(values: list[float]) -> str:
-    return f"{statistics.mean(values):.1f} [{min(values):.1f}, {max(values):.1f}]"
+def oracle(result: Result) -> float:
+    """The mean of the oracle's three marks."""
+    return statistics.mean(result[name] for name in CRITERIA)
 
 
-def main(out: Path, only: list[str], seeds: list[int], size: Size) -> bool:
+def spread(values: Sequence[float]) -> str:
+    around = f" [{min(values):.1f}, {max(values):.1f}]" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.1f}{around}"
+
+
+def main(out: Path, only: Sequence[str], seeds: Sequence[int], size: Size) -> bool:
     wanted = yaml.safe_load((HERE / "rows.yaml").read_text())
-    base = prepare(out, size)
-    results: dict[str, list[Result]] = {}
+    prepare(out, size)
+    results: dict[str, list[dict[str, Result]]] = {}
     failed: dict[str, str] = {}
     for seed in seeds:
         for name in only or wanted:
@@ -180,8 +199,8 @@ def main(out: Path, only: list[str], seeds: list[int], size: Size) -> bool:
                 traceback.print_exc()
                 failed[f"{name}, seed {seed}"] = str(error)
             print(name, seed, results.get(name, [None])[-1], flush=True)
-    (out / "results.json").write_text(json.dumps({"base": base, "rows": results, "failed": failed}, indent=1))
-    shown(base, results, failed)
+    (out / "results.json").write_text(json.dumps({"rows": results, "failed": failed}, indent=1))
+    show({name: found for name, found in results.items() if found}, failed)
     return not failed
 
 

@@ -10,11 +10,16 @@ TEMPLATE = (
 )
 
 
-def save_random(folder: Path, *, seed: int = 0, context: int = 96, template: str | None = TEMPLATE) -> Path:
-    """A checkpoint of 20,000 random parameters; it writes noise, and ends after a few dozen tokens."""
+def save_random(
+    folder: Path, *, seed: int = 0, context: int = 96, template: str | None = TEMPLATE, labels: int | None = None
+) -> Path:
+    """A checkpoint of 20,000 random parameters; it writes noise, and ends after a few dozen tokens.
+
+    One with `labels` classifies instead: with one label it is a reward model.
+    """
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+    from transformers import LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassification, PreTrainedTokenizerFast
     from transformers.utils import logging
 
     logging.disable_progress_bar()
@@ -31,6 +36,8 @@ def save_random(folder: Path, *, seed: int = 0, context: int = 96, template: str
         vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
         max_position_embeddings=context, bos_token_id=1, eos_token_id=2, pad_token_id=0, initializer_range=0.3,
     )  # fmt: skip
-    LlamaForCausalLM(config).save_pretrained(folder)
+    if labels is not None:
+        config.num_labels = labels
+    (LlamaForCausalLM if labels is None else LlamaForSequenceClassification)(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from rlaif.config import ModelConfig, OpenAIModel, ScriptedModel, VllmModel
+from rlaif.errors import InputError
 from rlaif.models.ask import Model
 
 # A kind's class is imported when it is first opened: none of them is needed to plan, to pair or to report.
@@ -22,19 +23,28 @@ KINDS: Final = {
     "openai batch": "rlaif.models.openai_batch:OpenAIBatch",
     "vllm": "rlaif.models.vllm:Vllm",
 }
+# The same as reward models, which complete a chat with the reward of its last turn.
+REWARDS: Final = KINDS | {
+    "transformers": "rlaif.models.transformers_reward:TransformersReward",
+    "openai": "rlaif.models.openai_reward:OpenAIReward",
+    "vllm": "rlaif.models.vllm:VllmReward",
+}
 # Kinds that fill this machine's memory and cores. Two of them are not opened at once; others overlap freely.
 LOCAL: Final = frozenset({"transformers", "vllm"})
 
 
-def open_model(config: ModelConfig, *, where: str = "", folder: Path | None = None) -> Model:
+def open_model(config: ModelConfig, *, where: str = "", folder: Path | None = None, rewards: bool = False) -> Model:
     """The model of `config`, to be entered with `async with`. Raises InputError (at `where`) if it cannot work.
 
-    `folder` is where a model in batch mode, which needs one, writes down what it sent.
+    `folder` is where a model in batch mode, which needs one, writes down what it sent. `rewards` is for a reward model.
     """
     batch = isinstance(config, OpenAIModel) and config.mode == "batch"
+    if batch and rewards:
+        raise InputError("the Batch API has no rewards", where=where, fix="Give the reward model `mode: live`.")
     if batch and folder is None:
         raise ValueError("a model in batch mode needs a folder")
-    module, name = KINDS["openai batch" if batch else config.kind].split(":")
+    kinds = REWARDS if rewards else KINDS
+    module, name = kinds["openai batch" if batch else config.kind].split(":")
     options = {"folder": folder} if batch else {}
     model: Model = getattr(import_module(module), name)(config, where=where, **options)
     return model
@@ -52,17 +62,18 @@ class Models:
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
         self._stack = AsyncExitStack()
-        self._open: list[tuple[ModelConfig, Model]] = []
+        self._open: list[tuple[ModelConfig, bool, Model]] = []
         self._lock = asyncio.Lock()
 
-    async def get(self, config: ModelConfig, *, where: str = "") -> Model:
-        """The open model of that configuration."""
+    async def get(self, config: ModelConfig, *, where: str = "", rewards: bool = False) -> Model:
+        """The open model of that configuration, a reward model if `rewards`."""
         async with self._lock:
-            for known, model in self._open:
-                if known == config:
+            for known, kind, model in self._open:
+                if known == config and kind == rewards:
                     return model
-            model = await self._stack.enter_async_context(open_model(config, where=where, folder=self._folder))
-            self._open.append((config, model))
+            opened = open_model(config, where=where, folder=self._folder, rewards=rewards)
+            model = await self._stack.enter_async_context(opened)
+            self._open.append((config, rewards, model))
             return model
 
     async def __aenter__(self) -> Self:

@@ -33,6 +33,15 @@ MOST_LANES: Final = 4
 
 def load(config: TransformersModel, *, stopped: Callable[[], bool], where: str = "") -> "Engine":
     """The checkpoint, ready to compute. Raises InputError if it cannot be loaded."""
+    model, tokenizer, _ = read(AutoModelForCausalLM, config, where)
+    return Engine(model, tokenizer, stopped)
+
+
+def read(family: Any, config: TransformersModel, where: str) -> tuple[Any, Any, list[str]]:
+    """A checkpoint as a model of this family and its tokenizer; and the names of weights that it lacks and that are random.
+
+    Raises InputError if it cannot be loaded, or has no chat template.
+    """
     place = locate(config.path, where=where)
     logging.set_verbosity_error()
     logging.disable_progress_bar()
@@ -44,8 +53,8 @@ def load(config: TransformersModel, *, stopped: Callable[[], bool], where: str =
     try:
         device = torch.device(_device(config.device))
         tokenizer = AutoTokenizer.from_pretrained(place, **options)
-        model = AutoModelForCausalLM.from_pretrained(
-            place, dtype=config.dtype, low_cpu_mem_usage=True, use_safetensors=True, **options
+        model, told = family.from_pretrained(
+            place, dtype=config.dtype, low_cpu_mem_usage=True, use_safetensors=True, output_loading_info=True, **options
         )
         model = model.eval().to(device)
     except torch.OutOfMemoryError:
@@ -60,7 +69,7 @@ def load(config: TransformersModel, *, stopped: Callable[[], bool], where: str =
             f"{config.path} has no chat template", where=where,
             fix="Use an instruction-tuned checkpoint, or add chat_template.jinja to its folder.",
         )  # fmt: skip
-    return Engine(model, tokenizer, stopped)
+    return model, tokenizer, sorted(told["missing_keys"])
 
 
 def _device(name: str) -> str:

@@ -31,28 +31,29 @@ def read_reply(data: bytes, n: int) -> dict[int, Completion]:
     An index outside the range, or given twice, counts once. Raises RequestError: `malformed` where nothing is usable, else
     what the reply's own error says.
     """
-    reply = _parse(data)
+    reply = parse(data)
     if not isinstance(reply, Mapping):
-        raise _malformed("a reply that is no JSON object", data)
+        raise malformed("a reply that is no JSON object", data)
     if reply.get("error"):
         raise from_error(reply["error"])
     choices = reply.get("choices")
     if not isinstance(choices, list) or not choices:
-        raise _malformed("a reply without choices", data)
+        raise malformed("a reply without choices", data)
     found: dict[int, Completion] = {}
     served = reply.get("model")
     name = clean(served) if isinstance(served, str) else None
     for place, choice in enumerate(choices):
         completion = _completion(choice, name) if isinstance(choice, Mapping) else None
-        index = _count(choice.get("index", place)) if completion else None
+        index = count(choice.get("index", place)) if completion else None
         if completion and index is not None and index < n:
             found.setdefault(index, completion)
     if not found:
-        raise _malformed("a reply without text", data)
+        raise malformed("a reply without text", data)
     return _with_usage(found, reply.get("usage"))
 
 
-def _parse(data: bytes) -> Any:
+def parse(data: bytes) -> Any:
+    """A reply's JSON; None where it is none."""
     try:
         return orjson.loads(data)
     except ValueError:
@@ -64,7 +65,8 @@ def _parse(data: bytes) -> Any:
         return None
 
 
-def _malformed(what: str, data: bytes) -> RequestError:
+def malformed(what: str, data: bytes) -> RequestError:
+    """The fault of a reply that is no answer."""
     raw = clean(data.decode("utf-8", "replace"))
     return RequestError("malformed", f"{what}: {' '.join(raw.split())[:SHOWN] or 'empty'}", raw=raw)
 
@@ -125,7 +127,7 @@ def _pair(entry: Any) -> tuple[str, float] | None:
 def _with_usage(found: dict[int, Completion], usage: Any) -> dict[int, Completion]:
     """The completions with what they cost: the prompt on the first, the output shared out by length of text."""
     counts = usage if isinstance(usage, Mapping) else {}
-    prompt, output = _count(counts.get("prompt_tokens")), _count(counts.get("completion_tokens"))
+    prompt, output = count(counts.get("prompt_tokens")), count(counts.get("completion_tokens"))
     if prompt is None and output is None:
         return found
     first = min(found)
@@ -138,7 +140,8 @@ def _with_usage(found: dict[int, Completion], usage: Any) -> dict[int, Completio
     }
 
 
-def _count(value: Any) -> int | None:
+def count(value: Any) -> int | None:
+    """A number of tokens, where it is one."""
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_TOKENS else None
 
 

@@ -15,6 +15,7 @@ from rlaif.errors import InputError, ModelError
 from rlaif.models.ask import Ask, Completion
 from rlaif.models.checkpoint import locate
 from rlaif.models.openai import OpenAI
+from rlaif.models.openai_reward import OpenAIReward
 from rlaif.models.vllm_command import MODULE
 from rlaif.models.vllm_left import clean, folder
 from rlaif.models.vllm_server import LOOK, EndedError, Server
@@ -82,6 +83,8 @@ class Life:
 class Vllm:
     """A model on a vLLM server of its own. `module` is what serves, `place` where logs and notes are kept."""
 
+    _client: type[OpenAI] = OpenAI
+
     def __init__(
         self, config: VllmModel, *, where: str = "", module: str = MODULE, place: Path | None = None, pause: float = 0.5
     ) -> None:
@@ -137,7 +140,7 @@ class Vllm:
             kind="openai", model=config.path, base_url=f"{server.address}/v1",
             concurrency=config.concurrency, timeout=config.timeout, attempts=config.attempts,
         )  # fmt: skip
-        client = await OpenAI(served, where=self._where, pause=self._pause, key=server.key).__aenter__()
+        client = await self._client(served, where=self._where, pause=self._pause, key=server.key).__aenter__()
         return Life(server, client, stall=config.timeout)
 
     async def _keep(self, life: Life) -> None:
@@ -165,6 +168,12 @@ class Vllm:
     ) -> None:
         self._keeper.cancel()
         await asyncio.gather(self._keeper, return_exceptions=True)
+
+
+class VllmReward(Vllm):
+    """A reward model on a vLLM server of its own. vLLM knows sequence-classification checkpoints by their architecture."""
+
+    _client = OpenAIReward
 
 
 def _future() -> "asyncio.Future[Life]":

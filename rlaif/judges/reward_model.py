@@ -1,0 +1,70 @@
+"""Kind `reward_model`: a sequence-classification model's scalar for the chat that ends with the response.
+
+A reward model is fitted so that the sigmoid of a difference is the probability of being preferred (Bradley and Terry 1952;
+Ouyang et al. 2022, arXiv 2203.02155): the scalar has no range. Its value is 1 / (1 + exp(-reward / width)), which keeps
+every order, lies in the criterion's 0..1 like a share, and fits a column of six decimals; the reward itself is the verdict's
+own words. One that is too far out to differ from 0 or 1 there is a failure, because it would tie with its equals.
+"""
+
+from collections.abc import Sequence
+from math import exp, isfinite
+
+from rlaif.config import JudgeSpec
+from rlaif.errors import ModelError
+from rlaif.judges.bench import Bench, Subject
+from rlaif.models.ask import Ask, Sampling
+from rlaif.records import Message, Score, Verdict
+from rlaif.rubric import RewardModel
+from rlaif.template import defuse
+
+NEEDS_MODEL = True
+TEMPLATES = {"reward_model": frozenset({"document", "request"})}
+# What the store keeps of a value.
+DECIMALS = 6
+# Models that are no reward models, but scripted ones, answer in this form.
+SCHEMA = {"type": "number", "minimum": -8, "maximum": 8}
+
+
+def calls(criteria: Sequence[RewardModel], spec: JudgeSpec) -> list[list[RewardModel]]:
+    """One call for all: they differ in width alone."""
+    return [list(criteria)] if criteria else []
+
+
+async def judge(subject: Subject, criteria: Sequence[RewardModel], repeat: int, bench: Bench) -> Verdict:
+    """Asks for the reward once: it would be the same again. Raises ModelError where the model could not be asked."""
+    if bench.model is None:
+        raise ValueError("this kind of criterion needs a model")
+    ask = Ask(chat(subject, bench), Sampling(0.0, max_tokens=1), schema=SCHEMA)
+    reply = (await bench.model.complete(ask))[0]
+    counts = {"prompt_tokens": reply.prompt_tokens or 0, "output_tokens": reply.output_tokens or 0}
+    try:
+        scores = [Score(criterion.key, value(reply.text, criterion.width)) for criterion in criteria]
+    except ModelError as error:
+        scores = [Score(criterion.key, failure=error.kind) for criterion in criteria]
+        return Verdict(scores, reply.text, error.kind, str(error), **counts)
+    return Verdict(scores, reply.text, **counts)
+
+
+def chat(subject: Subject, bench: Bench) -> list[Message]:
+    """The prompt, its last user turn with the document as the template shows it, and the response as the last turn."""
+    *before, last = subject.prompt.messages
+    shown = [{"role": turn["role"], "content": defuse(turn["content"])} for turn in before]
+    document = None if subject.prompt.document is None else defuse(subject.prompt.document)
+    request = bench.templates["reward_model"].render(document=document, request=defuse(last["content"]))
+    return [*shown, {"role": last["role"], "content": request}, {"role": "assistant", "content": defuse(subject.text)}]
+
+
+def value(said: str, width: float) -> float:
+    """The reward that is said, from 0 to 1. Raises ModelError `malformed` where it is no number or too far out."""
+    try:
+        reward = float(said)
+    except ValueError:
+        raise ModelError("malformed", "no number", raw=said) from None
+    if not isfinite(reward):
+        raise ModelError("malformed", "no finite number", raw=said)
+    # By the smaller tail, so that no exponent overflows.
+    tail = exp(-abs(reward) / width)
+    found = round((1.0 if reward >= 0 else tail) / (1 + tail), DECIMALS)
+    if not 0 < found < 1:
+        raise ModelError("malformed", f"a reward of {reward:g} is too far out for a `width` of {width:g}", raw=said)
+    return found

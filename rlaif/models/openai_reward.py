@@ -1,0 +1,62 @@
+"""A served reward model, asked by vLLM's `/classify`; requests, retries and limits are those of any server.
+
+The server renders the chat by the model's own template and gives the class's logit, which is the reward.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from rlaif.models.ask import Ask, Completion
+from rlaif.models.openai import OpenAI
+from rlaif.models.openai_dialect import Dialect
+from rlaif.models.openai_fault import RequestError, from_error
+from rlaif.models.openai_reply import count, malformed, parse
+from rlaif.models.openai_server import Letterhead
+from rlaif.records import clean
+
+# It lies beside the API that imitates OpenAI's, not in it.
+CHATS: Final = ("/v1/chat/completions", "/chat/completions")
+
+
+class OpenAIReward(OpenAI):
+    """A reward model on a server: its completion of a chat is the reward of the last turn, as a number."""
+
+    def _address(self, head: Letterhead) -> Letterhead:
+        for ending in CHATS:
+            if head.url.endswith(ending):
+                return replace(head, url=head.url.removesuffix(ending) + "/classify")
+        return head
+
+    def _body(self, ask: Ask, seeds: tuple[int, ...], dialect: Dialect) -> dict[str, Any]:
+        return {"model": self._config.model, "messages": list(ask.messages), "use_activation": False}
+
+    def _read(self, data: bytes, n: int) -> dict[int, Completion]:
+        return {0: read(data)}
+
+
+def read(data: bytes) -> Completion:
+    """The reward in a reply. Raises RequestError: `malformed`, `rejected` for a classifier of several classes, or what the
+    reply's own error says."""
+    reply = parse(data)
+    if not isinstance(reply, Mapping):
+        raise malformed("a reply that is no JSON object", data)
+    if reply.get("error"):
+        raise from_error(reply["error"])
+    listed = reply.get("data")
+    found = listed[0] if isinstance(listed, list) and len(listed) == 1 else None
+    scores = found.get("probs") if isinstance(found, Mapping) else None
+    if not isinstance(scores, list) or not scores:
+        raise malformed("a reply without a score", data)
+    if len(scores) > 1:
+        raise RequestError("rejected", f"the model has {len(scores)} classes, and a reward model has one")
+    if not isinstance(scores[0], int | float) or isinstance(scores[0], bool) or not math.isfinite(scores[0]):
+        raise malformed("a reply without a finite score", data)
+    usage, served = reply.get("usage"), reply.get("model")
+    return Completion(
+        repr(float(scores[0])),
+        prompt_tokens=count(usage.get("prompt_tokens")) if isinstance(usage, Mapping) else None,
+        output_tokens=0,
+        served=clean(served) if isinstance(served, str) else None,
+    )

@@ -136,7 +136,7 @@ def _overlap(texts: Sequence[Sequence[str]]) -> float:
 
 
 def _runs(text: Sequence[str], length: int) -> list[tuple[str, ...]]:
-    return [tuple(text[start : start + length]) for start in range(len(text) - length + 1)]
+    return list(zip(*(text[start:] for start in range(length)), strict=False))
 
 
 def _together(found: Iterable[Diversity]) -> Diversity | None:

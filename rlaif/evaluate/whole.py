@@ -87,7 +87,8 @@ def _divergence(
 
             for who in (model, base):
                 alone(context, partial(weigh, who=who))
-            rows = compared(*found, base.key)
+            own, reference = found
+            rows = compared(own, reference, base.key)
             store.append("divergences", rows)
             failed = sum(row.get("failure") is not None for row in rows)
             tally.add(done=len(rows) - failed, failed=failed)

@@ -9,27 +9,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from rlaif import loop, prices
+from rlaif import prices
 from rlaif.budget import OUTPUT_SHARE, spent
 from rlaif.config import ModelConfig
 from rlaif.context import EVERYTHING, Context, HeldOut
-from rlaif.errors import TRANSIENT
-from rlaif.judges import KINDS, Call
-from rlaif.models.ask import Ask
 from rlaif.plan.count import Counter, counter
+from rlaif.plan.judging import Judging
 from rlaif.plan.lines import Line, Pending, Plan, Range
-from rlaif.plan.rehearse import rehearse
+from rlaif.plan.sample import ENOUGH, SAMPLE, mean, sample
 from rlaif.prices import Rate
 from rlaif.stages import generate as generating
-from rlaif.stages import judge as judging
 from rlaif.stages.generate import Generator
 from rlaif.stages.judge import Judge
-from rlaif.store import Row, sql
+from rlaif.store import Row
 
-# The mean length of a hundred prompts is within a tenth of that of all, for lengths as they commonly scatter.
-SAMPLE: Final = 100
-# Fewer replies than this say too little about their mean.
-ENOUGH: Final = 5
 # Of `max_tokens`, where nothing was measured: low, expected and high.
 OUTPUT_SHARES: Final = (0.05, OUTPUT_SHARE, 1.0)
 
@@ -57,49 +50,35 @@ class Estimate:
         completions = store.measure("generate/owed", "any_value(owed)", **wanted)
         if not asks:
             return Pending()
-        rows = self._sample("generate/owed", "prompt", "generate/texts", "prompt", **wanted)
+        rows = sample(store, "generate/owed", "prompt", "generate/texts", "prompt", **wanted)
         count, prompts_by = counter(generator.model)
         shown = [generating.show(generator.template, json.loads(row["messages"]), row["document"]) for row in rows]
-        each = _mean([count(messages) for messages in shown])
+        each = mean([count(messages) for messages in shown])
         factor, prompts_by = self._generate_factor(generator, count, prompts_by)
         # A server that does not give several completions at once is shown the prompt for each.
         again = completions / asks if generator.model.kind == "openai" else 1.0
         prompt = Range(each * factor, each * factor, each * max(factor, again)) * asks
         output, outputs_by = self._output("plan/generated", generator.settings.max_tokens, generator=generator.key)
         self._add(stage, generator.name, generator.model, asks, completions, prompt, output, prompts_by, outputs_by)
-        return Pending(completions, rows, output)
+        return Pending(completions, rows, output, asks)
 
     def judge(
         self, judge: Judge, generators: Sequence[str], pending: Sequence[Pending] = (), *,
         only: HeldOut = EVERYTHING, stage: str = "",
     ) -> None:  # fmt: skip
         """A line for the judgements that a judge owes on these generators' responses, and on those still `pending`."""
-        calls = {index: call for index, call in enumerate(judge.calls) if _asks_a_model(call)}
-        if judge.model is None or not calls:
+        if judge.model is None:
             return
-        wanted: dict[str, Any] = only.parameters | {
-            "judge": judge.key,
-            "calls": [{"call": index, "criteria": call.keys} for index, call in calls.items()],
-            "repeats": judge.settings.repeats,
-            "generators": list(generators),
-            "attempts": judging.ATTEMPTS,
-            "transient": sorted(TRANSIENT),
-        }
         count, prompts_by = counter(judge.model)
-        output, outputs_by = self._output("plan/judged", judge.settings.max_tokens, judge=judge.key)
-        factor, prompts_by = self._judge_factor(judge, list(calls.values()), count, prompts_by)
-        owed = self.context.store.measure("judge/owed", "count(*)", **wanted)
-        rows = self._sample("judge/owed", "answer, call", "judge/texts", "answer", **wanted) if owed else []
-        asked = [_rehearse(judge, [calls[row["call"]]], row, row["text"]) for row in rows]
-        asks, prompt = _scaled(asked, count, Range(), owed)
-        for each in pending:
-            asked = [_rehearse(judge, list(calls.values()), row, "") for row in each.prompts]
-            more, tokens = _scaled(asked, count, each.length, each.responses * judge.settings.repeats)
-            asks, prompt = asks + more, prompt + tokens
-        if asks:
+        judging = Judging(self.context.store, judge, generators, only, count)
+        found = sum((judging.pending(each) for each in pending), judging.owed())
+        if found.asks:
+            factor, answers = judging.paid_for_each()
+            output, outputs_by = self._output("plan/judged", judge.settings.max_tokens, judge=judge.key)
+            asks = round(found.asks)
             self._add(
-                stage or f"judge {judge.name}", judge.settings.model or "", judge.model,
-                round(asks), round(asks), prompt * factor, output, prompts_by, outputs_by,
+                stage or f"judge {judge.name}", judge.settings.model or "", judge.model, asks, asks,
+                found.prompt_tokens * factor, output, f"{answers} measured" if answers else prompts_by, outputs_by,
             )  # fmt: skip
 
     def _add(
@@ -111,14 +90,6 @@ class Estimate:
         price = rate.source if rate else "unknown"
         usd = _cost(rate, prompt, written) if rate else None
         self.lines.append(Line(stage, name, asks, completions, prompt, written, usd, price, prompts_by, outputs_by))
-
-    def _sample(self, name: str, columns: str, texts: str, by: str, **parameters: Any) -> list[Row]:
-        """Some rows of the named query, as if drawn by lot and the same ones each time, each with its texts."""
-        store = self.context.store
-        query = f"SELECT {columns} FROM ({sql(name)}) ORDER BY hash({columns}) LIMIT {SAMPLE}"
-        rows = store.rows(query, **parameters)
-        found = {row[by]: row for row in store.query(texts, keys=[row[by] for row in rows])}
-        return [found[row[by]] | row for row in rows]
 
     def _output(self, name: str, max_tokens: int, **parameters: Any) -> tuple[Range, str]:
         """Tokens of one reply, and what that goes by."""
@@ -134,40 +105,10 @@ class Estimate:
         counted = sum(count(json.loads(row["messages"])) for row in rows)
         return _factor(rows, counted, by)
 
-    def _judge_factor(self, judge: Judge, calls: list[Call], count: Counter, by: str) -> tuple[float, str]:
-        """The same for a judge, whose second tries at a verdict count too."""
-        rows = self.context.store.query("plan/verdicts", judge=judge.key, limit=SAMPLE)
-        counted = sum(
-            sum(map(count, _messages(_rehearse(judge, calls, row, row["text"])))) * row["verdicts"] / len(calls)
-            for row in rows
-        )
-        return _factor(rows, counted, by)
-
 
 def _factor(rows: Sequence[Row], counted: float, by: str) -> tuple[float, str]:
     paid = sum(row["prompt_tokens"] for row in rows)
     return (paid / counted, f"{len(rows)} measured") if len(rows) >= ENOUGH and paid and counted else (1.0, by)
-
-
-def _asks_a_model(call: Call) -> bool:
-    return bool(KINDS[call.criteria[0].kind].NEEDS_MODEL)
-
-
-def _rehearse(judge: Judge, calls: Sequence[Call], row: Row, text: str) -> list[Ask]:
-    return loop.run(rehearse(judge, calls, row, text))
-
-
-def _messages(asks: Sequence[Ask]) -> list[Any]:
-    return [ask.messages for ask in asks]
-
-
-def _scaled(asked: Sequence[Sequence[Ask]], count: Counter, response: Range, units: int) -> tuple[float, Range]:
-    """Asks and prompt tokens of `units` such units; each ask shows a response of that length beside what is counted."""
-    if not asked:
-        return 0.0, Range()
-    asks = _mean([len(each) for each in asked])
-    tokens = _mean([sum(map(count, _messages(each))) for each in asked])
-    return asks * units, (Range(tokens, tokens, tokens) + response * asks) * units
 
 
 def _cost(rate: Rate, prompt: Range, output: Range) -> Range:
@@ -176,7 +117,3 @@ def _cost(rate: Rate, prompt: Range, output: Range) -> Range:
         rate.cost(prompt.expected, output.expected),
         rate.cost(prompt.high, output.high),
     )
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else 0.0

@@ -24,6 +24,17 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """How often a model is going to be asked, and for how many prompt tokens."""
+
+    asks: float = 0.0
+    prompt_tokens: Range = Range()
+
+    def __add__(self, other: "Asked") -> "Asked":
+        return Asked(self.asks + other.asks, self.prompt_tokens + other.prompt_tokens)
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One stage's part. `usd` is None where the price is unknown; `price` and the two `_by` say what numbers go by."""
 
@@ -64,8 +75,9 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Responses that are still to be written: how many, to what prompts (a sample), how long in tokens."""
+    """Responses that are still to be written: how many, to what prompts (a sample of so many in all), how long in tokens."""
 
     responses: int = 0
     prompts: Sequence[Row] = ()
     length: Range = Range()
+    prompts_in_all: int = 0

@@ -9,5 +9,5 @@ answers AS (
     FROM responses WHERE answer IN (SELECT answer FROM counted)
     GROUP BY answer
 )
-SELECT answers.text, counted.verdicts, counted.prompt_tokens, prompts.messages, prompts.document, prompts.reference, prompts.checklist
+SELECT answers.prompt, answers.text, counted.verdicts, counted.prompt_tokens, prompts.messages, prompts.document, prompts.reference, prompts.checklist
 FROM counted JOIN answers ON answers.answer = counted.answer JOIN prompts ON prompts.key = answers.prompt

@@ -95,7 +95,8 @@ def test_a_story_goes_from_sampling_to_pair(store: Store) -> None:
     assert second.verdicts[0].marks[0].failure == "malformed"
     assert (failed.failure, failed.verdicts) == ("timeout", [])
     assert [asdict(vote) for vote in story.comparisons] == [
-        {"judge": "human", "criterion": "overall", "first": "writer #0", "second": "writer #1", "preferred": "first"}
+        {"judge": "human", "criterion": "overall", "first": "writer #0", "second": "writer #1", "preferred": "first",
+         "probability": None, "rationale": None, "failure": None, "raw": None, "detail": None}
     ]
     (outcome,) = story.outcomes
     assert (outcome.strategy, outcome.judge, outcome.prompt) == ("best_vs_worst", "human", "paired")

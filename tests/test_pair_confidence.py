@@ -136,6 +136,7 @@ def test_the_sum_is_the_posteriors_mass_above_one_half(tmp_path: Path) -> None:
     import scipy.stats
 
     with Store(tmp_path / "store.duckdb") as store:
+        store.run("CREATE TEMP TABLE made (chosen BIGINT, rejected BIGINT)")
         store.execute("pair/opinions")
         rows = store.rows("SELECT won, lost, sided(won, lost) AS p FROM range(70) AS a(won), range(70) AS b(lost)")
     for row in rows:
@@ -173,13 +174,8 @@ def test_comparisons_have_no_margin_to_ask_for(tmp_path: Path) -> None:
 
 
 def contest(wins: Mapping[tuple[str, str], float]) -> list[Row]:
-    """Contests from how many of how many comparisons one won against the other; halves are ties."""
-    both = {names for pair in wins for names in (pair, pair[::-1])}
-    return [
-        {"prompt": "p", "answer": one, "other": two, "halves": int(2 * wins.get((one, two), 0)),
-         "comparisons": int(wins.get((one, two), 0) + wins.get((two, one), 0))}
-        for one, two in sorted(both)
-    ]  # fmt: skip
+    """One prompt's comparisons, from how often the first of two won."""
+    return [{"bouts": [{"one": one, "other": other, "won": n, "comparisons": n} for (one, other), n in wins.items()]}]
 
 
 def test_strengths_are_where_the_likelihood_is_greatest() -> None:
@@ -194,6 +190,22 @@ def test_strengths_are_where_the_likelihood_is_greatest() -> None:
     for name in found:
         for step in (-0.001, 0.001):
             assert likelihood(found | {name: found[name] + step}) < top
+
+
+def test_two_answers_have_the_strengths_and_errors_that_can_be_worked_out_by_hand() -> None:
+    """Of 4 comparisons one won 3: with a lead of 2x and the phantom, 3 - 4 s(2x) + 1/2 - s(x) = 0; the errors from the
+    curvature, a = 4 s(2x) s(-2x) between them and b = s(x) s(-x) each, so that the lead's variance is 2 / (2a + b)."""
+    (one, other) = strengths(contest({("a", "b"): 3, ("b", "a"): 1}))
+    x = one["points"]
+
+    def s(lead: float) -> float:
+        return 1 / (1 + exp(-lead))
+
+    assert other["points"] == -x
+    assert 3 - 4 * s(2 * x) + 0.5 - s(x) == pytest.approx(0, abs=1e-5)
+    assert one["score"] == pytest.approx(s(2 * x), abs=1e-5)
+    variance = 2 / (2 * 4 * s(2 * x) * s(-2 * x) + s(x) * s(-x))
+    assert one["spread"] == other["spread"] == pytest.approx(s(2 * x) * s(-2 * x) * sqrt(variance), abs=1e-5)
 
 
 @given(st.permutations("abcd"))

@@ -37,7 +37,10 @@ async def attack(
 
 def make(answers: Sequence[Row], templates: Sequence[tuple[str, Template]], judge: Judge) -> list[Row]:
     """Each attack on each of the answers (rows of prompt, answer and text), less those that would change nothing."""
-    criteria = [{"name": each.name, "high": json.dumps(each.range[1]).removesuffix(".0")} for each in judge.rubric.criteria]
+    criteria = [
+        {"name": each.name, "kind": each.kind, "high": json.dumps(each.range[1]).removesuffix(".0")}
+        for each in judge.rubric.criteria
+    ]
     rows = []
     for place, row in enumerate(answers):
         other = answers[place - 1]["text"]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from rlaif.explain.story import Mark, Outcome, Said, Sampled, Story
+from rlaif.explain.story import Mark, Outcome, Said, Sampled, Story, Vote
 from rlaif.report.text import visible
 
 if TYPE_CHECKING:
@@ -34,8 +34,9 @@ def _parts(story: Story) -> Iterator["RenderableType"]:
     if story.comparisons:
         yield _rule("comparisons")
         yield _table(
-            ("judge", "criterion", "first", "second", "preferred"),
-            [(vote.judge, vote.criterion, vote.first, vote.second, vote.preferred) for vote in story.comparisons],
+            ("judge", "criterion", "first", "second", "preferred", "rationale"),
+            [(vote.judge, vote.criterion, vote.first, vote.second, _preferred(vote), vote.rationale or vote.detail or "")
+             for vote in story.comparisons],
         )
     for outcome in story.outcomes:
         yield from _outcome(outcome)
@@ -75,6 +76,11 @@ def _values(mark: Mark) -> tuple[str, str, str]:
     if expected and mark.spread is not None:
         expected += f" ± {mark.spread:.2f}"
     return value, expected, "" if mark.low is None else f"{mark.low:g} to {mark.high:g}"
+
+
+def _preferred(vote: Vote) -> str:
+    chance = "" if vote.probability is None else f" ({vote.probability:.0%} first)"
+    return (vote.preferred or vote.failure or "") + chance
 
 
 def _outcome(outcome: Outcome) -> Iterator["RenderableType"]:

@@ -60,13 +60,21 @@ class Sampled:
 
 @dataclass(frozen=True)
 class Vote:
-    """One comparison of two responses (by name), in the order shown: `preferred` is "first", "second" or "tie"."""
+    """One comparison of two responses (by name), in the order shown: `preferred` is "first", "second" or "tie".
+
+    Of a judge's own there are its words in `raw`, and a failure kind in the place of a preference where there is none.
+    """
 
     judge: str
     criterion: str
     first: str
     second: str
-    preferred: str
+    preferred: str | None
+    probability: float | None
+    rationale: str | None
+    failure: str | None
+    raw: str | None
+    detail: str | None
 
 
 @dataclass(frozen=True)
@@ -128,8 +136,7 @@ def explain(store: Store, prefix: str) -> Story:
         shown={ask["generator"]: json.loads(ask["messages"]) for ask in store.query("explain/asks", prompt=prompt)},
         responses=sampled,
         comparisons=[
-            Vote(each["judge"], each["criterion"], _named(each["first"], answers), _named(each["second"], answers),
-                 each["preferred"])
+            Vote(**each | {side: _named(each[side], answers) for side in ("first", "second")})
             for each in store.query("explain/comparisons", prompt=prompt)
         ],
         outcomes=_outcomes(store, prompt, names),

@@ -109,6 +109,7 @@ def _gather(store: Store, values: Row) -> None:
         store.execute("pair/scored_often")
         store.execute("pair/answers", **values)
     store.execute("pair/same_texts")
+    store.execute("pair/filtered")
     store.execute("pair/views")
 
 
@@ -116,7 +117,7 @@ def _fit(store: Store, values: Row) -> None:
     """What was compared, as strengths."""
     store.execute("pair/contests", **values)
     begin, end = 0, _CONTESTS
-    while contests := store.query("pair/bouts", begin=begin, end=end):
+    while contests := store.query("pair/contests_part", begin=begin, end=end):
         store.append("strengths", [row | {"pairing": values["pairing"]} for row in strengths(contests)])
         begin, end = end, end + _CONTESTS
     store.execute("pair/strengths", **values)
@@ -125,7 +126,7 @@ def _fit(store: Store, values: Row) -> None:
 def _judge(store: Store, values: Row) -> None:
     """How sure each pair that was made is."""
     store.execute("pair/opinions")
-    if values["compared"]:
+    if store.query("pair/fought"):
         store.execute("pair/own_opinions", **values)
     if values["agree"]:
         store.execute("pair/other_opinions", **values)

@@ -1,8 +1,23 @@
 -- What attacks did to a voice's points, one row per attack and attacked answer: `change` in hundredths, null where the
--- attacked text has no points.
-SELECT attacks.attack, attacked.points - original.points AS change
-FROM attacks
-JOIN audit_points AS original ON original.voice = $voice AND original.answer = attacks.original
-LEFT JOIN audit_scored AS attacked ON attacked.voice = $voice AND attacked.answer = attacks.answer
-WHERE attacks.judge = $judge
+-- attacked text has no points. Where the voice compares, an attacked answer meets its original: what it won less what it lost.
+WITH parts AS (FROM audit_parts WHERE voice = $voice),
+attacked AS (SELECT DISTINCT judge, original, answer FROM attacks WHERE judge = $judge),
+changes AS (
+    SELECT attacked.original, attacked.answer, criterion, (new.score - old.score)::DOUBLE / (high - low) AS change
+    FROM attacked JOIN parts USING (judge)
+    JOIN latest_scores AS old USING (judge, criterion) JOIN latest_scores AS new USING (judge, criterion)
+    WHERE old.answer = attacked.original AND new.answer = attacked.answer
+    UNION ALL
+    SELECT original, answer, criterion, avg(2 * won - 1)::DOUBLE
+    FROM attacked JOIN parts USING (judge) JOIN audit_bouts AS bouts USING (judge, criterion, answer)
+    WHERE bouts.other = original
+    GROUP BY original, answer, criterion
+)
+SELECT attacks.attack, if(count(changes.change) = count(*),
+    (100 * sum(weight * changes.change) / sum(weight))::DECIMAL(9, 6), NULL) AS change
+FROM attacks JOIN parts USING (judge)
+JOIN audit_points AS points ON points.voice = $voice AND points.answer = attacks.original
+LEFT JOIN changes ON changes.original = attacks.original AND changes.answer = attacks.answer
+    AND changes.criterion = parts.criterion
+GROUP BY attacks.attack, attacks.original, attacks.answer
 ORDER BY attacks.attack, attacks.original

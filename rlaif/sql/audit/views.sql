@@ -1,8 +1,8 @@
 -- What an audit measures, as temporary tables. A voice is what is measured: a judge as a whole, or one of its criteria.
 -- $voices is a list of {voice, judge, criterion, weight}, the criteria that make up each voice that scores; $comparing a
--- list of {voice, judge} for those that compare; $generators says whose responses count. Points are in hundredths, of
--- the scale or of the comparisons that an answer was in and won, ties half; they are decimals, so that no sum depends on
--- the order of its parts. A lead is 1, 0 or -1, for a before b.
+-- list of {voice, judge} for those whose word is votes alone; $generators says whose responses count. Points are in
+-- hundredths, of the scale or of the comparisons that an answer was in and won, ties half; they are decimals, so that no
+-- sum depends on the order of its parts. A lead is 1, 0 or -1, for a before b.
 CREATE OR REPLACE TEMP TABLE audit_parts AS
 SELECT parts.*, low, high
 FROM (
@@ -20,7 +20,7 @@ WITH judges AS (SELECT judge FROM audit_parts UNION SELECT judge FROM audit_comp
 spoken AS (
     SELECT DISTINCT responses.prompt, scored.judge
     FROM (SELECT DISTINCT answer, judge FROM scores SEMI JOIN judges USING (judge)) AS scored JOIN responses USING (answer)
-    UNION SELECT prompt, judge FROM comparisons SEMI JOIN judges USING (judge)
+    UNION SELECT prompt, judge FROM comparisons SEMI JOIN judges USING (judge) WHERE preferred IS NOT NULL
 )
 SELECT prompt, row_number() OVER chosen % $blocks AS block
 FROM (SELECT prompt, count(*) AS judges FROM spoken GROUP BY prompt)
@@ -37,10 +37,30 @@ FROM responses JOIN audit_blocks USING (prompt) JOIN current_prompts AS prompts 
 WHERE responses.failure IS NULL AND responses.generator IN (SELECT unnest($generators::VARCHAR[]))
 GROUP BY responses.prompt, responses.answer;
 
+-- Comparisons by a criterion, each from either side: `won` is the part of it that goes to the answer.
+CREATE OR REPLACE TEMP TABLE audit_bouts AS
+WITH votes AS (
+    SELECT judge, criterion, first, second,
+        coalesce(probability, CASE preferred WHEN 'first' THEN 1 WHEN 'tie' THEN 0.5 ELSE 0 END) AS won
+    FROM comparisons SEMI JOIN audit_parts USING (judge, criterion)
+    WHERE preferred IS NOT NULL
+)
+SELECT judge, criterion, first AS answer, second AS other, won FROM votes
+UNION ALL SELECT judge, criterion, second, first, 1 - won FROM votes;
+
+-- Every answer by every criterion. What it won against others of its prompt is a score as well.
+CREATE OR REPLACE TEMP VIEW audit_marks AS
+SELECT judge, criterion, answer, score FROM latest_scores WHERE score IS NOT NULL
+UNION ALL
+SELECT judge, criterion, answer, avg(won)::DECIMAL(18, 6)
+FROM audit_bouts SEMI JOIN audit_answers USING (answer)
+SEMI JOIN audit_answers AS others ON others.answer = audit_bouts.other
+GROUP BY judge, criterion, answer;
+
 CREATE OR REPLACE TEMP TABLE audit_scored AS
 SELECT voice, answer,
     (sum(weight * 100 * (score::DOUBLE - low) / (high - low)) / sum(weight))::DECIMAL(9, 6) AS points
-FROM latest_scores AS scores JOIN audit_parts USING (judge, criterion)
+FROM audit_marks AS scores JOIN audit_parts USING (judge, criterion)
 GROUP BY voice, answer
 HAVING count(score) = any_value((SELECT count(*) FROM audit_parts AS parts WHERE parts.voice = audit_parts.voice));
 
@@ -48,6 +68,7 @@ CREATE OR REPLACE TEMP TABLE audit_votes AS
 SELECT voice, prompt, least(first, second) AS a, greatest(first, second) AS b,
     avg(CASE preferred WHEN 'tie' THEN 0 WHEN 'first' THEN 1 ELSE -1 END * if(first < second, 1, -1)) AS vote
 FROM comparisons JOIN audit_comparing USING (judge) SEMI JOIN audit_blocks USING (prompt)
+WHERE preferred IS NOT NULL
 GROUP BY voice, prompt, a, b;
 
 CREATE OR REPLACE TEMP TABLE audit_points AS

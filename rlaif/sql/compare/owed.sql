@@ -19,10 +19,9 @@ answers AS (
     )
 ),
 tried AS (
-    SELECT criterion, first, second, repeat, any_value(preferred) AS preferred, any_value(coalesce(probability,
-            CASE preferred WHEN 'first' THEN 1 WHEN 'second' THEN 0 WHEN 'tie' THEN 0.5 END)) AS worth,
-        count(failure) AS attempts,
-        preferred IS NOT NULL OR attempts >= $attempts OR arg_max(failure, attempt) NOT IN (SELECT unnest($transient::VARCHAR[])) AS over
+    SELECT criterion, first, second, repeat, count(failure) AS attempts,
+        any_value(coalesce(probability, CASE preferred WHEN 'first' THEN 1 WHEN 'tie' THEN 0.5 WHEN 'second' THEN 0 END)) AS worth,
+        worth IS NOT NULL OR attempts >= $attempts OR NOT list_contains($transient::VARCHAR[], arg_max(failure, attempt)) AS done
     FROM comparisons SEMI JOIN criteria USING (criterion)
     WHERE judge = $judge
     GROUP BY criterion, first, second, repeat
@@ -32,7 +31,7 @@ matches AS (
     SELECT one.criterion, one.first AS one, one.second AS other, sum(one.worth - two.worth) AS lead
     FROM tried AS one JOIN tried AS two ON two.criterion = one.criterion AND two.repeat = one.repeat
         AND two.first = one.second AND two.second = one.first
-    WHERE one.first < one.second AND one.over AND two.over AND one.repeat < $repeats
+    WHERE one.first < one.second AND one.done AND two.done AND one.repeat < $repeats
     GROUP BY one.criterion, one.first, one.second HAVING count(*) = $repeats
 ),
 -- Places 0 and 1 of a round meet, 2 and 3, and so on; the last of an odd number goes on. Of two that come out even, the
@@ -66,7 +65,7 @@ owed AS (
         UNION ALL SELECT prompt, criterion, other, one FROM two
     ) CROSS JOIN (SELECT unnest(range($repeats::BIGINT)) AS repeat)
     LEFT JOIN tried USING (criterion, first, second, repeat)
-    WHERE NOT coalesce(over, false)
+    WHERE NOT coalesce(done, false)
 )
 SELECT owed.*, count(*) OVER () AS owed
 FROM owed JOIN prompts USING (prompt)

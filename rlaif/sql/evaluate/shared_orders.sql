@@ -26,7 +26,7 @@ orders AS (
     SELECT judge, prompt, least(first, second), greatest(first, second), sign(sum(
         CASE preferred WHEN 'tie' THEN 0 WHEN 'first' THEN 1 ELSE -1 END * CASE WHEN first < second THEN 1 ELSE -1 END))
     FROM comparisons SEMI JOIN current_prompts ON current_prompts.key = comparisons.prompt
-    WHERE judge IN ($first, $second)
+    WHERE judge IN ($first, $second) AND preferred IS NOT NULL
     GROUP BY judge, prompt, least(first, second), greatest(first, second)
 )
 SELECT count(*) AS pairs, count(*) FILTER (one.lead * two.lead > 0) AS same,

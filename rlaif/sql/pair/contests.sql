@@ -1,9 +1,11 @@
--- What was compared, one row a prompt, judge and criterion: `bouts` are its answers two by two, with how many comparisons
--- there were and how many of them the first won, a tie or the judge's own probability being a part of one. Of a judge's own
--- count those that it made in both orders, of the responses that are to be paired; of votes that came with the data, all.
-CREATE OR REPLACE TEMP TABLE contests AS
+-- What was compared. bouts: one row two answers, judge and criterion: how many comparisons there were, and how many of them
+-- `one` won, a tie or the judge's own probability being a part; the votes for `one` and for the other, a tie being one for
+-- each; and `sure`, the mean probability of `one`, where the judge always gave it. Of a judge's own count those that it made in
+-- both orders, of the responses that are to be paired; of votes that came with the data, all. contests: the bouts of a
+-- prompt's answers, one row a prompt, judge and criterion.
+CREATE OR REPLACE TEMP TABLE bouts AS
 WITH votes AS (
-    SELECT judge, criterion, prompt, first, second, repeat, verdict,
+    SELECT judge, criterion, prompt, first, second, repeat, verdict, preferred, probability,
         coalesce(probability, CASE preferred WHEN 'first' THEN 1 WHEN 'tie' THEN 0.5 ELSE 0 END) AS worth
     FROM comparisons
     WHERE judge IN (SELECT unnest($judges::VARCHAR[])) AND preferred IS NOT NULL AND first <> second
@@ -20,11 +22,20 @@ counted AS (
         AND swapped.first = votes.second AND swapped.second = votes.first
     WHERE verdict IS NOT NULL AND first IN (FROM mine) AND second IN (FROM mine)
 ),
-two AS (
-    SELECT judge, criterion, prompt, least(first, second) AS one, greatest(first, second) AS other,
-        sum(if(first < second, worth, 1 - worth))::DOUBLE AS won, count(*) AS comparisons
-    FROM counted GROUP BY judge, criterion, prompt, one, other
+sided AS (
+    SELECT judge, criterion, prompt, first AS one, second AS other, worth, probability,
+        preferred <> 'second' AS "for", preferred <> 'first' AS against
+    FROM counted WHERE first < second
+    UNION ALL
+    SELECT judge, criterion, prompt, second, first, 1 - worth, 1 - probability, preferred <> 'first', preferred <> 'second'
+    FROM counted WHERE first > second
 )
+SELECT judge, criterion, prompt, one, other, sum(worth)::DOUBLE AS won, count(*) AS comparisons,
+    count(*) FILTER ("for") AS "for", count(*) FILTER (against) AS against,
+    if(count(probability) = count(*), avg(probability), NULL) AS sure
+FROM sided GROUP BY judge, criterion, prompt, one, other;
+
+CREATE OR REPLACE TEMP TABLE contests AS
 SELECT row_number() OVER (ORDER BY judge, criterion, prompt) AS place, judge, criterion,
     list({'one': one, 'other': other, 'won': won, 'comparisons': comparisons} ORDER BY one, other) AS bouts
-FROM two GROUP BY judge, criterion, prompt
+FROM bouts GROUP BY judge, criterion, prompt

@@ -10,9 +10,11 @@ WITH failed AS (
 ),
 failures AS (
     SELECT answer, arg_max(failure, (attempt, failure)) AS failure
-    FROM scores
-    SEMI JOIN (FROM weighed WHERE weight > 0) AS weighed ON weighed.criterion = scores.criterion AND weighed.judge = scores.judge
-    WHERE failure IS NOT NULL
+    FROM (
+        SELECT answer, judge, criterion, attempt, failure FROM scores WHERE failure IS NOT NULL
+        UNION ALL
+        SELECT unnest([first, second]), judge, criterion, attempt, failure FROM comparisons WHERE failure IS NOT NULL
+    ) SEMI JOIN (FROM weighed WHERE weight > 0) USING (criterion, judge)
     GROUP BY answer
 ),
 unscored AS (SELECT responses.rowid AS response, failures.failure FROM responses JOIN failures USING (answer)),
@@ -26,14 +28,16 @@ sides AS (
 unsure AS (SELECT prompt, bool_or(confidence IS NOT NULL) AS known FROM judged WHERE NOT kept GROUP BY prompt),
 asked AS (SELECT prompts.rowid AS prompt, key FROM prompts SEMI JOIN collected ON collected.prompt = prompts.key),
 unpaired AS (FROM asked ANTI JOIN (FROM judged WHERE kept) AS kept ON kept.prompt = asked.prompt),
+taken_out AS (SELECT response, min(reason) AS reason FROM filtered WHERE response IS NOT NULL GROUP BY response),
 left_out AS (SELECT prompt, min(reason) AS reason FROM filtered WHERE response IS NULL GROUP BY prompt),
 found AS (
     SELECT prompt, count(*) FILTER (complete AND first) AS scored,
-        count(*) FILTER (complete AND first AND filtered IS NULL) AS candidates,
-        max(points) FILTER (complete AND first AND filtered IS NULL AND NOT vetoed) AS best,
-        max(points) FILTER (complete AND first AND filtered IS NULL) AS most,
-        min(points) FILTER (complete AND first AND filtered IS NULL) AS least
+        count(*) FILTER (complete AND first AND reason IS NULL) AS candidates,
+        max(points) FILTER (complete AND first AND reason IS NULL AND NOT vetoed) AS best,
+        max(points) FILTER (complete AND first AND reason IS NULL) AS most,
+        min(points) FILTER (complete AND first AND reason IS NULL) AS least
     FROM answers SEMI JOIN unpaired ON unpaired.prompt = answers.prompt
+    LEFT JOIN taken_out ON taken_out.response = answers.response
     GROUP BY prompt
 ),
 of_unpaired AS (
@@ -61,9 +65,8 @@ of_answers AS (
         WHEN sides.rejected THEN 'rejected'
         WHEN complete AND NOT first THEN 'same text as another'
         WHEN NOT complete AND unscored.failure IS NOT NULL THEN 'not scored: ' || unscored.failure
-        WHEN filtered IS NOT NULL AND (complete OR starts_with(of_unpaired.outcome, 'filtered')) THEN CASE
-            WHEN starts_with(of_unpaired.outcome, 'filtered') THEN 'prompt without a pair: ' || of_unpaired.outcome
-            ELSE 'filtered: ' || filtered END
+        WHEN starts_with(of_unpaired.outcome, 'filtered') THEN 'prompt without a pair: ' || of_unpaired.outcome
+        WHEN complete AND taken_out.reason IS NOT NULL THEN 'filtered: ' || taken_out.reason
         WHEN NOT complete THEN 'not judged'
         WHEN of_unpaired.outcome IS NOT NULL THEN 'prompt without a pair: ' || of_unpaired.outcome
         WHEN sides.known THEN 'below the confidence'
@@ -72,6 +75,7 @@ of_answers AS (
         ELSE 'not selected by the strategy' END AS outcome
     FROM answers
     LEFT JOIN of_unpaired ON of_unpaired.prompt = answers.prompt
+    LEFT JOIN taken_out ON taken_out.response = answers.response
     LEFT JOIN unscored ON unscored.response = answers.response
     LEFT JOIN sides ON sides.response = answers.response
 )

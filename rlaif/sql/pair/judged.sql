@@ -1,14 +1,17 @@
 -- The pairs that the strategy made, with their margins and confidences. The confidence is the probability that the label
--- is right: from the votes of those who compared the two or are asked to agree, else from the lead and the spread of both
+-- is right: what the judge that compared the two said itself, where it did, else from the votes of those who compared them or are
+-- asked to agree, else from the lead and the spread of both
 -- (as if both were normal; by the logistic approximation of Page 1977, error below 0.0002), else not known. Pairs are
 -- kept down to the confidence $least.
 CREATE OR REPLACE TEMP TABLE judged AS
 WITH counted AS (
-    SELECT chosen, rejected, sum(won)::BIGINT AS won, sum(lost)::BIGINT AS lost FROM opinions GROUP BY chosen, rejected
+    SELECT chosen, rejected, sum(won)::BIGINT AS won, sum(lost)::BIGINT AS lost,
+        if(count(sure) = count(*), round(avg(sure), 6), NULL) AS sure
+    FROM opinions GROUP BY chosen, rejected
 ),
 spreads AS (SELECT response, spread FROM candidates WHERE spread IS NOT NULL),
 told AS (
-    SELECT made.prompt, made.chosen, made.rejected, made.lead, won, lost,
+    SELECT made.prompt, made.chosen, made.rejected, made.lead, won, lost, sure,
         CASE WHEN chosen.spread + rejected.spread > 0
             THEN made.lead::DOUBLE / $denominator / sqrt(chosen.spread * chosen.spread + rejected.spread * rejected.spread) END AS z
     FROM made
@@ -18,6 +21,6 @@ told AS (
 )
 SELECT prompt, chosen, rejected, lead,
     CASE WHEN $denominator > 0 THEN CAST(100 * lead / $denominator AS DECIMAL(18, 6)) END AS margin,
-    coalesce(sided(won, lost), round(1 / (1 + exp(-2 * sqrt(2 / pi()) * (z + 0.044715 * z * z * z))), 6)) AS confidence,
+    coalesce(sure, sided(won, lost), round(1 / (1 + exp(-2 * sqrt(2 / pi()) * (z + 0.044715 * z * z * z))), 6)) AS confidence,
     $least = 0 OR coalesce(confidence >= $least, false) AS kept
 FROM told

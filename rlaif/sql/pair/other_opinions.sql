@@ -1,6 +1,7 @@
 -- What other judges say of each pair, one vote a judge: by the sum of their scores, each criterion's scale as long as
 -- any other's, over the criteria by which both responses have one; or by their comparisons. A tie is a vote for each.
--- The scores that made the pair are one vote for it, where another judge speaks at all.
+-- The scores that made the pair are one vote for it, where another judge speaks at all, and what compared the two has not
+-- spoken yet.
 INSERT INTO opinions BY NAME
 WITH judges AS (SELECT DISTINCT unnest($agree::VARCHAR[]) AS judge),
 scales AS (SELECT key, max(low) AS low, max(high) AS high FROM criteria GROUP BY key),
@@ -16,6 +17,7 @@ compared AS (
     SELECT judge, second, first, CASE preferred WHEN 'second' THEN 1 WHEN 'first' THEN -1 ELSE 0 END
     FROM comparisons SEMI JOIN judges USING (judge) WHERE preferred IS NOT NULL
 ),
+own AS (SELECT DISTINCT chosen, rejected FROM opinions),
 leads AS (
     SELECT chosen, rejected, one.judge, sum(one.part - other.part)::DOUBLE AS lead
     FROM rivals
@@ -25,5 +27,7 @@ leads AS (
     UNION ALL
     SELECT chosen, rejected, judge, sum(vote) FROM rivals JOIN compared USING (one, other) GROUP BY chosen, rejected, judge
 )
-SELECT chosen, rejected, count(*) FILTER (lead >= 0) + if($compared, 0, 1) AS won, count(*) FILTER (lead <= 0) AS lost
-FROM leads GROUP BY chosen, rejected
+SELECT leads.chosen, leads.rejected, count(*) FILTER (lead <= 0) AS lost,
+    count(*) FILTER (lead >= 0) + if($compared OR any_value(own.chosen) IS NOT NULL, 0, 1) AS won
+FROM leads LEFT JOIN own ON own.chosen = leads.chosen AND own.rejected = leads.rejected
+GROUP BY leads.chosen, leads.rejected

@@ -1,12 +1,14 @@
--- What the judge said of each pair when it compared the two, in whatever order; a tie is a vote for each.
+-- What the judge said of each pair when it compared the two, where it does nothing else; a tie is a vote for each.
 INSERT INTO opinions BY NAME
-WITH votes AS (
-    SELECT first AS one, second AS other, preferred <> 'second' AS won, preferred <> 'first' AS lost
-    FROM comparisons WHERE judge = $judge AND preferred IS NOT NULL
-    UNION ALL
-    SELECT second, first, preferred <> 'first', preferred <> 'second'
-    FROM comparisons WHERE judge = $judge AND preferred IS NOT NULL
+WITH mine AS (
+    FROM bouts WHERE judge = $judge AND ($compared OR criterion IN (SELECT criterion FROM weighed WHERE weight > 0))
+        AND NOT EXISTS (FROM weighed WHERE weight > 0 AND kind IS DISTINCT FROM 'compare')
+),
+votes AS (
+    SELECT one, other, comparisons, "for" AS won, against AS lost, sure FROM mine
+    UNION ALL SELECT other, one, comparisons, against, "for", 1 - sure FROM mine
 )
-SELECT chosen, rejected, count(*) FILTER (votes.won) AS won, count(*) FILTER (votes.lost) AS lost
+SELECT chosen, rejected, sum(votes.won) AS won, sum(votes.lost) AS lost,
+    if(count(votes.sure) = count(*), sum(votes.sure * comparisons) / sum(comparisons), NULL) AS sure
 FROM rivals JOIN votes USING (one, other)
 GROUP BY chosen, rejected

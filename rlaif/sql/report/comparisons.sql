@@ -1,9 +1,10 @@
--- How each judge's comparisons of two answers ended, by the order shown.
-SELECT judges.name AS judge, comparisons.criterion, count(*) AS n,
+-- How each judge's comparisons of two answers ended, by the order shown: `n` came to a verdict, `failed` did not.
+SELECT judges.name AS judge, coalesce(criteria.name, comparisons.criterion) AS criterion, count(preferred) AS n,
     count(*) FILTER (preferred = 'first') AS first, count(*) FILTER (preferred = 'second') AS second,
-    count(*) FILTER (preferred = 'tie') AS tie
+    count(*) FILTER (preferred = 'tie') AS tie, count(failure) AS failed
 FROM comparisons
     JOIN report_judges AS judges ON judges.key = comparisons.judge
     SEMI JOIN current_prompts AS prompts ON prompts.key = comparisons.prompt
-GROUP BY judges.name, comparisons.criterion
-ORDER BY judges.name, comparisons.criterion
+    LEFT JOIN (SELECT key, max(name) AS name FROM criteria GROUP BY key) AS criteria ON criteria.key = comparisons.criterion
+GROUP BY ALL
+ORDER BY ALL

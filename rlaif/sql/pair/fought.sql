@@ -1,0 +1,2 @@
+-- Whether any two answers were compared.
+SELECT 1 AS fought FROM bouts LIMIT 1

@@ -391,6 +391,7 @@ class Task(Section):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
     path: str
     """A file of prompts, as a source of `collect` has them, with a `reference` where the checks need one."""
+    columns: Columns = Columns()
     rubric: str
     """A rubric whose criteria are all checks."""
 

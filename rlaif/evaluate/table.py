@@ -144,7 +144,8 @@ def counts(kinds: Mapping[str, int]) -> str:
 
 def number(value: float | None, digits: int = 1, *, sign: bool = False) -> str:
     """A number as people read it."""
-    return MISSING if value is None else f"{value:{'+' if sign else ''},.{digits}f}"
+    # Adding zero makes a negative zero a plain one.
+    return MISSING if value is None else f"{round(value, digits) + 0.0:{'+' if sign else ''},.{digits}f}"
 
 
 def share(value: float | None) -> str:
@@ -153,7 +154,7 @@ def share(value: float | None) -> str:
 
 
 def _gained(base: float | None, trained: float | None) -> str:
-    return MISSING if base is None or trained is None else f"{trained:.1f} ({trained - base:+.1f})"
+    return MISSING if base is None or trained is None else f"{number(trained)} ({number(trained - base, sign=True)})"
 
 
 def _interval(value: float | None, interval: tuple[float, float] | None) -> str:
@@ -161,4 +162,4 @@ def _interval(value: float | None, interval: tuple[float, float] | None) -> str:
 
 
 def _points(value: float | None, interval: tuple[float, float] | None) -> str:
-    return number(value) + (f" [{interval[0]:.1f}, {interval[1]:.1f}]" if interval else "")
+    return number(value) + (f" [{number(interval[0])}, {number(interval[1])}]" if interval else "")

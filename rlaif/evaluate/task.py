@@ -38,7 +38,7 @@ def task_config(config: Config, task: Task) -> Config:
     path, rubric = (str(config.find(getattr(task, name), (*place, name))) for name in ("path", "rubric"))
     pipeline = config.pipeline.model_copy(update={
         "name": task.name, "out": str(config.out / "tasks" / task.name), "budget": None, "judge": Judge(), "gate": None,
-        "pair": None, "train": None, "evaluate": None, "collect": Collect(sources=[Source(path=path)]),
+        "pair": None, "train": None, "evaluate": None, "collect": Collect(sources=[Source(path=path, columns=task.columns)]),
         "judges": {task.name: JudgeSpec(rubric=rubric)},
     })  # fmt: skip
     return Config(pipeline, config.file, config.overrides)

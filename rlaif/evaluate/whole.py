@@ -10,7 +10,7 @@ from rlaif.evaluate.answers import answer, score
 from rlaif.evaluate.divergence import Divergence, Likelihoods, compared, likelihoods, read_divergence
 from rlaif.evaluate.evaluation import Evaluation
 from rlaif.evaluate.gap import Gap, gap
-from rlaif.evaluate.match import match
+from rlaif.evaluate.match import Match, match
 from rlaif.evaluate.means import Contest, Scored
 from rlaif.evaluate.task import in_task, task_config
 from rlaif.evaluate.texts import read_texts
@@ -54,6 +54,17 @@ def evaluate(context: Context, *, allow_code: bool = False) -> Evaluation:
         tasks=[in_task(context, task, base, models, samples, allow_code=allow_code) for task in section.tasks],
         harness=harness.measure(config, section.harness, [base, *models]) if section.harness else [],
     )
+
+
+def first_match(context: Context, *, allow_code: bool = False) -> Match | None:
+    """What the first judge alone makes of the trained model; None without one, or without an evaluation."""
+    section, trained = context.config.pipeline.evaluate, trained_generator(context)
+    if section is None or trained is None:
+        return None
+    base, only = base_generator(context.config), HeldOut(context.config.pipeline.collect.held_out, section.limit)
+    answer(context, [base, trained], section.samples, only)
+    judge = named_judge(context.config, evaluators(context.config)[0])
+    return match(context.store, *score(context, judge, base, [trained], section.samples, only, allow_code=allow_code)[0])
 
 
 def _gaps(

@@ -29,11 +29,15 @@ PAUSE: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What one stage has spent on one model, over all runs. `usd` is None where the price is unknown."""
+    """What one stage has spent on one model, over all runs: replies, to so many units of work.
+
+    A response is a unit, and so is a judgement. `usd` is None where the price is unknown.
+    """
 
     stage: str
     model: str
     replies: int
+    units: int
     prompt_tokens: int
     output_tokens: int
     usd: float | None
@@ -46,7 +50,7 @@ class Spent:
 
 
 def spent(store: Store, pipeline: Pipeline) -> list[Spent]:
-    """What the store's responses and verdicts have cost, at today's prices, by stage and model.
+    """What the store's responses, verdicts and notes have cost, at today's prices, by stage and model.
 
     `price` says where that is known from: "file", "genai-prices", "local" or "unknown". `guessed` replies came without
     token counts.
@@ -183,7 +187,7 @@ class Budget:
         return (cap.tokens is None or tokens <= cap.tokens) and (cap.usd is None or usd <= cap.usd)
 
     def _settle(self) -> None:
-        """Takes over what the store says was spent, and what a completion of each stage has cost on the mean."""
+        """Takes over what the store says was spent, and what a unit of each stage has cost on the mean."""
         for meter in self._meters:
             meter.settled = meter.kept
         rows = spent(self.store, self.config.pipeline)
@@ -192,7 +196,8 @@ class Budget:
         if unknown and cap and cap.usd is not None:
             raise _unknown(self.config, unknown[0])
         self._tokens, self._usd = sum(row.tokens for row in rows), sum(row.usd or 0.0 for row in rows)
-        self._means = {row.stage: (row.prompt_tokens / row.replies, row.output_tokens / row.replies) for row in rows}
+        counted = [row for row in rows if row.units]
+        self._means = {row.stage: (row.prompt_tokens / row.units, row.output_tokens / row.units) for row in counted}
 
     def check(self) -> None:
         """Raises BudgetError if the cap has stopped this run."""

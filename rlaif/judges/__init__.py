@@ -27,10 +27,11 @@ KINDS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Call:
-    """Criteria that are judged in one go."""
+    """Criteria that are judged in one go, by so many asks before any were counted."""
 
     criteria: Sequence[Any]
     judge: Callable[[Subject, Sequence[Any], int, Bench], Awaitable[Verdict]]
+    asks: int = 1
 
     @cached_property
     def keys(self) -> list[str]:
@@ -43,7 +44,7 @@ def calls(rubric: Rubric, spec: JudgeSpec) -> list[Call]:
     for kind, module in KINDS.items():
         criteria = [criterion for criterion in rubric.criteria if criterion.kind == kind]
         together = getattr(module, "calls", _apart)
-        found += [Call(group, module.judge) for group in together(criteria, spec)]
+        found += [Call(group, module.judge, getattr(module, "ASKS", 1)) for group in together(criteria, spec)]
     return found
 
 

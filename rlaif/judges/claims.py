@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from rlaif.errors import ModelError
 from rlaif.judges.bench import Bench, Subject
-from rlaif.judges.dialogue import Counted, Dialogue, judged
+from rlaif.judges.dialogue import THINGS, Counted, Dialogue, judged
 from rlaif.judges.retrieve import chunks
 from rlaif.judges.scale import conversation
 from rlaif.records import Verdict, key
@@ -16,6 +16,8 @@ from rlaif.template import defuse, fence
 from rlaif.verdict import MOST_TEXTS, TEXT, TEXTS
 
 NEEDS_MODEL = True
+# One that lists the claims, and one for each.
+ASKS = 1 + THINGS
 TEMPLATES = {
     "claims": frozenset({"request", "response", "fence", "most"}),
     "support": frozenset({"passages", "claim", "fence"}),

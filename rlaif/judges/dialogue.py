@@ -13,6 +13,10 @@ from rlaif.rubric import Counting
 from rlaif.template import defuse
 from rlaif.verdict import MOST_TEXTS, TEXT, Fields, fields_schema, read_fields
 
+# What a judge lists (a response's claims, key points, items of a checklist), before any were counted: LongReward's
+# responses have 18 to 33 claims, and a checklist of Rubrics as Rewards 7 to 20 items.
+THINGS = 20
+
 
 class Dialogue:
     """What was asked and answered so far. `name` tells its seeds from those of other judgements.

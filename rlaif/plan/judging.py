@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from rlaif.context import HeldOut
 from rlaif.judges import KINDS, Call
+from rlaif.judges.dialogue import THINGS
 from rlaif.models.ask import Ask
 from rlaif.plan.count import Counter
 from rlaif.plan.lines import Asked, Pending, Range
@@ -18,9 +19,6 @@ from rlaif.stages import judge as judging
 from rlaif.stages.judge import Judge
 from rlaif.store import Row, Store
 
-# Claims of a response, key points or items of a checklist, before any were counted: LongReward's responses have 18 to 33
-# claims, and a checklist of Rubrics as Rewards 7 to 20 items.
-THINGS: Final = 20
 # In the place of a response that is not written yet. Asks that show it are longer by the response.
 UNWRITTEN: Final = "∎"
 

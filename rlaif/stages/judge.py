@@ -15,7 +15,7 @@ from rlaif import models as kinds
 from rlaif.budget import OUTPUT_SHARE, tokens_of
 from rlaif.comparing import Comparing
 from rlaif.config import Config, JudgeSpec, ModelConfig
-from rlaif.context import EVERYTHING, Context, HeldOut, now
+from rlaif.context import ATTEMPTS, EVERYTHING, Context, HeldOut, now
 from rlaif.errors import TRANSIENT, InputError, ModelError
 from rlaif.judges import Bench, Call, Subject, check, scale
 from rlaif.models import Models
@@ -29,8 +29,6 @@ from rlaif.store import Row
 from rlaif.template import Template
 from rlaif.work import drain
 
-# A judgement that fails again and again is left alone, also across resumes.
-ATTEMPTS = 3
 # Programs answer at once; this only keeps batches full.
 CHECK_CONCURRENCY = 64
 
@@ -178,10 +176,14 @@ async def _units(owed: Owed, then: AsyncIterable[Row] | None, judge: Judge, tall
 
 
 def _guess(row: Row, judge: Judge) -> tuple[int, float, float]:
-    """A unit is one call; its prompt and output tokens before anything is known of them."""
-    wording = [json.dumps(criterion.spec) for criterion in judge.calls[row["call"]].criteria]
-    shown = tokens_of(judge.template.text, *wording, row["messages"], row["document"], row["reference"], row["text"])
-    return 1, shown, judge.settings.max_tokens * OUTPUT_SHARE
+    """A unit is one judgement; its prompt and output tokens before anything is known of them.
+
+    Of several asks, each shows request and response, and one of them the document, whole or in parts.
+    """
+    call = judge.calls[row["call"]]
+    wording = [json.dumps(criterion.spec) for criterion in call.criteria]
+    shown = tokens_of(judge.template.text, *wording, row["messages"], row["reference"], row["text"])
+    return 1, call.asks * shown + tokens_of(row["document"]), call.asks * judge.settings.max_tokens * OUTPUT_SHARE
 
 
 def _introduce(context: Context, judge: Judge, allow_code: bool) -> None:

@@ -1,5 +1,6 @@
--- What every stage has spent on every model, over all runs, in tokens. Where a server did not say how many, they are
--- guessed at a quarter of the characters; `guessed` counts the replies of which that is so.
+-- What every stage has spent on every model, over all runs, in tokens, on how many replies and to how many `units` of work
+-- (responses, judgements), notes on prompts included. Where a server did not say how many tokens, they are guessed at a
+-- quarter of the characters; `guessed` counts the replies, judgements and notes of which that is so.
 WITH asked AS (
     SELECT prompt, generator, max(length(messages)) AS characters FROM asks GROUP BY prompt, generator
 ),
@@ -11,7 +12,7 @@ sampled AS (
     FROM responses GROUP BY generator, prompt, attempt
 ),
 generated AS (
-    SELECT 'generate' AS stage, any_value(generators.spec) -> '$.model' AS model, sum(replies) AS replies,
+    SELECT 'generate' AS stage, any_value(generators.spec) -> '$.model' AS model, sum(replies) AS replies, sum(replies) AS units,
         sum(coalesce(sampled.prompt_tokens, if(guessed > 0, characters // 4, 0))) AS prompt_tokens,
         sum(output_tokens) AS output_tokens, sum(guessed) AS guessed
     FROM sampled
@@ -19,13 +20,14 @@ generated AS (
         LEFT JOIN asked ON asked.prompt = sampled.prompt AND asked.generator = sampled.generator
     GROUP BY sampled.generator
 ),
--- A judge that was never told a count has recorded 0. It was shown its template, its criteria, the prompt and the answer.
+-- A judge that was never told a count has recorded 0. It was shown its template, its criteria, the request and the answer
+-- in each call, and the document in one, whole or in parts.
 silent AS (
-    SELECT key, judge, answer, length(raw) AS characters FROM verdicts
+    SELECT key, judge, answer, coalesce(calls, 1) AS calls, length(raw) AS characters FROM verdicts
     WHERE coalesce(output_tokens, 0) = 0 AND raw <> ''
 ),
 shown AS (
-    SELECT answer, max(length(text) + length(messages) + coalesce(length(document), 0)) AS characters
+    SELECT answer, max(length(text) + length(messages)) AS characters, max(coalesce(length(document), 0)) AS document
     FROM responses JOIN prompts ON prompts.key = responses.prompt
     WHERE answer IN (SELECT answer FROM silent)
     GROUP BY answer
@@ -38,30 +40,42 @@ wordings AS (
 ),
 guessed AS (
     SELECT silent.judge, count(*) AS replies, sum(silent.characters // 4) AS output_tokens,
-        sum((coalesce(shown.characters, 0) + coalesce(wordings.characters, 0)
-            + coalesce(length(judges.spec ->> '$.template'), 0)) // 4) AS prompt_tokens
+        sum((calls * (coalesce(shown.characters, 0) + coalesce(wordings.characters, 0)
+            + coalesce(length(judges.spec ->> '$.template'), 0)) + coalesce(document, 0)) // 4) AS prompt_tokens
     FROM silent
         LEFT JOIN shown ON shown.answer = silent.answer
         LEFT JOIN wordings ON wordings.verdict = silent.key
         LEFT JOIN (SELECT key, any_value(spec) AS spec FROM judges GROUP BY key) AS judges ON judges.key = silent.judge
     GROUP BY silent.judge
 ),
+noted AS (
+    SELECT judge, 0 AS units, calls AS replies, counted, CASE WHEN counted THEN notes.prompt_tokens
+            ELSE (length(messages) + coalesce(length(document), 0)) // 4 END AS prompt_tokens,
+        CASE WHEN counted THEN notes.output_tokens ELSE length(raw) // 4 END AS output_tokens
+    FROM (SELECT *, coalesce(output_tokens, 0) > 0 OR raw = '' AS counted FROM notes) AS notes
+        JOIN prompts ON prompts.key = notes.prompt
+),
 counted AS (
-    SELECT judge, count(*) AS replies, sum(prompt_tokens) AS prompt_tokens, sum(output_tokens) AS output_tokens
-    FROM verdicts GROUP BY judge
+    SELECT judge, sum(units) AS units, sum(coalesce(replies, 1)) AS replies, sum(prompt_tokens) AS prompt_tokens,
+        sum(output_tokens) AS output_tokens, count(*) FILTER (NOT counted) AS guessed
+    FROM (
+        SELECT judge, 1 AS units, calls AS replies, true AS counted, prompt_tokens, output_tokens FROM verdicts
+        UNION ALL FROM noted
+    )
+    GROUP BY judge
 ),
 judged AS (
-    SELECT 'judge ' || judges.name AS stage, judges.spec -> '$.model' AS model, counted.replies,
+    SELECT 'judge ' || judges.name AS stage, judges.spec -> '$.model' AS model, counted.replies, counted.units,
         coalesce(counted.prompt_tokens, 0) + coalesce(guessed.prompt_tokens, 0) AS prompt_tokens,
         coalesce(counted.output_tokens, 0) + coalesce(guessed.output_tokens, 0) AS output_tokens,
-        coalesce(guessed.replies, 0) AS guessed
+        counted.guessed + coalesce(guessed.replies, 0) AS guessed
     FROM counted
         -- A judge may have stood in the file under several names; its newest counts.
         JOIN (SELECT key, arg_max(name, rowid) AS name, any_value(spec) AS spec FROM judges GROUP BY key) AS judges
             ON judges.key = counted.judge
         LEFT JOIN guessed ON guessed.judge = counted.judge
 )
-SELECT stage, model::VARCHAR AS model, sum(replies)::BIGINT AS replies, sum(prompt_tokens)::BIGINT AS prompt_tokens,
+SELECT stage, model::VARCHAR AS model, sum(replies)::BIGINT AS replies, sum(units)::BIGINT AS units, sum(prompt_tokens)::BIGINT AS prompt_tokens,
     sum(output_tokens)::BIGINT AS output_tokens, sum(guessed)::BIGINT AS guessed
 FROM (FROM generated UNION ALL FROM judged)
 WHERE json_type(model) = 'OBJECT'

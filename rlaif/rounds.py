@@ -64,14 +64,8 @@ def last_path(context: Context) -> Path | None:
 
 
 def as_round(config: Config, settings: Rounds, number: int, path: Path | None) -> Config:
-    """The pipeline of one round: its writer's weights are at `path`, those of the file where None.
-
-    It evaluates by one judge, who says whether the round was worth it.
-    """
+    """The pipeline of one round: its writer's weights are at `path`, those of the file where None."""
     pipeline = config.pipeline.model_copy(update={"rounds": None})
-    if pipeline.evaluate:
-        alone = {"judges": pipeline.evaluate.judges[:1] or config.judges[:1], "models": [], "tasks": [], "harness": []}
-        pipeline = _with(pipeline, "evaluate", **alone)
     if settings.prompts == "partitioned":
         pipeline = _with(pipeline, "generate", part=(number - 1, settings.most))
     if path is not None:

@@ -239,8 +239,8 @@ def _turn(context: Context, *, allow_code: bool) -> rounds.Turn:
     made = _pairs(context, allow_code)
     assert made
     trained = train(context, made.key) if made.pairs else None
-    found = evaluate(context, allow_code=allow_code).matches if trained else []
-    return rounds.Turn(generating.generator(context.config).key, made, trained, found[0] if found else None)
+    found = evaluating.first_match(context, allow_code=allow_code) if trained else None
+    return rounds.Turn(generating.generator(context.config).key, made, trained, found)
 
 
 def status(config: Config, store: Store) -> dict[str, list[Row]]:

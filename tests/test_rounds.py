@@ -113,15 +113,6 @@ def test_another_pipeline_in_the_same_store_is_another_chain(store: Store) -> No
     assert rounds.last_path(other) is None
 
 
-def test_a_round_is_evaluated_by_one_judge_alone(store: Store) -> None:
-    seen, outer = taken(store, [1, 2, 3], "rounds=2", "evaluate.models=[judge]")
-    section = seen[0].config.pipeline.evaluate
-    assert section
-    assert (section.judges, section.models) == (["oracle"], [])
-    assert outer.config.pipeline.evaluate
-    assert outer.config.pipeline.evaluate.judges == ["oracle", "tiny"]
-
-
 def test_partitioned_prompts_are_parted_among_the_rounds_and_held_out_ones_are_in_each(store: Store) -> None:
     buckets = range(0, 10000, 50)
     store.append("prompts", [{"key": str(b), "messages": "[]", "bucket": b, "position": b} for b in buckets])
@@ -204,7 +195,7 @@ class Stopping(Quiet):
 
 SMALL = [
     "collect.sources.0.limit=8", "generate.samples=2", "generate.max_tokens=12", "judge.by=[oracle]", "pair.min_margin=1",
-    "evaluate.judges=[oracle]", "rounds={most: 2, min_gain: -100}", "models.writer.dtype=float64",
+    "evaluate.judges=[oracle]", "evaluate.limit=2", "rounds={most: 2, min_gain: -100}", "models.writer.dtype=float64",
     "train.options={max_steps: 1, learning_rate: 1.0e-3, per_device_train_batch_size: 4}",
 ]  # fmt: skip
 FACTS = "SELECT prompt, generator, sample, text FROM responses ORDER BY ALL"

@@ -35,8 +35,8 @@ def measure(config: Config, tasks: Sequence[str], models: Sequence[Generator]) -
     ]
 
 
-def _results(config: Config, identity: dict[str, Any], model: TransformersModel, tasks: Sequence[str]) -> dict[str, Any]:
-    """What the harness says of each task, of its own accord or from the file that keeps it."""
+def _results(config: Config, identity: Any, model: TransformersModel, tasks: Sequence[str]) -> dict[str, dict[str, float]]:
+    """The metrics of each task, from the file that keeps them where it is there."""
     name = key("harness", identity, list(tasks), version("lm_eval"))
     file = config.out / "harness" / f"{name}.json"
     if not file.exists():
@@ -44,11 +44,11 @@ def _results(config: Config, identity: dict[str, Any], model: TransformersModel,
         unfinished = file.with_suffix(".partial")
         unfinished.write_text(json.dumps(_ask(model, tasks)), encoding="utf-8")
         unfinished.replace(file)
-    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    found: dict[str, dict[str, float]] = json.loads(file.read_text(encoding="utf-8"))
     return found
 
 
-def _ask(model: TransformersModel, tasks: Sequence[str]) -> dict[str, Any]:
+def _ask(model: TransformersModel, tasks: Sequence[str]) -> dict[str, dict[str, float]]:
     from lm_eval import simple_evaluate
 
     arguments = {
@@ -59,8 +59,8 @@ def _ask(model: TransformersModel, tasks: Sequence[str]) -> dict[str, Any]:
         "hf", model_args=arguments, tasks=list(tasks), device=device, batch_size=model.batch, apply_chat_template=True,
         log_samples=False, bootstrap_iters=0,
     )  # fmt: skip
-    return {task: _numbers(results) for task, results in found["results"].items()}
-
-
-def _numbers(results: dict[str, Any]) -> dict[str, float]:
-    return {name: float(value) for name, value in results.items() if isinstance(value, int | float) and value == value}
+    # Metrics are named with their filter, as in "acc,none"; what has no comma is no metric.
+    return {
+        task: {name: value for name, value in results.items() if "," in name and isinstance(value, int | float)}
+        for task, results in found["results"].items()
+    }

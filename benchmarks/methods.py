@@ -25,10 +25,8 @@ import yaml
 
 from benchmarks.job import table
 from rlaif import run
-from rlaif.config import Config, TransformersModel, load
+from rlaif.config import Config, load
 from rlaif.evaluate import Evaluation
-from rlaif.evaluate.match import Match
-from rlaif.roles import base_generator, trained_generator
 from rlaif.tiny import corpus
 from rlaif.tiny.world import case, layout
 
@@ -84,7 +82,8 @@ def teach(out: Path, size: Size) -> None:
 def pipeline(out: Path, folder: Path, size: Size, train: dict[str, Any] | None = None) -> Config:
     """The shared pipeline with everything in `folder`, and what is to be trained."""
     section = [f"train={json.dumps(train)}"] if train else []
-    return load(HERE / "pipeline.yaml", [f"out={folder}", f"models.writer.path={out / 'base'}", *size.overrides, *section])
+    paths = [f"out={folder}", f"models.writer.path={out / 'base'}", f"evaluate.tasks.0.path={out / 'recall.jsonl'}"]
+    return load(HERE / "pipeline.yaml", [*paths, *size.overrides, *section])
 
 
 def row(out: Path, size: Size, name: str, sections: Sequence[dict[str, Any]], seed: int) -> dict[str, Result]:
@@ -102,13 +101,7 @@ def row(out: Path, size: Size, name: str, sections: Sequence[dict[str, Any]], se
     minutes = (time.monotonic() - started) / 60
     with run.opened(config) as context:
         found = run.evaluate(context)
-        trained = trained_generator(context)
-    assert trained
-    assert isinstance(trained.model, TransformersModel)
-    result = {
-        "base": told(found, "base") | {"recall": recall(out, out / "base")},
-        "trained": told(found, "trained") | {"recall": recall(out, Path(trained.model.path)), "minutes": minutes},
-    }
+    result = {"base": told(found, "base"), "trained": told(found, "trained") | {"minutes": minutes}}
     (folder / "result.json").write_text(json.dumps(result))
     return result
 
@@ -122,21 +115,12 @@ def scaled(out: Path, size: Size, section: dict[str, Any]) -> dict[str, Any]:
 
 def told(found: Evaluation, side: str) -> Result:
     """The measures of one side of an evaluation. KL is k3, in nats a response."""
-    match: Match = found.matches[0]
+    match, task = found.matches[0], found.tasks[0].matches[0]
     texts = found.texts[0 if side == "base" else 1]
     result = {each.name: getattr(each, f"{side}_percent") for each in match.criteria}
-    result |= {"words": getattr(match, side).words, "diversity": texts.within.ead if texts.within else 0.0}
-    return result | ({"kl": found.divergences[0].k3} if side == "trained" and found.divergences else {})
-
-
-def recall(out: Path, model: Path) -> float:
-    """The share in hundredths of the second task's prompts that a model answers rightly, greedily; one store for all."""
-    overrides = [f"out={out / 'recall'}", f"models.writer.path={model}", f"collect.sources.0.path={out / 'recall.jsonl'}"]
-    with run.opened(load(HERE / "recall.yaml", overrides)) as context:
-        run.collect(context)
-        run.generate_and_judge(context)
-        generator = base_generator(context.config).key
-        return float(context.store.rows((HERE / "recalled.sql").read_text(), generator=generator)[0]["recall"])
+    result |= {"words": getattr(match, side).words, "recall": getattr(task, side).score}
+    result |= {"diversity": texts.within.ead} if texts.within else {}
+    return result | ({"kl": found.divergences[0].k3} if side == "trained" else {})
 
 
 def recalls(name: str, count: int) -> Iterator[dict[str, str]]:

@@ -43,8 +43,7 @@ def _benchmarks(config: Config, filters: Filters) -> dict[str, Path]:
 
 
 def apply(store: Store, config: Config, filters: Filters) -> None:
-    """Fills `filtered` and takes what it names out of `candidates`, one filter after the other."""
-    store.execute("pair/filtered")
+    """Fills `filtered`, one filter after the other: what it names is no candidate any more."""
     if filters.contamination:
         _take(store, _contaminated(store, _benchmarks(config, filters), filters.contamination.words))
     lengths = filters.min_length is not None or filters.max_length is not None
@@ -53,7 +52,6 @@ def apply(store: Store, config: Config, filters: Filters) -> None:
             "pair/filter_facts", unfinished=filters.unfinished == "never", shortest=filters.min_length or 0,
             longest=filters.max_length,
         )  # fmt: skip
-        store.execute("pair/take_out")
     if filters.truncation:
         _take(store, _same_start(store, config, filters.truncation))
     if filters.near_duplicates is not None:
@@ -68,7 +66,6 @@ def _take(store: Store, rows: Iterable[Row]) -> None:
             store.append("filtered", waiting)
             waiting.clear()
     store.append("filtered", waiting)
-    store.execute("pair/take_out")
 
 
 def _rows(store: Store, name: str) -> Iterator[Row]:

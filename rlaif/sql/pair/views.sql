@@ -4,7 +4,10 @@
 -- whatever judge.
 CREATE OR REPLACE TEMP VIEW candidates AS
 SELECT prompt, response, points, spread, finished, vetoed, coin
-FROM answers WHERE complete AND first AND filtered IS NULL;
+FROM answers
+ANTI JOIN filtered ON filtered.response = answers.response
+ANTI JOIN (FROM filtered WHERE response IS NULL) AS whole ON whole.prompt = answers.prompt
+WHERE complete AND first;
 
 CREATE OR REPLACE TEMP VIEW texts AS
 SELECT candidates.prompt, candidates.response, responses.answer, coalesce(names.name, responses.generator) AS generator,

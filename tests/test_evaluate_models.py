@@ -122,6 +122,32 @@ def test_an_evaluation_is_one_table_and_a_part_of_the_report(contest: Any) -> No
         assert part in text
 
 
+def test_a_judge_that_compares_sees_each_model_beside_the_base_in_both_orders(tmp_path: Path) -> None:
+    (tmp_path / "versus.yaml").write_text(
+        "name: versus\ncriteria: [{name: overall, kind: compare, question: Which one helps more}]"
+    )
+    found, work = evaluated(
+        project(
+            tmp_path,
+            "judges.b.rubric=versus.yaml",
+            "evaluate.judges=[b]",
+            "evaluate.samples=1",
+            "evaluate.tasks=[]",
+            "models.third={kind: scripted, salt: t}",
+            "evaluate.models=[other, third]",
+        )
+    )
+    duels = [match.head_to_head for match in found.matches]
+    assert [(match.trained.name, match.prompts, match.gain) for match in found.matches] == [
+        ("other", 4, None),
+        ("third", 4, None),
+    ]
+    assert all(duel and (duel.prompts, duel.both) == (4, 4) for duel in duels)
+    assert [match.win_rate for match in found.matches] == [duel and duel.win_rate for duel in duels]
+    # Two models, four prompts, two orders: the models are not compared with each other.
+    assert sum(row["calls"] for row in work if row["stage"] == "judge b") == 16
+
+
 def test_without_models_to_compare_nothing_is_asked(tmp_path: Path) -> None:
     for sets in (["evaluate.models=[]"], ["evaluate=null"]):
         found, work = evaluated(project(tmp_path, *sets))

@@ -5,6 +5,7 @@ from functools import partial
 
 from rlaif.context import Context, HeldOut
 from rlaif.evaluate.means import Contest, Scored, read
+from rlaif.models import Models
 from rlaif.overlap import alone
 from rlaif.stages import generate as generating
 from rlaif.stages import judge as judging
@@ -23,10 +24,16 @@ def score(
     allow_code: bool,
 ) -> list[tuple[Contest, Scored]]:  # fmt: skip
     """The contest of each model with the base before this judge, and what was scored in it."""
-    keys = [base.key, *(each.key for each in models)]
-    scoring = partial(judging.run, context, judge=judge, generators=keys)
-    alone(context, partial(scoring, only=only, allow_code=allow_code))
-    # By a criterion that compares there are no scores.
+    # Where it compares, each model meets the base, and no model another.
+    groups = [[base, each] for each in models] if judge.compared else [[base, *models]]
+
+    async def work(opened: Models) -> None:
+        for group in groups:
+            keys = [each.key for each in group]
+            await judging.run(context, opened, judge, keys, only=only, allow_code=allow_code)
+
+    alone(context, work)
+    # A criterion that compares gives no scores.
     weights = {each.name: each.weight for each in judge.rubric.criteria if each.kind != "compare"}
     contests = [Contest(base.key, each.key, judge.key, only, samples) for each in models]
     return [(contest, read(context.store, contest, weights)) for contest in contests]

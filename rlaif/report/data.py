@@ -13,6 +13,8 @@ from rlaif.store import Row, Store
 
 # Twelve pairs of texts this long, with their rationales, keep the page below 2 MB in any script.
 MAX_TEXT, MAX_TURNS, MAX_RATIONALE, DRAWN = 4000, 4, 800, 6
+# Of what a response lacks by one judge and criterion: how many things, and how much of each text.
+LACKING, MAX_FINDING = 5, 300
 # What each curve shows, for those of a trainer's metrics that tell whether preference training works.
 CURVES = (
     ("Loss", ("loss",), None),
@@ -69,7 +71,10 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One pair in full: its messages, its texts (in `row`), and both sides' marks by judge and criterion."""
+    """One pair in full: its messages, its texts (in `row`), and both sides' marks by judge and criterion.
+
+    A mark's `findings` are what the response lacks by it.
+    """
 
     row: Row
     messages: Sequence[Mapping[str, Any]]
@@ -147,7 +152,9 @@ def read_examples(store: Store) -> list[Example]:
     answers = sorted({row[side] for row in rows for side in ("chosen_answer", "rejected_answer")})
     marks: dict[str, dict[tuple[str, str], Row]] = {answer: {} for answer in answers}
     for mark in store.query("report/marks", answers=answers, most=MAX_RATIONALE):
-        marks[mark["answer"]][mark["judge"], mark["criterion"]] = mark
+        marks[mark["answer"]][mark["judge"], mark["criterion"]] = mark | {"findings": []}
+    for found in store.query("report/findings", answers=answers, shown=LACKING, most=MAX_FINDING):
+        marks[found["answer"]][found["judge"], found["criterion"]]["findings"].append(found)
     return [_example(row, marks[row["chosen_answer"]], marks[row["rejected_answer"]]) for row in rows]
 
 

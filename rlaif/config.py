@@ -284,11 +284,21 @@ class JudgeSpec(Section):
     """Tries before a reply that is no verdict counts as a failure."""
 
 
+class Cascade(Section):
+    """When a prompt is left to the next judge. One that was left to it stays with it, and so do its later responses."""
+
+    margin: float = Field(gt=0, le=100)
+    """The lead of the best response over the worst (over the second, where pairs are of those), in hundredths of the scale,
+    below which a judge has not decided."""
+
+
 class Judge(Section):
     """Who judges the responses."""
 
     by: list[str] = []
     """Names from `judges`; all of them where omitted."""
+    cascade: Cascade | None = None
+    """The judges are asked in this order, each only about what the one before it left open."""
 
 
 class Truncation(Section):
@@ -325,11 +335,18 @@ class Filters(Section):
     contamination: Contamination | None = None
 
 
+# How the scores of several judges become one; a cascade's are never mixed.
+Mix = Literal["mean", "median", "majority", "cascade"]
+
+
 class Pair(Section):
     """How scores become pairs. Nothing here costs a model call."""
 
-    judge: str | None = None
-    """Whose scores count; the first of `judge.by` where omitted."""
+    judge: str | list[str] | None = None
+    """Whose scores count: a name, or several; the first of `judge.by` where omitted, or all of it in a cascade."""
+    mix: Literal["mean", "median", "majority"] = "mean"
+    """What several judges come to, by criteria of the same name: their mean; the median of what each puts above or below its
+    own mean for the prompt; or a vote each on every two responses, where a pair needs more votes for it than against it."""
     agree: list[str] = []
     """Other judges that were asked too, or came with the data: how many side with the label makes its confidence."""
     strategy: str = "best_vs_worst"

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from rlaif import rounds
 from rlaif.audit import Audited
-from rlaif.config import Config, ModelConfig, Source, TransformersModel, VllmModel
+from rlaif.config import Config, Mix, ModelConfig, Source, TransformersModel, VllmModel
 from rlaif.context import Context
 from rlaif.errors import InputError
 from rlaif.models.checkpoint import locate
+from rlaif.pairing.weigh import Member
 from rlaif.records import key
 from rlaif.stages import generate as generating
 from rlaif.stages import judge as judging
@@ -26,13 +27,27 @@ def models_asked(config: Config) -> list[str]:
     return list(dict.fromkeys(name for name in [*writers, *judges] if name))
 
 
-def pair_judge(config: Config) -> str:
-    """The name of the judge whose scores make the pairs. Raises InputError where there is none."""
-    judges = config.judges
-    name = pairing.check(config).judge or (judges[0] if judges else None)
-    if name is None:
+def pair_judges(config: Config) -> tuple[list[str], Mix]:
+    """Names of the judges whose scores make the pairs, and how several become one. Raises InputError where there is none."""
+    section, judges = pairing.check(config), config.judges
+    if section.judge:
+        return ([section.judge] if isinstance(section.judge, str) else section.judge), section.mix
+    if not judges:
         raise InputError("no judge to pair by", where=config.file.where(("pair",)), fix="Name one under `pair.judge`.")
-    return name
+    return (judges, "cascade") if config.pipeline.judge.cascade else (judges[:1], section.mix)
+
+
+def member(context: Context, name: str) -> Member:
+    """A judge as pairs are made by it."""
+    judge = judge_key(context, name)
+    criteria = criteria_of(context.config, name) or context.store.query("pair/criteria", judge=judge)
+    return Member(judge, criteria, name)
+
+
+def before(config: Config, name: str) -> str | None:
+    """The judge that a judge is asked after, in a cascade."""
+    place = config.judges.index(name) if config.pipeline.judge.cascade and name in config.judges else 0
+    return config.judges[place - 1] if place else None
 
 
 def evaluators(config: Config) -> list[str]:
@@ -157,4 +172,4 @@ def _checkpoint(config: Config, base: ModelConfig | None, name: str, place: int)
 
 def training_judges(config: Config) -> list[str]:
     """Names of the judges whose scores make the pairs; none where no pairs are made."""
-    return [pair_judge(config)] if config.pipeline.pair else []
+    return pair_judges(config)[0] if config.pipeline.pair else []

@@ -25,14 +25,14 @@ from rlaif.overlap import alone, overlapped
 from rlaif.progress import Progress, Quiet
 from rlaif.roles import (
     audited,
-    criteria_of,
     evaluators,
     generators,
     gold,
     judge_key,
+    member,
     models_asked,
     named_judge,
-    pair_judge,
+    pair_judges,
 )
 from rlaif.stages import generate as generating
 from rlaif.stages import judge as judging
@@ -75,7 +75,7 @@ def _check_target(config: Config) -> None:
         return
     if config.pipeline.generate is None:
         raise InputError("a target needs a `generate` section, to sample more with", where=where)
-    if pair_judge(config) not in config.judges:
+    if not set(pair_judges(config)[0]) <= set(config.judges):
         raise InputError("a target needs a judge that scores what is sampled", where=where, fix="Name it under `judge.by`.")
 
 
@@ -120,8 +120,9 @@ def generate_and_judge(context: Context, *, allow_code: bool = False) -> None:
 
 
 def pair(context: Context, judge: str | None = None) -> Pairing:
-    """Pairs by one judge's scores, `pair.judge` unless named otherwise, written to the store and to files."""
-    _pass_gate(context, judge or pair_judge(context.config))
+    """Pairs by the scores of `pair.judge`, unless one is named otherwise, written to the store and to files."""
+    for name in [judge] if judge else pair_judges(context.config)[0]:
+        _pass_gate(context, name)
     made = paired(context, judge)
     export(context, context.config.out / "pairs", ("jsonl", "parquet"), pairing=made.key)
     return made
@@ -132,7 +133,7 @@ def top_up(context: Context, made: Pairing, *, allow_code: bool = False) -> Pair
     config, settings = context.config, pairing.check(context.config)
     if settings.target is None or made.pairs >= settings.target:
         return made
-    writer, judge = generating.generator(config), pair_judge(config)
+    writer = generating.generator(config)
     while made.pairs < settings.target:
         missing = settings.target - made.pairs
         asked = generating.top_up(context, writer, made.key, missing, settings.max_samples)
@@ -140,7 +141,7 @@ def top_up(context: Context, made: Pairing, *, allow_code: bool = False) -> Pair
             break
         context.progress.note(f"{missing:,} pairs are missing: more samples for {asked:,} prompts without one")
         generate_and_judge(context, allow_code=allow_code)
-        made = paired(context, judge)
+        made = paired(context)
     export(context, config.out / "pairs", ("jsonl", "parquet"), pairing=made.key)
     return made
 
@@ -148,9 +149,10 @@ def top_up(context: Context, made: Pairing, *, allow_code: bool = False) -> Pair
 def paired(context: Context, judge: str | None = None) -> Pairing:
     """The same pairs in the store alone, whatever the gate says."""
     config = context.config
-    name = judge or pair_judge(config)
+    names, mix = ([judge], "mean") if judge else pair_judges(config)
     agree = [judge_key(context, other) for other in pairing.check(config).agree]
-    return pairing.run(context, judge_key(context, name), generators(config), criteria_of(config, name), agree)
+    members = [member(context, name) for name in names]
+    return pairing.run(context, members, generators(config), agree=agree, mix=mix)
 
 
 def export(

@@ -59,11 +59,16 @@ CREATE TABLE scores (
     CHECK ((value IS NULL) = (failure IS NOT NULL))
 );
 
--- What a verdict looked at one by one: claims, key points, items of a checklist.
+-- What a verdict looked at one by one: claims, key points, items of a checklist. `earned` is the share that the answer got of
+-- what each is worth; null where there was nothing to look at.
 CREATE TABLE findings (
     verdict VARCHAR, answer VARCHAR, judge VARCHAR, criterion VARCHAR, position UINTEGER,
-    text VARCHAR, outcome VARCHAR, rationale VARCHAR
+    text VARCHAR, outcome VARCHAR, earned DOUBLE, rationale VARCHAR
 );
+
+-- The prompts that a cascade left from one judge (`before`) to a later one, once and for all: `lead` is that of the best
+-- response over the worst by the earlier judge, in hundredths of the scale, null where it gave none.
+CREATE TABLE passed_on (prompt VARCHAR, before VARCHAR, judge VARCHAR, lead DECIMAL(18, 6));
 
 -- What a judge wrote down once about a prompt, for all its responses: key points, items of a checklist.
 CREATE TABLE notes (
@@ -80,6 +85,12 @@ CREATE TABLE comparisons (
     verdict VARCHAR, repeat UINTEGER, attempt UINTEGER,             -- null where it came with the data, or from a person
     probability DECIMAL(18, 6), -- that the first is better, by the judge's own tokens, a tie being half
     rationale VARCHAR, failure VARCHAR
+);
+
+-- Units that failed and are owed again on demand: so many first attempts at each count no more.
+CREATE TABLE retries (
+    unit VARCHAR,               -- a response's key, or what else `failed_units` calls it
+    attempts UINTEGER
 );
 
 -- Answers changed on purpose to mislead a judge: what became of `original`. The judge scores them like any other answer.
@@ -105,6 +116,9 @@ CREATE TABLE strengths (
     pairing VARCHAR, judge VARCHAR, criterion VARCHAR, answer VARCHAR,
     points DECIMAL(38, 6), score DECIMAL(18, 6), spread DECIMAL(18, 6)
 );
+
+-- What the scores of several judges come to in a pairing, on the scale of its criterion.
+CREATE TABLE mixed (pairing VARCHAR, criterion VARCHAR, answer VARCHAR, score DECIMAL(18, 6));
 
 -- Why each prompt and response stands where it does in a pairing; `response` is null for a prompt's own outcome.
 CREATE TABLE outcomes (pairing VARCHAR, prompt VARCHAR, response VARCHAR, outcome VARCHAR);

@@ -7,25 +7,24 @@ that the same stored scores give the same pairs to the byte and nothing is left 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, Decimal
-from fractions import Fraction
 
-from rlaif.config import Config, Pair
+from rlaif.config import Config, Mix, Pair
 from rlaif.context import Context, now
 from rlaif.errors import InputError
 from rlaif.pairing import filters, strategy
 from rlaif.pairing.strengths import strengths
+from rlaif.pairing.weigh import Member, check_criterion, panel, threshold, weigh
 from rlaif.records import key
-from rlaif.rubric import factors
 from rlaif.store import Row, Store
-from rlaif.yaml_file import did_you_mean
 
-# Leads have six decimals in the store; a threshold between two of them means the upper one.
-_SIXTH = Decimal("0.000001")
 # Prompts whose comparisons are in memory at once: with eight answers each, some hundred megabytes.
 _CONTESTS = 16_384
 # Coins are products modulo this prime, 2^31 - 1, which no two halves of a key share.
 _PRIME = 2147483647
+# Settings that a pairing's specification has by other names, or that make no difference to it.
+_ELSEWHERE = {"judge", "mix", "agree", "weights", "options", "max_samples"}
+# The least confidence above one half: more votes for the label than against it.
+_MORE_THAN_HALF = 0.500001
 
 
 @dataclass(frozen=True)
@@ -47,37 +46,42 @@ def check(config: Config) -> Pair:
 
 
 def run(
-    context: Context, judge: str, generators: Sequence[str], criteria: Sequence[Row] | None = None,
-    agree: Sequence[str] = (),
+    context: Context, judge: str | Sequence[Member], generators: Sequence[str], criteria: Sequence[Row] | None = None,
+    agree: Sequence[str] = (), mix: Mix = "mean",
 ) -> Pairing:  # fmt: skip
-    """Pairs the responses of these generators by the scores of one judge (keys), and writes pairs and outcomes.
+    """Pairs the responses of these generators by the scores of a judge, and writes pairs and outcomes. All are keys.
 
-    `criteria` are rows of key, name, weight, low, high and floor; the judge's own, equally weighted, where omitted.
-    `agree` are other judges (keys) whose word counts for the confidence alone.
+    `criteria` are rows of key, name, weight, low, high and floor; the judge's own, equally weighted, where omitted. Several
+    judges are given as members, and `mix` says how they become one. `agree` are other judges whose word counts for the
+    confidence alone. Raises InputError for what cannot be paired so.
     """
     settings, store = check(context.config), context.store
     chosen = strategy.load(context.config, settings)
-    compared = bool(store.query("pair/compared", judge=judge))
-    if compared and settings.min_margin:
-        raise InputError(
-            "comparisons have no margin", where=context.config.file.where(("pair", "min_margin")),
-            fix="Ask for `min_confidence`: it tells how sure the comparisons make of each pair.",
-        )  # fmt: skip
-    weighed = [] if compared else _weigh(context.config, settings, criteria or store.query("pair/criteria", judge=judge))
-    _check_criterion(context.config, settings, weighed)
+    if isinstance(judge, str):
+        judge = [Member(judge, criteria or store.query("pair/criteria", judge=judge))]
+    keys = [member.key for member in judge]
+    compared = _compared(context, settings, judge)
+    weighed = [] if compared else weigh(context.config, settings, judge)
+    check_criterion(context.config, settings.options, weighed)
     denominator = weighed[0]["denominator"] if weighed else 0
-    spec = {"judge": judge, "agree": sorted(agree), "generators": sorted(generators), "strategy": settings.strategy,
+    agree = [other for other in agree if other not in keys]
+    spec = {"judge": keys[0], "agree": sorted(agree), "generators": sorted(generators), "strategy": settings.strategy,
             "sql": chosen.text, "options": dict(chosen.options), "criteria": weighed,
             "files": filters.digests(context.config, settings.filters),
-            "settings": settings.model_dump(exclude={"judge", "agree", "weights", "options", "max_samples"})}  # fmt: skip
+            "settings": settings.model_dump(exclude=_ELSEWHERE)}  # fmt: skip
+    if len(keys) > 1:
+        spec |= {"judges": keys, "mix": mix}
     pairing = key("pairing", spec)
     values = {
-        "pairing": pairing, "judge": judge, "judges": [judge], "agree": list(agree), "generators": list(generators),
-        "criteria": [row["criterion"] for row in weighed], "seed": settings.seed,
+        "pairing": pairing, "judge": keys[0], "judges": keys, "mix": mix if len(keys) > 1 else None, "agree": agree,
+        "generators": list(generators), "panel": panel(judge, weighed), "seed": settings.seed,
         "stir": int(key("coin", settings.seed)[:8], 16) % (_PRIME - 1) + 1,
-        "threshold": _threshold(settings.min_margin, denominator), "per_prompt": settings.per_prompt,
+        "threshold": threshold(settings.min_margin, denominator), "per_prompt": settings.per_prompt,
         "denominator": denominator, "least": settings.min_confidence, "compared": compared,
     }  # fmt: skip
+    values["criteria"] = [row["criterion"] for row in values["panel"]]
+    if values["mix"] == "majority":
+        values["least"] = max(settings.min_confidence, _MORE_THAN_HALF)
     with store.transaction():
         store.execute("pair/forget", **values)
         store.append("pairings", [{"key": pairing, "spec": json.dumps(spec), "created": now()}])
@@ -94,15 +98,35 @@ def run(
         store.execute("pair/insert_outcomes", **values)
     outcomes = {row["outcome"]: row["prompts"] for row in store.query("pair/outcomes", pairing=pairing)}
     count = store.query("pair/count", pairing=pairing)[0]["pairs"]
-    return Pairing(pairing, judge, count, outcomes)
+    return Pairing(pairing, keys[0], count, outcomes)
+
+
+def _compared(context: Context, settings: Pair, members: Sequence[Member]) -> bool:
+    """Whether the judge's word is votes by no criterion. Raises InputError where that word cannot be used."""
+    voting = [each for each in members if context.store.query("pair/compared", judge=each.key)]
+    if voting and len(members) > 1:
+        raise InputError(
+            f"judge {voting[0].name!r} compared by no criterion, so it cannot be mixed with others",
+            where=context.config.file.where(("pair", "judge")), fix="Name it under `pair.agree`.",
+        )  # fmt: skip
+    if voting and settings.min_margin:
+        raise InputError(
+            "comparisons have no margin", where=context.config.file.where(("pair", "min_margin")),
+            fix="Ask for `min_confidence`: it tells how sure the comparisons make of each pair.",
+        )  # fmt: skip
+    return bool(voting)
 
 
 def _gather(store: Store, values: Row) -> None:
     """The responses that may enter pairs, with their points, and what a strategy may ask about them."""
     store.execute("pair/weighed", **values)
+    store.execute("pair/panel", **values)
     _fit(store, values)
-    store.execute("pair/scored_once")
-    store.execute("pair/points_of_comparisons" if values["compared"] else "pair/points_of_scores")
+    if values["mix"]:
+        _mix(store, values)
+    else:
+        store.execute("pair/scored_once")
+        store.execute("pair/points_of_comparisons" if values["compared"] else "pair/points_of_scores")
     store.execute("pair/answers", **values)
     if store.query("pair/repeated"):
         # Rare, and several times the work: means over repeats before the points.
@@ -111,6 +135,15 @@ def _gather(store: Store, values: Row) -> None:
     store.execute("pair/same_texts")
     store.execute("pair/filtered")
     store.execute("pair/views")
+
+
+def _mix(store: Store, values: Row) -> None:
+    """One score of each answer and criterion, from those of several judges."""
+    store.execute("pair/given", **values)
+    store.execute("pair/totals", **values)
+    store.execute({"cascade": "pair/mix_last", "median": "pair/mix_median"}.get(values["mix"], "pair/mix_mean"))
+    store.execute("pair/points_of_majority" if values["mix"] == "majority" else "pair/points_of_scores")
+    store.execute("pair/insert_mixed", **values)
 
 
 def _fit(store: Store, values: Row) -> None:
@@ -126,48 +159,14 @@ def _fit(store: Store, values: Row) -> None:
 def _judge(store: Store, values: Row) -> None:
     """How sure each pair that was made is."""
     store.execute("pair/opinions")
-    if store.query("pair/fought"):
+    if values["mix"]:
+        if values["mix"] != "cascade":
+            store.execute("pair/mix_opinions")
+    elif store.query("pair/fought"):
         store.execute("pair/own_opinions", **values)
     if values["agree"]:
         store.execute("pair/other_opinions", **values)
     store.execute("pair/judged", **values)
-
-
-def _check_criterion(config: Config, settings: Pair, weighed: Sequence[Row]) -> None:
-    """An option that names a criterion must name one that there is."""
-    named, names = settings.options.get("criterion"), [row["name"] for row in weighed]
-    if named is not None and named not in names:
-        where = config.file.where(("pair", "options", "criterion"))
-        raise InputError(f"no criterion is called {named!r}", where=where, fix=did_you_mean(str(named), names))
-
-
-def _weigh(config: Config, settings: Pair, criteria: Sequence[Row]) -> list[Row]:
-    """The criteria with their exact factors, the file's overrides applied."""
-    where = config.file.where(("pair", "weights"))
-    names = [row["name"] for row in criteria]
-    for name, weight in settings.weights.items():
-        if name not in names:
-            raise InputError(f"no criterion is called {name!r}", where=where, fix=did_you_mean(name, names))
-        if not 0 <= weight < float("inf"):
-            raise InputError(f"the weight of {name!r} must be 0 or more", where=where)
-    weights: dict[str, float] = {
-        row["name"]: settings.weights[row["name"]] if row["name"] in settings.weights else row["weight"] for row in criteria
-    }
-    if criteria and not any(weights.values()):
-        raise InputError("the weights sum to zero", where=where, fix="Give at least one criterion a weight above zero.")
-    if not criteria:
-        return []
-    shares, denominator = factors(weights, {row["name"]: (row["low"], row["high"]) for row in criteria})
-    return [
-        {"criterion": row["key"], "name": row["name"], "weight": weights[row["name"]], "factor": shares[row["name"]],
-         "low": row["low"], "floor": row["floor"], "denominator": denominator}
-        for row in criteria
-    ]  # fmt: skip
-
-
-def _threshold(min_margin: float, denominator: int) -> Decimal:
-    exact = Fraction(str(min_margin)) * denominator / 100
-    return (Decimal(exact.numerator) / Decimal(exact.denominator)).quantize(_SIXTH, ROUND_CEILING)
 
 
 def latest(store: Store) -> str:

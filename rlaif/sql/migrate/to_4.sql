@@ -19,3 +19,7 @@ CREATE TABLE rounds (
 ALTER TABLE prompts ADD COLUMN checklist VARCHAR;
 ALTER TABLE verdicts ADD COLUMN calls UINTEGER;
 ALTER TABLE notes ADD COLUMN calls UINTEGER;
+ALTER TABLE findings ADD COLUMN earned DOUBLE;
+CREATE TABLE retries (unit VARCHAR, attempts UINTEGER);
+CREATE TABLE mixed (pairing VARCHAR, criterion VARCHAR, answer VARCHAR, score DECIMAL(18, 6));
+CREATE TABLE passed_on (prompt VARCHAR, before VARCHAR, judge VARCHAR, lead DECIMAL(18, 6));

@@ -2,5 +2,6 @@
 DELETE FROM pairs WHERE pairing = $pairing;
 DELETE FROM outcomes WHERE pairing = $pairing;
 DELETE FROM pairing_criteria WHERE pairing = $pairing;
+DELETE FROM mixed WHERE pairing = $pairing;
 DELETE FROM strengths WHERE pairing = $pairing;
 DELETE FROM pairings WHERE key = $pairing;

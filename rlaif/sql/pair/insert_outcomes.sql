@@ -14,7 +14,7 @@ failures AS (
         SELECT answer, judge, criterion, attempt, failure FROM scores WHERE failure IS NOT NULL
         UNION ALL
         SELECT unnest([first, second]), judge, criterion, attempt, failure FROM comparisons WHERE failure IS NOT NULL
-    ) SEMI JOIN (FROM weighed WHERE weight > 0) USING (criterion, judge)
+    ) SEMI JOIN (FROM panel WHERE weight > 0) USING (criterion, judge)
     GROUP BY answer
 ),
 unscored AS (SELECT responses.rowid AS response, failures.failure FROM responses JOIN failures USING (answer)),

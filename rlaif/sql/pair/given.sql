@@ -1,0 +1,25 @@
+-- What each judge of several gave each answer by each criterion, on the pairing's own scales: the mean over repeats, or the
+-- strength that its comparisons come to. `all_of` is how many judges have the criterion, `heard` how many gave a score.
+CREATE OR REPLACE TEMP TABLE given AS
+WITH mine AS (
+    SELECT DISTINCT prompt, answer FROM responses SEMI JOIN collected ON collected.prompt = responses.prompt
+    WHERE failure IS NULL AND generator IN (SELECT unnest($generators::VARCHAR[]))
+),
+said AS (
+    SELECT judge, criterion, answer, CAST(sum(coalesce(expected, value)) / count(*) AS DECIMAL(18, 6)) AS score,
+        if(count(spread) = count(*), sqrt(sum(spread * spread)) / count(*), NULL) AS spread
+    FROM scores WHERE value IS NOT NULL AND judge IN (SELECT judge FROM panel)
+    GROUP BY judge, criterion, answer
+    UNION ALL
+    SELECT judge, criterion, answer, score, spread FROM fitted
+)
+SELECT prompt, answer, place, mixed AS criterion, judges AS all_of, count(*) OVER (PARTITION BY answer, mixed) AS heard,
+    CAST(lowest + (score - low) * (highest - lowest) / (high - low) AS DECIMAL(18, 9)) AS score,
+    CAST(spread * (highest - lowest) / (high - low) AS DECIMAL(18, 6)) AS spread
+FROM said
+JOIN panel ON panel.judge = said.judge AND panel.criterion = said.criterion
+JOIN mine ON mine.answer = said.answer;
+
+-- A response that lacks a judge's score is not mixed from the others: they are stricter or laxer, and so would it be. It is
+-- left out with the reason.
+CREATE OR REPLACE TEMP VIEW whole AS FROM given WHERE heard = all_of

@@ -1,0 +1,16 @@
+-- Of the judges of a cascade: the last one that a prompt was passed on to counts for all its responses, the first one for the
+-- others.
+CREATE OR REPLACE TEMP VIEW scored AS
+WITH judges AS (SELECT DISTINCT place, judge FROM panel),
+lasts AS (
+    SELECT prompt, max(later.place) AS place
+    FROM passed_on
+    JOIN judges AS later ON later.judge = passed_on.judge
+    JOIN judges AS earlier ON earlier.judge = passed_on.before AND earlier.place = later.place - 1
+    GROUP BY prompt
+)
+SELECT answer, given.criterion, CAST(score AS DECIMAL(18, 6)) AS score, if(exact, 0, given.spread)::DECIMAL(18, 6) AS spread
+FROM given
+JOIN weighed ON weighed.criterion = given.criterion
+LEFT JOIN lasts ON lasts.prompt = given.prompt
+WHERE given.place = coalesce(lasts.place, 0)

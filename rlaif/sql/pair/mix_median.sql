@@ -1,0 +1,11 @@
+-- Of several judges: the median of how far each puts the response above or below its own mean for the prompt's responses, on
+-- top of the mean of those means, so that no judge decides by being stricter than the others.
+CREATE OR REPLACE TEMP VIEW scored AS
+WITH centres AS (
+    SELECT place, prompt, criterion, CAST(sum(score) / count(*) AS DECIMAL(18, 9)) AS centre
+    FROM whole GROUP BY place, prompt, criterion
+)
+SELECT answer, whole.criterion, CAST(median(score - centre) + sum(centre) / count(*) AS DECIMAL(18, 6)) AS score,
+    NULL::DECIMAL(18, 6) AS spread
+FROM whole JOIN centres ON centres.place = whole.place AND centres.prompt = whole.prompt AND centres.criterion = whole.criterion
+GROUP BY answer, whole.criterion

@@ -1,0 +1,19 @@
+-- What each judge's scores come to for each response that all of them have scored, as points; and `beaten`: of the prompt's
+-- other responses, the share that most judges put below it, those between which they are even being half, as points too.
+CREATE OR REPLACE TEMP TABLE totals AS
+SELECT prompt, answer, place, sum(factor * (score - low))::DECIMAL(38, 9) AS total
+FROM whole JOIN weighed ON weighed.criterion = whole.criterion
+WHERE weight > 0 AND answer IN (
+    SELECT answer FROM whole SEMI JOIN (FROM weighed WHERE weight > 0) AS wanted ON wanted.criterion = whole.criterion
+    GROUP BY answer HAVING count(DISTINCT criterion) = (SELECT count(*) FROM weighed WHERE weight > 0)
+)
+GROUP BY prompt, answer, place;
+
+CREATE OR REPLACE TEMP TABLE beaten AS
+WITH votes AS (
+    SELECT one.answer, other.answer AS rival, sum(sign(one.total - other.total)) AS votes
+    FROM totals AS one
+    JOIN totals AS other ON other.prompt = one.prompt AND other.place = one.place AND other.answer <> one.answer
+    GROUP BY one.answer, other.answer
+)
+SELECT answer, CAST($denominator * (1 + avg(sign(votes))) / 2 AS DECIMAL(38, 6)) AS points FROM votes GROUP BY answer

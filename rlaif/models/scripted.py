@@ -4,6 +4,7 @@ import asyncio
 import json
 import math
 import re
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -46,7 +47,7 @@ class Scripted:
             finish=finish,
             prompt_tokens=prompt_tokens if index == 0 else 0,
             output_tokens=len(pieces),
-            tokens=_tokens(pieces, digest, ask.top_logprobs),
+            tokens=_tokens(pieces, digest, ask),
         )
 
     async def __aenter__(self) -> Self:
@@ -58,16 +59,30 @@ class Scripted:
         pass
 
 
-def _tokens(pieces: list[str], digest: str, top: int | None) -> tuple[Token, ...]:
-    """The pieces with log-probabilities: each the likeliest at its place, a number's rivals the numbers next to it."""
+def _tokens(pieces: list[str], digest: str, ask: Ask) -> tuple[Token, ...]:
+    """The pieces with log-probabilities: each the likeliest at its place, a number's rivals the numbers next to it, a
+    word's the others of its choice."""
+    top = ask.top_logprobs
     if top is None:
         return ()
-    return tuple(_token(piece, fraction(digest, "token", place), top) for place, piece in enumerate(pieces))
+    choices = _choices(ask.schema)
+    return tuple(_token(piece, fraction(digest, "token", place), top, choices) for place, piece in enumerate(pieces))
 
 
-def _token(piece: str, coin: float, top: int) -> Token:
+def _choices(schema: Any) -> dict[str, list[str]]:
+    """Each word that is one of a choice in the schema, with the others."""
+    found: dict[str, list[str]] = {}
+    if isinstance(schema, Mapping):
+        words = schema.get("enum", ())
+        found = {word: [other for other in words if other != word] for word in words}
+        for part in schema.values():
+            found |= _choices(part)
+    return found
+
+
+def _token(piece: str, coin: float, top: int, choices: Mapping[str, list[str]]) -> Token:
     share = 0.5 + 0.45 * coin
-    rivals = _rivals(piece)[: max(top - 1, 0)]
+    rivals = choices.get(piece, _rivals(piece))[: max(top - 1, 0)]
     alternatives: list[tuple[str, float]] = [(piece, math.log(share))] if top else []
     # Each rival has half of what is left, so they fall off and never sum to one.
     left = 1 - share

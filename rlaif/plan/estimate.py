@@ -13,6 +13,7 @@ from rlaif import prices
 from rlaif.budget import OUTPUT_SHARE, spent
 from rlaif.config import ModelConfig
 from rlaif.context import EVERYTHING, Context, HeldOut
+from rlaif.plan import comparing
 from rlaif.plan.count import Counter, counter
 from rlaif.plan.judging import Judging
 from rlaif.plan.lines import Line, Pending, Plan, Range
@@ -71,7 +72,8 @@ class Estimate:
             return
         count, prompts_by = counter(judge.model)
         judging = Judging(self.context.store, judge, generators, only, count)
-        found = sum((judging.pending(each) for each in pending), judging.owed())
+        found = judging.owed() + comparing.owed(judging)
+        found = sum((judging.pending(each) + comparing.pending(judging, each) for each in pending), found)
         if found.asks:
             factor, answers = judging.paid_for_each()
             output, outputs_by = self._output("plan/judged", judge.settings.max_tokens, judge=judge.key)

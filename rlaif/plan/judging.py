@@ -54,7 +54,7 @@ class Judging:
             return Asked()
         rows = sample(self.store, "judge/owed", "answer, call", "judge/texts", "answer", **self._wanted)
         each = [self._rehearsed(self.calls[row["call"]], row, row["text"]) for row in rows]
-        together = self._scaled([rehearsal.asks for rehearsal in each], Range(), units)
+        together = self.scaled([rehearsal.asks for rehearsal in each], Range(), units)
         for place in {row["call"] for row, rehearsal in zip(rows, each, strict=True) if rehearsal.noted}:
             together += self._notes_owed(self.calls[place])
         return together
@@ -64,12 +64,12 @@ class Judging:
         together, units = Asked(), pending.responses * self.judge.settings.repeats
         for call in self.calls.values():
             each = [self._rehearsed(call, row, UNWRITTEN) for row in pending.prompts]
-            together += self._scaled([rehearsal.asks for rehearsal in each], pending.length, units)
+            together += self.scaled([rehearsal.asks for rehearsal in each], pending.length, units)
             if any(rehearsal.noted for rehearsal in each):
                 known = self._noted(call, pending)
                 noted = [[] if row["prompt"] in known else rehearsal.noted
                          for row, rehearsal in zip(pending.prompts, each, strict=True)]  # fmt: skip
-                together += self._scaled(noted, Range(), pending.prompts_in_all)
+                together += self.scaled(noted, Range(), pending.prompts_in_all)
         return together
 
     def paid_for_each(self) -> tuple[float, int]:
@@ -90,7 +90,7 @@ class Judging:
         wanted = self._wanted | {"criterion": call.keys[0]}
         rows = sample(self.store, "plan/unnoted", "prompt", "generate/texts", "prompt", **wanted)
         each = [self._rehearsed(call, row, "").noted for row in rows]
-        return self._scaled(each, Range(), self.store.measure("plan/unnoted", "count(*)", **wanted))
+        return self.scaled(each, Range(), self.store.measure("plan/unnoted", "count(*)", **wanted))
 
     def _noted(self, call: Call, pending: Pending) -> set[str]:
         """The prompts that need no note any more, or whose note is counted with what is owed."""
@@ -110,8 +110,8 @@ class Judging:
         """The mean, to the integer above or below as if by lot."""
         return math.floor(self._things.get(call.keys[0], THINGS) + fraction("things", row["prompt"], text))
 
-    def _scaled(self, rehearsed: Sequence[Sequence[Ask]], response: Range, units: int) -> Asked:
-        """What is asked in `units` such units, where an ask may show a response of that length beside what is counted."""
+    def scaled(self, rehearsed: Sequence[Sequence[Ask]], response: Range, units: int) -> Asked:
+        """What is asked in `units` such units, where an ask may show responses of that length beside what is counted."""
         each = [self._tokens(asks) for asks in rehearsed]
         tokens = mean(tokens for tokens, _ in each)
         showing = mean(showing for _, showing in each)
@@ -119,6 +119,6 @@ class Judging:
         return Asked(mean(map(len, rehearsed)) * units, prompt * units)
 
     def _tokens(self, asks: Iterable[Ask]) -> tuple[float, int]:
-        """Tokens of these asks, and how many of them are to show a response that is not written yet."""
+        """Tokens of these asks, and how many responses they are to show that are not written yet."""
         shown = [ask.messages for ask in asks]
-        return sum(map(self.count, shown)), sum(UNWRITTEN in turns[-1]["content"] for turns in shown)
+        return sum(map(self.count, shown)), sum(turns[-1]["content"].count(UNWRITTEN) for turns in shown)

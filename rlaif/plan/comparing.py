@@ -1,0 +1,51 @@
+"""What a judge is going to compare: of responses that are there, and of those still to be written."""
+
+from rlaif import loop
+from rlaif.comparing import schedules
+from rlaif.judges import Bench, Subject
+from rlaif.judges.compare import compare
+from rlaif.models.ask import Ask
+from rlaif.plan.judging import UNWRITTEN, Judging
+from rlaif.plan.lines import Asked, Pending, Range
+from rlaif.plan.rehearse import Rehearsal
+from rlaif.plan.sample import sample
+from rlaif.records import stored
+from rlaif.rubric import Compare
+from rlaif.stages import judge as stage
+from rlaif.stages.judge import Judge
+from rlaif.store import Row
+
+
+def owed(judging: Judging) -> Asked:
+    """Of responses that are there; of a knock-out also the rounds whose pairs are not known yet."""
+    judge, store = judging.judge, judging.store
+    wanted = stage.asked(judge, judging.generators, judging.only) | {"criteria": schedules(judge.compared.values())}
+    units = store.measure("plan/comparisons", "sum(comparisons)", **wanted) if judge.compared else 0
+    if not units:
+        return Asked()
+    rows = sample(store, "compare/owed", "prompt, first, second, criterion", "compare/texts", "prompt", **wanted)
+    asked = [
+        _asks(judge, row, row["texts"][row["first"]], row["texts"][row["second"]], judge.compared[row["criterion"]])
+        for row in rows
+    ]
+    return judging.scaled(asked, Range(), units)
+
+
+def pending(judging: Judging, written: Pending) -> Asked:
+    """Of responses still to be written, as if their prompts had no others."""
+    judge, prompts = judging.judge, written.prompts_in_all
+    together = Asked()
+    for criterion in judge.compared.values() if written.responses else ():
+        each = written.responses / prompts
+        units = prompts * judge.settings.repeats * (each - 1) * (2 if criterion.schedule == "knock_out" else each)
+        asked = [_asks(judge, row, UNWRITTEN, UNWRITTEN, criterion) for row in written.prompts]
+        together += judging.scaled(asked, written.length, round(units))
+    return together
+
+
+def _asks(judge: Judge, row: Row, first: str, second: str, criterion: Compare) -> list[Ask]:
+    rehearsal = Rehearsal(0)
+    bench = Bench(judge.settings, judge.template, rehearsal, templates=judge.templates)
+    prompt = stored(row)
+    loop.run(compare(Subject(prompt, first), Subject(prompt, second), criterion, 0, bench))
+    return rehearsal.asks

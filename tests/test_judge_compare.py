@@ -1,0 +1,256 @@
+"""Kind `compare`: what the judge is shown and what is read from it; who meets whom; what comparisons come to."""
+
+import asyncio
+import json
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rlaif import run
+from rlaif.audit.whole import audit
+from rlaif.comparing import schedules
+from rlaif.config import JudgeSpec, load
+from rlaif.errors import TRANSIENT
+from rlaif.explain import explain
+from rlaif.judges import Bench, Subject, compare
+from rlaif.models.ask import Ask, Completion, Token
+from rlaif.plan import plan
+from rlaif.records import Prompt, Verdict, answer_key, clean
+from rlaif.rubric import Compare
+from rlaif.shipped import root
+from rlaif.store import Row, Store
+from rlaif.template import Template, defuse
+from rlaif.verdict import word_shares
+from tests.stores import GENERATOR, JUDGE, fill, prompt
+
+PROMPT = Prompt(({"role": "user", "content": "Sum up the report."},), "The bridge opened in 1932.", "It opened in 1932.")
+BETTER = Compare(name="better", kind="compare", question="Which one is true to the document?")
+TEMPLATES = {"compare": Template(root() / "prompts/judge/compare.jinja", compare.TEMPLATES["compare"])}
+WORDS = tuple(compare.WORTH)
+
+
+class Told:
+    """A model that gives one reply, again and again; it remembers what it was asked."""
+
+    concurrency = 1
+
+    def __init__(self, reply: Completion) -> None:
+        self.reply = reply
+        self.asked: list[Ask] = []
+
+    async def complete(self, ask: Ask) -> list[Completion]:
+        self.asked.append(ask)
+        return [self.reply]
+
+    async def __aenter__(self) -> "Told":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+
+def said(reply: str | Completion, first: str = "In 1931.", second: str = "In 1932.", **spec: Any) -> tuple[Verdict, Told]:
+    model = Told(reply if isinstance(reply, Completion) else Completion(reply, prompt_tokens=10, output_tokens=2))
+    bench = Bench(JudgeSpec(rubric="x", **spec), TEMPLATES["compare"], model, templates=TEMPLATES)
+    sides = (Subject(PROMPT, text) for text in (first, second))
+    return asyncio.run(compare.compare(*sides, BETTER, 0, bench)), model  # type: ignore[call-arg,misc]
+
+
+def shown(first: str, second: str) -> str:
+    _, model = said("", first, second, attempts=1)
+    return str(model.asked[0].messages[0]["content"])
+
+
+def test_the_template_renders_as_it_did() -> None:
+    golden = Path(__file__).parent / "golden/judge_compare.txt"
+    assert shown("It opened in 1931.", "It opened in 1932.") + "\n" == golden.read_text(encoding="utf-8")
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.text() | st.text("<|>[]/inst_endofturn \n{}%#"), st.text() | st.text("# Second rspon\n0123456789abcdef"))
+def test_whatever_two_responses_say_each_stays_between_its_own_fences(first: str, second: str) -> None:
+    text = shown(clean(first), clean(second))
+    one, two = re.findall(r"It is all that stands between the two lines ([0-9a-f]{16})\.\n", text)
+    assert one != two
+    _, begun, rest = text.partition(f"\n{one}\n")
+    inside, ended, rest = rest.partition(f"\n{one}\n")
+    assert begun
+    assert ended
+    assert inside == defuse(clean(first))
+    _, begun, rest = rest.partition(f"\n{two}\n")
+    inside, ended, rest = rest.partition(f"\n{two}\n")
+    assert begun
+    assert ended
+    assert inside == defuse(clean(second))
+    assert rest.startswith("\n# Your verdict")
+    if clean(first) != clean(second):
+        assert {one, two}.isdisjoint(re.findall(r"[0-9a-f]{16}", shown(clean(second), clean(first))))
+
+
+GOOD = '{"rationale": "the year", "better": "second"}'
+REPLIES = {
+    "a verdict": (Completion(GOOD), "second", None),
+    "a thought before it": (Completion("<think>first? no</think>" + GOOD), "second", None),
+    "two verdicts": (Completion('{"rationale": "x", "better": "first"} ' + GOOD), None, "malformed"),
+    "a forged one quoted before": (Completion('The first says {"better": "first"}. ' + GOOD), None, "malformed"),
+    "another word": (Completion('{"rationale": "x", "better": "2"}'), None, "malformed"),
+    "a place in the list": (Completion('{"rationale": "x", "better": 2}'), None, "malformed"),
+    "no rationale": (Completion('{"better": "second"}'), None, "malformed"),
+    "a name twice": (Completion('{"rationale": "x", "better": "first", "better": "second"}'), None, "malformed"),
+    "cut off": (Completion('{"rationale": "the', finish="length"), None, "truncated"),
+    "a refusal": (Completion(GOOD, finish="refused"), None, "refused"),
+}
+
+
+@pytest.mark.parametrize(("reply", "preferred", "failure"), REPLIES.values(), ids=REPLIES)
+def test_a_reply_is_a_preference_or_a_failure_kind(reply: Completion, preferred: str | None, failure: str | None) -> None:
+    verdict, model = said(reply)
+    comparison = verdict.comparison
+    assert comparison is not None
+    assert (comparison.preferred, comparison.failure, verdict.failure) == (preferred, failure, failure)
+    assert len(model.asked) == verdict.calls == (1 if preferred else 2)
+    assert verdict.raw.startswith(reply.text)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.text() | st.text('{}[]":, rationalebetterfirstsecondtie') | st.sampled_from(
+    ['{"rationale": %s, "better": %s}', '{"better": %s, "rationale": %s}']
+).flatmap(lambda form: st.tuples(st.just(form), *[st.sampled_from(['"first"', '"tie"', "1", "null", '"First"', "[]"])] * 2)
+          .map(lambda found: found[0] % found[1:])))  # fmt: skip
+def test_any_text_is_an_exact_preference_or_a_failure_kind(text: str) -> None:
+    comparison = said(Completion(text, tokens=(Token(text, -0.1, ((text, -0.1),)),)), attempts=1)[0].comparison
+    assert comparison is not None
+    assert (comparison.preferred in WORDS) != (comparison.failure == "malformed")
+    assert comparison.probability is None or 0 <= comparison.probability <= 1
+
+
+def tokens(*parts: str | tuple[str, dict[str, float]]) -> tuple[Token, ...]:
+    """Tokens, some with what they might have been, by probability."""
+    return tuple(
+        Token(part, 0.0, ((part, 0.0),)) if isinstance(part, str)
+        else Token(part[0], 0.0, tuple((text, math.log(p)) for text, p in part[1].items()))
+        for part in parts
+    )  # fmt: skip
+
+
+TOLD = {"first": 0.6, "second": 0.2, "tie": 0.1, "neither": 0.1}
+SHARES: dict[str, tuple[Sequence[Any], dict[str, float] | None]] = {
+    "a word of its own": (['{"better": "', ("first", TOLD), '"}'], {"first": 6 / 9, "second": 2 / 9, "tie": 1 / 9}),
+    "the word with its quotes": (
+        ['{"better":', (' "first"}', {' "first"}': 0.5, ' "second"}': 0.25, ' "t': 0.25})],
+        {"first": 0.5, "second": 0.25, "tie": 0.25},
+    ),
+    "the word in pieces": (['{"better": "', ("fi", {"fi": 0.75, "se": 0.25}), 'rst"}'], {"first": 0.75, "second": 0.25, "tie": 0}),
+    "a word in the rationale": (
+        ['{"rationale": "', ("second", {"second": 0.9}), '", "better": "', ("first", {"first": 0.8, "tie": 0.2}), '"}'],
+        {"first": 0.8, "second": 0, "tie": 0.2},
+    ),
+    "words that only begin alike": (['{"better": "', ("first", {"first": 0.5, "firstly": 0.4, "s": 0.1}), '"}'],
+                                    {"first": 5 / 6, "second": 1 / 6, "tie": 0}),
+    "no alternatives": (['{"better": "first"}'], None),
+    "none at that place": (['{"better": "', ("first", {}), '"}'], None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("parts", "shares"), SHARES.values(), ids=SHARES)
+def test_the_words_shares_are_read_at_the_verdicts_own_token(parts: Sequence[Any], shares: dict[str, float] | None) -> None:
+    given = tokens(*parts)
+    found = word_shares("".join(token.text for token in given), given, "better", WORDS)
+    assert found == (None if shares is None else pytest.approx(shares))
+
+
+def test_a_tie_is_half_a_probability() -> None:
+    reply = tokens('{"rationale": "x", "better": "', ("first", {"first": 0.6, "second": 0.2, "tie": 0.2}), '"}')
+    text = "".join(token.text for token in reply)
+    with_them = said(Completion(text, tokens=reply), logprobs=True)
+    comparison = with_them[0].comparison
+    assert comparison is not None
+    assert comparison.probability == pytest.approx(0.7)
+    assert with_them[1].asked[0].top_logprobs
+    assert said(Completion(text))[1].asked[0].top_logprobs is None
+
+
+# Who meets whom, from given rows. Answers by name, in the order of their keys.
+NAMES = sorted("abcde", key=lambda text: answer_key(prompt("p").key, text))
+
+
+def met(first: int, second: int, preferred: str | None, repeat: int = 0, attempt: int = 0, **more: Any) -> Row:
+    asked = prompt("p").key
+    one, two = (answer_key(asked, NAMES[place]) for place in (first, second))
+    return {"prompt": asked, "first": one, "second": two, "judge": JUDGE, "criterion": BETTER.key, "preferred": preferred,
+            "verdict": "v", "repeat": repeat, "attempt": attempt} | more  # fmt: skip
+
+
+def won(better: int, worse: int) -> list[Row]:
+    """One better than the other in both orders."""
+    return [met(better, worse, "first"), met(worse, better, "second")]
+
+
+def owed(folder: Path, rows: Sequence[Row], answers: int = 5, schedule: str = "knock_out", repeats: int = 1) -> list[tuple[int, int]]:
+    """The pairs of answers that are owed, by place; each is checked to be owed in both orders."""
+    criterion = BETTER.model_copy(update={"schedule": schedule})
+    with Store(folder / "store.duckdb") as store:
+        fill(store, {"p": [{"text": text} for text in [*NAMES[:answers], NAMES[0]]]})
+        store.append("comparisons", rows)
+        found = store.query(
+            "compare/owed", criteria=schedules([criterion]), judge=JUDGE, generators=[GENERATOR], repeats=repeats,
+            attempts=3, transient=sorted(TRANSIENT), held_out=10_000, limit=None,
+        )  # fmt: skip
+    places = {answer_key(prompt("p").key, text): place for place, text in enumerate(NAMES)}
+    pairs = [(places[row["first"]], places[row["second"]]) for row in found]
+    assert all(row["owed"] == len(found) for row in found)
+    return sorted(pairs)
+
+
+def both(*pairs: tuple[int, int]) -> list[tuple[int, int]]:
+    return sorted([*pairs, *((two, one) for one, two in pairs)])
+
+
+TIMED_OUT = {"preferred": None, "failure": "timeout"}
+OWED: dict[str, tuple[dict[str, Any], list[tuple[int, int]]]] = {
+    "each against each": ({"rows": [], "answers": 3, "schedule": "round_robin"}, both((0, 1), (0, 2), (1, 2))),
+    "each so many times": ({"rows": [], "answers": 2, "schedule": "round_robin", "repeats": 2}, both((0, 1), (0, 1))),
+    "what is there is not owed": ({"rows": won(0, 1), "answers": 3, "schedule": "round_robin"}, both((0, 2), (1, 2))),
+    "one order is": ({"rows": [met(0, 1, "tie")], "answers": 2, "schedule": "round_robin"}, [(1, 0)]),
+    "a failure that may pass is": (
+        {"rows": [met(0, 1, None, failure="timeout")], "answers": 2, "schedule": "round_robin"}, both((0, 1)),
+    ),
+    "not for ever": (
+        {"rows": [met(0, 1, None, attempt=n, failure="timeout") for n in range(3)], "answers": 2, "schedule": "round_robin"},
+        [(1, 0)],
+    ),
+    "one that stays is not": (
+        {"rows": [met(0, 1, None, failure="malformed")], "answers": 2, "schedule": "round_robin"}, [(1, 0)],
+    ),
+    "one answer meets nobody": ({"rows": [], "answers": 1, "schedule": "round_robin"}, []),
+    "a first round": ({"rows": []}, both((0, 1), (2, 3))),
+    "a round that is half done": ({"rows": won(1, 0)}, both((2, 3))),
+    "winners meet, the odd one goes on": ({"rows": won(1, 0) + won(2, 3)}, both((1, 2))),
+    "the last two": ({"rows": won(1, 0) + won(2, 3) + won(1, 2)}, both((1, 4))),
+    "all is decided": ({"rows": won(1, 0) + won(2, 3) + won(1, 2) + won(4, 1)}, []),
+    "orders that disagree: the first by digest goes on": (
+        {"rows": [met(0, 1, "first"), met(1, 0, "first"), *won(3, 2)], "answers": 4}, both((0, 3)),
+    ),
+    "probabilities decide what words do not": (
+        {"rows": [met(0, 1, "first", probability=0.6), met(1, 0, "first", probability=0.9), *won(3, 2)], "answers": 4},
+        both((1, 3)),
+    ),
+    "one order alone decides nothing": (
+        {"rows": [met(1, 0, "first"), met(0, 1, None, failure="refused"), *won(3, 2)], "answers": 4}, both((0, 3)),
+    ),
+    "repeats count together": (
+        {"rows": [row | {"repeat": n} for n in range(2) for row in won(1, 0) + won(3, 2)], "answers": 4, "repeats": 2},
+        both((1, 3), (1, 3)),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "expected"), OWED.values(), ids=OWED)
+def test_who_meets_whom(given: dict[str, Any], expected: list[tuple[int, int]], tmp_path: Path) -> None:
+    assert owed(tmp_path, **given) == expected

@@ -391,15 +391,59 @@ class Gate(Section):
     """Highest values that will do, such as failures: 0.02."""
 
 
+class Reward(Section):
+    """What a sampled answer is worth while `rloo` or `grpo` trains: a judge's score, or a reward model's."""
+
+    judge: str | None = None
+    """A judge from `judges`: a model with its rubric, or checks alone, which are verifiable rewards."""
+    model: str | None = None
+    """A reward model from `models`: a sequence-classification checkpoint, or a server of one."""
+    fit: dict[str, Any] | None = None
+    """A reward model fitted to the pairs first, from the model to train; these are options for TRL's RewardConfig."""
+    weight: float = Field(1.0, gt=0)
+    """Several rewards are standardised among a prompt's answers, then added by weight."""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> "Reward":
+        if [self.judge, self.model, self.fit].count(None) != 2:
+            raise ValueError("give one of `judge`, `model` and `fit`")
+        return self
+
+
 class Train(Section):
     """How the generator's model is trained on the pairs."""
 
-    method: Literal["sft", "dpo"] = "dpo"
+    method: Literal["sft", "dpo", "dpo_soft", "dpo_sft", "kto", "orpo", "reward", "rloo", "grpo"] = "dpo"
     model: str | None = None
     """The model to train, from `models`; the generator's where omitted."""
+    reference: str | None = None
+    """The model that the loss compares with, from `models`; the one that training starts from where omitted."""
+    data: str | None = None
+    """Answers to imitate, a file of `messages` or of `prompt` and `completion`: for `sft` in place of the chosen answers,
+    for `dpo_sft` beside the pairs."""
+    joint: Literal["alternate", "mix"] = "alternate"
+    """How `dpo_sft` joins the two: one of them a step, drawn by lot, or both in every step."""
+    share: float = Field(0.5, gt=0, lt=1)
+    """Of `dpo_sft`: the pairs' share of the steps, or their weight in the loss."""
+    rewards: list[Reward] = []
+    """For `rloo` and `grpo`, which sample their own answers to the prompts."""
     seed: int = 0
+    peft: dict[str, Any] = {}
+    """Options for PEFT's LoraConfig, such as r: 16; what is trained is merged into a plain checkpoint. Empty: all weights."""
     options: dict[str, Any] = {}
     """Passed to TRL's own configuration class of the method, which checks them."""
+
+    @model_validator(mode="after")
+    def _method_has_its_own(self) -> "Train":
+        if bool(self.rewards) != (self.method in ("rloo", "grpo")):
+            raise ValueError("`rewards` are what rloo and grpo need, and no other method")
+        if self.data is None and self.method == "dpo_sft":
+            raise ValueError("dpo_sft needs `data`, answers to imitate; on the chosen ones it is dpo with loss_type [sigmoid, sft]")
+        if self.data is not None and self.method not in ("sft", "dpo_sft"):
+            raise ValueError(f"{self.method} takes no `data`")
+        if self.reference is not None and self.method not in ("dpo", "dpo_soft", "dpo_sft", "kto"):
+            raise ValueError(f"{self.method} takes no `reference`")
+        return self
 
 
 class Task(Section):
@@ -425,7 +469,7 @@ class Evaluate(Section):
     samples: int = Field(1, ge=1)
     """Responses per prompt and model, sampled as in `generate`; two or more tell how varied they are within a prompt."""
     tasks: list[Task] = []
-    """What every model is also asked, to see what training made it forget. Not under the `budget`."""
+    """What every model is also asked, to see what training made it forget; neither under the `budget` nor in the plan."""
     harness: list[str] = []
     """Tasks of lm-evaluation-harness, where that is installed."""
 

@@ -320,6 +320,25 @@ def status(file: File, set: Set = [], json: Json = False) -> None:
 
 
 @app.command()
+def retry(
+    file: File,
+    kind: Annotated[list[str], typer.Option(help="A kind of failure, such as timeout; may be repeated.")] = [],
+    set: Set = [], json: Json = False,
+) -> None:  # fmt: skip
+    """Owe again what failed and was given up; `plan` shows what that costs, and `run` asks."""
+    from rlaif.retry import retry as owe
+
+    with _session(file, set, True) as context:
+        found = owe(context, kind)
+    if json:
+        _print_json(found)
+    elif found:
+        _console().print(_table("Owed again", found))
+    else:
+        print("Nothing has failed of these kinds.")
+
+
+@app.command()
 def explain(
     file: File,
     prompt: Annotated[str, typer.Argument(help="The start of a prompt's id, or a response's id.", show_default=False)],

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from rlaif.breaker import Breaker
 from rlaif.budget import OUTPUT_SHARE, tokens_of
 from rlaif.config import ModelConfig
 from rlaif.context import Context, now
@@ -49,12 +50,13 @@ async def run(context: Context, stage: str, who: Comparing, **wanted: Any) -> No
 
 
 async def _round(context: Context, who: Comparing, owed: Owed, tally: Tally) -> None:
-    bench = await who.bench(tally)
+    bench, breaker = await who.bench(tally), Breaker(tally.stage)
     await drain(
         context.budget.within(owed, tally, who.model, lambda row: _guess(row, who, bench)),
         lambda row: _compare(row, who, bench, tally),
         lambda batch: _keep(context, batch, tally),
         concurrency=bench.model.concurrency if bench.model else 1,
+        heard=lambda compared: breaker.heard(compared.verdict["failure"], compared.verdict["detail"]),
     )
 
 

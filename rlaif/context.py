@@ -25,6 +25,9 @@ class HeldOut:
         return {"held_out": round(self.share * 10000), "limit": self.limit}
 
 
+# How often one unit is tried, over all runs: what fails again and again is left alone, until somebody asks for it again.
+ATTEMPTS = 3
+
 # No bucket reaches it, so that it means all prompts.
 EVERYTHING = HeldOut(1.0)
 

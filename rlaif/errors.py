@@ -18,7 +18,7 @@ TRANSIENT: Final = frozenset({"connection", "timeout", "rate_limited", "server"}
 TERMINAL: Final = frozenset(
     {"malformed", "refused", "truncated", "context_overflow", "oversized", "rejected", "crashed", "inapplicable"}
 )
-FATAL: Final = frozenset({"auth", "quota", "unknown_model", "unreachable", "other_model"})
+FATAL: Final = frozenset({"auth", "quota", "unknown_model", "unreachable", "other_model", "failing"})
 
 
 class RlaifError(Exception):

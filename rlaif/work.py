@@ -29,19 +29,20 @@ async def drain(
     keep: Callable[[list[Result]], None],
     *,
     concurrency: int,
+    heard: Callable[[Result], None] = lambda result: None,
 ) -> None:
     """Runs `do` on every unit, at most `concurrency` at once, and hands the results to `keep`, batch by batch.
 
-    `keep` runs in a thread, one call at a time. If `do` raises, or the work is cancelled, nothing new is begun and what
-    is finished is kept before the error goes on. Told to stop, it begins nothing new, lets go what
-    was not sent, and returns when the rest is kept.
+    `keep` runs in a thread, one call at a time; `heard` is told each result at once. If `do` or `heard` raises, or the work
+    is cancelled, nothing new is begun and what is finished is kept before the error goes on. Told to stop, it begins nothing
+    new, lets go what was not sent, and returns when the rest is kept.
     """
     waiting: asyncio.Queue[object] = asyncio.Queue(maxsize=concurrency)
     finished: asyncio.Queue[object] = asyncio.Queue(maxsize=2 * concurrency + BATCH)
     ended = asyncio.Event()
     keeper = asyncio.create_task(_keep(finished, keep, ended))
     feeder = asyncio.create_task(_feed(units, waiting, concurrency))
-    workers = [asyncio.create_task(_work(waiting, do, finished)) for _ in range(concurrency)]
+    workers = [asyncio.create_task(_work(waiting, do, finished, heard)) for _ in range(concurrency)]
 
     def halt() -> None:
         feeder.cancel()
@@ -90,11 +91,14 @@ async def _feed(units: Iterable[Unit] | AsyncIterable[Unit], waiting: "asyncio.Q
 
 
 async def _work(
-    waiting: "asyncio.Queue[object]", do: Callable[[Unit], Awaitable[Result]], finished: "asyncio.Queue[object]"
-) -> None:
+    waiting: "asyncio.Queue[object]", do: Callable[[Unit], Awaitable[Result]], finished: "asyncio.Queue[object]",
+    heard: Callable[[Result], None],
+) -> None:  # fmt: skip
     while (unit := await waiting.get()) is not _OVER:
         with suppress(UnsentError):
-            await finished.put(await do(unit))  # type: ignore[arg-type]
+            result = await do(unit)  # type: ignore[arg-type]
+            await finished.put(result)
+            heard(result)
 
 
 async def _all_or_first_error(tasks: "set[asyncio.Task[None]]", keeper: "asyncio.Task[None]") -> None:

@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "rlaif"
 FLOORS = [
     ["errors", "records", "models.ask", "yaml_file", "override", "shipped", "stop", "loop", "shared"],
     ["config", "secret", "rubric", "template", "verdict", "progress", "tiny"],
-    ["models", "store", "store_file", "work", "prices"],
+    ["models", "store", "store_file", "work", "breaker", "prices"],
     ["judges", "context", "owed", "notes", "comparing", "budget", "sources", "training", "pairing"],
     ["stages"],
     ["evaluate", "explain", "report", "export", "audit", "label"],
@@ -23,7 +23,7 @@ FLOORS = [
     ["overlap"],
     ["evaluate.answers", "evaluate.task", "evaluate.whole"],
     ["run"],
-    ["plan", "doctor", "audit.whole", "diff", "query"],
+    ["plan", "retry", "doctor", "audit.whole", "diff", "query"],
     ["cli"],
     ["__main__"],
 ]

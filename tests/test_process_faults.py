@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rlaif.context import ATTEMPTS
 from rlaif.errors import InputError
 from rlaif.stages import generate
 from tests.servers import Reply, Request, chat, error, serve
@@ -99,7 +100,7 @@ def test_rows_in_another_order_owe_nothing_and_an_edited_one_owes_itself(tmp_pat
 
 @pytest.mark.parametrize(
     ("fault", "tries"),
-    [(error(500, "never"), generate.ATTEMPTS), (error(400, "not this"), 1)],
+    [(error(500, "never"), ATTEMPTS), (error(400, "not this"), 1)],
     ids=["transient", "terminal"],
 )
 def test_a_unit_that_always_fails_is_tried_so_often_over_all_runs_and_is_counted(

@@ -15,10 +15,41 @@ SELECT answer, judge, criterion,
 FROM scores
 GROUP BY answer, judge, criterion;
 
+-- One row an answer and criterion of a pairing: the score that the pairing weighs, by its judge, or by several as they were
+-- mixed.
+CREATE OR REPLACE VIEW paired_scores AS
+SELECT pairings.key AS pairing, answer, criterion, score
+FROM pairings JOIN latest_scores AS scores ON scores.judge = pairings.spec ->> '$.judge'
+WHERE pairings.spec ->> '$.mix' IS NULL AND score IS NOT NULL
+UNION ALL
+SELECT pairing, strengths.answer, strengths.criterion, score
+FROM strengths JOIN pairings ON pairings.key = strengths.pairing AND pairings.spec ->> '$.mix' IS NULL
+UNION ALL
+FROM mixed;
+
 -- What a judge may be asked of: responses, and answers changed to mislead a judge as if the attacks on it had written them.
 CREATE OR REPLACE VIEW judgeable AS
 SELECT prompt, answer, text, generator, failure FROM responses
 UNION ALL SELECT prompt, answer, text, 'attack:' || judge, NULL FROM attacks;
+
+-- One row a response, score, comparison or note that was tried and never had: who should have made it (`maker`), the last
+-- failure, how often it was tried, and how many of these attempts count no more.
+CREATE OR REPLACE VIEW failed_units AS
+SELECT tried.*, coalesce(forgiven.attempts, 0) AS forgiven
+FROM (
+    SELECT 'response' AS what, key AS unit, generator AS maker, count(*) AS attempts, arg_max(failure, attempt) AS failure
+    FROM responses GROUP BY key, generator HAVING bool_and(failure IS NOT NULL)
+    UNION ALL
+    SELECT 'score', concat_ws('/', answer, judge, criterion, repeat), judge, count(*), arg_max(failure, attempt)
+    FROM scores GROUP BY answer, judge, criterion, repeat HAVING count(value) = 0
+    UNION ALL
+    SELECT 'comparison', concat_ws('/', first, second, judge, criterion, repeat), judge, count(*), arg_max(failure, attempt)
+    FROM comparisons GROUP BY first, second, judge, criterion, repeat HAVING bool_and(failure IS NOT NULL)
+    UNION ALL
+    SELECT 'note', concat_ws('/', prompt, judge, criterion), judge, count(*), arg_max(failure, created)
+    FROM notes GROUP BY prompt, judge, criterion HAVING bool_and(failure IS NOT NULL)
+) AS tried
+LEFT JOIN (SELECT unit, max(attempts) AS attempts FROM retries GROUP BY unit) AS forgiven USING (unit);
 
 -- One row a prompt in play: `request` is its last user turn, `turns` how many messages it has.
 CREATE OR REPLACE VIEW prompts_readable AS

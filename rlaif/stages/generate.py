@@ -11,9 +11,10 @@ from functools import cached_property
 from typing import Any
 
 from rlaif import models as kinds
+from rlaif.breaker import Breaker
 from rlaif.budget import OUTPUT_SHARE, tokens_of
 from rlaif.config import Config, Generate, ModelConfig
-from rlaif.context import EVERYTHING, Context, HeldOut, now
+from rlaif.context import ATTEMPTS, EVERYTHING, Context, HeldOut, now
 from rlaif.errors import TRANSIENT, InputError, ModelError
 from rlaif.models import Models
 from rlaif.models.ask import Ask, Completion, Model, Sampling
@@ -27,8 +28,6 @@ from rlaif.work import drain
 
 # What a generator's template may use.
 VARIABLES = frozenset({"document", "request"})
-# A sample that fails again and again is left alone, also across resumes.
-ATTEMPTS = 3
 # Prompts topped up at once, at least: fewer would leave models idle while every round waits for its slowest answer.
 ROUND = 64
 
@@ -93,6 +92,7 @@ async def run(
         if not owed.count:
             return
         model = await models.get(generator.model, where=generator.where)
+        breaker = Breaker(tally.stage)
 
         def keep(batch: list[_Sampled]) -> None:
             _keep(context, batch, tally)
@@ -104,6 +104,7 @@ async def run(
             lambda row: _sample(row, generator, model, tally),
             keep,
             concurrency=model.concurrency,
+            heard=lambda sampled: breaker.heard(*sampled.failed),
         )
 
 
@@ -161,6 +162,12 @@ class _Sampled:
     owed: Row
     ask: Row | None
     responses: list[Row]
+
+    @property
+    def failed(self) -> tuple[str | None, str | None]:
+        """The kind of failure and its words, where none of the samples was had."""
+        row = next((response for response in self.responses if not response.get("failure")), self.responses[0])
+        return row.get("failure"), row.get("detail")
 
     @property
     def unseen(self) -> list[Row]:

@@ -1,7 +1,8 @@
 -- The calls that a judge still owes, grouped by prompt and answer so that servers can reuse what the prompts share. A
 -- call is owed if one of its criteria has no score for the answer, or only failures that may pass, tried fewer than
--- $attempts times. $calls is a list of {call, criteria}; $generators says whose responses are judged. `owed` is how many
--- there are. What is made is gathered as bits, one a criterion, so that a resume over millions of scores stays small.
+-- $attempts times; attempts from before it was owed again on demand do not count. $calls is a list of {call, criteria};
+-- $generators says whose responses are judged. `owed` is how many there are. What is made is gathered as bits, one a
+-- criterion, so that a resume over millions of scores stays small.
 WITH calls AS (
     SELECT unnest($calls::STRUCT(call INTEGER, criteria VARCHAR[])[], recursive := true)
 ),
@@ -30,6 +31,7 @@ failed AS (
     WHERE judge = $judge AND value IS NULL
     GROUP BY answer, repeat, criterion
 ),
+forgiven AS (SELECT unit, max(attempts) AS attempts FROM retries GROUP BY unit),
 pending AS (
     SELECT answers.answer, position, call, wanted.repeat, coalesce(made.bits, 0) AS bits
     FROM answers CROSS JOIN whole_calls CROSS JOIN (SELECT unnest(range($repeats::BIGINT)) AS repeat) AS wanted
@@ -42,8 +44,10 @@ tried AS (
     FROM pending SEMI JOIN failed ON failed.answer = pending.answer AND failed.repeat = pending.repeat
     JOIN criteria ON criteria.call = pending.call AND (criteria.bit & pending.bits) = 0
     LEFT JOIN failed ON failed.answer = pending.answer AND failed.repeat = pending.repeat AND failed.criterion = criteria.criterion
-    WHERE failed.answer IS NULL
-        OR (attempts < $attempts AND failure IN (SELECT unnest($transient::VARCHAR[])))
+    LEFT JOIN forgiven
+        ON forgiven.unit = concat_ws('/', failed.answer, $judge, failed.criterion, failed.repeat)
+    WHERE failed.answer IS NULL OR failed.attempts = forgiven.attempts
+        OR (failed.attempts - coalesce(forgiven.attempts, 0) < $attempts AND failure IN (SELECT unnest($transient::VARCHAR[])))
     GROUP BY pending.answer, pending.call, pending.repeat
 ),
 owed AS (

@@ -1,0 +1,84 @@
+"""A stage in which nearly everything fails lately ends, with what was finished kept, and goes on once the cause is gone."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from rlaif import run
+from rlaif.breaker import MOST, Breaker
+from rlaif.config import load
+from rlaif.errors import ModelError
+from tests.servers import Reply, Request, chat, error, serve
+from tests.test_loop import project, rows
+
+
+def broken(failures: list[str | None]) -> int | None:
+    """After how many units a stage with these failures ends."""
+    breaker = Breaker("judge a")
+    for place, failure in enumerate(failures, 1):
+        try:
+            breaker.heard(failure)
+        except ModelError:
+            return place
+    return None
+
+
+CASES: dict[str, tuple[list[str | None], int | None]] = {
+    "all fail": (["server"] * 200, MOST),
+    "too few to tell": (["server"] * (MOST - 1), None),
+    "nine in ten fail": ((["malformed"] * 9 + [None]) * 100, None),
+    "fails after a good start": ([None] * 1000 + ["timeout"] * 200, 1000 + MOST),
+    "fails for a while": (([None] * 50 + ["timeout"] * (MOST - 1)) * 5, None),
+    "each has its own fault": (["context_overflow", "refused", "inapplicable"] * 100, None),
+    "all but a few fail": ((["server"] * 24 + [None]) * 20, MOST + 3),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_stage_ends_when_nearly_all_of_its_last_units_failed(name: str) -> None:
+    failures, after = CASES[name]
+    assert broken(failures) == after
+
+
+def test_the_error_names_the_kinds_of_that_window_and_the_last_words() -> None:
+    breaker = Breaker("judge a")
+    for place in range(MOST - 1):
+        breaker.heard("server" if place < 60 else "timeout")
+    with pytest.raises(ModelError) as raised:
+        breaker.heard("timeout", "no whole reply within 3 s")
+    assert raised.value.fatal
+    assert "95 of the last 95 failed (60 server, 35 timeout): no whole reply within 3 s" in str(raised.value)
+
+
+def test_a_run_that_was_ended_goes_on_when_the_cause_is_gone(tmp_path: Path) -> None:
+    healthy = True
+
+    def answer(request: Request) -> Reply:
+        return chat("well", "fine") if healthy else error(400, "the card has fallen off the bus")
+
+    async def runs() -> None:
+        nonlocal healthy
+        async with serve([answer]) as server:
+            file = project(tmp_path, prompts=300)
+            served = f"models.writer={{kind: openai, model: m, base_url: {server.base_url}, attempts: 1, concurrency: 8}}"
+            sets = [served, "generate={model: writer, samples: 2, logprobs: false}"]
+
+            def generate() -> None:
+                with run.opened(load(file, sets)) as context:
+                    run.collect(context)
+                    run.generate(context)
+
+            healthy = False
+            with pytest.raises(ModelError, match=r"failed \(\d+ rejected\): .* fallen off"):
+                await asyncio.to_thread(generate)
+            # Beyond the window: what was in hand, which is twice what may be in flight.
+            assert MOST <= len(server.chats) <= MOST + 2 * 8
+            found = rows(file, "SELECT count(DISTINCT prompt) AS n FROM responses")[0]["n"]
+            assert MOST <= found <= len(server.chats)
+            healthy = True
+            await asyncio.to_thread(generate)
+            assert json.dumps(rows(file, "SELECT count(DISTINCT prompt) AS n FROM responses")) == '[{"n": 300}]'
+
+    asyncio.run(runs())

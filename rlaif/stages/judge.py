@@ -12,6 +12,7 @@ from typing import Any
 
 from rlaif import comparing, judges
 from rlaif import models as kinds
+from rlaif.breaker import Breaker
 from rlaif.budget import OUTPUT_SHARE, tokens_of
 from rlaif.comparing import Comparing
 from rlaif.config import Config, JudgeSpec, ModelConfig
@@ -154,12 +155,13 @@ async def _score(
         if not owed.count and then is None:
             return
         ready = await bench(tally)
-        units = _units(owed, then, judge, tally)
+        units, breaker = _units(owed, then, judge, tally), Breaker(tally.stage)
         await drain(
             context.budget.within(units, tally, judge.model, lambda row: _guess(row, judge), handed=then is not None),
             lambda row: _judge(row, judge, ready, tally),
             lambda batch: _keep(context, judge, batch, tally),
             concurrency=ready.model.concurrency if ready.model else CHECK_CONCURRENCY,
+            heard=lambda judged: breaker.heard(judged.verdict["failure"], judged.verdict["detail"]),
         )
 
 

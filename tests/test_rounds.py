@@ -208,7 +208,7 @@ def test_rounds_stopped_again_and_again_end_as_undisturbed_ones_and_pay_nothing_
         whole = [context.store.rows(text) for text in (FACTS, CHAIN)]
     assert "Round by round" in report.read_text(encoding="utf-8")
     assert evaluation.matches[0].trained.name == "writer, round 2, trained"
-    for stages in (2, 4, 99):
+    for stages in (3, 5, 99):
         with run.opened(load(QUICKSTART, [f"out={tmp_path / 'stopped'}", *SMALL]), Stopping(stages)) as context:
             try:
                 again, _, _ = run.everything(context)

@@ -1,6 +1,7 @@
 -- What changes from round to round, one row: `fresh`, the mean score in hundredths that the judge of the pairs gives the
 -- writer's answers to prompts that are not held out; `margin`, the pairs' mean one; `shared`, the share of the writer's
--- prompts that a writer of an $earlier round has answered too. Null where nothing of the kind is known.
+-- prompts that a writer of an $earlier round has answered too. Null where nothing of the kind is known. A mean
+-- of doubles depends on their order in its last digits, which are cut off.
 WITH written AS (
     SELECT responses.prompt, responses.answer
     FROM responses JOIN current_prompts AS prompts ON prompts.key = responses.prompt
@@ -16,7 +17,7 @@ scored AS (
     HAVING count(*) = (SELECT count(*) FROM pairing_criteria WHERE pairing = $pairing AND weight > 0)
 )
 SELECT
-    (SELECT avg(percent)::DOUBLE FROM written JOIN scored USING (answer)) AS fresh,
+    (SELECT round(avg(percent), 6)::DOUBLE FROM written JOIN scored USING (answer)) AS fresh,
     (SELECT avg(margin)::DOUBLE FROM pairs WHERE pairing = $pairing) AS margin,
     (SELECT avg((prompt IN (SELECT prompt FROM responses WHERE generator IN (SELECT unnest($earlier::VARCHAR[]))))::INTEGER)
      FROM (SELECT DISTINCT prompt FROM written)) AS shared

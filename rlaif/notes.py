@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 
-from rlaif.context import now
+from rlaif.context import ATTEMPTS, now
 from rlaif.errors import TRANSIENT
 from rlaif.judges.bench import Note
 from rlaif.progress import Tally
@@ -14,8 +14,6 @@ from rlaif.store import Store
 
 # Answers come grouped by prompt, so older ones are hardly asked for again; those are read from the store.
 REMEMBERED = 4096
-# A note that fails for a reason that may pass is made so often, over all runs; each of a prompt's responses asks for it.
-ATTEMPTS = 3
 
 
 class Notes:

@@ -123,11 +123,15 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that a judge looked at on its way to a score: a claim, a key point, an item; and what it found."""
+    """One thing that a judge looked at on its way to a score: a claim, a key point, an item; and what it found.
+
+    The response `earned` a share of what it is worth, from 0 to 1; None where there was nothing to look at.
+    """
 
     criterion: str
     text: str
     outcome: str
+    earned: float | None = None
     rationale: str | None = None
 
 

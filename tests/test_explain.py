@@ -20,7 +20,7 @@ EVIL = "\x1b[2J\x1b]0;owned\x07red\u202etxt [bold]not bold[/bold]"
 def prompt(key: str, text: str, position: int) -> dict[str, Any]:
     messages = json.dumps([{"role": "user", "content": text}])
     return {"key": key, "messages": messages, "document": "The facts.", "metadata": '{"id": 1}',
-            "source": f"rows.jsonl:{position + 1}", "position": position}  # fmt: skip
+            "source": f"rows.jsonl:{position + 1}", "position": position, "checklist": '["essential: It says why."]'}  # fmt: skip
 
 
 def response(key: str, sample: int, **more: Any) -> dict[str, Any]:
@@ -57,6 +57,15 @@ def store(tmp_path: Path) -> Any:
             {"verdict": "v1", "answer": "a1", "judge": "j", "criterion": "c", "value": None, "expected": None,
              "spread": None, "rationale": None, "failure": "malformed"},
         ])  # fmt: skip
+        store.append("findings", [
+            {"verdict": "v0", "answer": "a0", "judge": "j", "criterion": "c", "position": place, "text": text,
+             "outcome": outcome, "earned": 0.0, "rationale": rationale}
+            for place, (text, outcome, rationale) in enumerate([("Dogs bark.", "not", "No dog."), (EVIL, "partly", None)])
+        ])  # fmt: skip
+        note = {"prompt": "ab01", "judge": "j", "criterion": "c", "texts": "[]", "created": now()}
+        store.append("notes", [
+            note | {"failure": "timeout", "detail": "no reply in 9 s"}, note | {"texts": json.dumps(["A point.", EVIL])}
+        ])  # fmt: skip
         store.append("comparisons", [
             {"prompt": "ab01", "first": "a0", "second": "a1", "judge": "h", "criterion": "overall", "preferred": "first"}
         ])  # fmt: skip
@@ -92,11 +101,28 @@ def test_a_story_goes_from_sampling_to_pair(store: Store) -> None:
         "criterion": "clarity", "value": 7.0, "expected": 6.5, "spread": 0.25, "low": 1.0, "high": 10.0,
         "rationale": "Clear.", "failure": None,
     }  # fmt: skip
+    assert [asdict(found) for found in said.findings] == [
+        {"criterion": "clarity", "text": "Dogs bark.", "outcome": "not", "rationale": "No dog."},
+        {"criterion": "clarity", "text": EVIL, "outcome": "partly", "rationale": None},
+    ]
+    assert [(note.judge, note.texts, note.failure) for note in story.notes] == [
+        ("other", [], "timeout"), ("other", ["A point.", EVIL], None)
+    ]  # fmt: skip
     assert second.verdicts[0].marks[0].failure == "malformed"
     assert (failed.failure, failed.verdicts) == ("timeout", [])
     assert [asdict(vote) for vote in story.comparisons] == [
-        {"judge": "human", "criterion": "overall", "first": "writer #0", "second": "writer #1", "preferred": "first",
-         "probability": None, "rationale": None, "failure": None, "raw": None, "detail": None}
+        {
+            "judge": "human",
+            "criterion": "overall",
+            "first": "writer #0",
+            "second": "writer #1",
+            "preferred": "first",
+            "probability": None,
+            "rationale": None,
+            "failure": None,
+            "raw": None,
+            "detail": None,
+        }
     ]
     (outcome,) = story.outcomes
     assert (outcome.strategy, outcome.judge, outcome.prompt) == ("best_vs_worst", "human", "paired")
@@ -114,7 +140,8 @@ def test_a_story_is_plain_json(store: Store) -> None:
 def test_what_is_shown_holds_the_judges_words_and_each_failure(store: Store) -> None:
     text = shown(explain(store, "ab01"))
     for part in ("Why?", "The facts.", "Because.", "I say 7", "6.50 ± 0.25", "1 to 10", "Clear.", "malformed",
-                 "timeout: no reply in 5 s", "12.50", "best_vs_worst by human"):  # fmt: skip
+                 "timeout: no reply in 5 s", "timeout: no reply in 9 s", "A point.", "essential: It says why.",
+                 "Dogs bark.", "No dog.", "12.50", "best_vs_worst by human"):  # fmt: skip
         assert part in text, part
 
 

@@ -11,7 +11,7 @@ import pytest
 from rlaif import report
 from rlaif.config import Pipeline
 from rlaif.evaluate import Evaluation, Match, Side
-from rlaif.report.data import Step, read_funnel
+from rlaif.report.data import Step, read_examples, read_funnel
 from rlaif.store import Store
 from tests.report_store import AGREEMENTS, EVALUATION, HELD_OUT, HOSTILE, MATCHES, fill, pipeline
 
@@ -245,10 +245,36 @@ def test_pairs_from_preferences_have_no_margin_and_are_all_drawn(store: Store) -
 
 
 def store_examples(store: Store) -> list[tuple[str, float | None]]:
-    from rlaif.report.data import read_examples
 
     store.execute("report/views")
     return [(example.row["why"], example.row["margin"]) for example in read_examples(store)]
+
+
+def test_an_example_shows_what_its_response_lacks_and_no_more_of_it_than_fits(store: Store) -> None:
+    fill(store, prompts=12)
+    store.execute("report/views")
+    example = read_examples(store)[0]
+    score = store.rows("SELECT verdict, answer, judge, criterion FROM scores WHERE judge = 'j-tiny' AND answer = $answer "
+                       "ORDER BY criterion LIMIT 1", answer=example.row["rejected_answer"])[0]  # fmt: skip
+    found = [
+        ("supported one", "supported", 1.0),
+        *((f"claim {n} {HOSTILE}", "not", 0.0) for n in range(7)),
+        ("half", "partly", 0.5),
+    ]
+    store.append("findings", [
+        score | {"position": place, "text": text, "outcome": outcome, "earned": earned, "verdict": verdict}
+        for verdict in (score["verdict"], "~ repeated") for place, (text, outcome, earned) in enumerate(found)
+    ])  # fmt: skip
+    (shown,) = [mark["findings"] for _, mark in read_examples(store)[0].marks if mark and mark["findings"]]
+    assert [(row["outcome"], row["text"][:7], row["lacking"]) for row in shown] == [
+        ("not", f"claim {n}", 8) for n in range(5)
+    ]
+    page = Page(report.render(store, pipeline()))
+    assert "claim 4" in page.words
+    assert "and 3 more" in page.words
+    assert "claim 5" not in page.words
+    assert "supported one" not in page.words
+    assert "script" not in {tag for tag, _ in page.tags}
 
 
 def worded(key: str) -> dict[str, object]:

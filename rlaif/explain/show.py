@@ -27,6 +27,13 @@ def _parts(story: Story) -> Iterator["RenderableType"]:
     for name, text in (("document", story.document), ("reference", story.reference)):
         if text is not None:
             yield from _text(name, text)
+    if story.checklist:
+        yield from _text("checklist", "\n".join(story.checklist))
+    for note in story.notes:
+        failed = f"{note.failure}: {note.detail or 'no detail'}"
+        yield from _text(
+            f"noted once by judge {note.judge}, {note.criterion}", "\n".join(note.texts) if note.failure is None else failed
+        )
     for response in story.responses:
         yield from _response(response)
     if not story.responses:
@@ -35,8 +42,10 @@ def _parts(story: Story) -> Iterator["RenderableType"]:
         yield _rule("comparisons")
         yield _table(
             ("judge", "criterion", "first", "second", "preferred", "rationale"),
-            [(vote.judge, vote.criterion, vote.first, vote.second, _preferred(vote), vote.rationale or vote.detail or "")
-             for vote in story.comparisons],
+            [
+                (vote.judge, vote.criterion, vote.first, vote.second, _preferred(vote), vote.rationale or vote.detail or "")
+                for vote in story.comparisons
+            ],
         )
     for outcome in story.outcomes:
         yield from _outcome(outcome)
@@ -67,6 +76,11 @@ def _said(said: Said) -> Iterator["RenderableType"]:
         yield _table(
             ("criterion", "value", "expected", "range", "rationale"),
             [(mark.criterion, *_values(mark), mark.rationale or "") for mark in said.marks],
+        )
+    if said.findings:
+        yield _table(
+            ("criterion", "what was looked at", "found", "rationale"),
+            [(found.criterion, found.text, found.outcome, found.rationale or "") for found in said.findings],
         )
 
 

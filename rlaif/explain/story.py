@@ -29,8 +29,29 @@ class Mark:
 
 
 @dataclass(frozen=True)
+class Found:
+    """One thing that a judge looked at for a criterion (a claim, a key point, an item), and what it found."""
+
+    criterion: str
+    text: str
+    outcome: str
+    rationale: str | None
+
+
+@dataclass(frozen=True)
+class Noted:
+    """What a judge wrote down once about the prompt for a criterion (key points, items), or a failure kind."""
+
+    judge: str
+    criterion: str
+    texts: list[str]
+    failure: str | None
+    detail: str | None
+
+
+@dataclass(frozen=True)
 class Said:
-    """One reply of a judge in its own words, and the marks read from it."""
+    """One judgement in the judge's own words, the marks read from it, and what it looked at one by one."""
 
     judge: str
     repeat: int
@@ -39,6 +60,7 @@ class Said:
     failure: str | None
     detail: str | None
     marks: list[Mark]
+    findings: list[Found]
 
 
 @dataclass(frozen=True)
@@ -110,8 +132,10 @@ class Story:
     messages: list[Message]
     document: str | None
     reference: str | None
+    checklist: list[str]
     metadata: dict[str, Any]
     shown: dict[str, list[Message]]
+    notes: list[Noted]
     responses: list[Sampled]
     comparisons: list[Vote]
     outcomes: list[Outcome]
@@ -132,8 +156,12 @@ def explain(store: Store, prefix: str) -> Story:
     answers = {response["answer"]: names[response["key"]] for response in reversed(responses)}
     return Story(
         prompt=prompt, source=row["source"], in_play=row["in_play"], messages=json.loads(row["messages"]),
-        document=row["document"], reference=row["reference"], metadata=json.loads(row["metadata"]),
+        document=row["document"], reference=row["reference"], checklist=json.loads(row["checklist"] or "[]"),
+        metadata=json.loads(row["metadata"]),
         shown={ask["generator"]: json.loads(ask["messages"]) for ask in store.query("explain/asks", prompt=prompt)},
+        notes=[
+            Noted(**note | {"texts": json.loads(note["texts"])}) for note in store.query("explain/notes", prompt=prompt)
+        ],
         responses=sampled,
         comparisons=[
             Vote(**each | {side: _named(each[side], answers) for side in ("first", "second")})
@@ -167,10 +195,13 @@ def _verdicts(store: Store, prompt: str) -> dict[str, list[Said]]:
     marks: dict[str, list[Mark]] = defaultdict(list)
     for row in store.query("explain/scores", prompt=prompt):
         marks[row.pop("verdict")].append(Mark(**row))
+    findings: dict[str, list[Found]] = defaultdict(list)
+    for row in store.query("explain/findings", prompt=prompt):
+        findings[row.pop("verdict")].append(Found(**row))
     said: dict[str, list[Said]] = defaultdict(list)
     for row in store.query("explain/verdicts", prompt=prompt):
         answer, key = row.pop("answer"), row.pop("key")
-        said[answer].append(Said(**row, marks=marks[key]))
+        said[answer].append(Said(**row, marks=marks[key], findings=findings[key]))
     return said
 
 

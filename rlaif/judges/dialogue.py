@@ -116,7 +116,7 @@ async def judged(
     try:
         things = await work(dialogue)
         score = Score(criterion.key, _share(things, criterion, none))
-        findings = [Finding(criterion.key, thing.text, thing.outcome, thing.rationale) for thing in things]
+        findings = [Finding(criterion.key, each.text, each.outcome, float(each.earned), each.rationale) for each in things]
         findings = findings or [Finding(criterion.key, none, "none")]
     except ModelError as error:
         if error.fatal:

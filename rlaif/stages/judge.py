@@ -242,7 +242,7 @@ def _rows(subject: Subject, verdict: Verdict, row: Row, judge: Judge) -> _Judged
     place: Row = {"verdict": name, "answer": subject.answer, "judge": judge.key}
     findings = [
         place | {"criterion": found.criterion, "position": position, "text": found.text, "outcome": found.outcome,
-                 "rationale": found.rationale}
+                 "earned": found.earned, "rationale": found.rationale}
         for position, found in enumerate(verdict.findings)
     ]  # fmt: skip
     return _Judged(said, scores, findings)

@@ -31,7 +31,7 @@ criteria AS (
         key IN (SELECT criterion FROM paired) AS used
     FROM criteria GROUP BY key
 )
-SELECT scores.answer, judges.name AS judge, judges.labels, criteria.name AS criterion, place, low, high,
+SELECT scores.answer, scores.judge AS judge_key, scores.criterion AS criterion_key, judges.name AS judge, judges.labels, criteria.name AS criterion, place, low, high,
     scores.score, scores.failure, scores.rationale
 FROM latest_scores AS scores
     JOIN report_judges AS judges ON judges.key = scores.judge

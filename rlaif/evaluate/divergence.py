@@ -1,6 +1,5 @@
 """How far training has moved a model: the KL divergence to its base, estimated on what the model says."""
 
-import asyncio
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from rlaif.evaluate.statistics import bootstrap, mean
 from rlaif.models import Models
 from rlaif.models.ask import Likelihood
 from rlaif.store import Row, Store
+from rlaif.work import drain
 
 # By response; a failure stands as its kind.
 Likelihoods = Mapping[str, Likelihood | str]
@@ -44,20 +44,22 @@ class Divergence:
 
 
 async def likelihoods(models: Models, config: TransformersModel, rows: Sequence[Row]) -> Likelihoods:
-    """What this model makes of each of these responses (rows of `evaluate/undiverged`)."""
+    """What this model makes of each of these responses (rows of `evaluate/undiverged`); of fewer, after a stop."""
     from rlaif.models.transformers import Transformers
 
     model = await models.get(config)
     assert isinstance(model, Transformers)
+    found: dict[str, Likelihood | str] = {}
 
-    async def one(row: Row) -> Likelihood | str:
+    async def score(row: Row) -> tuple[str, Likelihood | str]:
         try:
-            return await model.score(orjson.loads(row["messages"]), row["text"], ended=row["finish"] == "stop")
+            messages, ended = orjson.loads(row["messages"]), row["finish"] == "stop"
+            return row["response"], await model.score(messages, row["text"], ended=ended)
         except ModelError as error:
-            return error.kind
+            return row["response"], error.kind
 
-    found = await asyncio.gather(*map(one, rows))
-    return {row["response"]: each for row, each in zip(rows, found, strict=True)}
+    await drain(rows, score, found.update, concurrency=model.concurrency)
+    return found
 
 
 def compared(own: Likelihoods, reference: Likelihoods, name: str) -> list[Row]:

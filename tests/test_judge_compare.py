@@ -24,10 +24,12 @@ from rlaif.plan import plan
 from rlaif.records import Prompt, Verdict, answer_key, clean
 from rlaif.rubric import Compare
 from rlaif.shipped import root
+from rlaif.stages import pair
 from rlaif.store import Row, Store
 from rlaif.template import Template, defuse
 from rlaif.verdict import word_shares
-from tests.stores import GENERATOR, JUDGE, fill, prompt
+from tests.servers import Reply, Request, chat, serve
+from tests.stores import GENERATOR, JUDGE, context, fill, prompt
 
 PROMPT = Prompt(({"role": "user", "content": "Sum up the report."},), "The bridge opened in 1932.", "It opened in 1932.")
 BETTER = Compare(name="better", kind="compare", question="Which one is true to the document?")
@@ -72,7 +74,7 @@ def test_the_template_renders_as_it_did() -> None:
     assert shown("It opened in 1931.", "It opened in 1932.") + "\n" == golden.read_text(encoding="utf-8")
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.text() | st.text("<|>[]/inst_endofturn \n{}%#"), st.text() | st.text("# Second rspon\n0123456789abcdef"))
 def test_whatever_two_responses_say_each_stays_between_its_own_fences(first: str, second: str) -> None:
     text = shown(clean(first), clean(second))
@@ -192,7 +194,9 @@ def won(better: int, worse: int) -> list[Row]:
     return [met(better, worse, "first"), met(worse, better, "second")]
 
 
-def owed(folder: Path, rows: Sequence[Row], answers: int = 5, schedule: str = "knock_out", repeats: int = 1) -> list[tuple[int, int]]:
+def owed(
+    folder: Path, rows: Sequence[Row], answers: int = 5, schedule: str = "knock_out", repeats: int = 1
+) -> list[tuple[int, int]]:
     """The pairs of answers that are owed, by place; each is checked to be owed in both orders."""
     criterion = BETTER.model_copy(update={"schedule": schedule})
     with Store(folder / "store.duckdb") as store:
@@ -254,3 +258,202 @@ OWED: dict[str, tuple[dict[str, Any], list[tuple[int, int]]]] = {
 @pytest.mark.parametrize(("given", "expected"), OWED.values(), ids=OWED)
 def test_who_meets_whom(given: dict[str, Any], expected: list[tuple[int, int]], tmp_path: Path) -> None:
     assert owed(tmp_path, **given) == expected
+
+
+# A whole pipeline: the scripted model writes and compares, the store is the ledger.
+
+
+def pipeline(folder: Path, criteria: Sequence[dict[str, Any]] = (), prompts: int = 3, **sections: Any) -> Path:
+    better = {"name": "better", "kind": "compare", "question": "Which one is better?"}
+    (folder / "rubric.yaml").write_text(json.dumps({"name": "mine", "criteria": list(criteria) or [better]}))
+    lines = [json.dumps({"prompt": f"Question {n}?"}) for n in range(prompts)]
+    (folder / "prompts.jsonl").write_text("\n".join(lines))
+    data = {
+        "name": "comparing", "out": str(folder / "out"), "collect": {"sources": [{"path": "prompts.jsonl"}]},
+        "models": {"m": {"kind": "scripted"}}, "generate": {"model": "m", "samples": 4},
+        "judges": {"j": {"rubric": "rubric.yaml", "model": "m"}}, "pair": {},
+    } | sections  # fmt: skip
+    (folder / "pipeline.yaml").write_text(json.dumps(data))
+    return folder / "pipeline.yaml"
+
+
+def calls(store: Store) -> int:
+    return sum(row["calls"] for row in store.query("status/work") if row["stage"] == "judge j")
+
+
+def test_the_ledger_has_each_order_of_each_two_and_a_resume_pays_nothing(tmp_path: Path) -> None:
+    file = pipeline(tmp_path)
+    with run.opened(load(file)) as context:
+        run.collect(context)
+        planned = plan(context).lines[1]
+        run.generate_and_judge(context)
+        store = context.store
+        first = calls(store)
+        found = store.rows("SELECT count(*) AS n, count(DISTINCT (first, second)) AS pairs, count(DISTINCT verdict) AS said "
+                           "FROM comparisons WHERE preferred IS NOT NULL AND first <> second")[0]  # fmt: skip
+        assert first == planned.asks == 3 * 4 * 3
+        assert found == {"n": first, "pairs": first, "said": first}
+        assert (
+            len(store.rows("FROM verdicts JOIN comparisons ON comparisons.verdict = verdicts.key WHERE raw <> ''")) == first
+        )
+        assert len(plan(context).lines) == 0
+    with run.opened(load(file)) as context:
+        run.generate_and_judge(context)
+        assert calls(context.store) == first
+
+
+def test_a_knock_out_takes_two_calls_a_loser_and_what_it_paid_counts_for_a_round_robin(tmp_path: Path) -> None:
+    better = {"name": "better", "kind": "compare", "question": "Which one is better?"}
+    file = pipeline(tmp_path, [better | {"schedule": "knock_out"}])
+    with run.opened(load(file)) as context:
+        run.collect(context)
+        planned = plan(context).lines[1]
+        run.generate_and_judge(context)
+        run.judge(context)
+        assert calls(context.store) == planned.asks == 3 * 2 * 3
+        assert run.paired(context).pairs == 3
+    with run.opened(load(pipeline(tmp_path, [better]))) as context:
+        owed = plan(context).lines[0]
+        run.judge(context)
+        assert (owed.asks, calls(context.store)) == (3 * 4 * 3 - 3 * 2 * 3, 3 * 4 * 3)
+
+
+def test_compared_rated_and_computed_criteria_make_one_sum(tmp_path: Path) -> None:
+    criteria = [
+        {"name": "better", "kind": "compare", "question": "Which one is better?", "weight": 2},
+        {"name": "help", "kind": "scale", "question": "Does it help?"},
+        {"name": "brief", "kind": "check", "function": "within", "options": {"most": 20}},
+    ]
+    with run.opened(load(pipeline(tmp_path, criteria))) as context:
+        run.collect(context)
+        run.generate_and_judge(context)
+        made = run.paired(context)
+        points = context.store.rows(
+            "SELECT answer, score::DOUBLE AS score, spread FROM strengths WHERE pairing = $key", key=made.key
+        )
+        strength = {row["answer"]: row["score"] for row in points}
+        rated = {(row["answer"], row["name"]): float(row["score"]) for row in context.store.rows(
+            "SELECT answer, name, score FROM latest_scores JOIN criteria ON criteria.key = criterion"
+        )}  # fmt: skip
+        pairs = context.store.rows("SELECT one.answer AS chosen, two.answer AS rejected, margin FROM pairs "
+                                   "JOIN responses one ON one.key = chosen JOIN responses two ON two.key = rejected")  # fmt: skip
+        story = explain(context.store, context.store.rows("SELECT key FROM prompts")[0]["key"])
+
+    def whole(answer: str) -> float:
+        parts = 2 * strength[answer] + (rated[answer, "help"] - 1) / 4 + rated[answer, "brief"]
+        return 100 * parts / 4
+
+    assert len(pairs) == made.pairs == 3
+    for row in pairs:
+        assert float(row["margin"]) == pytest.approx(whole(row["chosen"]) - whole(row["rejected"]), abs=1e-5)
+    assert all(row["spread"] > 0 for row in points)
+    assert len(story.comparisons) == 12
+    assert all(vote.criterion == "better" and vote.raw for vote in story.comparisons)
+
+
+# What comparisons come to, from given rows.
+
+
+def paired(
+    folder: Path, rows: Sequence[Row], answers: int, more: Sequence[str] = (), **section: Any
+) -> tuple[list[Row], dict[str, str]]:
+    """The pairs by places, with margin and confidence; and each response's outcome."""
+    criterion = {"key": BETTER.key, "name": "better", "weight": 1.0, "low": 0, "high": 1, "floor": None}
+    with Store(folder / "store.duckdb") as store:
+        fill(store, {"p": [{"text": text} for text in NAMES[:answers]]})
+        store.append("criteria", [{"key": BETTER.key, "name": "better", "kind": "compare", "low": 0.0, "high": 1.0}])
+        store.append("comparisons", rows)
+        for change in more:
+            store.run(change)
+        made = pair.run(context(store, folder, pair=section), JUDGE, [GENERATOR], [criterion])
+        pairs = store.rows(
+            "SELECT chosen, rejected, margin, confidence FROM pairs_readable WHERE pairing = $key", key=made.key
+        )
+        outcomes = {row["text"]: row["outcome"] for row in store.rows("FROM outcomes_readable WHERE response IS NOT NULL")}
+    return [row | {side: NAMES.index(row[side]) for side in ("chosen", "rejected")} for row in pairs], outcomes
+
+
+def lead(won: float, comparisons: float) -> float:
+    """The points between two answers, in hundredths, that Bradley and Terry's model gives with a phantom tie for each."""
+    low, high = 0.0, 20.0
+    for _ in range(60):
+        x = (low + high) / 2
+        slope = won - comparisons / (1 + math.exp(-2 * x)) + 0.5 - 1 / (1 + math.exp(-x))
+        low, high = (x, high) if slope > 0 else (low, x)
+    return 100 * (2 / (1 + math.exp(-2 * low)) - 1)
+
+
+CHANCES = [met(0, 1, "first", probability=0.9), met(1, 0, "second", probability=0.2)]
+COMES_TO: dict[str, tuple[list[Row], dict[str, Any], list[tuple[int, int, float, float]]]] = {
+    "both orders agree": (won(1, 0), {}, [(1, 0, lead(2, 2), 7 / 8)]),
+    "they disagree": ([met(0, 1, "first"), met(1, 0, "first")], {}, []),
+    "one is a tie": ([met(0, 1, "first"), met(1, 0, "tie")], {}, [(0, 1, lead(1.5, 2), 11 / 16)]),
+    "the judge tells its probabilities": (CHANCES, {}, [(0, 1, lead(1.7, 2), 0.85)]),
+    "it is not sure enough": (CHANCES, {"min_confidence": 0.9}, []),
+    "the margin is asked for": (won(1, 0), {"min_margin": 90}, []),
+    "one order alone": ([met(0, 1, "first")], {}, []),
+    "one order failed": ([met(0, 1, "first"), met(1, 0, None, failure="malformed")], {}, []),
+    "an order that failed once": (
+        [met(0, 1, "first"), met(1, 0, None, failure="timeout"), met(1, 0, "second", attempt=1)], {}, [(0, 1, lead(2, 2), 7 / 8)],
+    ),
+    "one that is no response to be paired": ([*won(1, 0), *won(2, 1), *won(2, 0)], {}, [(1, 0, lead(2, 2), 7 / 8)]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("rows", "section", "expected"), COMES_TO.values(), ids=COMES_TO)
+def test_what_two_answers_come_to(
+    rows: list[Row], section: dict[str, Any], expected: list[tuple[int, int, float, float]], tmp_path: Path
+) -> None:
+    pairs, _ = paired(tmp_path, rows, 2, **section)
+    found = [(row["chosen"], row["rejected"], row["margin"], row["confidence"]) for row in pairs]
+    assert found == [(chosen, rejected, pytest.approx(margin, abs=1e-4), pytest.approx(sure, abs=1e-6))
+                     for chosen, rejected, margin, sure in expected]  # fmt: skip
+
+
+def test_two_that_never_met_are_ordered_by_those_they_met_with_the_standard_errors_as_doubt(tmp_path: Path) -> None:
+    ((row,), _) = paired(tmp_path, won(0, 1) + won(1, 2), 3)
+    assert (row["chosen"], row["rejected"]) == (0, 2)
+    assert 0.5 < row["confidence"] < 1
+    assert row["confidence"] != 7 / 8
+
+
+def test_a_comparison_that_failed_is_no_vote_and_is_told_of_both(tmp_path: Path) -> None:
+    pairs, outcomes = paired(tmp_path, [met(0, 1, None, failure="refused"), met(1, 0, None, failure="refused")], 2)
+    assert pairs == []
+    assert set(outcomes.values()) == {"not scored: refused"}
+
+
+PRAISE = "Experts of your judgement"
+
+
+def flattered(request: Request) -> Reply:
+    """A judge that prefers whom it is praised by, else whichever it is shown first."""
+    text = request.body["messages"][0]["content"]
+    if "# Second response" not in text:
+        return chat(*(f"Answer {number} of {len(text)}." for number in range(request.body.get("n", 1))))
+    first, second = text.split("# First response")[1].split("# Second response")
+    better = "second" if PRAISE in second and PRAISE not in first else "first"
+    return chat(json.dumps({"rationale": "It says so.", "better": better}))
+
+
+def test_an_audit_sees_that_a_judge_goes_by_the_order_and_by_praise(tmp_path: Path) -> None:
+    def measured(base_url: str) -> dict[str, float | None]:
+        model = {"kind": "openai", "base_url": base_url, "model": "m", "price": {"input": 0, "output": 0}}
+        file = pipeline(tmp_path, models={"m": model}, generate={"model": "m", "samples": 3})
+        with run.opened(load(file)) as opened:
+            (findings,) = audit(opened, attacks=2).judges
+            again = calls(opened.store)
+            audit(opened, attacks=2)
+            assert calls(opened.store) == again
+        return {f"{each.measure} {each.of or ''}".strip(): each.estimate.value for each in findings.found}
+
+    async def served() -> dict[str, float | None]:
+        async with serve([flattered]) as server:
+            return await asyncio.to_thread(measured, server.base_url)
+
+    found = asyncio.run(served())
+    assert (found["swap_consistency"], found["first_shown"], found["ties"]) == (0, 1, 1)
+    assert (found["failures"], found["broken"]) == (0, 0)
+    assert found["raised flattery"] == 1
+    assert found["change flattery"] == 100
+    assert {name: value for name, value in found.items() if name.startswith("raised") and value} == {"raised flattery": 1}

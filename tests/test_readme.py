@@ -45,6 +45,7 @@ def test_its_tree_is_the_tree() -> None:
 SECTIONS = {
     "judges": config.JudgeSpec, "collect": config.Collect, "generate": config.Generate, "judge": config.Judge,
     "pair": config.Pair, "train": config.Train, "evaluate": config.Evaluate, "budget": config.Budget, "gate": config.Gate,
+    "rounds": config.Rounds,
 }  # fmt: skip
 
 

@@ -79,7 +79,7 @@ def _floor(row: Row) -> Fraction | None:
 def panel(members: Sequence[Member], weighed: Sequence[Row]) -> list[Row]:
     """One row a judge and criterion: what it counts as among those weighed, on what scale, and how many judges have it."""
     common = {row["name"]: row for row in weighed}
-    scales = {row["key"]: (row["low"], row["high"]) for member in members for row in member.criteria}
+    scales = {row["key"]: (row["low"], row["high"]) for member in reversed(members) for row in member.criteria}
     have = Counter(row["name"] for member in members for row in member.criteria)
     rows = []
     for place, member in enumerate(members):

@@ -20,17 +20,17 @@ GROUP BY answer, judge, criterion;
 CREATE OR REPLACE VIEW paired_scores AS
 SELECT pairings.key AS pairing, answer, criterion, score
 FROM pairings JOIN latest_scores AS scores ON scores.judge = pairings.spec ->> '$.judge'
-WHERE pairings.spec ->> '$.mix' IS NULL AND score IS NOT NULL
+WHERE (pairings.spec ->> '$.mix') IS NULL AND score IS NOT NULL
 UNION ALL
 SELECT pairing, strengths.answer, strengths.criterion, score
-FROM strengths JOIN pairings ON pairings.key = strengths.pairing AND pairings.spec ->> '$.mix' IS NULL
+FROM strengths JOIN pairings ON pairings.key = strengths.pairing AND (pairings.spec ->> '$.mix') IS NULL
 UNION ALL
-FROM mixed;
+SELECT pairing, answer, criterion, score FROM mixed;
 
 -- What a judge may be asked of: responses, and answers changed to mislead a judge as if the attacks on it had written them.
 CREATE OR REPLACE VIEW judgeable AS
-SELECT prompt, answer, text, generator, failure FROM responses
-UNION ALL SELECT prompt, answer, text, 'attack:' || judge, NULL FROM attacks;
+SELECT prompt, answer, text, generator, sample, failure FROM responses
+UNION ALL SELECT prompt, answer, text, 'attack:' || judge, 0, NULL FROM attacks;
 
 -- One row a response, score, comparison or note that was tried and never had: who should have made it (`maker`), the last
 -- failure, how often it was tried, and how many of these attempts count no more.

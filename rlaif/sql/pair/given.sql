@@ -13,7 +13,8 @@ said AS (
     UNION ALL
     SELECT judge, criterion, answer, score, spread FROM fitted
 )
-SELECT prompt, answer, place, mixed AS criterion, judges AS all_of, count(*) OVER (PARTITION BY answer, mixed) AS heard,
+SELECT mine.prompt, mine.answer, place, mixed AS criterion, judges AS all_of,
+    count(*) OVER (PARTITION BY mine.answer, mixed) AS heard,
     CAST(lowest + (score - low) * (highest - lowest) / (high - low) AS DECIMAL(18, 9)) AS score,
     CAST(spread * (highest - lowest) / (high - low) AS DECIMAL(18, 6)) AS spread
 FROM said

@@ -1,8 +1,8 @@
 """Does what is owed: units in, facts out, with a bounded number in hand at any time.
 
-Results are kept in batches, each one transaction, a fifth of a second after the first of them came: so all that a
-crash can lose is what was in flight and that moment, the cost of a commit is shared by all that came in it, and memory
-is flat however much is owed.
+Results are kept in batches, each one transaction. One that comes alone is kept at once; after each batch the writer rests
+for a while in proportion to what it cost, and takes all that came meanwhile. So a crash loses what was in flight and some
+hundredths of a second, writing takes a bounded share of the time, and memory is flat however much is owed.
 """
 
 import asyncio
@@ -15,8 +15,9 @@ from rlaif.stop import STOP, UnsentError
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")
 
-# Long enough to share a commit among hundreds of results when they come fast, short enough to lose next to nothing.
-SECONDS = 0.2
+# How long the writer rests, in times of what its last batch took: a tenth of the time goes into writing, whatever it costs
+# here; and the most seconds, far below the second within which all is to be durable.
+REST, MOST_REST = 9.0, 0.2
 # Bounds the memory of one batch, whatever the rate.
 BATCH = 1024
 
@@ -113,18 +114,21 @@ async def _all_or_first_error(tasks: "set[asyncio.Task[None]]", keeper: "asyncio
 async def _keep(
     finished: "asyncio.Queue[object]", keep: Callable[[list[Result]], None], ended: asyncio.Event
 ) -> None:  # fmt: skip
-    over = False
+    loop = asyncio.get_running_loop()
+    over, ready = False, 0.0
     while not over:
         batch = [await finished.get()]
         with suppress(TimeoutError):
-            async with asyncio.timeout(SECONDS):
+            async with asyncio.timeout_at(ready):
                 await ended.wait()
         while len(batch) < BATCH and not finished.empty():
             batch.append(finished.get_nowait())
         over = batch[-1] is _OVER
         results: list[Result] = [item for item in batch if item is not _OVER]  # type: ignore[misc]
+        began = loop.time()
         if results:
             await asyncio.to_thread(keep, results)
+        ready = loop.time() + min(REST * (loop.time() - began), MOST_REST)
 
 
 class Handover(AsyncIterable[Unit]):

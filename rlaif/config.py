@@ -282,6 +282,9 @@ class JudgeSpec(Section):
     """Take the expected value over the score token's alternatives."""
     attempts: int = Field(2, ge=1)
     """Tries before a reply that is no verdict counts as a failure."""
+    retrieval: str | None = None
+    """The model from `models`, of kind openai, whose embeddings find the parts of a document that a claim is checked
+    against; where omitted, they are found by their words (BM25). What it costs is not counted."""
 
 
 class Cascade(Section):
@@ -587,11 +590,15 @@ def _check_names(pipeline: Pipeline, file: YamlFile) -> None:
     if pipeline.generate:
         models.append((("generate", "model"), pipeline.generate.model))
     if pipeline.train:
-        models.append((("train", "model"), pipeline.train.model))
+        models += [(("train", "model"), pipeline.train.model), (("train", "reference"), pipeline.train.reference)]
+        models += [(("train", "rewards", place), each.model) for place, each in enumerate(pipeline.train.rewards)]
     models += [(("judges", name, "model"), judge.model) for name, judge in pipeline.judges.items()]
+    models += [(("judges", name, "retrieval"), judge.retrieval) for name, judge in pipeline.judges.items()]
     judges = [(("judge", "by", index), name) for index, name in enumerate(pipeline.judge.by)]
     if pipeline.evaluate:
         judges += [(("evaluate", "judges", index), name) for index, name in enumerate(pipeline.evaluate.judges)]
+    if pipeline.train:
+        judges += [(("train", "rewards", place), each.judge) for place, each in enumerate(pipeline.train.rewards) if each.judge]
     for kind, known, named in (("model", pipeline.models, models), ("judge", pipeline.judges, judges)):
         for place, name in named:
             if name is not None and name not in known:

@@ -15,10 +15,11 @@ from rlaif import models as kinds
 from rlaif.breaker import Breaker
 from rlaif.budget import OUTPUT_SHARE, tokens_of
 from rlaif.comparing import Comparing
-from rlaif.config import Config, JudgeSpec, ModelConfig
+from rlaif.config import Config, JudgeSpec, ModelConfig, OpenAIModel
 from rlaif.context import ATTEMPTS, EVERYTHING, Context, HeldOut, now
 from rlaif.errors import TRANSIENT, InputError, ModelError
 from rlaif.judges import Bench, Call, Subject, check, scale
+from rlaif.judges.retrieve import Meanings, Words
 from rlaif.models import Models
 from rlaif.notes import Notes
 from rlaif.owed import Owed
@@ -46,6 +47,8 @@ class Judge:
     where: str = ""
     templates: Mapping[str, Template] = field(default_factory=dict)
     """Those that its kinds of criteria need of their own, by name."""
+    retrieval: OpenAIModel | None = None
+    """What finds the parts of a document that a claim may rest on, where that is a model."""
 
     @cached_property
     def calls(self) -> list[Call]:
@@ -66,20 +69,27 @@ class Judge:
     def spec(self) -> dict[str, Any]:
         """All that decides what it says, but for the wording of criteria that are asked apart."""
         settings = self.settings
-        # Comparisons are always apart.
-        criteria = [criterion.key for criterion in self.rubric.criteria if criterion.kind != "compare"]
         if self.model is None:
-            return {"model": None, "criteria": criteria}
+            return {"model": None, "criteria": [criterion.key for criterion in self.rubric.criteria]}
+        # Other kinds are always apart.
+        scales = [criterion.key for criterion in self.rubric.criteria if criterion.kind == "scale"]
         return {
             "model": kinds.identity(self.model, where=self.where),
             "template": self.template.text,
             "calls": settings.calls,
-            "together": criteria if settings.calls == "together" else None,
+            "together": scales if settings.calls == "together" else None,
             "temperature": settings.temperature,
             "max_tokens": settings.max_tokens,
             "logprobs": settings.logprobs,
             "attempts": settings.attempts,
-        } | ({"templates": {name: item.text for name, item in self.templates.items()}} if self.templates else {})
+        } | self._own
+
+    @property
+    def _own(self) -> dict[str, Any]:
+        """What only some kinds of criteria need."""
+        templates = {"templates": {name: item.text for name, item in self.templates.items()}} if self.templates else {}
+        retrieval = {"retrieval": kinds.identity(self.retrieval)} if self.retrieval else {}
+        return templates | retrieval
 
     @cached_property
     def key(self) -> str:
@@ -110,7 +120,13 @@ def judge(config: Config, name: str) -> Judge:
         needed: Template(config.find(f"prompts/judge/{needed}.jinja", place), allowed)
         for needed, allowed in judges.templates(rubric).items()
     }
-    return Judge(name, rubric, settings, template, model, where, own)
+    retrieval = config.pipeline.models[settings.retrieval] if settings.retrieval else None
+    if retrieval and not isinstance(retrieval, OpenAIModel):
+        raise InputError(
+            f"a model of kind {retrieval.kind} embeds no texts here", where=config.file.where((*place, "retrieval")),
+            fix="Give one of kind openai, such as a server of vLLM with `--runner pooling`.",
+        )  # fmt: skip
+    return Judge(name, rubric, settings, template, model, where, own, retrieval)
 
 
 async def run(
@@ -127,7 +143,9 @@ async def run(
     async def bench(tally: Tally) -> Bench:
         model = await models.get(judge.model, where=judge.where, rewards=judge.rewards) if judge.model else None
         notes = Notes(context.store, judge.key, tally)
-        return Bench(judge.settings, judge.template, model, allow_code, judge.templates, notes.once)
+        found_by = await models.embedder(judge.retrieval, where=judge.where) if judge.retrieval else None
+        retrieval = Meanings(found_by.embed) if found_by else Words()
+        return Bench(judge.settings, judge.template, model, allow_code, judge.templates, notes.once, retrieval)
 
     if judge.calls or then is not None:
         await _score(context, judge, bench, then, wanted)

@@ -1,0 +1,72 @@
+"""Embeddings of texts from any server that speaks the OpenAI API; requests, retries and limits are those of chats."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from rlaif.errors import ModelError
+from rlaif.models.ask import Ask, Completion, Sampling
+from rlaif.models.openai import OpenAI
+from rlaif.models.openai_dialect import Dialect
+from rlaif.models.openai_fault import from_error
+from rlaif.models.openai_reply import count, malformed, parse
+from rlaif.models.openai_server import Letterhead
+from rlaif.records import clean
+
+# Texts in one request: of a hundred words each, they stay within what servers take at once.
+AT_ONCE: Final = 64
+
+
+class OpenAIEmbed(OpenAI):
+    """A model that embeds. As a completion, it answers the turns of a chat with their vectors, as JSON."""
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """One vector a text, all of one length. Raises ModelError."""
+        found: list[list[float]] = []
+        for start in range(0, len(texts), AT_ONCE):
+            part = texts[start : start + AT_ONCE]
+            turns = [{"role": "user", "content": text} for text in part]
+            (reply,) = await self.complete(Ask(turns, Sampling(max_tokens=1)))  # type: ignore[arg-type]
+            if reply.finish == "refused":
+                raise ModelError("refused", "the server does not embed these texts")
+            found += json.loads(reply.text)
+            if len(found) != start + len(part) or len({len(vector) for vector in found}) > 1:
+                raise ModelError("malformed", "not one embedding for each text, all of one length")
+        return found
+
+    def _address(self, head: Letterhead) -> Letterhead:
+        return replace(head, url=head.url.replace("/chat/completions", "/embeddings"))
+
+    def _body(self, ask: Ask, seeds: tuple[int, ...], dialect: Dialect) -> dict[str, Any]:
+        return {"model": self._config.model, "input": [turn["content"] for turn in ask.messages]}
+
+    def _read(self, data: bytes, n: int) -> dict[int, Completion]:
+        return {0: read(data)}
+
+
+def read(data: bytes) -> Completion:
+    """The vectors in a reply, in the order of its indexes. Raises RequestError: `malformed`, or what its own error says."""
+    reply = parse(data)
+    if not isinstance(reply, Mapping):
+        raise malformed("a reply that is no JSON object", data)
+    if reply.get("error"):
+        raise from_error(reply["error"])
+    listed = reply.get("data")
+    entries = [entry for entry in listed if isinstance(entry, Mapping)] if isinstance(listed, list) else []
+    vectors = {entry.get("index"): entry.get("embedding") for entry in entries}
+    ordered = [vectors.get(place) for place in range(len(entries))]
+    if not ordered or not all(map(_is_vector, ordered)):
+        raise malformed("a reply without an embedding of finite numbers for each index", data)
+    usage, served = reply.get("usage"), reply.get("model")
+    return Completion(
+        json.dumps(ordered),
+        prompt_tokens=count(usage.get("prompt_tokens")) if isinstance(usage, Mapping) else None,
+        output_tokens=0,
+        served=clean(served) if isinstance(served, str) else None,
+    )
+
+
+def _is_vector(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(type(x) in (int, float) and math.isfinite(x) for x in value)

@@ -14,15 +14,19 @@ from rlaif.store import Store
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The prompts kept for evaluation: a share of all, and the first `limit` of them."""
+    """The prompts kept for evaluation: a share of all, and the first `limit` of them; of each the first `samples` responses.
+
+    None takes all.
+    """
 
     share: float
     limit: int | None = None
+    samples: int | None = None
 
     @property
     def parameters(self) -> dict[str, int | None]:
         """What queries over prompts call it; a prompt is held out if its bucket is below `held_out`."""
-        return {"held_out": round(self.share * 10000), "limit": self.limit}
+        return {"held_out": round(self.share * 10000), "limit": self.limit, "samples": self.samples}
 
 
 # How often one unit is tried, over all runs: what fails again and again is left alone, until somebody asks for it again.

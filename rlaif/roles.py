@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from rlaif import rounds
 from rlaif.audit import Audited
 from rlaif.config import Config, Mix, ModelConfig, Source, TransformersModel, VllmModel
-from rlaif.context import Context
+from rlaif.context import Context, HeldOut
 from rlaif.errors import InputError
 from rlaif.models.checkpoint import locate
 from rlaif.pairing.weigh import Member
+from rlaif.practice import Practice
 from rlaif.records import key
 from rlaif.stages import generate as generating
 from rlaif.stages import judge as judging
@@ -125,6 +126,12 @@ def criteria_of(config: Config, name: str) -> list[Row] | None:
     ]  # fmt: skip
 
 
+def held_out(config: Config) -> HeldOut:
+    """What is evaluated: which prompts, and how many responses to each."""
+    section = config.pipeline.evaluate
+    return HeldOut(config.pipeline.collect.held_out, section and section.limit, section and section.samples)
+
+
 def base_generator(config: Config) -> Generator:
     """The generator with the model that is to be trained, as it is before; the pipeline's own where none is."""
     if config.pipeline.train is None:
@@ -141,13 +148,19 @@ def trained_generator(context: Context) -> Generator | None:
     if context.config.pipeline.rounds:
         path = rounds.last_path(context)
     else:
-        found = training.find(context)
+        found = training.find(context, practice=practice(context))
         path = found.path if found else None
     if path is None or context.config.pipeline.generate is None:
         return None
     name, base = training.base_model(context.config)
     model = base.model_copy(update={"path": str(path), "revision": None})
     return generating.generator(context.config, model, f"{name}, trained")
+
+
+def practice(context: Context, *, allow_code: bool = False) -> Practice | None:
+    """The prompts and rewards of a training that samples its own answers."""
+    section = context.config.pipeline.train
+    return Practice(context, section, allow_code=allow_code) if section and section.rewards else None
 
 
 def contenders(config: Config) -> list[Generator]:

@@ -63,7 +63,7 @@ def compared(store: Store, prompt: str, base: float, trained: float, *, words: t
 def judged(store: Store, judge: str = "J", *, limit: int | None = None, samples: int | None = None,
            weights: dict[str, float] | None = None) -> Match:  # fmt: skip
     """The trained side against the base, on the held-out tenth."""
-    contest = Contest("B", "T", judge, HeldOut(0.1, limit), samples)
+    contest = Contest("B", "T", judge, HeldOut(0.1, limit, samples))
     return match(store, contest, read(store, contest, weights))
 
 

@@ -177,7 +177,7 @@ def test_a_collapsed_model_is_less_diverse_across_and_within_prompts(store: Stor
             respond(store, prompt, "B", f"Item {number} weighs {number * 7 + sample} kilos in hall {sample} of depot {number}",
                     sample=sample)  # fmt: skip
             respond(store, prompt, "T", "All items weigh as much as they should weigh.", sample=sample)
-    base, collapsed = read_texts(store, ["B", "T"], only=ALL, samples=3)
+    base, collapsed = read_texts(store, ["B", "T"], only=ALL)
     for one, other in ((base.across, collapsed.across), (base.within, collapsed.within)):
         assert one is not None
         assert other is not None
@@ -185,7 +185,7 @@ def test_a_collapsed_model_is_less_diverse_across_and_within_prompts(store: Stor
         assert other.distinct < one.distinct / 2
         assert other.overlap == 1 > one.overlap
     assert (base.texts, collapsed.model) == (36, "trained")
-    single = read_texts(store, ["B"], only=ALL, samples=1)[0]
+    single = read_texts(store, ["B"], only=HeldOut(0.1, samples=1))[0]
     assert (single.texts, single.within) == (12, None)
     _, blocks = table(Evaluation(texts=[base, collapsed]))
     assert [block.title for block in blocks] == ["texts"]

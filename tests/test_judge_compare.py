@@ -195,16 +195,18 @@ def won(better: int, worse: int) -> list[Row]:
 
 
 def owed(
-    folder: Path, rows: Sequence[Row], answers: int = 5, schedule: str = "knock_out", repeats: int = 1
+    folder: Path, rows: Sequence[Row], answers: int = 5, schedule: str = "knock_out", repeats: int = 1, again: int = 0
 ) -> list[tuple[int, int]]:
-    """The pairs of answers that are owed, by place; each is checked to be owed in both orders."""
+    """The pairs of answers that are owed, in the order shown; what failed `again` times or fewer is owed again on demand."""
     criterion = BETTER.model_copy(update={"schedule": schedule})
     with Store(folder / "store.duckdb") as store:
         fill(store, {"p": [{"text": text} for text in [*NAMES[:answers], NAMES[0]]]})
         store.append("comparisons", rows)
+        if again:
+            store.run(f"INSERT INTO retries SELECT unit, {again} FROM failed_units")
         found = store.query(
             "compare/owed", criteria=schedules([criterion]), judge=JUDGE, generators=[GENERATOR], repeats=repeats,
-            attempts=3, transient=sorted(TRANSIENT), held_out=10_000, limit=None,
+            attempts=3, transient=sorted(TRANSIENT), held_out=10_000, limit=None, samples=None,
         )  # fmt: skip
     places = {answer_key(prompt("p").key, text): place for place, text in enumerate(NAMES)}
     pairs = [(places[row["first"]], places[row["second"]]) for row in found]
@@ -231,6 +233,13 @@ OWED: dict[str, tuple[dict[str, Any], list[tuple[int, int]]]] = {
     ),
     "one that stays is not": (
         {"rows": [met(0, 1, None, failure="malformed")], "answers": 2, "schedule": "round_robin"}, [(1, 0)],
+    ),
+    "one that stays is, where it was owed again on demand": (
+        {"rows": [met(0, 1, None, failure="malformed")], "answers": 2, "schedule": "round_robin", "again": 1}, both((0, 1)),
+    ),
+    "one that failed again is not": (
+        {"rows": [met(0, 1, None, attempt=n, failure="malformed") for n in range(2)], "answers": 2,
+         "schedule": "round_robin", "again": 1}, [(1, 0)],
     ),
     "one answer meets nobody": ({"rows": [], "answers": 1, "schedule": "round_robin"}, []),
     "a first round": ({"rows": []}, both((0, 1), (2, 3))),

@@ -13,14 +13,14 @@ from rlaif.stages.generate import Generator
 from rlaif.stages.judge import Judge
 
 
-def answer(context: Context, models: Sequence[Generator], samples: int, only: HeldOut) -> None:
-    """So many responses of each model to each of these prompts."""
+def answer(context: Context, models: Sequence[Generator], only: HeldOut) -> None:
+    """Each model's responses to these prompts."""
     for each in models:
-        alone(context, partial(generating.run, context, generator=each, samples=samples, only=only))
+        alone(context, partial(generating.run, context, generator=each, only=only))
 
 
 def score(
-    context: Context, judge: Judge, base: Generator, models: Sequence[Generator], samples: int, only: HeldOut, *,
+    context: Context, judge: Judge, base: Generator, models: Sequence[Generator], only: HeldOut, *,
     allow_code: bool,
 ) -> list[tuple[Contest, Scored]]:  # fmt: skip
     """The contest of each model with the base before this judge, and what was scored in it."""
@@ -35,5 +35,5 @@ def score(
     alone(context, work)
     # A criterion that compares gives no scores.
     weights = {each.name: each.weight for each in judge.rubric.criteria if each.kind != "compare"}
-    contests = [Contest(base.key, each.key, judge.key, only, samples) for each in models]
+    contests = [Contest(base.key, each.key, judge.key, only) for each in models]
     return [(contest, read(context.store, contest, weights)) for contest in contests]

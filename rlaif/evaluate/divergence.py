@@ -78,11 +78,9 @@ def _row(own: Likelihood | str, reference: Likelihood | str) -> Row:
     return {"tokens": len(leads), "k1": math.fsum(leads), "k3": math.fsum(math.exp(-d) - 1 + d for d in leads)}
 
 
-def read_divergence(
-    store: Store, generator: str, reference: str, *, only: HeldOut, samples: int
-) -> Divergence | None:  # fmt: skip
+def read_divergence(store: Store, generator: str, reference: str, *, only: HeldOut) -> Divergence | None:
     """The divergence of a generator (key) from a reference; None where nothing was measured."""
-    rows = store.query("evaluate/divergences", generator=generator, reference=reference, samples=samples, **only.parameters)
+    rows = store.query("evaluate/divergences", generator=generator, reference=reference, **only.parameters)
     if not rows:
         return None
     names = store.query("evaluate/names", keys=[generator])

@@ -15,22 +15,17 @@ SIDES = ("base", "trained")
 
 @dataclass(frozen=True)
 class Contest:
-    """Who meets whom before which judge (keys), and where: on `only` these prompts, by the first `samples` of each side.
-
-    None takes all samples.
-    """
+    """Who meets whom before which judge (keys), and by which responses to which prompts."""
 
     base: str
     trained: str
     judge: str
     only: HeldOut
-    samples: int | None = None
 
     @property
     def parameters(self) -> dict[str, Any]:
         """What the queries call it."""
-        sides = {"base": self.base, "trained": self.trained, "judge": self.judge, "samples": self.samples}
-        return sides | self.only.parameters
+        return {"base": self.base, "trained": self.trained, "judge": self.judge} | self.only.parameters
 
 
 @dataclass(frozen=True)

@@ -7,27 +7,28 @@ made of, and its answers are as durable as any.
 from collections.abc import Sequence
 
 from rlaif.config import Collect, Config, Judge, JudgeSpec, Source, Task
-from rlaif.context import EVERYTHING, Context
+from rlaif.context import Context, HeldOut
 from rlaif.evaluate.answers import answer, score
 from rlaif.evaluate.evaluation import TaskResult
 from rlaif.evaluate.match import match
-from rlaif.roles import named_judge
+from rlaif.roles import held_out, named_judge
 from rlaif.stages import collect as collecting
 from rlaif.stages.generate import Generator
 from rlaif.store import Store
 
 
 def in_task(
-    context: Context, task: Task, base: Generator, models: Sequence[Generator], samples: int, *, allow_code: bool
+    context: Context, task: Task, base: Generator, models: Sequence[Generator], *, allow_code: bool
 ) -> TaskResult:  # fmt: skip
     """Each model against the base on all prompts of the task."""
     config = task_config(context.config, task)
     with Store(config.store_path) as store:
         inner = Context(config, store, context.run, context.progress)
         collecting.run(inner)
-        answer(inner, [base, *models], samples, EVERYTHING)
+        only = HeldOut(1.0, samples=held_out(context.config).samples)
+        answer(inner, [base, *models], only)
         judge = named_judge(config, task.name)
-        found = score(inner, judge, base, models, samples, EVERYTHING, allow_code=allow_code)
+        found = score(inner, judge, base, models, only, allow_code=allow_code)
         return TaskResult(task.name, [match(store, *each) for each in found])
 
 

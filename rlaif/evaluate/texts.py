@@ -61,9 +61,9 @@ class Texts:
     within: Diversity | None
 
 
-def read_texts(store: Store, generators: Sequence[str], *, only: HeldOut, samples: int) -> list[Texts]:
-    """The texts of each of these generators (keys), `samples` a prompt at most, on `only` these prompts."""
-    rows = store.query("evaluate/texts", generators=generators, samples=samples, **only.parameters)
+def read_texts(store: Store, generators: Sequence[str], *, only: HeldOut) -> list[Texts]:
+    """The texts of each of these generators (keys) that `only` speaks of."""
+    rows = store.query("evaluate/texts", generators=generators, **only.parameters)
     names = {row["key"]: row["name"] for row in store.query("evaluate/names", keys=generators)}
     found = []
     for generator in generators:

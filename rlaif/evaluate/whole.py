@@ -16,7 +16,7 @@ from rlaif.evaluate.task import in_task, task_config
 from rlaif.evaluate.texts import read_texts
 from rlaif.models import Models
 from rlaif.overlap import alone
-from rlaif.roles import base_generator, contenders, evaluators, named_judge, trained_generator, training_judges
+from rlaif.roles import base_generator, contenders, evaluators, held_out, named_judge, trained_generator, training_judges
 from rlaif.stages.generate import Generator
 
 
@@ -40,18 +40,16 @@ def evaluate(context: Context, *, allow_code: bool = False) -> Evaluation:
     models = ([trained] if trained else []) + contenders(config)
     if not models:
         return Evaluation()
-    base, only, samples = base_generator(config), HeldOut(config.pipeline.collect.held_out, section.limit), section.samples
-    answer(context, [base, *models], samples, only)
+    base, only = base_generator(config), held_out(config)
+    answer(context, [base, *models], only)
     judges = [named_judge(config, name) for name in evaluators(config)]
-    scored = {
-        judge.name: score(context, judge, base, models, samples, only, allow_code=allow_code) for judge in judges
-    }  # fmt: skip
+    scored = {judge.name: score(context, judge, base, models, only, allow_code=allow_code) for judge in judges}
     return Evaluation(
         matches=[match(context.store, *each) for found in scored.values() for each in found],
         gaps=_gaps(models, scored, training_judges(config)),
-        texts=read_texts(context.store, [base.key, *(each.key for each in models)], only=only, samples=samples),
-        divergences=[found for each in models if (found := _divergence(context, base, each, samples, only))],
-        tasks=[in_task(context, task, base, models, samples, allow_code=allow_code) for task in section.tasks],
+        texts=read_texts(context.store, [base.key, *(each.key for each in models)], only=only),
+        divergences=[found for each in models if (found := _divergence(context, base, each, only))],
+        tasks=[in_task(context, task, base, models, allow_code=allow_code) for task in section.tasks],
         harness=harness.measure(config, section.harness, [base, *models]) if section.harness else [],
     )
 
@@ -61,10 +59,10 @@ def first_match(context: Context, *, allow_code: bool = False) -> Match | None:
     section, trained = context.config.pipeline.evaluate, trained_generator(context)
     if section is None or trained is None:
         return None
-    base, only = base_generator(context.config), HeldOut(context.config.pipeline.collect.held_out, section.limit)
-    answer(context, [base, trained], section.samples, only)
+    base, only = base_generator(context.config), held_out(context.config)
+    answer(context, [base, trained], only)
     judge = named_judge(context.config, evaluators(context.config)[0])
-    return match(context.store, *score(context, judge, base, [trained], section.samples, only, allow_code=allow_code)[0])
+    return match(context.store, *score(context, judge, base, [trained], only, allow_code=allow_code)[0])
 
 
 def _gaps(
@@ -80,15 +78,13 @@ def _gaps(
     return [each for each in gaps if each.prompts]
 
 
-def _divergence(
-    context: Context, base: Generator, model: Generator, samples: int, only: HeldOut
-) -> Divergence | None:  # fmt: skip
+def _divergence(context: Context, base: Generator, model: Generator, only: HeldOut) -> Divergence | None:
     """How far a model is from its base, where both run in this process."""
-    store, where = context.store, only.parameters | {"samples": samples}
-    owed = store.query("evaluate/undiverged", generator=model.key, reference=base.key, **where)
     if not all(isinstance(each.model, TransformersModel) for each in (base, model)):
         return None
-    with context.stage(f"divergence of {model.name}", len(owed)) as tally:
+    store = context.store
+    owed = store.query("evaluate/undiverged", generator=model.key, reference=base.key, **only.parameters)
+    with context.stage("divergence", len(owed)) as tally:
         if owed:
             found: list[Likelihoods] = []
 
@@ -103,4 +99,4 @@ def _divergence(
             store.append("divergences", rows)
             failed = sum(row.get("failure") is not None for row in rows)
             tally.add(done=len(rows) - failed, failed=failed)
-    return read_divergence(store, model.key, base.key, only=only, samples=samples)
+    return read_divergence(store, model.key, base.key, only=only)

@@ -42,11 +42,11 @@ class Estimate:
 
     def generate(
         self, generator: Generator, stage: str = "generate", *,
-        samples: int | None = None, only: HeldOut = EVERYTHING, key: str | None = None,
+        only: HeldOut = EVERYTHING, key: str | None = None,
     ) -> Pending:  # fmt: skip
         """A line for the responses that a generator owes; one by another `key`, even of none yet, writes like this one."""
         store = self.context.store
-        wanted = generating.asked(self.context.config, generator, samples, only, key)
+        wanted = generating.asked(self.context.config, generator, only, key)
         asks = store.measure("generate/owed", "count(*)", **wanted)
         completions = store.measure("generate/owed", "any_value(owed)", **wanted)
         if not asks:

@@ -33,7 +33,7 @@ def plan(context: Context, pilot: int = 0, *, allow_code: bool = False) -> Plan:
 def _evaluate(context: Context, section: Evaluate, estimate: Estimate) -> None:
     """Lines for all models of the evaluation; the trained one's, too, where there is none yet."""
     config = context.config
-    base, held_out = roles.base_generator(config), HeldOut(config.pipeline.collect.held_out, section.limit)
+    base, held_out = roles.base_generator(config), roles.held_out(config)
     sides = [("base", base, base.key)]
     if config.pipeline.train:
         trained = roles.trained_generator(context)
@@ -43,7 +43,7 @@ def _evaluate(context: Context, section: Evaluate, estimate: Estimate) -> None:
         counted = key in roles.generators(config)
         # The base's responses may be those of the generate stage, which has its line.
         lines = Estimate(context) if counted else estimate
-        answers = lines.generate(who, f"{side}: generate", samples=section.samples, only=held_out, key=key)
+        answers = lines.generate(who, f"{side}: generate", only=held_out, key=key)
         for name in roles.evaluators(config):
             if not (counted and name in config.judges):
                 judge, stage = roles.named_judge(config, name), f"{side}: judge {name}"

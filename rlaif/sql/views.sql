@@ -15,6 +15,17 @@ SELECT answer, judge, criterion,
 FROM scores
 GROUP BY answer, judge, criterion;
 
+-- The judges whose scores make a pairing, one row each, in their order; `mix` is how several become one, null for one alone.
+CREATE OR REPLACE VIEW pairing_judges AS
+SELECT pairing, place, list.judges[place] AS judge, coalesce(names.name, list.judges[place]) AS name, mix
+FROM (
+    SELECT key AS pairing, spec ->> '$.mix' AS mix, if((spec -> '$.judges') IS NULL, [spec ->> '$.judge'],
+        json_extract_string(spec, '$.judges[*]')) AS judges
+    FROM pairings
+) AS list
+CROSS JOIN LATERAL (SELECT unnest(range(1, len(list.judges) + 1)) AS place)
+LEFT JOIN (SELECT key, max(name) AS name FROM judges GROUP BY key) AS names ON names.key = list.judges[place];
+
 -- One row an answer and criterion of a pairing: the score that the pairing weighs, by its judge, or by several as they were
 -- mixed.
 CREATE OR REPLACE VIEW paired_scores AS
@@ -85,10 +96,13 @@ WHERE responses.failure IS NULL;
 -- One row a pairing; `newest` is true for the one that was made last.
 CREATE OR REPLACE VIEW pairings_readable AS
 SELECT pairings.key AS pairing, created, created = max(created) OVER () AS newest, spec ->> '$.strategy' AS strategy,
-    coalesce(judges.name, spec ->> '$.judge') AS judge, spec -> '$.settings' AS settings,
+    judges.named AS judge, spec -> '$.settings' AS settings,
     (SELECT count(*) FROM pairs WHERE pairs.pairing = pairings.key) AS pairs
 FROM pairings
-LEFT JOIN (SELECT key, max(name) AS name FROM judges GROUP BY key) AS judges ON judges.key = spec ->> '$.judge';
+JOIN (
+    SELECT pairing, string_agg(name, ', ' ORDER BY place) || coalesce(' (' || any_value(mix) || ')', '') AS named
+    FROM pairing_judges GROUP BY pairing
+) AS judges ON judges.pairing = pairings.key;
 
 -- One row a pair of every pairing, with both texts; margins are in hundredths of the scale.
 CREATE OR REPLACE VIEW pairs_readable AS

@@ -80,14 +80,14 @@ def generator(config: Config, model: ModelConfig | None = None, name: str | None
 
 async def run(
     context: Context, models: Models, generator: Generator, *,
-    samples: int | None = None, only: HeldOut = EVERYTHING, hand: Callable[[list[Row]], None] | None = None,
+    only: HeldOut = EVERYTHING, hand: Callable[[list[Row]], None] | None = None,
 ) -> None:  # fmt: skip
-    """Samples what is owed: `samples` per prompt (the settings' number by default), of all prompts or of `only` these.
+    """Samples what is owed: of all prompts the settings' number, or what `only` says.
 
     `hand` is given each batch of kept texts that no judge can have seen, so that judging them can begin at once.
     """
     _introduce(context, generator)
-    owed = Owed(context.store, "generate", "prompt", **asked(context.config, generator, samples, only))
+    owed = Owed(context.store, "generate", "prompt", **asked(context.config, generator, only))
     with context.stage("generate", owed.count) as tally:
         if not owed.count:
             return
@@ -109,18 +109,18 @@ async def run(
 
 
 def asked(
-    config: Config, generator: Generator, samples: int | None = None, only: HeldOut = EVERYTHING, key: str | None = None
+    config: Config, generator: Generator, only: HeldOut = EVERYTHING, key: str | None = None
 ) -> dict[str, Any]:
-    """What `generate/owed` must know: `samples` of each prompt, else the settings' number and what was topped up.
+    """What `generate/owed` must know: samples as `only` says, else the settings' number and what was topped up.
 
     A `key` of its own asks what another generator with the same settings owes.
     """
-    wanted = samples or generator.settings.samples
+    wanted = only.samples or generator.settings.samples
     pair = config.pipeline.pair
     return only.parameters | _part(config) | {
         "generator": generator.key if key is None else key,
         "samples": wanted,
-        "most": pair.max_samples if pair and pair.target and not samples else wanted,
+        "most": pair.max_samples if pair and pair.target and not only.samples else wanted,
         "attempts": ATTEMPTS,
         "transient": sorted(TRANSIENT),
     }

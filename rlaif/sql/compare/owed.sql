@@ -1,8 +1,9 @@
 -- The comparisons that a judge still owes, by prompt, so that servers can reuse what the prompts share. Two answers with
 -- different texts meet in both orders and $repeats times: each against each, or, where the schedule is `knock_out`, as far as
 -- the rounds are decided that the store holds. An answer that was changed to mislead the judge meets its original alone. A
--- comparison is owed if it has no verdict, or only failures that may pass, tried fewer than $attempts times. $criteria is a
--- list of {criterion, schedule}; $generators says whose responses are compared. `owed` is how many there are.
+-- comparison is owed if it has no verdict, or only failures that may pass, tried fewer than $attempts times; attempts from
+-- before it was owed again on demand do not count. $criteria is a list of {criterion, schedule}; $generators says whose
+-- responses are compared, of each prompt the first $samples (all where null). `owed` is how many there are.
 WITH RECURSIVE criteria AS (
     SELECT unnest($criteria::STRUCT(criterion VARCHAR, schedule VARCHAR)[], recursive := true)
 ),
@@ -16,15 +17,21 @@ answers AS (
     FROM (
         SELECT DISTINCT responses.prompt, answer FROM responses SEMI JOIN prompts ON prompts.prompt = responses.prompt
         WHERE failure IS NULL AND generator IN (SELECT unnest($generators::VARCHAR[]))
+            AND sample < coalesce($samples::BIGINT, 9223372036854775807)
     )
 ),
-tried AS (
-    SELECT criterion, first, second, repeat, count(failure) AS attempts,
-        any_value(coalesce(probability, CASE preferred WHEN 'first' THEN 1 WHEN 'tie' THEN 0.5 WHEN 'second' THEN 0 END)) AS worth,
-        worth IS NOT NULL OR attempts >= $attempts OR NOT list_contains($transient::VARCHAR[], arg_max(failure, attempt)) AS done
+made AS (
+    SELECT criterion, first, second, repeat, count(failure) AS attempts, arg_max(failure, attempt) AS failure,
+        any_value(coalesce(probability, CASE preferred WHEN 'first' THEN 1 WHEN 'tie' THEN 0.5 WHEN 'second' THEN 0 END)) AS worth
     FROM comparisons SEMI JOIN criteria USING (criterion)
     WHERE judge = $judge
     GROUP BY criterion, first, second, repeat
+),
+forgiven AS (SELECT unit, max(attempts) AS attempts FROM retries GROUP BY unit),
+tried AS (
+    SELECT made.*, worth IS NOT NULL OR (made.attempts <> coalesce(forgiven.attempts, 0) AND (
+        made.attempts - coalesce(forgiven.attempts, 0) >= $attempts OR NOT list_contains($transient::VARCHAR[], failure))) AS done
+    FROM made LEFT JOIN forgiven ON worth IS NULL AND forgiven.unit = concat_ws('/', first, second, $judge, criterion, repeat)
 ),
 -- What every two came to that met in both orders, for the one that is first by digest; one order alone decides nothing.
 matches AS (

@@ -10,6 +10,7 @@ prompts AS (
 answers AS (
     SELECT DISTINCT responses.prompt, answer FROM responses SEMI JOIN prompts ON prompts.prompt = responses.prompt
     WHERE failure IS NULL AND generator IN (SELECT unnest($generators::VARCHAR[]))
+        AND sample < coalesce($samples::BIGINT, 9223372036854775807)
 ),
 made AS (
     SELECT criterion, prompt, count(DISTINCT (first, second, repeat)) AS made

@@ -222,7 +222,8 @@ def test_mixes_are_those_of_the_reference_and_the_same_to_the_byte_with_any_thre
         folder = tmp_path / str(threads)
         pairs, ends, _ = paired(folder, said, three, mix, threads=threads)
         files.append([(path.name, path.read_bytes()) for path in sorted(folder.rglob("*.parquet"))])
-    assert files[0] and files[0] == files[1]
+    assert files[0]
+    assert files[0] == files[1]
     made = {name: (chosen, rejected, margin) for name, chosen, rejected, margin in pairs}
     assert len(made) > 50
     for name, by in given.items():

@@ -2,7 +2,7 @@
 -- hundredths of the scale (`lead_a`, `lead_b`; null where the pairing lacks a score that it weighs). Criteria are matched by name.
 CREATE OR REPLACE TEMP TABLE diff_leads AS
 WITH spec AS (
-    SELECT key AS pairing, spec ->> '$.judge' AS judge,
+    SELECT key AS pairing,
         CAST(spec ->> '$.criteria[0].denominator' AS DECIMAL(38, 0)) AS denominator
     FROM pairings WHERE key IN ($a, $b)
 ),
@@ -11,8 +11,7 @@ points AS (
     SELECT pairing, weighed.name, scores.answer,
         (100 * weighed.factor * (scores.score - weighed.low) / spec.denominator)::DOUBLE AS points
     FROM spec JOIN weighed USING (pairing)
-    JOIN latest_scores AS scores ON scores.judge = spec.judge AND scores.criterion = weighed.criterion
-    WHERE scores.score IS NOT NULL
+    JOIN paired_scores AS scores ON scores.pairing = spec.pairing AND scores.criterion = weighed.criterion
 ),
 changed AS (FROM diff WHERE fate <> 'same'),
 names AS (SELECT DISTINCT name FROM weighed),

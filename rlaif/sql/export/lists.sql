@@ -10,7 +10,7 @@ weighed AS (
     SELECT scores.answer,
         CAST(100 * sum(criteria.factor * (scores.score - criteria.low)) / any_value(pairing.denominator) AS DOUBLE) AS score
     FROM pairing
-    JOIN latest_scores AS scores ON scores.judge = pairing.judge AND scores.score IS NOT NULL
+    JOIN paired_scores AS scores ON scores.pairing = $pairing
     JOIN pairing_criteria AS criteria ON criteria.criterion = scores.criterion AND criteria.pairing = $pairing
     GROUP BY scores.answer
     HAVING count(*) FILTER (criteria.weight > 0)

@@ -3,8 +3,12 @@ SELECT DISTINCT 'generator' AS role, generators.name, generators.spec
 FROM pairings JOIN generators ON list_contains(json_extract_string(pairings.spec, '$.generators[*]'), generators.key)
 WHERE pairings.key = $pairing
 UNION ALL
-SELECT DISTINCT if(judges.key = pairings.spec ->> '$.judge', 'judge', 'judge asked to agree'), judges.name, judges.spec
-FROM pairings JOIN judges ON judges.key = pairings.spec ->> '$.judge'
-    OR list_contains(json_extract_string(pairings.spec, '$.agree[*]'), judges.key)
+SELECT DISTINCT CASE WHEN mix IS NULL THEN 'judge' WHEN mix = 'cascade' THEN 'judge ' || place || ' of a cascade,'
+    ELSE 'judge (one of several, by their ' || mix || ')' END, judges.name, judges.spec
+FROM pairing_judges JOIN judges ON judges.key = pairing_judges.judge
+WHERE pairing = $pairing
+UNION ALL
+SELECT DISTINCT 'judge asked to agree', judges.name, judges.spec
+FROM pairings JOIN judges ON list_contains(json_extract_string(pairings.spec, '$.agree[*]'), judges.key)
 WHERE pairings.key = $pairing
 ORDER BY role, name, spec

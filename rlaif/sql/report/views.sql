@@ -2,7 +2,7 @@
 -- name, the one that this pairing used, else the newest; of the trainings, the newest on this pairing, else the newest.
 
 CREATE OR REPLACE TEMP VIEW report_pairing AS
-SELECT key, spec ->> '$.judge' AS judge, json_extract_string(spec, '$.generators[*]') AS generators
+SELECT key, json_extract_string(spec, '$.generators[*]') AS generators
 FROM pairings ORDER BY created DESC, rowid DESC LIMIT 1;
 
 CREATE OR REPLACE TEMP VIEW report_generators AS
@@ -12,7 +12,9 @@ QUALIFY row_number() OVER (
 ) = 1;
 
 CREATE OR REPLACE TEMP VIEW report_judges AS
-SELECT name, key, key IN (SELECT judge FROM report_pairing) AS labels FROM judges
+SELECT name, key, key IN (
+    SELECT judge FROM pairing_judges JOIN report_pairing ON report_pairing.key = pairing_judges.pairing
+) AS labels FROM judges
 QUALIFY row_number() OVER (PARTITION BY name ORDER BY labels DESC, rowid DESC) = 1;
 
 CREATE OR REPLACE TEMP VIEW report_responses AS

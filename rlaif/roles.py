@@ -128,8 +128,8 @@ def criteria_of(config: Config, name: str) -> list[Row] | None:
 
 def held_out(config: Config) -> HeldOut:
     """What is evaluated: which prompts, and how many responses to each."""
-    section = config.pipeline.evaluate
-    return HeldOut(config.pipeline.collect.held_out, section and section.limit, section and section.samples)
+    section, share = config.pipeline.evaluate, config.pipeline.collect.held_out
+    return HeldOut(share, section.limit, section.samples) if section else HeldOut(share)
 
 
 def base_generator(config: Config) -> Generator:

@@ -148,6 +148,17 @@ def test_a_judge_that_compares_sees_each_model_beside_the_base_in_both_orders(tm
     assert sum(row["calls"] for row in work if row["stage"] == "judge b") == 16
 
 
+def test_only_the_responses_that_are_compared_are_judged(tmp_path: Path) -> None:
+    config = project(tmp_path, "generate.samples=5", "evaluate.judges=[b]", "evaluate.samples=2", "evaluate.tasks=[]")
+    with run.opened(config) as context:
+        run.collect(context)
+        run.generate(context)
+        run.evaluate(context)
+        work = context.store.rows("SELECT sum(calls) AS calls FROM work WHERE stage = 'judge b'")
+    # Four prompts, two models, two responses each.
+    assert work == [{"calls": 16}]
+
+
 def test_without_models_to_compare_nothing_is_asked(tmp_path: Path) -> None:
     for sets in (["evaluate.models=[]"], ["evaluate=null"]):
         found, work = evaluated(project(tmp_path, *sets))

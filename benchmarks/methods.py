@@ -86,20 +86,17 @@ def pipeline(out: Path, folder: Path, size: Size, train: dict[str, Any] | None =
     return load(HERE / "pipeline.yaml", [*paths, *size.overrides, *section])
 
 
-def row(out: Path, size: Size, name: str, sections: Sequence[dict[str, Any]], seed: int) -> dict[str, Result]:
-    """The base and what the trainings of one row make of it, one after the other; from its file where that is known."""
+def row(out: Path, size: Size, name: str, section: dict[str, Any], seed: int) -> dict[str, Result]:
+    """The base and what the training of one row makes of it; from its file where that is known."""
     folder = out / "rows" / f"{name}, {seed}"
     if (folder / "result.json").exists():
         return dict(json.loads((folder / "result.json").read_text()))
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(out / "shared/store.duckdb", folder)
     started = time.monotonic()
-    for section in sections:
-        config = pipeline(out, folder, size, scaled(out, size, section) | {"seed": seed})
-        with run.opened(config) as context:
-            run.train(context)
-    minutes = (time.monotonic() - started) / 60
-    with run.opened(config) as context:
+    with run.opened(pipeline(out, folder, size, scaled(out, size, section) | {"seed": seed})) as context:
+        run.train(context)
+        minutes = (time.monotonic() - started) / 60
         found = run.evaluate(context)
     result = {"base": told(found, "base"), "trained": told(found, "trained") | {"minutes": minutes}}
     (folder / "result.json").write_text(json.dumps(result))

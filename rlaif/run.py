@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from rlaif import __version__, loop, rounds
 from rlaif.audit import measure
 from rlaif.budget import rate, spent
+from rlaif.changes import changes
 from rlaif.config import Config
 from rlaif.context import EVERYTHING, Context, HeldOut, now
 from rlaif.errors import InputError
@@ -52,8 +53,11 @@ def opened(config: Config, progress: Progress | None = None) -> Iterator[Context
     with Store(config.store_path) as store:
         run = f"{now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
         resolved = config.pipeline.model_dump_json()
+        progress = progress or Quiet()
+        for line in changes(config, store):
+            progress.note(line)
         store.append("runs", [{"key": run, "version": __version__, "started": now(), "config": resolved}])
-        yield Context(config, store, run, progress or Quiet())
+        yield Context(config, store, run, progress)
 
 
 def check(config: Config) -> None:

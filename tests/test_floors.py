@@ -19,7 +19,7 @@ FLOORS = [
     ["stages"],
     ["evaluate", "explain", "report", "export", "audit", "label"],
     ["rounds"],
-    ["roles"],
+    ["roles", "changes"],
     ["overlap"],
     ["evaluate.answers", "evaluate.task", "evaluate.whole"],
     ["run"],

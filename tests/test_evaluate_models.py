@@ -16,6 +16,7 @@ from rlaif.cli import main
 from rlaif.config import load
 from rlaif.errors import InputError
 from rlaif.evaluate import Evaluation, render
+from rlaif.plan import plan
 from rlaif.store import Row, Store
 
 PIPELINE = """
@@ -159,6 +160,13 @@ def test_only_the_responses_that_are_compared_are_judged(tmp_path: Path) -> None
     assert work == [{"calls": 16}]
 
 
+def test_the_plan_counts_every_model(tmp_path: Path) -> None:
+    with run.opened(project(tmp_path, "evaluate.tasks=[]")) as context:
+        lines = {line.stage: line.asks for line in plan(context).lines}
+    assert lines["other: generate"] == 4
+    assert lines["other: judge a"] == lines["base: judge b"] == 8
+
+
 def test_without_models_to_compare_nothing_is_asked(tmp_path: Path) -> None:
     for sets in (["evaluate.models=[]"], ["evaluate=null"]):
         found, work = evaluated(project(tmp_path, *sets))
@@ -167,6 +175,7 @@ def test_without_models_to_compare_nothing_is_asked(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("sets", "told"), [
     (["evaluate.models=[othr]"], "no model is called 'othr'"),
+    (["evaluate.models=[other, writer]"], "'writer' is the base, or named twice"),
     (["evaluate.tasks.0.path=none.jsonl"], "none.jsonl"),
     (["evaluate.tasks.0.rubric=rubric.yaml"], "criteria that a model must judge"),
     (["evaluate.models=[nowhere/at/all]", "generate.model=local", "models.local={kind: transformers, path: 'tiny:writer'}"], "nowhere"),

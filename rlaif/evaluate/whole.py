@@ -5,6 +5,7 @@ from functools import partial
 
 from rlaif.config import Config, TransformersModel
 from rlaif.context import Context, HeldOut
+from rlaif.errors import InputError
 from rlaif.evaluate import harness
 from rlaif.evaluate.answers import answer, score
 from rlaif.evaluate.divergence import Divergence, Likelihoods, compared, likelihoods, read_divergence
@@ -23,9 +24,16 @@ from rlaif.stages.generate import Generator
 def check(config: Config) -> None:
     """Raises InputError for a model or a file of a task that is not there, and for a harness that is not installed."""
     section = config.pipeline.evaluate
-    for contender in contenders(config):
+    if section is None:
+        return
+    names = [base_generator(config).name] if section.models else []
+    for place, contender in enumerate(contenders(config)):
         _ = contender.key
-    for task in section.tasks if section else []:
+        if contender.name in names:
+            where = config.file.where(("evaluate", "models", place))
+            raise InputError(f"{contender.name!r} is the base, or named twice", where=where, fix="Leave it out.")
+        names.append(contender.name)
+    for task in section.tasks:
         _ = named_judge(task_config(config, task), task.name).key
     harness.check(config)
 

@@ -6,10 +6,12 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
-from rlaif import loop, roles
+from rlaif import roles
 from rlaif.config import Config
 from rlaif.doctor.check import Check, fail, ok, warn
 from rlaif.errors import InputError
+from rlaif.judges.dialogue import THINGS
+from rlaif.plan import comparing
 from rlaif.plan.count import TOKENIZER, counter
 from rlaif.plan.rehearse import rehearse
 from rlaif.stages import generate as generating
@@ -51,8 +53,10 @@ def _judge(config: Config, name: str, row: Row, limits: Mapping[str, int | None]
         return None
     count, by = counter(judge.model)
     response = config.pipeline.generate.max_tokens if config.pipeline.generate else 0
-    asks = loop.run(rehearse(judge, judge.calls, row, ""))
-    tokens = max((count(ask.messages) for ask in asks), default=0.0) + response
+    alone = [rehearse(judge, call, row, "", THINGS) for call in judge.calls]
+    shown = [count(ask.messages) + response for each in alone for ask in each.asks + each.noted]
+    two = [ask for criterion in judge.compared.values() for ask in comparing.asks(judge, row, "", "", criterion)]
+    tokens = max([*shown, *(count(ask.messages) + 2 * response for ask in two)], default=0.0)
     limit = limits.get(judge.settings.model or "")
     return _check(f"longest prompt of judge {judge.name}", tokens, judge.settings.max_tokens, limit, by)
 

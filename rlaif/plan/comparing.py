@@ -25,7 +25,7 @@ def owed(judging: Judging) -> Asked:
         return Asked()
     rows = sample(store, "compare/owed", "prompt, first, second, criterion", "compare/texts", "prompt", **wanted)
     asked = [
-        _asks(judge, row, row["texts"][row["first"]], row["texts"][row["second"]], judge.compared[row["criterion"]])
+        asks(judge, row, row["texts"][row["first"]], row["texts"][row["second"]], judge.compared[row["criterion"]])
         for row in rows
     ]
     return judging.scaled(asked, Range(), units)
@@ -38,12 +38,13 @@ def pending(judging: Judging, written: Pending) -> Asked:
     for criterion in judge.compared.values() if written.responses else ():
         each = written.responses / prompts
         units = prompts * judge.settings.repeats * (each - 1) * (2 if criterion.schedule == "knock_out" else each)
-        asked = [_asks(judge, row, UNWRITTEN, UNWRITTEN, criterion) for row in written.prompts]
+        asked = [asks(judge, row, UNWRITTEN, UNWRITTEN, criterion) for row in written.prompts]
         together += judging.scaled(asked, written.length, round(units))
     return together
 
 
-def _asks(judge: Judge, row: Row, first: str, second: str, criterion: Compare) -> list[Ask]:
+def asks(judge: Judge, row: Row, first: str, second: str, criterion: Compare) -> list[Ask]:
+    """What a comparison of these two, as responses to the prompt in `row`, would ask."""
     rehearsal = Rehearsal(0)
     bench = Bench(judge.settings, judge.template, rehearsal, templates=judge.templates)
     prompt = stored(row)

@@ -432,7 +432,7 @@ class Train(Section):
     """For `rloo` and `grpo`, which sample their own answers to the prompts."""
     seed: int = 0
     peft: dict[str, Any] = {}
-    """Options for PEFT's LoraConfig, such as r: 16; what is trained is merged into a plain checkpoint. Empty: all weights."""
+    """Options for PEFT's LoraConfig, such as r: 16; what it trains is merged into the checkpoint. Empty: all weights."""
     options: dict[str, Any] = {}
     """Passed to TRL's own configuration class of the method, which checks them."""
 
@@ -441,7 +441,7 @@ class Train(Section):
         if bool(self.rewards) != (self.method in ("rloo", "grpo")):
             raise ValueError("`rewards` are what rloo and grpo need, and no other method")
         if self.data is None and self.method == "dpo_sft":
-            raise ValueError("dpo_sft needs `data`, answers to imitate; on the chosen ones it is dpo with loss_type [sigmoid, sft]")
+            raise ValueError("dpo_sft needs `data`, answers to imitate; for chosen ones, dpo has loss_type [sigmoid, sft]")
         if self.data is not None and self.method not in ("sft", "dpo_sft"):
             raise ValueError(f"{self.method} takes no `data`")
         if self.reference is not None and self.method not in ("dpo", "dpo_soft", "dpo_sft", "kto"):
@@ -598,7 +598,8 @@ def _check_names(pipeline: Pipeline, file: YamlFile) -> None:
     if pipeline.evaluate:
         judges += [(("evaluate", "judges", index), name) for index, name in enumerate(pipeline.evaluate.judges)]
     if pipeline.train:
-        judges += [(("train", "rewards", place), each.judge) for place, each in enumerate(pipeline.train.rewards) if each.judge]
+        rewards = enumerate(pipeline.train.rewards)
+        judges += [(("train", "rewards", place), each.judge) for place, each in rewards if each.judge]
     for kind, known, named in (("model", pipeline.models, models), ("judge", pipeline.judges, judges)):
         for place, name in named:
             if name is not None and name not in known:

@@ -25,7 +25,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
     try:
-        with asyncio.Runner(loop_factory=_factory()) as runner:
+        with asyncio.Runner(loop_factory=factory()) as runner:
             result = runner.run(STOP.attended(work))
     except asyncio.CancelledError:
         STOP.check()
@@ -34,7 +34,8 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
     return result
 
 
-def _factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """What makes the fastest loop there is."""
     try:
         import uvloop
     except ModuleNotFoundError:  # it does not exist for Windows

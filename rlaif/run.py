@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rlaif import __version__, loop, rounds
+from rlaif import __version__, cascade, loop, rounds
 from rlaif.audit import measure
 from rlaif.budget import rate, spent
 from rlaif.changes import changes
@@ -26,6 +26,7 @@ from rlaif.overlap import alone, overlapped
 from rlaif.progress import Progress, Quiet
 from rlaif.roles import (
     audited,
+    before,
     evaluators,
     generators,
     gold,
@@ -34,6 +35,7 @@ from rlaif.roles import (
     models_asked,
     named_judge,
     pair_judges,
+    practice,
 )
 from rlaif.stages import generate as generating
 from rlaif.stages import judge as judging
@@ -65,6 +67,7 @@ def check(config: Config) -> None:
     generators(config)
     for name in config.judges + evaluators(config):
         _ = named_judge(config, name).key
+    cascade.check(config)
     _check_target(config)
     if config.pipeline.train:
         training.base_model(config)
@@ -104,8 +107,7 @@ def judge(
     """Scores that these judges owe (all of the judge stage, where none is named) on all responses to pair."""
     writers = generators(context.config)
     for name in names or context.config.judges:
-        judge = named_judge(context.config, name)
-        scoring = partial(judging.run, context, judge=judge, generators=writers)
+        scoring = partial(judging.run, context, judge=cascade.in_turn(context, name), generators=writers)
         alone(context, partial(scoring, only=only, allow_code=allow_code))
 
 
@@ -117,7 +119,7 @@ def generate_and_judge(context: Context, *, allow_code: bool = False) -> None:
         generate(context)
     else:
         generating.show_imported(context)
-        judges = [named_judge(config, name) for name in config.judges]
+        judges = [named_judge(config, name) for name in config.judges if before(config, name) is None]
         loop.run(overlapped(context, generating.generator(config), judges, allow_code))
         context.budget.check()
     judge(context, allow_code=allow_code)
@@ -193,9 +195,9 @@ def _pass_gate(context: Context, name: str) -> None:
         )  # fmt: skip
 
 
-def train(context: Context, pairing: str | None = None) -> Training | None:
-    """The generator's model, trained on the pairs."""
-    return training.run(context, pairing)
+def train(context: Context, pairing: str | None = None, *, allow_code: bool = False) -> Training | None:
+    """The generator's model, trained on the pairs, or on answers of its own and their rewards."""
+    return training.run(context, pairing, practice(context, allow_code=allow_code))
 
 
 def evaluate(context: Context, *, allow_code: bool = False) -> Evaluation:
@@ -229,7 +231,7 @@ def everything(context: Context, *, allow_code: bool = False) -> tuple[Pairing |
     else:
         made = _pairs(context, allow_code)
         if made and pipeline.train:
-            train(context, made.key)
+            train(context, made.key, allow_code=allow_code)
     evaluation = evaluate(context, allow_code=allow_code)
     return made, evaluation, report(context, evaluation)
 
@@ -244,7 +246,7 @@ def _turn(context: Context, *, allow_code: bool) -> rounds.Turn:
     """One round: up to the model, and what the held-out judge makes of it. Without a pair, nothing is trained."""
     made = _pairs(context, allow_code)
     assert made
-    trained = train(context, made.key) if made.pairs else None
+    trained = train(context, made.key, allow_code=allow_code) if made.pairs else None
     found = evaluating.first_match(context, allow_code=allow_code) if trained else None
     return rounds.Turn(generating.generator(context.config).key, made, trained, found)
 

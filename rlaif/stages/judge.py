@@ -4,6 +4,7 @@ A score is owed per answer, judge, criterion and repeat. The judge's key covers 
 and each criterion's key its wording: change one criterion and only its scores are owed; change a weight and none is.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -47,6 +48,8 @@ class Judge:
     where: str = ""
     templates: Mapping[str, Template] = field(default_factory=dict)
     """Those that its kinds of criteria need of their own, by name."""
+    after: str | None = None
+    """The key of the judge before it in a cascade: it owes what that one has left to it, and nothing else."""
     retrieval: OpenAIModel | None = None
     """What finds the parts of a document that a claim may rest on, where that is a model."""
 
@@ -158,7 +161,7 @@ def asked(judge: Judge, generators: Sequence[str], only: HeldOut) -> dict[str, A
     """Which judgements are asked for, as the queries for what is owed take them."""
     return only.parameters | {
         "judge": judge.key, "generators": list(generators), "repeats": judge.settings.repeats,
-        "attempts": ATTEMPTS, "transient": sorted(TRANSIENT),
+        "attempts": ATTEMPTS, "transient": sorted(TRANSIENT), "after": judge.after,
     }  # fmt: skip
 
 
@@ -230,8 +233,43 @@ class _Judged:
     findings: list[Row]
 
 
+async def score(
+    context: Context, models: Models, judge: Judge, subjects: Sequence[Subject], *, allow_code: bool = False
+) -> dict[str, dict[str, float]]:
+    """What the judge makes of these texts, whoever wrote them: scores by answer and criterion (keys), without failures.
+
+    It is asked once about each text and call, what it says is kept, and what it said before is not asked again.
+    """
+    _introduce(context, judge, allow_code)
+    texts = {subject.answer: subject for subject in subjects}
+    known = _known(context, judge, list(texts))
+    tally = Tally(f"judge {judge.name}")
+    model = await models.get(judge.model, where=judge.where, rewards=judge.rewards) if judge.model else None
+    notes = Notes(context.store, judge.key, tally)
+    bench = Bench(judge.settings, judge.template, model, allow_code, judge.templates, notes.once)
+    units = [
+        (subject, {"call": place, "repeat": 0, "attempt": 0})
+        for answer, subject in texts.items() for place, call in enumerate(judge.calls)
+        if not known.get(answer, {}).keys() >= set(call.keys)
+    ]  # fmt: skip
+    judged = await asyncio.gather(*(_ask(subject, row, judge, bench, tally) for subject, row in units))
+    _keep(context, judge, list(judged), tally)
+    return _known(context, judge, list(texts))
+
+
+def _known(context: Context, judge: Judge, answers: list[str]) -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = {answer: {} for answer in answers}
+    for row in context.store.query("judge/known_scores", judge=judge.key, answers=answers):
+        found[row["answer"]][row["criterion"]] = row["score"]
+    return found
+
+
 async def _judge(row: Row, judge: Judge, bench: Bench, tally: Tally) -> _Judged:
-    subject = Subject(stored(row), row["text"])
+    return await _ask(Subject(stored(row), row["text"]), row, judge, bench, tally)
+
+
+async def _ask(subject: Subject, row: Row, judge: Judge, bench: Bench, tally: Tally) -> _Judged:
+    """One call; `row` tells which, and the numbers of repeat and attempt."""
     call = judge.calls[row["call"]]
     if bench.model:
         tally.add(calls=1)

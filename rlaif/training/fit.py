@@ -7,14 +7,17 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rlaif.config import Train, TransformersModel
 from rlaif.errors import InputError
 from rlaif.progress import Tally
-from rlaif.training.methods import METHODS, Row, configure, trl_class
+from rlaif.training.adapter import adapter
+from rlaif.training.methods import METHODS, configure
 from rlaif.training.preflight import check, explain
+from rlaif.training.rows import Row, as_they_are
 from rlaif.yaml_file import YamlFile
 
 # The file in a trained folder that says what was trained how, with the log.
@@ -25,28 +28,55 @@ COMPLETE = "complete"
 TOTALS = ("step", "epoch", "total_flos", "num_tokens")
 
 
+# What TRL asks for rewards: lists of prompts and completions and the rows' other columns; None for what has none.
+Score = Callable[..., list[float | None]]
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What is trained on: pairs (or prompts, for methods that sample), and what some methods need besides.
+
+    `imitated` are rows of `prompt` and `completion`, `score` gives rewards, `sampling` says how answers are sampled, and
+    `reference` is the model (its path loadable) that the loss compares with, the base where None.
+    """
+
+    rows: Sequence[Row]
+    imitated: Sequence[Row] = ()
+    score: Score | None = None
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+    reference: TransformersModel | None = None
+
+    def read(self, method: str) -> list[Row]:
+        """The rows as the method reads them."""
+        imitates = method == "sft" and self.imitated
+        return as_they_are(self.imitated) if imitates else METHODS[method].rows(self.rows)
+
+
 def fit(
-    section: Train, base: TransformersModel, rows: Sequence[Row], folder: Path, file: YamlFile, tally: Tally,
+    section: Train, base: TransformersModel, lesson: Lesson, folder: Path, file: YamlFile, tally: Tally,
     note: Callable[[str], None],
 ) -> None:  # fmt: skip
-    """Trains `base` (whose path is loadable) on preference rows; `folder` appears when it is whole.
+    """Trains `base` (whose path is loadable); `folder` appears when it is whole.
 
     Until then everything is in `folder.partial`. `note` is told what the pre-flight refuses. Raises InputError for
     options that TRL refuses, where no row is left to train on, and for a loss that is no longer a number.
     """
     partial = folder.with_name(folder.name + ".partial")
-    arguments = configure(section, base, partial / "checkpoints", file)
+    arguments = configure(section, base, partial / "checkpoints", file, lesson.sampling)
     with _quiet():
         shape, tokenizer = _load(base)
         # Unless told otherwise, what fits the model's context is trained on.
         bound = section.options.get("max_length") or getattr(shape.get_text_config(), "max_position_embeddings", None)
-        kept, refused = check(METHODS[section.method].rows(rows), tokenizer, bound)
+        room = getattr(arguments, "max_completion_length", None) or 0 if lesson.score else 0
+        kept, refused = check(lesson.read(section.method), tokenizer, bound and bound - room)
         if not kept:
-            raise InputError("none of the pairs can be trained on", fix=explain(refused), where=file.where(("train",)))
+            raise InputError("none of the rows can be trained on", fix=explain(refused), where=file.where(("train",)))
         if refused:
             note(explain(refused))
-        arguments.max_length = bound
-        trainer = _trainer(section, base, kept, arguments, tokenizer, tally, file)
+        if hasattr(arguments, "max_length"):
+            arguments.max_length = bound
+        special = _special(section, lesson)
+        trainer = _trainer(section, base, kept, arguments, tokenizer, special, tally, file)
         try:
             trainer.train(resume_from_checkpoint=_last_checkpoint(partial / "checkpoints"))
         except ValueError as error:
@@ -74,21 +104,37 @@ def _load(base: TransformersModel) -> tuple[Any, Any]:
 
 
 def _trainer(
-    section: Train, base: TransformersModel, rows: Sequence[Row], arguments: Any, tokenizer: Any, tally: Tally,
-    file: YamlFile,
+    section: Train, base: TransformersModel, rows: Sequence[Row], arguments: Any, tokenizer: Any,
+    special: Mapping[str, Any], tally: Tally, file: YamlFile,
 ) -> Any:  # fmt: skip
     from datasets import Dataset
     from transformers import PrinterCallback
 
     try:
-        trainer = trl_class(METHODS[section.method].trainer)(
+        trainer = METHODS[section.method].trainer()(
             model=base.path, args=arguments, train_dataset=Dataset.from_list(list(rows)),
-            processing_class=tokenizer, callbacks=[_watch(tally, file)],
+            processing_class=tokenizer, callbacks=[_watch(tally, file)], **special,
         )  # fmt: skip
     except ValueError as error:
         raise InputError(f"TRL refuses this: {error}", where=file.where(("train", "options"))) from error
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def _special(section: Train, lesson: Lesson) -> dict[str, Any]:
+    """What a trainer is given because of its method and settings."""
+    from transformers import AutoModelForCausalLM
+
+    found: dict[str, Any] = {}
+    if lesson.score:
+        found["reward_funcs"] = [lesson.score]
+    if section.method == "dpo_sft":
+        found |= {"imitated": lesson.imitated, "joint": section.joint, "share": section.share}
+    if lesson.reference:
+        found["ref_model"] = AutoModelForCausalLM.from_pretrained(lesson.reference.path, revision=lesson.reference.revision)
+    if section.peft:
+        found["peft_config"] = adapter(section, reward=section.method == "reward")
+    return found
 
 
 def _watch(tally: Tally, file: YamlFile) -> Any:
@@ -137,6 +183,8 @@ def _log(history: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def _save(trainer: Any, shape: Any, folder: Path) -> None:
     """The trained model as its base came: in that precision and with a cache, which training goes without."""
     shutil.rmtree(folder, ignore_errors=True)
+    if hasattr(trainer.model, "merge_and_unload"):
+        trainer.model = trainer.model.merge_and_unload()
     trainer.model.to(shape.dtype or trainer.model.dtype)
     trainer.model.config.use_cache = getattr(shape, "use_cache", True)
     trainer.save_model(str(folder))

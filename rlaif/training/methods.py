@@ -3,46 +3,48 @@
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rlaif.config import Train, TransformersModel
 from rlaif.errors import InputError
+from rlaif.training import joint, soft
+from rlaif.training.rows import Row, as_they_are, demonstrations, preferences, unpaired, with_margins
+from rlaif.training.rows import soft as soft_rows
+from rlaif.training.trl import trl_class
 from rlaif.yaml_file import YamlFile, did_you_mean
-
-# One row as TRL reads it: message lists under "prompt" and under each side.
-Row = dict[str, Any]
-
-
-def preferences(rows: Sequence[Row]) -> list[Row]:
-    """Pairs as they are: `prompt`, `chosen`, `rejected`."""
-    return list(rows)
-
-
-def demonstrations(rows: Sequence[Row]) -> list[Row]:
-    """The chosen sides as `completion`, each once however many pairs it won."""
-    shown = [{"prompt": row["prompt"], "completion": row["chosen"]} for row in rows]
-    return [row for index, row in enumerate(shown) if row not in shown[:index]]
 
 
 @dataclass(frozen=True)
 class Method:
-    """One way to train: TRL's classes, the rows that they read, and the settings that replace TRL's defaults."""
+    """One way to train: the trainer's class, its configuration's name, the rows that it reads, and its own defaults."""
 
-    trainer: str
+    trainer: Callable[[], Any]
     config: str
     rows: Callable[[Sequence[Row]], list[Row]]
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    samples: bool = False
+    """It samples answers of its own, so it reads prompts and needs rewards."""
 
+
+# More than one epoch of DPO costs more than any other setting does (Tülu 3, table 18). The reference is the very model that
+# training starts from, and is not kept in memory.
+PREFERENCE = {"num_train_epochs": 1, "precompute_ref_log_probs": True}
+# The weight of the KL penalty that GRPO was published with (Shao et al. 2024); TRL's own default is none.
+PENALTY = 0.04
 
 METHODS: Mapping[str, Method] = {
-    "dpo": Method("DPOTrainer", "DPOConfig", preferences, {
-        # More than one epoch of DPO costs more than any other setting does (Tülu 3, table 18).
-        "num_train_epochs": 1,
-        # The reference is then the very model that training starts from, and is not kept in memory.
-        "precompute_ref_log_probs": True,
-    }),
-    "sft": Method("SFTTrainer", "SFTConfig", demonstrations, {"completion_only_loss": True}),
+    "dpo": Method(partial(trl_class, "DPOTrainer"), "DPOConfig", preferences, PREFERENCE),
+    "dpo_soft": Method(soft.trainer, "DPOConfig", soft_rows, PREFERENCE),
+    "dpo_sft": Method(joint.trainer, "DPOConfig", preferences, PREFERENCE),
+    "sft": Method(partial(trl_class, "SFTTrainer"), "SFTConfig", demonstrations, {"completion_only_loss": True}),
+    "kto": Method(partial(trl_class, "KTOTrainer"), "KTOConfig", unpaired, PREFERENCE),
+    "orpo": Method(partial(trl_class, "experimental.orpo.ORPOTrainer"), "experimental.orpo.ORPOConfig", preferences,
+                   {"remove_unused_columns": False}),
+    "reward": Method(partial(trl_class, "RewardTrainer"), "RewardConfig", with_margins),
+    "rloo": Method(partial(trl_class, "RLOOTrainer"), "RLOOConfig", as_they_are, samples=True),
+    "grpo": Method(partial(trl_class, "GRPOTrainer"), "GRPOConfig", as_they_are, {"beta": PENALTY}, samples=True),
 }  # fmt: skip
 
 DEFAULTS: Mapping[str, Any] = {
@@ -70,7 +72,9 @@ RESERVED: Mapping[str, str] = {
 }
 
 
-def configure(section: Train, base: TransformersModel, folder: Path, file: YamlFile) -> Any:
+def configure(
+    section: Train, base: TransformersModel, folder: Path, file: YamlFile, sampling: Mapping[str, Any] | None = None
+) -> Any:
     """TRL's configuration for a training whose checkpoints go into `folder`.
 
     Raises InputError, with the option's line, for an option that TRL does not have or does not take.
@@ -78,7 +82,7 @@ def configure(section: Train, base: TransformersModel, folder: Path, file: YamlF
     method = METHODS[section.method]
     config = trl_class(method.config)
     _check_names(section.options, config, file)
-    settings = {**DEFAULTS, **method.defaults, **_device_settings(base), **section.options}
+    settings = {**DEFAULTS, **method.defaults, **(sampling or {}), **_device_settings(base), **section.options}
     model = {"revision": base.revision, **(section.options.get("model_init_kwargs") or {})}
     try:
         return config(
@@ -87,23 +91,6 @@ def configure(section: Train, base: TransformersModel, folder: Path, file: YamlF
         )  # fmt: skip
     except (ValueError, TypeError, ImportError) as error:
         raise InputError(f"{config.__name__} refuses this: {error}", where=file.where(("train", "options"))) from error
-
-
-def trl_class(name: str) -> Any:
-    """A class of TRL by name, with its calls home turned off before they could start."""
-    import os
-    from importlib.util import find_spec
-
-    if find_spec("trl") is None:
-        raise InputError("training needs TRL, which is not installed", fix="Install it: pip install 'rlaif[train]'")
-    # Read when huggingface_hub is imported, which something else may have done already.
-    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    import huggingface_hub.constants
-
-    huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY = True
-    import trl
-
-    return getattr(trl, name)
 
 
 def _check_names(options: Mapping[str, Any], config: Any, file: YamlFile) -> None:

@@ -4,7 +4,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rlaif.training.methods import Row
+from rlaif.training.rows import Row
+
+# The columns that hold answers.
+SIDES = ("chosen", "rejected", "completion")
 
 # What a refused row's kind means, for people.
 MEANING: Mapping[str, str] = {
@@ -18,7 +21,7 @@ MEANING: Mapping[str, str] = {
 def check(rows: Sequence[Row], tokenizer: Any, length: int | None) -> tuple[list[Row], dict[str, int]]:
     """The rows to train on, and how many were refused, by kind (the keys of MEANING).
 
-    `length` bounds the tokens of a prompt with its answer; None is no bound. Nothing is ever truncated.
+    `length` bounds the tokens of a prompt with its answer, or of one without; None is no bound. Nothing is ever truncated.
     """
     kinds = [_kind(row, tokenizer, length) for row in rows]
     kept = [row for row, kind in zip(rows, kinds, strict=True) if kind is None]
@@ -32,12 +35,12 @@ def explain(refused: Mapping[str, int]) -> str:
 
 def _kind(row: Row, tokenizer: Any, length: int | None) -> str | None:
     prompt = _tokens(tokenizer, row["prompt"], add_generation_prompt=True)
-    sides = [_tokens(tokenizer, row["prompt"] + row[name]) for name in row if name != "prompt"]
+    sides = [_tokens(tokenizer, row["prompt"] + row[name]) for name in SIDES if name in row]
     if any(side[: len(prompt)] != prompt for side in sides):
         return "prefix_mismatch"
     if len({tuple(side) for side in sides}) < len(sides):
         return "equal_sides"
-    if length is not None and max(map(len, sides)) > length:
+    if length is not None and max(map(len, [prompt, *sides])) > length:
         return "over_length"
     return None
 

@@ -9,7 +9,8 @@ WITH shown AS (
 SELECT
     coalesce(shown.messages, prompts.messages) AS messages,
     chosen.text AS chosen,
-    rejected.text AS rejected
+    rejected.text AS rejected,
+    pairs.margin::DOUBLE AS margin, pairs.confidence
 FROM pairs
 JOIN current_prompts AS prompts ON prompts.key = pairs.prompt
 JOIN answers AS chosen ON chosen.key = pairs.chosen

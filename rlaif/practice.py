@@ -1,0 +1,157 @@
+"""What a model that samples its own answers trains on: prompts, and judges or reward models that say what answers are worth.
+
+What a judge says is kept in the store like any other verdict, so it is paid for once, counted with the rest, and found
+again by a training that was stopped and goes on.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from statistics import fmean, pstdev
+from typing import Any, Final
+
+from rlaif import loop
+from rlaif.config import ModelConfig, Reward, Train, TransformersModel
+from rlaif.context import Context
+from rlaif.errors import ModelError
+from rlaif.judges import Subject
+from rlaif.models import Models, identity
+from rlaif.models.ask import Ask, Sampling
+from rlaif.records import Message, Prompt, stored
+from rlaif.stages import generate as generating
+from rlaif.stages import judge as judging
+from rlaif.stages.judge import Judge
+from rlaif.training.fit import Score
+from rlaif.training.rows import Row
+
+# One reward of each answer; None where it could not be told.
+Marks = list[float | None]
+# Prompt as the model is shown it, and the answer that it gave.
+Shown = tuple[Sequence[Message], Subject]
+# Divides no spread that is only rounding.
+TINY: Final = 1e-6
+
+
+class Practice:
+    """The prompts that are not held out, as the pipeline's generator shows them, and the rewards of a `train` section."""
+
+    def __init__(self, context: Context, section: Train, *, allow_code: bool = False) -> None:
+        self._context, self._section, self._allow_code = context, section, allow_code
+        config = context.config
+        self._judges = {each.judge: judging.judge(config, each.judge) for each in section.rewards if each.judge}
+        self._models = {each.model: config.pipeline.models[each.model] for each in section.rewards if each.model}
+
+    @property
+    def identity(self) -> list[Any]:
+        """All that decides what an answer is worth, a fitted model's pairs left out."""
+        return [
+            [each.weight, each.fit, self._judges[each.judge].key if each.judge else None,
+             identity(self._models[each.model]) if each.model else None]
+            for each in self._section.rewards
+        ]  # fmt: skip
+
+    @cached_property
+    def _prompts(self) -> list[Prompt]:
+        held_out = round(self._context.config.pipeline.collect.held_out * 10000)
+        return [stored(row) for row in self._context.store.query("train/prompts", held_out=held_out)]
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """`prompt` as the generator shows it, and the `place` of what it was made from."""
+        template = generating.generator(self._context.config).template
+        return [
+            {"prompt": generating.show(template, list(prompt.messages), prompt.document), "place": place}
+            for place, prompt in enumerate(self._prompts)
+        ]
+
+    @contextmanager
+    def open(self, fitted: Mapping[int, Path]) -> Iterator[Score]:
+        """What trainers call for rewards, while it is open; `fitted` are checkpoints of rewards by place in the section."""
+        with asyncio.Runner(loop_factory=loop.factory()) as runner:
+            models = Models(self._context.config.batches)
+            runner.run(models.__aenter__())
+            try:
+                yield self._score(runner.run, [self._marker(models, each, fitted.get(place))
+                                               for place, each in enumerate(self._section.rewards)])  # fmt: skip
+            finally:
+                runner.run(models.__aexit__(None, None, None))
+
+    def _score(
+        self, run: Callable[[Coroutine[Any, Any, Marks]], Marks], markers: Sequence[Callable[[list[Shown]], Any]]
+    ) -> Score:
+        def reward(prompts: Any, completions: Any, place: list[int], **rest: Any) -> Marks:
+            shown = [
+                (prompt, Subject(self._prompts[at], completion[0]["content"]))
+                for prompt, completion, at in zip(prompts, completions, place, strict=True)
+            ]
+            return total([run(marker(shown)) for marker in markers], [each.weight for each in self._section.rewards], place)
+
+        return reward
+
+    def _marker(self, models: Models, reward: Reward, fitted: Path | None) -> Callable[[list[Shown]], Any]:
+        if reward.judge:
+            judge = self._judges[reward.judge]
+            return lambda shown: self._judged(models, judge, [subject for _, subject in shown])
+        config = self._models[reward.model] if reward.model else TransformersModel(kind="transformers", path=str(fitted))
+        return lambda shown: _rewarded(models, config, shown)
+
+    async def _judged(self, models: Models, judge: Judge, subjects: list[Subject]) -> Marks:
+        scores = await judging.score(self._context, models, judge, subjects, allow_code=self._allow_code)
+        return [_weighted(judge, scores[subject.answer]) for subject in subjects]
+
+
+def _weighted(judge: Judge, scores: Mapping[str, float]) -> float | None:
+    """The weighted mean of an answer's scores, from 0 to 1; None where one that counts is missing."""
+    counted = [criterion for criterion in judge.rubric.criteria if criterion.weight]
+    if any(criterion.key not in scores for criterion in counted):
+        return None
+    shares = [
+        criterion.weight * (scores[criterion.key] - criterion.range[0]) / (criterion.range[1] - criterion.range[0])
+        for criterion in counted
+    ]
+    return sum(shares) / sum(criterion.weight for criterion in counted)
+
+
+async def _rewarded(models: Models, config: ModelConfig, shown: list[Shown]) -> Marks:
+    """A reward model's scalars; None for an answer that it cannot read."""
+    model = await models.get(config, rewards=True)
+
+    async def one(prompt: Sequence[Message], subject: Subject) -> float | None:
+        try:
+            chat: list[Message] = [*prompt, {"role": "assistant", "content": subject.text}]
+            return float((await model.complete(Ask(chat, Sampling(0.0, max_tokens=1))))[0].text)
+        except ModelError as error:
+            if error.fatal:
+                raise
+            return None
+
+    return list(await asyncio.gather(*(one(prompt, subject) for prompt, subject in shown)))
+
+
+def total(marks: Sequence[Marks], weights: Sequence[float], groups: Sequence[int]) -> Marks:
+    """One reward of each answer out of several, None where one is missing.
+
+    Several are standardised within a prompt's answers before they are added, so that none counts more for its wider range
+    (Liu et al. 2026, GDPO); a single one is left as it is, for the trainer does that.
+    """
+    if len(marks) > 1:
+        marks = [_standardised(each, groups) for each in marks]
+    return [_sum(row, weights) for row in zip(*marks, strict=True)]
+
+
+def _sum(marks: Sequence[float | None], weights: Sequence[float]) -> float | None:
+    told = [weight * mark for mark, weight in zip(marks, weights, strict=True) if mark is not None]
+    return sum(told) if len(told) == len(marks) else None
+
+
+def _standardised(marks: Marks, groups: Sequence[int]) -> Marks:
+    together: dict[int, list[float]] = {}
+    for mark, group in zip(marks, groups, strict=True):
+        together.setdefault(group, []).extend([] if mark is None else [mark])
+    shape = {group: (fmean(each), pstdev(each)) for group, each in together.items() if each}
+    return [
+        None if mark is None else (mark - shape[group][0]) / max(shape[group][1], TINY)
+        for mark, group in zip(marks, groups, strict=True)
+    ]

@@ -1,0 +1,20 @@
+"""LoRA: a small adapter is trained in place of all weights, and merged into them at the end (Hu et al. 2021)."""
+
+from typing import Any
+
+from rlaif.config import Train
+from rlaif.errors import InputError
+
+
+def adapter(section: Train, *, reward: bool) -> Any:
+    """PEFT's LoraConfig with the section's options. Raises InputError where PEFT is missing or refuses them."""
+    try:
+        from peft import LoraConfig
+    except ModuleNotFoundError:
+        raise InputError(
+            "`peft` needs PEFT, which is not installed", where="train.peft", fix="pip install 'rlaif[peft]'"
+        ) from None
+    try:
+        return LoraConfig(**{"task_type": "SEQ_CLS" if reward else "CAUSAL_LM"} | section.peft)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"LoraConfig refuses this: {error}", where="train.peft") from error

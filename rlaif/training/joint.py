@@ -1,0 +1,80 @@
+"""DPO and SFT together: pairs, and answers to imitate that keep what an earlier SFT taught.
+
+Trained one after the other, the second objective forgets the first. `alternate` draws one of them for each step, the pairs
+with probability `share` (ALRIGHT); `mix` adds both in every step, `share` * DPO + (1 - share) * SFT (Fernando et al. 2024,
+arXiv 2410.15483). Draws depend on the seed and the step alone, so that a stopped training goes on exactly.
+"""
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from rlaif.training.trl import trl_class
+
+# What the loss leaves out, as PyTorch has it.
+IGNORED = -100
+
+
+def trainer() -> Any:
+    """A DPOTrainer that is also given `imitated`, rows of `prompt` and `completion`, and how to join the two."""
+
+    class JointTrainer(trl_class("DPOTrainer")):  # type: ignore[misc]
+        def __init__(
+            self, *, imitated: Sequence[Any], joint: str, share: float, processing_class: Any, **options: Any
+        ) -> None:
+            super().__init__(processing_class=processing_class, **options)
+            self._mixed, self._share = joint == "mix", share
+            self._imitated = [_tokens(processing_class, row) for row in imitated]
+            self._pad = processing_class.pad_token_id or 0
+            self._turn: int | None = None
+
+        def _compute_loss(self, model: Any, inputs: Any, return_outputs: bool) -> Any:
+            turn = self._next()
+            if self._mixed:
+                pairs, outputs = super()._compute_loss(model, inputs, True)
+                loss = self._share * pairs + (1 - self._share) * self._imitation(model, turn)
+                return (loss, outputs) if return_outputs else loss
+            if self._drawn("step", self.state.global_step).random() < self._share:
+                return super()._compute_loss(model, inputs, return_outputs)
+            loss = self._imitation(model, turn)
+            return (loss, None) if return_outputs else loss
+
+        def _next(self) -> int:
+            """The number of this batch, from 0, as if the training had never been stopped."""
+            if self._turn is None:
+                self._turn = self.state.global_step * self.args.gradient_accumulation_steps - 1
+            self._turn += 1
+            return self._turn
+
+        def _drawn(self, *name: str | int) -> random.Random:
+            return random.Random(f"{self.args.seed} {name}")
+
+        def _imitation(self, model: Any, turn: int) -> Any:
+            """The mean negative log-likelihood of a batch's completion tokens."""
+            import torch
+
+            count = min(self.args.per_device_train_batch_size, len(self._imitated))
+            rows = self._drawn("batch", turn, self.args.process_index).sample(self._imitated, count)
+            width = max(len(tokens) for tokens, _ in rows)
+            filled = [
+                (tokens + [self._pad] * (width - len(tokens)), labels + [IGNORED] * (width - len(labels)),
+                 [1] * len(tokens) + [0] * (width - len(tokens)))
+                for tokens, labels in rows
+            ]  # fmt: skip
+            ids, labels, mask = (torch.tensor(part, device=self.accelerator.device) for part in zip(*filled, strict=True))
+            loss = model(input_ids=ids, attention_mask=mask, labels=labels, use_cache=False).loss
+            self._metrics["train"]["imitation_loss"].append(loss.item())
+            return loss
+
+    return JointTrainer
+
+
+def _tokens(tokenizer: Any, row: Any) -> tuple[list[int], list[int]]:
+    """The tokens of one answer with its prompt, and the labels, which are those of the answer alone."""
+
+    def shown(messages: Any, **options: Any) -> list[int]:
+        return list(tokenizer.apply_chat_template(messages, return_dict=True, **options)["input_ids"])
+
+    prompt = shown(row["prompt"], add_generation_prompt=True)
+    whole = shown(row["prompt"] + row["completion"])
+    return whole, [IGNORED] * len(prompt) + whole[len(prompt) :]

@@ -201,7 +201,7 @@ def test_a_saved_dataset_opens_with_the_rows_of_the_file(tmp_path: Path) -> None
     assert load_from_disk(str(done.folder / "train")).to_list() == rows
 
 
-def test_votes_rank_by_comparisons_won_less_lost_and_give_a_reward_model_no_empty_margins(tmp_path: Path) -> None:
+def test_votes_rank_by_strength_and_give_a_reward_model_no_empty_margins(tmp_path: Path) -> None:
     with Store(tmp_path / "store.duckdb") as store:
         fill(store, {"one": [{"text": text} for text in ("a", "b", "c")]})
         answers = {row["text"]: row["answer"] for row in store.rows("FROM responses")}
@@ -215,7 +215,7 @@ def test_votes_rank_by_comparisons_won_less_lost_and_give_a_reward_model_no_empt
             export(store, made.key, tmp_path, held_out=0, form=form)
     row = json.loads((tmp_path / "ranked/train.jsonl").read_text())
     assert row["responses"][0] == said("b")
-    assert row["scores"] == [2, -1, -1]
+    assert row["scores"] == pytest.approx([86.1, 31.9, 31.9], abs=0.1)
     assert "margin" not in json.loads((tmp_path / "reward/train.jsonl").read_text().splitlines()[0])
 
 

@@ -1,6 +1,6 @@
 -- The scored answers of each prompt of a pairing, best first, one row a prompt with at least two: `responses` as message
--- lists, `scores` in hundredths of the scale by the pairing's judge and weights (comparisons won less lost, where that
--- judge compared), `response_ids`. `split` is by prompt; `place` counts a split's rows in the order of arrival.
+-- lists, `scores` in hundredths of the scale by the pairing's judge and weights (the chance to win against the others, where
+-- that judge only compared), `response_ids`. `split` is by prompt; `place` counts a split's rows in the order of arrival.
 WITH pairing AS (
     SELECT spec ->> '$.judge' AS judge, json_extract_string(spec, '$.generators[*]') AS generators,
         CAST(spec ->> '$.criteria[0].denominator' AS DECIMAL(38, 0)) AS denominator
@@ -16,17 +16,11 @@ weighed AS (
     HAVING count(*) FILTER (criteria.weight > 0)
         = (SELECT count(*) FROM pairing_criteria WHERE pairing = $pairing AND weight > 0)
 ),
-voted AS (
-    SELECT answer, CAST(sum(vote) AS DOUBLE) AS score FROM (
-        SELECT first AS answer, CASE preferred WHEN 'first' THEN 1 WHEN 'second' THEN -1 ELSE 0 END AS vote
-        FROM comparisons JOIN pairing ON pairing.judge = comparisons.judge
-        UNION ALL
-        SELECT second, CASE preferred WHEN 'second' THEN 1 WHEN 'first' THEN -1 ELSE 0 END
-        FROM comparisons JOIN pairing ON pairing.judge = comparisons.judge
-    )
-    GROUP BY answer
+fitted AS (
+    SELECT answer, CAST(100 * score AS DOUBLE) AS score FROM strengths
+    WHERE pairing = $pairing AND NOT EXISTS (FROM pairing_criteria WHERE pairing = $pairing)
 ),
-scored AS (FROM weighed UNION ALL (FROM voted ANTI JOIN weighed ON weighed.answer = voted.answer)),
+scored AS (FROM weighed UNION ALL FROM fitted),
 answers AS (
     SELECT prompt, answer, min(key) AS response, any_value(text) AS text, min(generator) AS generator, any_value(score) AS score
     FROM responses JOIN scored USING (answer)
@@ -51,4 +45,3 @@ SELECT
 FROM ranked
 JOIN current_prompts AS prompts ON prompts.key = ranked.prompt
 LEFT JOIN shown ON shown.prompt = ranked.prompt AND shown.generator = ranked.generator
-ORDER BY split, place

@@ -1,4 +1,5 @@
 -- Chosen answers alone, for supervised fine-tuning: one row a distinct chosen answer.
 SELECT prompt, chosen AS completion, prompt_id, chosen_id AS response_id
-FROM export WHERE split = $split AND place >= $start AND place < $stop AND chosen_first
+FROM export WHERE split = $split AND place >= $start AND place < $stop
+    AND place IN (SELECT min(place) FROM export WHERE split = $split GROUP BY chosen_id)
 ORDER BY place

@@ -1,9 +1,17 @@
 -- TRL's unpaired form, for KTO: one row a distinct answer, labelled good or not. Answers that one pair calls good and
 -- another not are not here.
-SELECT prompt, completion, label, prompt_id, response_id
-FROM export CROSS JOIN LATERAL (
-    VALUES (1, chosen, true, chosen_id, chosen_first AND NOT chosen_contested),
-        (2, rejected, false, rejected_id, rejected_first AND NOT rejected_contested)
-) AS side (turn, completion, label, response_id, plain)
-WHERE split = $split AND place >= $start AND place < $stop AND plain
+WITH good AS (
+    SELECT chosen_id AS id, min(place) AS place FROM export WHERE split = $split GROUP BY chosen_id
+),
+bad AS (
+    SELECT rejected_id AS id, min(place) AS place FROM export WHERE split = $split GROUP BY rejected_id
+),
+sides AS (
+    SELECT place, 1 AS turn, id FROM good ANTI JOIN bad USING (id)
+    UNION ALL
+    SELECT place, 2, id FROM bad ANTI JOIN good USING (id)
+)
+SELECT prompt, if(turn = 1, chosen, rejected) AS completion, turn = 1 AS label, prompt_id, id AS response_id
+FROM export JOIN sides USING (place)
+WHERE split = $split AND place >= $start AND place < $stop
 ORDER BY place, turn

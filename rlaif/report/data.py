@@ -15,12 +15,16 @@ from rlaif.store import Row, Store
 MAX_TEXT, MAX_TURNS, MAX_RATIONALE, DRAWN = 4000, 4, 800, 6
 # Of what a response lacks by one judge and criterion: how many things, and how much of each text.
 LACKING, MAX_FINDING = 5, 300
-# What each curve shows, for those of a trainer's metrics that tell whether preference training works.
+# What each curve shows, for those of the trainers' metrics that tell whether training works.
 CURVES = (
     ("Loss", ("loss",), None),
-    ("Pairs that the model ranks right", ("rewards/accuracies",), (0.0, 1.0)),
-    ("Reward margin, chosen minus rejected", ("rewards/margins",), None),
+    ("Loss on answers to imitate", ("imitation_loss",), None),
+    ("Pairs that the model ranks right", ("rewards/accuracies", "accuracy"), (0.0, 1.0)),
+    ("Reward margin, chosen minus rejected", ("rewards/margins", "margin"), None),
     ("Log-probability of the responses", ("logps/chosen", "logps/rejected"), None),
+    ("Reward of sampled responses", ("reward",), None),
+    ("Length of sampled responses, in tokens", ("completions/mean_length",), None),
+    ("Divergence from the reference (KL)", ("kl",), None),
 )
 _SECRET_KEY = re.compile(r"(^|[_-])(token|secret|password|passwd|api_?key)$", re.IGNORECASE)
 _SECRET_IN_URL = re.compile(r"(?<=://)[^/@\s]+(?=@)|(?<=\?)[^#\s]+")

@@ -217,8 +217,13 @@ def test_a_judge_that_compares_agrees_with_one_that_scores(store: Store) -> None
     result = agreement(store, "J", "H")
     assert (result.criteria, result.pairs, result.same, result.flipped) == ([], 1, 1, 0)
     assert "No answer has scores of both" in shown(render_agreement, result)
+    store.append("comparisons", [pair | {"first": "p1/x", "second": "p1/y", "failure": "malformed"}])
+    assert agreement(store, "J", "H").same == 1
     store.append("comparisons", [pair | {"first": "p1/x", "second": "p1/y", "preferred": "first"}])
     assert agreement(store, "J", "H").tied == 1
+    # One that scores and compares orders by its scores.
+    store.append("comparisons", [pair | {"judge": "J", "first": "p1/x", "second": "p1/y", "preferred": "first"}])
+    assert agreement(store, "J", "H").pairs == 1
 
 
 @given(NUMBERS, st.randoms(use_true_random=False))

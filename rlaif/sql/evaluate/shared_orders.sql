@@ -1,6 +1,6 @@
 -- How two judges order the same pairs of answers to a prompt: counts of pairs with the same order, the opposite one, and
 -- a tie by either; and of prompts. A judge's order is by the mean of its criteria in hundredths of their ranges, equally
--- weighted, over answers that have them all; or by the comparisons that it won, for a judge that compares.
+-- weighted, over answers that have them all; or by the comparisons that it won, for a judge without scores.
 WITH named AS (
     SELECT judge, criteria.*
     FROM criteria JOIN (SELECT DISTINCT judge, criterion FROM scores) AS used ON used.criterion = criteria.key
@@ -26,7 +26,7 @@ orders AS (
     SELECT judge, prompt, least(first, second), greatest(first, second), sign(sum(
         CASE preferred WHEN 'tie' THEN 0 WHEN 'first' THEN 1 ELSE -1 END * CASE WHEN first < second THEN 1 ELSE -1 END))
     FROM comparisons SEMI JOIN current_prompts ON current_prompts.key = comparisons.prompt
-    WHERE judge IN ($first, $second) AND preferred IS NOT NULL
+    WHERE judge IN ($first, $second) AND preferred IS NOT NULL AND judge NOT IN (SELECT judge FROM placed)
     GROUP BY judge, prompt, least(first, second), greatest(first, second)
 )
 SELECT count(*) AS pairs, count(*) FILTER (one.lead * two.lead > 0) AS same,

@@ -1,66 +1,28 @@
-"""Kinds that make several calls: claims, key points, checklists. The scripted model answers; the store is the ledger."""
+"""Kinds that make several calls: what claims, key points and checklists come to, and what is noted once for a prompt."""
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from rlaif import run
-from rlaif.config import JudgeSpec, load
+from rlaif.context import ATTEMPTS
 from rlaif.errors import ModelError
-from rlaif.judges import KINDS, Bench, Subject
-from rlaif.judges.retrieve import Words, chunks
-from rlaif.models.ask import Ask, Completion
-from rlaif.records import Prompt, Verdict, clean
-from rlaif.rubric import Checklist, Claims, KeyPoints
-from rlaif.shipped import root
+from rlaif.judges import KINDS, Note, Subject
+from rlaif.notes import Notes
+from rlaif.progress import Tally
+from rlaif.records import Prompt, Verdict
 from rlaif.store import Store
-from rlaif.template import Template, defuse, fence
-from rlaif.verdict import TEXT, TEXTS, read_fields
-
-PROMPT = Prompt(({"role": "user", "content": "Sum up."},), "The bridge opened in 1932. It cost five million.", "1932.")
-CRITERIA: dict[str, Any] = {
-    "claims": Claims(name="c", kind="claims"),
-    "keypoints": KeyPoints(name="k", kind="keypoints"),
-    "checklist": Checklist(name="l", kind="checklist"),
-}
-TEMPLATES = {
-    name: Template(root() / f"prompts/judge/{name}.jinja", allowed)
-    for kind in CRITERIA
-    for name, allowed in KINDS[kind].TEMPLATES.items()
-}
+from rlaif.verdict import MOST_TEXTS, TEXT, TEXTS, read_fields
+from tests.test_any_text import COUNTING, PROMPT, Told, bench, done
 
 
-class Told:
-    """A model that answers what it is told to, in turn, the last again and again; it remembers what it was asked."""
-
-    concurrency = 1
-
-    def __init__(self, *replies: str) -> None:
-        self.replies = list(replies)
-        self.asked: list[str] = []
-
-    async def complete(self, ask: Ask) -> list[Completion]:
-        self.asked.append(ask.messages[0]["content"])
-        reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
-        return [Completion(reply, prompt_tokens=10, output_tokens=2)]
-
-    async def __aenter__(self) -> "Told":
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        pass
-
-
-def judged(kind: str, model: Told, text: str = "It opened in 1931.", prompt: Prompt = PROMPT) -> Verdict:
-    bench = Bench(JudgeSpec(rubric="x"), TEMPLATES["claims"], model, templates=TEMPLATES)
-    verdict: Verdict = asyncio.run(KINDS[kind].judge(Subject(prompt, text), [CRITERIA[kind]], 0, bench))
-    return verdict
+def judged(kind: str, told: Told, text: str = "It opened in 1931.", prompt: Prompt = PROMPT, **options: Any) -> Verdict:
+    criterion = COUNTING[kind].model_copy(update=options)
+    return done(KINDS[kind].judge(Subject(prompt, text), [criterion], 0, bench(told)))
 
 
 def support(word: str) -> str:
@@ -85,7 +47,7 @@ VALUES: dict[str, tuple[str, list[str], float, list[str]]] = {
         0.5,
         ["covered", "missing"],
     ),
-    "all met": ("checklist", [ITEMS, points("yes", "yes", "yes", "no")], 1.0, ["yes", "yes", "yes", "no"]),
+    "checklist": ("checklist", [ITEMS, points("yes", "yes", "yes", "no")], 1.0, ["yes", "yes", "yes", "no"]),
     "a pitfall": ("checklist", [ITEMS, points("yes", "no", "no", "yes")], 1.0 / 2.9, ["yes", "no", "no", "yes"]),
 }
 
@@ -94,16 +56,47 @@ VALUES: dict[str, tuple[str, list[str], float, list[str]]] = {
 def test_a_value_is_the_share_of_what_was_found_and_every_finding_is_kept(
     kind: str, replies: list[str], value: float, outcomes: list[str]
 ) -> None:
-    model = Told(*replies)
-    verdict = judged(kind, model)
+    verdict = judged(kind, Told(*replies))
     assert verdict.scores[0].value == pytest.approx(value)
     assert [finding.outcome for finding in verdict.findings] == outcomes
     assert verdict.raw.endswith(replies[-1])
 
 
-def test_a_judgement_of_claims_counts_all_its_calls_and_tokens() -> None:
-    verdict = judged("claims", Told(*VALUES["claims"][1]))
-    assert (verdict.calls, verdict.prompt_tokens, verdict.output_tokens) == (5, 50, 10)
+def test_a_judgement_counts_all_its_calls() -> None:
+    assert judged("claims", Told(*VALUES["claims"][1])).calls == 5
+    assert judged("claims", Told("nothing"), text="x").calls == 1
+    assert judged("claims", Told(""), prompt=Prompt(PROMPT.messages)).calls == 0
+
+
+def test_what_a_response_says_twice_counts_once() -> None:
+    told = Told('{"claims": ["It is  so.", "It is so.", "It is not."]}', support("not"), support("supported"))
+    assert [found.text for found in judged("claims", told).findings] == ["It is so.", "It is not."]
+
+
+def test_more_points_than_a_reply_has_room_for_are_asked_in_turns() -> None:
+    note = Note([f"point {number}" for number in range(MOST_TEXTS + 2)])
+
+    async def once(prompt: Prompt, criterion: str, make: Callable[[], Awaitable[Note]]) -> Note:
+        return note
+
+    told = Told(points(*["covered"] * MOST_TEXTS), points("missing", "missing"))
+    (criterion,) = [COUNTING["keypoints"]]
+    work = KINDS["keypoints"].judge(Subject(PROMPT, "x"), [criterion], 0, replace(bench(told), once=once))
+    verdict = done(work)
+    assert verdict.calls == 2
+    assert verdict.scores[0].value == pytest.approx(MOST_TEXTS / (MOST_TEXTS + 2))
+    assert [found.text for found in verdict.findings] == note.texts
+
+
+def test_a_checklist_that_comes_with_the_prompt_is_used_and_none_is_written() -> None:
+    given = replace(
+        PROMPT, checklist=("essential: It names the year.", "optional: It is short.", "pitfall: It invents a price.")
+    )
+    told = Told(points("yes", "no", "yes"))
+    verdict = judged("checklist", told, prompt=given)
+    assert (verdict.calls, verdict.scores[0].value) == (1, pytest.approx(1.0 / (1.0 + 0.3 + 0.9)))
+    assert [found.earned for found in verdict.findings] == [1.0, 0.0, 0.0]
+    assert "1. It names the year.\n2. It is short.\n3. It invents a price.\n" in told.asked[0]
 
 
 EMPTY = {
@@ -119,35 +112,23 @@ EMPTY = {
 def test_nothing_to_judge_is_inapplicable_and_no_zero(kind: str, reply: str, prompt: Prompt) -> None:
     verdict = judged(kind, Told(reply), prompt=prompt)
     assert [(score.value, score.failure) for score in verdict.scores] == [(None, "inapplicable")]
+    given = judged(kind, Told(reply), prompt=prompt, if_none=0.5)
+    if prompt.document is None:
+        assert given.failure == "inapplicable", "there is nothing to judge by"
+    else:
+        assert (given.scores[0].value, given.findings[0].outcome) == (0.5, "none")
 
 
-FIRST = {"claims": '{"claims": ["a"]}', "keypoints": '{"points": ["a", "b"]}', "checklist": ITEMS}
-JSON = st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(
-    st.sampled_from(["1", "2", "rationale", "support", "claims"]), inner), max_leaves=6)  # fmt: skip
-REPLIES = st.text() | JSON.map(json.dumps) | st.sampled_from([support("not"), points("covered", "partly"), "{" * 2000])
+GOLDEN = Path(__file__).parent / "golden"
+SHOWN = {kind: list(KINDS[kind].TEMPLATES) for kind in COUNTING}
 
 
-@pytest.mark.parametrize("kind", CRITERIA)
-@settings(max_examples=300, deadline=None)
-@given(reply=REPLIES, first=st.booleans())
-def test_any_reply_whatsoever_gives_a_share_or_a_failure(kind: str, reply: str, first: bool) -> None:
-    model = Told(reply) if first else Told(FIRST[kind], reply)
-    (score,) = judged(kind, model).scores
-    assert score.criterion == CRITERIA[kind].key
-    assert (score.value is None) == (score.failure is not None)
-    assert score.value is None or 0 <= score.value <= 1
-
-
-@settings(max_examples=300, deadline=None)
-@given(text=st.text() | st.text(alphabet="<|>[]/inst \n\x00\u200b{}%#", max_size=60))
-@pytest.mark.parametrize("kind", CRITERIA)
-def test_whatever_a_response_says_it_stays_between_its_fences(kind: str, text: str) -> None:
-    model = Told(FIRST[kind], "no verdict")
-    text = clean(text)
-    judged(kind, model, text)
-    nonce = fence(Subject(PROMPT, text).answer)
-    shown = next(asked for asked in model.asked if nonce in asked)
-    assert f"\n{nonce}\n{defuse(text)}\n{nonce}\n\n# Your" in shown
+@pytest.mark.parametrize("kind", COUNTING)
+def test_the_templates_of_a_kind_render_as_they_did(kind: str) -> None:
+    told = Told(*VALUES[kind][1])
+    judged(kind, told)
+    for name, asked in zip(SHOWN[kind], told.asked, strict=False):
+        assert asked + "\n" == (GOLDEN / f"judge_{name}.txt").read_text(encoding="utf-8")
 
 
 def test_a_reply_is_read_strictly() -> None:
@@ -158,51 +139,74 @@ def test_a_reply_is_read_strictly() -> None:
             read_fields(json.dumps({"a": "x", "b": ["y"], "c": "no"} | wrong), fields)
 
 
-def test_chunks_lose_no_word_and_the_best_come_in_the_documents_order() -> None:
-    pieces = chunks("the harbour closed early the bridge opened late the mayor went home the bridge cost much", 4)
-    assert " ".join(pieces).split()[-1] == "much"
-    (found,) = asyncio.run(Words().best(pieces, ["What did the bridge cost?"], 2))
-    assert found == ["the bridge opened late", "the bridge cost much"]
+def noting(store: Store) -> Notes:
+    return Notes(store, "judge", Tally("judge"))
 
 
-PIPELINE = """
-name: many
-out: {out}
-models:
-  writer: {{kind: scripted, salt: w}}
-  first: {{kind: scripted, salt: a}}
-judges:
-  a: {{model: first, rubric: rubrics/long_document.yaml, calls: apart}}
-collect:
-  sources: [{{path: prompts.jsonl, columns: {{prompt: prompt, document: document}}}}]
-generate: {{model: writer, samples: {samples}}}
-pair: {{judge: a}}
-"""
+def made(counts: list[int], *failures: str | None) -> Callable[[], Awaitable[Note]]:
+    """Makes notes, each failing with the next of these kinds, or not."""
+    left = list(failures)
+
+    async def make() -> Note:
+        counts.append(1)
+        await asyncio.sleep(0)
+        failure = left.pop(0)
+        return Note([] if failure else ["a point"], failure=failure, calls=1)
+
+    return make
 
 
-def test_a_response_costs_four_calls_and_its_claims_and_key_points_are_made_once_for_a_prompt(tmp_path: Path) -> None:
-    lines = [json.dumps({"prompt": f"Sum up {n}.", "document": f"Crates came in {n}."}) for n in range(4)]
-    (tmp_path / "prompts.jsonl").write_text("\n".join(lines))
-    ledger = judge_with(tmp_path, samples=2)
-    ledger(4 * 2)
-    # More samples: their own calls, and no key points again.
-    ledger = judge_with(tmp_path, samples=5)
-    ledger(4 * 5)
+def test_a_note_is_made_once_for_all_who_ask_at_once_and_for_later_runs(tmp_path: Path) -> None:
+    counts: list[int] = []
+    make = made(counts, None)
+
+    async def asked(notes: Notes) -> list[Note]:
+        return await asyncio.gather(*(notes.once(PROMPT, "c", make) for _ in range(8)))
+
+    with Store(tmp_path / "store.duckdb") as store:
+        found = asyncio.run(asked(noting(store))) + asyncio.run(asked(noting(store)))
+        assert [note.texts for note in found] == [["a point"]] * 16
+        assert store.rows("SELECT count(*) AS n, sum(calls)::BIGINT AS calls FROM notes") == [{"n": 1, "calls": 1}]
+    assert len(counts) == 1
 
 
-def judge_with(folder: Path, samples: int) -> Callable[[int], None]:
-    (folder / "many.yaml").write_text(PIPELINE.format(out=folder / "out", samples=samples))
-    with run.opened(load(folder / "many.yaml", [])) as context:
-        run.collect(context)
-        run.generate_and_judge(context)
+NOTES = {
+    "a fault that passes": (["timeout", "server", None], ["timeout", "server", None, None]),
+    "one that does not": (["timeout"] * ATTEMPTS, ["timeout"] * (ATTEMPTS + 2)),
+    "no list": (["malformed"], ["malformed"] * 3),
+    "nothing in the document": (["inapplicable"], ["inapplicable"] * 2),
+}
 
-    def ledger(answers: int) -> None:
-        with Store(folder / "out/store.duckdb", read_only=True) as store:
-            count = {name: store.rows(f"SELECT count(*) AS n FROM {name}")[0]["n"] for name in ("notes", "verdicts")}
-            calls = store.rows("SELECT sum(calls)::BIGINT AS n FROM work WHERE stage = 'judge a'")[0]["n"]
-            claims = store.rows("SELECT count(*) AS n FROM findings WHERE outcome IN ('supported', 'partly', 'not') "
-                                "AND rationale IS NOT NULL")[0]["n"]  # fmt: skip
-        assert count == {"notes": 4, "verdicts": 4 * answers}
-        assert calls == 4 * answers + claims + 4
 
-    return ledger
+@pytest.mark.parametrize(("failures", "told"), NOTES.values(), ids=NOTES)
+@pytest.mark.parametrize("runs", [True, False], ids=["each in a run of its own", "in one run"])
+def test_a_note_that_failed_is_made_again_a_bounded_number_of_times(
+    tmp_path: Path, failures: list[str | None], told: list[str | None], runs: bool
+) -> None:
+    counts: list[int] = []
+    make = made(counts, *failures)
+
+    async def asked(notes: list[Notes]) -> list[str | None]:
+        return [(await each.once(PROMPT, "c", make)).failure for each in notes]
+
+    with Store(tmp_path / "store.duckdb") as store:
+        one = noting(store)
+        assert asyncio.run(asked([noting(store) if runs else one for _ in told])) == told
+    assert len(counts) == len(failures)
+
+
+def test_a_note_whose_asker_is_cancelled_is_there_for_the_others(tmp_path: Path) -> None:
+    counts: list[int] = []
+    make = made(counts, None)
+
+    async def work(store: Store) -> Note:
+        notes = noting(store)
+        first = asyncio.create_task(notes.once(PROMPT, "c", make))
+        second = asyncio.create_task(notes.once(PROMPT, "c", make))
+        await asyncio.sleep(0)
+        first.cancel()
+        return await second
+
+    with Store(tmp_path / "store.duckdb") as store:
+        assert asyncio.run(work(store)).texts == ["a point"]
+    assert len(counts) == 1

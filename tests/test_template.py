@@ -1,15 +1,14 @@
-import re
 from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rlaif.config import JudgeSpec
 from rlaif.errors import InputError
 from rlaif.judges import Bench, Subject, scale
-from rlaif.records import Prompt, clean
+from rlaif.records import Prompt
 from rlaif.rubric import load_rubric
 from rlaif.shipped import root
 from rlaif.template import Template, defuse, fence
@@ -47,29 +46,6 @@ def test_a_generators_template_renders_as_it_did(name: str, document: str | None
     text = template.render(document=document, request="Sum up the report.")
     suffix = "" if document else "_plain"
     assert text + "\n" == (GOLDEN / f"generate_{name}{suffix}.txt").read_text(encoding="utf-8")
-
-
-FENCES = [
-    ("prompts/judge/scale.jinja", "\n{0}\n", "\n{0}\n"),
-    ("prompts/judge/compact.jinja", "\nAnswer {0:.4}\n", "\nEnd {0:.4}\n"),
-]
-
-
-@pytest.mark.parametrize(("template", "opening", "closing"), FENCES, ids=["scale", "compact"])
-@settings(max_examples=10_000, deadline=None)
-@given(response=st.text() | st.text(alphabet="<|>[]/inst_endofturn \n\u200b{}%#", max_size=80))
-def test_whatever_a_response_says_it_stays_between_its_fences(
-    template: str, opening: str, closing: str, response: str
-) -> None:
-    subject = Subject(PROMPT, clean(response))
-    text = scale.render(subject, RUBRIC.criteria[:1], bench(template, "apart"))
-    nonce = fence(subject.answer)
-    _, _, rest = text.partition(opening.format(nonce))
-    inside, found, after = rest.partition(closing.format(nonce))
-    assert found
-    assert inside == defuse(subject.text)
-    assert after.startswith(("\n# Your verdict", "Rate "))
-    assert not re.search(r"<\|[^<>|]{1,40}\|>|\[/?INST\]|</s>", text, re.IGNORECASE)
 
 
 @pytest.mark.parametrize(

@@ -67,35 +67,6 @@ def test_scores_are_matched_by_name_and_not_by_place() -> None:
     assert (marks["faithfulness"].value, marks["completeness"].value) == (2, 9)
 
 
-json_like = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["score", "rationale", "x"]), inner),
-    max_leaves=6,
-)
-replies = st.one_of(
-    st.text(),
-    st.text(alphabet='{}[]":,.\\ \n0123456789-+eE' + "score", max_size=60),
-    json_like.map(lambda value: json.dumps(value)),
-    st.tuples(st.text(max_size=10), json_like, st.text(max_size=10)).map(lambda t: t[0] + json.dumps(t[1]) + t[2]),
-    st.builds(lambda score, why: json.dumps({"rationale": why, "score": score}), st.integers(-3, 9), st.text()),
-)
-
-
-@settings(max_examples=10_000, deadline=None)
-@given(replies)
-def test_any_text_whatsoever_gives_exact_keyed_values_in_range_or_a_failure_kind(reply: str) -> None:
-    try:
-        marks = read_marks(reply, ONE, apart=True)
-    except ModelError as error:
-        assert error.kind == "malformed"
-        return
-    assert set(marks) == set(ONE)
-    mark = marks["faithfulness"]
-    assert type(mark.value) is int
-    assert 1 <= mark.value <= 5
-    assert float(reply[slice(*mark.span)]) == mark.value
-
-
 @settings(deadline=None)
 @given(st.integers(1, 5), st.text(), st.booleans())
 def test_what_a_judge_means_is_what_is_read(score: int, why: str, ascii_only: bool) -> None:

@@ -1,0 +1,169 @@
+"""For any text whatsoever: what a judge says gives exact values in range or a failure kind, and what a response says stays
+between its fences. Ten thousand texts for each kind of criterion and each template; every text goes through all of them."""
+
+import json
+from collections.abc import Coroutine, Iterator, Sequence
+from functools import cache
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rlaif.config import JudgeSpec
+from rlaif.errors import TERMINAL, ModelError
+from rlaif.judges import KINDS, Bench, Subject, scale
+from rlaif.judges.compare import compare
+from rlaif.judges.retrieve import Words
+from rlaif.models.ask import Ask, Completion
+from rlaif.records import Prompt, Verdict, clean, key
+from rlaif.rubric import Checklist, Claims, Compare, KeyPoints, load_rubric
+from rlaif.shipped import root
+from rlaif.template import Template, defuse, fence
+from rlaif.verdict import read_marks
+from tests.test_attacks import HIDDEN, MARKS, joined
+from tests.test_attacks import PIECES as ATTACKS
+
+PROMPT = Prompt(({"role": "user", "content": "Sum up."},), "The bridge opened in 1932. It cost five million.", "1932.")
+SCALES = load_rubric(root() / "rubrics/grounded.yaml").criteria[:2]
+OTHER = Subject(PROMPT, "It opened in 1931.")
+COUNTING: dict[str, Any] = {
+    "claims": Claims(name="c", kind="claims"),
+    "keypoints": KeyPoints(name="k", kind="keypoints"),
+    "checklist": Checklist(name="l", kind="checklist"),
+}
+COMPARE = Compare(name="better", kind="compare", question="Which is better?")
+# What a kind is told before the reply in question.
+FIRST = {"claims": '{"claims": ["a"]}', "keypoints": '{"points": ["a", "b"]}',
+         "checklist": '{"essential": ["a"], "important": [], "optional": [], "pitfall": ["b"]}'}  # fmt: skip
+# Pieces of which replies are made, right ones too.
+REPLIES = [
+    '{"rationale": "r", "score": 4}', '{"rationale": "r", "support": "partly"}', '{"rationale": "r", "1": "covered", "2": "missing"}',
+    '{"rationale": "r", "1": "yes", "2": "no"}', '{"rationale": "r", "better": "tie"}', '{"claims": ["a", "b"]}', '{"points": []}',
+    '{"helpfulness": {"rationale": "r", "score": 2}, "faithfulness": {"rationale": "r", "score": 5}}', *FIRST.values(),
+    "{", "}", "[", "]", '"', ":", ",", "\\", "\\u0000", "\\ud800", '"score"', '"1"', '"rationale"', "```json\n", "\n```", "<think>",
+    "</think>", "null", "true", "NaN", "-1", "1e999", "4.0", "4.5", "5", "6", '"yes"', '"covered"', '"supported"', " ", "\n", "é",
+]  # fmt: skip
+# Sixteen bits a character: every script, lone surrogates, controls.
+ANY = st.binary(max_size=40).map(lambda drawn: drawn[: len(drawn) // 2 * 2].decode("utf-16-le", "surrogatepass"))
+
+
+class Told:
+    """A model that answers what it is told to, in turn, the last again and again, and remembers what it was asked."""
+
+    concurrency = 1
+
+    def __init__(self, *replies: str) -> None:
+        self.replies = list(replies)
+        self.asked: list[str] = []
+
+    async def complete(self, ask: Ask) -> list[Completion]:
+        self.asked.append(ask.messages[0]["content"])
+        return [Completion(self.replies.pop(0) if len(self.replies) > 1 else self.replies[0])]
+
+    async def __aenter__(self) -> "Told":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+
+@cache
+def template(name: str) -> Template:
+    needed = {each: allowed for kind in KINDS.values() for each, allowed in getattr(kind, "TEMPLATES", {}).items()}
+    return Template(root() / f"prompts/judge/{name}.jinja", needed.get(name, scale.VARIABLES))
+
+
+TEMPLATES = {name: template(name) for kind in (*COUNTING, "compare") for name in KINDS[kind].TEMPLATES}
+
+
+SPECS = {calls: JudgeSpec.model_validate({"rubric": "x", "calls": calls, "attempts": 1}) for calls in ("apart", "together")}
+WORDS = Words()
+
+
+def bench(told: Told, calls: str = "apart", shown: str = "scale") -> Bench:
+    return Bench(SPECS[calls], template(shown), told, templates=TEMPLATES, retrieval=WORDS)
+
+
+def done(work: Coroutine[Any, Any, Verdict]) -> Verdict:
+    """The result of work that never waits, without the cost of an event loop."""
+    try:
+        work.send(None)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]
+    raise AssertionError("it waits")
+
+
+def counted(kind: str, told: Told, text: str = "It opened in 1931.") -> Verdict:
+    return done(KINDS[kind].judge(Subject(PROMPT, text), [COUNTING[kind]], 0, bench(told)))
+
+
+def rated(
+    criteria: Sequence[Any], calls: str, told: Told, text: str = "It opened in 1931.", shown: str = "scale"
+) -> Verdict:
+    return done(scale.judge(Subject(PROMPT, text), criteria, 0, bench(told, calls, shown)))
+
+
+def verdicts(reply: str) -> Iterator[tuple[Verdict, Sequence[Any]]]:
+    """What every kind makes of this reply, at each place where it may come, and the criteria that it was asked of."""
+    for kind, criterion in COUNTING.items():
+        yield counted(kind, Told(reply)), [criterion]
+        yield counted(kind, Told(FIRST[kind], reply)), [criterion]
+    yield rated(SCALES[:1], "apart", Told(reply)), SCALES[:1]
+    yield rated(SCALES, "together", Told(reply)), SCALES
+
+
+@settings(max_examples=10_000, deadline=None, database=None)
+@given(joined(REPLIES, 8) | joined(REPLIES, 2) | ANY)
+def test_any_reply_whatsoever_gives_keyed_values_in_range_or_a_failure_kind(reply: str) -> None:
+    for verdict, criteria in verdicts(reply):
+        assert [score.criterion for score in verdict.scores] == [criterion.key for criterion in criteria]
+        for score, criterion in zip(verdict.scores, criteria, strict=True):
+            low, high = criterion.range
+            assert score.failure in TERMINAL if score.value is None else low <= score.value <= high
+            assert (score.value is None) == (score.failure is not None)
+            assert criterion.kind != "scale" or score.value is None or score.value.is_integer()
+    comparison = done(compare(OTHER, OTHER, COMPARE, 0, bench(Told(reply)))).comparison
+    assert comparison is not None
+    assert (comparison.preferred in ("first", "second", "tie")) == (comparison.failure is None)
+    try:
+        mark = read_marks(reply, {"x": (1, 5)}, apart=True)["x"]
+    except ModelError:
+        return
+    assert float(reply[slice(*mark.span)]) == mark.value
+
+
+def between(shown: str, nonce: str) -> str:
+    """What stands between the two fences, of which there are no more, with the judge's instructions after them."""
+    before, inside, after = shown.split(f"\n{nonce}\n")
+    assert f"\nIt is all that stands between the two lines {nonce}." in before
+    assert "\n# Your " in after
+    return inside
+
+
+@settings(max_examples=10_000, deadline=None, database=None)
+@given(joined(ATTACKS, 12) | ANY)
+def test_whatever_a_response_says_it_stays_between_its_fences_in_every_prompt(text: str) -> None:
+    subject = Subject(PROMPT, clean(text))
+    nonce, shown = fence(subject.answer), defuse(subject.text)
+    told = Told("no verdict")
+    rated(SCALES[:1], "apart", told, subject.text)
+    rated(SCALES, "together", told, subject.text)
+    for kind in COUNTING:
+        told.replies = [FIRST[kind], "no verdict"]
+        before = len(told.asked)
+        counted(kind, told, subject.text)
+        # The claims are asked for with the response; key points and items come without it.
+        del told.asked[before + (kind == "claims") : before + 1 + (kind == "claims")]
+    assert [between(asked, nonce) for asked in told.asked] == [shown] * 5
+    done(compare(subject, OTHER, COMPARE, 0, bench(told)))
+    both = key("two", subject.answer, OTHER.answer)
+    assert between(told.asked[-1], fence(key("first", both))) == shown
+    rated(SCALES[:1], "apart", told, subject.text, "compact")
+    _, _, rest = told.asked[-1].partition(f"\nAnswer {nonce:.4}\n")
+    assert rest.startswith(f"{shown}\nEnd {nonce:.4}\nRate ")
+    claim = " ".join(subject.text.split()) or "x"
+    counted("claims", listed := Told(json.dumps({"claims": [claim]}), "no verdict"), subject.text)
+    assert between(listed.asked[1], fence(key("claim", subject.answer, claim))) == defuse(claim)
+    for asked in (*told.asked, listed.asked[1]):
+        assert not MARKS.search(asked)
+        assert not HIDDEN.search(asked)

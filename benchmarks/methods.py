@@ -73,7 +73,6 @@ def teach(out: Path, size: Size) -> None:
     write(out / "taught_recall.jsonl", recalled)
     write(out / "taught.jsonl", (row for pair in both for row in pair))
     with run.opened(load(HERE / "teach.yaml", [f"out={out / 'teach'}", f"train.data={out / 'taught.jsonl'}"])) as context:
-        run.collect(context)
         made = run.train(context)
     assert made
     shutil.copytree(made.path, out / "base")

@@ -207,6 +207,7 @@ def owed(
         found = store.query(
             "compare/owed", criteria=schedules([criterion]), judge=JUDGE, generators=[GENERATOR], repeats=repeats,
             attempts=3, transient=sorted(TRANSIENT), held_out=10_000, limit=None, samples=None,
+            after=None,
         )  # fmt: skip
     places = {answer_key(prompt("p").key, text): place for place, text in enumerate(NAMES)}
     pairs = [(places[row["first"]], places[row["second"]]) for row in found]

@@ -18,6 +18,7 @@ answers AS (
         SELECT DISTINCT responses.prompt, answer FROM responses SEMI JOIN prompts ON prompts.prompt = responses.prompt
         WHERE failure IS NULL AND generator IN (SELECT unnest($generators::VARCHAR[]))
             AND sample < coalesce($samples::BIGINT, 9223372036854775807)
+            AND ($after::VARCHAR IS NULL OR responses.prompt IN (SELECT prompt FROM passed_on WHERE judge = $judge AND before = $after))
     )
 ),
 made AS (

@@ -1,9 +1,9 @@
 -- The calls that a judge still owes, grouped by prompt and answer so that servers can reuse what the prompts share. A
 -- call is owed if one of its criteria has no score for the answer, or only failures that may pass, tried fewer than
 -- $attempts times; attempts from before it was owed again on demand do not count. $calls is a list of {call, criteria};
--- $generators says whose responses are judged, of each prompt the
--- first $samples (all where null). `owed` is how many there are. What is made is gathered as bits, one a
--- criterion, so that a resume over millions of scores stays small.
+-- $generators says whose responses are judged, of each prompt the first $samples (all where null), and, where the judge
+-- comes $after another, of prompts that this one left to it alone. `owed` is how many there are. What is made is gathered as
+-- bits, one a criterion, so that a resume over millions of scores stays small.
 WITH calls AS (
     SELECT unnest($calls::STRUCT(call INTEGER, criteria VARCHAR[])[], recursive := true)
 ),
@@ -19,6 +19,7 @@ answers AS (
     ) AS prompts ON prompts.key = responses.prompt
     WHERE responses.failure IS NULL AND responses.generator IN (SELECT unnest($generators::VARCHAR[]))
         AND responses.sample < coalesce($samples::BIGINT, 9223372036854775807)
+        AND ($after::VARCHAR IS NULL OR responses.prompt IN (SELECT prompt FROM passed_on WHERE judge = $judge AND before = $after))
     GROUP BY responses.answer
 ),
 made AS (

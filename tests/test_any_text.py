@@ -2,7 +2,8 @@
 between its fences. Ten thousand texts for each kind of criterion and each template; every text goes through all of them."""
 
 import json
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from rlaif.config import JudgeSpec
 from rlaif.errors import TERMINAL, ModelError
-from rlaif.judges import KINDS, Bench, Subject, scale
+from rlaif.judges import KINDS, Bench, Note, Subject, scale
 from rlaif.judges.compare import compare
 from rlaif.judges.retrieve import Words
 from rlaif.models.ask import Ask, Completion
@@ -32,14 +33,13 @@ COUNTING: dict[str, Any] = {
     "checklist": Checklist(name="l", kind="checklist"),
 }
 COMPARE = Compare(name="better", kind="compare", question="Which is better?")
-# What a kind is told before the reply in question.
-FIRST = {"claims": '{"claims": ["a"]}', "keypoints": '{"points": ["a", "b"]}',
-         "checklist": '{"essential": ["a"], "important": [], "optional": [], "pitfall": ["b"]}'}  # fmt: skip
+NOTED = {"keypoints": Note(["a", "b"]), "checklist": Note(["essential: a", "pitfall: b"])}
 # Pieces of which replies are made, right ones too.
 REPLIES = [
     '{"rationale": "r", "score": 4}', '{"rationale": "r", "support": "partly"}', '{"rationale": "r", "1": "covered", "2": "missing"}',
     '{"rationale": "r", "1": "yes", "2": "no"}', '{"rationale": "r", "better": "tie"}', '{"claims": ["a", "b"]}', '{"points": []}',
-    '{"helpfulness": {"rationale": "r", "score": 2}, "faithfulness": {"rationale": "r", "score": 5}}', *FIRST.values(),
+    '{"helpfulness": {"rationale": "r", "score": 2}, "faithfulness": {"rationale": "r", "score": 5}}',
+    '{"essential": ["a"], "important": [], "optional": [], "pitfall": ["b"]}',
     "{", "}", "[", "]", '"', ":", ",", "\\", "\\u0000", "\\ud800", '"score"', '"1"', '"rationale"', "```json\n", "\n```", "<think>",
     "</think>", "null", "true", "NaN", "-1", "1e999", "4.0", "4.5", "5", "6", '"yes"', '"covered"', '"supported"', " ", "\n", "é",
 ]  # fmt: skip
@@ -93,8 +93,13 @@ def done(work: Coroutine[Any, Any, Verdict]) -> Verdict:
     raise AssertionError("it waits")
 
 
-def counted(kind: str, told: Told, text: str = "It opened in 1931.") -> Verdict:
-    return done(KINDS[kind].judge(Subject(PROMPT, text), [COUNTING[kind]], 0, bench(told)))
+def counted(kind: str, told: Told, text: str = "It opened in 1931.", note: Note | None = None) -> Verdict:
+    """What a kind makes of the replies; of what is asked after the note is there, if one is given."""
+
+    async def noted(prompt: Prompt, criterion: str, make: Callable[[], Awaitable[Note]]) -> Note:
+        return note or await make()
+
+    return done(KINDS[kind].judge(Subject(PROMPT, text), [COUNTING[kind]], 0, replace(bench(told), once=noted)))
 
 
 def rated(
@@ -107,7 +112,9 @@ def verdicts(reply: str) -> Iterator[tuple[Verdict, Sequence[Any]]]:
     """What every kind makes of this reply, at each place where it may come, and the criteria that it was asked of."""
     for kind, criterion in COUNTING.items():
         yield counted(kind, Told(reply)), [criterion]
-        yield counted(kind, Told(FIRST[kind], reply)), [criterion]
+    yield counted("claims", Told('{"claims": ["a"]}', reply)), [COUNTING["claims"]]
+    for kind, note in NOTED.items():
+        yield counted(kind, Told(reply), note=note), [COUNTING[kind]]
     yield rated(SCALES[:1], "apart", Told(reply)), SCALES[:1]
     yield rated(SCALES, "together", Told(reply)), SCALES
 
@@ -148,22 +155,20 @@ def test_whatever_a_response_says_it_stays_between_its_fences_in_every_prompt(te
     told = Told("no verdict")
     rated(SCALES[:1], "apart", told, subject.text)
     rated(SCALES, "together", told, subject.text)
-    for kind in COUNTING:
-        told.replies = [FIRST[kind], "no verdict"]
-        before = len(told.asked)
-        counted(kind, told, subject.text)
-        # The claims are asked for with the response; key points and items come without it.
-        del told.asked[before + (kind == "claims") : before + 1 + (kind == "claims")]
-    assert [between(asked, nonce) for asked in told.asked] == [shown] * 5
+    for kind, note in NOTED.items():
+        counted(kind, told, subject.text, note)
+    claim = " ".join(subject.text.split()) or "x"
+    told.replies = [json.dumps({"claims": [claim]}), "no verdict"]
+    counted("claims", told, subject.text)
+    *asked, support = told.asked
+    assert [between(prompt, nonce) for prompt in asked] == [shown] * 5
+    assert between(support, fence(key("claim", subject.answer, claim))) == defuse(claim)
     done(compare(subject, OTHER, COMPARE, 0, bench(told)))
     both = key("two", subject.answer, OTHER.answer)
     assert between(told.asked[-1], fence(key("first", both))) == shown
     rated(SCALES[:1], "apart", told, subject.text, "compact")
     _, _, rest = told.asked[-1].partition(f"\nAnswer {nonce:.4}\n")
     assert rest.startswith(f"{shown}\nEnd {nonce:.4}\nRate ")
-    claim = " ".join(subject.text.split()) or "x"
-    counted("claims", listed := Told(json.dumps({"claims": [claim]}), "no verdict"), subject.text)
-    assert between(listed.asked[1], fence(key("claim", subject.answer, claim))) == defuse(claim)
-    for asked in (*told.asked, listed.asked[1]):
-        assert not MARKS.search(asked)
-        assert not HIDDEN.search(asked)
+    together = "\n".join(told.asked)
+    assert not MARKS.search(together)
+    assert not HIDDEN.search(together)

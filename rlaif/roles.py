@@ -141,10 +141,13 @@ def base_generator(config: Config) -> Generator:
 
 
 def trained_generator(context: Context) -> Generator | None:
-    """The generator with the trained model in the place of its base; None before the training is finished.
+    """The generator with the trained model in the place of its base; None before that is finished, or for a reward model.
 
     Where the pipeline has rounds, it is the model of the last one that was worth it.
     """
+    section = context.config.pipeline.train
+    if section and section.method == "reward":
+        return None
     if context.config.pipeline.rounds:
         path = rounds.last_path(context)
     else:
@@ -184,5 +187,8 @@ def _checkpoint(config: Config, base: ModelConfig | None, name: str, place: int)
 
 
 def training_judges(config: Config) -> list[str]:
-    """Names of the judges whose scores make the pairs; none where no pairs are made."""
-    return pair_judges(config)[0] if config.pipeline.pair else []
+    """Names of the judges that decide what is learned: by their scores on pairs, or as rewards of what is sampled."""
+    rewards = config.pipeline.train.rewards if config.pipeline.train else []
+    named = [reward.judge for reward in rewards if reward.judge]
+    pairs = config.pipeline.pair and (not rewards or any(reward.fit is not None for reward in rewards))
+    return list(dict.fromkeys([*named, *(pair_judges(config)[0] if pairs else [])]))

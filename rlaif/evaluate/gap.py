@@ -11,7 +11,7 @@ class Gap:
     """A model's gain over its base by the training `judge`, less its gain by an `other` one, in hundredths of the scale.
 
     Both are over the same prompts, and `interval` is the 95 % bootstrap interval of the gap over them. `flagged` where
-    all of it is above zero: the judge whose scores made the pairs sees more gain than the other.
+    all of it is above zero: the judge that decided what was learned sees more gain than the other.
     """
 
     model: str

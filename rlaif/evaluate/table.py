@@ -116,7 +116,7 @@ def notes(evaluation: Evaluation) -> list[str]:
         lines.append("Scores are from 0 to 100; a win is a prompt, ties count half; intervals are 95 %, over prompts.")
     for each in evaluation.gaps:
         lines.append(
-            f"{each.model}: gain {number(each.gain, sign=True)} by {each.judge}, whose scores made the pairs, and "
+            f"{each.model}: gain {number(each.gain, sign=True)} by {each.judge}, the training judge, and "
             f"{number(each.other_gain, sign=True)} by {each.other}: a gap of {_points(each.gap, each.interval)}"
             f"{', so the model may exploit its judge' if each.flagged else ''}."
         )  # fmt: skip

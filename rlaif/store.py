@@ -41,7 +41,10 @@ class Store:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         if read_only and not path.exists():
             raise StoreError(f"{path}: no store here yet. `rlaif run` makes it.")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"{path.parent}: no folder for the store: {error.strerror}. Name another `out`.") from None
         self.path = path
         self._lock = RLock()
         self._scratch = False
@@ -131,6 +134,12 @@ class Store:
                 used = {name: parameters[name] for name in statement.named_parameters}
                 self._connection.execute(statement, used).fetchall()
 
+    def write(self, query: str, path: Path, options: str) -> None:
+        """The rows of a query given as text, as a file; `options` are those of DuckDB's COPY."""
+        escaped = str(path).replace("'", "''")
+        with self._lock, self._room(path):
+            self._connection.execute(f"COPY ({query}) TO '{escaped}' ({options})")
+
     def append(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Adds rows, matched to columns by name; committed on return unless a transaction is open."""
         if not rows:
@@ -162,14 +171,14 @@ class Store:
             self._connection.execute("COMMIT")
 
     @contextmanager
-    def _room(self) -> Iterator[None]:
+    def _room(self, path: Path | None = None) -> Iterator[None]:
         try:
             yield
         except duckdb.Error as error:
             if not any(words in str(error) for words in FULL):
                 raise
             raise StoreError(
-                f"{self.path}: the disk is full. All that was kept before is there.\n"
+                f"{path or self.path}: the disk is full. All that was kept before is there.\n"
                 "Free some space and run the same command: it goes on from there."
             ) from None
 

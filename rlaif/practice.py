@@ -81,14 +81,17 @@ class Practice:
     def _score(
         self, run: Callable[[Coroutine[Any, Any, Marks]], Marks], markers: Sequence[Callable[[list[Shown]], Any]]
     ) -> Score:
-        def reward(prompts: Any, completions: Any, place: list[int], **rest: Any) -> Marks:
+        def score(prompts: Any, completions: Any, place: list[int], **rest: Any) -> Marks:
             shown = [
                 (prompt, Subject(self._prompts[at], completion[0]["content"]))
                 for prompt, completion, at in zip(prompts, completions, place, strict=True)
             ]
-            return total([run(marker(shown)) for marker in markers], [each.weight for each in self._section.rewards], place)
+            marks = [run(marker(shown)) for marker in markers]
+            for reward, each in zip(self._section.rewards, marks, strict=True):
+                _log(rest["log_metric"], reward.judge or reward.model or "fitted", each)
+            return total(marks, [reward.weight for reward in self._section.rewards], place)
 
-        return reward
+        return score
 
     def _marker(self, models: Models, reward: Reward, fitted: Path | None) -> Callable[[list[Shown]], Any]:
         if reward.judge:
@@ -100,6 +103,12 @@ class Practice:
     async def _judged(self, models: Models, judge: Judge, subjects: list[Subject]) -> Marks:
         scores = await judging.score(self._context, models, judge, subjects, allow_code=self._allow_code)
         return [_weighted(judge, scores[subject.answer]) for subject in subjects]
+
+
+def _log(log: Callable[[str, float], None], name: str, marks: Marks) -> None:
+    told = [mark for mark in marks if mark is not None]
+    log(f"rewards/{name}", fmean(told) if told else float("nan"))
+    log(f"rewards/{name}/failed", 1 - len(told) / len(marks))
 
 
 def _weighted(judge: Judge, scores: Mapping[str, float]) -> float | None:

@@ -62,7 +62,7 @@ def _trained(context: Context, section: Train, pairing: str | None, practice: Pr
         return _record(context, job)
     if not job.rows:
         raise InputError(
-            "there is nothing to train on", where=context.config.file.where(("train",)),
+            f"there are no {'prompts' if practice else 'pairs'} to train on", where=context.config.file.where(("train",)),
             fix="`rlaif explain PROMPT_ID` says why a prompt has no pair; those of held-out prompts do not count.",
         )  # fmt: skip
     with practice.open(_fitted(context, section, pairing)) if practice else nullcontext() as score:

@@ -41,6 +41,11 @@ def unpaired(rows: Sequence[Row]) -> list[Row]:
     return _once({"prompt": row["prompt"], "completion": row[side], "label": label} for row in rows for side, label in sides)
 
 
+def said(messages: Sequence[Any]) -> str:
+    """Messages as one text, equal where roles and contents are."""
+    return json.dumps([[message["role"], message["content"]] for message in messages])
+
+
 def as_they_are(rows: Sequence[Row]) -> list[Row]:
     """Rows that are in the trainer's form already."""
     return list(rows)

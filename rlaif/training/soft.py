@@ -28,8 +28,8 @@ def trainer() -> Any:
 
         def _set_signature_columns_if_needed(self) -> None:
             super()._set_signature_columns_if_needed()
-            names: list[str] = self._signature_columns
-            self._signature_columns = list(dict.fromkeys([*names, "confidence"]))
+            if "confidence" not in self._signature_columns:
+                self._signature_columns.append("confidence")
 
         def _compute_loss(self, model: Any, inputs: Any, return_outputs: bool) -> Any:
             confidence = inputs["confidence"]

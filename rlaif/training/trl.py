@@ -1,5 +1,9 @@
 """The one door to TRL: nothing calls home, and nothing is told twice."""
 
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from rlaif.errors import InputError
@@ -7,7 +11,6 @@ from rlaif.errors import InputError
 
 def trl_class(name: str) -> Any:
     """A class of TRL by name (`experimental.MODULE.NAME` for one of those), its calls home turned off before they start."""
-    import os
     from importlib import import_module
     from importlib.util import find_spec
 
@@ -23,3 +26,30 @@ def trl_class(name: str) -> Any:
         # Its notice that the module may change is for those who chose it; which of them are used is in README.
         os.environ["TRL_EXPERIMENTAL_SILENCE"] = "1"
     return getattr(import_module(f"trl.{module}".rstrip(".")), plain)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps the libraries' progress bars off the screen, where our own progress is."""
+    import datasets
+    from transformers.utils import logging as bars
+
+    shown = datasets.is_progress_bar_enabled(), bars.is_progress_bar_enabled()
+    datasets.disable_progress_bars()
+    bars.disable_progress_bar()
+    before = os.environ.get("TQDM_DISABLE")
+    os.environ["TQDM_DISABLE"] = "1"
+    # It tells, at every checkpoint, that file times are equal; checkpoints are told apart by their numbers then.
+    clock = logging.getLogger("transformers.trainer_utils")
+    level = clock.level
+    clock.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        clock.setLevel(level)
+        os.environ.pop("TQDM_DISABLE")
+        os.environ.update({} if before is None else {"TQDM_DISABLE": before})
+        if shown[0]:
+            datasets.enable_progress_bars()
+        if shown[1]:
+            bars.enable_progress_bar()

@@ -1,0 +1,215 @@
+"""Every method on a few rows and a tiny random checkpoint: what it reads, what its loss is, that it goes on exactly."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rlaif.context import Context
+from rlaif.practice import Practice, total
+from rlaif.progress import Quiet, Tally
+from rlaif.records import key
+from rlaif.stages import train
+from rlaif.training.rows import imitated, soft, unpaired, with_margins
+from tests.checkpoints import save_random
+from tests.train_harness import TEMPLATE, opened, prepare
+
+STEPS = "{max_steps: 2, learning_rate: 1e-2, per_device_train_batch_size: 4}"
+SAMPLED = "{max_steps: 2, learning_rate: 1e-2, per_device_train_batch_size: 4, num_generations: 2}"
+MESSAGES = [{"role": "user", "content": "say 1"}]
+ROW: dict[str, Any] = {
+    "prompt": MESSAGES, "chosen": [{"role": "assistant", "content": "yes"}],
+    "rejected": [{"role": "assistant", "content": "no"}], "margin": 25.0, "confidence": 0.75,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_random(tmp_path_factory.mktemp("small"), context=128, template=TEMPLATE)
+
+
+def pipeline(folder: Path, checkpoint: Path, method: str, options: str = STEPS, extra: str = "") -> Path:
+    """A pipeline that trains by the method; `extra` are further lines of its section."""
+    path = prepare(folder, checkpoint, method=method, options=options)
+    data = "".join(json.dumps({"prompt": f"name {n}", "completion": f"it is {n}"}) + "\n" for n in range(6))
+    (folder / "data.jsonl").write_text(data)
+    (folder / "length.yaml").write_text(
+        "name: length\ncriteria:\n- {name: short, kind: check, function: within, options: {characters: [0, 40]}}\n"
+    )
+    text = path.read_text().replace("train:\n", f"train:\n{extra}").replace("generate: {model: small}", "")
+    judges = "judges:\n  length: {rubric: length.yaml}\n  critic: {rubric: rubrics/grounded.yaml, model: fake}\n"
+    path.write_text(f"{text}{judges}generate: {{model: small, max_tokens: 8, template: prompts/generate/compact.jinja}}\n")
+    return path
+
+
+def run(path: Path, progress: Quiet | None = None) -> tuple[train.Training, dict[str, list[float]]]:
+    """The training, and its log by metric."""
+    with opened(path, progress) as context:
+        training = train.run(context, practice=practice(context))
+        assert training is not None
+        rows = context.store.rows("SELECT metric, list(value ORDER BY step) AS v FROM training_log GROUP BY metric")
+    return training, {row["metric"]: row["v"] for row in rows}
+
+
+def practice(context: Context) -> Practice | None:
+    section = context.config.pipeline.train
+    return Practice(context, section) if section and section.rewards else None
+
+
+def weights(training: train.Training) -> bytes:
+    return (training.path / "model.safetensors").read_bytes()
+
+
+def extra(method: str) -> str:
+    return {
+        "dpo_sft": "  data: data.jsonl\n",
+        "rloo": "  rewards: [{judge: length}]\n",
+        "grpo": "  rewards: [{judge: length}, {judge: critic, weight: 2}]\n",
+    }.get(method, "")
+
+
+@pytest.mark.parametrize("method", ["dpo_soft", "dpo_sft", "kto", "orpo", "reward", "rloo", "grpo"])
+def test_a_method_trains_and_leaves_a_plain_checkpoint(method: str, checkpoint: Path, tmp_path: Path) -> None:
+    from transformers import AutoConfig, AutoTokenizer
+
+    options = SAMPLED if method in ("rloo", "grpo") else STEPS
+    training, log = run(pipeline(tmp_path, checkpoint, method, options, extra(method)))
+    assert training.method == method
+    assert len(log["loss"]) == 2
+    assert weights(training) != (checkpoint / "model.safetensors").read_bytes()
+    assert AutoTokenizer.from_pretrained(training.path).chat_template
+    kind = AutoConfig.from_pretrained(training.path).architectures[0]
+    assert kind.endswith("ForSequenceClassification" if method == "reward" else "ForCausalLM")
+
+
+def test_certain_soft_labels_are_dpo_and_an_even_chance_teaches_nothing(checkpoint: Path, tmp_path: Path) -> None:
+    plain = pipeline(tmp_path, checkpoint, "dpo", "{max_steps: 2, learning_rate: 1e-2}")
+    hard, found = run(plain)
+    grown: dict[float, float] = {}
+    for confidence in (1.0, 0.8, 0.5):
+        with opened(plain) as context:
+            context.store.run(f"UPDATE pairs SET confidence = {confidence}")
+        plain.write_text(plain.read_text().replace("method: dpo\n", "method: dpo_soft\n"))
+        trained, _ = run(plain)
+        with opened(plain) as context:
+            grown[confidence] = context.store.rows(
+                "SELECT value FROM training_log WHERE step = 1 AND metric = 'grad_norm' AND training = "
+                f"'{trained.key}'"
+            )[0]["value"]  # fmt: skip
+        if confidence == 1.0:
+            assert weights(trained) == weights(hard)
+    # At the first step z is 0, where the slope of the loss is p - 1/2.
+    assert grown[1.0] == pytest.approx(found["grad_norm"][0], rel=1e-5)
+    assert grown[0.8] == pytest.approx(0.6 * grown[1.0], rel=1e-3)
+    assert grown[0.5] == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize("joint", ["alternate", "mix"])
+def test_pairs_and_imitation_are_joined_step_by_step_or_in_each(joint: str, checkpoint: Path, tmp_path: Path) -> None:
+    options = "{max_steps: 8, per_device_train_batch_size: 4}"
+    _, log = run(pipeline(tmp_path, checkpoint, "dpo_sft", options, f"  data: data.jsonl\n  joint: {joint}\n"))
+    pairs, imitations = len(log["rewards/margins"]), len(log["imitation_loss"])
+    assert (pairs, imitations) == (8, 8) if joint == "mix" else (pairs + imitations == 8 and 0 < pairs < 8)
+
+
+class Stop(Quiet):
+    """A display that fails once a step was shown."""
+
+    @contextmanager
+    def show(self, tally: Tally) -> Iterator[None]:
+        add = tally.add
+
+        def stop(**counts: Any) -> None:
+            add(**counts)
+            if tally.stage == "train" and tally.done == 2:
+                raise KeyboardInterrupt
+
+        tally.add = stop  # type: ignore[method-assign]
+        yield
+
+
+@pytest.mark.parametrize("method", ["dpo_sft", "grpo"])
+def test_a_stopped_training_ends_in_the_same_weights(method: str, checkpoint: Path, tmp_path: Path) -> None:
+    options = "{max_steps: 4, save_steps: 1, learning_rate: 1e-2, per_device_train_batch_size: 4%s}"
+    options %= ", num_generations: 2" if method == "grpo" else ""
+    whole, _ = run(pipeline(tmp_path / "whole", checkpoint, method, options, extra(method)))
+    broken = pipeline(tmp_path / "broken", checkpoint, method, options, extra(method))
+    with pytest.raises(KeyboardInterrupt):
+        run(broken, Stop())
+    again, _ = run(broken)
+    assert weights(again) == weights(whole)
+
+
+def test_what_a_judge_says_of_samples_is_kept_and_not_asked_again(checkpoint: Path, tmp_path: Path) -> None:
+    path = pipeline(tmp_path, checkpoint, "grpo", SAMPLED, "  rewards: [{judge: critic}]\n")
+    _, log = run(path)
+    assert log["rewards/critic/failed"] == [0.0, 0.0]
+    counts = "SELECT count(*) AS n, count(DISTINCT answer) AS answers FROM verdicts"
+    with opened(path) as context:
+        first = context.store.rows(counts)[0]
+        assert first["n"] == first["answers"] > 0
+        found = next(context.config.out.glob("models/*"))
+        found.rename(found.with_suffix(".old"))
+    run(path)
+    with opened(path) as context:
+        assert context.store.rows(counts)[0] == first
+
+
+def test_a_reward_model_is_fitted_to_the_pairs_first(checkpoint: Path, tmp_path: Path) -> None:
+    training, log = run(pipeline(tmp_path, checkpoint, "rloo", SAMPLED, "  rewards: [{fit: {max_steps: 1}}]\n"))
+    assert len(log["rewards/fitted"]) == 2
+    with opened(tmp_path / "trial.yaml") as context:
+        assert [row["method"] for row in context.store.rows("SELECT method FROM trainings ORDER BY created")] == ["reward", "rloo"]
+        assert train.find(context, practice=practice(context)) == training
+
+
+def test_an_adapter_is_merged_into_the_checkpoint(checkpoint: Path, tmp_path: Path) -> None:
+    training, _ = run(pipeline(tmp_path, checkpoint, "dpo", STEPS, "  peft: {r: 2, target_modules: all-linear}\n"))
+    assert not list(training.path.glob("adapter*"))
+    assert weights(training) != (checkpoint / "model.safetensors").read_bytes()
+
+
+def test_another_reference_is_another_training_and_moves_the_first_loss(checkpoint: Path, tmp_path: Path) -> None:
+    other = save_random(tmp_path / "other", context=128, template=TEMPLATE, seed=5)
+    path = pipeline(tmp_path, checkpoint, "dpo", STEPS, "  reference: old\n")
+    path.write_text(path.read_text().replace("  fake:", f"  old: {{kind: transformers, path: {other}, device: cpu}}\n  fake:"))
+    _, log = run(path)
+    assert log["loss"][0] != pytest.approx(0.693147, abs=1e-4)
+
+
+def test_rows_take_the_form_that_their_trainer_reads() -> None:
+    assert soft([ROW, ROW | {"confidence": None}])[0]["confidence"] == 0.75
+    assert soft([ROW | {"confidence": None}])[0]["confidence"] == 1.0
+    assert with_margins([ROW])[0]["margin"] == 0.25
+    assert [row["label"] for row in unpaired([ROW, ROW])] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ({"prompt": "a", "completion": "b"}, None),
+        ({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}, None),
+        ({"messages": [{"role": "user", "content": "a"}]}, "must end with an assistant's"),
+        ({"text": "a"}, "neither"),
+    ],
+)
+def test_answers_to_imitate_come_in_two_forms(row: dict[str, Any], told: str | None, tmp_path: Path) -> None:
+    from rlaif.errors import InputError
+
+    (tmp_path / "data.jsonl").write_text(json.dumps(row))
+    if told:
+        with pytest.raises(InputError, match=f"row 1.*{told}"):
+            imitated(tmp_path / "data.jsonl")
+    else:
+        found = imitated(tmp_path / "data.jsonl")[0]
+        assert (found["prompt"][0]["content"], found["completion"][0]["content"]) == ("a", "b")
+
+
+def test_several_rewards_are_standardised_among_a_prompts_answers_and_one_that_failed_leaves_none() -> None:
+    assert total([[0.5, 0.25, None]], [3.0], [0, 0, 0]) == [1.5, 0.75, None]
+    wide, narrow = [0.0, 100.0, 40.0, 40.0], [1.0, 0.0, 0.5, None]
+    assert total([wide, narrow], [1.0, 2.0], [0, 0, 1, 1]) == pytest.approx([-1 + 2, 1 - 2, 0, None])
+    assert key("rewards") == key("rewards")

@@ -5,7 +5,7 @@ use. Fields that change a result enter content keys; fields that change only spe
 """
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -413,6 +413,10 @@ class Reward(Section):
         return self
 
 
+# Methods whose loss compares with a reference model that may be another than the one that training starts from.
+REFERRING: Final = ("dpo", "dpo_soft", "dpo_sft", "kto")
+
+
 class Train(Section):
     """How the generator's model is trained on the pairs."""
 
@@ -444,7 +448,7 @@ class Train(Section):
             raise ValueError("dpo_sft needs `data`, answers to imitate; for chosen ones, dpo has loss_type [sigmoid, sft]")
         if self.data is not None and self.method not in ("sft", "dpo_sft"):
             raise ValueError(f"{self.method} takes no `data`")
-        if self.reference is not None and self.method not in ("dpo", "dpo_soft", "dpo_sft", "kto"):
+        if self.reference is not None and self.method not in REFERRING:
             raise ValueError(f"{self.method} takes no `reference`")
         return self
 
@@ -539,6 +543,8 @@ class Pipeline(Section):
     def _rounds_have_stages(self) -> "Pipeline":
         if self.rounds and not (self.generate and self.pair and self.train):
             raise ValueError("rounds need the sections generate, pair and train")
+        if self.rounds and self.train and self.rounds.reference == "fixed" and self.train.method not in REFERRING:
+            raise ValueError(f"{self.train.method} has no reference that could be `fixed`")
         return self
 
 
@@ -600,7 +606,21 @@ def _check_names(pipeline: Pipeline, file: YamlFile) -> None:
     if pipeline.train:
         rewards = enumerate(pipeline.train.rewards)
         judges += [(("train", "rewards", place), each.judge) for place, each in rewards if each.judge]
+    for name, place in _imported(pipeline):
+        if name in pipeline.judges:
+            fix = "Call one of them otherwise: two judges of one name would be taken for each other."
+            raise InputError(f"{name!r} came with the data, and is a judge of this file too", where=file.where(place), fix=fix)
     for kind, known, named in (("model", pipeline.models, models), ("judge", pipeline.judges, judges)):
         for place, name in named:
             if name is not None and name not in known:
                 raise InputError(f"no {kind} is called {name!r}", where=file.where(place), fix=did_you_mean(name, known))
+
+
+def _imported(pipeline: Pipeline) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+    """The judges that come with the data, and where the file names them."""
+    for number, source in enumerate(pipeline.collect.sources):
+        place = ("collect", "sources", number)
+        if source.preferences:
+            yield source.preferences.judge, (*place, "preferences", "judge")
+        for at, scores in enumerate(source.scores):
+            yield scores.judge, (*place, "scores", at, "judge")

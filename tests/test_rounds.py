@@ -85,6 +85,15 @@ def test_each_round_writes_and_trains_with_the_model_of_the_one_before(store: St
     assert rounds.last_path(outer) == folder / "t3"
 
 
+@pytest.mark.parametrize(("how", "references"), [("fixed", [None, "writer", "writer"]), ("moving", [None, None, None])])
+def test_the_loss_compares_with_the_first_model_or_with_the_one_that_the_round_starts_from(
+    store: Store, how: str, references: list[str | None]
+) -> None:
+    seen, _ = taken(store, [1, 2, 3, 4], f"rounds={{most: 3, reference: {how}}}")
+    sections = [context.config.pipeline.train for context in seen]
+    assert [section.reference for section in sections if section] == references
+
+
 def test_a_round_without_a_gain_is_the_last_and_its_model_is_not_kept(store: Store) -> None:
     seen, outer = taken(store, [50, 60, 60, 90], "rounds=3")
     assert len(seen) == 2
@@ -167,6 +176,7 @@ MISTAKES = [
     (["rounds=0"], "greater than or equal to 1"),
     (["rounds=2", "train=null"], "rounds need the sections"),
     (["rounds={most: 2, reference: old}"], "moving"),
+    (["rounds={most: 2, reference: fixed}", "train={method: orpo}"], "orpo has no reference"),
 ]
 
 

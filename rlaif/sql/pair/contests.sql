@@ -5,8 +5,9 @@
 -- prompt's answers, one row a prompt, judge and criterion.
 CREATE OR REPLACE TEMP TABLE bouts AS
 WITH votes AS (
-    SELECT judge, criterion, prompt, first, second, repeat, verdict, preferred, probability,
-        coalesce(probability, CASE preferred WHEN 'first' THEN 1 WHEN 'tie' THEN 0.5 ELSE 0 END) AS worth
+    SELECT judge, criterion, prompt, first < second AS forth, if(forth, first, second) AS one, if(forth, second, first) AS other,
+        repeat, verdict, if(forth, probability, 1 - probability) AS chance,
+        CASE WHEN preferred = 'tie' THEN 0.5 WHEN (preferred = 'first') = forth THEN 1 ELSE 0 END AS part
     FROM comparisons
     WHERE judge IN (SELECT unnest($judges::VARCHAR[])) AND preferred IS NOT NULL AND first <> second
         AND ($compared OR criterion IN (SELECT unnest($criteria::VARCHAR[])))
@@ -14,26 +15,18 @@ WITH votes AS (
 mine AS (
     SELECT answer FROM responses WHERE failure IS NULL AND generator IN (SELECT unnest($generators::VARCHAR[]))
 ),
-counted AS (
-    FROM votes WHERE verdict IS NULL
-    UNION ALL
-    SELECT votes.* FROM votes SEMI JOIN votes AS swapped ON swapped.judge = votes.judge
-        AND swapped.criterion = votes.criterion AND swapped.repeat = votes.repeat
-        AND swapped.first = votes.second AND swapped.second = votes.first
-    WHERE verdict IS NOT NULL AND first IN (FROM mine) AND second IN (FROM mine)
-),
-sided AS (
-    SELECT judge, criterion, prompt, first AS one, second AS other, worth, probability,
-        preferred <> 'second' AS "for", preferred <> 'first' AS against
-    FROM counted WHERE first < second
-    UNION ALL
-    SELECT judge, criterion, prompt, second, first, 1 - worth, 1 - probability, preferred <> 'first', preferred <> 'second'
-    FROM counted WHERE first > second
+repeats AS (
+    SELECT judge, criterion, prompt, one, other, sum(coalesce(chance, part)) AS won, count(*) AS comparisons,
+        count(*) FILTER (part > 0) AS "for", count(*) FILTER (part < 1) AS against, sum(chance) AS chance, count(chance) AS told
+    FROM votes
+    GROUP BY judge, criterion, prompt, one, other, repeat
+    HAVING count(verdict) = 0 OR bool_or(forth) AND NOT bool_and(forth)
+        AND one IN (FROM mine) AND other IN (FROM mine)
 )
-SELECT judge, criterion, prompt, one, other, sum(worth)::DOUBLE AS won, count(*) AS comparisons,
-    count(*) FILTER ("for") AS "for", count(*) FILTER (against) AS against,
-    if(count(probability) = count(*), avg(probability), NULL) AS sure
-FROM sided GROUP BY judge, criterion, prompt, one, other;
+SELECT judge, criterion, prompt, one, other, sum(won)::DOUBLE AS won, sum(comparisons)::BIGINT AS comparisons,
+    sum("for")::BIGINT AS "for", sum(against)::BIGINT AS against,
+    if(sum(told) = sum(comparisons), sum(chance)::DOUBLE / sum(told), NULL) AS sure
+FROM repeats GROUP BY judge, criterion, prompt, one, other;
 
 CREATE OR REPLACE TEMP TABLE contests AS
 SELECT row_number() OVER (ORDER BY judge, criterion, prompt) AS place, judge, criterion,

@@ -40,6 +40,20 @@ def test_the_pipeline_runs_offline_and_only_right_chunkings_are_chosen(tmp_path:
     assert report.exists()
 
 
+def test_grpo_takes_the_checks_and_the_critic_for_its_reward(tmp_path: Path) -> None:
+    train = (
+        "train={method: grpo, rewards: [{judge: layout}], options: {max_steps: 1, num_generations: 2, "
+        "per_device_train_batch_size: 2}}"
+    )
+    with run.opened(load(PIPELINE, [f"out={tmp_path}", "generate.max_tokens=8", train])) as context:
+        run.collect(context)
+        made = run.train(context)
+        assert made
+        logged = {row["metric"] for row in context.store.rows("SELECT DISTINCT metric FROM training_log")}
+    assert (made.method, made.rows) == ("grpo", 9)
+    assert "reward" in logged
+
+
 @pytest.mark.parametrize("row", DOCUMENTS, ids=lambda row: row["document"].split("\n")[0])
 def test_each_document_comes_with_its_right_chunking_and_three_wrong_ones(row: dict[str, str]) -> None:
     assert parted(row["document"]) in row["chunkings"]

@@ -71,6 +71,20 @@ def test_before_anything_is_measured_the_range_goes_up_to_max_tokens(tmp_path: P
     assert "estimated from characters" in shown(found)
 
 
+def test_a_pilot_asks_live_where_the_pipeline_asks_by_batch(tmp_path: Path) -> None:
+    async def run() -> tuple[dict[str, int], int, set[str]]:
+        async with serve([chat("a fine answer", "a good answer")]) as server:
+            served = f"models.writer={{kind: openai, model: m, base_url: {server.base_url}, mode: batch}}"
+            sets = (served, "generate={model: writer, samples: 2, logprobs: false}")
+            found = await asyncio.to_thread(planned, project(tmp_path, prompts=6), *sets, pilot=2)
+            return asks(found), len(server.chats), {request.path.rpartition("/v1/")[2] for request in server.requests}
+
+    found, chats, paths = asyncio.run(run())
+    assert found["generate"] == 6 - 2
+    assert chats == 2
+    assert paths == {"chat/completions"}
+
+
 def test_a_pilot_measures_and_what_it_made_is_not_paid_twice(tmp_path: Path) -> None:
     file = project(tmp_path, prompts=60)
     found = planned(file, pilot=15)

@@ -1,7 +1,9 @@
 """A whole pipeline's plan: all the stages that ask a model, in their order."""
 
+from dataclasses import replace
+
 from rlaif import roles, run
-from rlaif.config import Evaluate
+from rlaif.config import Config, Evaluate, OpenAIModel
 from rlaif.context import Context, HeldOut
 from rlaif.plan.estimate import Estimate
 from rlaif.plan.lines import Plan
@@ -12,15 +14,15 @@ def plan(context: Context, pilot: int = 0, *, allow_code: bool = False) -> Plan:
     """What is owed and what it is going to cost. Prompts are collected; no model is asked, but by a `pilot`.
 
     A pilot generates and judges the first so many prompts, so that lengths are measured. What it makes is kept, and not
-    owed any more.
+    owed any more. It asks live, also where the pipeline asks by batch: a plan must not wait for a day.
     """
     config, section = context.config, context.config.pipeline.evaluate
     run.check(config)
     run.collect(context)
     if pilot:
-        first = HeldOut(1.0, pilot)
-        run.generate(context, only=first)
-        run.judge(context, only=first, allow_code=allow_code)
+        live, first = _live(context), HeldOut(1.0, pilot)
+        run.generate(live, only=first)
+        run.judge(live, only=first, allow_code=allow_code)
     estimate = Estimate(context)
     written = [estimate.generate(generator(config))] if config.pipeline.generate else []
     for name in config.judges:
@@ -28,6 +30,18 @@ def plan(context: Context, pilot: int = 0, *, allow_code: bool = False) -> Plan:
     if section and config.pipeline.generate and (config.pipeline.train or section.models):
         _evaluate(context, section, estimate)
     return estimate.plan
+
+
+def _live(context: Context) -> Context:
+    """The same pipeline with every model asked live, which changes no answer and so no key."""
+    pipeline, models = context.config.pipeline, context.config.pipeline.models
+    batched = {name: model for name, model in models.items() if isinstance(model, OpenAIModel) and model.mode == "batch"}
+    if not batched:
+        return context
+    context.progress.note(f"pilot: {', '.join(batched)} asked live, at the full price, since a batch may take a day")
+    asked = models | {name: model.model_copy(update={"mode": "live"}) for name, model in batched.items()}
+    config = Config(pipeline.model_copy(update={"models": asked}), context.config.file, context.config.overrides)
+    return replace(context, config=config)
 
 
 def _evaluate(context: Context, section: Evaluate, estimate: Estimate) -> None:

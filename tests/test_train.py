@@ -18,8 +18,8 @@ from rlaif.progress import Quiet
 from rlaif.records import Message
 from rlaif.stages import train
 from rlaif.store import Store
-from rlaif.training.methods import demonstrations
 from rlaif.training.preflight import check
+from rlaif.training.rows import demonstrations
 from tests.checkpoints import save_random
 from tests.train_harness import TEMPLATE, append_pair, opened, prepare
 
@@ -257,14 +257,15 @@ def row(prompt: str, **sides: str) -> dict[str, list[Message]]:
         (Letters(mark="?"), 8, {"chosen": "yes", "rejected": "no"}, {"prefix_mismatch": 1}),
         (Letters(), 8, {"completion": "yes"}, {}),
         (Letters(), 6, {"completion": "yes"}, {"over_length": 1}),
+        (Letters(), 8, {"completion": "yés"}, {"unknown_token": 1}),
     ],
 )
 def test_the_preflight_refuses_by_kind(
     tokenizer: Letters, length: int | None, sides: dict[str, str], refused: dict[str, int]
 ) -> None:
-    kept, counts = check([row("say", **sides)], tokenizer, length)
-    assert counts == refused
-    assert len(kept) == 1 - sum(refused.values())
+    checked = check([row("say", **sides)], tokenizer, length, embeddings=128)
+    assert checked.refused == refused
+    assert len(checked.rows) == 1 - sum(refused.values())
 
 
 def test_sft_shows_an_answer_once_however_many_pairs_it_won() -> None:

@@ -1,12 +1,9 @@
 """One training: rows in, a checkpoint folder out, all at once; a killed one continues from its last checkpoint."""
 
 import json
-import logging
-import math
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,15 +12,16 @@ from rlaif.config import Train, TransformersModel
 from rlaif.errors import InputError
 from rlaif.progress import Tally
 from rlaif.training.adapter import adapter
+from rlaif.training.checkpoints import first, newest, save, sync, together
+from rlaif.training.health import displaced, watch
 from rlaif.training.methods import METHODS, configure
-from rlaif.training.preflight import check, explain
+from rlaif.training.preflight import Checked, check, doubts, explain
 from rlaif.training.rows import Row, as_they_are
+from rlaif.training.trl import quiet
 from rlaif.yaml_file import YamlFile
 
 # The file in a trained folder that says what was trained how, with the log.
 RECORD = "training.json"
-# The last thing written to a checkpoint: without it, the checkpoint was cut off in the writing.
-COMPLETE = "complete"
 # Sums over the whole run that the trainer appends to its log; not metrics of a step.
 TOTALS = ("step", "epoch", "total_flos", "num_tokens")
 
@@ -37,7 +35,8 @@ class Lesson:
     """What is trained on: pairs (or prompts, for methods that sample), and what some methods need besides.
 
     `imitated` are rows of `prompt` and `completion`, `score` gives rewards, `sampling` says how answers are sampled, and
-    `reference` is the model (its path loadable) that the loss compares with, the base where None.
+    `reference` is the model (its path loadable) that the loss compares with, the base where None. `refused` are rows that
+    were left out already, by kind.
     """
 
     rows: Sequence[Row]
@@ -45,6 +44,7 @@ class Lesson:
     score: Score | None = None
     sampling: Mapping[str, Any] = field(default_factory=dict)
     reference: TransformersModel | None = None
+    refused: Mapping[str, int] = field(default_factory=dict)
 
     def read(self, method: str) -> list[Row]:
         """The rows as the method reads them."""
@@ -58,36 +58,46 @@ def fit(
 ) -> None:  # fmt: skip
     """Trains `base` (whose path is loadable); `folder` appears when it is whole.
 
-    Until then everything is in `folder.partial`. `note` is told what the pre-flight refuses. Raises InputError for
-    options that TRL refuses, where no row is left to train on, and for a loss that is no longer a number.
+    Until then everything is in `folder.partial`. `note` is told what the pre-flight refuses and what looks wrong. Several
+    processes may call this together (accelerate). Raises InputError for options that TRL refuses, where no row is left to
+    train on, and for a loss that is no longer a number.
     """
     partial = folder.with_name(folder.name + ".partial")
     arguments = configure(section, base, partial / "checkpoints", file, lesson.sampling)
-    with _quiet():
+    warnings: list[str] = []
+
+    def warn(line: str) -> None:
+        warnings.append(line)
+        note(line)
+
+    with quiet():
         shape, tokenizer = _load(base)
-        # Unless told otherwise, what fits the model's context is trained on.
-        bound = section.options.get("max_length") or getattr(shape.get_text_config(), "max_position_embeddings", None)
-        room = getattr(arguments, "max_completion_length", None) or 0 if lesson.score else 0
-        kept, refused = check(lesson.read(section.method), tokenizer, bound and bound - room)
-        if not kept:
+        checked = _checked(section, lesson, arguments, shape, tokenizer)
+        refused = {**lesson.refused, **checked.refused}
+        if not checked.rows:
             raise InputError("none of the rows can be trained on", fix=explain(refused), where=file.where(("train",)))
         if refused:
             note(explain(refused))
-        if hasattr(arguments, "max_length"):
-            arguments.max_length = bound
-        special = _special(section, lesson)
-        trainer = _trainer(section, base, kept, arguments, tokenizer, special, tally, file)
+        for line in doubts(checked, arguments):
+            warn(line)
+        callback = watch(section, arguments, tally, file, warn)
+        trainer = _trainer(section, base, lesson, _data(checked.rows, partial), arguments, tokenizer, callback, file)
         try:
-            trainer.train(resume_from_checkpoint=_last_checkpoint(partial / "checkpoints"))
+            trainer.train(resume_from_checkpoint=newest(partial / "checkpoints"))
         except ValueError as error:
             # TRL reads some options only when the first loss is computed.
             raise InputError(f"TRL refuses this: {error}", where=file.where(("train", "options"))) from error
-        _save(trainer, shape, partial / "final")
-    record = {"rows": len(kept), "refused": refused, "log": _log(trainer.state.log_history)}
-    (partial / "final" / RECORD).write_text(json.dumps(record), encoding="utf-8")
-    _sync(partial / "final")
-    (partial / "final").rename(folder)
-    shutil.rmtree(partial)
+        save(trainer, shape, partial / "final")
+    log = _log(trainer.state.log_history)
+    for line in displaced(log, getattr(arguments, "beta", 0.0)):
+        warn(line)
+    if first():
+        record = {"rows": len(checked.rows), "refused": refused, "warnings": warnings, "log": log}
+        (partial / "final" / RECORD).write_text(json.dumps(record), encoding="utf-8")
+        sync(partial / "final")
+        (partial / "final").rename(folder)
+        shutil.rmtree(partial)
+    together()
 
 
 def _load(base: TransformersModel) -> tuple[Any, Any]:
@@ -98,22 +108,52 @@ def _load(base: TransformersModel) -> tuple[Any, Any]:
     tokenizer = AutoTokenizer.from_pretrained(base.path, **options)
     if tokenizer.chat_template is None:
         raise InputError("the model to train has no chat template", where=base.path, fix="Train a chat model.")
+    if tokenizer.eos_token_id is None:
+        raise InputError("the model's tokenizer has no end token, so no answer would ever end", where=base.path,
+                         fix="Set eos_token in its tokenizer_config.json.")  # fmt: skip
     # The pre-flight counts what is too long; a warning about the first of them says less.
     tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
     return AutoConfig.from_pretrained(base.path, **options), tokenizer
 
 
+def _checked(section: Train, lesson: Lesson, arguments: Any, shape: Any, tokenizer: Any) -> Checked:
+    """The rows that fit the model and the method; TRL's `max_length` is set to what they were held against."""
+    text = shape.get_text_config()
+    # Unless told otherwise, what fits the model's context is trained on.
+    bound = section.options.get("max_length") or getattr(text, "max_position_embeddings", None)
+    if hasattr(arguments, "max_length"):
+        arguments.max_length = bound
+    room = arguments.max_completion_length if lesson.score else 0
+    stop = text.eos_token_id
+    ends = {tokenizer.eos_token_id, *(stop if isinstance(stop, list) else [stop])}
+    rows = lesson.read(section.method)
+    return check(rows, tokenizer, bound and bound - room, embeddings=text.vocab_size, ends=ends)
+
+
+def _data(rows: Sequence[Row], partial: Path) -> Any:
+    """The rows as a data set; one on the disk where several processes train, for what one computes of it is read by all."""
+    from datasets import Dataset, load_from_disk
+
+    data = Dataset.from_list(list(rows))
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return data
+    shared = partial / "rows"
+    if first():
+        data.save_to_disk(str(shared))
+    together()
+    return load_from_disk(str(shared))
+
+
 def _trainer(
-    section: Train, base: TransformersModel, rows: Sequence[Row], arguments: Any, tokenizer: Any,
-    special: Mapping[str, Any], tally: Tally, file: YamlFile,
+    section: Train, base: TransformersModel, lesson: Lesson, data: Any, arguments: Any, tokenizer: Any, callback: Any,
+    file: YamlFile,
 ) -> Any:  # fmt: skip
-    from datasets import Dataset
     from transformers import PrinterCallback
 
     try:
         trainer = METHODS[section.method].trainer()(
-            model=base.path, args=arguments, train_dataset=Dataset.from_list(list(rows)),
-            processing_class=tokenizer, callbacks=[_watch(tally, file)], **special,
+            model=base.path, args=arguments, train_dataset=data, processing_class=tokenizer, callbacks=[callback],
+            **_special(section, lesson),
         )  # fmt: skip
     except ValueError as error:
         raise InputError(f"TRL refuses this: {error}", where=file.where(("train", "options"))) from error
@@ -137,39 +177,6 @@ def _special(section: Train, lesson: Lesson) -> dict[str, Any]:
     return found
 
 
-def _watch(tally: Tally, file: YamlFile) -> Any:
-    """Counts the steps, stops at a loss that is not a number, and marks checkpoints that are whole."""
-    from transformers import TrainerCallback
-
-    class Watch(TrainerCallback):  # type: ignore[misc]
-        def on_train_begin(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-            tally.owed = state.max_steps - state.global_step
-
-        def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-            tally.add(done=1)
-
-        def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any], **rest: Any) -> None:
-            for name in ("loss", "grad_norm"):
-                if not math.isfinite(logs.get(name, 0.0)):
-                    raise InputError(
-                        f"{name} became {logs[name]} at step {state.global_step} of {state.max_steps}",
-                        where=file.where(("train", "options", "learning_rate")),
-                        fix="Lower options.learning_rate; with fp16, use bf16 or neither.",
-                    )
-
-        def on_save(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-            checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-            _sync(checkpoint)
-            (checkpoint / COMPLETE).touch()
-
-    return Watch()
-
-
-def _last_checkpoint(folder: Path) -> str | None:
-    whole = [marker.parent for marker in folder.glob(f"checkpoint-*/{COMPLETE}")]
-    return str(max(whole, key=lambda path: int(path.name.rpartition("-")[2]))) if whole else None
-
-
 def _log(history: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [
         {"step": entry["step"], "metric": name, "value": float(value)}
@@ -178,52 +185,3 @@ def _log(history: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         for name, value in entry.items()
         if name not in TOTALS and isinstance(value, int | float)
     ]
-
-
-def _save(trainer: Any, shape: Any, folder: Path) -> None:
-    """The trained model as its base came: in that precision and with a cache, which training goes without."""
-    shutil.rmtree(folder, ignore_errors=True)
-    if hasattr(trainer.model, "merge_and_unload"):
-        trainer.model = trainer.model.merge_and_unload()
-    trainer.model.to(shape.dtype or trainer.model.dtype)
-    trainer.model.config.use_cache = getattr(shape, "use_cache", True)
-    trainer.save_model(str(folder))
-    # A pickle, which nobody should have to load.
-    (folder / "training_args.bin").unlink(missing_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    """Returns when the folder's files are on the disk, so that what is named after this is never half there."""
-    for path in [*folder.rglob("*"), folder]:
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps the libraries' progress bars off the screen, where our own progress is."""
-    import datasets
-    from transformers.utils import logging as bars
-
-    shown = datasets.is_progress_bar_enabled(), bars.is_progress_bar_enabled()
-    datasets.disable_progress_bars()
-    bars.disable_progress_bar()
-    before = os.environ.get("TQDM_DISABLE")
-    os.environ["TQDM_DISABLE"] = "1"
-    # It tells, at every checkpoint, that file times are equal; checkpoints are told apart by their numbers then.
-    clock = logging.getLogger("transformers.trainer_utils")
-    level = clock.level
-    clock.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        clock.setLevel(level)
-        os.environ.pop("TQDM_DISABLE")
-        os.environ.update({} if before is None else {"TQDM_DISABLE": before})
-        if shown[0]:
-            datasets.enable_progress_bars()
-        if shown[1]:
-            bars.enable_progress_bar()

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from rlaif.training.rows import Row, said
@@ -82,7 +83,7 @@ def _kind(prompt: list[int], sides: list[list[int]], length: int | None, embeddi
         return "equal_sides"
     if length is not None and max(map(len, [prompt, *sides])) > length:
         return "over_length"
-    if embeddings is not None and max(map(max, [prompt, *sides])) >= embeddings:
+    if embeddings is not None and max(chain(prompt, *sides), default=0) >= embeddings:
         return "unknown_token"
     return None
 

@@ -467,3 +467,34 @@ def test_an_audit_sees_that_a_judge_goes_by_the_order_and_by_praise(tmp_path: Pa
     assert found["raised flattery"] == 1
     assert found["change flattery"] == 100
     assert {name: value for name, value in found.items() if name.startswith("raised") and value} == {"raised flattery": 1}
+
+
+def test_what_a_server_does_not_count_is_guessed_from_both_responses(tmp_path: Path) -> None:
+    with Store(tmp_path / "store.duckdb") as store:
+        fill(store, {"p": [{"text": "one" * 400}, {"text": "two" * 400}]})
+        store.append("judges", [{"key": JUDGE, "name": "j", "spec": '{"model": {"kind": "openai"}, "template": ""}'}])
+        one, two = (answer_key(prompt("p").key, text * 400) for text in ("one", "two"))
+        store.append("verdicts", [{"key": "v", "judge": JUDGE, "raw": "x" * 40, "prompt_tokens": 0, "output_tokens": 0}])
+        store.append("comparisons", [{"prompt": prompt("p").key, "first": one, "second": two, "judge": JUDGE,
+                                      "criterion": "c", "preferred": "tie", "verdict": "v"}])  # fmt: skip
+        (row,) = store.query("plan/spent")
+    assert (row["guessed"], row["output_tokens"]) == (1, 10)
+    assert 600 <= row["prompt_tokens"] < 620
+
+
+def test_two_judges_that_compare_make_one_mean(tmp_path: Path) -> None:
+    models = {"m": {"kind": "scripted"}, "n": {"kind": "scripted", "salt": "other"}}
+    judges = {name: {"rubric": "rubric.yaml", "model": model} for name, model in (("j", "m"), ("k", "n"))}
+    file = pipeline(tmp_path, models=models, judges=judges, pair={"judge": ["j", "k"]})
+    with run.opened(load(file)) as opened:
+        run.collect(opened)
+        run.generate_and_judge(opened)
+        made = run.paired(opened)
+        means = {row["answer"]: float(row["mean"]) for row in opened.store.rows(
+            "SELECT answer, avg(score) AS mean FROM strengths WHERE pairing = $key GROUP BY answer HAVING count(*) = 2", key=made.key
+        )}  # fmt: skip
+        rows = opened.store.rows("SELECT one.answer AS chosen, two.answer AS rejected, margin FROM pairs "
+                                 "JOIN responses one ON one.key = chosen JOIN responses two ON two.key = rejected")  # fmt: skip
+    assert made.pairs == len(rows) == 3
+    for row in rows:
+        assert float(row["margin"]) == pytest.approx(100 * (means[row["chosen"]] - means[row["rejected"]]), abs=1e-4)

@@ -20,21 +20,30 @@ generated AS (
         LEFT JOIN asked ON asked.prompt = sampled.prompt AND asked.generator = sampled.generator
     GROUP BY sampled.generator
 ),
--- A judge that was never told a count has recorded 0. It was shown its template, its criteria, the request and the answer
--- in each call, and the document in one, whole or in parts.
+-- A judge that was never told a count has recorded 0. It was shown its template, its criteria, the request and the answer,
+-- or the two that it compared, in each call, and the document in one, whole or in parts.
 silent AS (
     SELECT key, judge, answer, coalesce(calls, 1) AS calls, length(raw) AS characters FROM verdicts
     WHERE coalesce(output_tokens, 0) = 0 AND raw <> ''
 ),
-shown AS (
-    SELECT answer, max(length(text) + length(messages)) AS characters, max(coalesce(length(document), 0)) AS document
+compared AS (SELECT verdict, criterion, first, second FROM comparisons WHERE verdict IN (SELECT key FROM silent)),
+parts AS (
+    SELECT key AS verdict, answer FROM silent WHERE answer IS NOT NULL
+    UNION ALL SELECT verdict, unnest([first, second]) FROM compared
+),
+texts AS (
+    SELECT answer, max(length(text)) AS text, max(length(messages)) AS request, max(coalesce(length(document), 0)) AS document
     FROM responses JOIN prompts ON prompts.key = responses.prompt
-    WHERE answer IN (SELECT answer FROM silent)
+    WHERE answer IN (SELECT answer FROM parts)
     GROUP BY answer
+),
+shown AS (
+    SELECT verdict, sum(text) + max(request) AS characters, max(document) AS document
+    FROM parts JOIN texts USING (answer) GROUP BY verdict
 ),
 wordings AS (
     SELECT verdict, sum(length(criteria.spec)) AS characters
-    FROM scores JOIN (SELECT key, any_value(spec) AS spec FROM criteria GROUP BY key) AS criteria ON criteria.key = criterion
+    FROM (SELECT verdict, criterion FROM scores UNION ALL SELECT verdict, criterion FROM compared) JOIN (SELECT key, any_value(spec) AS spec FROM criteria GROUP BY key) AS criteria ON criteria.key = criterion
     WHERE verdict IN (SELECT key FROM silent)
     GROUP BY verdict
 ),
@@ -43,7 +52,7 @@ guessed AS (
         sum((calls * (coalesce(shown.characters, 0) + coalesce(wordings.characters, 0)
             + coalesce(length(judges.spec ->> '$.template'), 0)) + coalesce(document, 0)) // 4) AS prompt_tokens
     FROM silent
-        LEFT JOIN shown ON shown.answer = silent.answer
+        LEFT JOIN shown ON shown.verdict = silent.key
         LEFT JOIN wordings ON wordings.verdict = silent.key
         LEFT JOIN (SELECT key, any_value(spec) AS spec FROM judges GROUP BY key) AS judges ON judges.key = silent.judge
     GROUP BY silent.judge

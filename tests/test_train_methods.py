@@ -11,7 +11,6 @@ import pytest
 from rlaif.context import Context
 from rlaif.practice import Practice, total
 from rlaif.progress import Quiet, Tally
-from rlaif.records import key
 from rlaif.stages import train
 from rlaif.training.rows import imitated, soft, unpaired, with_margins
 from tests.checkpoints import save_random
@@ -37,7 +36,7 @@ def pipeline(folder: Path, checkpoint: Path, method: str, options: str = STEPS, 
     data = "".join(json.dumps({"prompt": f"name {n}", "completion": f"it is {n}"}) + "\n" for n in range(6))
     (folder / "data.jsonl").write_text(data)
     (folder / "length.yaml").write_text(
-        "name: length\ncriteria:\n- {name: short, kind: check, function: within, options: {characters: [0, 40]}}\n"
+        "name: length\ncriteria:\n- {name: short, kind: check, function: within, options: {unit: words, most: 1}}\n"
     )
     text = path.read_text().replace("train:\n", f"train:\n{extra}").replace("generate: {model: small}", "")
     judges = "judges:\n  length: {rubric: length.yaml}\n  critic: {rubric: rubrics/grounded.yaml, model: fake}\n"
@@ -212,4 +211,3 @@ def test_several_rewards_are_standardised_among_a_prompts_answers_and_one_that_f
     assert total([[0.5, 0.25, None]], [3.0], [0, 0, 0]) == [1.5, 0.75, None]
     wide, narrow = [0.0, 100.0, 40.0, 40.0], [1.0, 0.0, 0.5, None]
     assert total([wide, narrow], [1.0, 2.0], [0, 0, 1, 1]) == pytest.approx([-1 + 2, 1 - 2, 0, None])
-    assert key("rewards") == key("rewards")

@@ -31,12 +31,12 @@ def trainer() -> Any:
         def _compute_loss(self, model: Any, inputs: Any, return_outputs: bool) -> Any:
             turn = self._next()
             if self._mixed:
-                pairs, outputs = super()._compute_loss(model, inputs, True)
+                pairs = super()._compute_loss(model, inputs, False)
                 loss = self._share * pairs + (1 - self._share) * self._imitation(model, turn)
-                return (loss, outputs) if return_outputs else loss
-            if self._drawn("step", self.state.global_step).random() < self._share:
-                return super()._compute_loss(model, inputs, return_outputs)
-            loss = self._imitation(model, turn)
+            elif self._drawn("step", self.state.global_step).random() < self._share:
+                loss = super()._compute_loss(model, inputs, False)
+            else:
+                loss = self._imitation(model, turn)
             return (loss, None) if return_outputs else loss
 
         def _next(self) -> int:

@@ -110,13 +110,13 @@ def scaled(out: Path, size: Size, section: dict[str, Any]) -> dict[str, Any]:
 
 
 def told(found: Evaluation, side: str) -> Result:
-    """The measures of one side of an evaluation. KL is k3, in nats a response."""
+    """The measures of one side of an evaluation. KL is k1, in nats a response."""
     match, task = found.matches[0], found.tasks[0].matches[0]
     texts = found.texts[0 if side == "base" else 1]
     result = {each.name: getattr(each, f"{side}_percent") for each in match.criteria}
     result |= {"words": getattr(match, side).words, "recall": getattr(task, side).score}
     result |= {"diversity": texts.within.ead} if texts.within else {}
-    return result | ({"kl": found.divergences[0].k3} if side == "trained" else {})
+    return result | ({"kl": found.divergences[0].k1} if side == "trained" else {})
 
 
 def recalls(name: str, count: int) -> Iterator[dict[str, str]]:

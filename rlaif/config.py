@@ -372,6 +372,13 @@ class Pair(Section):
     seed: int = 0
     """Breaks ties between equals; never length or position."""
 
+    @model_validator(mode="after")
+    def _judges_named_once(self) -> "Pair":
+        named = [] if self.judge is None or isinstance(self.judge, str) else self.judge
+        if len(set(named)) < len(named):
+            raise ValueError("a judge is named twice, and would count twice")
+        return self
+
 
 Measured = Literal[
     "accuracy", "longest", "gain", "undecided", "kappa", "alpha", "alpha_points", "spearman", "calibration", "ties", "range",
@@ -608,8 +615,10 @@ def _check_names(pipeline: Pipeline, file: YamlFile) -> None:
         judges += [(("train", "rewards", place), each.judge) for place, each in rewards if each.judge]
     for name, place in _imported(pipeline):
         if name in pipeline.judges:
-            fix = "Call one of them otherwise: two judges of one name would be taken for each other."
-            raise InputError(f"{name!r} came with the data, and is a judge of this file too", where=file.where(place), fix=fix)
+            raise InputError(
+                f"{name!r} came with the data, and is a judge of this file too", where=file.where(place),
+                fix="Call one of them otherwise: two judges of one name would be taken for each other.",
+            )  # fmt: skip
     for kind, known, named in (("model", pipeline.models, models), ("judge", pipeline.judges, judges)):
         for place, name in named:
             if name is not None and name not in known:

@@ -41,6 +41,9 @@ CREATE TABLE top_ups (generator VARCHAR, prompt VARCHAR, samples UINTEGER);
 
 CREATE TABLE judges (key VARCHAR, name VARCHAR, spec VARCHAR);
 
+-- Under which name the server of a judge's model answered first. It must not become another.
+CREATE TABLE served (judge VARCHAR, model VARCHAR);
+
 CREATE TABLE criteria (key VARCHAR, name VARCHAR, kind VARCHAR, low DOUBLE, high DOUBLE, spec VARCHAR);
 
 -- One judgement, in the judge's own words: one reply, or several of so many calls (0 where it asked nobody).

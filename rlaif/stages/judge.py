@@ -22,6 +22,7 @@ from rlaif.errors import TRANSIENT, InputError, ModelError
 from rlaif.judges import Bench, Call, Subject, check, scale
 from rlaif.judges.retrieve import Meanings, Words
 from rlaif.models import Models
+from rlaif.models.ask import Model
 from rlaif.notes import Notes
 from rlaif.owed import Owed
 from rlaif.progress import Tally
@@ -30,6 +31,7 @@ from rlaif.rubric import Compare, Rubric, load_rubric
 from rlaif.stop import STOP
 from rlaif.store import Row
 from rlaif.template import Template
+from rlaif.witness import Witness
 from rlaif.work import drain
 
 # Programs answer at once; this only keeps batches full.
@@ -129,7 +131,7 @@ def judge(config: Config, name: str) -> Judge:
             f"a model of kind {retrieval.kind} embeds no texts here", where=config.file.where((*place, "retrieval")),
             fix="Give one of kind openai, such as a server of vLLM with `--runner pooling`.",
         )  # fmt: skip
-    return Judge(name, rubric, settings, template, model, where, own, retrieval)
+    return Judge(name, rubric, settings, template, model, where, own, retrieval=retrieval)
 
 
 async def run(
@@ -144,7 +146,10 @@ async def run(
     wanted = asked(judge, generators, only)
 
     async def bench(tally: Tally) -> Bench:
-        model = await models.get(judge.model, where=judge.where, rewards=judge.rewards) if judge.model else None
+        model: Model | None = None
+        if judge.model:
+            opened = await models.get(judge.model, where=judge.where, rewards=judge.rewards)
+            model = Witness(opened, context.store, judge.key, judge.name)
         notes = Notes(context.store, judge.key, tally)
         found_by = await models.embedder(judge.retrieval, where=judge.where) if judge.retrieval else None
         retrieval = Meanings(found_by.embed) if found_by else Words()

@@ -47,8 +47,8 @@ def export(
         if word not in known:
             raise InputError(f"no such form or format: {word!r}", where="export", fix=did_you_mean(word, known))
     source, bucket = FORMS[form], round(held_out * 10000)
-    rows = f"CREATE OR REPLACE TEMP TABLE export AS {sql(f'export/{source}')}"
-    store.run(rows, pairing=pairing, held_out=bucket)
+    store.execute("export/pair_texts", pairing=pairing, held_out=bucket)
+    store.execute(f"export/{source}", pairing=pairing, held_out=bucket)
     parts = [part for split in SPLITS for part in _parts(store, form, split, shard)]
     left_out = {
         row["reason"]: row["n"]
@@ -59,7 +59,7 @@ def export(
     done = Exported(folder / form, counts, left_out)
     about = card(store, pairing, done, form=form, formats=formats, held_out=bucket, pipeline=pipeline, command=command)
     write(store, parts, done.folder, formats, about)
-    store.run("DROP TABLE export")
+    store.execute("export/clear")
     return done
 
 

@@ -49,7 +49,7 @@ def card(
     body = _template().render(
         form=form, columns=_Markdown(COLUMNS[form]), done=done, spec=spec, pairing=pairing, command=command,
         name=pipeline.name if pipeline else f"{form} data", version=__version__, held_out=held_out,
-        shape=store.query("export/shape", pairing=pairing)[0], funnel=store.query("export/funnel", pairing=pairing),
+        shape=store.query("export/shape")[0], funnel=store.query("export/funnel", pairing=pairing),
         who=[row | {"spec": _yaml(row["spec"])} for row in store.query("export/who", pairing=pairing)],
         rubric=[row | {"spec": _yaml(row["spec"])} for row in store.query("export/rubric", pairing=pairing)],
         settings=_yaml(json.dumps(spec["settings"])),

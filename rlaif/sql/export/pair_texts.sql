@@ -1,0 +1,24 @@
+-- The pairs of a pairing with their texts, one row a pair: `messages` are those that the chosen response's generator was
+-- shown. `split` is by prompt; `place` counts a split's pairs from 0 in the order of the prompts' arrival.
+CREATE OR REPLACE TEMP TABLE pair_texts AS
+WITH shown AS (
+    SELECT prompt, generator, min(messages) AS messages FROM asks GROUP BY prompt, generator
+),
+placed AS (
+    SELECT pairs.*, prompts.messages,
+        CASE WHEN prompts.bucket < $held_out THEN 'held_out' ELSE 'train' END AS split,
+        row_number() OVER (PARTITION BY split ORDER BY prompts.position, margin DESC, chosen, rejected) - 1 AS place
+    FROM pairs JOIN prompts ON prompts.key = pairs.prompt
+    WHERE pairing = $pairing
+),
+-- Both sides at once, so that the texts are read but once.
+texts AS MATERIALIZED (
+    SELECT key, generator, text FROM responses
+    WHERE failure IS NULL AND key IN (SELECT unnest([chosen, rejected]) FROM placed)
+)
+SELECT split, place, coalesce(shown.messages, placed.messages) AS messages, chosen.text AS chosen, rejected.text AS rejected,
+    margin, confidence, placed.prompt AS prompt_id, placed.chosen AS chosen_id, placed.rejected AS rejected_id
+FROM placed
+JOIN texts AS chosen ON chosen.key = placed.chosen
+JOIN texts AS rejected ON rejected.key = placed.rejected
+LEFT JOIN shown ON shown.prompt = placed.prompt AND shown.generator = chosen.generator

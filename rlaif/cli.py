@@ -74,12 +74,15 @@ def run(file: File, set: Set = [], json: Json = False, quiet: Quiet = False, all
     with _session(file, set, quiet) as context:
         running.check(context.config)
         pairing, evaluation, report = running.everything(context, allow_code=allow_code)
+        turns = context.store.query("report/rounds") if context.config.pipeline.rounds else []
     if json:
-        _print_json({"pairing": pairing, "evaluation": evaluation, "report": str(report)})
+        _print_json({"rounds": turns, "pairing": pairing, "evaluation": evaluation, "report": str(report)})
         return
     from rlaif.evaluate import render
 
     console = _console()
+    for turn in turns:
+        console.print(running.rounds.line(turn), markup=False, highlight=False)
     if pairing:
         _show_pairing(pairing, console)
         target = context.config.pipeline.pair and context.config.pipeline.pair.target

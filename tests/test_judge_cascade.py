@@ -14,6 +14,7 @@ from rlaif.rubric import factors
 from rlaif.store import Store
 from tests.stores import GENERATOR, JUDGE, fill, prompt
 from tests.test_loop import add, go, project, rows
+from tests.test_plan import asks, planned
 
 RANGES = {"help": (1.0, 5.0), "faith": (1.0, 5.0)}
 
@@ -153,6 +154,21 @@ def test_more_samples_of_a_prompt_go_to_the_judge_that_it_was_left_to(tmp_path: 
     unjudged = rows(file, "SELECT * FROM responses SEMI JOIN passed_on ON passed_on.prompt = responses.prompt "
                           "ANTI JOIN (FROM scores JOIN judges ON judges.key = judge WHERE name = 'b') AS said ON said.answer = responses.answer")  # fmt: skip
     assert unjudged == []
+
+
+def test_a_plan_says_the_most_until_the_first_judge_is_done_and_then_what_is_owed(tmp_path: Path) -> None:
+    file, wide = project(tmp_path, prompts=4), [*CASCADE, "judge.cascade={margin: 40}"]
+    before = planned(file, *wide)
+    assert asks(before) == {"generate": 4, "judge a": 12, "judge b, at most": 12}
+    assert [line.prompt_tokens.low > 0 for line in before.lines] == [True, True, False]
+    with run.opened(load(file, list(wide))) as context:
+        run.collect(context)
+        run.generate(context)
+        run.judge(context, ["a"])
+    after = planned(file, *wide)
+    calls = go(file, *wide)
+    assert asks(after) == {"judge b": calls["judge b"]}
+    assert planned(file, *wide).lines == []
 
 
 def test_the_judge_that_a_pair_rule_names_counts_alone(tmp_path: Path) -> None:

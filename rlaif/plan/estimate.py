@@ -65,9 +65,12 @@ class Estimate:
 
     def judge(
         self, judge: Judge, generators: Sequence[str], pending: Sequence[Pending] = (), *,
-        only: HeldOut = EVERYTHING, stage: str = "",
+        only: HeldOut = EVERYTHING, stage: str = "", at_most: bool = False,
     ) -> None:  # fmt: skip
-        """A line for the judgements that a judge owes on these generators' responses, and on those still `pending`."""
+        """A line for the judgements that a judge owes on these generators' responses, and on those still `pending`.
+
+        `at_most` is for one that may be spared all of them.
+        """
         if judge.model is None:
             return
         count, prompts_by = counter(judge.model)
@@ -77,10 +80,12 @@ class Estimate:
         if found.asks:
             factor, answers = judging.paid_for_each()
             output, outputs_by = self._output("plan/judged", judge.settings.max_tokens, judge=judge.key)
-            asks = round(found.asks)
+            asks, prompt = round(found.asks), found.prompt_tokens * factor
+            if at_most:
+                prompt, output = (Range(0.0, each.expected, each.high) for each in (prompt, output))
             self._add(
-                stage or f"judge {judge.name}", judge.settings.model or "", judge.model, asks, asks,
-                found.prompt_tokens * factor, output, f"{answers} measured" if answers else prompts_by, outputs_by,
+                stage or f"judge {judge.name}" + at_most * ", at most", judge.settings.model or "", judge.model, asks, asks,
+                prompt, output, f"{answers} measured" if answers else prompts_by, outputs_by,
             )  # fmt: skip
 
     def _add(

@@ -1,12 +1,13 @@
 """A whole pipeline's plan: all the stages that ask a model, in their order."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from rlaif import roles, run
+from rlaif import cascade, roles, run
 from rlaif.config import Config, Evaluate, OpenAIModel
 from rlaif.context import Context, HeldOut
 from rlaif.plan.estimate import Estimate
-from rlaif.plan.lines import Plan
+from rlaif.plan.lines import Pending, Plan
 from rlaif.stages.generate import generator
 
 
@@ -26,7 +27,7 @@ def plan(context: Context, pilot: int = 0, *, allow_code: bool = False) -> Plan:
     estimate = Estimate(context)
     written = [estimate.generate(generator(config))] if config.pipeline.generate else []
     for name in config.judges:
-        estimate.judge(roles.named_judge(config, name), roles.generators(config), written)
+        _judge(context, name, estimate, written)
     if section and config.pipeline.generate and (config.pipeline.train or section.models):
         _evaluate(context, section, estimate)
     return estimate.plan
@@ -42,6 +43,22 @@ def _live(context: Context) -> Context:
     asked = models | {name: model.model_copy(update={"mode": "live"}) for name, model in batched.items()}
     config = Config(pipeline.model_copy(update={"models": asked}), context.config.file, context.config.overrides)
     return replace(context, config=config)
+
+
+def _judge(context: Context, name: str, estimate: Estimate, written: Sequence[Pending]) -> None:
+    """A line for a judge; in a cascade, at most what the one before it may leave to it, until that one is done."""
+    config, judge = context.config, roles.named_judge(context.config, name)
+    earlier = roles.before(config, name)
+    known = earlier is None or _is_done(config, earlier, estimate, written)
+    judge = cascade.in_turn(context, name) if known else judge
+    estimate.judge(judge, roles.generators(config), written, at_most=not known)
+
+
+def _is_done(config: Config, name: str, estimate: Estimate, written: Sequence[Pending]) -> bool:
+    """Whether a judge owes nothing any more; of one that asks no model, that is not counted."""
+    lines = {line.stage for line in estimate.lines}
+    asks = config.pipeline.judges[name].model is not None
+    return asks and not lines & {f"judge {name}", f"judge {name}, at most"} and not any(each.responses for each in written)
 
 
 def _evaluate(context: Context, section: Evaluate, estimate: Estimate) -> None:

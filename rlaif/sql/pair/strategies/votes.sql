@@ -1,14 +1,16 @@
 -- A judge's direct comparisons: what it preferred is chosen, what it did not is rejected; ties make no pair, and neither
--- do two answers that were preferred to each other as often as not. At most $per_prompt a prompt, drawn by the seed.
+-- do two answers that were preferred to each other as often as not. At most $per_prompt a prompt, drawn by the seed. A lead
+-- is in votes, or in parts of the scale where the judge has one: all of it if every vote went one way.
 WITH votes AS (
     SELECT prompt, least(first, second) AS one, greatest(first, second) AS other,
-        sum(CASE WHEN preferred = 'tie' THEN 0 WHEN (preferred = 'first') = (first < second) THEN 1 ELSE -1 END) AS votes
+        sum(CASE WHEN preferred = 'tie' THEN 0 WHEN (preferred = 'first') = (first < second) THEN 1 ELSE -1 END) AS votes,
+        abs(votes) * if($denominator > 0, $denominator::DECIMAL(38, 6) / count(*), 1) AS lead
     FROM compared WHERE judge = $judge
     GROUP BY prompt, one, other
 )
-SELECT votes.prompt, chosen.response AS chosen, rejected.response AS rejected, abs(votes) AS lead
+SELECT votes.prompt, chosen.response AS chosen, rejected.response AS rejected, CAST(votes.lead AS DECIMAL(38, 6)) AS lead
 FROM votes
 JOIN candidates AS chosen ON chosen.response = if(votes > 0, one, other)
 JOIN candidates AS rejected ON rejected.response = if(votes > 0, other, one)
-WHERE votes <> 0 AND NOT chosen.vetoed AND lead >= $threshold
+WHERE votes <> 0 AND NOT chosen.vetoed AND votes.lead >= $threshold
 QUALIFY row_number() OVER (PARTITION BY votes.prompt ORDER BY xor(chosen.coin, rejected.coin), chosen.coin) <= $per_prompt

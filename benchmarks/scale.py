@@ -1,7 +1,7 @@
 """A million owed judgements: how soon the first request goes out, how much memory it takes, how fast a resume is.
 
 python -m benchmarks.scale              125,000 prompts × 8 responses, judged for 30 s, then again with 900,000 done
-Limits: first request within 5 s of the stage's start, 1 GB resident throughout, first request after a resume within 3 s.
+Limits: first request within 5 s of the process's start, 1 GB resident throughout, and within 3 s after a resume.
 """
 
 import argparse
@@ -53,15 +53,10 @@ def memory(pid: int) -> float:
 
 
 def judge(pipeline: Path, port: int, seconds: float) -> tuple[float, float, int]:
-    """Seconds from the start of the stage to the first request, peak megabytes, and requests, of a run that is ended."""
-    before = ledger(port)["requests"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.scale", "--stage", str(pipeline)], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout
-    began = float(process.stdout.readline())
+    """Seconds from the start of the process to the first request, peak megabytes, and requests, of a run that is ended."""
+    before, began = ledger(port)["requests"], time.monotonic()
+    process = subprocess.Popen([sys.executable, "-m", "rlaif", "judge", str(pipeline), "--quiet"])
     peak, end = 0.0, time.monotonic() + seconds
-    first = None
     while time.monotonic() < end and process.poll() is None:
         peak = max(peak, memory(process.pid))
         time.sleep(0.1)
@@ -70,19 +65,6 @@ def judge(pipeline: Path, port: int, seconds: float) -> tuple[float, float, int]
     process.send_signal(signal.SIGKILL)
     process.wait()
     return (first - began if first else float("inf")), peak, told["requests"] - before
-
-
-def stage(pipeline: Path) -> None:
-    """Judges until it is killed; prints when it began."""
-    import openai  # noqa: F401
-
-    from rlaif import run
-    from rlaif.config import load
-
-    config = load(pipeline)
-    with run.opened(config) as context:
-        print(time.monotonic(), flush=True)
-        run.judge(context)
 
 
 def main(prompts: int, seconds: float) -> bool:
@@ -104,7 +86,7 @@ def main(prompts: int, seconds: float) -> bool:
         again, peak_again, _ = judge(pipeline, port, min(seconds, 10.0))
     table(f"{units:,} owed judgements", [
         ["", "found", "limit"],
-        ["start of the stage to the first request", f"{first:.1f} s", f"{FIRST:g} s"],
+        ["start of the process to the first request", f"{first:.1f} s", f"{FIRST:g} s"],
         [f"peak memory over {seconds:g} s and {done:,} judgements", f"{peak:,.0f} MB", f"{MEMORY:,.0f} MB"],
         ["the same after a kill, nine tenths done", f"{again:.1f} s", f"{RESUME:g} s"],
         ["peak memory then", f"{peak_again:,.0f} MB", f"{MEMORY:,.0f} MB"],
@@ -117,9 +99,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--prompts", type=int, default=125_000)
     parser.add_argument("--seconds", type=float, default=30.0)
-    parser.add_argument("--stage", type=Path)
     arguments = parser.parse_args()
-    if arguments.stage:
-        stage(arguments.stage)
-    else:
-        sys.exit(not main(arguments.prompts, arguments.seconds))
+    sys.exit(not main(arguments.prompts, arguments.seconds))

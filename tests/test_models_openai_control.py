@@ -228,3 +228,16 @@ def test_another_model_under_the_same_name_ends_the_run() -> None:
     assert (found.kind, found.fatal) == ("other_model", True)
     assert "m-2" in str(found)
     assert "m-1" in str(found)
+
+
+def test_what_passed_its_deadline_is_asked_again_at_once() -> None:
+    async def run() -> float:
+        async with serve([chat("late", hang=5.0), FINE]) as server:
+            config = OpenAIModel(kind="openai", model="m", base_url=server.base_url, timeout=0.2)
+            # With a pause like this, a back-off would be seen.
+            async with OpenAI(config, pause=60) as served:
+                began = asyncio.get_running_loop().time()
+                await served.complete(HELLO)
+                return asyncio.get_running_loop().time() - began
+
+    assert 0.2 <= asyncio.run(run()) < 1.0

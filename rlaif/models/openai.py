@@ -6,16 +6,14 @@ replies on as answers, retries an unpaid bill, and lets a slow drip of bytes out
 """
 
 import asyncio
-import random
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, Self
 
 import orjson
-import tenacity
 
 from rlaif.config import OpenAIModel
-from rlaif.errors import TRANSIENT, ModelError
+from rlaif.errors import ModelError
 from rlaif.models.ask import Ask, Completion
 from rlaif.models.openai_dialect import Dialect
 from rlaif.models.openai_endpoint import Endpoint
@@ -24,22 +22,13 @@ from rlaif.models.openai_fleet import Fleet
 from rlaif.models.openai_pace import Pace
 from rlaif.models.openai_reply import read_reply
 from rlaif.models.openai_request import body
+from rlaif.models.openai_retry import ELAPSED, LONGEST_REST, LONGEST_WAIT, retrying
 from rlaif.models.openai_server import NO_SECRET, Letterhead, addresses, client, letterhead, public_url, secret
 from rlaif.models.openai_top_up import top_up
 from rlaif.yaml_file import did_you_mean
 
-# A reply that is no answer can be a proxy's hiccup, so it is asked for again.
-RETRIED: Final = TRANSIENT | {"malformed"}
 # What says that a server is in trouble, whatever it was asked.
 TROUBLE: Final = frozenset({"connection", "timeout", "server"})
-# Seconds. A server that wants to be left alone for longer is asked nothing at all until then, and the attempt is not
-# counted; one that wants an hour will not serve this run.
-LONGEST_WAIT, LONGEST_REST = 60.0, 3600.0
-# Seconds before another attempt after a fault of the moment. A server that is down is the matter of its health, not of
-# each request, which would only be late.
-LONGEST_PAUSE: Final = 2.0
-# All attempts and pauses of one request together, in attempts' time: one bad unit must not hold a whole run.
-ELAPSED: Final = 5.0
 # Asks in hand for each that may be in flight: while some pause before another attempt, others take their place.
 HANDS: Final = 2
 # Seconds for the question which models there are, which only makes an error message better.
@@ -95,27 +84,7 @@ class OpenAI:
                 raise failed.pop()
             return await self._attempt(ask, seeds, again=True)
 
-        return await self._retrying()(attempt)
-
-    def _retrying(self) -> tenacity.AsyncRetrying:
-        """Tries and pauses: random, so that clients do not meet again, and doubling, unless the server said how long."""
-        patient = tenacity.wait_random_exponential(multiplier=self._pause, max=LONGEST_WAIT)
-        brisk = tenacity.wait_random_exponential(multiplier=self._pause, max=LONGEST_PAUSE)
-
-        def wait(state: tenacity.RetryCallState) -> float:
-            error = state.outcome.exception() if state.outcome else None
-            if isinstance(error, RequestError) and error.wait:
-                return min(error.wait, LONGEST_WAIT) + random.uniform(0, self._pause)
-            limited = isinstance(error, RequestError) and error.kind == "rate_limited"
-            return (patient if limited else brisk)(state)
-
-        return tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception(lambda error: isinstance(error, RequestError) and error.kind in RETRIED),
-            stop=tenacity.stop_after_attempt(self._config.attempts)
-            | tenacity.stop_before_delay(ELAPSED * self._config.timeout),
-            wait=wait,
-            reraise=True,
-        )
+        return await retrying(self._config.attempts, self._config.timeout, self._pause)(attempt)
 
     async def _attempt(self, ask: Ask, seeds: tuple[int, ...], *, again: bool = False) -> dict[int, Completion]:
         """One answer to one request, whatever is learnt on the way about the server's dialect and its need for rest."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from rlaif import cascade, roles, run
 from rlaif.config import Config, Evaluate, OpenAIModel
 from rlaif.context import Context, HeldOut
+from rlaif.plan import target
 from rlaif.plan.estimate import Estimate
 from rlaif.plan.lines import Pending, Plan
 from rlaif.stages.generate import generator
@@ -28,6 +29,7 @@ def plan(context: Context, pilot: int = 0, *, allow_code: bool = False) -> Plan:
     written = [estimate.generate(generator(config))] if config.pipeline.generate else []
     for name in config.judges:
         _judge(context, name, estimate, written)
+    estimate.lines += target.beyond(context, estimate.lines)
     if section and config.pipeline.generate and (config.pipeline.train or section.models):
         _evaluate(context, section, estimate)
     return estimate.plan

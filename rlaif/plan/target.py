@@ -1,0 +1,41 @@
+"""What `pair.target` may come to: prompts short of a pair get more samples, and those are judged."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rlaif import roles
+from rlaif.context import Context
+from rlaif.plan.estimate import Estimate
+from rlaif.plan.lines import Line, Range
+from rlaif.stages.generate import generator
+
+
+def beyond(context: Context, owed: Sequence[Line]) -> list[Line]:
+    """Lines for what may be asked on top of `owed`, at most: as if every prompt were to get `max_samples` responses.
+
+    How many prompts are short is known only when they are paired, so nothing of it is expected: from 0 to all.
+    """
+    config, pair = context.config, context.config.pipeline.pair
+    if not (pair and pair.target and config.pipeline.generate and pair.max_samples > config.pipeline.generate.samples):
+        return []
+    writer, full = generator(config), Estimate(context)
+    settings = writer.settings.model_copy(update={"samples": pair.max_samples})
+    written = [full.generate(replace(writer, settings=settings), key=writer.key)]
+    for name in config.judges:
+        full.judge(roles.named_judge(config, name), roles.generators(config), written)
+    counted = {line.stage.removesuffix(", at most"): line for line in owed}
+    return [_more(line, counted.get(line.stage)) for line in full.lines]
+
+
+def _more(line: Line, counted: Line | None) -> Line:
+    responses = line.completions - (counted.completions if counted else 0)
+    return replace(
+        line, stage=f"{line.stage} for the target, at most", asks=min(line.asks, responses), completions=responses,
+        prompt_tokens=_beyond(line.prompt_tokens, counted and counted.prompt_tokens),
+        output_tokens=_beyond(line.output_tokens, counted and counted.output_tokens),
+        usd=line.usd and _beyond(line.usd, counted and counted.usd),
+    )  # fmt: skip
+
+
+def _beyond(most: Range, counted: Range | None) -> Range:
+    return Range(0.0, 0.0, most.high - (counted.high if counted else 0.0))

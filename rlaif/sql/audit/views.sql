@@ -42,7 +42,7 @@ CREATE OR REPLACE TEMP TABLE audit_bouts AS
 WITH votes AS (
     SELECT judge, criterion, first, second,
         coalesce(probability, CASE preferred WHEN 'first' THEN 1 WHEN 'tie' THEN 0.5 ELSE 0 END) AS won
-    FROM comparisons SEMI JOIN audit_parts USING (judge, criterion)
+    FROM comparisons SEMI JOIN audit_parts USING (judge, criterion) SEMI JOIN audit_blocks USING (prompt)
     WHERE preferred IS NOT NULL
 )
 SELECT judge, criterion, first AS answer, second AS other, won FROM votes

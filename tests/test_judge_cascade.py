@@ -9,6 +9,7 @@ import pytest
 from rlaif import run
 from rlaif.config import load
 from rlaif.errors import InputError
+from rlaif.explain import explain
 from rlaif.records import key
 from rlaif.rubric import factors
 from rlaif.store import Store
@@ -126,6 +127,9 @@ def test_a_later_judge_is_asked_only_about_what_was_left_open_and_counts_there(t
     assert "\njudge 1 of a cascade, a, with" in text
     assert "\njudge 2 of a cascade, b, with" in text
     assert go(file, *CASCADE) == {}
+    with Store(load(file).store_path, read_only=True) as store:
+        (found,) = explain(store, min(asked)).passed_on
+    assert (found.before, found.judge) == ("a", "b")
 
 
 def test_a_stop_between_two_judges_changes_nothing(tmp_path: Path) -> None:

@@ -47,6 +47,9 @@ def _parts(story: Story) -> Iterator["RenderableType"]:
                 for vote in story.comparisons
             ],
         )
+    for left in story.passed_on:
+        lead = "no lead" if left.lead is None else f"a lead of {left.lead:.2f}"
+        yield _dim(f"judge {left.before} found {lead} and left the prompt to judge {left.judge}")
     for outcome in story.outcomes:
         yield from _outcome(outcome)
 

@@ -100,6 +100,15 @@ class Vote:
 
 
 @dataclass(frozen=True)
+class PassedOn:
+    """In a cascade, the judge `before` left the prompt to `judge`, by that lead in hundredths, or because there was none."""
+
+    before: str
+    judge: str
+    lead: float | None
+
+
+@dataclass(frozen=True)
 class Paired:
     """One pair that the prompt gave: responses by name, the margin in hundredths of the scale."""
 
@@ -138,6 +147,7 @@ class Story:
     notes: list[Noted]
     responses: list[Sampled]
     comparisons: list[Vote]
+    passed_on: list[PassedOn]
     outcomes: list[Outcome]
 
 
@@ -167,6 +177,7 @@ def explain(store: Store, prefix: str) -> Story:
             Vote(**each | {side: _named(each[side], answers) for side in ("first", "second")})
             for each in store.query("explain/comparisons", prompt=prompt)
         ],
+        passed_on=[PassedOn(**row) for row in store.query("explain/passed_on", prompt=prompt)],
         outcomes=_outcomes(store, prompt, names),
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ from rlaif import run
 from rlaif.config import load
 from rlaif.context import Context
 from rlaif.errors import InputError
-from rlaif.records import Prompt
+from rlaif.records import Prompt, key, stored
 from rlaif.stages import collect
 from rlaif.store import Store
 
@@ -65,6 +65,26 @@ def test_a_prompt_keeps_its_text_document_reference_and_metadata(tmp_path: Path)
     assert json.loads(kept["metadata"]) == {"id": 7, "tag": None}
     assert kept["source"] == f"{tmp_path / 'rows.jsonl'}:1"
     assert 0 <= kept["bucket"] < 10_000
+
+
+def test_a_checklist_is_kept_and_a_prompt_without_one_keeps_its_key(tmp_path: Path) -> None:
+    items = [
+        {"text": "It names\nthe year.", "weight": "Essential"},
+        {"item": "It is long.", "weight": "pitfall"},
+        "It is true.",
+    ]
+    lines(
+        tmp_path / "rows.jsonl",
+        [{"prompt": "When?", "list": items}, {"prompt": "When?", "list": None}, {"prompt": "Who?", "list": []}],
+    )
+    with collected(tmp_path, {"columns": {"checklist": "list"}}) as store:
+        listed, *bare = store.rows("FROM prompts ORDER BY position")
+    asked = ({"role": "user", "content": "When?"},)
+    checklist = ("essential: It names the year.", "pitfall: It is long.", "essential: It is true.")
+    prompt = Prompt(asked, checklist=checklist)  # type: ignore[arg-type]
+    assert (stored(listed), listed["key"]) == (prompt, prompt.key)
+    assert [row["checklist"] for row in bare] == [None] * len(bare)
+    assert {row["key"] for row in bare} >= {key("prompt", [{"role": "user", "content": "Who?"}], None, None)}
 
 
 def test_a_chat_counts_up_to_its_last_user_turn(tmp_path: Path) -> None:
@@ -249,6 +269,11 @@ WRONG = [
     ('{"prompt": "A"}\n["B"]\n', {}, "rows.jsonl:2", "must be an object"),
     ('{"prompt": "A"}\n{"prompt": 5}\n', {}, "rows.jsonl:2", "must hold text, not int"),
     ('{"prompt": [{"role": "user"}]}\n', {}, "rows.jsonl:1", "no chat"),
+    ('{"prompt": "A", "list": "x"}\n', {"columns": {"checklist": "list"}}, "rows.jsonl:1", "must hold a list of items, not str"),
+    ('{"prompt": "A", "list": [{"text": "x", "weight": 3}]}\n', {"columns": {"checklist": "list"}},
+     "rows.jsonl:1", "holds an item that is none"),
+    ('{"prompt": "A", "list": [" "]}\n', {"columns": {"checklist": "list"}}, "rows.jsonl:1", "holds an item that is none"),
+    ('{"prompt": "A", "text": "a"}\n', {"columns": {"checklist": "texd"}}, "columns.checklist", "Did you mean 'text'?"),
     ('{"prompts": "A"}\n', {}, "pipeline.yaml:1", "Did you mean 'prompts'?"),
     ('{"prompt": "A", "text": "a"}\n', {"columns": {"document": "texd"}}, "columns.document", "Did you mean 'text'?"),
     ('{"prompt": ""}\n', {}, "collect.sources", "All rows were dropped: 1 empty"),

@@ -42,7 +42,9 @@ class Origin:
         """The columns that are named, and where."""
         source = self.source
         named: list[tuple[str | None, Place]] = [(source.columns.prompt, ("columns", "prompt"))]
-        named += [(source.columns.document, ("columns", "document")), (source.columns.reference, ("columns", "reference"))]
+        columns = source.columns
+        named += [(columns.document, ("columns", "document")), (columns.reference, ("columns", "reference")),
+                  (columns.checklist, ("columns", "checklist"))]  # fmt: skip
         answers = source.columns.responses
         if isinstance(answers, list):
             named += [(name, ("columns", "responses", at)) for at, name in enumerate(answers)]

@@ -134,11 +134,12 @@ def test_the_evaluation_of_a_model_that_is_not_trained_yet_is_planned(tmp_path: 
 
 
 def test_what_a_target_may_ask_for_on_top_is_planned_up_to_its_bound(tmp_path: Path) -> None:
-    file, most = project(tmp_path), "pair.max_samples=5"
-    assert asks(planned(file, most)) == {"generate": 20, "judge a": 180}
-    found = planned(file, "pair.target=10", most)
+    file, bound = project(tmp_path), "pair.max_samples=5"
+    assert asks(planned(file, bound)) == {"generate": 20, "judge a": 180}
+    found = planned(file, "pair.target=10", bound)
     # Two more samples of each of 20 prompts, three judgements a response.
-    assert asks(found) == {"generate": 20, "judge a": 180, "generate for the target, at most": 20, "judge a for the target, at most": 120}
+    owed = {"generate": 20, "judge a": 180}
+    assert asks(found) == owed | {f"{stage} for the target, at most": most for stage, most in (("generate", 20), ("judge a", 120))}
     more = [line for line in found.lines if line.stage.endswith("at most")]
     assert more[0].completions == 40
     assert all(line.output_tokens.expected == 0 < line.output_tokens.high for line in more)

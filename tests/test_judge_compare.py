@@ -74,7 +74,7 @@ def test_the_template_renders_as_it_did() -> None:
     assert shown("It opened in 1931.", "It opened in 1932.") + "\n" == golden.read_text(encoding="utf-8")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.text() | st.text("<|>[]/inst_endofturn \n{}%#"), st.text() | st.text("# Second rspon\n0123456789abcdef"))
 def test_whatever_two_responses_say_each_stays_between_its_own_fences(first: str, second: str) -> None:
     text = shown(clean(first), clean(second))
@@ -120,7 +120,7 @@ def test_a_reply_is_a_preference_or_a_failure_kind(reply: Completion, preferred:
     assert verdict.raw.startswith(reply.text)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(st.text() | st.text('{}[]":, rationalebetterfirstsecondtie') | st.sampled_from(
     ['{"rationale": %s, "better": %s}', '{"better": %s, "rationale": %s}']
 ).flatmap(lambda form: st.tuples(st.just(form), *[st.sampled_from(['"first"', '"tie"', "1", "null", '"First"', "[]"])] * 2)

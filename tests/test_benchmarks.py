@@ -3,8 +3,12 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import yaml
+
+from rlaif.config import Train
 
 CASES = {
     "overhead": (["--prompts", "10", "--rounds", "1"], r"rlaif to bare: \d"),
@@ -23,3 +27,8 @@ def test_a_benchmark_runs_to_its_table(name: str) -> None:
     )
     assert "Traceback" not in done.stderr, done.stderr
     assert re.search(told, done.stdout), done.stdout + done.stderr
+
+
+def test_every_row_of_the_methods_benchmark_is_a_training() -> None:
+    rows = yaml.safe_load((Path(__file__).parent.parent / "benchmarks/methods/rows.yaml").read_text())
+    assert {Train.model_validate(section).method for section in rows.values()} >= {"sft", "dpo", "kto", "orpo", "rloo", "grpo"}

@@ -119,7 +119,7 @@ def test_a_changed_wording_owes_its_own_scores_alone(file: Path) -> None:
 
 def test_a_run_that_stopped_half_way_pays_for_nothing_twice(file: Path) -> None:
     with pytest.raises(BudgetError):
-        go(file, "budget.tokens=9000")
+        go(file, "budget.tokens=60_000")
     half = one(file, "(SELECT count(*) FROM verdicts)")
     go(file)
     assert 0 < half < one(file, "(SELECT count(*) FROM verdicts)")

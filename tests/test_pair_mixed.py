@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from rlaif import run
+from rlaif.config import load
+from rlaif.diff import compare
 from rlaif.errors import InputError
 from rlaif.export import export
 from rlaif.pairing.weigh import Member
@@ -18,6 +21,7 @@ from rlaif.stages import pair
 from rlaif.stages.pair import Pairing
 from rlaif.store import Store
 from tests.stores import GENERATOR, context, criteria, fill, prompt
+from tests.test_loop import go, project
 
 RANGES = {"help": (1.0, 5.0)}
 # By prompt and judge: what each text is given by each criterion; a word is a failure's kind.
@@ -236,3 +240,24 @@ def test_mixes_are_those_of_the_reference_and_the_same_to_the_byte_with_any_thre
         else:
             # The widest lead may be one that most judges go against.
             assert mix == "majority" or max(leads.values()) == 0, ends[name]
+
+
+def test_a_pipeline_pairs_by_several_judges_and_tells_of_all(tmp_path: Path) -> None:
+    file = project(tmp_path, prompts=5)
+    both = ["judge.by=[a, b]", "pair={judge: [a, b], mix: median}"]
+    assert {"judge a", "judge b"} <= set(go(file, *both))
+    text = (tmp_path / "out/pairs/preference/README.md").read_text()
+    for name in "ab":
+        assert f"\njudge, one of several by their median, {name}, with" in text
+    with run.opened(load(file, both)) as context:
+        found = compare(context, ["pair.mix=mean"], ["pair.judge=a"])
+        lists = run.export(context, tmp_path / "lists", ["jsonl"], "ranked")
+        scores = context.store.rows(
+            "SELECT answer, score FROM paired_scores JOIN pairings_readable USING (pairing) WHERE newest"
+        )
+    assert found.a.pairs > 0
+    assert any(cause.known for cause in found.causes)
+    assert sum(lists.rows.values()) > 0
+    assert scores
+    with pytest.raises(InputError, match="judge 'b' falls short"):
+        go(file, *both, "gate={most: {failures: 0.09}, gold: a}", "models.second.malformed=0.9", "judges.b.attempts=1")

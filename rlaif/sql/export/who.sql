@@ -4,7 +4,7 @@ FROM pairings JOIN generators ON list_contains(json_extract_string(pairings.spec
 WHERE pairings.key = $pairing
 UNION ALL
 SELECT DISTINCT CASE WHEN mix IS NULL THEN 'judge' WHEN mix = 'cascade' THEN 'judge ' || place || ' of a cascade,'
-    ELSE 'judge (one of several, by their ' || mix || ')' END, judges.name, judges.spec
+    ELSE 'judge, one of several by their ' || mix || ',' END, judges.name, judges.spec
 FROM pairing_judges JOIN judges ON judges.key = pairing_judges.judge
 WHERE pairing = $pairing
 UNION ALL

@@ -139,7 +139,9 @@ def test_what_a_target_may_ask_for_on_top_is_planned_up_to_its_bound(tmp_path: P
     found = planned(file, "pair.target=10", bound)
     # Two more samples of each of 20 prompts, three judgements a response.
     owed = {"generate": 20, "judge a": 180}
-    assert asks(found) == owed | {f"{stage} for the target, at most": most for stage, most in (("generate", 20), ("judge a", 120))}
+    assert asks(found) == owed | {
+        f"{stage} for the target, at most": most for stage, most in (("generate", 20), ("judge a", 120))
+    }
     more = [line for line in found.lines if line.stage.endswith("at most")]
     assert more[0].completions == 40
     assert all(line.output_tokens.expected == 0 < line.output_tokens.high for line in more)

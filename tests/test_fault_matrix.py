@@ -164,7 +164,7 @@ FAULTS: dict[str, tuple[str, str, list[str] | str]] = {
         "a score out of range, half a point, text, true, null, NaN, infinite",
         "a failure, never clamped",
         ["verdict::what_is_no_verdict_is_a_failure_and_never_a_number",
-         "verdict::any_text_whatsoever_gives_exact_keyed_values_in_range_or_a_failure_kind",
+         "any_text::any_reply_whatsoever_gives_keyed_values_in_range_or_a_failure_kind",
          "attacks::any_reply_on_all_criteria_gives_each_a_whole_number_in_range_or_a_failure_kind"],
     ),
     "J4": ("a name twice in one object", "malformed", ["verdict::what_is_no_verdict_is_a_failure_and_never_a_number"]),
@@ -196,7 +196,7 @@ FAULTS: dict[str, tuple[str, str, list[str] | str]] = {
     "J10": (
         "an answer that gives the judge orders",
         "it stays between its fences; what a judge falls for is measured",
-        ["template::whatever_a_response_says_it_stays_between_its_fences",
+        ["any_text::whatever_a_response_says_it_stays_between_its_fences_in_every_prompt",
          "attacks::an_attack_stays_between_the_two_fences_and_the_judges_instructions_come_after",
          "attacks::an_audit_shows_what_each_judge_falls_for",
          "template::marks_of_chat_templates_are_broken_in_the_judges_view"],

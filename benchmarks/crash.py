@@ -89,7 +89,8 @@ def main(prompts: int, kills: int, seed: int, median: float) -> bool:
         ["asked twice: answered and not yet committed", f"{len(ages) - lost:,}"],
         [f"asked twice: answered more than {DURABLE:g} s before", f"{lost:,}"],
     ])  # fmt: skip
-    print(f"a kill: {unanswered / len(moments):.0f} without an answer, {len(ages) / len(moments):.0f} not yet committed")
+    each = max(len(moments), 1)
+    print(f"at a kill: {unanswered / each:.0f} without an answer, {len(ages) / each:.0f} not yet committed")
     print(f"oldest answer that was not committed: {max(ages, default=0.0):.2f} s (limit {DURABLE:g} s)")
     print(f"pairs equal to the byte: {equal}")
     return equal and not lost and told["requests"] == least + unanswered + len(ages) and len(moments) == kills

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from rlaif import run
+from rlaif.config import load
 from rlaif.context import ATTEMPTS
 from rlaif.errors import InputError
+from rlaif.progress import Quiet
 from rlaif.stages import generate
 from tests.servers import Reply, Request, chat, error, serve
 from tests.test_loop import add, go, project, rows
@@ -171,18 +174,33 @@ def test_a_prompt_of_a_megabyte_goes_through(tmp_path: Path) -> None:
     assert rows(file, "SELECT count(*) AS n FROM responses WHERE failure IS NULL") == [{"n": 3}]
 
 
+class Said(Quiet):
+    text = ""
+
+    def note(self, text: str) -> None:
+        self.text += text
+
+
+def generated(file: Path, said: Said, *overrides: str) -> None:
+    with run.opened(load(file, overrides), said) as context:
+        run.collect(context)
+        run.generate(context)
+
+
 def test_samples_that_are_all_the_same_make_no_pair_and_are_judged_once(tmp_path: Path) -> None:
     async def run() -> int:
         async with serve([chat("same", "same", "same")]) as server:
             writer = f"models.writer={{kind: openai, model: m, base_url: {server.base_url}}}"
+            await asyncio.to_thread(generated, file, said, writer)
             return (await asyncio.to_thread(go, file, writer))["judge a"]
 
-    file = project(tmp_path, prompts=4)
+    file, said = project(tmp_path, prompts=4), Said()
     # One call for each of three criteria, and not for each of the three samples.
     assert asyncio.run(run()) == 4 * 3
     found = rows(file, "SELECT outcome, count(*) AS n FROM outcomes WHERE response IS NULL GROUP BY outcome")
     assert found == [{"outcome": "fewer than two scored answers", "n": 4}]
     assert rows(file, "SELECT count(*) AS n FROM outcomes WHERE outcome = 'same text as another'")[0]["n"] >= 8
+    assert "all samples of 4 of 4 prompts say the same, so these make no pair. Does the server" in said.text
 
 
 def test_nothing_forks() -> None:

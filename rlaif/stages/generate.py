@@ -28,6 +28,8 @@ from rlaif.work import drain
 
 # What a generator's template may use.
 VARIABLES = frozenset({"document", "request"})
+# The share of prompts whose samples are all equal that is told: short answers are now and then, whole data sets are not.
+SAME = 0.5
 # Prompts topped up at once, at least: fewer would leave models idle while every round waits for its slowest answer.
 ROUND = 64
 
@@ -106,6 +108,7 @@ async def run(
             concurrency=model.concurrency,
             heard=lambda sampled: breaker.heard(*sampled.failed),
         )
+        _tell_of_equals(context, generator)
 
 
 def asked(
@@ -232,6 +235,16 @@ def _keep(context: Context, batch: list[_Sampled], tally: Tally) -> None:
             done=not failed, failed=failed,
             prompt_tokens=response.get("prompt_tokens"), output_tokens=response.get("output_tokens"),
         )  # fmt: skip
+
+
+def _tell_of_equals(context: Context, generator: Generator) -> None:
+    """Warns where sampling does not sample: at a temperature of 0, or by a server that ignores seeds or has a cache."""
+    found = context.store.query("generate/same", generator=generator.key)[0]
+    if found["same"] and found["same"] >= SAME * found["prompts"]:
+        cold = generator.settings.temperature == 0
+        cause = "The temperature is 0." if cold else "Does the server ignore seeds, or have a cache? `rlaif doctor` tells."
+        count = f"{found['same']:,} of {found['prompts']:,} prompts"
+        context.progress.note(f"generate: all samples of {count} say the same, so these make no pair. {cause}")
 
 
 def show_imported(context: Context) -> None:

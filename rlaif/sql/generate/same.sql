@@ -1,0 +1,7 @@
+-- Prompts with two responses or more by a generator, and how many of them have only equal ones.
+SELECT count(*) AS prompts, count(*) FILTER (texts = 1) AS same
+FROM (
+    SELECT count(DISTINCT answer) AS texts FROM responses
+    WHERE generator = $generator AND failure IS NULL
+    GROUP BY prompt HAVING count(*) > 1
+)

@@ -80,7 +80,8 @@ FAULTS: dict[str, tuple[str, str, list[str] | str]] = {
         "one deadline for the whole attempt; no slot is lost",
         ["models_openai::the_deadline_is_for_the_whole_attempt",
          "models_openai::all_attempts_together_are_bounded_in_time",
-         "models_openai_control::no_slot_leaks_after_a_thousand_requests_that_never_end"],
+         "models_openai_control::no_slot_leaks_after_a_thousand_requests_that_never_end",
+         "models_openai_control::what_passed_its_deadline_is_asked_again_at_once"],
     ),
     "H12": (
         "200 with HTML, an error, no choices, no text, senseless usage",
@@ -100,7 +101,7 @@ FAULTS: dict[str, tuple[str, str, list[str] | str]] = {
     ),
     "H14": (
         "all samples of a prompt are the same",
-        "one candidate, no pair, and the reason counted",
+        "one candidate, no pair, the reason counted, and the cause told",
         ["pair::pairs_by_case", "pair::every_response_has_one_outcome_with_its_reason",
          "process_faults::samples_that_are_all_the_same_make_no_pair_and_are_judged_once"],
     ),
@@ -132,7 +133,8 @@ FAULTS: dict[str, tuple[str, str, list[str] | str]] = {
     "H20": (
         "another model under the same name",
         "ends the run, never mixed",
-        ["models_openai_control::another_model_under_the_same_name_ends_the_run"],
+        ["models_openai_control::another_model_under_the_same_name_ends_the_run",
+         "judge_witness::a_server_that_answers_as_another_model_in_a_later_run_ends_it"],
     ),
     "H21": (
         "healthy by its own account, and no progress",
@@ -207,20 +209,26 @@ FAULTS: dict[str, tuple[str, str, list[str] | str]] = {
         ["loop::a_run_that_is_stopped_half_way_ends_with_the_same_pairs",
          "loop_tiny::a_killed_run_ends_with_the_pairs_of_an_undisturbed_one_and_a_trained_model",
          "pair_target::a_run_that_is_killed_in_a_round_ends_with_the_pairs_of_an_undisturbed_one",
-         "train::a_killed_training_ends_in_the_same_weights_and_nothing_calls_home"],
+         "train::a_killed_training_ends_in_the_same_weights_and_nothing_calls_home",
+         "store_versions::a_migration_that_fails_half_way_leaves_the_store_as_it_was",
+         "export::what_a_killed_export_left_aside_is_never_taken_for_data"],
     ),
     "P2": (
-        "SIGINT or SIGTERM once, twice, three times",
+        "SIGINT, SIGTERM or a closed terminal once, twice, three times",
         "drained and told how to go on; cancelled; gone",
         ["signals::the_first_signal_begins_nothing_new_keeps_what_comes_in_and_tells_how_to_go_on",
+         "signals::a_closed_terminal_stops_a_run_like_any_first_signal",
+         "models_openai_fleet::once_a_stop_is_asked_for_only_what_goes_on_with_a_begun_unit_is_sent",
          "signals::the_second_signal_waits_for_nothing_and_keeps_what_is_finished",
          "signals::the_third_signal_leaves_whatever_is_under_way",
          "signals::what_does_not_come_in_within_the_grace_is_cancelled",
          "signals::work_that_has_nothing_in_flight_ends_at_the_first_signal",
          "signals::a_model_in_this_process_stops_as_well_and_the_pairs_stay_the_same"],
     ),
-    "P3": ("a full disk", "the run ends and says so; what was kept is there",
-           ["process_faults::a_full_disk_ends_the_run_with_what_to_do_and_nothing_kept_is_lost"]),
+    "P3": ("a full disk, or a place that cannot be written", "the run ends and says so; what was kept is there",
+           ["process_faults::a_full_disk_ends_the_run_with_what_to_do_and_nothing_kept_is_lost",
+            "export::an_export_to_a_full_disk_is_told_with_its_place_and_leaves_no_half",
+            "export::an_export_that_cannot_be_written_is_told_with_its_place"]),
     "P4": (
         "a second process, or the lock of a dead one",
         "told at once with its number; a lock ends with its holder",
@@ -232,11 +240,20 @@ FAULTS: dict[str, tuple[str, str, list[str] | str]] = {
         ["process_faults::the_wall_clock_is_read_for_records_alone",
          "process_faults::runs_of_the_same_second_have_names_of_their_own"],
     ),
-    "P6": ("a store of another version", "refused, with both versions", ["doctor::a_store_of_another_version_is_told"]),
+    "P6": (
+        "a store of an older version, of a newer one, or no store at all",
+        "brought up to date in one transaction with a copy kept; refused with both versions and what to do",
+        ["store_versions::a_store_of_schema_3_becomes_one_of_today_and_keeps_its_rows_and_a_copy",
+         "store_versions::a_migration_that_fails_half_way_leaves_the_store_as_it_was",
+         "store_versions::a_store_that_cannot_be_read_is_refused_with_both_versions_and_what_to_do",
+         "store_versions::another_database_is_not_written_into", "doctor::a_store_of_another_version_is_told"],
+    ),
     "P7": (
         "the pipeline changes between runs",
-        "what changes answers is in the keys, so only that is owed; what changes speed is not",
-        ["loop::a_changed_weight_or_strategy_or_margin_asks_no_model",
+        "told, with what it makes owed; what changes answers is in the keys, so only that is; what changes speed is not",
+        ["changes::what_changed_is_told_with_what_it_makes_owed", "changes::a_wording_that_changed_in_its_file_is_told",
+         "changes::each_run_is_told_against_the_one_before",
+         "loop::a_changed_weight_or_strategy_or_margin_asks_no_model",
          "loop::a_changed_wording_owes_the_scores_of_its_criterion_only",
          "models_scripted::identity_is_what_changes_answers", "models_vllm::a_model_is_known_by_what_changes_its_answers"],
     ),
@@ -249,13 +266,17 @@ FAULTS: dict[str, tuple[str, str, list[str] | str]] = {
     ),
     "P9": (
         "units that always fail",
-        "so many attempts over all runs, and counted",
-        ["process_faults::a_unit_that_always_fails_is_tried_so_often_over_all_runs_and_is_counted"],
+        "so many attempts over all runs, and counted; as many again on demand",
+        ["retry::what_was_given_up_is_asked_for_again_as_often_as_at_first_and_heals",
+         "process_faults::a_unit_that_always_fails_is_tried_so_often_over_all_runs_and_is_counted"],
     ),
     "P10": (
         "nearly everything fails",
-        "ends once every server has failed for too long, and says for how long",
-        ["models_openai_control::once_all_servers_have_failed_for_too_long_the_run_ends_and_says_so",
+        "ends when nearly all of the last have failed, or every server for too long, and says how; goes on later",
+        ["breaker::a_stage_ends_when_nearly_all_of_its_last_units_failed",
+         "breaker::the_error_names_the_kinds_of_that_window_and_the_last_words",
+         "breaker::a_run_that_was_ended_goes_on_when_the_cause_is_gone",
+         "models_openai_control::once_all_servers_have_failed_for_too_long_the_run_ends_and_says_so",
          "models_openai_control::a_server_that_fails_again_and_again_is_set_aside_for_longer_each_time_until_it_answers"],
     ),
     "P11": (
@@ -297,6 +318,18 @@ FAULTS: dict[str, tuple[str, str, list[str] | str]] = {
         ["event_loop::work_runs_from_plain_code_and_from_inside_a_running_loop", "process_faults::nothing_forks"],
     ),
 }  # fmt: skip
+# Parts of a row that nothing here shows, and why.
+PARTS = {
+    "H6": "that a parameter was left out stands in no record: none is left out that a judgement rests on",
+    "H9": "a server that is still coming up is waited for for five seconds and no longer: `rlaif doctor` tells when it is there",
+    "H13": "the surplus of a server that sends too many is dropped without a count: it is not stored and costs no second time",
+    "H20": "a server that changes its weights, version or length and not its name cannot be told from its replies",
+    "H22": "errors of CUDA and a GPU's memory need a GPU; what vLLM logs of them is read from its log as it was seen",
+    "P3": "a full file system needs one of its own: the bound of a process on file sizes stands in for it",
+    "P4": "a lock on a network share needs one",
+    "P5": "the machine's clock cannot be set here: that nothing is decided by it is shown by who reads it",
+    "P13": "the hub's network is not cut half-way: what its client sends before the one commit is not seen by anybody",
+}
 NUMBERS = [f"{letter}{number}" for letter, last in (("H", 22), ("J", 10), ("P", 16)) for number in range(1, last + 1)]
 
 
@@ -308,6 +341,11 @@ def functions(file: str) -> frozenset[str]:
 
 def test_every_fault_has_its_row() -> None:
     assert list(FAULTS) == NUMBERS
+
+
+def test_what_is_not_shown_is_named_with_its_reason() -> None:
+    assert set(PARTS) <= set(NUMBERS)
+    assert all(PARTS.values())
 
 
 @pytest.mark.parametrize("number", FAULTS)

@@ -13,7 +13,8 @@ WITH votes AS (
         AND ($compared OR criterion IN (SELECT unnest($criteria::VARCHAR[])))
 ),
 mine AS (
-    SELECT answer FROM responses WHERE failure IS NULL AND generator IN (SELECT unnest($generators::VARCHAR[]))
+    SELECT answer FROM responses SEMI JOIN (SELECT unnest([one, other]) AS answer FROM votes) USING (answer)
+    WHERE failure IS NULL AND generator IN (SELECT unnest($generators::VARCHAR[]))
 ),
 repeats AS (
     SELECT judge, criterion, prompt, one, other, sum(coalesce(chance, part)) AS won, count(*) AS comparisons,

@@ -6,4 +6,4 @@ JOIN prompts ON prompts.rowid = judged.prompt
 JOIN responses AS one ON one.rowid = judged.chosen
 JOIN responses AS other ON other.rowid = judged.rejected
 WHERE kept
-ORDER BY prompts.position, lead DESC, one.key, other.key
+ORDER BY prompts.position, lead DESC, chosen, rejected

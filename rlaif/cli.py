@@ -157,12 +157,22 @@ def pair(file: File, set: Set = [], quiet: Quiet = False, judge: JudgeName = Non
 
 
 @app.command()
-def train(file: File, set: Set = [], quiet: Quiet = False) -> None:
-    """Train the generator's model on the newest pairs."""
+def train(
+    file: File,
+    prepare: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write what `accelerate` needs to train, on several GPUs or machines.")
+    ] = None,
+    set: Set = [], quiet: Quiet = False, allow_code: AllowCode = False,
+) -> None:  # fmt: skip
+    """Train the generator's model on the newest pairs, or on rewards."""
     from rlaif import run as running
 
     with _session(file, set, quiet) as context:
-        running.train(context)
+        if prepare is None:
+            running.train(context, allow_code=allow_code)
+            return
+        command = running.prepare_training(context, prepare)
+    print(f"{command}\nThen this command again takes the model in." if command else f"Taken in from {prepare}.")
 
 
 @app.command()
@@ -214,12 +224,16 @@ def audit(
     limit: Annotated[int | None, typer.Option(help="Ask on the first so many prompts only.", min=1)] = None,
     attacks: Annotated[int, typer.Option(help="Answers to change by each attack, which the judge then scores.", min=0)] = 20,
     stored: Annotated[bool, typer.Option("--stored", help="Ask no model: measure what the store has.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Show what it would ask and cost; ask nothing.")] = False,
     set: Set = [], json: Json = False, quiet: Quiet = False, allow_code: AllowCode = False,
 ) -> None:  # fmt: skip
     """Measure whether a judge can be trusted: against gold, on its own, and under attack."""
     from rlaif.audit import render, write
     from rlaif.audit.whole import audit as measure
 
+    if plan:
+        _plan_audit(file, set, json, quiet, judge, gold, limit, attacks)
+        return
     with _session(file, set, quiet) as context:
         found = measure(context, judge, gold, limit=limit, attacks=attacks, stored=stored, allow_code=allow_code)
         page = context.config.out / "audit.html"
@@ -229,6 +243,16 @@ def audit(
         return
     render(found, _console())
     _console().print(f"Page: {page}", soft_wrap=True)
+
+
+def _plan_audit(
+    file: Path, set: list[str], json: bool, quiet: bool, judge: list[str], gold: str | None, limit: int | None, attacks: int
+) -> None:
+    from rlaif.plan import plan_audit, render
+
+    with _session(file, set, quiet) as context:
+        found = plan_audit(context, judge, gold, limit=limit, attacks=attacks)
+    _print_json(found) if json else render(found, _console())
 
 
 @app.command()

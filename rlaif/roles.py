@@ -57,6 +57,11 @@ def evaluators(config: Config) -> list[str]:
     return (section.judges if section else []) or config.judges
 
 
+def all_judges(config: Config) -> list[str]:
+    """The judges of all stages, each once."""
+    return list(dict.fromkeys([*config.judges, *evaluators(config)]))
+
+
 def named_judge(config: Config, name: str) -> Judge:
     """The judge of that name in the pipeline file."""
     if name not in config.pipeline.judges:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ import pytest
 from rich.console import Console
 
 from rlaif import run
+from rlaif.audit.whole import audit
 from rlaif.config import load
-from rlaif.plan import Plan, Range, plan, render
+from rlaif.plan import Plan, Range, plan, plan_audit, render
 from rlaif.shipped import root
 from tests.checkpoints import save_random
 from tests.servers import Reply, Request, chat, serve
@@ -101,6 +103,28 @@ def test_a_pilot_measures_and_what_it_made_is_not_paid_twice(tmp_path: Path) -> 
         assert abs(line.prompt_tokens.expected / prompt - 1) < 0.1, (line.stage, line.prompt_tokens, prompt)
         assert abs(line.output_tokens.expected / output - 1) < 0.25, (line.stage, line.output_tokens, output)
         assert inside(output, line.output_tokens)
+
+
+def test_an_audit_is_planned_as_it_then_asks(tmp_path: Path) -> None:
+    file = project(tmp_path)
+
+    def audited(work: Callable[..., Any]) -> Any:
+        with run.opened(load(file)) as context:
+            return work(context, ["b"], limit=5, attacks=2)
+
+    def paid() -> dict[str, int]:
+        with run.opened(load(file)) as context:
+            return {row["stage"]: row["calls"] for row in run.status(context.config, context.store)["work"] if row["calls"]}
+
+    attacks = 2 * len(list((root() / "prompts/attack").glob("*.jinja")))
+    before = asks(audited(plan_audit))
+    assert before == {"generate": 5, "judge b": 15, "judge b, attacked, at most": attacks}
+    assert paid() == {}
+    audited(audit)
+    assert paid()["generate"] == 5
+    # An attack that leaves an answer as it is has nothing to ask; and equal texts are judged once.
+    assert 15 + attacks - 4 <= paid()["judge b"] <= 15 + attacks
+    assert sum(asks(audited(plan_audit)).values()) <= 4, "of what it could still ask"
 
 
 def test_tokens_are_counted_by_the_models_own_tokenizer_where_it_lies_here(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ An attack is a template of `prompts/attack`; adding one is adding a file.
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
 from rlaif.context import Context
 from rlaif.models import Models
@@ -28,7 +27,7 @@ async def attack(
     """
     store = context.store
     chosen = store.query("audit/attackable", judge=judge.key, generators=list(generators), answers=answers)
-    rows = make(chosen, _templates(context), judge)
+    rows = make(chosen, templates(context), judge)
     with store.transaction():
         store.execute("audit/forget_attacks", judge=judge.key)
         store.append("attacks", rows)
@@ -53,6 +52,7 @@ def make(answers: Sequence[Row], templates: Sequence[tuple[str, Template]], judg
     return rows
 
 
-def _templates(context: Context) -> list[tuple[str, Any]]:
+def templates(context: Context) -> list[tuple[str, Template]]:
+    """The attacks by name."""
     folder = context.config.find(FOLDER, ())
     return [(path.stem.replace("_", " "), Template(path, VARIABLES)) for path in sorted(folder.glob("*.jinja"))]

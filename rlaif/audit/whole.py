@@ -6,7 +6,6 @@ from rlaif import loop, roles, run
 from rlaif.audit.attack import attack
 from rlaif.audit.findings import Audit
 from rlaif.audit.measure import measure
-from rlaif.config import Config
 from rlaif.context import EVERYTHING, Context, HeldOut
 from rlaif.models import Models
 
@@ -24,7 +23,7 @@ def audit(
     run.check(config)
     run.collect(context)
     right = roles.gold(context, gold, names)
-    own = [name for name in names or _all(config) if name != right]
+    own = [name for name in names or roles.all_judges(config) if name != right]
     if not stored:
         _ask(context, own, right, limit, attacks, allow_code)
     found = [roles.audited(context, name) for name in names or [*own, *_imported(context, right)]]
@@ -50,10 +49,6 @@ async def _attack(context: Context, name: str, answers: int, allow_code: bool) -
     async with Models(context.config.batches) as models:
         judge = roles.named_judge(context.config, name)
         await attack(context, models, judge, roles.generators(context.config), answers, allow_code=allow_code)
-
-
-def _all(config: Config) -> list[str]:
-    return list(dict.fromkeys([*config.judges, *roles.evaluators(config)]))
 
 
 def _imported(context: Context, gold: str | None) -> list[str]:

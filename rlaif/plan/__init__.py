@@ -1,7 +1,8 @@
 """What a pipeline is going to cost, before anything is spent."""
 
+from rlaif.plan.audit import plan_audit
 from rlaif.plan.lines import Line, Plan, Range
 from rlaif.plan.show import render
 from rlaif.plan.whole import plan
 
-__all__ = ["Line", "Plan", "Range", "plan", "render"]
+__all__ = ["Line", "Plan", "Range", "plan", "plan_audit", "render"]

@@ -1,0 +1,46 @@
+"""An audit's plan: the responses and scores that it wants, and those of answers under attack."""
+
+from collections.abc import Sequence
+
+from rlaif import roles, run
+from rlaif.audit.attack import templates
+from rlaif.context import EVERYTHING, Context, HeldOut
+from rlaif.plan.estimate import Estimate
+from rlaif.plan.lines import Pending, Plan, Range
+from rlaif.plan.sample import sample
+from rlaif.stages.generate import generator
+from rlaif.stages.judge import Judge
+
+
+def plan_audit(
+    context: Context, names: Sequence[str] = (), gold: str | None = None, *, limit: int | None = None, attacks: int = 0
+) -> Plan:  # fmt: skip
+    """What an audit of these judges is going to ask and to cost. Prompts are collected; no model is asked."""
+    config, only = context.config, EVERYTHING if limit is None else HeldOut(1.0, limit)
+    run.check(config)
+    run.collect(context)
+    right = roles.gold(context, gold, names)
+    own = [name for name in names or roles.all_judges(config) if name != right and name in config.pipeline.judges]
+    estimate = Estimate(context)
+    written = [estimate.generate(generator(config), only=only)] if config.pipeline.generate else []
+    for name in [*own, *([right] if right in config.pipeline.judges else [])]:
+        estimate.judge(roles.named_judge(config, name), roles.generators(config), written, only=only)
+    for name in own if attacks else ():
+        judge = roles.named_judge(config, name)
+        attacked = _attacked(context, judge, attacks, written)
+        estimate.judge(judge, [f"attack:{judge.key}"], [attacked], stage=f"judge {name}, attacked, at most", at_most=True)
+    return estimate.plan
+
+
+def _attacked(context: Context, judge: Judge, answers: int, written: Sequence[Pending]) -> Pending:
+    """The changed answers that are not there yet. They are about as long as those that they are made of.
+
+    At most so many: an attack that would change nothing is left out.
+    """
+    store = context.store
+    known = store.query("plan/attacked", judge=judge.key, generators=roles.generators(context.config))[0]
+    missing = max(answers * len(templates(context)) - known["attacks"], 0)
+    length = Range(known["length"], known["length"], known["length"]) if known["length"] else Range()
+    prompts = sample(store, "plan/prompts", "prompt", "generate/texts", "prompt")
+    # What a prompt costs once is paid when its answers are first judged.
+    return Pending(missing, prompts, next((each.length for each in written if each.responses), length))

@@ -1,0 +1,2 @@
+-- The prompts in play.
+SELECT key AS prompt FROM current_prompts

@@ -17,7 +17,7 @@ from rlaif.owed import Owed
 from rlaif.progress import Tally
 from rlaif.records import Comparison, key, stored
 from rlaif.rubric import Compare
-from rlaif.stop import STOP
+from rlaif.stop import STOP, UnsentError
 from rlaif.store import Row
 from rlaif.work import drain
 
@@ -77,7 +77,11 @@ async def _compare(row: Row, who: Comparing, bench: Bench, tally: Tally) -> _Com
     prompt = stored(row)
     first, second = (Subject(prompt, row["texts"][row[side]]) for side in ("first", "second"))
     tally.add(calls=1)
-    verdict = await compare(first, second, who.criteria[row["criterion"]], row["repeat"], bench)
+    try:
+        verdict = await compare(first, second, who.criteria[row["criterion"]], row["repeat"], bench)
+    except UnsentError:
+        tally.add(calls=-1)
+        raise
     # One was counted when it began.
     tally.add(calls=verdict.calls - 1)
     unit = {"judge": who.judge, "repeat": row["repeat"], "attempt": row["attempt"]}

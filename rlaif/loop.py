@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from rlaif.stop import STOP
+from rlaif.stop import STOP, UnsentError
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
     try:
         with asyncio.Runner(loop_factory=factory()) as runner:
             result = runner.run(STOP.attended(work))
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, UnsentError):
         STOP.check()
         raise
     STOP.check()

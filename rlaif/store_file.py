@@ -34,7 +34,7 @@ def connect(path: Path, read_only: bool) -> duckdb.DuckDBPyConnection:
         if "lock" in message.lower():
             holder = re.search(r"PID (\d+)", message)
             who = f"process {holder[1]}" if holder else "another process"
-            raise StoreError(f"{path}: in use by {who}. Wait for it, or stop it.", busy=True) from None
+            raise StoreError(f"{path}: in use by {who}. Wait for it, stop it, or name another `out`.", busy=True) from None
         raise StoreError(f"{path}: cannot be opened: {message}") from None
     return connection
 

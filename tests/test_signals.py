@@ -128,7 +128,7 @@ def test_the_first_signal_begins_nothing_new_keeps_what_comes_in_and_tells_how_t
             assert len(server.chats) - begun <= 1
             assert len(server.chats) < 2 * whole
             assert server.in_flight == 0
-            assert kept(tmp_path, "stopped") == len(server.chats) - whole
+            assert kept(tmp_path, "stopped") == counted(tmp_path, "stopped") == len(server.chats) - whole
             answers.hang = 0.0
             await finished(*again(ended.said))
             assert len(server.chats) == 2 * whole
@@ -142,6 +142,12 @@ def kept(folder: Path, out: str) -> int:
     query = "SELECT (SELECT count(DISTINCT prompt) FROM responses) + (SELECT count(*) FROM verdicts) AS n"
     with Store(folder / out / "store.duckdb", read_only=True) as store:
         return int(store.rows(query)[0]["n"])
+
+
+def counted(folder: Path, out: str) -> int:
+    """Calls of all stages, by their own account."""
+    with Store(folder / out / "store.duckdb", read_only=True) as store:
+        return int(store.rows("SELECT sum(calls) AS n FROM work")[0]["n"])
 
 
 def test_the_second_signal_waits_for_nothing_and_keeps_what_is_finished(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def _store(path: Path) -> Check:
         with Store(path, read_only=True) as store:
             return ok("store", f"{path} is free and holds {store.measure('status/runs', 'sum(runs)'):,} runs")
     except StoreError as error:
-        return fail("store", str(error), "Name another folder under `out`, or make this one free.")
+        return fail("store", str(error))
 
 
 def _disk(config: Config) -> Check:

@@ -201,6 +201,7 @@ async def _sample(row: Row, generator: Generator, model: Model, tally: Tally) ->
         answers = [error.found.get(place, error) for place in range(ask.n)]
     except UnsentError as error:
         if not error.found:
+            tally.add(calls=-1)
             raise
         answers = [error.found.get(place) for place in range(ask.n)]
     asked = {"prompt": row["prompt"], "generator": generator.key, "messages": json.dumps(messages)}

@@ -28,7 +28,7 @@ from rlaif.owed import Owed
 from rlaif.progress import Tally
 from rlaif.records import Score, Verdict, key, stored
 from rlaif.rubric import Compare, Rubric, load_rubric
-from rlaif.stop import STOP
+from rlaif.stop import STOP, UnsentError
 from rlaif.store import Row
 from rlaif.template import Template
 from rlaif.witness import Witness
@@ -280,6 +280,9 @@ async def _ask(subject: Subject, row: Row, judge: Judge, bench: Bench, tally: Ta
         tally.add(calls=1)
     try:
         verdict = await call.judge(subject, call.criteria, row["repeat"], bench)
+    except UnsentError:
+        tally.add(calls=-1)
+        raise
     except ModelError as error:
         if error.fatal:
             raise

@@ -22,7 +22,6 @@ from rlaif.shipped import root
 from rlaif.template import Template, defuse, fence
 from rlaif.verdict import read_marks
 from tests.test_attacks import HIDDEN, MARKS, joined
-from tests.test_attacks import PIECES as ATTACKS
 
 PROMPT = Prompt(({"role": "user", "content": "Sum up."},), "The bridge opened in 1932. It cost five million.", "1932.")
 SCALES = load_rubric(root() / "rubrics/grounded.yaml").criteria[:2]
@@ -42,6 +41,11 @@ REPLIES = [
     '{"essential": ["a"], "important": [], "optional": [], "pitfall": ["b"]}',
     "{", "}", "[", "]", '"', ":", ",", "\\", "\\u0000", "\\ud800", '"score"', '"1"', '"rationale"', "```json\n", "\n```", "<think>",
     "</think>", "null", "true", "NaN", "-1", "1e999", "4.0", "4.5", "5", "6", '"yes"', '"covered"', '"supported"', " ", "\n", "é",
+]  # fmt: skip
+# What attacks on a prompt are made of.
+ATTACKS = [
+    "0123456789abcdef", "\n", "# Your verdict", "```", "<|im_start|>", "<|im_", "end|>", "[INST]", "[/IN", "ST]", "</s>", "\u200b",
+    "<｜User｜>", "\u202e", "{{", "}}", "{%", "%}", "{#", '"score": 5', "fence", "\\", "<start_of_turn>", "<<SYS>>", "\r\n", "\U000e0041",
 ]  # fmt: skip
 # Sixteen bits a character: every script, lone surrogates, controls.
 ANY = st.binary(max_size=40).map(lambda drawn: drawn[: len(drawn) // 2 * 2].decode("utf-16-le", "surrogatepass"))

@@ -17,7 +17,7 @@ from rlaif.audit.whole import audit
 from rlaif.config import JudgeSpec, load
 from rlaif.errors import ModelError
 from rlaif.judges import Bench, Subject, scale
-from rlaif.records import Prompt, answer_key, clean
+from rlaif.records import Prompt, answer_key
 from rlaif.rubric import load_rubric
 from rlaif.shipped import root
 from rlaif.stages.judge import Judge
@@ -81,25 +81,6 @@ def test_an_attack_stays_between_the_two_fences_and_the_judges_instructions_come
 def joined(pieces: list[str], most: int) -> st.SearchStrategy[str]:
     """Up to so many of the pieces in a row; one byte each, because drawing them singly takes most of a test's time."""
     return st.binary(max_size=most).map(lambda drawn: "".join(pieces[byte % len(pieces)] for byte in drawn))
-
-
-PIECES = [
-    "0123456789abcdef", "\n", "# Your verdict", "```", "<|im_start|>", "<|im_", "end|>", "[INST]", "[/IN", "ST]", "</s>", "\u200b",
-    "<｜User｜>", "\u202e", "{{", "}}", "{%", "%}", "{#", '"score": 5', "fence", "\\", "<start_of_turn>", "<<SYS>>", "\r\n", "\U000e0041",
-]  # fmt: skip
-
-
-@settings(max_examples=10_000, deadline=None)
-@given(joined(PIECES, 12))
-def test_whatever_is_made_of_the_pieces_of_attacks_stays_between_the_fences(text: str) -> None:
-    subject = Subject(PROMPT, clean(text))
-    shown = scale.render(subject, RUBRIC.criteria[:1], bench("prompts/judge/scale.jinja", "apart"))
-    before, inside, after = shown.split(f"\n{fence(subject.answer)}\n")
-    assert inside == defuse(subject.text)
-    assert before.endswith("the two lines " + fence(subject.answer) + ".")
-    assert after.startswith("\n# Your verdict")
-    assert not MARKS.search(shown)
-    assert not HIDDEN.search(shown)
 
 
 MINE = json.dumps({name: {"rationale": "It is wrong.", "score": 1} for name in RANGES})

@@ -10,6 +10,7 @@ from rlaif import run
 from rlaif.config import load
 from rlaif.errors import BudgetError
 from rlaif.plan import plan
+from rlaif.rubric import load_rubric
 from rlaif.shipped import root
 from rlaif.store import Row, Store
 from tests.test_loop import go
@@ -29,6 +30,7 @@ generate: {model: writer, samples: 2}
 judge: {by: [a]}
 pair: {judge: a}
 """
+RUBRICS = root() / "rubrics"
 # Three pieces of 3000 words, as the rubric has them.
 LONG = " ".join(f"Crate {number} came in late." for number in range(1500))
 CHECKLIST = [
@@ -41,7 +43,7 @@ PROMPTS = 4
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    rubric = (root() / "rubrics/long_document.yaml").read_text() + "  - {name: items, kind: checklist, weight: 1}\n"
+    rubric = (RUBRICS / "long_document.yaml").read_text() + "  - {name: items, kind: checklist, weight: 1}\n"
     (tmp_path / "rubric.yaml").write_text(rubric)
     (tmp_path / "many.yaml").write_text(PIPELINE.replace("OUT", str(tmp_path / "out")))
     lines = [{"prompt": f"Sum up {number}.", "document": f"Crates came in {number}."} for number in range(PROMPTS)]
@@ -150,8 +152,11 @@ def test_a_plan_counts_every_call_of_the_kinds_that_make_several(file: Path) -> 
 
 
 def test_the_shipped_rubric_gives_a_response_without_claims_the_middle_and_keeps_it() -> None:
-    from rlaif.rubric import load_rubric
-
-    criteria: dict[str, Any] = {each.kind: each for each in load_rubric(root() / "rubrics/long_document.yaml").criteria}
+    criteria: dict[str, Any] = {each.kind: each for each in load_rubric(RUBRICS / "long_document.yaml").criteria}
     assert criteria["claims"].if_none == criteria["claims"].floor == 0.5
     assert criteria["keypoints"].if_none == 1
+
+
+@pytest.mark.parametrize("path", sorted(RUBRICS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_rubric_loads_and_says_what_it_is_for(path: Path) -> None:
+    assert load_rubric(path).description

@@ -160,3 +160,18 @@ def test_a_comparison_that_failed_is_no_vote_and_is_told_of_both(tmp_path: Path)
     pairs, outcomes = paired(tmp_path, [met(0, 1, None, failure="refused"), met(1, 0, None, failure="refused")], 2)
     assert pairs == []
     assert set(outcomes.values()) == {"not scored: refused"}
+
+
+@pytest.mark.parametrize("answers", [2, 3, 4, 5])
+def test_a_knock_out_of_a_clear_order_ends_with_the_best_and_a_match_for_each_other(answers: int, tmp_path: Path) -> None:
+    worth = [2, 0, 4, 1, 3][:answers]
+    rows: list[Row] = []
+    rounds = 0
+    while pairs := owed(tmp_path / str(rounds), rows, answers):
+        rows += [met(one, two, "first" if worth[one] > worth[two] else "second") for one, two in pairs]
+        rounds += 1
+    assert len(rows) == 2 * (answers - 1)
+    assert rounds == math.ceil(math.log2(answers))
+    lost = {row["second" if row["preferred"] == "first" else "first"] for row in rows}
+    best = answer_key(prompt("p").key, NAMES[worth.index(max(worth))])
+    assert {answer_key(prompt("p").key, text) for text in NAMES[:answers]} - lost == {best}

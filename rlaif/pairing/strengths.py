@@ -71,27 +71,25 @@ def _fit(size: int, bouts: Sequence[Bout]) -> tuple[list[float], Matrix]:
             for a, b in ((one, other), (other, one)):
                 curvature[a][a] += bend
                 curvature[a][b] -= bend
-        covariance = _inverse(curvature)
-        steps = [_dot(row, slope) for row in covariance]
+        steps = [row[0] for row in _solved(curvature, [[each] for each in slope])]
         longest = max(map(abs, steps))
         if longest < _STILL:
             break
         points = [mine + step * min(1.0, _STEP / longest) for mine, step in zip(points, steps, strict=True)]
-    return points, covariance
+    return points, _solved(curvature, [[float(place == at) for at in range(size)] for place in range(size)])
 
 
-def _inverse(matrix: Matrix) -> Matrix:
-    """By Gauss and Jordan; no pivot is small, because each diagonal entry outweighs the rest of its row."""
-    size = len(matrix)
-    rows = [[*row, *(float(place == at) for at in range(size))] for place, row in enumerate(matrix)]
-    for place in range(size):
-        pivot = rows[place][place]
-        rows[place] = [value / pivot for value in rows[place]]
-        for at in range(size):
-            if at != place:
-                factor = rows[at][place]
-                rows[at] = [value - factor * above for value, above in zip(rows[at], rows[place], strict=True)]
-    return [row[size:] for row in rows]
+def _solved(matrix: Matrix, right: Matrix) -> Matrix:
+    """matrix⁻¹ right, by Gauss and Jordan; no pivot is small, because each diagonal entry outweighs the rest of its row."""
+    rows = [[*row, *more] for row, more in zip(matrix, right, strict=True)]
+    # What is left of a pivot's column is not needed any more, so it is not kept.
+    for place in range(len(matrix)):
+        pivot, *above = rows[place]
+        above = [value / pivot for value in above]
+        for at, row in enumerate(rows):
+            factor = row[0]
+            rows[at] = above if at == place else [value - factor * each for value, each in zip(row[1:], above, strict=True)]
+    return rows
 
 
 def _dot(one: Sequence[float], other: Sequence[float]) -> float:

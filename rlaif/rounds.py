@@ -13,8 +13,9 @@ from rlaif.context import Context, now
 from rlaif.evaluate import Match
 from rlaif.records import key
 from rlaif.stages.pair import Pairing
-from rlaif.stages.train import Training, base_model
+from rlaif.stages.train import base_model
 from rlaif.store import Row
+from rlaif.training.job import Training
 
 
 @dataclass(frozen=True)

@@ -42,8 +42,8 @@ from rlaif.stages import judge as judging
 from rlaif.stages import pair as pairing
 from rlaif.stages import train as training
 from rlaif.stages.pair import Pairing
-from rlaif.stages.train import Training
 from rlaif.store import Row, Store
+from rlaif.training.job import Training
 
 if TYPE_CHECKING:
     from rlaif.export import Exported
@@ -155,9 +155,9 @@ def top_up(context: Context, made: Pairing, *, allow_code: bool = False) -> Pair
 def paired(context: Context, judge: str | None = None) -> Pairing:
     """The same pairs in the store alone, whatever the gate says."""
     config = context.config
-    names, mix = ([judge], "mean") if judge else pair_judges(config)
+    names, mix = pair_judges(config)
     agree = [judge_key(context, other) for other in pairing.check(config).agree]
-    members = [member(context, name) for name in names]
+    members = [member(context, name) for name in ([judge] if judge else names)]
     return pairing.run(context, members, generators(config), agree=agree, mix=mix)
 
 
@@ -196,8 +196,25 @@ def _pass_gate(context: Context, name: str) -> None:
 
 
 def train(context: Context, pairing: str | None = None, *, allow_code: bool = False) -> Training | None:
-    """The generator's model, trained on the pairs, or on answers of its own and their rewards."""
-    return training.run(context, pairing, practice(context, allow_code=allow_code))
+    """The generator's model, trained on the pairs, or on answers of its own and their rewards, with its card."""
+    return _with_card(context, training.run(context, pairing, practice(context, allow_code=allow_code)))
+
+
+def prepare_training(context: Context, folder: Path) -> str | None:
+    """The command by which `accelerate` trains what is put into `folder`; None where it did, and the model is taken in."""
+    made = training.prepare(context, folder)
+    if isinstance(made, str):
+        return made
+    _with_card(context, made)
+    return None
+
+
+def _with_card(context: Context, trained: Training | None) -> Training | None:
+    if trained:
+        from rlaif.export import model_card
+
+        model_card.write(context.store, trained, f"rlaif train {context.config.file.path.name}")
+    return trained
 
 
 def evaluate(context: Context, *, allow_code: bool = False) -> Evaluation:

@@ -24,6 +24,7 @@ from tests.checkpoints import save_random
 from tests.train_harness import TEMPLATE, append_pair, opened, prepare
 
 ROOT = Path(__file__).parent.parent
+ONE_STEP = "{max_steps: 1, per_device_train_batch_size: 4}"
 STEEP = "{learning_rate: 1e-3, num_train_epochs: 4, per_device_train_batch_size: 4}"
 
 
@@ -134,6 +135,16 @@ def test_a_new_pair_or_option_is_another_training(checkpoint: Path, tmp_path: Pa
     third, _ = trained(pipeline)
     assert len({first.key, second.key, third.key}) == 3
     assert second.rows == 10
+
+
+def test_a_held_out_prompt_is_kept_out_of_the_answers_to_imitate_too(checkpoint: Path, tmp_path: Path) -> None:
+    pipeline = prepare(tmp_path, checkpoint, method="sft", options=ONE_STEP, pairs=1)
+    asked = ("say 0", "please say 0", "say 9")
+    rows = [json.dumps({"prompt": prompt, "completion": "yes"}) for prompt in asked]
+    (tmp_path / "data.jsonl").write_text("\n".join(rows))
+    pipeline.write_text(pipeline.read_text().replace("method: sft", "method: sft\n  data: data.jsonl"))
+    training, _ = trained(pipeline)
+    assert (training.rows, training.refused) == (1, {"held_out": 2})
 
 
 def test_training_reads_what_the_generator_was_shown_and_no_held_out_prompt(checkpoint: Path, tmp_path: Path) -> None:

@@ -46,13 +46,13 @@ def card(
     """The card of one export as text; with the pipeline (secrets hidden) where it is given."""
     spec = json.loads(store.query("export/pairing", pairing=pairing)[0]["spec"])
     head = front_matter(done.rows, form, formats, pipeline.name if pipeline else "")
-    body = _template().render(
+    body = environment().from_string(PAGE.read_text(encoding="utf-8")).render(
         form=form, columns=_Markdown(COLUMNS[form]), done=done, spec=spec, pairing=pairing, command=command,
         name=pipeline.name if pipeline else f"{form} data", version=__version__, held_out=held_out,
         shape=store.query("export/shape")[0], funnel=store.query("export/funnel", pairing=pairing),
-        who=[row | {"spec": _yaml(row["spec"])} for row in store.query("export/who", pairing=pairing)],
-        rubric=[row | {"spec": _yaml(row["spec"])} for row in store.query("export/rubric", pairing=pairing)],
-        settings=_yaml(json.dumps(spec["settings"])),
+        who=[row | {"spec": as_yaml(row["spec"])} for row in store.query("export/who", pairing=pairing)],
+        rubric=[row | {"spec": as_yaml(row["spec"])} for row in store.query("export/rubric", pairing=pairing)],
+        settings=as_yaml(json.dumps(spec["settings"])),
         config=config_text(pipeline) if pipeline else "",
     )  # fmt: skip
     return f"---\n{head}---\n\n{body}"
@@ -81,23 +81,24 @@ def front_matter(rows: Mapping[str, int], form: str, formats: Sequence[str], nam
     )  # fmt: skip
 
 
-def _yaml(text: str) -> str:
+def as_yaml(text: str) -> str:
     """A specification, JSON in the store, as people read it."""
     import yaml
 
     return yaml.safe_dump(json.loads(text or "{}"), sort_keys=False, allow_unicode=True, width=100)
 
 
-def _template() -> Any:
+def environment() -> Any:
+    """Templates whose values are escaped for Markdown."""
     from jinja2 import Environment, StrictUndefined
 
-    environment = Environment(
+    templates = Environment(
         undefined=StrictUndefined, autoescape=False, finalize=escape, trim_blocks=True, lstrip_blocks=True,
         keep_trailing_newline=True,
     )  # fmt: skip
-    environment.filters.update({name: FILTERS[name] for name in ("count", "number", "percent")})
-    environment.filters["block"] = block
-    return environment.from_string(PAGE.read_text(encoding="utf-8"))
+    templates.filters.update({name: FILTERS[name] for name in ("count", "number", "percent")})
+    templates.filters["block"] = block
+    return templates
 
 
 def escape(value: Any) -> str:

@@ -131,10 +131,10 @@ def read_pairs(store: Store) -> Pairs | None:
 
 
 def read_training(store: Store) -> Row | None:
-    """The training: its `method`, its `base`, how many `rows` it was on, and how many it `refused`, by kind."""
+    """The training: `method`, `base`, how many `rows` it was on, how many it `refused`, by kind, and its `warnings`."""
     for row in store.query("report/training"):
         spec = json.loads(row["spec"])
-        return row | {"rows": spec.get("rows"), "refused": spec.get("refused", {})}
+        return row | {"rows": spec.get("rows"), "refused": spec.get("refused", {}), "warnings": spec.get("warnings", [])}
     return None
 
 

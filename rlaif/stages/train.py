@@ -1,10 +1,10 @@
 """Train: the generator's model on the pairs of one pairing, into `out/models/KEY`, once."""
 
 import json
+import shutil
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,21 +13,11 @@ from rlaif.context import Context, now
 from rlaif.errors import InputError
 from rlaif.models import identity
 from rlaif.models.checkpoint import locate
-from rlaif.records import key
-from rlaif.training.fit import RECORD, Lesson, Score, fit
-from rlaif.training.methods import DEFAULTS, METHODS
-from rlaif.training.rows import Row, imitated
-
-
-@dataclass(frozen=True)
-class Training:
-    """A finished training. `path` is a plain checkpoint; `rows` were trained on, `refused` were not, by kind."""
-
-    key: str
-    path: Path
-    method: str
-    rows: int
-    refused: Mapping[str, int]
+from rlaif.training import launch
+from rlaif.training.fit import Lesson, Score, fit
+from rlaif.training.job import Job, Training
+from rlaif.training.methods import METHODS
+from rlaif.training.rows import Row, imitated, said
 
 
 class Practice(Protocol):
@@ -60,16 +50,37 @@ def _trained(context: Context, section: Train, pairing: str | None, practice: Pr
     job = _job(context, section, pairing, practice)
     if job.folder.exists():
         return _record(context, job)
-    if not job.rows:
-        raise InputError(
-            f"there are no {'prompts' if practice else 'pairs'} to train on", where=context.config.file.where(("train",)),
-            fix="`rlaif explain PROMPT_ID` says why a prompt has no pair; those of held-out prompts do not count.",
-        )  # fmt: skip
-    with practice.open(_fitted(context, section, pairing)) if practice else nullcontext() as score:
-        lesson = Lesson(job.rows, job.imitated, score, job.sampling, job.reference)
-        with context.stage("train") as tally:
-            fit(section, job.base, lesson, job.folder, context.config.file, tally, context.progress.note)
+    _check(context, job)
+    rewarded = practice.open(_fitted(context, section, pairing)) if practice else nullcontext()
+    with rewarded as score, context.stage("train") as tally:
+        lesson = replace(job.lesson, score=score)
+        fit(section, job.base, lesson, job.folder, context.config.file, tally, context.progress.note)
     return _record(context, job)
+
+
+def prepare(context: Context, folder: Path) -> Training | str:
+    """Makes a folder in which `accelerate` trains, and gives the command; or the training, taken in, where that was done.
+
+    Raises InputError for methods that sample answers.
+    """
+    section = context.config.pipeline.train
+    where = context.config.file.where(("train",))
+    if section is None:
+        raise InputError("nothing to prepare", where=where, fix="Add a `train` section.")
+    if METHODS[section.method].samples:
+        raise InputError(f"{section.method} asks the pipeline's judges for rewards, which one process does", where=where,
+                         fix="Train it with `rlaif train`, without --prepare.")  # fmt: skip
+    job = _job(context, section, None, None)
+    done = folder / job.key
+    if done.exists() and not job.folder.exists():
+        job.models.mkdir(exist_ok=True)
+        halfway = job.folder.with_name(job.key + ".copy")
+        shutil.copytree(done, halfway, dirs_exist_ok=True)
+        halfway.rename(job.folder)
+    if job.folder.exists():
+        return _record(context, job)
+    _check(context, job)
+    return launch.prepare(folder, job.key, section, job.base, job.lesson)
 
 
 def _fitted(context: Context, section: Train, pairing: str | None) -> dict[int, Path]:
@@ -106,67 +117,49 @@ def base_model(config: Config) -> tuple[str, TransformersModel]:
     return name, model
 
 
-@dataclass(frozen=True)
-class _Job:
-    """What is to be trained on what. `base` is the model with a path that can be loaded from here."""
-
-    section: Train
-    name: str
-    base: TransformersModel
-    identity: Mapping[str, Any]
-    pairing: str
-    rows: list[Row]
-    models: Path
-    imitated: list[Row]
-    reference: TransformersModel | None
-    sampling: Mapping[str, Any]
-    rewards: list[Any]
-
-    @cached_property
-    def key(self) -> str:
-        section = self.section
-        settings = {**DEFAULTS, **METHODS[section.method].defaults, **self.sampling, **section.options}
-        own: dict[str, Any] = {
-            "data": self.imitated and key("rows", self.imitated), "joint": self.imitated and [section.joint, section.share],
-            "reference": self.reference and identity(self.reference), "rewards": self.rewards, "peft": section.peft,
-        }  # fmt: skip
-        return key("training", section.method, self.identity, settings, section.seed, key("pairs", self.rows),
-                   {name: value for name, value in own.items() if value})  # fmt: skip
-
-    @property
-    def folder(self) -> Path:
-        return self.models / self.key
-
-    @cached_property
-    def record(self) -> dict[str, Any]:
-        """What was written down when the training was finished."""
-        record: dict[str, Any] = json.loads((self.folder / RECORD).read_text(encoding="utf-8"))
-        return record
-
-    @property
-    def finished(self) -> Training:
-        return Training(self.key, self.folder, self.section.method, self.record["rows"], self.record["refused"])
+def _check(context: Context, job: Job) -> None:
+    """Raises InputError where there is nothing to train on."""
+    if job.lesson.read(job.section.method) or job.lesson.refused:
+        return
+    what = "prompts" if METHODS[job.section.method].samples else "pairs"
+    raise InputError(
+        f"there are no {what} to train on", where=context.config.file.where(("train",)),
+        fix="`rlaif explain PROMPT_ID` says why a prompt has no pair; those of held-out prompts do not count.",
+    )  # fmt: skip
 
 
-def _job(context: Context, section: Train, pairing: str | None, practice: Practice | None) -> _Job:
+def _job(context: Context, section: Train, pairing: str | None, practice: Practice | None) -> Job:
     config = context.config
     name, model = base_model(config)
     where = config.file.where(("models", name, "path"))
     newest = context.store.query("train/newest_pairing")
     pairing = pairing or (newest[0]["key"] if newest else "")
-    samples = METHODS[section.method].samples
+    lesson, rewards = _lesson(context, section, pairing, practice)
+    return Job(
+        section, name, _located(model, where), identity(model, where=where), pairing, config.out / "models", lesson, rewards
+    )
+
+
+def _lesson(context: Context, section: Train, pairing: str, practice: Practice | None) -> tuple[Lesson, list[Any]]:
+    """What there is to learn, less held-out prompts, and all that decides its rewards."""
+    config, samples = context.config, METHODS[section.method].samples
     if samples and practice is None:
         raise ValueError(f"{section.method} needs prompts and rewards")
-    job = _Job(
-        section, name, _located(model, where), identity(model, where=where), pairing, _rows(context, pairing),
-        config.out / "models", imitated(config.find(section.data, ("train", "data"))) if section.data else [],
-        _reference(config, section), {}, [],
+    alone = section.method == "sft" and section.data
+    pairs = [] if alone else _pairs(context, pairing)
+    rewards: list[Any] = []
+    if samples and practice:
+        rewards = [practice.identity, *([pairs] if any(each.fit is not None for each in section.rewards) else [])]
+    rows = practice.rows if samples and practice else pairs
+    data = imitated(config.find(section.data, ("train", "data"))) if section.data else []
+    asked = {said(json.loads(row["messages"])) for row in context.store.query("train/held_out", held_out=_held_out(config))}
+    apart = [[row for row in each if said(row["prompt"]) not in asked] for each in (rows, data)]
+    leaked = len(rows) + len(data) - sum(map(len, apart))
+    lesson = Lesson(
+        *apart, sampling=_sampling(config) if samples else {}, reference=_reference(config, section),
+        refused={"held_out": leaked} if leaked else {},
     )  # fmt: skip
-    if not (samples and practice):
-        return job
-    fits = [job.rows] if any(each.fit is not None for each in section.rewards) else []
-    rewards = [practice.identity, *fits]
-    return replace(job, rows=practice.rows, sampling=_sampling(config), rewards=rewards)
+    return lesson, rewards
 
 
 def _located(model: TransformersModel, where: str) -> TransformersModel:
@@ -191,9 +184,13 @@ def _sampling(config: Config) -> dict[str, Any]:
     return {"max_completion_length": settings.max_tokens, "temperature": settings.temperature, "top_p": settings.top_p}
 
 
-def _rows(context: Context, pairing: str) -> list[Row]:
+def _held_out(config: Config) -> int:
+    """Prompts whose bucket is below this are not trained on."""
+    return round(config.pipeline.collect.held_out * 10000)
+
+
+def _pairs(context: Context, pairing: str) -> list[Row]:
     """The pairs in TRL's explicit conversational form: `prompt`, `chosen` and `rejected` as message lists; and numbers."""
-    held_out = round(context.config.pipeline.collect.held_out * 10000)
     return [
         {
             "prompt": json.loads(pair["messages"]),
@@ -202,17 +199,18 @@ def _rows(context: Context, pairing: str) -> list[Row]:
             "margin": pair["margin"],
             "confidence": pair["confidence"],
         }
-        for pair in context.store.query("train/pairs", pairing=pairing, held_out=held_out)
+        for pair in context.store.query("train/pairs", pairing=pairing, held_out=_held_out(context.config))
     ]
 
 
-def _record(context: Context, job: _Job) -> Training:
+def _record(context: Context, job: Job) -> Training:
     """Puts the finished training into the store, once, and gives it."""
     store, training = context.store, job.finished
     if store.query("train/recorded", key=job.key):
         return training
-    spec = {"base": job.identity, "options": job.section.options, "seed": job.section.seed,
-            "rows": training.rows, "refused": training.refused}  # fmt: skip
+    section = job.section.model_dump(mode="json", exclude_defaults=True)
+    told = {name: job.record.get(name, []) for name in ("rows", "refused", "warnings")}
+    spec = {"base": job.identity, "train": section, **told}
     with store.transaction():
         store.append("trainings", [{
             "key": job.key, "pairing": job.pairing, "method": training.method, "base": job.name,

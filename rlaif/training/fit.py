@@ -1,7 +1,6 @@
 """One training: rows in, a checkpoint folder out, all at once; a killed one continues from its last checkpoint."""
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -81,7 +80,8 @@ def fit(
         for line in doubts(checked, arguments):
             warn(line)
         callback = watch(section, arguments, tally, file, warn)
-        trainer = _trainer(section, base, lesson, _data(checked.rows, partial), arguments, tokenizer, callback, file)
+        data = _data(checked.rows, partial, arguments)
+        trainer = _trainer(section, base, lesson, data, arguments, tokenizer, callback, file)
         try:
             trainer.train(resume_from_checkpoint=newest(partial / "checkpoints"))
         except ValueError as error:
@@ -130,18 +130,19 @@ def _checked(section: Train, lesson: Lesson, arguments: Any, shape: Any, tokeniz
     return check(rows, tokenizer, bound and bound - room, embeddings=text.vocab_size, ends=ends)
 
 
-def _data(rows: Sequence[Row], partial: Path) -> Any:
+def _data(rows: Sequence[Row], partial: Path, arguments: Any) -> Any:
     """The rows as a data set; one on the disk where several processes train, for what one computes of it is read by all."""
     from datasets import Dataset, load_from_disk
 
     data = Dataset.from_list(list(rows))
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    if arguments.world_size == 1:
         return data
     shared = partial / "rows"
-    if first():
-        data.save_to_disk(str(shared))
-    together()
-    return load_from_disk(str(shared))
+    with arguments.main_process_first():
+        if first():
+            shutil.rmtree(shared, ignore_errors=True)
+            data.save_to_disk(str(shared))
+        return load_from_disk(str(shared))
 
 
 def _trainer(

@@ -1,0 +1,6 @@
+-- What held-out prompts (bucket below $held_out) say: as generators were shown them, and as they came where that is all of
+-- it, for a request about a document may be the same as another's.
+SELECT messages FROM current_prompts WHERE bucket < $held_out AND document IS NULL
+UNION
+SELECT asks.messages FROM asks JOIN current_prompts AS prompts ON prompts.key = asks.prompt
+WHERE prompts.bucket < $held_out

@@ -1,0 +1,65 @@
+"""One training as it is named: what is trained on what gives its key, and the key its folder."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from rlaif.config import Train, TransformersModel
+from rlaif.models import identity
+from rlaif.records import key
+from rlaif.training.fit import RECORD, Lesson
+from rlaif.training.methods import DEFAULTS, METHODS
+
+
+@dataclass(frozen=True)
+class Training:
+    """A finished training. `path` is a plain checkpoint; `rows` were trained on, `refused` were not, by kind."""
+
+    key: str
+    path: Path
+    method: str
+    rows: int
+    refused: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be trained on what. `base` is the model with a path that can be loaded from here."""
+
+    section: Train
+    name: str
+    base: TransformersModel
+    identity: Mapping[str, Any]
+    pairing: str
+    models: Path
+    lesson: Lesson
+    rewards: list[Any]
+
+    @cached_property
+    def key(self) -> str:
+        section, lesson = self.section, self.lesson
+        settings = {**DEFAULTS, **METHODS[section.method].defaults, **lesson.sampling, **section.options}
+        own: dict[str, Any] = {
+            "data": lesson.imitated and key("rows", lesson.imitated),
+            "joint": section.method == "dpo_sft" and [section.joint, section.share],
+            "reference": lesson.reference and identity(lesson.reference), "rewards": self.rewards, "peft": section.peft,
+        }  # fmt: skip
+        return key("training", section.method, self.identity, settings, section.seed, key("pairs", lesson.rows),
+                   {name: value for name, value in own.items() if value})  # fmt: skip
+
+    @property
+    def folder(self) -> Path:
+        return self.models / self.key
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """What was written down when the training was finished."""
+        record: dict[str, Any] = json.loads((self.folder / RECORD).read_text(encoding="utf-8"))
+        return record
+
+    @property
+    def finished(self) -> Training:
+        return Training(self.key, self.folder, self.section.method, self.record["rows"], self.record["refused"])

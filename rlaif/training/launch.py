@@ -1,0 +1,74 @@
+"""A training that `accelerate` starts, on several GPUs or machines: a folder with all that it needs, and what it runs.
+
+`prepare` writes the folder; `accelerate launch --config_file DIR/accelerate.yaml -m rlaif.training.launch DIR` trains by the
+same code as `rlaif train` does, and leaves the model in the folder under the training's key. Nothing but the folder and the
+base model is needed where it runs. Methods that sample answers are not for it: their rewards come from the pipeline's
+judges, whose verdicts one process keeps.
+"""
+
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rlaif.config import Train, TransformersModel
+from rlaif.progress import Tally, progress
+from rlaif.training.checkpoints import first
+from rlaif.training.fit import Lesson, fit
+from rlaif.training.rows import Row
+from rlaif.yaml_file import YamlFile
+
+JOB, ROWS, DATA, ACCELERATE = "job.json", "rows.jsonl", "data.jsonl", "accelerate.yaml"
+PAGE = Path(__file__).parent / ACCELERATE
+
+
+def prepare(folder: Path, key: str, section: Train, base: TransformersModel, lesson: Lesson) -> str:
+    """Writes the folder, and gives the command that trains in it."""
+    import torch
+
+    folder.mkdir(parents=True, exist_ok=True)
+    job = {
+        "key": key, "train": section.model_dump(mode="json"), "base": base.model_dump(mode="json"),
+        "reference": lesson.reference and lesson.reference.model_dump(mode="json"), "refused": lesson.refused,
+    }  # fmt: skip
+    (folder / JOB).write_text(json.dumps(job, indent=1), encoding="utf-8")
+    _write(folder / ROWS, lesson.rows)
+    _write(folder / DATA, lesson.imitated)
+    gpus = torch.cuda.device_count()
+    filled = {"KIND": "MULTI_GPU" if gpus > 1 else "NO", "PROCESSES": str(max(gpus, 1)), "CPU": str(not gpus).lower()}
+    text = PAGE.read_text(encoding="utf-8")
+    for name, value in filled.items():
+        text = text.replace(name, value)
+    (folder / ACCELERATE).write_text(text, encoding="utf-8")
+    return shlex.join(
+        ["accelerate", "launch", "--config_file", str(folder / ACCELERATE), "-m", "rlaif.training.launch", str(folder)]
+    )
+
+
+def run(folder: Path) -> Path:
+    """Trains what was prepared there, or goes on with it; the trained model."""
+    job = json.loads((folder / JOB).read_text(encoding="utf-8"))
+    target = folder / job["key"]
+    if target.exists():
+        return target
+    reference = job["reference"] and TransformersModel(**job["reference"])
+    lesson = Lesson(_read(folder / ROWS), _read(folder / DATA), reference=reference, refused=job["refused"])
+    section, base, file = Train(**job["train"]), TransformersModel(**job["base"]), YamlFile(folder / JOB, {}, {})
+    display, tally = progress(quiet=not first()), Tally("train")
+    with display.show(tally):
+        fit(section, base, lesson, target, file, tally, display.note)
+    return target
+
+
+def _write(path: Path, rows: Sequence[Row]) -> None:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def _read(path: Path) -> list[Any]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+if __name__ == "__main__":
+    run(Path(sys.argv[1]))

@@ -1,0 +1,63 @@
+"""Training in processes that `accelerate` starts, and what a trained model's folder says of itself."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from rlaif import run as running
+from rlaif.errors import InputError
+from rlaif.training import launch
+from tests.checkpoints import save_random
+from tests.train_harness import TEMPLATE, opened, prepare
+
+STEPS = "{max_steps: 2, learning_rate: 1e-2, per_device_train_batch_size: 4}"
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_random(tmp_path_factory.mktemp("small"), context=128, template=TEMPLATE)
+
+
+def test_a_prepared_training_ends_in_the_weights_of_one_in_place_and_is_taken_in(checkpoint: Path, tmp_path: Path) -> None:
+    with opened(prepare(tmp_path / "here", checkpoint, options=STEPS)) as context:
+        here = running.train(context)
+    away = tmp_path / "away"
+    with opened(prepare(tmp_path / "there", checkpoint, options=STEPS)) as context:
+        command = running.prepare_training(context, away)
+        assert command == f"accelerate launch --config_file {away}/accelerate.yaml -m rlaif.training.launch {away}"
+        assert yaml.safe_load((away / "accelerate.yaml").read_text())["num_processes"] >= 1
+        made = launch.run(away)
+        assert launch.run(away) == made
+        assert running.prepare_training(context, away) is None
+        there = running.train(context)
+    assert here and there
+    assert there.key == here.key == made.name
+    assert (there.path / "model.safetensors").read_bytes() == (here.path / "model.safetensors").read_bytes()
+
+
+def test_a_training_that_asks_judges_is_not_prepared(checkpoint: Path, tmp_path: Path) -> None:
+    pipeline = prepare(tmp_path, checkpoint, method="grpo", options=STEPS)
+    judges = "judges:\n  critic: {rubric: rubrics/grounded.yaml, model: fake}\n"
+    text = pipeline.read_text().replace("method: grpo", "method: grpo\n  rewards: [{judge: critic}]")
+    pipeline.write_text(text + judges)
+    with opened(pipeline) as context, pytest.raises(InputError, match="one process"):
+        running.prepare_training(context, tmp_path / "away")
+
+
+def test_a_trained_model_comes_with_a_card_that_stays_as_people_leave_it(checkpoint: Path, tmp_path: Path) -> None:
+    with opened(prepare(tmp_path, checkpoint, options=STEPS)) as context:
+        context.store.append("dropped", [{"what": "prompt", "reason": "duplicate"}])
+        training = running.train(context)
+        assert training
+        card = training.path / "README.md"
+        text = card.read_text()
+        card.write_text("mine")
+        running.train(context)
+    assert card.read_text() == "mine"
+    assert yaml.safe_load(text.split("---")[1])["tags"] == ["rlaif", "trl", "dpo"]
+    for part in ("# small, trained by dpo", "from 9 rows", "rlaif train trial.yaml", "max_steps: 2", "| loss | 0.6931 |"):
+        assert part in text
+    assert str(tmp_path) not in text
+    assert json.loads((training.path / "training.json").read_text())["warnings"] == []

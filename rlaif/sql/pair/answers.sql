@@ -1,13 +1,11 @@
 -- Every response to a prompt in play, with its points: what pairs and outcomes are made from. `prompt` and `response` are row
 -- numbers of those tables: keys come back only for what is written. `complete` ones have every criterion with weight.
--- `vetoed` ones (below a floor, cut off, refused) may be rejected but never chosen. `spread` is the points' standard
--- deviation as a share of the scale, where every criterion tells one. `coin` is drawn by the seed and nothing else: two
--- halves of the answer key's first digits, each times $stir modulo the prime 2^31 - 1.
+-- `vetoed` ones (below a floor, cut off, refused) may be rejected but never chosen. `coin` is drawn by the seed and nothing
+-- else: two halves of the answer key's first digits, each times $stir modulo the prime 2^31 - 1.
 CREATE OR REPLACE TEMP TABLE answers AS
 WITH asked AS (SELECT prompts.rowid AS prompt, key FROM prompts SEMI JOIN collected ON collected.prompt = prompts.key),
 wanted AS (SELECT coalesce(bit_or(bit), 0) AS bits FROM weighed WHERE weight > 0)
 SELECT asked.prompt, responses.rowid AS response, pointed.points::DECIMAL(38, 6) AS points,
-    CASE WHEN pointed.told & wanted.bits = wanted.bits THEN sqrt(variance) END AS spread,
     finish IS NOT DISTINCT FROM 'stop' AS finished,
     coalesce(below_floor, false) OR NOT finished AS vetoed,
     coalesce(pointed.bits & wanted.bits = wanted.bits, false) AS complete,

@@ -1,15 +1,26 @@
 -- The pairs that the strategy made, with their margins and confidences. The confidence is the probability that the label
--- is right: what the judge that compared the two said itself, where it did, else from the votes of those who compared them or are
--- asked to agree, else from the lead and the spread of both
--- (as if both were normal; by the logistic approximation of Page 1977, error below 0.0002), else not known. Pairs are
--- kept down to the confidence $least.
+-- is right: what the judge that compared the two said itself, where it did, else from the votes of those who compared them
+-- or are asked to agree, else from the lead and the spread of both (as if both were normal; by the logistic approximation of
+-- Page 1977, error below 0.0002), else not known. A spread is the standard deviation of a response's points as a share of the
+-- scale, where every criterion tells one. Pairs are kept down to the confidence $least.
 CREATE OR REPLACE TEMP TABLE judged AS
 WITH counted AS (
     SELECT chosen, rejected, sum(won)::BIGINT AS won, sum(lost)::BIGINT AS lost,
         if(count(sure) = count(*), round(avg(sure), 6), NULL) AS sure
     FROM opinions GROUP BY chosen, rejected
 ),
-spreads AS (SELECT response, spread FROM candidates WHERE spread IS NOT NULL),
+sides AS (
+    SELECT DISTINCT unnest([chosen, rejected]) AS response FROM made WHERE EXISTS (FROM scored WHERE spread > 0)
+),
+spreads AS (
+    SELECT sides.response, sqrt(sum(CAST(share * spread AS DECIMAL(18, 9)) * CAST(share * spread AS DECIMAL(18, 9)))) AS spread
+    FROM sides
+    JOIN responses ON responses.rowid = sides.response
+    JOIN scored ON scored.answer = responses.answer
+    JOIN weighed ON weighed.criterion = scored.criterion
+    WHERE weight > 0 AND spread IS NOT NULL
+    GROUP BY sides.response HAVING count(*) = (SELECT count(*) FROM weighed WHERE weight > 0)
+),
 told AS (
     SELECT made.prompt, made.chosen, made.rejected, made.lead, won, lost, sure,
         CASE WHEN chosen.spread + rejected.spread > 0

@@ -1,4 +1,3 @@
 -- The same for a judge whose word is votes that came with the data: points are the strengths that were fitted to them.
 CREATE OR REPLACE TEMP VIEW pointed AS
-SELECT answer, points, 0::UBIGINT AS bits, NULL::UBIGINT AS told, NULL AS variance, false AS below_floor, false AS repeated
-FROM fitted
+SELECT answer, points, 0::UBIGINT AS bits, false AS below_floor, false AS repeated FROM fitted

@@ -1,8 +1,8 @@
 -- The same where each judge has a vote on every two responses of a prompt: points are the share of the others that a response
 -- beats. Criteria and floors are those of the mean.
 CREATE OR REPLACE TEMP VIEW pointed AS
-SELECT scored.answer, coalesce(any_value(beaten.points), 0) AS points, bit_or(bit) AS bits, 0::UBIGINT AS told,
-    NULL AS variance, bool_or(score < floor) AS below_floor, false AS repeated
+SELECT scored.answer, coalesce(any_value(beaten.points), 0) AS points, bit_or(bit) AS bits,
+    bool_or(score < floor) AS below_floor, false AS repeated
 FROM scored
 JOIN weighed ON weighed.criterion = scored.criterion
 LEFT JOIN beaten ON beaten.answer = scored.answer

@@ -3,7 +3,7 @@
 -- criterion. texts: one row a candidate, its length in characters. compared: one row a comparison of two candidates, by
 -- whatever judge.
 CREATE OR REPLACE TEMP VIEW candidates AS
-SELECT prompt, response, points, spread, finished, vetoed, coin
+SELECT prompt, response, points, finished, vetoed, coin
 FROM answers
 ANTI JOIN filtered ON filtered.response = answers.response
 ANTI JOIN (FROM filtered WHERE response IS NULL) AS whole ON whole.prompt = answers.prompt

@@ -16,7 +16,7 @@ from rlaif import __version__, cascade, loop, rounds
 from rlaif.audit import measure
 from rlaif.budget import rate, spent
 from rlaif.changes import changes
-from rlaif.config import Config
+from rlaif.config import Config, Mix
 from rlaif.context import EVERYTHING, Context, HeldOut, now
 from rlaif.errors import InputError
 from rlaif.evaluate import Agreement, Evaluation
@@ -155,10 +155,10 @@ def top_up(context: Context, made: Pairing, *, allow_code: bool = False) -> Pair
 def paired(context: Context, judge: str | None = None) -> Pairing:
     """The same pairs in the store alone, whatever the gate says."""
     config = context.config
-    names, mix = pair_judges(config)
+    named: tuple[list[str], Mix] = ([judge], "mean") if judge else pair_judges(config)
     agree = [judge_key(context, other) for other in pairing.check(config).agree]
-    members = [member(context, name) for name in ([judge] if judge else names)]
-    return pairing.run(context, members, generators(config), agree=agree, mix=mix)
+    members = [member(context, name) for name in named[0]]
+    return pairing.run(context, members, generators(config), agree=agree, mix=named[1])
 
 
 def export(

@@ -36,19 +36,19 @@ async def judge(subject: Subject, criteria: Sequence[RewardModel], repeat: int, 
         raise ValueError("this kind of criterion needs a model")
     ask = Ask(chat(subject, bench), Sampling(0.0, max_tokens=1), schema=SCHEMA)
     reply = (await bench.model.complete(ask))[0]
-    counts = {"prompt_tokens": reply.prompt_tokens or 0, "output_tokens": reply.output_tokens or 0}
+    failure = detail = None
     try:
         scores = [Score(criterion.key, value(reply.text, criterion.width)) for criterion in criteria]
     except ModelError as error:
-        scores = [Score(criterion.key, failure=error.kind) for criterion in criteria]
-        return Verdict(scores, reply.text, error.kind, str(error), **counts)
-    return Verdict(scores, reply.text, **counts)
+        failure, detail = error.kind, str(error)
+        scores = [Score(criterion.key, failure=failure) for criterion in criteria]
+    return Verdict(scores, reply.text, failure, detail, reply.prompt_tokens or 0, reply.output_tokens or 0)
 
 
 def chat(subject: Subject, bench: Bench) -> list[Message]:
     """The prompt, its last user turn with the document as the template shows it, and the response as the last turn."""
     *before, last = subject.prompt.messages
-    shown = [{"role": turn["role"], "content": defuse(turn["content"])} for turn in before]
+    shown: list[Message] = [{"role": turn["role"], "content": defuse(turn["content"])} for turn in before]
     document = None if subject.prompt.document is None else defuse(subject.prompt.document)
     request = bench.templates["reward_model"].render(document=document, request=defuse(last["content"]))
     return [*shown, {"role": last["role"], "content": request}, {"role": "assistant", "content": defuse(subject.text)}]

@@ -138,22 +138,24 @@ def write(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-def show(results: dict[str, list[dict[str, Result]]], failed: dict[str, str]) -> None:
+def show(results: dict[str, list[dict[str, Result]]], notes: dict[str, str]) -> None:
     """The table: means over seeds, and the least and the most of the oracle's three together."""
+    sides = {"base": [next(iter(results.values()))[0]["base"]]} if results else {}
+    sides |= {name: [each["trained"] for each in found] for name, found in results.items()}
     rows = [["", "seeds", "oracle", *MEASURES]]
-    bases = [each["base"] for found in results.values() for each in found]
-    for name, found in {
-        "base": bases[:1],
-        **{name: [each["trained"] for each in all_] for name, all_ in results.items()},
-    }.items():
-        means = [
-            f"{statistics.mean(each[what] for each in found):.{decimals}f}" if what in found[0] else ""
-            for what, decimals in MEASURES.items()
-        ]
-        rows.append([name, str(len(found)), spread([oracle(each) for each in found]), *means])
+    rows += [
+        [name, str(len(found)), spread([oracle(each) for each in found]), *means(found)] for name, found in sides.items()
+    ]
     table("0 to 100 by the oracle, on held-out prompts; recall is the second task", rows)
-    for name, why in failed.items():
-        print(f"{name}: {why}")
+    for name, note in notes.items():
+        print(f"{name}: {note}")
+
+
+def means(found: Sequence[Result]) -> list[str]:
+    return [
+        f"{statistics.mean(each[what] for each in found):.{decimals}f}" if what in found[0] else ""
+        for what, decimals in MEASURES.items()
+    ]
 
 
 def oracle(result: Result) -> float:
@@ -168,19 +170,22 @@ def spread(values: Sequence[float]) -> str:
 
 def main(out: Path, only: Sequence[str], seeds: Sequence[int], size: Size) -> bool:
     wanted = yaml.safe_load((HERE / "rows.yaml").read_text())
+    notes = {name: wanted[name]["why"] for name in only or wanted if "why" in wanted[name]}
     prepare(out, size)
     results: dict[str, list[dict[str, Result]]] = {}
     failed: dict[str, str] = {}
     for seed in seeds:
         for name in only or wanted:
             try:
-                results.setdefault(name, []).append(row(out, size, name, wanted[name], seed))
+                found = row(out, size, name, wanted[name]["train"], seed)
             except Exception as error:
                 traceback.print_exc()
-                failed[f"{name}, seed {seed}"] = str(error)
-            print(name, seed, results.get(name, [None])[-1], flush=True)
-    (out / "results.json").write_text(json.dumps({"rows": results, "failed": failed}, indent=1))
-    show({name: found for name, found in results.items() if found}, failed)
+                failed[f"{name}, seed {seed}"] = f"failed: {error}"
+                continue
+            results.setdefault(name, []).append(found)
+            print(name, seed, found["trained"], flush=True)
+    (out / "results.json").write_text(json.dumps({"rows": results, "notes": notes | failed}, indent=1))
+    show(results, notes | failed)
     return not failed
 
 

@@ -87,7 +87,7 @@ def _index(pieces: Pieces) -> Any:
 def _bm25(index: Any, text: str, pieces: int) -> Sequence[float]:
     options = {"token_pattern": _SEARCHED, "stopwords": None, "show_progress": False, "return_ids": False}
     words = _bm25s().tokenize([text], **options)[0] if index else []
-    return index.get_scores(words).tolist() if words else [0.0] * pieces  # type: ignore[no-any-return]
+    return index.get_scores(words).tolist() if words else [0.0] * pieces
 
 
 def _bm25s() -> Any:

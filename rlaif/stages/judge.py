@@ -126,7 +126,7 @@ def judge(config: Config, name: str) -> Judge:
         for needed, allowed in judges.templates(rubric).items()
     }
     retrieval = config.pipeline.models[settings.retrieval] if settings.retrieval else None
-    if retrieval and not isinstance(retrieval, OpenAIModel):
+    if retrieval is not None and not isinstance(retrieval, OpenAIModel):
         raise InputError(
             f"a model of kind {retrieval.kind} embeds no texts here", where=config.file.where((*place, "retrieval")),
             fix="Give one of kind openai, such as a server of vLLM with `--runner pooling`.",

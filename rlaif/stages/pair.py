@@ -72,7 +72,7 @@ def run(
     if len(keys) > 1:
         spec |= {"judges": keys, "mix": mix}
     pairing = key("pairing", spec)
-    values = {
+    values: Row = {
         "pairing": pairing, "judge": keys[0], "judges": keys, "mix": mix if len(keys) > 1 else None, "agree": agree,
         "generators": list(generators), "panel": panel(judge, weighed), "seed": settings.seed,
         "stir": int(key("coin", settings.seed)[:8], 16) % (_PRIME - 1) + 1,

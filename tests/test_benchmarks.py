@@ -1,4 +1,4 @@
-"""Every benchmark of serving still runs, at a size that proves nothing about speed."""
+"""Every benchmark of serving and of pairs still runs, at a size that proves nothing about speed."""
 
 import re
 import subprocess
@@ -16,12 +16,14 @@ CASES = {
     "faults": (["--prompts", "10", "--median", "0.01", "--deadline", "1"], r"with faults to without: \d"),
     "crash": (["--prompts", "10", "--kills", "1", "--median", "0.05"], r"pairs equal to the byte: True"),
     "scale": (["--prompts", "100", "--seconds", "2"], r"800 owed judgements"),
+    "pairs": (["--small", "--only", "best_vs_second", "--folder", "{folder}"], r"rlaif \d.*raw \d.*polars \d"),
 }
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_benchmark_runs_to_its_table(name: str) -> None:
+def test_a_benchmark_runs_to_its_table(name: str, tmp_path: Path) -> None:
     arguments, told = CASES[name]
+    arguments = [argument.format(folder=tmp_path) for argument in arguments]
     done = subprocess.run(
         [sys.executable, "-m", f"benchmarks.{name}", *arguments], capture_output=True, text=True, timeout=120
     )

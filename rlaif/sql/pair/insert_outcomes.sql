@@ -72,17 +72,21 @@ of_answers AS (
         WHEN sides.known THEN 'below the confidence'
         WHEN sides.response IS NOT NULL THEN 'confidence not known'
         WHEN answers.response IN (SELECT chosen FROM surplus UNION ALL SELECT rejected FROM surplus) THEN 'over the target'
-        ELSE 'not selected by the strategy' END AS outcome
+        END AS fate
     FROM answers
     LEFT JOIN of_unpaired ON of_unpaired.prompt = answers.prompt
     LEFT JOIN taken_out ON taken_out.response = answers.response
     LEFT JOIN unscored ON unscored.response = answers.response
     LEFT JOIN sides ON sides.response = answers.response
+    WHERE fate IS NOT NULL
 )
 SELECT $pairing, key, NULL, coalesce(of_unpaired.outcome, 'paired')
 FROM asked LEFT JOIN of_unpaired ON of_unpaired.prompt = asked.prompt
 UNION ALL
-SELECT $pairing, responses.prompt, responses.key, outcome
-FROM responses JOIN of_answers ON of_answers.response = responses.rowid
+-- Most responses of a large store are the strategy's to leave: the least work for those.
+SELECT $pairing, responses.prompt, responses.key, coalesce(fate, 'not selected by the strategy')
+FROM responses
+SEMI JOIN answers ON answers.response = responses.rowid
+LEFT JOIN of_answers ON of_answers.response = responses.rowid
 UNION ALL
 SELECT $pairing, prompt, key, 'not generated: ' || failure FROM failed

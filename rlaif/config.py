@@ -613,10 +613,10 @@ def _check_names(pipeline: Pipeline, file: YamlFile) -> None:
     if pipeline.train:
         rewards = enumerate(pipeline.train.rewards)
         judges += [(("train", "rewards", place), each.judge) for place, each in rewards if each.judge]
-    for name, place in _imported(pipeline):
-        if name in pipeline.judges:
+    for judge, place in _imported(pipeline):
+        if judge in pipeline.judges:
             raise InputError(
-                f"{name!r} came with the data, and is a judge of this file too", where=file.where(place),
+                f"{judge!r} came with the data, and is a judge of this file too", where=file.where(place),
                 fix="Call one of them otherwise: two judges of one name would be taken for each other.",
             )  # fmt: skip
     for kind, known, named in (("model", pipeline.models, models), ("judge", pipeline.judges, judges)):

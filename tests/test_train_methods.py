@@ -109,7 +109,11 @@ def test_certain_soft_labels_are_dpo_and_an_even_chance_teaches_nothing(checkpoi
 @pytest.mark.parametrize("joint", ["alternate", "mix"])
 def test_pairs_and_imitation_are_joined_step_by_step_or_in_each(joint: str, checkpoint: Path, tmp_path: Path) -> None:
     options = "{max_steps: 8, per_device_train_batch_size: 4}"
-    _, log = run(pipeline(tmp_path, checkpoint, "dpo_sft", options, f"  data: data.jsonl\n  joint: {joint}\n"))
+    path = pipeline(tmp_path, checkpoint, "dpo_sft", options, f"  data: data.jsonl\n  joint: {joint}\n")
+    with (tmp_path / "data.jsonl").open("a") as data:
+        data.write(json.dumps({"prompt": "a", "completion": "long " * 99}) + "\n")
+    training, log = run(path)
+    assert training.refused == {"over_length": 1}
     pairs, imitations = len(log["rewards/margins"]), len(log["imitation_loss"])
     assert (pairs, imitations) == (8, 8) if joint == "mix" else (pairs + imitations == 8 and 0 < pairs < 8)
 
@@ -161,7 +165,10 @@ def test_a_reward_model_is_fitted_to_the_pairs_first(checkpoint: Path, tmp_path:
     training, log = run(pipeline(tmp_path, checkpoint, "rloo", SAMPLED, "  rewards: [{fit: {max_steps: 1}}]\n"))
     assert len(log["rewards/fitted"]) == 2
     with opened(tmp_path / "trial.yaml") as context:
-        assert [row["method"] for row in context.store.rows("SELECT method FROM trainings ORDER BY created")] == ["reward", "rloo"]
+        assert [row["method"] for row in context.store.rows("SELECT method FROM trainings ORDER BY created")] == [
+            "reward",
+            "rloo",
+        ]
         assert train.find(context, practice=practice(context)) == training
 
 
@@ -174,7 +181,9 @@ def test_an_adapter_is_merged_into_the_checkpoint(checkpoint: Path, tmp_path: Pa
 def test_another_reference_is_another_training_and_moves_the_first_loss(checkpoint: Path, tmp_path: Path) -> None:
     other = save_random(tmp_path / "other", context=128, template=TEMPLATE, seed=5)
     path = pipeline(tmp_path, checkpoint, "dpo", STEPS, "  reference: old\n")
-    path.write_text(path.read_text().replace("  fake:", f"  old: {{kind: transformers, path: {other}, device: cpu}}\n  fake:"))
+    path.write_text(
+        path.read_text().replace("  fake:", f"  old: {{kind: transformers, path: {other}, device: cpu}}\n  fake:")
+    )
     _, log = run(path)
     assert log["loss"][0] != pytest.approx(0.693147, abs=1e-4)
 

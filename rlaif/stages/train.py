@@ -150,13 +150,13 @@ def _lesson(context: Context, section: Train, pairing: str, practice: Practice |
     rewards: list[Any] = []
     if samples and practice:
         rewards = [practice.identity, *([pairs] if any(each.fit is not None for each in section.rewards) else [])]
-    rows = practice.rows if samples and practice else pairs
-    data = imitated(config.find(section.data, ("train", "data"))) if section.data else []
+    taught = practice.rows if samples and practice else pairs
+    shown = imitated(config.find(section.data, ("train", "data"))) if section.data else []
     asked = {said(json.loads(row["messages"])) for row in context.store.query("train/held_out", held_out=_held_out(config))}
-    apart = [[row for row in each if said(row["prompt"]) not in asked] for each in (rows, data)]
-    leaked = len(rows) + len(data) - sum(map(len, apart))
+    rows, data = ([row for row in each if said(row["prompt"]) not in asked] for each in (taught, shown))
+    leaked = len(taught) + len(shown) - len(rows) - len(data)
     lesson = Lesson(
-        *apart, sampling=_sampling(config) if samples else {}, reference=_reference(config, section),
+        rows, data, sampling=_sampling(config) if samples else {}, reference=_reference(config, section),
         refused={"held_out": leaked} if leaked else {},
     )  # fmt: skip
     return lesson, rewards

@@ -2,8 +2,10 @@
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial as applied
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,10 @@ class Lesson:
         imitates = method == "sft" and self.imitated
         return as_they_are(self.imitated) if imitates else METHODS[method].rows(self.rows)
 
+    def beside(self, method: str) -> list[Row]:
+        """The answers that the method imitates beside its rows."""
+        return as_they_are(self.imitated) if method == "dpo_sft" else []
+
 
 def fit(
     section: Train, base: TransformersModel, lesson: Lesson, folder: Path, file: YamlFile, tally: Tally,
@@ -71,17 +77,18 @@ def fit(
 
     with quiet():
         shape, tokenizer = _load(base)
-        checked = _checked(section, lesson, arguments, shape, tokenizer)
-        refused = {**lesson.refused, **checked.refused}
-        if not checked.rows:
+        inspect = _inspection(section, lesson, arguments, shape, tokenizer)
+        checked, beside = inspect(lesson.read(section.method)), inspect(lesson.beside(section.method))
+        refused = dict(sum(map(Counter, (lesson.refused, checked.refused, beside.refused)), Counter[str]()))
+        if not checked.rows or (section.method == "dpo_sft" and not beside.rows):
             raise InputError("none of the rows can be trained on", fix=explain(refused), where=file.where(("train",)))
         if refused:
             note(explain(refused))
         for line in doubts(checked, arguments):
             warn(line)
         callback = watch(section, arguments, tally, file, warn)
-        data = _data(checked.rows, partial, arguments)
-        trainer = _trainer(section, base, lesson, data, arguments, tokenizer, callback, file)
+        data, fitting = _data(checked.rows, partial, arguments), replace(lesson, imitated=beside.rows)
+        trainer = _trainer(section, base, fitting, data, arguments, tokenizer, callback, file)
         try:
             trainer.train(resume_from_checkpoint=newest(partial / "checkpoints"))
         except ValueError as error:
@@ -116,8 +123,10 @@ def _load(base: TransformersModel) -> tuple[Any, Any]:
     return AutoConfig.from_pretrained(base.path, **options), tokenizer
 
 
-def _checked(section: Train, lesson: Lesson, arguments: Any, shape: Any, tokenizer: Any) -> Checked:
-    """The rows that fit the model and the method; TRL's `max_length` is set to what they were held against."""
+def _inspection(
+    section: Train, lesson: Lesson, arguments: Any, shape: Any, tokenizer: Any
+) -> Callable[[Sequence[Row]], Checked]:
+    """The pre-flight for this model and method; TRL's `max_length` is set to what rows are held against."""
     text = shape.get_text_config()
     # Unless told otherwise, what fits the model's context is trained on.
     bound = section.options.get("max_length") or getattr(text, "max_position_embeddings", None)
@@ -126,8 +135,8 @@ def _checked(section: Train, lesson: Lesson, arguments: Any, shape: Any, tokeniz
     room = arguments.max_completion_length if lesson.score else 0
     stop = text.eos_token_id
     ends = {tokenizer.eos_token_id, *(stop if isinstance(stop, list) else [stop])}
-    rows = lesson.read(section.method)
-    return check(rows, tokenizer, bound and bound - room, embeddings=text.vocab_size, ends=ends)
+    length = bound and bound - room
+    return applied(check, tokenizer=tokenizer, length=length, embeddings=text.vocab_size, ends=ends)
 
 
 def _data(rows: Sequence[Row], partial: Path, arguments: Any) -> Any:

@@ -58,7 +58,8 @@ def first_loss(section: Train, arguments: Any) -> float | None:
         return None
     if not STARTS_AT_LN_2.issuperset(arguments.loss_type):
         return None
-    return math.log(2) * sum(arguments.loss_weights or [1.0] * len(arguments.loss_type))
+    weights: list[float] = arguments.loss_weights or [1.0] * len(arguments.loss_type)
+    return math.log(2) * sum(weights)
 
 
 def unlike_its_start(loss: float, expected: float | None) -> list[str]:

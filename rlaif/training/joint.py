@@ -9,6 +9,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+from rlaif.training.preflight import tokens
 from rlaif.training.trl import trl_class
 
 # What the loss leaves out, as PyTorch has it.
@@ -24,7 +25,7 @@ def trainer() -> Any:
         ) -> None:
             super().__init__(processing_class=processing_class, **options)
             self._mixed, self._share = joint == "mix", share
-            self._imitated = [_tokens(processing_class, row) for row in imitated]
+            self._imitated = [_labelled(processing_class, row) for row in imitated]
             self._pad = processing_class.pad_token_id or 0
             self._turn: int | None = None
 
@@ -55,11 +56,11 @@ def trainer() -> Any:
 
             count = min(self.args.per_device_train_batch_size, len(self._imitated))
             rows = self._drawn("batch", turn, self.args.process_index).sample(self._imitated, count)
-            width = max(len(tokens) for tokens, _ in rows)
+            width = max(len(ids) for ids, _ in rows)
             filled = [
-                (tokens + [self._pad] * (width - len(tokens)), labels + [IGNORED] * (width - len(labels)),
-                 [1] * len(tokens) + [0] * (width - len(tokens)))
-                for tokens, labels in rows
+                (ids + [self._pad] * (width - len(ids)), labels + [IGNORED] * (width - len(ids)),
+                 [1] * len(ids) + [0] * (width - len(ids)))
+                for ids, labels in rows
             ]  # fmt: skip
             ids, labels, mask = (torch.tensor(part, device=self.accelerator.device) for part in zip(*filled, strict=True))
             loss = model(input_ids=ids, attention_mask=mask, labels=labels, use_cache=False).loss
@@ -69,12 +70,8 @@ def trainer() -> Any:
     return JointTrainer
 
 
-def _tokens(tokenizer: Any, row: Any) -> tuple[list[int], list[int]]:
+def _labelled(tokenizer: Any, row: Any) -> tuple[list[int], list[int]]:
     """The tokens of one answer with its prompt, and the labels, which are those of the answer alone."""
-
-    def shown(messages: Any, **options: Any) -> list[int]:
-        return list(tokenizer.apply_chat_template(messages, return_dict=True, **options)["input_ids"])
-
-    prompt = shown(row["prompt"], add_generation_prompt=True)
-    whole = shown(row["prompt"] + row["completion"])
+    prompt = tokens(tokenizer, row["prompt"], add_generation_prompt=True)
+    whole = tokens(tokenizer, row["prompt"] + row["completion"])
     return whole, [IGNORED] * len(prompt) + whole[len(prompt) :]

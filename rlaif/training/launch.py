@@ -50,7 +50,7 @@ def prepare(folder: Path, key: str, section: Train, base: TransformersModel, les
 def run(folder: Path) -> Path:
     """Trains what was prepared there, or goes on with it; the trained model."""
     job = json.loads((folder / JOB).read_text(encoding="utf-8"))
-    target = folder / job["key"]
+    target = folder / str(job["key"])
     if target.exists():
         return target
     reference = job["reference"] and TransformersModel(**job["reference"])

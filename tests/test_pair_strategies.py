@@ -18,7 +18,7 @@ from rlaif.pairing.strategy import STRATEGIES
 from rlaif.records import key
 from rlaif.stages import pair
 from rlaif.store import Store
-from tests.stores import GENERATOR, JUDGE, context, criteria, fill
+from tests.stores import GENERATOR, JUDGE, context, criteria, fill, prompt
 
 RANGES = {"help": (1.0, 5.0), "faith": (1.0, 5.0), "exact": (0.0, 1.0)}
 WEIGHTS = {"help": 2.0, "faith": 0.3, "exact": 1.0}
@@ -171,10 +171,14 @@ answers = st.lists(
 tables = st.dictionaries(st.sampled_from(["p", "q", "r", "s", "t"]), answers, min_size=1)
 
 
-@settings(max_examples=25, deadline=None)
-@given(tables, st.sampled_from([0, 12.5, 30]), st.sampled_from([1, 2, 9]), st.sampled_from([1, 2]), st.integers(0, 3))
+# Three a table, for the sake of time.
+some = st.sets(st.sampled_from(sorted({*BY_PROMPT, "length_penalised"})), min_size=3, max_size=3)
+
+
+@settings(max_examples=30, deadline=None)
+@given(tables, some, st.sampled_from([0, 12.5, 30]), st.sampled_from([1, 2, 9]), st.sampled_from([1, 2]), st.integers(0, 3))
 def test_every_strategy_makes_the_pairs_of_a_slow_and_obvious_one(
-    table: dict[str, Any], min_margin: float, per_prompt: int, floor: float, seed: int
+    table: dict[str, Any], strategies: set[str], min_margin: float, per_prompt: int, floor: float, seed: int
 ) -> None:
     assert set(STRATEGIES) == {*BY_PROMPT, "length_penalised", "votes"}
     with TemporaryDirectory() as folder, Store(Path(folder) / "store.duckdb") as store:
@@ -185,7 +189,7 @@ def test_every_strategy_makes_the_pairs_of_a_slow_and_obvious_one(
             {"key": key("criterion", name), "name": name, "kind": "check" if name == "exact" else "scale", "low": low, "high": high}
             for name, (low, high) in RANGES.items()
         ])  # fmt: skip
-        for name in sorted({*BY_PROMPT, "length_penalised"}):
+        for name in sorted(strategies):
             options = OPTIONS.get(name, {})
             section = {
                 "strategy": name,
@@ -264,6 +268,27 @@ def test_a_strategy_of_ones_own_works_like_any_other(tmp_path: Path) -> None:
     assert own(tmp_path, OWN) == [("a", "b", 50), ("a", "c", 100), ("b", "c", 50)]
     (tmp_path / "again").mkdir()
     assert own(tmp_path / "again", OWN, least=4) == [("a", "c", 100)]
+
+
+LONGER = """-- What the judge preferred where it is the longer one.
+SELECT compared.prompt, first AS chosen, second AS rejected, one.length - other.length AS lead
+FROM compared JOIN texts AS one ON one.response = first JOIN texts AS other ON other.response = second
+WHERE preferred = 'first' AND lead > 0
+"""
+
+
+def test_a_strategy_of_ones_own_may_read_texts_and_its_judges_comparisons(tmp_path: Path) -> None:
+    (tmp_path / "own.sql").write_text(LONGER)
+    with Store(tmp_path / "store.duckdb") as store:
+        keys = fill(store, {"p": [{"text": "a"}, {"text": "bb"}, {"text": "ccc"}]})["p"]
+        answers = {row["text"]: row["answer"] for row in store.rows("FROM responses")}
+        store.append("comparisons", [
+            {"prompt": prompt("p").key, "first": answers[first], "second": answers[second], "judge": judge, "preferred": "first"}
+            for first, second, judge in (("bb", "a", JUDGE), ("a", "ccc", JUDGE), ("ccc", "a", "another"))
+        ])  # fmt: skip
+        made = pair.run(context(store, tmp_path, pair={"strategy": str(tmp_path / "own.sql")}), JUDGE, [GENERATOR])
+        rows = store.rows("FROM pairs WHERE pairing = $pairing", pairing=made.key)
+    assert [(row["chosen"], row["rejected"]) for row in rows] == [(keys["bb"], keys["a"])]
 
 
 PAIR = "SELECT prompt, {chosen} AS chosen, min(response) AS rejected, {lead} AS lead FROM candidates GROUP BY prompt"

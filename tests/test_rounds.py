@@ -18,7 +18,7 @@ from rlaif.shipped import root
 from rlaif.stages import generate as generating
 from rlaif.stages.generate import generator
 from rlaif.stages.pair import Pairing
-from rlaif.stages.train import Training
+from rlaif.training.job import Training
 from rlaif.store import Store
 
 QUICKSTART = root() / "pipelines/quickstart.yaml"

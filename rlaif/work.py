@@ -1,8 +1,8 @@
 """Does what is owed: units in, facts out, with a bounded number in hand at any time.
 
 Results are kept in batches, each one transaction. One that comes alone is kept at once; after each batch the writer rests
-for a while in proportion to what it cost, and takes all that came meanwhile. So a crash loses what was in flight and what came
-in a fraction of a second, writing takes a bounded share of the time, and memory is flat however much is owed.
+for a while in proportion to what it cost, and takes all that came meanwhile. So a crash loses what was in flight and a
+fraction of a second, writing takes a bounded share of the time, and memory is flat however much is owed.
 """
 
 import asyncio

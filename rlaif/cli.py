@@ -79,10 +79,11 @@ def run(file: File, set: Set = [], json: Json = False, quiet: Quiet = False, all
         _print_json({"rounds": turns, "pairing": pairing, "evaluation": evaluation, "report": str(report)})
         return
     from rlaif.evaluate import render
+    from rlaif.rounds import line
 
     console = _console()
     for turn in turns:
-        console.print(running.rounds.line(turn), markup=False, highlight=False)
+        console.print(line(turn), markup=False, highlight=False)
     if pairing:
         _show_pairing(pairing, console)
         target = context.config.pipeline.pair and context.config.pipeline.pair.target

@@ -166,9 +166,7 @@ class RewardModel(Share):
     """The larger, the further apart rewards may lie before they count as equal."""
 
 
-Criterion = Annotated[
-    Scale | Check | Claims | KeyPoints | Checklist | Compare | RewardModel, Field(discriminator="kind")
-]
+Criterion = Annotated[Scale | Check | Claims | KeyPoints | Checklist | Compare | RewardModel, Field(discriminator="kind")]
 
 
 class Rubric(Section):

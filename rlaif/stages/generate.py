@@ -111,22 +111,24 @@ async def run(
         _tell_of_equals(context, generator)
 
 
-def asked(
-    config: Config, generator: Generator, only: HeldOut = EVERYTHING, key: str | None = None
-) -> dict[str, Any]:
+def asked(config: Config, generator: Generator, only: HeldOut = EVERYTHING, key: str | None = None) -> dict[str, Any]:
     """What `generate/owed` must know: samples as `only` says, else the settings' number and what was topped up.
 
     A `key` of its own asks what another generator with the same settings owes.
     """
     wanted = only.samples or generator.settings.samples
     pair = config.pipeline.pair
-    return only.parameters | _part(config) | {
-        "generator": generator.key if key is None else key,
-        "samples": wanted,
-        "most": pair.max_samples if pair and pair.target and not only.samples else wanted,
-        "attempts": ATTEMPTS,
-        "transient": sorted(TRANSIENT),
-    }
+    return (
+        only.parameters
+        | _part(config)
+        | {
+            "generator": generator.key if key is None else key,
+            "samples": wanted,
+            "most": pair.max_samples if pair and pair.target and not only.samples else wanted,
+            "attempts": ATTEMPTS,
+            "transient": sorted(TRANSIENT),
+        }
+    )
 
 
 def _part(config: Config) -> dict[str, int]:

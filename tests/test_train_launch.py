@@ -32,7 +32,8 @@ def test_a_prepared_training_ends_in_the_weights_of_one_in_place_and_is_taken_in
         assert launch.run(away) == made
         assert running.prepare_training(context, away) is None
         there = running.train(context)
-    assert here and there
+    assert here is not None
+    assert there is not None
     assert there.key == here.key == made.name
     assert (there.path / "model.safetensors").read_bytes() == (here.path / "model.safetensors").read_bytes()
 

@@ -1,0 +1,91 @@
+"""A pipeline file, read: overrides applied, names checked, paths found from where it stands."""
+
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rlaif import override, secret
+from rlaif.config.pipeline import Pipeline
+from rlaif.errors import InputError
+from rlaif.shipped import find
+from rlaif.yaml_file import YamlFile, did_you_mean, read_yaml, validate
+
+
+class Config:
+    """A pipeline, and the file that it came from: paths in it are found from there."""
+
+    def __init__(self, pipeline: Pipeline, file: YamlFile, overrides: Sequence[str] = ()) -> None:
+        self.pipeline, self.file, self.overrides = pipeline, file, tuple(overrides)
+        self.out = Path(pipeline.out or f"runs/{pipeline.name}")
+        _check_names(pipeline, file)
+
+    @property
+    def store_path(self) -> Path:
+        return self.out / "store.duckdb"
+
+    @property
+    def batches(self) -> Path:
+        """Where is written down what was sent to Batch APIs."""
+        return self.out / "batches"
+
+    def command(self, verb: str, *arguments: str) -> str:
+        """The command line that does `verb` with this very pipeline."""
+        sets = [word for override in self.overrides for word in ("--set", override)]
+        return shlex.join(["rlaif", verb, str(self.file.path), *arguments, *sets])
+
+    def find(self, name: str, place: tuple[str | int, ...]) -> Path:
+        """A file that the pipeline names at `place`: beside it, one folder up, here, or shipped with rlaif."""
+        return find(name, self.file.path.parent, where=self.file.where(place))
+
+    @property
+    def judges(self) -> list[str]:
+        """The judges of the judge stage, the pair stage's first."""
+        return self.pipeline.judge.by or list(self.pipeline.judges)
+
+
+def load(path: Path, overrides: list[str] | None = None) -> Config:
+    """The pipeline in a YAML file, after `a.b=value` overrides. Raises InputError that says where and how to fix it."""
+    file = read_yaml(path)
+    for each in overrides or []:
+        override.apply(file.data, each)
+    pipeline = validate(Pipeline, file)
+    secret.refuse(file)
+    return Config(pipeline, file, overrides or ())
+
+
+def _check_names(pipeline: Pipeline, file: YamlFile) -> None:
+    """Every name that points at a model or judge must exist."""
+    models: list[tuple[tuple[str | int, ...], str | None]] = []
+    if pipeline.generate:
+        models.append((("generate", "model"), pipeline.generate.model))
+    if pipeline.train:
+        models += [(("train", "model"), pipeline.train.model), (("train", "reference"), pipeline.train.reference)]
+        models += [(("train", "rewards", place), each.model) for place, each in enumerate(pipeline.train.rewards)]
+    models += [(("judges", name, "model"), judge.model) for name, judge in pipeline.judges.items()]
+    models += [(("judges", name, "retrieval"), judge.retrieval) for name, judge in pipeline.judges.items()]
+    judges = [(("judge", "by", index), name) for index, name in enumerate(pipeline.judge.by)]
+    if pipeline.evaluate:
+        judges += [(("evaluate", "judges", index), name) for index, name in enumerate(pipeline.evaluate.judges)]
+    if pipeline.train:
+        rewards = enumerate(pipeline.train.rewards)
+        judges += [(("train", "rewards", place), each.judge) for place, each in rewards if each.judge]
+    for judge, place in _imported(pipeline):
+        if judge in pipeline.judges:
+            raise InputError(
+                f"{judge!r} came with the data, and is a judge of this file too", where=file.where(place),
+                fix="Call one of them otherwise: two judges of one name would be taken for each other.",
+            )  # fmt: skip
+    for kind, known, named in (("model", pipeline.models, models), ("judge", pipeline.judges, judges)):
+        for place, name in named:
+            if name is not None and name not in known:
+                raise InputError(f"no {kind} is called {name!r}", where=file.where(place), fix=did_you_mean(name, known))
+
+
+def _imported(pipeline: Pipeline) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+    """The judges that come with the data, and where the file names them."""
+    for number, source in enumerate(pipeline.collect.sources):
+        place = ("collect", "sources", number)
+        if source.preferences:
+            yield source.preferences.judge, (*place, "preferences", "judge")
+        for at, scores in enumerate(source.scores):
+            yield scores.judge, (*place, "scores", at, "judge")

@@ -310,7 +310,7 @@ FAULTS: dict[str, tuple[str, str, list[str] | str]] = {
         "goes on exactly; stops; refused before it begins",
         ["train::a_killed_training_ends_in_the_same_weights_and_nothing_calls_home",
          "train::an_option_that_cannot_work_is_refused_with_its_line", "train::the_preflight_refuses_by_kind",
-         "train::a_new_pair_or_option_is_another_training"],
+         "train::a_new_option_or_pair_is_another_training"],
     ),
     "P16": (
         "a loop that runs already, as in a notebook; a fork",

@@ -2,7 +2,7 @@
 
 Results go to stdout, progress and messages to stderr. Exit codes: 0 done, 1 an error of rlaif's own, 2 a mistake in what
 was given, 4 the budget is spent, 5 the store is in use, 6 a model refuses to serve, 7 the store cannot be read or
-written, 130 and 143 interrupted.
+written, 129, 130 and 143 interrupted.
 """
 
 import json

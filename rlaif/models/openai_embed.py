@@ -10,10 +10,8 @@ from rlaif.errors import ModelError
 from rlaif.models.ask import Ask, Completion, Sampling
 from rlaif.models.openai import OpenAI
 from rlaif.models.openai_dialect import Dialect
-from rlaif.models.openai_fault import from_error
-from rlaif.models.openai_reply import count, malformed, parse
+from rlaif.models.openai_reply import malformed, read_object, without_output
 from rlaif.models.openai_server import Letterhead
-from rlaif.records import clean
 
 # Texts in one request: of a hundred words each, they stay within what servers take at once.
 AT_ONCE: Final = 64
@@ -48,24 +46,14 @@ class OpenAIEmbed(OpenAI):
 
 def read(data: bytes) -> Completion:
     """The vectors in a reply, in the order of its indexes. Raises RequestError: `malformed`, or what its own error says."""
-    reply = parse(data)
-    if not isinstance(reply, Mapping):
-        raise malformed("a reply that is no JSON object", data)
-    if reply.get("error"):
-        raise from_error(reply["error"])
+    reply = read_object(data)
     listed = reply.get("data")
     entries = [entry for entry in listed if isinstance(entry, Mapping)] if isinstance(listed, list) else []
     vectors = {entry.get("index"): entry.get("embedding") for entry in entries}
     ordered = [vectors.get(place) for place in range(len(entries))]
     if not ordered or not all(map(_is_vector, ordered)):
         raise malformed("a reply without an embedding of finite numbers for each index", data)
-    usage, served = reply.get("usage"), reply.get("model")
-    return Completion(
-        json.dumps(ordered),
-        prompt_tokens=count(usage.get("prompt_tokens")) if isinstance(usage, Mapping) else None,
-        output_tokens=0,
-        served=clean(served) if isinstance(served, str) else None,
-    )
+    return without_output(reply, json.dumps(ordered))
 
 
 def _is_vector(value: Any) -> bool:

@@ -31,11 +31,7 @@ def read_reply(data: bytes, n: int) -> dict[int, Completion]:
     An index outside the range, or given twice, counts once. Raises RequestError: `malformed` where nothing is usable, else
     what the reply's own error says.
     """
-    reply = parse(data)
-    if not isinstance(reply, Mapping):
-        raise malformed("a reply that is no JSON object", data)
-    if reply.get("error"):
-        raise from_error(reply["error"])
+    reply = read_object(data)
     choices = reply.get("choices")
     if not isinstance(choices, list) or not choices:
         raise malformed("a reply without choices", data)
@@ -50,6 +46,27 @@ def read_reply(data: bytes, n: int) -> dict[int, Completion]:
     if not found:
         raise malformed("a reply without text", data)
     return _with_usage(found, reply.get("usage"))
+
+
+def read_object(data: bytes) -> Mapping[str, Any]:
+    """The object of a reply. Raises RequestError: `malformed` where there is none, else what its own error says."""
+    reply = parse(data)
+    if not isinstance(reply, Mapping):
+        raise malformed("a reply that is no JSON object", data)
+    if reply.get("error"):
+        raise from_error(reply["error"])
+    return reply
+
+
+def without_output(reply: Mapping[str, Any], text: str) -> Completion:
+    """What a model that writes nothing told in a reply, as text, with the reply's own counts."""
+    usage, served = reply.get("usage"), reply.get("model")
+    return Completion(
+        text,
+        prompt_tokens=count(usage.get("prompt_tokens")) if isinstance(usage, Mapping) else None,
+        output_tokens=0,
+        served=clean(served) if isinstance(served, str) else None,
+    )
 
 
 def parse(data: bytes) -> Any:

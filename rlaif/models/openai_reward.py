@@ -11,10 +11,9 @@ from typing import Any, Final
 from rlaif.models.ask import Ask, Completion
 from rlaif.models.openai import OpenAI
 from rlaif.models.openai_dialect import Dialect
-from rlaif.models.openai_fault import RequestError, from_error
-from rlaif.models.openai_reply import count, malformed, parse
+from rlaif.models.openai_fault import RequestError
+from rlaif.models.openai_reply import malformed, read_object, without_output
 from rlaif.models.openai_server import Letterhead
-from rlaif.records import clean
 
 # It lies beside the API that imitates OpenAI's, not in it.
 CHATS: Final = ("/v1/chat/completions", "/chat/completions")
@@ -39,11 +38,7 @@ class OpenAIReward(OpenAI):
 def read(data: bytes) -> Completion:
     """The reward in a reply. Raises RequestError: `malformed`, `rejected` for a classifier of several classes, or what the
     reply's own error says."""
-    reply = parse(data)
-    if not isinstance(reply, Mapping):
-        raise malformed("a reply that is no JSON object", data)
-    if reply.get("error"):
-        raise from_error(reply["error"])
+    reply = read_object(data)
     listed = reply.get("data")
     found = listed[0] if isinstance(listed, list) and len(listed) == 1 else None
     scores = found.get("probs") if isinstance(found, Mapping) else None
@@ -53,10 +48,4 @@ def read(data: bytes) -> Completion:
         raise RequestError("rejected", f"the model has {len(scores)} classes, and a reward model has one")
     if not isinstance(scores[0], int | float) or isinstance(scores[0], bool) or not math.isfinite(scores[0]):
         raise malformed("a reply without a finite score", data)
-    usage, served = reply.get("usage"), reply.get("model")
-    return Completion(
-        repr(float(scores[0])),
-        prompt_tokens=count(usage.get("prompt_tokens")) if isinstance(usage, Mapping) else None,
-        output_tokens=0,
-        served=clean(served) if isinstance(served, str) else None,
-    )
+    return without_output(reply, repr(float(scores[0])))

@@ -5,16 +5,16 @@ store has spent and all that is in flight, so what can be spent beyond the cap i
 """
 
 import asyncio
-import json
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from rlaif import prices
-from rlaif.config import Config, ModelConfig, Pipeline
+from rlaif.config import Config, ModelConfig
 from rlaif.errors import BudgetError, InputError
 from rlaif.prices import Rate
 from rlaif.progress import Tally
+from rlaif.spent import Spent, money, spent
 from rlaif.store import Store
 
 Unit = TypeVar("Unit")
@@ -25,52 +25,6 @@ CHARACTERS_PER_TOKEN: Final = 4
 OUTPUT_SHARE: Final = 0.25
 # Seconds between looks at what is in flight, once the next unit may not fit.
 PAUSE: Final = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """What one stage has spent on one model, over all runs: replies, to so many units of work.
-
-    A response is a unit, and so is a judgement. `usd` is None where the price is unknown.
-    """
-
-    stage: str
-    model: str
-    replies: int
-    units: int
-    prompt_tokens: int
-    output_tokens: int
-    usd: float | None
-    price: str
-    guessed: int
-
-    @property
-    def tokens(self) -> int:
-        return self.prompt_tokens + self.output_tokens
-
-
-def spent(store: Store, pipeline: Pipeline) -> list[Spent]:
-    """What the store's responses, verdicts and notes have cost, at today's prices, by stage and model.
-
-    `price` says where that is known from: "file", "genai-prices", "local" or "unknown". `guessed` replies came without
-    token counts.
-    """
-    found = []
-    for row in store.query("plan/spent"):
-        name, rate = prices.recorded_rate(json.loads(row["model"]), pipeline.models)
-        usd = rate.cost(row["prompt_tokens"], row["output_tokens"]) if rate else None
-        price = rate.source if rate else "unknown"
-        found.append(Spent(**row | {"model": name}, usd=usd, price=price))
-    return found
-
-
-def money(usd: float | None, price: str = "") -> str:
-    """An amount as people read it: "local" for hardware of one's own, "unknown" where nobody knows the price."""
-    if usd is None:
-        return "unknown"
-    if price == "local":
-        return "local"
-    return f"${usd:,.2f}" if usd >= 1 or usd == 0 else f"${usd:.2g}"
 
 
 def rate(config: Config, model: ModelConfig) -> Rate | None:
@@ -119,10 +73,11 @@ class Meter:
 
 @dataclass
 class Budget:
-    """The cap of one pipeline, what is spent of it, and whether it has stopped the run."""
+    """The cap of one pipeline, what is spent of it, there and `elsewhere`, and whether it has stopped the run."""
 
     config: Config
     store: Store
+    elsewhere: Sequence[Spent] = ()
     stopped: bool = False
     _meters: list[Meter] = field(default_factory=list)
     _tokens: float = 0.0
@@ -190,13 +145,14 @@ class Budget:
         """Takes over what the store says was spent, and what a unit of each stage has cost on the mean."""
         for meter in self._meters:
             meter.settled = meter.kept
-        rows = spent(self.store, self.config.pipeline)
+        here = spent(self.store, self.config.pipeline)
+        rows = [*here, *self.elsewhere]
         cap = self.config.pipeline.budget
         unknown = [row.model for row in rows if row.usd is None]
         if unknown and cap and cap.usd is not None:
             raise _unknown(self.config, unknown[0])
         self._tokens, self._usd = sum(row.tokens for row in rows), sum(row.usd or 0.0 for row in rows)
-        counted = [row for row in rows if row.units]
+        counted = [row for row in here if row.units]
         self._means = {row.stage: (row.prompt_tokens / row.units, row.output_tokens / row.units) for row in counted}
 
     def check(self) -> None:
@@ -205,7 +161,7 @@ class Budget:
             raise BudgetError(self._story())
 
     def _story(self) -> str:
-        rows, cap = spent(self.store, self.config.pipeline), self.config.pipeline.budget
+        rows, cap = [*spent(self.store, self.config.pipeline), *self.elsewhere], self.config.pipeline.budget
         parts = []
         if cap and cap.usd is not None:
             parts.append(f"{money(sum(row.usd or 0 for row in rows))} of {money(cap.usd)}")

@@ -330,8 +330,8 @@ def push(
 def status(file: File, set: Set = [], json: Json = False) -> None:
     """Show what the store holds, and what each stage has done and cost."""
     from rlaif import run as running
-    from rlaif.budget import money
     from rlaif.config import load
+    from rlaif.spent import money
     from rlaif.store import Store
 
     config = load(file, set)

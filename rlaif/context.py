@@ -1,6 +1,6 @@
 """What every stage is given: the pipeline, the store, and where to show its progress."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -9,6 +9,7 @@ from functools import cached_property
 from rlaif.budget import Budget
 from rlaif.config import Config
 from rlaif.progress import Progress, Quiet, Tally
+from rlaif.spent import Spent, spent_on_tasks
 from rlaif.store import Store
 
 
@@ -44,11 +45,13 @@ class Context:
     store: Store
     run: str = ""
     progress: Progress = field(default_factory=Quiet)
+    elsewhere: Sequence[Spent] = ()
+    """What the same budget has paid for in other stores."""
 
     @cached_property
     def budget(self) -> Budget:
         """What this run may still spend; all its stages share it."""
-        return Budget(self.config, self.store)
+        return Budget(self.config, self.store, [*self.elsewhere, *spent_on_tasks(self.config)])
 
     @contextmanager
     def stage(self, name: str, owed: int | None = None) -> Iterator[Tally]:

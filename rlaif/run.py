@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from rlaif import __version__, cascade, loop, rounds
 from rlaif.audit import measure
-from rlaif.budget import rate, spent
+from rlaif.budget import rate
 from rlaif.changes import changes
 from rlaif.config import Config, Mix
 from rlaif.context import EVERYTHING, Context, HeldOut, now
@@ -37,6 +37,7 @@ from rlaif.roles import (
     pair_judges,
     practice,
 )
+from rlaif.spent import spent, spent_on_tasks
 from rlaif.stages import generate as generating
 from rlaif.stages import judge as judging
 from rlaif.stages import pair as pairing
@@ -235,7 +236,10 @@ def report(context: Context, evaluation: Evaluation | None = None) -> Path:
     from rlaif import report as page
 
     path = context.config.out / "report.html"
-    page.write(context.store, context.config.pipeline, path, evaluation=evaluation, agreements=agreements(context))
+    page.write(
+        context.store, context.config.pipeline, path, evaluation=evaluation, elsewhere=spent_on_tasks(context.config),
+        agreements=agreements(context),
+    )  # fmt: skip
     return path
 
 
@@ -271,7 +275,7 @@ def _turn(context: Context, *, allow_code: bool) -> rounds.Turn:
 def status(config: Config, store: Store) -> dict[str, list[Row]]:
     """What the store holds, and what each stage has done and cost so far."""
     found = {name: store.query(f"status/{name}") for name in ("holds", "work", "failures")}
-    return found | {"spent": [asdict(row) for row in spent(store, config.pipeline)]}
+    return found | {"spent": [asdict(row) for row in [*spent(store, config.pipeline), *spent_on_tasks(config)]]}
 
 
 def resolved(config: Config) -> str:

@@ -14,8 +14,9 @@ from rich.console import Console
 from rlaif import run
 from rlaif.cli import main
 from rlaif.config import load
-from rlaif.errors import InputError
+from rlaif.errors import BudgetError, InputError
 from rlaif.evaluate import Evaluation, render
+from rlaif.plan import plan
 from rlaif.plan import plan
 from rlaif.store import Row, Store
 
@@ -191,3 +192,31 @@ def test_a_mistake_is_told_before_anything_is_asked(tmp_path: Path, sets: list[s
 def test_a_harness_that_is_not_installed_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"pip install 'rlaif\[harness\]'"):
         run.check(project(tmp_path, "evaluate.harness=[arc_easy]"))
+
+
+def test_tasks_are_planned_and_what_they_spend_counts_for_the_same_budget(tmp_path: Path) -> None:
+    config = project(tmp_path)
+    with run.opened(config) as context:
+        lines = {line.stage: line.completions for line in plan(context).lines}
+    on_tasks = {stage: count for stage, count in lines.items() if "task" in stage}
+    assert on_tasks == {"base: task brevity": 6, "other: task brevity": 6}
+    evaluated(config)
+    with run.opened(config) as context:
+        assert plan(context).lines[0].stage == "generate", "what an evaluation needed of the rest is there"
+        assert not any("task" in line.stage for line in plan(context).lines)
+        spent = run.status(config, context.store)["spent"]
+        paid = sum(row["prompt_tokens"] + row["output_tokens"] for row in spent)
+        assert [row["replies"] for row in spent if row["stage"] == "task brevity: generate"] == [6, 6]
+        assert "task brevity: generate" in run.report(context).read_text(encoding="utf-8")
+    # One more sample of each would fit if it were not for what the tasks have cost.
+    with pytest.raises(BudgetError, match=f"{paid:,} of {paid:,} tokens"):
+        evaluated(project(tmp_path, "evaluate.samples=3", f"budget.tokens={paid}"))
+
+
+def test_a_task_stops_where_the_rest_of_the_pipeline_has_spent_the_budget(tmp_path: Path) -> None:
+    evaluated(project(tmp_path, "evaluate.tasks=[]"))
+    capped = project(tmp_path, "budget.tokens=1000")
+    with pytest.raises(BudgetError), run.opened(capped) as context:
+        run.evaluate(context)
+    with Store(capped.task_folder("brevity") / "store.duckdb", read_only=True) as store:
+        assert store.rows("SELECT count(*) AS n FROM responses") == [{"n": 0}]

@@ -15,7 +15,7 @@ FLOORS = [
     ["errors", "records", "models.ask", "yaml_file", "override", "shipped", "stop", "loop", "shared"],
     ["config", "secret", "rubric", "template", "verdict", "progress", "tiny"],
     ["models", "store", "store_file", "work", "breaker", "prices"],
-    ["judges", "context", "owed", "notes", "witness", "comparing", "budget", "sources", "training", "pairing"],
+    ["judges", "context", "owed", "notes", "witness", "comparing", "budget", "spent", "sources", "training", "pairing"],
     ["stages"],
     ["evaluate", "explain", "report", "export", "audit", "label"],
     ["rounds"],

@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rlaif import run
-from rlaif.budget import Budget, Meter, money, spent
+from rlaif.budget import Budget, Meter
 from rlaif.config import load
 from rlaif.errors import BudgetError, InputError
 from rlaif.prices import Rate, rate, recorded_rate
 from rlaif.progress import Tally
+from rlaif.spent import money, spent
 from rlaif.store import Store
 from tests.servers import Reply, Request, chat, serve
 from tests.test_loop import go, project

@@ -28,6 +28,10 @@ class Config:
         """Where is written down what was sent to Batch APIs."""
         return self.out / "batches"
 
+    def task_folder(self, name: str) -> Path:
+        """Where everything about a task of the evaluation goes."""
+        return self.out / "tasks" / name
+
     def command(self, verb: str, *arguments: str) -> str:
         """The command line that does `verb` with this very pipeline."""
         sets = [word for override in self.overrides for word in ("--set", override)]

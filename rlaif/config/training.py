@@ -90,7 +90,7 @@ class Evaluate(Section):
     samples: int = Field(1, ge=1)
     """Responses per prompt and model, sampled as in `generate`; two or more tell how varied they are within a prompt."""
     tasks: list[Task] = []
-    """What every model is also asked, to see what training made it forget; neither under the `budget` nor in the plan."""
+    """What every model is also asked, to see what training made it forget."""
     harness: list[str] = []
     """Tasks of lm-evaluation-harness, where that is installed."""
 

@@ -4,7 +4,8 @@ A task is a small pipeline of its own with a store of its own, so that its promp
 made of, and its answers are as durable as any.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from rlaif.config import Collect, Config, Judge, JudgeSpec, Source, Task
 from rlaif.context import Context, HeldOut
@@ -12,6 +13,7 @@ from rlaif.evaluate.answers import answer, score
 from rlaif.evaluate.evaluation import TaskResult
 from rlaif.evaluate.match import match
 from rlaif.roles import held_out, named_judge
+from rlaif.spent import spent, spent_on_tasks
 from rlaif.stages import collect as collecting
 from rlaif.stages.generate import Generator
 from rlaif.store import Store
@@ -21,15 +23,28 @@ def in_task(
     context: Context, task: Task, base: Generator, models: Sequence[Generator], *, allow_code: bool
 ) -> TaskResult:  # fmt: skip
     """Each model against the base on all prompts of the task."""
-    config = task_config(context.config, task)
-    with Store(config.store_path) as store:
-        inner = Context(config, store, context.run, context.progress)
-        collecting.run(inner)
-        only = HeldOut(1.0, samples=held_out(context.config).samples)
+    only = asked(context)
+    with opened(context, task) as inner:
         answer(inner, [base, *models], only)
-        judge = named_judge(config, task.name)
+        judge = named_judge(inner.config, task.name)
         found = score(inner, judge, base, models, only, allow_code=allow_code)
-        return TaskResult(task.name, [match(store, *each) for each in found])
+        return TaskResult(task.name, [match(inner.store, *each) for each in found])
+
+
+def asked(context: Context) -> HeldOut:
+    """All prompts of a task, as often as the held-out ones."""
+    return HeldOut(1.0, samples=held_out(context.config).samples)
+
+
+@contextmanager
+def opened(context: Context, task: Task) -> Iterator[Context]:
+    """The task with its store and its prompts, under the same budget."""
+    config = task_config(context.config, task)
+    paid = [*spent(context.store, context.config.pipeline), *spent_on_tasks(context.config, but=task.name)]
+    with Store(config.store_path) as store:
+        inner = Context(config, store, context.run, context.progress, paid)
+        collecting.run(inner)
+        yield inner
 
 
 def task_config(config: Config, task: Task) -> Config:
@@ -38,7 +53,7 @@ def task_config(config: Config, task: Task) -> Config:
     place = ("evaluate", "tasks", section.tasks.index(task) if section else 0)
     path, rubric = (str(config.find(getattr(task, name), (*place, name))) for name in ("path", "rubric"))
     pipeline = config.pipeline.model_copy(update={
-        "name": task.name, "out": str(config.out / "tasks" / task.name), "budget": None, "judge": Judge(), "gate": None,
+        "name": task.name, "out": str(config.task_folder(task.name)), "judge": Judge(), "gate": None,
         "pair": None, "train": None, "evaluate": None, "collect": Collect(sources=[Source(path=path, columns=task.columns)]),
         "judges": {task.name: JudgeSpec(rubric=rubric)},
     })  # fmt: skip

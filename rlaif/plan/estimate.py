@@ -10,18 +10,19 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from rlaif import prices
-from rlaif.budget import OUTPUT_SHARE, spent
+from rlaif.budget import OUTPUT_SHARE
 from rlaif.config import ModelConfig
 from rlaif.context import EVERYTHING, Context, HeldOut
+from rlaif.judges.named import Judge
 from rlaif.plan import comparing
 from rlaif.plan.count import Counter, counter
 from rlaif.plan.judging import Judging
 from rlaif.plan.lines import Line, Pending, Plan, Range
 from rlaif.plan.sample import ENOUGH, SAMPLE, mean, sample
 from rlaif.prices import Rate
+from rlaif.spent import spent, spent_on_tasks
 from rlaif.stages import generate as generating
 from rlaif.stages.generate import Generator
-from rlaif.stages.judge import Judge
 from rlaif.store import Row
 
 # Of `max_tokens`, where nothing was measured: low, expected and high.
@@ -38,7 +39,8 @@ class Estimate:
     @property
     def plan(self) -> Plan:
         pipeline = self.context.config.pipeline
-        return Plan(self.lines, spent(self.context.store, pipeline), pipeline.budget)
+        paid = [*spent(self.context.store, pipeline), *spent_on_tasks(self.context.config)]
+        return Plan(self.lines, paid, pipeline.budget)
 
     def generate(
         self, generator: Generator, stage: str = "generate", *,

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rlaif.budget import Spent
 from rlaif.config import Budget
+from rlaif.spent import Spent
 from rlaif.store import Row
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from rlaif.budget import Spent, money
 from rlaif.plan.lines import Line, Plan, Range
+from rlaif.spent import Spent, money
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -6,10 +6,11 @@ from dataclasses import replace
 from rlaif import cascade, roles, run
 from rlaif.config import Config, Evaluate, OpenAIModel
 from rlaif.context import Context, HeldOut
+from rlaif.evaluate.task import asked, opened
 from rlaif.plan import target
 from rlaif.plan.estimate import Estimate
 from rlaif.plan.lines import Pending, Plan
-from rlaif.stages.generate import generator
+from rlaif.stages.generate import Generator, generator
 
 
 def plan(context: Context, pilot: int = 0, *, allow_code: bool = False) -> Plan:
@@ -64,15 +65,9 @@ def _is_done(config: Config, name: str, estimate: Estimate, written: Sequence[Pe
 
 
 def _evaluate(context: Context, section: Evaluate, estimate: Estimate) -> None:
-    """Lines for all models of the evaluation; the trained one's, too, where there is none yet."""
-    config = context.config
-    base, held_out = roles.base_generator(config), roles.held_out(config)
-    sides = [("base", base, base.key)]
-    if config.pipeline.train:
-        trained = roles.trained_generator(context)
-        sides.append(("trained", trained or base, trained.key if trained else ""))
-    sides += [(each.name, each, each.key) for each in roles.contenders(config)]
-    for side, who, key in sides:
+    """Lines for all models of the evaluation, on held-out prompts and on tasks."""
+    config, held_out = context.config, roles.held_out(context.config)
+    for side, who, key in _sides(context):
         counted = key in roles.generators(config)
         # The base's responses may be those of the generate stage, which has its line.
         lines = Estimate(context) if counted else estimate
@@ -81,3 +76,19 @@ def _evaluate(context: Context, section: Evaluate, estimate: Estimate) -> None:
             if not (counted and name in config.judges):
                 judge, stage = roles.named_judge(config, name), f"{side}: judge {name}"
                 estimate.judge(judge, [key], [answers], only=held_out, stage=stage)
+    for task in section.tasks:
+        with opened(context, task) as inner:
+            on_task = Estimate(inner)
+            for side, who, key in _sides(context):
+                on_task.generate(who, f"{side}: task {task.name}", only=asked(context), key=key)
+            estimate.lines += on_task.lines
+
+
+def _sides(context: Context) -> list[tuple[str, Generator, str]]:
+    """What is compared: its name, generator and key; the trained model like the base, where there is none yet."""
+    base = roles.base_generator(context.config)
+    sides = [("base", base, base.key)]
+    if context.config.pipeline.train:
+        trained = roles.trained_generator(context)
+        sides.append(("trained", trained or base, trained.key if trained else ""))
+    return sides + [(each.name, each, each.key) for each in roles.contenders(context.config)]

@@ -13,13 +13,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from rlaif import __version__
-from rlaif.budget import money, spent
 from rlaif.config import Pipeline
 from rlaif.context import now
 from rlaif.evaluate import Agreement, Evaluation
 from rlaif.report import data
 from rlaif.report.charts import HEIGHT
 from rlaif.report.text import FILTERS, visible
+from rlaif.spent import Spent, money, spent
 from rlaif.store import Store
 
 PAGE = Path(__file__).parent / "page"
@@ -31,14 +31,16 @@ def write(
     path: Path,
     *,
     evaluation: Evaluation | None = None,
+    elsewhere: Sequence[Spent] = (),
     agreements: Sequence[Agreement] = (),
 ) -> None:
-    """Writes the page to `path`, whole or not at all.
+    """Writes the page to `path`, whole or not at all. What was spent `elsewhere` stands beside what the store has spent.
 
     The page of an audit, where there is one beside it, is linked.
     """
     audit = "audit.html" if path.with_name("audit.html").exists() else None
-    put(render(store, pipeline, evaluation=evaluation, agreements=agreements, audit=audit), path)
+    page = render(store, pipeline, evaluation=evaluation, elsewhere=elsewhere, agreements=agreements, audit=audit)
+    put(page, path)
 
 
 def put(page: str, path: Path) -> None:
@@ -54,6 +56,7 @@ def render(
     pipeline: Pipeline,
     *,
     evaluation: Evaluation | None = None,
+    elsewhere: Sequence[Spent] = (),
     agreements: Sequence[Agreement] = (),
     audit: str | None = None,
 ) -> str:
@@ -81,7 +84,7 @@ def render(
             audit=audit,
             examples=data.read_examples(store),
             work=store.query("report/work"),
-            spent=spent(store, pipeline),
+            spent=[*spent(store, pipeline), *elsewhere],
             config=data.config_text(pipeline),
             tones=("one", "two"),
         )

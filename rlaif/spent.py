@@ -1,0 +1,66 @@
+"""What a pipeline has spent over all runs: in its own store, and in those of the tasks of its evaluation."""
+
+import json
+from dataclasses import dataclass, replace
+
+from rlaif import prices
+from rlaif.config import Config, Pipeline
+from rlaif.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What one stage has spent on one model, over all runs: replies, to so many units of work.
+
+    A response is a unit, and so is a judgement. `usd` is None where the price is unknown.
+    """
+
+    stage: str
+    model: str
+    replies: int
+    units: int
+    prompt_tokens: int
+    output_tokens: int
+    usd: float | None
+    price: str
+    guessed: int
+
+    @property
+    def tokens(self) -> int:
+        return self.prompt_tokens + self.output_tokens
+
+
+def spent(store: Store, pipeline: Pipeline) -> list[Spent]:
+    """What the store's responses, verdicts and notes have cost, at today's prices, by stage and model.
+
+    `price` says where that is known from: "file", "genai-prices", "local" or "unknown". `guessed` replies came without
+    token counts.
+    """
+    found = []
+    for row in store.query("plan/spent"):
+        name, rate = prices.recorded_rate(json.loads(row["model"]), pipeline.models)
+        usd = rate.cost(row["prompt_tokens"], row["output_tokens"]) if rate else None
+        price = rate.source if rate else "unknown"
+        found.append(Spent(**row | {"model": name}, usd=usd, price=price))
+    return found
+
+
+def spent_on_tasks(config: Config, but: str | None = None) -> list[Spent]:
+    """What the stores of the evaluation's tasks hold, that of one task left out, which may be open already."""
+    section = config.pipeline.evaluate
+    found = []
+    for name in (task.name for task in section.tasks) if section else ():
+        path = config.task_folder(name) / "store.duckdb"
+        if name != but and path.exists():
+            with Store(path, read_only=True) as store:
+                found += [replace(row, stage=f"task {name}: {row.stage}") for row in spent(store, config.pipeline)]
+    return found
+
+
+def money(usd: float | None, price: str = "") -> str:
+    """An amount as people read it: "local" for hardware of one's own, "unknown" where nobody knows the price."""
+    if usd is None:
+        return "unknown"
+    if price == "local":
+        return "local"
+    return f"${usd:,.2f}" if usd >= 1 or usd == 0 else f"${usd:.2g}"

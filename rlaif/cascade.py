@@ -11,9 +11,9 @@ from rlaif import roles
 from rlaif.config import Config
 from rlaif.context import Context
 from rlaif.errors import InputError
+from rlaif.judges.named import Judge
 from rlaif.pairing.weigh import weigh
 from rlaif.stages import pair as pairing
-from rlaif.stages.judge import Judge
 
 
 def check(config: Config) -> None:

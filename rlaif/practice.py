@@ -17,12 +17,12 @@ from rlaif.config import ModelConfig, Reward, Train, TransformersModel
 from rlaif.context import Context
 from rlaif.errors import ModelError
 from rlaif.judges import Subject
+from rlaif.judges.named import Judge, judge
 from rlaif.models import Models, identity
 from rlaif.models.ask import Ask, Sampling
 from rlaif.records import Message, Prompt, stored
 from rlaif.stages import generate as generating
 from rlaif.stages import judge as judging
-from rlaif.stages.judge import Judge
 from rlaif.training.fit import Score
 from rlaif.training.rows import Row
 
@@ -40,7 +40,7 @@ class Practice:
     def __init__(self, context: Context, section: Train, *, allow_code: bool = False) -> None:
         self._context, self._section, self._allow_code = context, section, allow_code
         config = context.config
-        self._judges = {each.judge: judging.judge(config, each.judge) for each in section.rewards if each.judge}
+        self._judges = {each.judge: judge(config, each.judge) for each in section.rewards if each.judge}
         self._models = {each.model: config.pipeline.models[each.model] for each in section.rewards if each.model}
 
     @property

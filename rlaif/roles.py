@@ -7,16 +7,15 @@ from rlaif.audit import Audited
 from rlaif.config import Config, Mix, ModelConfig, Source, TransformersModel, VllmModel
 from rlaif.context import Context, HeldOut
 from rlaif.errors import InputError
+from rlaif.judges.named import Judge, judge
 from rlaif.models.checkpoint import locate
 from rlaif.pairing.weigh import Member
 from rlaif.practice import Practice
 from rlaif.records import key
 from rlaif.stages import generate as generating
-from rlaif.stages import judge as judging
 from rlaif.stages import pair as pairing
 from rlaif.stages import train as training
 from rlaif.stages.generate import Generator
-from rlaif.stages.judge import Judge
 from rlaif.store import Row
 from rlaif.yaml_file import did_you_mean
 
@@ -67,7 +66,7 @@ def named_judge(config: Config, name: str) -> Judge:
     if name not in config.pipeline.judges:
         known = config.pipeline.judges
         raise InputError(f"no judge is called {name!r}", where=config.file.where(("judges",)), fix=did_you_mean(name, known))
-    return judging.judge(config, name)
+    return judge(config, name)
 
 
 def judge_key(context: Context, name: str) -> str:

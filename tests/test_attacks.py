@@ -17,10 +17,10 @@ from rlaif.audit.whole import audit
 from rlaif.config import JudgeSpec, load
 from rlaif.errors import ModelError
 from rlaif.judges import Bench, Subject, scale
+from rlaif.judges.named import Judge
 from rlaif.records import Prompt, answer_key
 from rlaif.rubric import load_rubric
 from rlaif.shipped import root
-from rlaif.stages.judge import Judge
 from rlaif.template import Template, defuse, fence
 from rlaif.verdict import read_marks
 

@@ -7,10 +7,10 @@ import json
 from collections.abc import Sequence
 
 from rlaif.context import Context
+from rlaif.judges.named import Judge
 from rlaif.models import Models
 from rlaif.records import answer_key
 from rlaif.stages import judge as judging
-from rlaif.stages.judge import Judge
 from rlaif.store import Row
 from rlaif.template import Template
 

@@ -12,9 +12,8 @@ from rlaif.config import Config
 from rlaif.context import Context
 from rlaif.doctor.check import Check, fail, ok, warn
 from rlaif.errors import InputError, RlaifError
-from rlaif.rubric import load_rubric
+from rlaif.judges.named import judge
 from rlaif.stages.generate import generator
-from rlaif.stages.judge import judge
 from rlaif.store import Store
 
 
@@ -37,9 +36,7 @@ def _generate(config: Config) -> str:
 
 
 def _judge(config: Config, name: str) -> str:
-    settings = config.pipeline.judges[name]
-    rubric = load_rubric(config.find(settings.rubric, ("judges", name, "rubric")))
-    _ = judge(config, name).template
+    rubric = judge(config, name).rubric
     return f"rubric {rubric.name} has {len(rubric.criteria)} criteria, and the template reads well"
 
 

@@ -4,6 +4,7 @@ from rlaif import loop
 from rlaif.comparing import schedules
 from rlaif.judges import Bench, Subject
 from rlaif.judges.compare import compare
+from rlaif.judges.named import Judge
 from rlaif.models.ask import Ask
 from rlaif.plan.judging import UNWRITTEN, Judging
 from rlaif.plan.lines import Asked, Pending, Range
@@ -12,7 +13,6 @@ from rlaif.plan.sample import sample
 from rlaif.records import stored
 from rlaif.rubric import Compare
 from rlaif.stages import judge as stage
-from rlaif.stages.judge import Judge
 from rlaif.store import Row
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from rlaif.context import HeldOut
 from rlaif.judges import KINDS, Call
 from rlaif.judges.dialogue import THINGS
+from rlaif.judges.named import Judge
 from rlaif.models.ask import Ask
 from rlaif.plan.count import Counter
 from rlaif.plan.lines import Asked, Pending, Range
@@ -16,7 +17,6 @@ from rlaif.plan.rehearse import Rehearsal, rehearse
 from rlaif.plan.sample import ENOUGH, SAMPLE, mean, sample
 from rlaif.records import fraction
 from rlaif.stages import judge as judging
-from rlaif.stages.judge import Judge
 from rlaif.store import Row, Store
 
 # In the place of a response that is not written yet. Asks that show it are longer by the response.

@@ -7,9 +7,9 @@ from typing import Any
 from rlaif import loop, models
 from rlaif.config import ScriptedModel
 from rlaif.judges import Bench, Call, Note, Subject
+from rlaif.judges.named import Judge
 from rlaif.models.ask import Ask, Completion, Sampling
 from rlaif.records import Prompt, stored
-from rlaif.stages.judge import Judge
 from rlaif.store import Row
 
 # No reply is cut off here: what would be is asked for again, and that is measured, not rehearsed.

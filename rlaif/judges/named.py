@@ -1,0 +1,113 @@
+"""A judge of the pipeline file: a name for a rubric, a template, settings and a model.
+
+Its key covers its model, its template and its settings, and each criterion's key its wording.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from rlaif import judges, models
+from rlaif.config import Config, JudgeSpec, ModelConfig, OpenAIModel
+from rlaif.errors import InputError
+from rlaif.judges import Call, check, scale
+from rlaif.records import key
+from rlaif.rubric import Compare, Rubric, load_rubric
+from rlaif.template import Template
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A named judge of the pipeline file, with its rubric read and its template compiled."""
+
+    name: str
+    rubric: Rubric
+    settings: JudgeSpec
+    template: Template
+    model: ModelConfig | None
+    where: str = ""
+    templates: Mapping[str, Template] = field(default_factory=dict)
+    """Those that its kinds of criteria need of their own, by name."""
+    after: str | None = None
+    """The key of the judge before it in a cascade: it owes what that one has left to it, and nothing else."""
+    retrieval: OpenAIModel | None = None
+    """What finds the parts of a document that a claim may rest on, where that is a model."""
+
+    @cached_property
+    def calls(self) -> list[Call]:
+        """The calls that judge one response once."""
+        return judges.calls(self.rubric, self.settings)
+
+    @cached_property
+    def compared(self) -> dict[str, Compare]:
+        """The criteria by which it compares responses, by key."""
+        return {criterion.key: criterion for criterion in self.rubric.criteria if criterion.kind == "compare"}
+
+    @property
+    def rewards(self) -> bool:
+        """Whether its model is a reward model."""
+        return any(criterion.kind == "reward_model" for criterion in self.rubric.criteria)
+
+    @cached_property
+    def spec(self) -> dict[str, Any]:
+        """All that decides what it says, but for the wording of criteria that are asked apart."""
+        settings = self.settings
+        if self.model is None:
+            return {"model": None, "criteria": [criterion.key for criterion in self.rubric.criteria]}
+        # Other kinds are always apart.
+        scales = [criterion.key for criterion in self.rubric.criteria if criterion.kind == "scale"]
+        return {
+            "model": models.identity(self.model, where=self.where),
+            "template": self.template.text,
+            "calls": settings.calls,
+            "together": scales if settings.calls == "together" else None,
+            "temperature": settings.temperature,
+            "max_tokens": settings.max_tokens,
+            "logprobs": settings.logprobs,
+            "attempts": settings.attempts,
+        } | self._own
+
+    @property
+    def _own(self) -> dict[str, Any]:
+        """What only some kinds of criteria need."""
+        templates = {"templates": {name: item.text for name, item in self.templates.items()}} if self.templates else {}
+        retrieval = {"retrieval": models.identity(self.retrieval)} if self.retrieval else {}
+        return templates | retrieval
+
+    @cached_property
+    def key(self) -> str:
+        return key("judge", self.spec)
+
+
+def judge(config: Config, name: str) -> Judge:
+    """The judge of that name in the pipeline file. Raises InputError for a rubric or template that will not do."""
+    settings = config.pipeline.judges[name]
+    place = ("judges", name)
+    rubric = load_rubric(config.find(settings.rubric, (*place, "rubric")))
+    check.verify(rubric.criteria)
+    asking = judges.asks_a_model(rubric)
+    if settings.model is None and asking:
+        raise InputError(
+            f"rubric {rubric.name!r} has criteria that a model must judge, and this judge has none",
+            where=config.file.where(place), fix="Add `model:` with a name from `models`.",
+        )  # fmt: skip
+    if "reward_model" in asking and len(asking) > 1:
+        raise InputError(
+            f"rubric {rubric.name!r} asks its judge's model for rewards and for words, and no model gives both",
+            where=config.file.where(place), fix="Make two judges, and pair by both: `pair: {judge: [ONE, OTHER]}`.",
+        )  # fmt: skip
+    template = Template(config.find(settings.template, (*place, "template")), scale.VARIABLES)
+    model = config.pipeline.models[settings.model] if settings.model else None
+    where = config.file.where(("models", settings.model)) if settings.model else ""
+    own = {
+        needed: Template(config.find(f"prompts/judge/{needed}.jinja", place), allowed)
+        for needed, allowed in judges.templates(rubric).items()
+    }
+    retrieval = config.pipeline.models[settings.retrieval] if settings.retrieval else None
+    if retrieval is not None and not isinstance(retrieval, OpenAIModel):
+        raise InputError(
+            f"a model of kind {retrieval.kind} embeds no texts here", where=config.file.where((*place, "retrieval")),
+            fix="Give one of kind openai, such as a server of vLLM with `--runner pooling`.",
+        )  # fmt: skip
+    return Judge(name, rubric, settings, template, model, where, own, retrieval=retrieval)

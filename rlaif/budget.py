@@ -101,10 +101,12 @@ class Budget:
         """
         if self.config.pipeline.budget is None or model is None:
             return units
-        meter = Meter(tally, rate(self.config, model))
-        if not self._meters:
-            self._settle()
-        self._meters.append(meter)
+        meter = next((each for each in self._meters if each.tally is tally), None)
+        if meter is None:
+            meter = Meter(tally, rate(self.config, model))
+            if not self._meters:
+                self._settle()
+            self._meters.append(meter)
         return self._gate(units, meter, estimate, handed)
 
     async def _gate(

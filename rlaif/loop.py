@@ -24,9 +24,14 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
+    with asyncio.Runner(loop_factory=factory()) as runner:
+        return within(runner, work)
+
+
+def within(runner: asyncio.Runner, work: Coroutine[Any, Any, T]) -> T:
+    """The same in a loop that is kept for other work to come."""
     try:
-        with asyncio.Runner(loop_factory=factory()) as runner:
-            result = runner.run(STOP.attended(work))
+        result = runner.run(STOP.attended(work))
     except (asyncio.CancelledError, UnsentError):
         STOP.check()
         raise

@@ -7,7 +7,7 @@ again by a training that was stopped and goes on.
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any, Final
@@ -22,7 +22,7 @@ from rlaif.models import Models, identity
 from rlaif.models.ask import Ask, Sampling
 from rlaif.records import Message, Prompt, stored
 from rlaif.stages import generate as generating
-from rlaif.stages import judge as judging
+from rlaif.stages.judge import Live
 from rlaif.training.fit import Score
 from rlaif.training.rows import Row
 
@@ -30,6 +30,7 @@ from rlaif.training.rows import Row
 Marks = list[float | None]
 # Prompt as the model is shown it, and the answer that it gave.
 Shown = tuple[Sequence[Message], Subject]
+Marker = Callable[[list[Shown]], Coroutine[Any, Any, Marks]]
 # Divides no spread that is only rounding.
 TINY: Final = 1e-6
 
@@ -73,14 +74,15 @@ class Practice:
             models = Models(self._context.config.batches)
             runner.run(models.__aenter__())
             try:
-                yield self._score(runner.run, [self._marker(models, each, fitted.get(place))
-                                               for place, each in enumerate(self._section.rewards)])  # fmt: skip
+                markers = [
+                    runner.run(self._marker(models, each, fitted.get(place)))
+                    for place, each in enumerate(self._section.rewards)
+                ]
+                yield self._score(partial(loop.within, runner), markers)
             finally:
                 runner.run(models.__aexit__(None, None, None))
 
-    def _score(
-        self, run: Callable[[Coroutine[Any, Any, Marks]], Marks], markers: Sequence[Callable[[list[Shown]], Any]]
-    ) -> Score:
+    def _score(self, run: Callable[[Coroutine[Any, Any, Marks]], Marks], markers: Sequence[Marker]) -> Score:
         def score(prompts: Any, completions: Any, place: list[int], **rest: Any) -> Marks:
             shown = [
                 (prompt, Subject(self._prompts[at], completion[0]["content"]))
@@ -93,16 +95,18 @@ class Practice:
 
         return score
 
-    def _marker(self, models: Models, reward: Reward, fitted: Path | None) -> Callable[[list[Shown]], Any]:
+    async def _marker(self, models: Models, reward: Reward, fitted: Path | None) -> Marker:
         if reward.judge:
             judge = self._judges[reward.judge]
-            return lambda shown: self._judged(models, judge, [subject for _, subject in shown])
+            live = await Live.open(self._context, models, judge, allow_code=self._allow_code)
+            return lambda shown: _judged(live, judge, [subject for _, subject in shown])
         config = self._models[reward.model] if reward.model else TransformersModel(kind="transformers", path=str(fitted))
         return lambda shown: _rewarded(models, config, shown)
 
-    async def _judged(self, models: Models, judge: Judge, subjects: list[Subject]) -> Marks:
-        scores = await judging.score(self._context, models, judge, subjects, allow_code=self._allow_code)
-        return [_weighted(judge, scores[subject.answer]) for subject in subjects]
+
+async def _judged(live: Live, judge: Judge, subjects: list[Subject]) -> Marks:
+    scores = await live.score(subjects)
+    return [_weighted(judge, scores[subject.answer]) for subject in subjects]
 
 
 def _log(log: Callable[[str, float], None], name: str, marks: Marks) -> None:

@@ -8,10 +8,17 @@ from typing import Any
 
 import pytest
 
+from rlaif import loop
 from rlaif.context import Context
+from rlaif.errors import BudgetError
+from rlaif.judges import Subject
+from rlaif.judges.named import judge
+from rlaif.models import Models
 from rlaif.practice import Practice, total
 from rlaif.progress import Quiet, Tally
+from rlaif.records import Prompt
 from rlaif.stages import train
+from rlaif.stages.judge import Live
 from rlaif.training.rows import imitated, soft, unpaired, with_margins
 from tests.checkpoints import save_random
 from tests.train_harness import TEMPLATE, opened, prepare
@@ -220,3 +227,34 @@ def test_several_rewards_are_standardised_among_a_prompts_answers_and_one_that_f
     assert total([[0.5, 0.25, None]], [3.0], [0, 0, 0]) == [1.5, 0.75, None]
     wide, narrow = [0.0, 100.0, 40.0, 40.0], [1.0, 0.0, 0.5, None]
     assert total([wide, narrow], [1.0, 2.0], [0, 0, 1, 1]) == pytest.approx([-1 + 2, 1 - 2, 0, None])
+
+
+def test_a_live_judge_is_asked_within_the_budget(checkpoint: Path, tmp_path: Path) -> None:
+    path = pipeline(tmp_path, checkpoint, "grpo", SAMPLED, "  rewards: [{judge: critic}]\n")
+    path.write_text(f"{path.read_text()}budget: {{tokens: 1}}\n")
+    with pytest.raises(BudgetError, match="of 1 tokens"):
+        run(path)
+    with opened(path) as context:
+        assert context.store.rows("SELECT count(*) AS n FROM verdicts") == [{"n": 0}]
+
+
+def test_a_live_judge_asks_again_what_may_pass_and_leaves_alone_what_will_not(checkpoint: Path, tmp_path: Path) -> None:
+    with opened(pipeline(tmp_path, checkpoint, "grpo", SAMPLED, "  rewards: [{judge: critic}]\n")) as context:
+        critic = judge(context.config, "critic")
+        subjects = [Subject(Prompt(({"role": "user", "content": "say 1"},)), text) for text in ("passes", "stays")]
+        for attempt, kind in enumerate(("timeout", "refused")):
+            context.store.append("scores", [
+                {"verdict": "v", "answer": subjects[attempt].answer, "judge": critic.key, "criterion": name, "repeat": 0,
+                 "attempt": 0, "failure": kind} for call in critic.calls for name in call.keys
+            ])  # fmt: skip
+
+        async def twice() -> list[dict[str, Any]]:
+            async with Models(tmp_path / "batches") as models:
+                live = await Live.open(context, models, critic)
+                return [await live.score(subjects) for _ in range(2)]
+
+        first, second = loop.run(twice())
+        assert first == second
+        assert [bool(first[subject.answer]) for subject in subjects] == [True, False]
+        asked = context.store.rows("SELECT DISTINCT answer, attempt FROM verdicts")
+        assert asked == [{"answer": subjects[0].answer, "attempt": 1}]

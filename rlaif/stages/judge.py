@@ -4,11 +4,11 @@ A score is owed per answer, judge, criterion and repeat, by their keys, which co
 criterion's wording and only its scores are owed; change a weight and none is.
 """
 
-import asyncio
 import json
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Self
 
 from rlaif import comparing
 from rlaif.breaker import Breaker
@@ -44,17 +44,7 @@ async def run(
     """
     _introduce(context, judge, allow_code)
     wanted = asked(judge, generators, only)
-
-    async def bench(tally: Tally) -> Bench:
-        model: Model | None = None
-        if judge.model:
-            opened = await models.get(judge.model, where=judge.where, rewards=judge.rewards)
-            model = Witness(opened, context.store, judge.key, judge.name)
-        notes = Notes(context.store, judge.key, tally)
-        found_by = await models.embedder(judge.retrieval, where=judge.where) if judge.retrieval else None
-        retrieval = Meanings(found_by.embed) if found_by else Words()
-        return Bench(judge.settings, judge.template, model, allow_code, judge.templates, notes.once, retrieval)
-
+    bench = partial(_bench, context, models, judge, allow_code)
     if judge.calls or then is not None:
         await _score(context, judge, bench, then, wanted)
     if judge.compared and not (STOP.asked or context.budget.stopped):
@@ -74,44 +64,114 @@ async def _score(
     context: Context, judge: Judge, bench: Callable[[Tally], Awaitable[Bench]], then: AsyncIterable[Row] | None,
     wanted: dict[str, Any],
 ) -> None:  # fmt: skip
-    calls = [{"call": index, "criteria": call.keys} for index, call in enumerate(judge.calls)]
     # The store as it is now: what comes later comes through `then`.
-    owed = Owed(context.store, "judge", "answer", calls=calls, **wanted)
+    owed = Owed(context.store, "judge", "answer", calls=_calls(judge), **wanted)
     with context.stage(f"judge {judge.name}", owed.count if then is None else owed.count or None) as tally:
         if not owed.count and then is None:
             return
         ready = await bench(tally)
-        units, breaker = _units(owed, then, judge, tally), Breaker(tally.stage)
-        await drain(
-            context.budget.within(units, tally, judge.model, lambda row: _guess(row, judge), handed=then is not None),
-            lambda row: _judge(row, judge, ready, tally),
-            lambda batch: _keep(context, judge, batch, tally),
-            concurrency=ready.model.concurrency if ready.model else CHECK_CONCURRENCY,
-            heard=lambda judged: breaker.heard(judged.verdict["failure"], judged.verdict["detail"]),
-        )
+        units = _units(owed, then, judge, tally)
+        await _drain(context, judge, units, ready, tally, Breaker(tally.stage), handed=then is not None)
 
 
-async def _units(owed: Owed, then: AsyncIterable[Row] | None, judge: Judge, tally: Tally) -> AsyncIterator[Row]:
+async def _drain(
+    context: Context, judge: Judge, units: "Iterable[_Unit] | AsyncIterable[_Unit]", bench: Bench, tally: Tally,
+    breaker: Breaker, *, handed: bool = False,
+) -> None:  # fmt: skip
+    await drain(
+        context.budget.within(units, tally, judge.model, lambda unit: _guess(unit, judge), handed=handed),
+        lambda unit: _ask(unit, judge, bench, tally),
+        lambda batch: _keep(context, judge, batch, tally),
+        concurrency=bench.model.concurrency if bench.model else CHECK_CONCURRENCY,
+        heard=lambda judged: breaker.heard(judged.verdict["failure"], judged.verdict["detail"]),
+    )
+
+
+class Live:
+    """A judge of texts as they come, whoever writes them. `bench` is what it judges by."""
+
+    def __init__(self, context: Context, judge: Judge, bench: Bench, tally: Tally) -> None:
+        self._context, self._judge, self._bench, self._tally = context, judge, bench, tally
+        self._breaker = Breaker(tally.stage)
+
+    @classmethod
+    async def open(cls, context: Context, models: Models, judge: Judge, *, allow_code: bool = False) -> Self:
+        """The judge at work, its model opened through `models`."""
+        _introduce(context, judge, allow_code)
+        tally = Tally(f"judge {judge.name}")
+        return cls(context, judge, await _bench(context, models, judge, allow_code, tally), tally)
+
+    async def score(self, subjects: Sequence[Subject]) -> dict[str, dict[str, float]]:
+        """What the judge makes of these texts: scores by answer and criterion (keys), without failures.
+
+        It is asked once about each text and call, what it says is kept, and what it said before is not asked again.
+        Raises BudgetError at the pipeline's cap, and UnsentError where the process is told to stop before all is said.
+        """
+        store, judge, texts = self._context.store, self._judge, {subject.answer: subject for subject in subjects}
+        rows = store.query(
+            "judge/owed_texts", judge=judge.key, answers=list(texts), calls=_calls(judge), attempts=ATTEMPTS,
+            transient=sorted(TRANSIENT),
+        )  # fmt: skip
+        units = [_Unit(texts[row["answer"]], row["call"], 0, row["attempt"]) for row in rows]
+        await _drain(self._context, judge, units, self._bench, self._tally, self._breaker)
+        self._context.budget.check()
+        if STOP.asked:
+            raise UnsentError
+        found: dict[str, dict[str, float]] = {answer: {} for answer in texts}
+        for row in store.query("judge/known_scores", judge=judge.key, answers=list(texts)):
+            found[row["answer"]][row["criterion"]] = row["score"]
+        return found
+
+
+async def _bench(context: Context, models: Models, judge: Judge, allow_code: bool, tally: Tally) -> Bench:
+    """What the judge judges by: its model, its templates, its notes."""
+    model: Model | None = None
+    if judge.model:
+        opened = await models.get(judge.model, where=judge.where, rewards=judge.rewards)
+        model = Witness(opened, context.store, judge.key, judge.name)
+    notes = Notes(context.store, judge.key, tally)
+    found_by = await models.embedder(judge.retrieval, where=judge.where) if judge.retrieval else None
+    retrieval = Meanings(found_by.embed) if found_by else Words()
+    return Bench(judge.settings, judge.template, model, allow_code, judge.templates, notes.once, retrieval)
+
+
+def _calls(judge: Judge) -> list[dict[str, Any]]:
+    return [{"call": index, "criteria": call.keys} for index, call in enumerate(judge.calls)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """One call about one text."""
+
+    subject: Subject
+    call: int
+    repeat: int
+    attempt: int
+
+
+async def _units(owed: Owed, then: AsyncIterable[Row] | None, judge: Judge, tally: Tally) -> AsyncIterator[_Unit]:
     async for row in owed:
-        yield row
+        yield _Unit(Subject(stored(row), row["text"]), row["call"], row["repeat"], row["attempt"])
     if then is None:
         return
-    async for text in then:
+    async for row in then:
+        subject = Subject(stored(row), row["text"])
         tally.owed = (tally.owed or 0) + judge.settings.repeats * len(judge.calls)
         for repeat in range(judge.settings.repeats):
             for call in range(len(judge.calls)):
-                yield text | {"call": call, "repeat": repeat, "attempt": 0}
+                yield _Unit(subject, call, repeat, 0)
 
 
-def _guess(row: Row, judge: Judge) -> tuple[int, float, float]:
+def _guess(unit: _Unit, judge: Judge) -> tuple[int, float, float]:
     """A unit is one judgement; its prompt and output tokens before anything is known of them.
 
     Of several asks, each shows request and response, and one of them the document, whole or in parts.
     """
-    call = judge.calls[row["call"]]
+    call, prompt = judge.calls[unit.call], unit.subject.prompt
     wording = [json.dumps(criterion.spec) for criterion in call.criteria]
-    shown = tokens_of(judge.template.text, *wording, row["messages"], row["reference"], row["text"])
-    return 1, call.asks * shown + tokens_of(row["document"]), call.asks * judge.settings.max_tokens * OUTPUT_SHARE
+    request = [message["content"] for message in prompt.messages]
+    shown = tokens_of(judge.template.text, *wording, *request, prompt.reference, unit.subject.text)
+    return 1, call.asks * shown + tokens_of(prompt.document), call.asks * judge.settings.max_tokens * OUTPUT_SHARE
 
 
 def _introduce(context: Context, judge: Judge, allow_code: bool) -> None:
@@ -138,48 +198,12 @@ class _Judged:
     findings: list[Row]
 
 
-async def score(
-    context: Context, models: Models, judge: Judge, subjects: Sequence[Subject], *, allow_code: bool = False
-) -> dict[str, dict[str, float]]:
-    """What the judge makes of these texts, whoever wrote them: scores by answer and criterion (keys), without failures.
-
-    It is asked once about each text and call, what it says is kept, and what it said before is not asked again.
-    """
-    _introduce(context, judge, allow_code)
-    texts = {subject.answer: subject for subject in subjects}
-    known = _known(context, judge, list(texts))
-    tally = Tally(f"judge {judge.name}")
-    model = await models.get(judge.model, where=judge.where, rewards=judge.rewards) if judge.model else None
-    notes = Notes(context.store, judge.key, tally)
-    bench = Bench(judge.settings, judge.template, model, allow_code, judge.templates, notes.once)
-    units = [
-        (subject, {"call": place, "repeat": 0, "attempt": 0})
-        for answer, subject in texts.items() for place, call in enumerate(judge.calls)
-        if not known.get(answer, {}).keys() >= set(call.keys)
-    ]  # fmt: skip
-    judged = await asyncio.gather(*(_ask(subject, row, judge, bench, tally) for subject, row in units))
-    _keep(context, judge, list(judged), tally)
-    return _known(context, judge, list(texts))
-
-
-def _known(context: Context, judge: Judge, answers: list[str]) -> dict[str, dict[str, float]]:
-    found: dict[str, dict[str, float]] = {answer: {} for answer in answers}
-    for row in context.store.query("judge/known_scores", judge=judge.key, answers=answers):
-        found[row["answer"]][row["criterion"]] = row["score"]
-    return found
-
-
-async def _judge(row: Row, judge: Judge, bench: Bench, tally: Tally) -> _Judged:
-    return await _ask(Subject(stored(row), row["text"]), row, judge, bench, tally)
-
-
-async def _ask(subject: Subject, row: Row, judge: Judge, bench: Bench, tally: Tally) -> _Judged:
-    """One call; `row` tells which, and the numbers of repeat and attempt."""
-    call = judge.calls[row["call"]]
+async def _ask(unit: _Unit, judge: Judge, bench: Bench, tally: Tally) -> _Judged:
+    call = judge.calls[unit.call]
     if bench.model:
         tally.add(calls=1)
     try:
-        verdict = await call.judge(subject, call.criteria, row["repeat"], bench)
+        verdict = await call.judge(unit.subject, call.criteria, unit.repeat, bench)
     except UnsentError:
         tally.add(calls=-1)
         raise
@@ -191,19 +215,20 @@ async def _ask(subject: Subject, row: Row, judge: Judge, bench: Bench, tally: Ta
     if bench.model:
         # One was counted when it began.
         tally.add(calls=verdict.calls - 1)
-    return _rows(subject, verdict, row, judge)
+    return _rows(unit, verdict, judge)
 
 
-def _rows(subject: Subject, verdict: Verdict, row: Row, judge: Judge) -> _Judged:
-    unit = {"answer": subject.answer, "judge": judge.key, "repeat": row["repeat"], "attempt": row["attempt"]}
-    name = key("verdict", subject.answer, judge.key, judge.calls[row["call"]].keys, row["repeat"], row["attempt"])
-    said = unit | verdict.said | {"key": name, "created": now()}
+def _rows(unit: _Unit, verdict: Verdict, judge: Judge) -> _Judged:
+    answer = unit.subject.answer
+    which = {"answer": answer, "judge": judge.key, "repeat": unit.repeat, "attempt": unit.attempt}
+    name = key("verdict", answer, judge.key, judge.calls[unit.call].keys, unit.repeat, unit.attempt)
+    said = which | verdict.said | {"key": name, "created": now()}
     scores = [
-        unit | {"verdict": name, "criterion": score.criterion, "value": score.value, "expected": score.expected,
+        which | {"verdict": name, "criterion": score.criterion, "value": score.value, "expected": score.expected,
                 "spread": score.spread, "rationale": score.rationale, "failure": score.failure}
         for score in verdict.scores
     ]  # fmt: skip
-    place: Row = {"verdict": name, "answer": subject.answer, "judge": judge.key}
+    place: Row = {"verdict": name, "answer": answer, "judge": judge.key}
     findings = [
         place | {"criterion": found.criterion, "position": position, "text": found.text, "outcome": found.outcome,
                  "earned": found.earned, "rationale": found.rationale}

@@ -41,11 +41,9 @@ def stalls(came: dict[str, list[list[Any]]]) -> list[float]:
     return [after[2] - before[2] for rows in came.values() for before, after in pairwise(rows) if before[5] == "stall"]
 
 
-def at_once(came: dict[str, list[list[Any]]], start: float, deadline: float) -> int:
-    """The most requests in flight at one moment after `start`."""
-    # The client's clock runs before a request arrives, so that a stall ends a little earlier than it seems here.
-    ends = [(row[2], row[3] or row[2] + 0.95 * deadline) for rows in came.values() for row in rows]
-    changes = sorted((moment, change) for begin, end in ends for moment, change in ((begin, 1), (end, -1)))
+def at_once(rows: list[list[Any]], start: float) -> int:
+    """The most requests in flight at one moment after `start`, as the server saw them come and leave."""
+    changes = sorted((moment, change) for row in rows for moment, change in ((row[2], 1), (row[3], -1)))
     running = accumulate(change for _, change in changes)
     return max(count for (moment, _), count in zip(changes, running, strict=True) if moment > start)
 
@@ -69,7 +67,7 @@ def main(prompts: int, median: float, deadline: float) -> bool:
     for row in told["rows"]:
         came.setdefault(row[0], []).append(row)
     longest = max(stalls(came), default=0.0)
-    slots = at_once(came, sorted(row[2] for row in told["rows"])[len(told["rows"]) // 2], deadline)
+    slots = at_once(told["rows"], sorted(row[2] for row in told["rows"])[len(told["rows"]) // 2])
     units = prompts * 4 + prompts * 4 * 3
     table(f"{least:,} requests without faults, {told['requests']:,} with them", [
         ["", ""],

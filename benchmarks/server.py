@@ -39,7 +39,8 @@ class Settings:
 class Ledger:
     """What was asked; `first` is when, since it was last told.
 
-    `rows` are (digest, digest of the response judged, arrival, departure, latency, fault).
+    `rows` are (digest, digest of the response judged, arrival, departure, latency, fault); a request departs with its
+    answer, or when the client leaves.
     """
 
     requests: int = 0
@@ -107,6 +108,9 @@ class Connection(asyncio.Protocol):
     def __init__(self, settings: Settings, ledger: Ledger) -> None:
         self.settings, self.ledger, self.data = settings, ledger, b""
         self.loop = asyncio.get_running_loop()
+        # The request that is not answered yet, and what will answer it.
+        self.row: list[Any] | None = None
+        self.timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport: Any = transport
@@ -141,7 +145,7 @@ class Connection(asyncio.Protocol):
             with open(settings.record, "ab") as file:  # noqa: PTH123
                 file.write(body + b"\n")
         wrong, wait = fault(settings, digest, attempt), latency(settings, digest, attempt)
-        row = [digest.hex(), None, time.monotonic(), None, wait, wrong]
+        self.row = row = [digest.hex(), None, time.monotonic(), None, wait, wrong]
         if settings.rows:
             written = WRITER.search(body)
             row[1] = written[1].decode() if written else None
@@ -149,13 +153,18 @@ class Connection(asyncio.Protocol):
         if wrong == "stall":
             return
         if wait:
-            self.loop.call_later(wait, self.answer, body, digest, wrong, row)
+            self.timer = self.loop.call_later(wait, self.answer, body, digest, wrong)
         else:
-            self.answer(body, digest, wrong, row)
+            self.answer(body, digest, wrong)
 
-    def answer(self, body: bytes, digest: bytes, wrong: str | None, row: list[Any]) -> None:
-        self.ledger.in_flight -= 1
-        row[3] = time.monotonic()
+    def over(self) -> None:
+        """The request is answered, or the client has left."""
+        if self.row:
+            self.ledger.in_flight -= 1
+            self.row[3], self.row = time.monotonic(), None
+
+    def answer(self, body: bytes, digest: bytes, wrong: str | None) -> None:
+        self.over()
         if wrong == "reset":
             self.transport.abort()
         elif wrong == "429":
@@ -170,7 +179,13 @@ class Connection(asyncio.Protocol):
         if not self.transport.is_closing():
             self.transport.write(HEAD % (status, header, len(body), body))
 
+    def eof_received(self) -> None:
+        self.over()
+
     def connection_lost(self, error: Exception | None) -> None:
+        self.over()
+        if self.timer:
+            self.timer.cancel()
         self.data = b""
 
 

@@ -11,6 +11,9 @@ import pytest
 from rlaif.config import OpenAIModel
 from rlaif.models.ask import Ask
 from rlaif.models.openai import OpenAI
+from rlaif.models.openai_endpoint import Endpoint
+from rlaif.models.openai_fleet import Fleet
+from rlaif.models.openai_server import Letterhead
 from rlaif.stop import STOP, UnsentError
 from tests.servers import Reply, Request, Server, chat, serve
 
@@ -80,3 +83,65 @@ def test_once_a_stop_is_asked_for_only_what_goes_on_with_a_begun_unit_is_sent(mo
     unsent = [place for place, each in enumerate(found) if isinstance(each, UnsentError)]
     assert unsent == [2, 3, 5]
     assert requests == 3
+
+
+def one_at_a_time() -> Fleet:
+    return Fleet([Endpoint(Letterhead("http://127.0.0.1:1/v1", {}), most=1)], most=1, patience=60.0)
+
+
+def test_what_passed_its_deadline_keeps_its_place() -> None:
+    seen: list[str] = []
+
+    def answer(request: Request) -> Reply:
+        seen.append(request.body["messages"][0]["content"])
+        return chat("late", hang=5.0) if seen == ["stall"] else chat("fine")
+
+    async def run() -> None:
+        async with serve([answer]) as server:
+            config = OpenAIModel(kind="openai", model="m", base_url=server.base_url, concurrency=1, timeout=0.2)
+            async with OpenAI(config) as model:
+                await asyncio.gather(*(model.complete(Ask([{"role": "user", "content": text}])) for text in texts))
+
+    texts = ["stall", "new", "new", "new"]
+    asyncio.run(run())
+    assert seen == ["stall", *texts]
+
+
+def test_those_that_wait_for_a_server_are_let_in_by_turns_and_what_is_asked_again_first() -> None:
+    fleet = one_at_a_time()
+    went: list[str] = []
+
+    async def go(name: str, again: bool) -> None:
+        endpoint = await fleet.enter(again=again)
+        went.append(name)
+        await asyncio.sleep(0)
+        fleet.leave(endpoint)
+        if name == "first":
+            await go("late", False)
+
+    async def run() -> None:
+        asks = [("first", False), ("second", False), ("third", True), ("fourth", False), ("fifth", True)]
+        tasks = [asyncio.create_task(go(*each)) for each in asks]
+        await asyncio.sleep(0)
+        tasks[3].cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run(run())
+    assert went == ["first", "third", "fifth", "second", "late"]
+
+
+def test_a_place_given_to_who_is_cancelled_goes_to_the_next() -> None:
+    fleet = one_at_a_time()
+
+    async def run() -> int:
+        first = await fleet.enter()
+        second, third = (asyncio.create_task(fleet.enter()) for _ in range(2))
+        await asyncio.sleep(0)
+        fleet.leave(first)
+        # By now the place is given, and whose it is has not heard of it.
+        asyncio.get_running_loop().call_soon(second.cancel)
+        endpoint = await third
+        assert second.cancelled()
+        return endpoint.in_flight
+
+    assert asyncio.run(run()) == 1

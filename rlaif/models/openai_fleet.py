@@ -1,11 +1,11 @@
-"""The servers of one model: each request goes to one with room, and waits while none has any.
+"""The servers of one model: each request goes to one with room, and waits its turn while none has any.
 
 Each server has a prefix cache of its own, so what is about one text goes to one server, as long as none is far busier.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from rlaif.models.openai_endpoint import Endpoint
@@ -19,6 +19,9 @@ START: Final = 5.0
 # less, texts wander between servers; with more, some wait where others have room.
 LEAN: Final = 0.125
 
+# Who waits for a server, and what the request is about.
+Waiter = tuple["asyncio.Future[Endpoint]", str]
+
 
 class Fleet:
     """Endpoints, at most `most` requests in flight to all together.
@@ -30,7 +33,9 @@ class Fleet:
         self.endpoints = endpoints
         self._most, self._patience = most, patience
         self._in_flight = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._again: deque[Waiter] = deque()
+        self._new: deque[Waiter] = deque()
+        self._soon: asyncio.Handle | None = None
         self._alarm: asyncio.TimerHandle | None = None
 
     async def enter(self, about: str = "", *, again: bool = False) -> Endpoint:
@@ -42,14 +47,41 @@ class Fleet:
         """
         if STOP.asked and not again:
             raise UnsentError
-        return self._take(about) or await self._wait(about, again)
+        waiter = asyncio.get_running_loop().create_future()
+        (self._again if again else self._new).append((waiter, about))
+        self._admit()
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if not waiter.cancelled() and waiter.exception() is None:
+                self.leave(waiter.result())
+            raise
 
     def leave(self, endpoint: Endpoint) -> None:
-        """The request is over."""
+        """The request is over. Whoever asks again in the same breath keeps the place: others are let in after it."""
         endpoint.in_flight -= 1
         self._in_flight -= 1
-        if self._waiting:
-            self._wake()
+        if self._soon is None and (self._new or self._again):
+            self._soon = asyncio.get_running_loop().call_soon(self._admit_others)
+
+    def _admit_others(self) -> None:
+        self._soon = None
+        self._admit()
+
+    def _admit(self) -> None:
+        """Gives servers to those that wait, each in its turn, while there is room."""
+        if STOP.asked:
+            _refuse(self._new, UnsentError)
+        for queue in (self._again, self._new):
+            while queue:
+                waiter, about = queue[0]
+                if not waiter.done():
+                    endpoint = self._take(about)
+                    if endpoint is None:
+                        self._stand_by()
+                        return
+                    waiter.set_result(endpoint)
+                queue.popleft()
 
     def _take(self, about: str) -> Endpoint | None:
         if self._in_flight >= self._most:
@@ -65,68 +97,48 @@ class Fleet:
         self._in_flight += 1
         return endpoint
 
-    async def _wait(self, about: str, again: bool) -> Endpoint:
-        while True:
-            self._give_up_after_patience()
+    def _stand_by(self) -> None:
+        """Nobody can be let in: those that wait are told where that is for good, and looked after when a server is back."""
+        if self._in_flight >= self._most:
+            return
+        down = self._down()
+        if down > (self._patience if any(each.reached for each in self.endpoints) else min(START, self._patience)):
+            for queue in (self._again, self._new):
+                _refuse(queue, lambda: RequestError("unreachable", f"every attempt of the last {down:.0f} s has failed"))
+        else:
             self._set_alarm()
-            waiter = asyncio.get_running_loop().create_future()
-            if again:
-                self._waiting.appendleft(waiter)
-            else:
-                self._waiting.append(waiter)
-            try:
-                await waiter
-            except asyncio.CancelledError:
-                # It may have been woken at the same time; then another goes in its place.
-                self._wake()
-                raise
-            if STOP.asked and not again:
-                self._wake()
-                raise UnsentError
-            if endpoint := self._take(about):
-                return endpoint
 
-    def _wake(self) -> None:
-        """Lets those that have waited longest look for room: one usually, more after a window has widened."""
-        room = sum(max(each.window.size - each.in_flight, 0) for each in self.endpoints)
-        for _ in range(min(room, self._most - self._in_flight)):
-            if not self._waiting:
-                return
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
+    def _down(self) -> float:
+        """Seconds for which all servers have failed."""
+        since = [each.health.since for each in self.endpoints if each.health.probing and each.health.since is not None]
+        return asyncio.get_running_loop().time() - max(since) if len(since) == len(self.endpoints) else 0.0
 
     def _set_alarm(self) -> None:
-        """Wakes all that wait when the first server may be asked again."""
+        """Looks after all that wait when the first server may be asked again."""
         loop = asyncio.get_running_loop()
         away = [each.health.until for each in self.endpoints if each.health.until > loop.time()]
         if away and (self._alarm is None or self._alarm.when() > min(away) or self._alarm.when() <= loop.time()):
             if self._alarm:
                 self._alarm.cancel()
-            self._alarm = loop.call_at(min(away), self._wake_all)
+            self._alarm = loop.call_at(min(away), self._admit_after_rest)
 
-    def _wake_all(self) -> None:
+    def _admit_after_rest(self) -> None:
         self._alarm = None
-        for waiter in self._waiting:
-            if not waiter.done():
-                waiter.set_result(None)
-        self._waiting.clear()
-
-    def _give_up_after_patience(self) -> None:
-        now = asyncio.get_running_loop().time()
-        downs = [each.health.since for each in self.endpoints if each.health.probing]
-        if len(downs) < len(self.endpoints):
-            return
-        down = now - max(since for since in downs if since is not None)
-        reached = any(each.reached for each in self.endpoints)
-        if down > (self._patience if reached else min(START, self._patience)):
-            raise RequestError("unreachable", f"every attempt of the last {down:.0f} s has failed")
+        self._admit()
 
     async def close(self) -> None:
         if self._alarm:
             self._alarm.cancel()
         for endpoint in self.endpoints:
             await endpoint.close()
+
+
+def _refuse(queue: deque[Waiter], error: Callable[[], Exception]) -> None:
+    """Nobody of the queue is let in."""
+    while queue:
+        waiter, _ = queue.popleft()
+        if not waiter.done():
+            waiter.set_exception(error())
 
 
 def _choice(free: Sequence[Endpoint], about: str) -> Endpoint:

@@ -1,5 +1,6 @@
 """When a request is sent again, how often, and after what pause."""
 
+import asyncio
 import random
 from typing import Final
 
@@ -41,5 +42,12 @@ def retrying(attempts: int, timeout: float, pause: float) -> tenacity.AsyncRetry
         retry=tenacity.retry_if_exception(lambda error: isinstance(error, RequestError) and error.kind in RETRIED),
         stop=tenacity.stop_after_attempt(attempts) | tenacity.stop_before_delay(ELAPSED * timeout),
         wait=wait,
+        sleep=_pause,
         reraise=True,
     )
+
+
+async def _pause(seconds: float) -> None:
+    """Without a pause nobody else gets a turn, so that what is asked again at once keeps its place (see Fleet.leave)."""
+    if seconds > 0:
+        await asyncio.sleep(seconds)

@@ -65,6 +65,8 @@ class Wires:
             answer = await wire.ask(b"%b%d\r\n\r\n%b" % (self._head, len(body), body))
         except BaseException:
             self._drop(wire)
+            # Until then the server may still work at it, and its place is not free.
+            await wire.gone.wait()
             raise
         finally:
             self.heard = self.heard or wire.heard
@@ -111,6 +113,7 @@ class _Wire(asyncio.Protocol):
         self._data = bytearray()
         self._reply: _Reply | None = None
         self._since = 0.0
+        self.gone = asyncio.Event()
         self.open = self.reusable = self.heard = False
 
     @property
@@ -145,6 +148,7 @@ class _Wire(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self.open = False
+        self.gone.set()
         if self._waiter is None or self._waiter.done():
             return
         with suppress(ValueError, IndexError, WireError):

@@ -4,6 +4,7 @@ A response is owed per prompt, generator and sample number, so more samples, mor
 is new. The generator's key covers its model, its template and how it samples.
 """
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -108,7 +109,8 @@ async def run(
             concurrency=model.concurrency,
             heard=lambda sampled: breaker.heard(*sampled.failed),
         )
-        _tell_of_equals(context, generator)
+        # Others have requests in flight while the store looks.
+        await asyncio.to_thread(_tell_of_equals, context, generator)
 
 
 def asked(config: Config, generator: Generator, only: HeldOut = EVERYTHING, key: str | None = None) -> dict[str, Any]:

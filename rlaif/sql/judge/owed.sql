@@ -3,7 +3,7 @@
 -- $attempts times; attempts from before it was owed again on demand do not count. $calls is a list of {call, criteria};
 -- $generators says whose responses are judged, of each prompt the first $samples (all where null), and, where the judge
 -- comes $after another, of prompts that this one left to it alone. `owed` is how many there are. What is made is gathered as
--- bits, one a criterion, so that a resume over millions of scores stays small.
+-- bits, one a criterion, and what is whole is left out first, so that a resume over millions of scores stays small and quick.
 WITH calls AS (
     SELECT unnest($calls::STRUCT(call INTEGER, criteria VARCHAR[])[], recursive := true)
 ),
@@ -12,21 +12,24 @@ criteria AS (
     FROM (SELECT call, unnest(criteria) AS criterion FROM calls)
 ),
 whole_calls AS (SELECT call, bit_or(bit) AS bits FROM criteria GROUP BY call),
-answers AS (
-    SELECT responses.answer, min(prompts.position) AS position
-    FROM judgeable AS responses JOIN (
-        FROM current_prompts WHERE bucket < $held_out ORDER BY position LIMIT coalesce($limit::BIGINT, 9223372036854775807)
-    ) AS prompts ON prompts.key = responses.prompt
-    WHERE responses.failure IS NULL AND responses.generator IN (SELECT unnest($generators::VARCHAR[]))
-        AND responses.sample < coalesce($samples::BIGINT, 9223372036854775807)
-        AND ($after::VARCHAR IS NULL OR responses.prompt IN (SELECT prompt FROM passed_on WHERE judge = $judge AND before = $after))
-    GROUP BY responses.answer
-),
 made AS (
     SELECT answer, repeat, bit_or(bit) AS bits
     FROM scores JOIN criteria USING (criterion)
     WHERE judge = $judge AND value IS NOT NULL
     GROUP BY answer, repeat
+),
+answers AS (
+    SELECT responses.answer, wanted.repeat, min(prompts.position) AS position
+    FROM judgeable AS responses JOIN (
+        FROM current_prompts WHERE bucket < $held_out ORDER BY position LIMIT coalesce($limit::BIGINT, 9223372036854775807)
+    ) AS prompts ON prompts.key = responses.prompt
+    CROSS JOIN (SELECT unnest(range($repeats::BIGINT)) AS repeat) AS wanted
+    ANTI JOIN (FROM made WHERE bits = (SELECT bit_or(bit) FROM criteria)) AS whole
+        ON whole.answer = responses.answer AND whole.repeat = wanted.repeat
+    WHERE responses.failure IS NULL AND responses.generator IN (SELECT unnest($generators::VARCHAR[]))
+        AND responses.sample < coalesce($samples::BIGINT, 9223372036854775807)
+        AND ($after::VARCHAR IS NULL OR responses.prompt IN (SELECT prompt FROM passed_on WHERE judge = $judge AND before = $after))
+    GROUP BY responses.answer, wanted.repeat
 ),
 failed AS (
     SELECT answer, repeat, criterion, count(*) AS attempts, arg_max(failure, attempt) AS failure
@@ -36,9 +39,9 @@ failed AS (
 ),
 forgiven AS (SELECT unit, max(attempts) AS attempts FROM retries GROUP BY unit),
 pending AS (
-    SELECT answers.answer, position, call, wanted.repeat, coalesce(made.bits, 0) AS bits
-    FROM answers CROSS JOIN whole_calls CROSS JOIN (SELECT unnest(range($repeats::BIGINT)) AS repeat) AS wanted
-    LEFT JOIN made ON made.answer = answers.answer AND made.repeat = wanted.repeat
+    SELECT answers.answer, position, call, answers.repeat, coalesce(made.bits, 0) AS bits
+    FROM answers CROSS JOIN whole_calls
+    LEFT JOIN (FROM made WHERE bits <> (SELECT bit_or(bit) FROM criteria)) AS made ON made.answer = answers.answer AND made.repeat = answers.repeat
     WHERE made.bits IS NULL OR (made.bits & whole_calls.bits) <> whole_calls.bits
 ),
 tried AS (

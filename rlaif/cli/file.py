@@ -1,0 +1,21 @@
+"""What a pipeline file may say, and what one says."""
+
+from rlaif.cli.app import File, Set, app
+from rlaif.cli.show import print_json
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of pipeline files, for editors."""
+    from rlaif.config import Pipeline
+
+    print_json(Pipeline.model_json_schema())
+
+
+@app.command("config")
+def show_config(file: File, set: Set = []) -> None:
+    """Print the whole pipeline as it will run, defaults filled in."""
+    from rlaif.config import load
+    from rlaif.run import resolved
+
+    print(resolved(load(file, set)))

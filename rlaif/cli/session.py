@@ -1,0 +1,70 @@
+"""A pipeline opened for one command, and how the command ends.
+
+Exit codes: 0 done, 1 an error of rlaif's own, 2 a mistake in what was given, 4 the budget is spent, 5 the store is in
+use, 6 a model refuses to serve, 7 the store cannot be read or written, 129, 130 and 143 interrupted.
+"""
+
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from rlaif.cli.app import app
+from rlaif.errors import RlaifError
+from rlaif.stop import STOP
+
+if TYPE_CHECKING:
+    from rlaif.config import Config
+    from rlaif.context import Context
+
+
+def main() -> None:
+    """The `rlaif` command: errors of known kinds print without a traceback."""
+    STOP.listen()
+    try:
+        app()
+    except RlaifError as error:
+        print(f"rlaif: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+@contextmanager
+def session(file: Path, overrides: list[str], quiet: bool = True) -> "Iterator[Context]":
+    """The pipeline with its store to write to; when it is told to stop, the command says how to go on, and ends."""
+    from rlaif.config import load
+    from rlaif.progress import progress
+    from rlaif.run import opened
+
+    config = load(file, overrides)
+    try:
+        with opened(config, progress(quiet=quiet)) as context:
+            yield context
+    except (KeyboardInterrupt, RuntimeError) as error:
+        # DuckDB makes a RuntimeError of an interrupt in the middle of a query.
+        if isinstance(error, RuntimeError) and not STOP.asked:
+            raise
+        _stopped(config)
+        raise typer.Exit(STOP.exit_code or 130) from None
+
+
+def _stopped(config: "Config") -> None:
+    again = shlex.join(["rlaif", *sys.argv[1:]])
+    print(f"\nStopped. All that was finished is kept; the same command goes on from there: {again}", file=sys.stderr)
+    if any(config.batches.glob("*.json")):
+        print("Batches that were sent go on at the vendor; that command takes their answers.", file=sys.stderr)
+
+
+@contextmanager
+def reading(file: Path, overrides: list[str]) -> "Iterator[Context]":
+    """The pipeline with its store to read from, which others may do at the same time."""
+    from rlaif.config import load
+    from rlaif.context import Context
+    from rlaif.store import Store
+
+    config = load(file, overrides)
+    with Store(config.store_path, read_only=True) as store:
+        yield Context(config, store)

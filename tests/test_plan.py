@@ -14,6 +14,7 @@ from rlaif import run
 from rlaif.audit.whole import audit
 from rlaif.config import load
 from rlaif.plan import Plan, Range, plan, plan_audit, render
+from rlaif.rounds import chain
 from rlaif.shipped import root
 from tests.checkpoints import save_random
 from tests.servers import Reply, Request, chat, serve
@@ -84,7 +85,7 @@ def test_a_pilot_asks_live_where_the_pipeline_asks_by_batch(tmp_path: Path) -> N
     found, chats, paths = asyncio.run(run())
     assert found["generate"] == 6 - 2
     assert chats == 2
-    assert paths == {"chat/completions"}
+    assert not paths & {"files", "batches"}
 
 
 def test_a_pilot_measures_and_what_it_made_is_not_paid_twice(tmp_path: Path) -> None:
@@ -241,3 +242,30 @@ def test_pipelines_for_real_work_run_to_pairs_against_a_server(tmp_path: Path, n
     found = asyncio.run(served())
     assert found["judge critic"] > 0
     assert found["pairs"] > 0
+
+
+def test_rounds_to_come_are_planned_as_whole_ones_of_which_none_is_sure(tmp_path: Path) -> None:
+    config = load(root() / "pipelines/rounds.yaml", [f"out={tmp_path / 'out'}"])
+    with run.opened(config) as context:
+        lines = {line.stage: line for line in plan(context).lines}
+        assert lines["generate, 2 more rounds, at most"].asks + lines["generate"].asks == 3 * 202 - 12
+        later = lines["judge tiny, 2 more rounds, at most"]
+        assert (later.prompt_tokens.low, later.asks) == (0.0, later.completions)
+        made = {"chain": chain(config.pipeline), "pairs": 1}
+        context.store.append("rounds", [made | {"number": 1}, made | {"number": 2}])
+        assert "generate, 1 more round, at most" in asks(plan(context))
+        context.store.append("rounds", [made | {"number": 3, "stopped": "no gain"}])
+        assert not any("more round" in stage for stage in asks(plan(context)))
+
+
+@pytest.mark.parametrize(("steps", "answers"), [("num_train_epochs: 2", 80), ("max_steps: 3", 24)])
+def test_what_a_live_judge_may_be_asked_is_planned(tmp_path: Path, steps: str, answers: int) -> None:
+    save_random(tmp_path / "small", context=128)
+    rewards = "{method: grpo, model: small, rewards: [{judge: a}, {judge: checks}], options: {num_generations: 2, %s}}"
+    found = planned(
+        project(tmp_path), f"models.small={{kind: transformers, path: {tmp_path / 'small'}, device: cpu}}",
+        "judges.checks={rubric: rubrics/mechanical.yaml}", f"train={rewards % steps}",
+    )  # fmt: skip
+    line = next(line for line in found.lines if line.stage.startswith("train"))
+    assert (line.stage, line.prompt_tokens.low) == ("train: judge a, at most", 0.0)
+    assert line.asks == 3 * answers

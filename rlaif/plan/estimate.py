@@ -61,7 +61,7 @@ class Estimate:
         # A server that does not give several completions at once is shown the prompt for each.
         again = completions / asks if generator.model.kind == "openai" else 1.0
         prompt = Range(each * factor, each * factor, each * max(factor, again)) * asks
-        output, outputs_by = self._output("plan/generated", generator.settings.max_tokens, generator=generator.key)
+        output, outputs_by = self.output("plan/generated", generator.settings.max_tokens, generator=generator.key)
         self._add(stage, generator.name, generator.model, asks, completions, prompt, output, prompts_by, outputs_by)
         return Pending(completions, rows, output, asks)
 
@@ -81,7 +81,7 @@ class Estimate:
         found = sum((judging.pending(each) + comparing.pending(judging, each) for each in pending), found)
         if found.asks:
             factor, answers = judging.paid_for_each()
-            output, outputs_by = self._output("plan/judged", judge.settings.max_tokens, judge=judge.key)
+            output, outputs_by = self.output("plan/judged", judge.settings.max_tokens, judge=judge.key)
             asks, prompt = round(found.asks), found.prompt_tokens * factor
             if at_most:
                 prompt, output = (Range(0.0, each.expected, each.high) for each in (prompt, output))
@@ -100,7 +100,7 @@ class Estimate:
         usd = _cost(rate, prompt, written) if rate else None
         self.lines.append(Line(stage, name, asks, completions, prompt, written, usd, price, prompts_by, outputs_by))
 
-    def _output(self, name: str, max_tokens: int, **parameters: Any) -> tuple[Range, str]:
+    def output(self, name: str, max_tokens: int, **parameters: Any) -> tuple[Range, str]:
         """Tokens of one reply, and what that goes by."""
         row = self.context.store.query(name, **parameters)[0]
         if row["replies"] >= ENOUGH:

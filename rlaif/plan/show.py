@@ -8,6 +8,7 @@ from rlaif.spent import Spent, money
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 
 def render(plan: Plan, console: "Console") -> None:
@@ -25,12 +26,11 @@ def _render_owed(plan: Plan, console: "Console") -> None:
     from rich.table import Table
 
     table = Table(title="Owed: expected, and from low to high", title_justify="left", show_footer=True)
-    table.add_column("stage", footer="together")
-    table.add_column("model")
-    table.add_column("asks", justify="right", footer=f"{sum(line.asks for line in plan.lines):,}")
-    table.add_column("prompt tokens", justify="right", footer=_tokens(_sum(line.prompt_tokens for line in plan.lines)))
-    table.add_column("output tokens", justify="right", footer=_tokens(_sum(line.output_tokens for line in plan.lines)))
-    table.add_column("cost", justify="right", footer=_together(plan))
+    _names(table, "together")
+    _number(table, "asks", f"{sum(line.asks for line in plan.lines):,}")
+    _number(table, "prompt\ntokens", _tokens(_sum(line.prompt_tokens for line in plan.lines)))
+    _number(table, "output\ntokens", _tokens(_sum(line.output_tokens for line in plan.lines)))
+    _number(table, "cost", _together(plan))
     for line in plan.lines:
         asks = f"{line.asks:,}" + (f" x {line.completions / line.asks:.3g}" if line.completions > line.asks else "")
         cost = _dollars(line.usd) if line.usd and line.price != "local" else line.price
@@ -50,13 +50,24 @@ def render_spent(rows: Sequence[Spent], console: "Console") -> None:
     if not rows:
         return
     table = Table(title="Spent so far, over all runs", title_justify="left")
-    for name in ("stage", "model", "replies", "prompt tokens", "output tokens", "cost"):
-        table.add_column(name, justify="left" if name in ("stage", "model") else "right")
+    _names(table)
+    for name in ("replies", "prompt\ntokens", "output\ntokens", "cost"):
+        _number(table, name)
     for row in rows:
         about = "~" if row.guessed else ""
         table.add_row(row.stage, row.model, f"{row.replies:,}", f"{about}{row.prompt_tokens:,}",
                       f"{about}{row.output_tokens:,}", money(row.usd, row.price))  # fmt: skip
     console.print(table)
+
+
+def _names(table: "Table", footer: str = "") -> None:
+    table.add_column("stage", footer=footer, overflow="fold")
+    table.add_column("model", overflow="fold")
+
+
+def _number(table: "Table", name: str, footer: str = "") -> None:
+    """A column that a narrow terminal does not cut: what gives way are names."""
+    table.add_column(name, justify="right", footer=footer, no_wrap=True)
 
 
 def _sum(ranges: Iterable[Range]) -> Range:

@@ -7,9 +7,10 @@ from rlaif import cascade, roles, run
 from rlaif.config import Config, Evaluate, OpenAIModel
 from rlaif.context import Context, HeldOut
 from rlaif.evaluate.task import asked, opened
-from rlaif.plan import target
+from rlaif.plan import rounds, target
 from rlaif.plan.estimate import Estimate
 from rlaif.plan.lines import Pending, Plan
+from rlaif.plan.training import rewards
 from rlaif.stages.generate import Generator, generator
 
 
@@ -23,16 +24,20 @@ def plan(context: Context, pilot: int = 0, *, allow_code: bool = False) -> Plan:
     run.check(config)
     run.collect(context)
     if pilot:
-        live, first = _live(context), HeldOut(1.0, pilot)
-        run.generate(live, only=first)
-        run.judge(live, only=first, allow_code=allow_code)
-    estimate = Estimate(context)
-    written = [estimate.generate(generator(config))] if config.pipeline.generate else []
+        live, only = _live(context), HeldOut(1.0, pilot)
+        run.generate(live, only=only)
+        run.judge(live, only=only, allow_code=allow_code)
+    first = rounds.numbered(context, 1)
+    estimate = Estimate(first)
+    written = [estimate.generate(generator(first.config))] if config.pipeline.generate else []
     for name in config.judges:
-        _judge(context, name, estimate, written)
-    estimate.lines += target.beyond(context, estimate.lines)
+        _judge(first, name, estimate, written)
+    estimate.lines += target.beyond(first, estimate.lines)
+    if config.pipeline.train and not roles.trained_generator(context):
+        rewards(first, estimate)
     if section and config.pipeline.generate and (config.pipeline.train or section.models):
         _evaluate(context, section, estimate)
+    estimate.lines += rounds.later(context)
     return estimate.plan
 
 

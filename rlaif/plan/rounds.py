@@ -1,0 +1,57 @@
+"""What later rounds may ask: each as much as a whole one, for their writers are not known yet."""
+
+from dataclasses import replace
+
+from rlaif import roles
+from rlaif.context import Context
+from rlaif.plan.estimate import Estimate
+from rlaif.plan.lines import Line, Range
+from rlaif.plan.training import rewards
+from rlaif.rounds import as_round, chain
+from rlaif.stages.generate import generator
+
+# The key of a writer that is not made yet, which has answered nothing.
+UNMADE = ""
+
+
+def numbered(context: Context, number: int) -> Context:
+    """A round's own pipeline, with the writer of the first; the pipeline itself where it has no rounds."""
+    settings = context.config.pipeline.rounds
+    return replace(context, config=as_round(context.config, settings, number, None)) if settings else context
+
+
+def later(context: Context) -> list[Line]:
+    """Lines for the rounds after the first that are still to come. Nothing of them is sure: any may be the last."""
+    settings = context.config.pipeline.rounds
+    if settings is None:
+        return []
+    made = context.store.query("rounds/made", chain=chain(context.config.pipeline))[0]
+    left = 0 if made["over"] else settings.most - max(made["rounds"], 1)
+    return [_times(line, left) for line in _whole(numbered(context, 2))] if left > 0 else []
+
+
+def _whole(context: Context) -> list[Line]:
+    """A round of which nothing is there."""
+    config, estimate = context.config, Estimate(context)
+    written = [estimate.generate(generator(config), key=UNMADE)]
+    for name in config.judges:
+        estimate.judge(roles.named_judge(config, name), [], written)
+    rewards(context, estimate)
+    if config.pipeline.evaluate:
+        held_out, name = roles.held_out(config), roles.evaluators(config)[0]
+        answers = estimate.generate(roles.base_generator(config), "trained: generate", only=held_out, key=UNMADE)
+        estimate.judge(roles.named_judge(config, name), [], [answers], only=held_out, stage=f"trained: judge {name}")
+    return estimate.lines
+
+
+def _times(line: Line, rounds: int) -> Line:
+    more = "1 more round" if rounds == 1 else f"{rounds} more rounds"
+    return replace(
+        line, stage=f"{line.stage.removesuffix(', at most')}, {more}, at most", asks=line.asks * rounds,
+        completions=line.completions * rounds, prompt_tokens=_most(line.prompt_tokens, rounds),
+        output_tokens=_most(line.output_tokens, rounds), usd=line.usd and _most(line.usd, rounds),
+    )  # fmt: skip
+
+
+def _most(each: Range, rounds: int) -> Range:
+    return Range(0.0, each.expected * rounds, each.high * rounds)

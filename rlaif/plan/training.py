@@ -1,0 +1,31 @@
+"""What judges are asked while a model that samples its own answers is trained."""
+
+from rlaif import roles
+from rlaif.context import Context
+from rlaif.plan.estimate import Estimate
+from rlaif.plan.lines import Pending
+from rlaif.plan.sample import sample
+from rlaif.stages.generate import generator
+from rlaif.stages.train import base_model
+from rlaif.training.methods import configure
+
+
+def rewards(context: Context, estimate: Estimate) -> None:
+    """A line for each judge whose scores are rewards, as if every answer were new to it: a model may repeat itself."""
+    config, section = context.config, context.config.pipeline.train
+    judges = [roles.named_judge(config, each.judge) for each in section.rewards if each.judge] if section else []
+    judges = [judge for judge in judges if judge.model is not None]
+    if section is None or not judges:
+        return
+    writer, wanted = generator(config), {"held_out": round(config.pipeline.collect.held_out * 10000)}
+    sampling = {"max_completion_length": writer.settings.max_tokens}
+    options = configure(section, base_model(config)[1], config.out, config.file, sampling)
+    prompts = context.store.measure("plan/trained_on", "count(*)", **wanted)
+    answers = round(prompts * options.num_generations * options.num_train_epochs)
+    if options.max_steps > 0:
+        answers = options.max_steps * options.per_device_train_batch_size * options.gradient_accumulation_steps
+    length, _ = estimate.output("plan/generated", options.max_completion_length, generator=writer.key)
+    rows = sample(context.store, "plan/trained_on", "prompt", "generate/texts", "prompt", **wanted)
+    for judge in judges:
+        pending = Pending(answers, rows, length, min(prompts, answers))
+        estimate.judge(judge, [], [pending], stage=f"train: judge {judge.name}, at most", at_most=True)

@@ -1,6 +1,7 @@
 """Runs asynchronous work from where nothing is asynchronous, on the fastest event loop there is."""
 
 import asyncio
+import gc
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -24,8 +25,13 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
-    with asyncio.Runner(loop_factory=factory()) as runner:
-        return within(runner, work)
+    # What is loaded stays, so the collector need not look through all of it while thousands of requests come and go.
+    gc.freeze()
+    try:
+        with asyncio.Runner(loop_factory=factory()) as runner:
+            return within(runner, work)
+    finally:
+        gc.unfreeze()
 
 
 def within(runner: asyncio.Runner, work: Coroutine[Any, Any, T]) -> T:

@@ -8,7 +8,7 @@ import hashlib
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, TypedDict
 
 import orjson
@@ -23,7 +23,7 @@ class Message(TypedDict):
 
 def clean(text: str) -> str:
     """`text` as UTF-8 can hold it: lone surrogates, which DuckDB and most tokenizers refuse, become U+FFFD."""
-    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    return text if text.isascii() else text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
 def key(*parts: Any) -> str:
@@ -72,8 +72,14 @@ class Prompt:
 
 def stored(row: Mapping[str, Any]) -> Prompt:
     """The prompt of a row of the store that has its messages, document, reference and checklist."""
-    checklist = tuple(orjson.loads(row["checklist"] or "[]"))
-    return Prompt(tuple(orjson.loads(row["messages"])), row["document"], row["reference"], checklist=checklist)
+    return _read(row["messages"], row["document"], row["reference"], row["checklist"])
+
+
+# The answers to a prompt come one after the other, and its key is a digest of the whole document.
+@lru_cache(maxsize=16)
+def _read(messages: str, document: str | None, reference: str | None, checklist: str | None) -> Prompt:
+    items = tuple(orjson.loads(checklist or "[]"))
+    return Prompt(tuple(orjson.loads(messages)), document, reference, checklist=items)
 
 
 def _plain(text: str) -> str:

@@ -8,6 +8,7 @@ from rlaif import loop
 from rlaif.context import Context
 from rlaif.judges.named import Judge
 from rlaif.models import Models
+from rlaif.remarks import Remarked
 from rlaif.roles import generators
 from rlaif.stages import generate as generating
 from rlaif.stages import judge as judging
@@ -20,7 +21,7 @@ def alone(context: Context, work: Callable[[Models], Coroutine[Any, Any, None]])
     """One stage by itself: its models are closed before the next one's are opened."""
 
     async def inside() -> None:
-        async with Models(context.config.batches) as models:
+        async with Remarked(context) as models:
             await work(models)
 
     loop.run(inside())
@@ -49,7 +50,7 @@ async def overlapped(context: Context, writer: Generator, judges: Sequence[Judge
         finally:
             handover.abandon()
 
-    async with Models(context.config.batches) as models:
+    async with Remarked(context) as models:
         try:
             async with asyncio.TaskGroup() as group:
                 for judge, handover in zip(judges, handovers, strict=True):

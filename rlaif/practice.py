@@ -21,6 +21,7 @@ from rlaif.judges.named import Judge, judge
 from rlaif.models import Models, identity
 from rlaif.models.ask import Ask, Sampling
 from rlaif.records import Message, Prompt, stored
+from rlaif.remarks import Remarked
 from rlaif.stages import generate as generating
 from rlaif.stages.judge import Live
 from rlaif.training.fit import Score
@@ -71,7 +72,7 @@ class Practice:
     def open(self, fitted: Mapping[int, Path]) -> Iterator[Score]:
         """What trainers call for rewards, while it is open; `fitted` are checkpoints of rewards by place in the section."""
         with asyncio.Runner(loop_factory=loop.factory()) as runner:
-            models = Models(self._context.config.batches)
+            models = Remarked(self._context)
             runner.run(models.__aenter__())
             try:
                 markers = [

@@ -274,7 +274,7 @@ def _turn(context: Context, *, allow_code: bool) -> rounds.Turn:
 
 def status(config: Config, store: Store) -> dict[str, list[Row]]:
     """What the store holds, and what each stage has done and cost so far."""
-    found = {name: store.query(f"status/{name}") for name in ("holds", "work", "failures")}
+    found = {name: store.query(f"status/{name}") for name in ("holds", "work", "failures", "remarks")}
     return found | {"spent": [asdict(row) for row in [*spent(store, config.pipeline), *spent_on_tasks(config)]]}
 
 

@@ -44,9 +44,11 @@ FAULTS: dict[str, tuple[str, str, list[str] | str]] = {
     ),
     "H6": (
         "400 for a parameter that the server does not take",
-        "learnt once, not per row; what a judgement rests on is never left out; the doctor tells",
+        "learnt once, not per row; what a judgement rests on is never left out; counted in the store, status and report, and the "
+        "doctor tells",
         ["models_openai::what_a_server_does_not_take_is_left_out_once_and_for_all",
          "models_openai::what_a_judgement_rests_on_is_never_left_out",
+         "remarks::what_a_server_tells_and_does_is_kept_counted_and_shown",
          "doctor::what_a_server_cannot_do_is_told_with_what_to_do"],
     ),
     "H7": (
@@ -59,8 +61,10 @@ FAULTS: dict[str, tuple[str, str, list[str] | str]] = {
            ["models_openai::an_unknown_model_names_those_that_the_server_has"]),
     "H9": (
         "no connection, no such host, no TLS; at first or later",
-        "unreachable ends the run; later the server is set aside, probed and used again",
+        "waited for as long as the file allows, with a line that says so; then unreachable ends the run; later the server is "
+        "set aside, probed and used again",
         ["models_openai::a_server_that_is_not_there_is_unreachable",
+         "remarks::a_server_that_is_still_coming_up_is_waited_for", "remarks::waiting_for_a_server_is_bounded",
          "models_openai::a_server_that_speaks_no_tls_is_unreachable_by_it",
          "models_openai::an_address_that_is_none_is_told",
          "models_openai_control::a_dead_server_is_set_aside_and_the_other_does_its_work",
@@ -81,7 +85,8 @@ FAULTS: dict[str, tuple[str, str, list[str] | str]] = {
         ["models_openai::the_deadline_is_for_the_whole_attempt",
          "models_openai::all_attempts_together_are_bounded_in_time",
          "models_openai_control::no_slot_leaks_after_a_thousand_requests_that_never_end",
-         "models_openai_control::what_passed_its_deadline_is_asked_again_at_once"],
+         "models_openai_control::what_passed_its_deadline_is_asked_again_at_once",
+         "models_openai_fleet::what_passed_its_deadline_keeps_its_place"],
     ),
     "H12": (
         "200 with HTML, an error, no choices, no text, senseless usage",
@@ -93,9 +98,10 @@ FAULTS: dict[str, tuple[str, str, list[str] | str]] = {
     ),
     "H13": (
         "fewer or more than n choices, an index twice, n ignored",
-        "what came is kept, the rest asked for one by one, the surplus dropped",
+        "what came is kept, the rest asked for one by one, the surplus dropped and counted",
         ["models_openai::what_is_missing_of_n_is_asked_for_alone",
          "models_openai::more_than_asked_for_is_dropped_and_order_is_by_index",
+         "remarks::what_a_server_tells_and_does_is_kept_counted_and_shown",
          "models_openai::a_server_that_ignores_n_is_asked_one_at_a_time_after_a_while",
          "models_openai::completions_that_were_had_are_kept_when_another_cannot_be"],
     ),
@@ -131,10 +137,12 @@ FAULTS: dict[str, tuple[str, str, list[str] | str]] = {
          "models_openai::no_environment_variable_sends_requests_elsewhere"],
     ),
     "H20": (
-        "another model under the same name",
-        "ends the run, never mixed",
+        "another model under the same name, or another version, length, root or build of it",
+        "another name ends the run, never mixed; what else a server tells of itself is kept run by run, and a change is told",
         ["models_openai_control::another_model_under_the_same_name_ends_the_run",
-         "judge_witness::a_server_that_answers_as_another_model_in_a_later_run_ends_it"],
+         "judge_witness::a_server_that_answers_as_another_model_in_a_later_run_ends_it",
+         "remarks::an_introduction_is_what_the_list_of_models_says_of_the_model",
+         "remarks::what_a_server_tells_and_does_is_kept_counted_and_shown"],
     ),
     "H21": (
         "healthy by its own account, and no progress",
@@ -320,10 +328,7 @@ FAULTS: dict[str, tuple[str, str, list[str] | str]] = {
 }  # fmt: skip
 # Parts of a row that nothing here shows, and why.
 PARTS = {
-    "H6": "that a parameter was left out stands in no record: none is left out that a judgement rests on",
-    "H9": "a server that is still coming up is waited for for five seconds and no longer: `rlaif doctor` tells when it is there",
-    "H13": "the surplus of a server that sends too many is dropped without a count: it is not stored and costs no second time",
-    "H20": "a server that changes its weights, version or length and not its name cannot be told from its replies",
+    "H20": "weights that change while the server tells the same of itself cannot be seen",
     "H22": "errors of CUDA and a GPU's memory need a GPU; what vLLM logs of them is read from its log as it was seen",
     "P3": "a full file system needs one of its own: the bound of a process on file sizes stands in for it",
     "P4": "a lock on a network share needs one",

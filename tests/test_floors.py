@@ -15,7 +15,7 @@ FLOORS = [
     ["errors", "records", "models.ask", "yaml_file", "override", "shipped", "stop", "loop", "shared"],
     ["config", "secret", "rubric", "template", "verdict", "progress", "tiny"],
     ["models", "store", "store_file", "work", "breaker", "prices"],
-    ["judges", "context", "owed", "notes", "witness", "comparing", "budget", "spent", "sources", "training", "pairing"],
+    ["judges", "context", "remarks", "owed", "notes", "witness", "comparing", "budget", "spent", "sources", "training", "pairing"],
     ["stages"],
     ["evaluate", "explain", "report", "export", "audit", "label"],
     ["rounds"],
@@ -45,7 +45,7 @@ HEAVY = {
     "uvloop",
 }
 # These files are about a heavy library and are themselves imported only where they are used.
-MAY_BE_HEAVY = {"models.proxied", "models.sampler", "models.generation", "models.batch", "models.reward"}
+MAY_BE_HEAVY = {"models.proxied", "models.sampler", "models.generation", "models.batch", "models.reward", "models.loaded"}
 
 
 def modules() -> list[tuple[str, Path]]:

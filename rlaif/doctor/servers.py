@@ -162,7 +162,7 @@ class Probe:
     async def _send(self, ask: Ask) -> dict[int, Completion]:
         request = body(self._config, ask, ask.seeds)
         response = await self._call(self._client.chat.completions.with_raw_response.create(**request))
-        return read_reply(response.content, ask.n)
+        return read_reply(response.content, ask.n).found
 
     async def _call(self, call: Any) -> Any:
         import openai

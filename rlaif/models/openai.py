@@ -6,6 +6,7 @@ replies on as answers, retries an unpaid bill, and lets a slow drip of bytes out
 """
 
 import asyncio
+from collections import Counter
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, Self
@@ -19,6 +20,7 @@ from rlaif.models.openai_dialect import Dialect
 from rlaif.models.openai_endpoint import Endpoint
 from rlaif.models.openai_fault import RequestError
 from rlaif.models.openai_fleet import Fleet
+from rlaif.models.openai_hello import awaken, introduction
 from rlaif.models.openai_pace import Pace
 from rlaif.models.openai_reply import read_reply
 from rlaif.models.openai_request import body
@@ -40,12 +42,18 @@ OUTPUT_SHARE, CHARACTERS = 0.25, 4
 
 
 class OpenAI:
-    """A served model. `pause` is the first back-off in seconds, which doubles with each attempt; `key` opens the server."""
+    """A served model. `pause` is the first back-off in seconds, which doubles with each attempt; `key` opens the server.
+
+    `remarks` counts what its servers told of themselves and made it do, each a name and a value; whoever keeps them may
+    empty it.
+    """
 
     def __init__(self, config: OpenAIModel, *, where: str = "", pause: float = 0.5, key: str | None = None) -> None:
         self._config, self._where, self._pause = config, where, pause
         self._secret = key or secret(config, where=where)
-        self._dialect = Dialect.of(config)
+        self._plain = self._dialect = Dialect.of(config)
+        self.server, self.name = public_url(config.base_url), config.model
+        self.remarks: Counter[tuple[str, str]] = Counter()
         self._withheld = 0
         self._served: str | None = None
         self._paced = bool(config.requests_per_minute or config.tokens_per_minute)
@@ -90,6 +98,8 @@ class OpenAI:
         """One answer to one request, whatever is learnt on the way about the server's dialect and its need for rest."""
         while True:
             dialect = self._dialect
+            if dialect is not self._plain:
+                self.remarks.update(dialect.given_up(self._config, several=ask.n > 1))
             request = orjson.dumps(self._body(ask, seeds, dialect))
             guess = len(request) / CHARACTERS + len(seeds) * ask.sampling.max_tokens * OUTPUT_SHARE
             try:
@@ -139,7 +149,12 @@ class OpenAI:
 
     def _read(self, data: bytes, n: int) -> dict[int, Completion]:
         """What came back, by place."""
-        return read_reply(data, n)
+        reply = read_reply(data, n)
+        if reply.surplus:
+            self.remarks["surplus", "completions"] += reply.surplus
+        if reply.fingerprint:
+            self.remarks["fingerprint", reply.fingerprint] += 1
+        return reply.found
 
     def _address(self, head: Letterhead) -> Letterhead:
         """Where to, given where chats go."""
@@ -195,15 +210,21 @@ class OpenAI:
     def _safe(self, text: str) -> str:
         return text.replace(self._secret, "***") if self._secret != NO_SECRET else text
 
+    async def meet(self) -> None:
+        """Remarks what the servers tell of themselves."""
+        for said in await asyncio.gather(*(introduction(head, self.name) for head in self._heads)):
+            self.remarks.update((remark, self._safe(value)) for remark, value in said)
+
     async def __aenter__(self) -> Self:
         config = self._config
-        heads = [
-            self._address(await letterhead(config, address, self._secret, where=self._where))
-            for address in addresses(config.base_url)
+        self._heads = [
+            await letterhead(config, address, self._secret, where=self._where) for address in addresses(config.base_url)
         ]
+        if config.start_timeout:
+            await awaken(self._heads, config.start_timeout)
         endpoints = [
-            Endpoint(head, most=config.concurrency, pause=2 * self._pause, number=number)
-            for number, head in enumerate(heads)
+            Endpoint(self._address(head), most=config.concurrency, pause=2 * self._pause, number=number)
+            for number, head in enumerate(self._heads)
         ]
         self._fleet = Fleet(endpoints, most=config.concurrency, patience=ELAPSED * config.timeout)
         return self

@@ -70,7 +70,7 @@ class OpenAIBatch:
                 # A careless proxy says in its answer what it was sent.
                 if self._secret != NO_SECRET:
                     reply = reply.replace(self._secret.encode(), b"***")
-                return self._same(read_reply(reply, len(seeds)))
+                return self._same(read_reply(reply, len(seeds)).found)
             except RequestError as error:
                 self._post.forget(name)
                 attempts += 1

@@ -23,6 +23,17 @@ class Dialect:
     def of(cls, config: OpenAIModel) -> Self:
         return cls(config.max_tokens_field)
 
+    def given_up(self, config: OpenAIModel, *, several: bool) -> list[tuple[str, str]]:
+        """What a request is written without, or otherwise, than the configuration has it, as remarks.
+
+        `several` where it is for one of more completions.
+        """
+        return [
+            *([] if self.seed else [("left out", "seed")]),
+            *([("left out", "n")] if several and not self.several else []),
+            *([] if self.max_tokens == config.max_tokens_field else [("renamed", "max_tokens")]),
+        ]
+
     def after(self, refusal: str, n: int) -> "Dialect":
         """The dialect without what the refusal of a request for `n` completions names; the same one if it names nothing.
 

@@ -23,13 +23,14 @@ class Endpoint:
     """
 
     def __init__(
-        self, head: Letterhead, *, most: int, pause: float = 1.0, most_bytes: int = MOST_BYTES, number: int = 0
-    ) -> None:
+        self, head: Letterhead, *, most: int, pause: float = 1.0, most_bytes: int = MOST_BYTES, number: int = 0,
+        method: str = "POST",
+    ) -> None:  # fmt: skip
         self.number = number
         self.window, self.health = Window(most), Health(pause)
         self.in_flight = 0
         self.fit = False
-        self._wires = _wires(head, most_bytes)
+        self._wires = _wires(head, most_bytes, method)
 
     async def send(self, body: bytes) -> bytes:
         """The reply to one request. Raises RequestError for all that is no reply of status 2xx."""
@@ -57,10 +58,10 @@ class Endpoint:
         await self._wires.close()
 
 
-def _wires(head: Letterhead, most_bytes: int) -> "Wires | Proxied":
+def _wires(head: Letterhead, most_bytes: int, method: str) -> "Wires | Proxied":
     from rlaif.models.proxied import Proxied, proxy
 
     through = proxy(head.url)
     if through:
-        return Proxied(head.url, head.headers, proxy=through, most_bytes=most_bytes)
-    return Wires(head.url, head.headers, most_bytes=most_bytes)
+        return Proxied(head.url, head.headers, proxy=through, most_bytes=most_bytes, method=method)
+    return Wires(head.url, head.headers, most_bytes=most_bytes, method=method)

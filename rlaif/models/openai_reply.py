@@ -5,6 +5,7 @@ Servers answer 200 with HTML, with `{"error": …}`, with no choices, with fewer
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
@@ -25,27 +26,39 @@ LEAST, ROUNDING = -1e6, 1e-2
 MOST_TOKENS: Final = 2**53
 
 
-def read_reply(data: bytes, n: int) -> dict[int, Completion]:
-    """The usable completions of a reply by their index, at most `n`; what is missing must be asked for again.
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The usable completions `found`, by their index; how many more came than were asked for, and the server's build."""
 
-    An index outside the range, or given twice, counts once. Raises RequestError: `malformed` where nothing is usable, else
-    what the reply's own error says.
+    found: dict[int, Completion]
+    surplus: int = 0
+    fingerprint: str | None = None
+
+
+def read_reply(data: bytes, n: int) -> Reply:
+    """A reply with at most `n` completions; what is missing must be asked for again.
+
+    One with an index outside the range, or that was given before, is surplus. Raises RequestError: `malformed` where nothing
+    is usable, else what the reply's own error says.
     """
     reply = read_object(data)
     choices = reply.get("choices")
     if not isinstance(choices, list) or not choices:
         raise malformed("a reply without choices", data)
     found: dict[int, Completion] = {}
-    served = reply.get("model")
+    usable = 0
+    served, fingerprint = reply.get("model"), reply.get("system_fingerprint")
     name = clean(served) if isinstance(served, str) else None
     for place, choice in enumerate(choices):
         completion = _completion(choice, name) if isinstance(choice, Mapping) else None
         index = count(choice.get("index", place)) if completion else None
+        usable += completion is not None
         if completion and index is not None and index < n:
             found.setdefault(index, completion)
     if not found:
         raise malformed("a reply without text", data)
-    return _with_usage(found, reply.get("usage"))
+    build = clean(fingerprint)[:SHOWN] if isinstance(fingerprint, str) and fingerprint else None
+    return Reply(_with_usage(found, reply.get("usage")), usable - len(found), build)
 
 
 def read_object(data: bytes) -> Mapping[str, Any]:

@@ -20,8 +20,8 @@ def proxy(url: str) -> str | None:
 class Proxied:
     """Like Wires, by way of a proxy."""
 
-    def __init__(self, url: str, headers: dict[str, str], *, proxy: str, most_bytes: int) -> None:
-        self._url, self._proxy, self._most_bytes = url, proxy, most_bytes
+    def __init__(self, url: str, headers: dict[str, str], *, proxy: str, most_bytes: int, method: str = "POST") -> None:
+        self._url, self._proxy, self._most_bytes, self._method = url, proxy, most_bytes, method
         self.heard = False
         self._session = aiohttp.ClientSession(
             headers=headers,
@@ -34,7 +34,9 @@ class Proxied:
     async def post(self, body: bytes) -> Answer:
         """The reply to a request with this body. Raises OSError where there is none."""
         try:
-            async with self._session.post(self._url, data=body, allow_redirects=False, proxy=self._proxy) as response:
+            async with self._session.request(
+                self._method, self._url, data=body, allow_redirects=False, proxy=self._proxy
+            ) as response:
                 self.heard = True
                 data = bytearray()
                 async for chunk in response.content.iter_chunked(CHUNK):

@@ -44,13 +44,13 @@ class Wires:
     `heard` says whether any reply has begun so far.
     """
 
-    def __init__(self, url: str, headers: dict[str, str], *, most_bytes: int) -> None:
+    def __init__(self, url: str, headers: dict[str, str], *, most_bytes: int, method: str = "POST") -> None:
         parts = urlsplit(url)
         self._host, self._tls = parts.hostname or "", parts.scheme == "https"
         self._port = parts.port or (443 if self._tls else 80)
         self._most_bytes = most_bytes
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        lines = [f"POST {path} HTTP/1.1", f"host: {parts.netloc.rpartition('@')[2]}"]
+        lines = [f"{method} {path} HTTP/1.1", f"host: {parts.netloc.rpartition('@')[2]}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         self._head = "\r\n".join([*lines, "content-length: "]).encode("latin-1")
         self._context = ssl.create_default_context() if self._tls else None

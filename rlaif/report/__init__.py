@@ -84,6 +84,7 @@ def render(
             audit=audit,
             examples=data.read_examples(store),
             work=store.query("report/work"),
+            remarks=store.query("status/remarks"),
             spent=[*spent(store, pipeline), *elsewhere],
             config=data.config_text(pipeline),
             tones=("one", "two"),

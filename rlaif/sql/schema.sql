@@ -108,7 +108,8 @@ CREATE TABLE pairing_criteria (
 );
 
 CREATE TABLE pairs (
-    pairing VARCHAR, prompt VARCHAR, chosen VARCHAR, rejected VARCHAR,  -- keys of responses
+    pairing VARCHAR, prompt VARCHAR,
+    chosen VARCHAR USING COMPRESSION uncompressed, rejected VARCHAR USING COMPRESSION uncompressed,  -- keys of responses
     margin DECIMAL(18, 6),      -- lead of the chosen response, in hundredths of the scale
     confidence DOUBLE           -- probability that the label is right, where scores carry a spread
 );
@@ -123,8 +124,9 @@ CREATE TABLE strengths (
 -- What the scores of several judges come to in a pairing, on the scale of its criterion.
 CREATE TABLE mixed (pairing VARCHAR, criterion VARCHAR, answer VARCHAR, score DECIMAL(18, 6));
 
--- Why each prompt and response stands where it does in a pairing; `response` is null for a prompt's own outcome.
-CREATE TABLE outcomes (pairing VARCHAR, prompt VARCHAR, response VARCHAR, outcome VARCHAR);
+-- Why each prompt and response stands where it does in a pairing; `response` is null for a prompt's own outcome. One row a
+-- response, rebuilt with every pairing: its key is a digest, of which compression saves a third for four times the work.
+CREATE TABLE outcomes (pairing VARCHAR, prompt VARCHAR, response VARCHAR USING COMPRESSION uncompressed, outcome VARCHAR);
 
 CREATE TABLE trainings (key VARCHAR, pairing VARCHAR, method VARCHAR, base VARCHAR, path VARCHAR, spec VARCHAR, created TIMESTAMP);
 
@@ -141,6 +143,12 @@ CREATE TABLE divergences (
 CREATE TABLE rounds (
     chain VARCHAR, number UINTEGER, writer VARCHAR, pairing VARCHAR, training VARCHAR, pairs UBIGINT,
     fresh DOUBLE, margin DOUBLE, shared DOUBLE, judge VARCHAR, before DOUBLE, after DOUBLE, stopped VARCHAR, created TIMESTAMP
+);
+
+-- What servers told of themselves (version, root, max_model_len, created, fingerprint), and what they made us do (a parameter
+-- left out or renamed, surplus completions dropped), in each run, and how often.
+CREATE TABLE remarks (
+    run VARCHAR, server VARCHAR, model VARCHAR, remark VARCHAR, value VARCHAR, times UBIGINT, created TIMESTAMP
 );
 
 -- What each run of each stage did.

@@ -24,3 +24,6 @@ CREATE TABLE retries (unit VARCHAR, attempts UINTEGER);
 CREATE TABLE mixed (pairing VARCHAR, criterion VARCHAR, answer VARCHAR, score DECIMAL(18, 6));
 CREATE TABLE passed_on (prompt VARCHAR, before VARCHAR, judge VARCHAR, lead DECIMAL(18, 6));
 CREATE TABLE served (judge VARCHAR, model VARCHAR);
+CREATE TABLE remarks (
+    run VARCHAR, server VARCHAR, model VARCHAR, remark VARCHAR, value VARCHAR, times UBIGINT, created TIMESTAMP
+);

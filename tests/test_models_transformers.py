@@ -1,6 +1,6 @@
 import asyncio
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from rlaif.models import open_model
 from rlaif.models.ask import Ask, Completion, Model, Sampling
 from rlaif.models.batch import Draw, Settings, batches, output_limit
 from rlaif.models.generation import Engine, load
+from rlaif.models.loaded import Loaded
 from rlaif.models.sampler import Sampler, nucleus
 from rlaif.records import Message
 from tests.checkpoints import save_random
@@ -247,3 +248,23 @@ def test_a_nucleus_is_the_fewest_likeliest_tokens_that_reach_top_p(weights: list
     assert kept.sum() - kept[inside].min() < top_p + 1e-9
     if (~inside).any():
         assert kept[inside].min() >= shares[0][~inside].max() - 1e-12
+
+
+class Cramped(Loaded):
+    """Has memory for so many chats at once."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+
+    def _complete(self, draws: Sequence[Draw]) -> list[Completion]:
+        if len(draws) > self.room:
+            raise torch.OutOfMemoryError
+        return [Completion(str(draw.seed), output_tokens=1) for draw in draws]
+
+
+def test_a_batch_that_does_not_fit_in_memory_is_halved_until_it_does() -> None:
+    draws = [Draw((1, 2), seed, Settings(1.0, 1.0, 4, None)) for seed in range(7)]
+    assert [said.text for said in Cramped(2).complete(draws)] == [str(seed) for seed in range(7)]
+    with pytest.raises(ModelError, match="out of memory with one chat of 2 tokens") as caught:
+        Cramped(0).complete(draws)
+    assert caught.value.kind == "crashed"

@@ -1,28 +1,19 @@
-"""Completions with the transformers library: load a checkpoint, compute a batch. Importing this imports torch."""
+"""Completions with the transformers library. Importing this imports torch."""
 
-import gc
-import os
 from collections.abc import Callable, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any, Final
-
-# Before the library is imported, which reads it then.
-os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 import torch
 from tokenizers.decoders import DecodeStream
 from torch import Tensor
-from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, LogitsProcessorList
-from transformers.utils import logging
+from transformers import AutoModelForCausalLM, GenerationConfig, LogitsProcessorList
 
 from rlaif.config import TransformersModel
-from rlaif.errors import InputError, ModelError
 from rlaif.models.ask import Completion, Token
 from rlaif.models.batch import Draw
-from rlaif.models.checkpoint import locate
+from rlaif.models.loaded import Loaded, read
 from rlaif.models.sampler import Sampler
-from rlaif.records import Message
 
 # The matrices of a model with fewer parameters are too small to share. With 1.5 million on two cores, two batches at
 # once took 7 s, one after the other on one core 12 s; shared by spinning threads, ten times that on a busy machine.
@@ -37,59 +28,17 @@ def load(config: TransformersModel, *, stopped: Callable[[], bool], where: str =
     return Engine(model, tokenizer, stopped)
 
 
-def read(family: Any, config: TransformersModel, where: str) -> tuple[Any, Any, list[str]]:
-    """A checkpoint as a model of this family and its tokenizer; and the names of weights that it lacks and that are random.
-
-    Raises InputError if it cannot be loaded, or has no chat template.
-    """
-    place = locate(config.path, where=where)
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    options: dict[str, Any] = {
-        "revision": config.revision,
-        "trust_remote_code": config.trust_remote_code,
-        "local_files_only": isinstance(place, Path),
-    }
-    try:
-        device = torch.device(_device(config.device))
-        tokenizer = AutoTokenizer.from_pretrained(place, **options)
-        model, told = family.from_pretrained(
-            place, dtype=config.dtype, low_cpu_mem_usage=True, use_safetensors=True, output_loading_info=True, **options
-        )
-        model = model.eval().to(device)
-    except torch.OutOfMemoryError:
-        raise InputError(
-            f"{config.path} does not fit in the memory of {config.device}", where=where,
-            fix="Give dtype: bfloat16, a smaller checkpoint, or serve it and use kind: openai.",
-        ) from None  # fmt: skip
-    except Exception as error:  # a checkpoint can be wrong in as many ways as there are libraries that read it
-        raise InputError(f"{config.path} cannot be loaded: {error}", where=where) from error
-    if not tokenizer.chat_template:
-        raise InputError(
-            f"{config.path} has no chat template", where=where,
-            fix="Use an instruction-tuned checkpoint, or add chat_template.jinja to its folder.",
-        )  # fmt: skip
-    return model, tokenizer, sorted(told["missing_keys"])
-
-
-def _device(name: str) -> str:
-    if name != "auto":
-        return name
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-class Engine:
-    """A loaded model and its tokenizer, to be used from `lanes` threads at once.
+class Engine(Loaded):
+    """A model that writes, to be used from `lanes` threads at once.
 
     `context` is how many tokens prompt and answer may have together.
     """
 
+    answers = True
+
     def __init__(self, model: Any, tokenizer: Any, stopped: Callable[[], bool]) -> None:
-        self._model, self._tokenizer, self._stopped = model, tokenizer, stopped
-        text_config = model.config.get_text_config()
-        self.context: int = getattr(text_config, "max_position_embeddings", None) or tokenizer.model_max_length
+        super().__init__(model, tokenizer)
+        self._stopped = stopped
         ends = model.generation_config.eos_token_id
         named = ends if isinstance(ends, list) else [ends]
         self._ends = sorted({end for end in (*named, tokenizer.eos_token_id) if end is not None})
@@ -97,37 +46,9 @@ class Engine:
         self._pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else spare
         # A checkpoint's own sampling defaults must not mix with what is asked for.
         model.generation_config = GenerationConfig(eos_token_id=self._ends or None, pad_token_id=self._pad)
-        self._threads = torch.get_num_threads()
         small = model.device.type == "cpu" and model.num_parameters() < SMALL
         self.lanes = min(self._threads, MOST_LANES) if small else 1
         self._word = cache(lambda token: str(tokenizer.decode([token])))
-
-    def enter_lane(self) -> None:
-        """To be called in each thread that computes: lanes of a small model have one core each."""
-        if self.lanes > 1:
-            torch.set_num_threads(1)
-
-    def encode(self, messages: Sequence[Message]) -> tuple[int, ...]:
-        """The token ids of a chat as its template renders it, up to where the answer begins."""
-        try:
-            text = self._tokenizer.apply_chat_template(list(messages), add_generation_prompt=True, tokenize=False)
-        except Exception as error:  # templates raise whatever they like
-            raise ModelError("rejected", f"the chat template refuses the messages: {error}") from error
-        return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
-
-    def complete(self, draws: Sequence[Draw]) -> list[Completion]:
-        """One completion per draw. All draws share their settings. Batches that do not fit in memory are halved."""
-        try:
-            return self._complete(draws)
-        except torch.OutOfMemoryError:
-            if len(draws) == 1:
-                raise ModelError(
-                    "crashed", f"out of memory with one prompt of {len(draws[0].ids):,} tokens; lower max_tokens, or "
-                    "serve the model and use kind: openai",
-                ) from None  # fmt: skip
-        self._tidy()
-        half = len(draws) // 2
-        return self.complete(draws[:half]) + self.complete(draws[half:])
 
     @torch.inference_mode()
     def _complete(self, draws: Sequence[Draw]) -> list[Completion]:
@@ -210,17 +131,6 @@ class Engine:
         pieces = [stream.step(backend, token) or "" for token in output]
         pieces[-1] += self._text(output)[len("".join(pieces)) :]
         return pieces
-
-    def free(self) -> None:
-        """Gives the memory and the cores back."""
-        self._model = None
-        torch.set_num_threads(self._threads)
-        self._tidy()
-
-    def _tidy(self) -> None:
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
 
 
 def _table(steps: list[Tensor]) -> list[Any]:

@@ -1,6 +1,5 @@
-"""A reward model with the transformers library: load a checkpoint, score a batch of chats. Importing this imports torch."""
+"""Rewards with the transformers library. Importing this imports torch."""
 
-import gc
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,11 +7,10 @@ import torch
 from transformers import AutoModelForSequenceClassification
 
 from rlaif.config import TransformersModel
-from rlaif.errors import InputError, ModelError
+from rlaif.errors import InputError
 from rlaif.models.ask import Completion
 from rlaif.models.batch import Draw
-from rlaif.models.generation import read
-from rlaif.records import Message
+from rlaif.models.loaded import Loaded, read
 
 
 def load(config: TransformersModel, *, where: str = "") -> "Rewards":
@@ -29,39 +27,15 @@ def load(config: TransformersModel, *, where: str = "") -> "Rewards":
     return Rewards(model, tokenizer)
 
 
-class Rewards:
-    """A loaded reward model and its tokenizer. `context` is how many tokens a chat may have."""
+class Rewards(Loaded):
+    """A model whose completion of a chat is its reward, as text. `context` is how many tokens a chat may have."""
 
-    lanes = 1
+    answers = False
 
     def __init__(self, model: Any, tokenizer: Any) -> None:
-        self._model, self._tokenizer = model, tokenizer
-        text_config = model.config.get_text_config()
-        longest = getattr(text_config, "max_position_embeddings", None) or tokenizer.model_max_length
-        self.context: int = min(longest, tokenizer.model_max_length)
-        self._pad: int | None = text_config.pad_token_id
-
-    def enter_lane(self) -> None:
-        """There is but one, which may use all cores."""
-
-    def encode(self, messages: Sequence[Message]) -> tuple[int, ...]:
-        """The token ids of a whole chat as its template renders it."""
-        try:
-            text = self._tokenizer.apply_chat_template(list(messages), tokenize=False)
-        except Exception as error:  # templates raise whatever they like
-            raise ModelError("rejected", f"the chat template refuses the messages: {error}") from error
-        return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
-
-    def complete(self, draws: Sequence[Draw]) -> list[Completion]:
-        """The reward of each chat, as text. Batches that do not fit in memory are halved."""
-        try:
-            return self._complete(draws)
-        except torch.OutOfMemoryError:
-            if len(draws) == 1:
-                raise ModelError("crashed", f"out of memory with one chat of {len(draws[0].ids):,} tokens") from None
-        self._tidy()
-        half = len(draws) // 2
-        return self.complete(draws[:half]) + self.complete(draws[half:])
+        super().__init__(model, tokenizer)
+        self.context = min(self.context, tokenizer.model_max_length)
+        self._pad: int | None = model.config.get_text_config().pad_token_id
 
     @torch.inference_mode()
     def _complete(self, draws: Sequence[Draw]) -> list[Completion]:
@@ -87,13 +61,3 @@ class Rewards:
         spare = next(token for token in range(len(used) + 1) if token not in used)
         self._model.config.get_text_config().pad_token_id = spare
         return spare
-
-    def free(self) -> None:
-        """Gives the memory back."""
-        self._model = None
-        self._tidy()
-
-    def _tidy(self) -> None:
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()

@@ -5,6 +5,7 @@ again by itself. A JSON schema is not enforced here: `Ask.schema` is ignored, an
 """
 
 import asyncio
+import os
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -128,13 +129,18 @@ class Transformers:
         return self
 
     def _load(self) -> "Engine":
+        # The library reads it when it is imported.
+        os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
         try:
-            from rlaif.models.generation import load
+            return self._open()
         except ModuleNotFoundError as error:
             raise InputError(
                 f"kind: transformers needs {error.name}, which is not installed",
                 where=self._where, fix="Run `pip install 'rlaif[train]'`.",
             ) from None  # fmt: skip
+
+    def _open(self) -> "Engine":
+        from rlaif.models.generation import load
 
         return load(self._config, stopped=self._stopped.is_set, where=self._where)
 

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 from typing import Any, Final
 
-from rlaif.errors import InputError, ModelError
+from rlaif.errors import ModelError
 from rlaif.models.ask import Ask, Completion
 from rlaif.models.batch import Draw, Settings
 from rlaif.models.transformers import Transformers
@@ -26,12 +26,7 @@ class TransformersReward(Transformers):
         self._arrived.set()
         return [replace(await answer, prompt_tokens=len(ids))]
 
-    def _load(self) -> Any:
-        try:
-            from rlaif.models.reward import load
-        except ModuleNotFoundError as error:
-            raise InputError(
-                f"kind: transformers needs {error.name}, which is not installed",
-                where=self._where, fix="Run `pip install 'rlaif[train]'`.",
-            ) from None  # fmt: skip
+    def _open(self) -> Any:
+        from rlaif.models.reward import load
+
         return load(self._config, where=self._where)

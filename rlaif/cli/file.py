@@ -7,9 +7,9 @@ from rlaif.cli.show import print_json
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of pipeline files, for editors."""
-    from rlaif.config import Pipeline
+    from rlaif.config.described import schema as described
 
-    print_json(Pipeline.model_json_schema())
+    print_json(described())
 
 
 @app.command("config")

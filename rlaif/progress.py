@@ -2,13 +2,15 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
 # Logs of batch systems: often enough to see that it lives, seldom enough to read.
 HEARTBEAT_SECONDS = 10.0
+# A bar that seems to move by itself.
+REDRAW_SECONDS = 0.2
 
 
 @dataclass
@@ -83,21 +85,10 @@ class Heartbeat:
 
     @contextmanager
     def show(self, tally: Tally) -> Iterator[None]:
-        import threading
-
-        over = threading.Event()
-
-        def beat() -> None:
-            while not over.wait(HEARTBEAT_SECONDS):
-                self.note(tally.line())
-
-        thread = threading.Thread(target=beat, daemon=True)
-        thread.start()
         try:
-            yield
+            with _repeated(lambda: self.note(tally.line()), HEARTBEAT_SECONDS):
+                yield
         finally:
-            over.set()
-            thread.join()
             self.note(f"{tally.line()} in {tally.seconds:.1f} s")
 
     def note(self, text: str) -> None:
@@ -119,24 +110,17 @@ class Bars:
 
     @contextmanager
     def show(self, tally: Tally) -> Iterator[None]:
-        import threading
-
-        over = threading.Event()
         task = self._rich.add_task(tally.stage, total=tally.owed, line="")
 
-        def beat() -> None:
-            while not over.wait(0.2):
-                self._rich.update(task, completed=tally.done + tally.failed, total=tally.owed, line=tally.line())
+        def draw() -> None:
+            self._rich.update(task, completed=tally.done + tally.failed, total=tally.owed, line=tally.line())
 
-        thread = threading.Thread(target=beat, daemon=True)
         self._shown += 1
         self._rich.start()
-        thread.start()
         try:
-            yield
+            with _repeated(draw, REDRAW_SECONDS):
+                yield
         finally:
-            over.set()
-            thread.join()
             self._rich.remove_task(task)
             self._shown -= 1
             if not self._shown:
@@ -145,6 +129,26 @@ class Bars:
 
     def note(self, text: str) -> None:
         self._console.print(text, markup=False)
+
+
+@contextmanager
+def _repeated(do: Callable[[], None], seconds: float) -> Iterator[None]:
+    """Within it, a thread does it every so many seconds."""
+    import threading
+
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(seconds):
+            do()
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def progress(*, quiet: bool = False) -> Progress:

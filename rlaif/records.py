@@ -92,27 +92,6 @@ def answer_key(prompt: str, text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
-    """One sampled or imported answer. `logprob` is the sum over its tokens, natural logarithm."""
-
-    key: str
-    prompt: str
-    generator: str
-    sample: int
-    text: str
-    finish: str = "stop"
-    prompt_tokens: int | None = None
-    output_tokens: int | None = None
-    logprob: float | None = None
-    failure: str | None = None
-    detail: str | None = None
-
-    @property
-    def answer(self) -> str:
-        return answer_key(self.prompt, self.text)
-
-
-@dataclass(frozen=True, slots=True)
 class Score:
     """One criterion's outcome for one answer: a value in the criterion's range, or a failure kind and no value.
 

@@ -230,9 +230,9 @@ def test_a_missing_key_is_named_but_not_needed_on_this_machine(monkeypatch: pyte
 def test_no_environment_variable_sends_requests_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/elsewhere")
-    for address in addresses(None):
-        head = asyncio.run(letterhead(OpenAIModel(kind="openai", model="m"), address, SECRET))
-        assert head.url == "https://api.openai.com/v1/chat/completions"
+    (address,) = addresses(None)
+    head = asyncio.run(letterhead(OpenAIModel(kind="openai", model="m"), address, SECRET))
+    assert head.url == "https://api.openai.com/v1/chat/completions"
 
 
 def test_azure_requests_are_written_as_azure_wants_them() -> None:

@@ -25,7 +25,7 @@ from typing import Any
 import duckdb
 
 from rlaif.records import key
-from rlaif.store import Store
+from rlaif.store import Store, sql
 
 HERE = Path(__file__).parent / "pairs"
 THREADS, MEMORY = 2, "3GB"
@@ -90,8 +90,9 @@ def raw(strategy: str, folder: Path, texts: bool) -> int:
         connection.execute(
             f"SELECT max(key), max(prompt), max(answer), max(finish), max(generator){text} FROM made.responses"
         ).fetchall()
+        connection.execute(f"USE raw; {sql('schema')}")
         for table in ("pairs", "outcomes"):
-            connection.execute(f"CREATE TABLE raw.{table} AS FROM made.{table}")
+            connection.execute(f"INSERT INTO raw.{table} FROM made.{table}")
         for path in sorted((folder / "out").rglob("*.parquet")):
             connection.execute(f"COPY (FROM '{path}') TO '{path}.raw' (FORMAT parquet, COMPRESSION zstd)")
         return int(connection.execute("SELECT count(*) FROM raw.pairs").fetchall()[0][0])
@@ -118,7 +119,7 @@ WAYS: dict[str, Callable[[str, Path, bool], int]] = {"rlaif": make, "raw": raw, 
 
 
 def measure(way: str, strategy: str, folder: Path, *, texts: bool) -> dict[str, Any]:
-    """One cold process: wall seconds, peak memory in MB, pairs."""
+    """One cold process: wall seconds, those of both processors, peak memory in MB, pairs."""
     environment = os.environ | {"POLARS_MAX_THREADS": str(THREADS), "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
     command = [sys.executable, __file__, "--one", way, strategy, str(folder), *(["--texts"] if texts else [])]
     started = time.perf_counter()
@@ -136,6 +137,7 @@ def measure(way: str, strategy: str, folder: Path, *, texts: bool) -> dict[str, 
         "way": way,
         "strategy": strategy,
         "seconds": round(seconds, 2),
+        "cpu": round(used.ru_utime + used.ru_stime, 2),
         "mb": round(memory),
         "pairs": int(told.split()[-1]),
     }
@@ -185,10 +187,10 @@ def main() -> None:
 
 
 def row(found: dict[str, Any]) -> str:
-    """One line a strategy: seconds (and peak MB) of each way."""
+    """One line a strategy: seconds (and of processors, and peak MB) of each way."""
     ways = [found[way] for way in ("rlaif", "raw", "polars", "map") if way in found]
-    cells = [f"{way['way']} {way['seconds']} s ({way['mb']:,} MB, {way['pairs']:,} pairs)" if "seconds" in way
-             else f"{way['way']} failed ({way['failed']})" for way in ways]  # fmt: skip
+    cells = [f"{way['way']} {way['seconds']} s ({way['cpu']} of CPU, {way['mb']:,} MB, {way['pairs']:,} pairs)"
+             if "seconds" in way else f"{way['way']} failed ({way['failed']})" for way in ways]  # fmt: skip
     return f"{found['size']} {found['strategy']}: {'; '.join(cells)}"
 
 

@@ -10,8 +10,8 @@ SELECT asked.prompt, responses.rowid AS response, pointed.points::DECIMAL(38, 6)
     coalesce(below_floor, false) OR NOT finished AS vetoed,
     coalesce(pointed.bits & wanted.bits = wanted.bits, false) AS complete,
     true AS first, repeated,
-    ((('0x' || responses.answer[:15])::BIGINT >> 30) * $stir % 2147483647) << 31
-        | (('0x' || responses.answer[:15])::BIGINT & 1073741823) * $stir % 2147483647 AS coin
+    ((('0x' || substr(responses.answer, 1, 15))::BIGINT >> 30) * $stir % 2147483647) << 31
+        | (('0x' || substr(responses.answer, 1, 15))::BIGINT & 1073741823) * $stir % 2147483647 AS coin
 FROM responses
 JOIN asked ON asked.key = responses.prompt
 CROSS JOIN wanted

@@ -33,7 +33,8 @@ def terminal() -> "Console":
     """Where what people read is printed."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    # Names and texts are the user's: brackets in them are no markup.
+    return Console(highlight=False, markup=False)
 
 
 def table(title: str, rows: list[dict[str, Any]]) -> Any:

@@ -39,7 +39,7 @@ def run(file: File, set: Set = [], json: Json = False, quiet: Quiet = False, all
 
     console = terminal()
     for turn in turns:
-        console.print(line(turn), markup=False, highlight=False)
+        console.print(line(turn))
     if pairing:
         render_pairing(pairing, console)
         target = context.config.pipeline.pair and context.config.pipeline.pair.target

@@ -16,7 +16,7 @@ EXCERPT = 1500
 def render(story: Story, console: "Console") -> None:
     """Prints the story: prompt, responses with verdicts, comparisons, and what each pairing made of it."""
     for part in _parts(story):
-        console.print(part, markup=False, highlight=False)
+        console.print(part)
 
 
 def _parts(story: Story) -> Iterator["RenderableType"]:

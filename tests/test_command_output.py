@@ -1,0 +1,25 @@
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from rlaif.cli.show import print_json, table, terminal
+
+
+def test_brackets_in_names_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal().print(table("by [/b]", [{"[/i]": "[bold]a", "n": 1_000}]))
+    shown = capsys.readouterr().out
+    for part in ("by [/b]", "[/i]", "[bold]a", "1,000"):
+        assert part in shown, part
+
+
+@dataclass(frozen=True)
+class Found:
+    where: Path
+    parts: list["Found"]
+
+
+def test_what_is_found_is_json_at_any_depth(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"found": Found(Path("a"), [Found(Path("b"), [])])})
+    assert json.loads(capsys.readouterr().out) == {"found": {"where": "a", "parts": [{"where": "b", "parts": []}]}}

@@ -81,7 +81,7 @@ async def _drain(
     await drain(
         context.budget.within(units, tally, judge.model, lambda unit: _guess(unit, judge), handed=handed),
         lambda unit: _ask(unit, judge, bench, tally),
-        lambda batch: _keep(context, judge, batch, tally),
+        lambda batch: _keep(context, batch, tally),
         concurrency=bench.model.concurrency if bench.model else CHECK_CONCURRENCY,
         heard=lambda judged: breaker.heard(judged.verdict["failure"], judged.verdict["detail"]),
     )
@@ -237,7 +237,7 @@ def _rows(unit: _Unit, verdict: Verdict, judge: Judge) -> _Judged:
     return _Judged(said, scores, findings)
 
 
-def _keep(context: Context, judge: Judge, batch: list[_Judged], tally: Tally) -> None:
+def _keep(context: Context, batch: list[_Judged], tally: Tally) -> None:
     with context.store.transaction():
         context.store.append("verdicts", [judged.verdict for judged in batch])
         context.store.append("scores", [score for judged in batch for score in judged.scores])

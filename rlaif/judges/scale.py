@@ -5,6 +5,7 @@ a call of its own and stands last, so that a server can reuse all that comes bef
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from rlaif.config import JudgeSpec
@@ -57,7 +58,7 @@ async def judge(subject: Subject, criteria: Sequence[Scale], repeat: int, bench:
             scores = [Score(criterion.key, failure=error.kind) for criterion in criteria]
             failure, detail = error.kind, str(error)
             room = bench.spec.max_tokens * (RETRY_ROOM if failure == "truncated" else 1)
-    return Verdict(scores, reply.text, failure, detail, prompt_tokens, output_tokens)
+    return Verdict(scores, reply.text, failure, detail, prompt_tokens, output_tokens, calls=attempt + 1)
 
 
 def _ask(subject: Subject, criteria: Sequence[Scale], repeat: int, attempt: int, room: int, bench: Bench) -> Ask:
@@ -102,12 +103,13 @@ def conversation(subject: Subject) -> str:
 def schema(criteria: Sequence[Scale], *, apart: bool) -> dict[str, Any]:
     """The JSON Schema of a verdict: rationale before score, so that the number follows from the words."""
     if apart:
-        return _mark_schema(criteria[0])
-    return _object({criterion.name: _mark_schema(criterion) for criterion in criteria})
+        return _mark_schema(criteria[0].low, criteria[0].high)
+    return _object({criterion.name: _mark_schema(criterion.low, criterion.high) for criterion in criteria})
 
 
-def _mark_schema(criterion: Scale) -> dict[str, Any]:
-    score = {"type": "integer", "minimum": criterion.low, "maximum": criterion.high}
+@cache
+def _mark_schema(low: int, high: int) -> dict[str, Any]:
+    score = {"type": "integer", "minimum": low, "maximum": high}
     return _object({"rationale": {"type": "string"}, "score": score})
 
 

@@ -16,6 +16,7 @@ import orjson
 from rlaif.config import OpenAIModel
 from rlaif.errors import ModelError
 from rlaif.models.ask import Ask, Completion
+from rlaif.models.openai_deadline import Deadline
 from rlaif.models.openai_dialect import Dialect
 from rlaif.models.openai_endpoint import Endpoint
 from rlaif.models.openai_fault import RequestError
@@ -58,6 +59,7 @@ class OpenAI:
         self._served: str | None = None
         self._paced = bool(config.requests_per_minute or config.tokens_per_minute)
         self._requests, self._tokens = Pace(config.requests_per_minute), Pace(config.tokens_per_minute)
+        self._deadline = Deadline(config.timeout)
         self.concurrency = HANDS * config.concurrency
 
     async def complete(self, ask: Ask) -> list[Completion]:
@@ -130,7 +132,7 @@ class OpenAI:
         """One request's reply, read; the server's window and health learn from it."""
         endpoint = await self._fleet.enter(about, again=again)
         try:
-            async with asyncio.timeout(self._config.timeout):
+            with self._deadline:
                 data = await endpoint.send(request)
             endpoint.answered()
         except TimeoutError:

@@ -45,26 +45,25 @@ def read_reply(data: bytes, n: int) -> Reply:
     choices = reply.get("choices")
     if not isinstance(choices, list) or not choices:
         raise malformed("a reply without choices", data)
-    found: dict[int, Completion] = {}
+    said: dict[int, _Said] = {}
     usable = 0
-    served, fingerprint = reply.get("model"), reply.get("system_fingerprint")
-    name = clean(served) if isinstance(served, str) else None
     for place, choice in enumerate(choices):
-        completion = _completion(choice, name) if isinstance(choice, Mapping) else None
-        index = count(choice.get("index", place)) if completion else None
-        usable += completion is not None
-        if completion and index is not None and index < n:
-            found.setdefault(index, completion)
-    if not found:
+        words = _said(choice) if isinstance(choice, dict) else None
+        index = count(choice.get("index", place)) if words else None
+        usable += words is not None
+        if words and index is not None and index < n:
+            said.setdefault(index, words)
+    if not said:
         raise malformed("a reply without text", data)
+    fingerprint = reply.get("system_fingerprint")
     build = clean(fingerprint)[:SHOWN] if isinstance(fingerprint, str) and fingerprint else None
-    return Reply(_with_usage(found, reply.get("usage")), usable - len(found), build)
+    return Reply(_completions(said, reply), usable - len(said), build)
 
 
 def read_object(data: bytes) -> Mapping[str, Any]:
     """The object of a reply. Raises RequestError: `malformed` where there is none, else what its own error says."""
     reply = parse(data)
-    if not isinstance(reply, Mapping):
+    if not isinstance(reply, dict):
         raise malformed("a reply that is no JSON object", data)
     if reply.get("error"):
         raise from_error(reply["error"])
@@ -76,7 +75,7 @@ def without_output(reply: Mapping[str, Any], text: str) -> Completion:
     usage, served = reply.get("usage"), reply.get("model")
     return Completion(
         text,
-        prompt_tokens=count(usage.get("prompt_tokens")) if isinstance(usage, Mapping) else None,
+        prompt_tokens=count(usage.get("prompt_tokens")) if isinstance(usage, dict) else None,
         output_tokens=0,
         served=clean(served) if isinstance(served, str) else None,
     )
@@ -101,10 +100,14 @@ def malformed(what: str, data: bytes) -> RequestError:
     return RequestError("malformed", f"{what}: {' '.join(raw.split())[:SHOWN] or 'empty'}", raw=raw)
 
 
-def _completion(choice: Mapping[str, Any], served: str | None) -> Completion | None:
-    """One choice of whom the server says it is, or None if it holds no text although it should."""
+# Text, how it ended, and its tokens where they were asked for.
+_Said = tuple[str, str, tuple[Token, ...]]
+
+
+def _said(choice: Mapping[str, Any]) -> _Said | None:
+    """What one choice says, or None if it holds no text although it should."""
     message = choice.get("message")
-    if not isinstance(message, Mapping):
+    if not isinstance(message, dict):
         return None
     finish = FINISHES.get(str(choice.get("finish_reason")).lower(), "stop")
     text = _text(message.get("content"))
@@ -116,14 +119,14 @@ def _completion(choice: Mapping[str, Any], served: str | None) -> Completion | N
         if finish == "stop":
             return None
         text = ""
-    return Completion(clean(text), finish, tokens=_tokens(choice.get("logprobs")), served=served)
+    return clean(text), finish, _tokens(choice.get("logprobs"))
 
 
 def _text(content: Any) -> str | None:
     if isinstance(content, str):
         return content
     if isinstance(content, list):
-        parts = [part.get("text") for part in content if isinstance(part, Mapping)]
+        parts = [part.get("text") for part in content if isinstance(part, dict)]
         texts = [part for part in parts if isinstance(part, str)]
         return "".join(texts) if texts else None
     return None
@@ -131,7 +134,7 @@ def _text(content: Any) -> str | None:
 
 def _tokens(logprobs: Any) -> tuple[Token, ...]:
     """The tokens with their log-probabilities; none at all if any is not a number, since their sum would be wrong."""
-    entries = logprobs.get("content") if isinstance(logprobs, Mapping) else None
+    entries = logprobs.get("content") if isinstance(logprobs, dict) else None
     tokens = [_token(entry) for entry in entries] if isinstance(entries, list) else []
     return tuple(token for token in tokens if token) if all(tokens) else ()
 
@@ -148,25 +151,23 @@ def _token(entry: Any) -> Token | None:
 
 
 def _pair(entry: Any) -> tuple[str, float] | None:
-    text, logprob = (entry.get("token"), entry.get("logprob")) if isinstance(entry, Mapping) else (None, None)
+    text, logprob = (entry.get("token"), entry.get("logprob")) if isinstance(entry, dict) else (None, None)
     if not isinstance(text, str) or not isinstance(logprob, int | float) or not LEAST < logprob < ROUNDING:
         return None
     return clean(text), float(logprob)
 
 
-def _with_usage(found: dict[int, Completion], usage: Any) -> dict[int, Completion]:
-    """The completions with what they cost: the prompt on the first, the output shared out by length of text."""
-    counts = usage if isinstance(usage, Mapping) else {}
+def _completions(said: Mapping[int, _Said], reply: Mapping[str, Any]) -> dict[int, Completion]:
+    """Who said it, and what it cost: the prompt on the first, the output shared out by length of text."""
+    served, usage = reply.get("model"), reply.get("usage")
+    name = clean(served) if isinstance(served, str) else None
+    counts = usage if isinstance(usage, dict) else {}
     prompt, output = count(counts.get("prompt_tokens")), count(counts.get("completion_tokens"))
-    if prompt is None and output is None:
-        return found
-    first = min(found)
-    shares = [output] if len(found) == 1 else _shares(output, [len(each.text) for each in found.values()])
+    first = min(said)
+    shares = [output] if len(said) == 1 else _shares(output, [len(text) for text, _, _ in said.values()])
     return {
-        index: Completion(
-            each.text, each.finish, prompt if index == first or prompt is None else 0, share, each.tokens, each.served
-        )
-        for (index, each), share in zip(found.items(), shares, strict=True)
+        index: Completion(text, finish, prompt if index == first or prompt is None else 0, share, tokens, name)
+        for (index, (text, finish, tokens)), share in zip(said.items(), shares, strict=True)
     }
 
 

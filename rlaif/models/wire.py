@@ -187,10 +187,10 @@ class _Wire(asyncio.Protocol):
 class _Reply:
     """A reply whose head was read; the body is still coming."""
 
-    def __init__(self, version: bytes, status: int, headers: dict[str, str]) -> None:
+    def __init__(self, version: str, status: int, headers: dict[str, str]) -> None:
         self.status, self.headers = status, headers
         ending = headers.get("connection", "").lower()
-        self.keeps = ending != "close" if version == b"HTTP/1.1" else ending == "keep-alive"
+        self.keeps = ending != "close" if version == "HTTP/1.1" else ending == "keep-alive"
         self._chunked = headers.get("transfer-encoding", "").lower().endswith("chunked")
         self._length = int(headers["content-length"]) if "content-length" in headers else None
         self._chunks: list[bytes] = []
@@ -234,13 +234,13 @@ class _Reply:
 def _head(data: bytearray) -> _Reply | None:
     """The head, taken out of the data; None while it is not whole. Interim replies (1xx) are passed over."""
     while (end := data.find(END + END)) >= 0:
-        first, *lines = bytes(data[:end]).split(END)
+        first, *lines = data[:end].decode("latin-1").split("\r\n")
         del data[: end + 4]
-        version, status = first.split(b" ", 2)[:2]
-        if not version.startswith(b"HTTP/1."):
+        version, status = first.split(" ", 2)[:2]
+        if not version.startswith("HTTP/1."):
             raise WireError("the reply is no HTTP/1.1")
         if not 100 <= int(status) < 200:
-            pairs = (line.decode("latin-1").partition(":") for line in lines)
+            pairs = [line.partition(":") for line in lines]
             return _Reply(version, int(status), {name.strip().lower(): value.strip() for name, _, value in pairs})
     if len(data) > LONGEST_HEAD:
         raise WireError("the reply has no end of its head")

@@ -47,7 +47,7 @@ class Fleet:
         """
         if STOP.asked and not again:
             raise UnsentError
-        waiter = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[Endpoint] = asyncio.get_running_loop().create_future()
         (self._again if again else self._new).append((waiter, about))
         self._admit()
         try:

@@ -23,7 +23,7 @@ def retry(context: Context, kinds: Sequence[str] = ()) -> list[Row]:
         if kind not in known:
             raise InputError(f"no failure is of the kind {kind!r}", where="--kind", fix=did_you_mean(kind, known))
     config = context.config
-    judges = [roles.named_judge(config, name).key for name in dict.fromkeys(config.judges + roles.evaluators(config))]
+    judges = [roles.named_judge(config, name).key for name in roles.all_judges(config)]
     trained = roles.trained_generator(context)
     makers = [*roles.generators(config), *judges, *([trained.key] if trained else [])]
     wanted = {"makers": makers, "kinds": list(kinds) or sorted(set(known) - ANSWERS)}

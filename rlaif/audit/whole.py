@@ -1,13 +1,14 @@
 """A whole audit: what is owed for it is asked for, then everything is measured."""
 
 from collections.abc import Sequence
+from functools import partial
 
-from rlaif import loop, roles, run
+from rlaif import roles, run
 from rlaif.audit.attack import attack
 from rlaif.audit.findings import Audit
 from rlaif.audit.measure import measure
 from rlaif.context import EVERYTHING, Context, HeldOut
-from rlaif.remarks import Remarked
+from rlaif.overlap import alone
 
 
 def audit(
@@ -41,14 +42,8 @@ def _ask(
     if wanted:
         run.judge(context, wanted, only=only, allow_code=allow_code)
     for name in mine if attacks else ():
-        loop.run(_attack(context, name, attacks, allow_code))
-        context.budget.check()
-
-
-async def _attack(context: Context, name: str, answers: int, allow_code: bool) -> None:
-    async with Remarked(context) as models:
-        judge = roles.named_judge(context.config, name)
-        await attack(context, models, judge, roles.generators(context.config), answers, allow_code=allow_code)
+        judge, writers = roles.named_judge(config, name), roles.generators(config)
+        alone(context, partial(attack, context, judge=judge, generators=writers, answers=attacks, allow_code=allow_code))
 
 
 def _imported(context: Context, gold: str | None) -> list[str]:

@@ -271,24 +271,35 @@ def test_work_that_has_nothing_in_flight_ends_at_the_first_signal(sign: signal.S
     assert ended.seconds < PROMPT_END
 
 
-@pytest.mark.parametrize("count", [1, 2], ids=["once", "twice"])
-def test_a_model_in_this_process_stops_as_well_and_the_pairs_stay_the_same(tmp_path: Path, count: int) -> None:
-    save_random(tmp_path / "checkpoint", context=400)
-    file = project(tmp_path, prompts=40)
+def in_this_process(folder: Path, out: str) -> list[str]:
     # In double precision a sample does not depend on which others share its batch.
-    writer = f"models.writer={{kind: transformers, path: {tmp_path / 'checkpoint'}, batch: 4, dtype: float64}}"
-    sets = [writer, "generate.max_tokens=60"]
-    command = ["run", str(file), "--quiet", *(part for each in sets for part in ("--set", each))]
+    writer = f"models.writer={{kind: transformers, path: {folder / 'checkpoint'}, batch: 2, dtype: float64}}"
+    return [writer, "generate.max_tokens=60", f"out={folder / out}"]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a pipeline with a model in this process, and of a whole run of it."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    save_random(folder / "checkpoint", context=400)
+    go(project(folder, prompts=24), *in_this_process(folder, "whole"))
+    return folder
+
+
+@pytest.mark.parametrize("count", [1, 2], ids=["once", "twice"])
+def test_a_model_in_this_process_stops_as_well_and_the_pairs_stay_the_same(undisturbed: Path, count: int) -> None:
+    folder, out = undisturbed, f"stopped {count}"
+    sets = in_this_process(folder, out)
+    command = ["run", str(folder / "loop.yaml"), "--quiet", *(part for each in sets for part in ("--set", each))]
 
     async def run() -> Ended:
-        async with started("-m", "rlaif", *command, "--set", f"out={tmp_path / 'stopped'}") as process:
-            await until(lambda: written(tmp_path / "stopped/store.duckdb") > 20_000)
+        async with started("-m", "rlaif", *command) as process:
+            await until(lambda: written(folder / out / "store.duckdb") > 20_000)
             return await stopped(process, *[signal.SIGINT] * count)
 
     ended = asyncio.run(run())
     assert ended.code == 130
     assert ended.seconds < PROMPT_END
-    assert kept(tmp_path, "stopped") > 0
-    assert go(file, *sets, f"out={tmp_path / 'stopped'}")["generate"] > 0
-    go(file, *sets, f"out={tmp_path / 'whole'}")
-    assert pairs(tmp_path, "stopped") == pairs(tmp_path, "whole")
+    assert kept(folder, out) > 0
+    assert go(folder / "loop.yaml", *sets)["generate"] > 0
+    assert pairs(folder, out) == pairs(folder, "whole")

@@ -17,7 +17,7 @@ BATCH: Final = 4096
 class Owed(AsyncIterable[Row]):
     """The units of `sql/STAGE/owed.sql` as the store is now, each with its row of `sql/STAGE/texts.sql`.
 
-    `by` is the column that joins the two. `count` is how much is owed in all.
+    `by` is the column that joins the two. `count` is how much is owed in all. To be made in a running loop.
     """
 
     def __init__(self, store: Store, stage: str, by: str, **wanted: Any) -> None:
@@ -26,6 +26,11 @@ class Owed(AsyncIterable[Row]):
         first = list(islice(units, 1))
         self.count = int(first[0]["owed"]) if first else 0
         self._units = chain(first, units)
+        # The first texts are read while their model opens.
+        self._ahead = self._fetch()
+
+    def _fetch(self) -> asyncio.Future[list[Row]]:
+        return asyncio.get_running_loop().run_in_executor(None, self._batch)
 
     def _batch(self) -> list[Row]:
         units = list(islice(self._units, BATCH))
@@ -34,11 +39,10 @@ class Owed(AsyncIterable[Row]):
         return [unit | texts[unit[self._by]] for unit in units]
 
     async def __aiter__(self) -> AsyncIterator[Row]:
-        ahead = asyncio.create_task(asyncio.to_thread(self._batch))
         try:
-            while batch := await ahead:
-                ahead = asyncio.create_task(asyncio.to_thread(self._batch))
+            while batch := await self._ahead:
+                self._ahead = self._fetch()
                 for unit in batch:
                     yield unit
         finally:
-            ahead.cancel()
+            self._ahead.cancel()

@@ -125,7 +125,7 @@ CREATE TABLE strengths (
 CREATE TABLE mixed (pairing VARCHAR, criterion VARCHAR, answer VARCHAR, score DECIMAL(18, 6));
 
 -- Why each prompt and response stands where it does in a pairing; `response` is null for a prompt's own outcome. One row a
--- response, rebuilt with every pairing: its key is a digest, of which compression saves a third for four times the work.
+-- response, rebuilt with every pairing: its key is a digest, of which compression saves half for five times the work.
 CREATE TABLE outcomes (pairing VARCHAR, prompt VARCHAR, response VARCHAR USING COMPRESSION uncompressed, outcome VARCHAR);
 
 CREATE TABLE trainings (key VARCHAR, pairing VARCHAR, method VARCHAR, base VARCHAR, path VARCHAR, spec VARCHAR, created TIMESTAMP);

@@ -12,10 +12,11 @@ PACKAGE = Path(__file__).parent.parent / "rlaif"
 
 # From the bottom up. A module's floor is that of the longest entry that it starts with.
 FLOORS = [
-    ["errors", "records", "models.ask", "yaml_file", "override", "shipped", "stop", "loop", "shared"],
+    ["errors", "records", "models.ask", "yaml_file", "override", "own_code", "shipped", "stop", "loop", "shared"],
     ["config", "secret", "rubric", "template", "verdict", "progress", "tiny"],
     ["models", "store", "store_file", "work", "breaker", "prices"],
-    ["judges", "context", "remarks", "owed", "notes", "witness", "comparing", "budget", "spent", "sources", "training", "pairing"],
+    ["judges", "context", "remarks", "owed", "notes", "witness", "comparing", "budget", "spent", "sources", "training",
+     "pairing"],
     ["stages"],
     ["evaluate", "explain", "report", "export", "audit", "label"],
     ["rounds"],
@@ -28,7 +29,7 @@ FLOORS = [
     ["plan", "retry", "doctor", "audit.whole", "diff", "query"],
     ["cli"],
     ["__main__"],
-]
+]  # fmt: skip
 HEAVY = {
     "torch",
     "transformers",

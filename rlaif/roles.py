@@ -75,7 +75,7 @@ def judge_key(context: Context, name: str) -> str:
         return named_judge(context.config, name).key
     known = {row["name"]: row["key"] for row in context.store.query("judge/names")}
     if name not in known:
-        names = [*known, *context.config.pipeline.judges]
+        names = dict.fromkeys([*known, *context.config.pipeline.judges])
         raise InputError(f"no judge is called {name!r}", where=context.config.file.where(()), fix=did_you_mean(name, names))
     return str(known[name])
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from rlaif.config import Section
+from rlaif.own_code import digest
 from rlaif.records import key
 from rlaif.yaml_file import read_yaml, validate
 
@@ -89,6 +90,13 @@ class Check(CriterionFields):
     """The function's keyword arguments."""
     low: float = 0
     high: float = 1
+
+    @cached_property
+    def spec(self) -> dict[str, Any]:
+        """With a digest of the module, where it is the user's own: edited, it owes its scores anew."""
+        module, _, _ = self.function.rpartition(":")
+        code = digest(module) if module else None
+        return super().spec | ({"code": code} if code else {})
 
     @property
     def range(self) -> tuple[float, float]:

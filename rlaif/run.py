@@ -87,6 +87,18 @@ def _check_target(config: Config) -> None:
         raise InputError("a target needs a judge that scores what is sampled", where=where, fix="Name it under `judge.by`.")
 
 
+def check_pairs(context: Context) -> None:
+    """Who and what `pair` names is there, as far as that can be told once prompts are collected: people may vote later."""
+    section = context.config.pipeline.pair
+    if section is None:
+        return
+    named = [name for name in pair_judges(context.config)[0] if not name.startswith("human:")]
+    for name in section.agree:
+        judge_key(context, name)
+    if named:
+        pairing.check_names(context, [member(context, name) for name in named])
+
+
 def collect(context: Context) -> None:
     """Prompts, and what comes with them, into the store."""
     from rlaif.stages import collect as collecting
@@ -247,6 +259,7 @@ def everything(context: Context, *, allow_code: bool = False) -> tuple[Pairing |
     """All stages that the pipeline file has."""
     pipeline = context.config.pipeline
     collect(context)
+    check_pairs(context)
     if pipeline.rounds:
         made: Pairing | None = rounds.run(context, pipeline.rounds, partial(_turn, allow_code=allow_code))
     else:

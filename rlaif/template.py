@@ -57,9 +57,12 @@ _environment = _Environment(
 
 
 class Template:
-    """A template file; `text` is its source, which enters the keys of all that is made with it."""
+    """A template file; `text` is its source, which enters the keys of all that is made with it.
 
-    def __init__(self, path: Path, allowed: frozenset[str]) -> None:
+    It may use what is `allowed`, and must use what is `needed`: a judge that is not shown the response still gives scores.
+    """
+
+    def __init__(self, path: Path, allowed: frozenset[str], needed: frozenset[str] = frozenset()) -> None:
         self.path = path
         self._frames: dict[bytes, list[str]] = {}
         try:
@@ -72,10 +75,11 @@ class Template:
             raise InputError(f"not a template: {error.message}", where=f"{path}:{line}" if line else str(path)) from None
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"cannot be read: {error}", where=str(path)) from None
-        unknown = sorted(meta.find_undeclared_variables(tree) - allowed)
-        if unknown:
-            fix = did_you_mean(unknown[0], allowed)
-            raise InputError(f"uses {unknown[0]!r}, which it is not given", where=str(path), fix=fix)
+        self.used = used = meta.find_undeclared_variables(tree)
+        for name in sorted(used - allowed):
+            raise InputError(f"uses {name!r}, which it is not given", where=str(path), fix=did_you_mean(name, allowed))
+        for name in sorted(needed - used):
+            raise InputError(f"never shows {name!r}", where=str(path), fix=f"Put {{{{ {name} }}}} where it belongs.")
 
     @cached_property
     def key(self) -> str:

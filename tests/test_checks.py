@@ -193,6 +193,20 @@ def test_a_users_function_runs_where_it_is_allowed_and_a_crash_is_no_zero(
     assert (detail or "") in (verdict.detail or "")
 
 
+def test_an_edited_function_is_another_criterion_and_nothing_of_it_is_run_for_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "package").mkdir()
+    module = tmp_path / "package/edited.py"
+    keys = []
+    for text in ("raise SystemExit", "raise SystemExit(1)", "raise SystemExit"):
+        module.write_text(text)
+        keys.append(Check(name="own", kind="check", function="package.edited:count").key)
+    assert keys[0] == keys[2] != keys[1]
+    assert "code" not in Check(name="own", kind="check", function="nowhere:count").spec
+
+
 def test_a_value_out_of_range_is_a_failure_and_is_never_clamped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "others.py").write_text(USER)
     monkeypatch.syspath_prepend(str(tmp_path))

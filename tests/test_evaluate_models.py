@@ -17,7 +17,6 @@ from rlaif.config import load
 from rlaif.errors import BudgetError, InputError
 from rlaif.evaluate import Evaluation, render
 from rlaif.plan import plan
-from rlaif.plan import plan
 from rlaif.store import Row, Store
 
 PIPELINE = """

@@ -37,7 +37,7 @@ def test_a_verdict_that_was_cut_off_is_asked_for_again_with_more_room() -> None:
     verdict, server = judged(CUT_OFF, chat(SOUND))
     assert [request.body["max_tokens"] for request in server.chats] == [100, 200]
     assert [score.value for score in verdict.scores] == [4.0] * len(CRITERIA)
-    assert verdict.failure is None
+    assert (verdict.failure, verdict.calls) == (None, 2)
 
 
 LASTING = {

@@ -60,11 +60,12 @@ def written(store: Path) -> int:
 
 
 def go(file: Path, *overrides: str) -> dict[str, int]:
-    """Runs everything; the calls that each stage made in this run."""
+    """Runs everything; what each stage asked in this run: a generator's asks, a judge's judgements, second tries aside."""
     with run.opened(load(file, list(overrides))) as context:
         run.everything(context)
-        rows = context.store.rows("SELECT stage, calls FROM work WHERE run = $run", run=context.run)
-    return {row["stage"]: row["calls"] for row in rows if row["calls"]}
+        asked = "if(stage LIKE 'judge%', done + failed, calls)"
+        rows = context.store.rows(f"SELECT stage, {asked} AS asked FROM work WHERE run = $run AND calls > 0", run=context.run)
+    return {row["stage"]: row["asked"] for row in rows}
 
 
 def rows(file: Path, query: str) -> list[dict[str, Any]]:

@@ -23,6 +23,10 @@ MISTAKES = {
     "an unknown strategy": ("loop.yaml", "min_margin: 2", "strategy: best", ["loop.yaml:16", "no strategy is called 'best'"]),
     "an unknown model": ("loop.yaml", "model: writer", "model: riter", ["loop.yaml:14", "'riter'", "Did you mean 'writer'?"]),
     "an unknown judge": ("loop.yaml", "by: [a]", "by: [c]", ["loop.yaml:15", "no judge is called 'c'"]),
+    "an unknown judge of pairs": ("loop.yaml", "pair: {judge: a", "pair: {judge: aa", ["no judge is called 'aa'", "Did you mean 'a'?"]),
+    "an unknown criterion of pairs": (
+        "loop.yaml", "pair: {judge: a", "pair: {weights: {useful: 2}, judge: a", ["loop.yaml:16", "no criterion is called 'useful'"],
+    ),
     "an unknown kind of model": ("loop.yaml", "{kind: scripted, salt: w", "{kind: magic, salt: w", ["loop.yaml:5", "scripted"]),
     "a model path that does not exist": (
         "loop.yaml", "{kind: scripted, salt: w, delay: 0.0}", "{kind: transformers, path: ./no/such/model}",

@@ -92,7 +92,7 @@ def test_a_pilot_measures_and_what_it_made_is_not_paid_twice(tmp_path: Path) -> 
     file = project(tmp_path, prompts=60)
     found = planned(file, pilot=15)
     assert asks(found) == {"generate": 45, "judge a": 45 * 9}
-    assert {row.stage: row.replies for row in found.spent} == {"generate": 45, "judge a": 135}
+    assert {row.stage: row.units for row in found.spent} == {"generate": 45, "judge a": 135}
     calls = go(file)
     assert calls == asks(found)
     after = {row.stage: row for row in planned(file).spent}
@@ -263,7 +263,7 @@ def test_what_a_live_judge_may_be_asked_is_planned(tmp_path: Path, steps: str, a
     save_random(tmp_path / "small", context=128)
     rewards = "{method: grpo, model: small, rewards: [{judge: a}, {judge: checks}], options: {num_generations: 2, %s}}"
     found = planned(
-        project(tmp_path), f"models.small={{kind: transformers, path: {tmp_path / 'small'}, device: cpu}}",
+        project(tmp_path), f"models.small={{kind: transformers, path: {tmp_path / 'small'}, device: cpu}}", "collect.held_out=0",
         "judges.checks={rubric: rubrics/mechanical.yaml}", f"train={rewards % steps}",
     )  # fmt: skip
     line = next(line for line in found.lines if line.stage.startswith("train"))

@@ -116,11 +116,12 @@ def test_values_are_never_rendered_as_templates(tmp_path: Path) -> None:
         ("{% if %}", "not a template"),
         ("{{ response.__class__ }}", "cannot be rendered"),
         ("line\n{{ response", ":2"),
+        ("How good is it?", "never shows 'response'"),
     ],
 )
 def test_a_template_that_will_not_do_is_told_with_its_place(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "t.jinja"
     path.write_text(text)
     with pytest.raises(InputError) as caught:
-        Template(path, frozenset({"response"})).render(response="x")
+        Template(path, frozenset({"response"}), frozenset({"response"})).render(response="x")
     assert message in str(caught.value)

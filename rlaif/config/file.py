@@ -73,6 +73,7 @@ def _check_names(pipeline: Pipeline, file: YamlFile) -> None:
     if pipeline.train:
         rewards = enumerate(pipeline.train.rewards)
         judges += [(("train", "rewards", place), each.judge) for place, each in rewards if each.judge]
+    _check_scales(pipeline, file)
     for judge, place in _imported(pipeline):
         if judge in pipeline.judges:
             raise InputError(
@@ -83,6 +84,21 @@ def _check_names(pipeline: Pipeline, file: YamlFile) -> None:
         for place, name in named:
             if name is not None and name not in known:
                 raise InputError(f"no {kind} is called {name!r}", where=file.where(place), fix=did_you_mean(name, known))
+
+
+def _check_scales(pipeline: Pipeline, file: YamlFile) -> None:
+    """Scores of one judge by one criterion must be on one scale, whatever sources they come from."""
+    scales: dict[tuple[str, str], str] = {}
+    for number, source in enumerate(pipeline.collect.sources):
+        for at, scores in enumerate(source.scores):
+            scale = f"{scores.low:g} to {scores.high:g}"
+            known = scales.setdefault((scores.judge, scores.criterion), scale)
+            if known != scale:
+                raise InputError(
+                    f"{scores.judge}'s {scores.criterion!r} goes from {scale} here, and from {known} in a source above",
+                    where=file.where(("collect", "sources", number, "scores", at)),
+                    fix="Call the judges or the criteria apart: their scores cannot be compared as they are.",
+                )  # fmt: skip
 
 
 def _imported(pipeline: Pipeline) -> Iterator[tuple[str, tuple[str | int, ...]]]:

@@ -3,12 +3,12 @@
 A check is one of rlaif's own, by name, or a user's function, by `module:function`; its options are keyword arguments.
 """
 
-import importlib
 import inspect
 import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
+from rlaif import own_code
 from rlaif.errors import InputError, ModelError
 from rlaif.judges import check_answer, check_document, check_text
 from rlaif.judges.bench import Bench, Subject
@@ -93,7 +93,7 @@ def _imported(name: str, where: str, allow_code: bool) -> Callable[..., float]:
     if not allow_code and module_name.partition(".")[0] != "rlaif":
         raise InputError(f"{name} is code of your own", where=where, fix="Run with --allow-code if you trust it.")
     try:
-        function: Callable[..., float] = getattr(importlib.import_module(module_name), function_name)
+        function: Callable[..., float] = getattr(own_code.load(module_name), function_name)
     except (ImportError, AttributeError) as error:
         raise InputError(f"{name} cannot be loaded: {error}", where=where) from None
     return function

@@ -6,7 +6,7 @@ Its key covers its model, its template and its settings, and each criterion's ke
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from rlaif import judges, models
 from rlaif.config import Config, JudgeSpec, ModelConfig, OpenAIModel
@@ -15,6 +15,9 @@ from rlaif.judges import Call, check, scale
 from rlaif.records import key
 from rlaif.rubric import Compare, Rubric, load_rubric
 from rlaif.template import Template
+
+# What a template must show wherever it may: a judge that never sees it gives scores all the same.
+JUDGED: Final = frozenset({"response", "first", "second", "claim", "passages", "texts"})
 
 
 @dataclass(frozen=True)
@@ -97,11 +100,11 @@ def judge(config: Config, name: str) -> Judge:
             f"rubric {rubric.name!r} asks its judge's model for rewards and for words, and no model gives both",
             where=config.file.where(place), fix="Make two judges, and pair by both: `pair: {judge: [ONE, OTHER]}`.",
         )  # fmt: skip
-    template = Template(config.find(settings.template, (*place, "template")), scale.VARIABLES)
+    template = Template(config.find(settings.template, (*place, "template")), scale.VARIABLES, JUDGED & scale.VARIABLES)
     model = config.pipeline.models[settings.model] if settings.model else None
     where = config.file.where(("models", settings.model)) if settings.model else ""
     own = {
-        needed: Template(config.find(f"prompts/judge/{needed}.jinja", place), allowed)
+        needed: Template(config.find(f"prompts/judge/{needed}.jinja", place), allowed, JUDGED & allowed)
         for needed, allowed in judges.templates(rubric).items()
     }
     retrieval = config.pipeline.models[settings.retrieval] if settings.retrieval else None

@@ -23,6 +23,7 @@ def plan(context: Context, pilot: int = 0, *, allow_code: bool = False) -> Plan:
     config, section = context.config, context.config.pipeline.evaluate
     run.check(config)
     run.collect(context)
+    run.check_pairs(context)
     if pilot:
         live, only = _live(context), HeldOut(1.0, pilot)
         run.generate(live, only=only)

@@ -77,6 +77,11 @@ def generator(config: Config, model: ModelConfig | None = None, name: str | None
     if settings is None:
         raise InputError("no `generate` section", where=config.file.where(()), fix="Say which model samples responses.")
     template = Template(config.find(settings.template, ("generate", "template")), VARIABLES)
+    if not template.used:
+        raise InputError(
+            "shows neither `request` nor `document`, so that all prompts would look the same", where=str(template.path),
+            fix="Put {{ request }} where it belongs.",
+        )  # fmt: skip
     where = config.file.where(("models", settings.model))
     return Generator(name or settings.model, model or config.pipeline.models[settings.model], template, settings, where)
 

@@ -45,6 +45,13 @@ def check(config: Config) -> Pair:
     return settings
 
 
+def check_names(context: Context, members: Sequence[Member]) -> None:
+    """Raises InputError for a criterion that `weights` or `options` name and these judges lack."""
+    settings = check(context.config)
+    if not _compared(context, settings, members):
+        check_criterion(context.config, settings.options, weigh(context.config, settings, members))
+
+
 def run(
     context: Context, judge: str | Sequence[Member], generators: Sequence[str], criteria: Sequence[Row] | None = None,
     agree: Sequence[str] = (), mix: Mix = "mean",

@@ -78,7 +78,10 @@ def fit(
     with quiet():
         shape, tokenizer = _load(base)
         inspect = _inspection(section, lesson, arguments, shape, tokenizer)
-        checked, beside = inspect(lesson.read(section.method)), inspect(lesson.beside(section.method))
+        checked, beside = (
+            inspect(lesson.read(section.method), keep=METHODS[section.method].tokenised),
+            inspect(lesson.beside(section.method)),
+        )
         refused = dict(sum(map(Counter, (lesson.refused, checked.refused, beside.refused)), Counter[str]()))
         if not checked.rows or (section.method == "dpo_sft" and not beside.rows):
             raise InputError("none of the rows can be trained on", fix=explain(refused), where=file.where(("train",)))
@@ -87,7 +90,8 @@ def fit(
         for line in doubts(checked, arguments):
             warn(line)
         callback = watch(section, arguments, tally, file, warn)
-        data, fitting = _data(checked.rows, partial, arguments), replace(lesson, imitated=beside.rows)
+        rows = [row | ids for row, ids in zip(checked.rows, checked.read, strict=True)] if checked.read else checked.rows
+        data, fitting = _data(rows, partial, arguments), replace(lesson, imitated=beside.rows)
         trainer = _trainer(section, base, fitting, data, arguments, tokenizer, callback, file)
         try:
             trainer.train(resume_from_checkpoint=newest(partial / "checkpoints"))
@@ -123,9 +127,7 @@ def _load(base: TransformersModel) -> tuple[Any, Any]:
     return AutoConfig.from_pretrained(base.path, **options), tokenizer
 
 
-def _inspection(
-    section: Train, lesson: Lesson, arguments: Any, shape: Any, tokenizer: Any
-) -> Callable[[Sequence[Row]], Checked]:
+def _inspection(section: Train, lesson: Lesson, arguments: Any, shape: Any, tokenizer: Any) -> Callable[..., Checked]:
     """The pre-flight for this model and method; TRL's `max_length` is set to what rows are held against."""
     text = shape.get_text_config()
     # Unless told otherwise, what fits the model's context is trained on.

@@ -9,8 +9,8 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+from rlaif.training import tokenised
 from rlaif.training.preflight import tokens
-from rlaif.training.trl import trl_class
 
 # What the loss leaves out, as PyTorch has it.
 IGNORED = -100
@@ -19,7 +19,7 @@ IGNORED = -100
 def trainer() -> Any:
     """A DPOTrainer that is also given `imitated`, rows of `prompt` and `completion`, and how to join the two."""
 
-    class JointTrainer(trl_class("DPOTrainer")):  # type: ignore[misc]
+    class JointTrainer(tokenised.trainer()):  # type: ignore[misc]
         def __init__(
             self, *, imitated: Sequence[Any], joint: str, share: float, processing_class: Any, **options: Any
         ) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from rlaif.config import Train, TransformersModel
 from rlaif.errors import InputError
-from rlaif.training import joint, soft
+from rlaif.training import joint, soft, tokenised
 from rlaif.training.rows import Row, as_they_are, demonstrations, preferences, unpaired, with_margins
 from rlaif.training.rows import soft as soft_rows
 from rlaif.training.trl import trl_class
@@ -26,6 +26,8 @@ class Method:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     samples: bool = False
     """It samples answers of its own, so it reads prompts and needs rewards."""
+    tokenised: bool = False
+    """Its trainer takes the tokens that the pre-flight read."""
 
 
 # More than one epoch of DPO costs more than any other setting does (Tülu 3, table 18). The reference is the very model that
@@ -35,9 +37,9 @@ PREFERENCE = {"num_train_epochs": 1, "precompute_ref_log_probs": True}
 PENALTY = 0.04
 
 METHODS: Mapping[str, Method] = {
-    "dpo": Method(partial(trl_class, "DPOTrainer"), "DPOConfig", preferences, PREFERENCE),
-    "dpo_soft": Method(soft.trainer, "DPOConfig", soft_rows, PREFERENCE),
-    "dpo_sft": Method(joint.trainer, "DPOConfig", preferences, PREFERENCE),
+    "dpo": Method(tokenised.trainer, "DPOConfig", preferences, PREFERENCE, tokenised=True),
+    "dpo_soft": Method(soft.trainer, "DPOConfig", soft_rows, PREFERENCE, tokenised=True),
+    "dpo_sft": Method(joint.trainer, "DPOConfig", preferences, PREFERENCE, tokenised=True),
     "sft": Method(partial(trl_class, "SFTTrainer"), "SFTConfig", demonstrations, {"completion_only_loss": True}),
     "kto": Method(partial(trl_class, "KTOTrainer"), "KTOConfig", unpaired, PREFERENCE),
     "orpo": Method(partial(trl_class, "experimental.orpo.ORPOTrainer"), "experimental.orpo.ORPOConfig", preferences,

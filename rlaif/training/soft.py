@@ -8,13 +8,13 @@ is TRL's own loss, -log sigmoid(z), plus (1 - p) z.
 from typing import Any
 
 from rlaif.errors import InputError
-from rlaif.training.trl import trl_class
+from rlaif.training import tokenised
 
 
 def trainer() -> Any:
     """A DPOTrainer that reads `confidence` beside each pair."""
 
-    class SoftDPOTrainer(trl_class("DPOTrainer")):  # type: ignore[misc]
+    class SoftDPOTrainer(tokenised.trainer()):  # type: ignore[misc]
         def __init__(self, *, args: Any, **options: Any) -> None:
             if "sigmoid" not in args.loss_type:
                 raise InputError("soft labels are for the loss `sigmoid`", where="train.options.loss_type")

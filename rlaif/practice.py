@@ -15,7 +15,7 @@ from typing import Any, Final
 from rlaif import loop
 from rlaif.config import ModelConfig, Reward, Train, TransformersModel
 from rlaif.context import Context
-from rlaif.errors import ModelError
+from rlaif.errors import InputError, ModelError
 from rlaif.judges import Subject
 from rlaif.judges.named import Judge, judge
 from rlaif.models import Models, identity
@@ -43,6 +43,14 @@ class Practice:
         self._context, self._section, self._allow_code = context, section, allow_code
         config = context.config
         self._judges = {each.judge: judge(config, each.judge) for each in section.rewards if each.judge}
+        for place, each in enumerate(section.rewards):
+            if each.judge and (compared := self._judges[each.judge].compared):
+                raise InputError(
+                    f"judge {each.judge!r} compares responses, which gives a sampled answer no score of its own: "
+                    + ", ".join(criterion.name for criterion in compared.values()),
+                    where=config.file.where(("train", "rewards", place, "judge")),
+                    fix="Name a judge whose rubric has no criterion of kind `compare`.",
+                )
         self._models = {each.model: config.pipeline.models[each.model] for each in section.rewards if each.model}
 
     @property

@@ -10,7 +10,7 @@ import pytest
 
 from rlaif import loop
 from rlaif.context import Context
-from rlaif.errors import BudgetError
+from rlaif.errors import BudgetError, InputError
 from rlaif.judges import Subject
 from rlaif.judges.named import judge
 from rlaif.models import Models
@@ -19,7 +19,9 @@ from rlaif.progress import Quiet, Tally
 from rlaif.records import Prompt
 from rlaif.stages import train
 from rlaif.stages.judge import Live
-from rlaif.training.rows import imitated, soft, unpaired, with_margins
+from rlaif.training.preflight import check
+from rlaif.training.rows import imitated, preferences, soft, unpaired, with_margins
+from rlaif.training.trl import trl_class
 from tests.checkpoints import save_random
 from tests.train_harness import TEMPLATE, opened, prepare
 
@@ -227,6 +229,29 @@ def test_several_rewards_are_standardised_among_a_prompts_answers_and_one_that_f
     assert total([[0.5, 0.25, None]], [3.0], [0, 0, 0]) == [1.5, 0.75, None]
     wide, narrow = [0.0, 100.0, 40.0, 40.0], [1.0, 0.0, 0.5, None]
     assert total([wide, narrow], [1.0, 2.0], [0, 0, 1, 1]) == pytest.approx([-1 + 2, 1 - 2, 0, None])
+
+
+def test_the_tokens_that_the_preflight_keeps_are_those_that_trl_reads(checkpoint: Path, tmp_path: Path) -> None:
+    from datasets import Dataset
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint)
+    options = trl_class("DPOConfig")(output_dir=str(tmp_path), report_to="none", use_cpu=True, bf16=False)
+    data = Dataset.from_list(preferences([ROW]))
+    theirs = trl_class("DPOTrainer")(str(checkpoint), args=options, train_dataset=data, processing_class=tokenizer)
+    (ours,) = check([ROW], tokenizer, 128, keep=True).read
+    assert list(ours) == ["prompt_ids", "chosen_ids", "rejected_ids"]
+    assert {name: ids.tolist() for name, ids in ours.items()} == {name: theirs.train_dataset[0][name] for name in ours}
+
+
+def test_a_judge_that_compares_is_refused_as_a_reward(checkpoint: Path, tmp_path: Path) -> None:
+    path = pipeline(tmp_path, checkpoint, "grpo", SAMPLED, "  rewards: [{judge: pairs}]\n")
+    path.write_text(
+        path.read_text().replace("judges:\n", "judges:\n  pairs: {rubric: rubrics/pairwise.yaml, model: fake}\n")
+    )
+    with pytest.raises(InputError, match="judge 'pairs' compares responses") as refused:
+        run(path)
+    assert "trial.yaml" in str(refused.value)
 
 
 def test_a_live_judge_is_asked_within_the_budget(checkpoint: Path, tmp_path: Path) -> None:

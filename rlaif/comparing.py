@@ -96,8 +96,4 @@ def _keep(context: Context, batch: list[_Compared], tally: Tally) -> None:
         context.store.append("verdicts", [compared.verdict for compared in batch])
         context.store.append("comparisons", [compared.comparison for compared in batch])
     for compared in batch:
-        verdict = compared.verdict
-        failed = verdict["failure"] is not None
-        tally.add(
-            done=not failed, failed=failed, prompt_tokens=verdict["prompt_tokens"], output_tokens=verdict["output_tokens"]
-        )
+        tally.finish(compared.verdict)

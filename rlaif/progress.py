@@ -2,10 +2,11 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 # Logs of batch systems: often enough to see that it lives, seldom enough to read.
 HEARTBEAT_SECONDS = 10.0
@@ -20,22 +21,32 @@ class Tally:
     stage: str
     owed: int | None = None
     done: int = 0
-    failed: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
     calls: int = 0
     prompt_tokens: int = 0
     output_tokens: int = 0
     started: float = field(default_factory=time.monotonic)
 
     def add(
-        self, *, done: int = 0, failed: int = 0, calls: int = 0,
+        self, *, done: int = 0, calls: int = 0,
         prompt_tokens: int | None = 0, output_tokens: int | None = 0,
     ) -> None:  # fmt: skip
         """Counts finished units, and what they cost."""
         self.done += done
-        self.failed += failed
         self.calls += calls
         self.prompt_tokens += prompt_tokens or 0
         self.output_tokens += output_tokens or 0
+
+    def finish(self, unit: Mapping[str, Any]) -> None:
+        """Counts one finished unit by its row: done or failed, and what it cost."""
+        failure = unit.get("failure")
+        if failure:
+            self.failures[failure] += 1
+        self.add(done=not failure, prompt_tokens=unit.get("prompt_tokens"), output_tokens=unit.get("output_tokens"))
+
+    @property
+    def failed(self) -> int:
+        return self.failures.total()
 
     @property
     def seconds(self) -> float:
@@ -46,7 +57,8 @@ class Tally:
         finished = self.done + self.failed
         parts = [f"{self.stage}: {finished:,}" + (f" of {self.owed:,}" if self.owed is not None else "")]
         if self.failed:
-            parts.append(f"{self.failed:,} failed")
+            kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.failures.most_common())
+            parts.append(f"{self.failed:,} failed ({kinds})")
         rate = finished / self.seconds if self.seconds > 0.05 else 0.0
         if rate:
             parts.append(f"{rate:,.1f}/s")

@@ -10,6 +10,7 @@ from rlaif import run
 from rlaif.breaker import MOST, Breaker
 from rlaif.config import load
 from rlaif.errors import ModelError
+from rlaif.progress import Tally
 from tests.servers import Reply, Request, chat, error, serve
 from tests.test_loop import project, rows
 
@@ -82,3 +83,11 @@ def test_a_run_that_was_ended_goes_on_when_the_cause_is_gone(tmp_path: Path) -> 
             assert json.dumps(rows(file, "SELECT count(DISTINCT prompt) AS n FROM responses")) == '[{"n": 300}]'
 
     asyncio.run(runs())
+
+
+def test_a_stage_says_of_what_kinds_its_failures_were() -> None:
+    tally = Tally("generate", 4)
+    for failure in ("malformed", None, "timeout", "malformed"):
+        tally.finish({"failure": failure, "prompt_tokens": 2, "output_tokens": None})
+    assert tally.line().startswith("generate: 4 of 4, 3 failed (2 malformed, 1 timeout)")
+    assert (tally.done, tally.failed, tally.prompt_tokens) == (1, 3, 8)

@@ -105,6 +105,6 @@ def _divergence(context: Context, base: Generator, model: Generator, only: HeldO
             own, reference = found
             rows = compared(own, reference, base.key)
             store.append("divergences", rows)
-            failed = sum(row.get("failure") is not None for row in rows)
-            tally.add(done=len(rows) - failed, failed=failed)
+            for row in rows:
+                tally.finish(row)
     return read_divergence(store, model.key, base.key, only=only)

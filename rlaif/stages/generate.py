@@ -240,11 +240,7 @@ def _keep(context: Context, batch: list[_Sampled], tally: Tally) -> None:
         context.store.append("asks", [sampled.ask for sampled in batch if sampled.ask])
         context.store.append("responses", responses)
     for response in responses:
-        failed = response.get("failure") is not None
-        tally.add(
-            done=not failed, failed=failed,
-            prompt_tokens=response.get("prompt_tokens"), output_tokens=response.get("output_tokens"),
-        )  # fmt: skip
+        tally.finish(response)
 
 
 def _tell_of_equals(context: Context, generator: Generator) -> None:

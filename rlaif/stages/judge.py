@@ -242,7 +242,5 @@ def _keep(context: Context, batch: list[_Judged], tally: Tally) -> None:
         context.store.append("verdicts", [judged.verdict for judged in batch])
         context.store.append("scores", [score for judged in batch for score in judged.scores])
         context.store.append("findings", [found for judged in batch for found in judged.findings])
-    for verdict in (judged.verdict for judged in batch):
-        failed = verdict["failure"] is not None
-        used = {name: verdict[name] for name in ("prompt_tokens", "output_tokens")}
-        tally.add(done=not failed, failed=failed, **used)
+    for judged in batch:
+        tally.finish(judged.verdict)

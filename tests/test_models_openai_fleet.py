@@ -9,13 +9,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 
 from rlaif.config import OpenAIModel
+from rlaif.errors import ModelError
 from rlaif.models.ask import Ask
 from rlaif.models.openai import OpenAI
 from rlaif.models.openai_endpoint import Endpoint
 from rlaif.models.openai_fleet import Fleet
 from rlaif.models.openai_server import Letterhead
 from rlaif.stop import STOP, UnsentError
-from tests.servers import Reply, Request, Server, chat, serve
+from tests.servers import Reply, Request, Server, chat, error, reply, serve
 
 TEXTS, ASKS, CONCURRENCY = 150, 8, 96
 
@@ -145,3 +146,20 @@ def test_a_place_given_to_who_is_cancelled_goes_to_the_next() -> None:
         return endpoint.in_flight
 
     assert asyncio.run(run()) == 1
+
+
+def test_a_server_that_fails_at_some_inputs_alone_is_not_taken_to_be_down() -> None:
+    def answer(request: Request) -> Reply:
+        if request.path.endswith("/models"):
+            return reply({"data": [{"id": "m"}]})
+        return error(500, "out of range") if "poison" in request.body["messages"][0]["content"] else chat("fine")
+
+    async def asked() -> list[str]:
+        async with serve([answer]) as server:
+            config = OpenAIModel(kind="openai", model="m", base_url=server.base_url, concurrency=4, attempts=3, timeout=1.0)
+            async with OpenAI(config, pause=0.02) as model:
+                texts = ["poison"] * 12 + ["text"]
+                found = await asyncio.gather(*(model.complete(ask(text)) for text in texts), return_exceptions=True)
+        return [each.kind if isinstance(each, ModelError) else each[0].text for each in found]  # type: ignore[index]
+
+    assert asyncio.run(asked()) == ["server"] * 12 + ["fine"]

@@ -21,7 +21,7 @@ from rlaif.models.openai_dialect import Dialect
 from rlaif.models.openai_endpoint import Endpoint
 from rlaif.models.openai_fault import RequestError
 from rlaif.models.openai_fleet import Fleet
-from rlaif.models.openai_hello import awaken, introduction
+from rlaif.models.openai_hello import answers, awaken, introduction
 from rlaif.models.openai_pace import Pace
 from rlaif.models.openai_reply import read_reply
 from rlaif.models.openai_request import body
@@ -32,6 +32,8 @@ from rlaif.yaml_file import did_you_mean
 
 # What says that a server is in trouble, whatever it was asked.
 TROUBLE: Final = frozenset({"connection", "timeout", "server"})
+# What a server says of itself that fails at a request; one that is not there or too busy has other words.
+SICK: Final = 500
 # Asks in hand for each that may be in flight: while some pause before another attempt, others take their place.
 HANDS: Final = 2
 # Seconds for the question which models there are, which only makes an error message better.
@@ -57,6 +59,7 @@ class OpenAI:
         self.remarks: Counter[tuple[str, str]] = Counter()
         self._withheld = 0
         self._served: str | None = None
+        self._looks: dict[int, asyncio.Task[None]] = {}
         self._paced = bool(config.requests_per_minute or config.tokens_per_minute)
         self._requests, self._tokens = Pace(config.requests_per_minute), Pace(config.tokens_per_minute)
         self._deadline = Deadline(config.timeout)
@@ -167,6 +170,8 @@ class OpenAI:
         now = asyncio.get_running_loop().time()
         if error.kind in TROUBLE:
             endpoint.health.bad(now)
+            if error.status == SICK and endpoint.health.probing:
+                self._look_at(endpoint)
         if error.kind == "auth" and error.status == 403 and endpoint.fit:
             # The key opened the server before, so this is about what was asked.
             return RequestError("rejected", str(error), raw=error.raw)
@@ -177,6 +182,17 @@ class OpenAI:
             if error.wait and error.wait > LONGEST_WAIT:
                 endpoint.health.rest(now + error.wait)
         return error
+
+    def _look_at(self, endpoint: Endpoint) -> None:
+        """Finds out whether a server that fails is down, or fails at what it is asked: some inputs are too much for some."""
+
+        async def look() -> None:
+            if await answers(self._heads[endpoint.number]):
+                endpoint.health.vouch()
+
+        if endpoint.number not in self._looks:
+            self._looks[endpoint.number] = task = asyncio.create_task(look())
+            task.add_done_callback(lambda _: self._looks.pop(endpoint.number))
 
     def _know(self, served: str | None) -> None:
         """Stops the run when another model answers under the same name: its words must not be mixed with the first's."""
@@ -234,6 +250,8 @@ class OpenAI:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for task in self._looks.values():
+            task.cancel()
         await self._fleet.close()
 
 

@@ -38,6 +38,15 @@ async def introduction(head: Letterhead, model: str) -> list[tuple[str, str]]:
     return said
 
 
+async def answers(head: Letterhead) -> bool:
+    """Whether the server says at this moment which models it has."""
+    try:
+        await _get(_listing(head))
+    except (ModelError, TimeoutError):
+        return False
+    return True
+
+
 async def awaken(heads: Sequence[Letterhead], seconds: float) -> None:
     """Waits, at most for so long, until one of the servers answers anything, and says so where that is not at once.
 

@@ -3,6 +3,7 @@
 python -m benchmarks.throughput        512 pairs, 2 epochs, medians of interleaved rounds; limit: no slower than the script
 
 Whole processes are timed, imports included, and the training alone: rlaif's steps and checkpoints, TRL's `train_runtime`.
+The steady rate is told besides: what pairs cost that come on top, from whole processes at this size and at three times it.
 rlaif also checks every row first and writes checkpoints from which it could go on exactly; the script writes none here.
 """
 
@@ -27,6 +28,8 @@ OPTIONS = {
     "learning_rate": 1e-4, "beta": 0.1, "num_train_epochs": 2, "per_device_train_batch_size": 16, "max_length": 256,
     "precompute_ref_log_probs": True, "logging_steps": 1, "report_to": "none", "gradient_checkpointing": False,
 }  # fmt: skip
+# The other size, from which the steady rate follows: what both processes cost before and after cancels out.
+LARGER = 3
 PIPELINE = """
 name: throughput
 out: {out}
@@ -90,17 +93,23 @@ def script(folder: Path, turn: int) -> tuple[float, float]:
     return whole, float(found[1])
 
 
-def main(pairs: int, rounds: int) -> bool:
+def medians(pairs: int, rounds: int) -> list[list[float]]:
+    """Of rlaif and of the script: seconds of the process and of the training, rounds interleaved."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "trl").mkdir()
         write(folder, pairs)
         runs = [(rlaif(folder, turn), script(folder, turn)) for turn in range(rounds)]
-    ours, theirs = ([median(run[side][part] for run in runs) for part in (0, 1)] for side in (0, 1))
+    return [[median(run[side][part] for run in runs) for part in (0, 1)] for side in (0, 1)]
+
+
+def main(pairs: int, rounds: int) -> bool:
+    (ours, theirs), more = medians(pairs, rounds), medians(LARGER * pairs, rounds)
     count = pairs * OPTIONS["num_train_epochs"]
-    rows = [["", "process, s", "training, s", "pairs/s"]]
-    for label, (whole, alone) in (("rlaif train", ours), ("TRL's script", theirs)):
-        rows.append([label, f"{whole:.1f}", f"{alone:.1f}", f"{count / whole:.1f}"])
+    rows = [["", "process, s", "training, s", "pairs/s", "steady pairs/s"]]
+    for label, (whole, alone), (larger, _) in zip(("rlaif train", "TRL's script"), (ours, theirs), more, strict=True):
+        steady = (LARGER - 1) * count / (larger - whole)
+        rows.append([label, f"{whole:.1f}", f"{alone:.1f}", f"{count / whole:.1f}", f"{steady:.1f}"])
     table(f"DPO of the tiny writer on {pairs} pairs, {OPTIONS['num_train_epochs']} epochs, median of {rounds}", rows)
     print(f"rlaif's throughput to the script's, whole processes: {theirs[0] / ours[0]:.2f} (limit 1.0)")
     return ours[0] <= theirs[0]

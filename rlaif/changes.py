@@ -43,8 +43,16 @@ def _differences(before: Any, after: Any, path: str = "") -> Iterator[str]:
         names = dict.fromkeys(chain(before, after))
         for name in names:
             yield from _differences(before.get(name), after.get(name), f"{path}.{name}" if path else name)
+    elif _sections(before) and _sections(after) and len(before) == len(after):
+        for place, (old, new) in enumerate(zip(before, after, strict=True)):
+            yield from _differences(old, new, f"{path}.{place}")
     elif before != after and (before or after):
         yield f"{path}: {_shown(before)} → {_shown(after)}"
+
+
+def _sections(value: Any) -> bool:
+    """Whether it is a list of settings with names."""
+    return isinstance(value, list) and all(isinstance(each, dict) for each in value)
 
 
 def _shown(value: Any) -> str:

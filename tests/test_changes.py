@@ -40,6 +40,10 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
         ["models.first.salt=z"],
         [CHANGED, 'models.first.salt: "a" → "z"', OWED, "all scores by a"],
     ),
+    "a column": (
+        ["collect.sources.0.columns.prompt=text"],
+        [CHANGED, 'collect.sources.0.columns.prompt: "prompt" → "text"'],
+    ),
     "another judge": (["judge.by=[b]"], [CHANGED, 'judge.by: ["a"] → ["b"]']),
 }
 

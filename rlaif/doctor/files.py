@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -46,7 +47,8 @@ def _price(config: Config, name: str) -> Check:
     except InputError as error:
         return fail(f"price of {name}", error.what, error.fix)
     if found is None:
-        fix = f"Give models.{name}.price: {{input: …, output: …}}, or `pip install 'rlaif[prices]'`."
+        table = "" if find_spec("genai_prices") else ", or `pip install 'rlaif[prices]'`"
+        fix = f"Give models.{name}.price: {{input: …, output: …}}{table}."
         return warn(f"price of {name}", "unknown, so `plan` cannot tell the cost", fix)
     if found.source == "local":
         return ok(f"price of {name}", "local")

@@ -59,6 +59,7 @@ class OpenAI:
         self.remarks: Counter[tuple[str, str]] = Counter()
         self._withheld = 0
         self._served: str | None = None
+        self._trouble = ""
         self._looks: dict[int, asyncio.Task[None]] = {}
         self._paced = bool(config.requests_per_minute or config.tokens_per_minute)
         self._requests, self._tokens = Pace(config.requests_per_minute), Pace(config.tokens_per_minute)
@@ -169,6 +170,7 @@ class OpenAI:
         """What the error means for this run, after the server's window and health have learnt from it."""
         now = asyncio.get_running_loop().time()
         if error.kind in TROUBLE:
+            self._trouble = str(error)
             endpoint.health.bad(now)
             if error.status == SICK and endpoint.health.probing:
                 self._look_at(endpoint)
@@ -209,7 +211,11 @@ class OpenAI:
             kind = "unreachable"
         if kind == "unknown_model":
             message += f"\n{did_you_mean(self._config.model, await self._listed())}"
+        if kind == "unreachable" and self._trouble and self._trouble not in message:
+            message += f", the last with: {self._trouble}"
         message = f"{self._config.model} at {public_url(self._config.base_url)}: {message}".strip()
+        if kind == "auth" and self._config.api_key:
+            message += f"\nThe key is that of api_key: {self._config.api_key}"
         return ModelError(kind, self._safe(message), raw=self._safe(error.raw))
 
     async def _listed(self) -> list[str]:

@@ -20,6 +20,7 @@ WRONG = {
     "vetoed": "is chosen, but below a floor or cut off",
     "tied": "is chosen with a lead of zero or less",
     "twice": "is given twice with the same rejected one",
+    "turned": "is given over another one that is given over it",
 }
 
 

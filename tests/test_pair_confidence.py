@@ -15,6 +15,7 @@ from rlaif import run
 from rlaif.config import load
 from rlaif.errors import InputError
 from rlaif.pairing.strengths import strengths
+from rlaif.pairing.weigh import Member
 from rlaif.records import answer_key, key
 from rlaif.stages import pair
 from rlaif.store import Row, Store
@@ -289,3 +290,28 @@ def test_pairs_of_a_check_have_no_wrong_label(tmp_path: Path) -> None:
     print(f"{len(labels)} pairs")
     assert len(labels) > 300
     assert set(labels) == {(True, False)}
+
+
+@pytest.mark.parametrize(
+    ("texts", "margins"),
+    [("ab", [5.0]), ("a", []), ("b", [])],
+    ids=["both expected values", "that of one alone", "that of the other alone"],
+)
+@pytest.mark.parametrize("judges", [JUDGE, [JUDGE, "x"]], ids=["one judge", "two judges"])
+def test_an_expected_value_is_never_compared_with_a_plain_one(
+    texts: str, margins: list[float], judges: Any, tmp_path: Path
+) -> None:
+    """Of the same verdict, 4, whose tokens say 4.4 and 4.0, where the reply has their probabilities."""
+    helpful, mean = key("criterion", "help"), {"a": 4.4, "b": 4.0}
+    with Store(tmp_path / "store.duckdb") as store:
+        fill(store, {"p": [{"text": "a", "help": 4, "faith": 3}, {"text": "b", "help": 4, "faith": 3}]})
+        for text in texts:
+            answer = answer_key(prompt("p").key, text)
+            store.run(f"UPDATE scores SET expected = {mean[text]} WHERE answer = '{answer}' AND criterion = '{helpful}'")
+        store.run(f"INSERT INTO scores BY NAME SELECT * REPLACE ('x' AS judge) FROM scores WHERE judge = '{JUDGE}'")
+        members = JUDGE if judges == JUDGE else [Member(name, criteria(RANGES), name) for name in judges]
+        made = pair.run(
+            context(store, tmp_path, pair={}), members, [GENERATOR], criteria(RANGES) if judges == JUDGE else None
+        )
+        rows = store.rows("FROM pairs_readable WHERE pairing = $pairing", pairing=made.key)
+    assert [row["margin"] for row in rows] == margins

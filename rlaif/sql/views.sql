@@ -4,10 +4,10 @@
 CREATE OR REPLACE VIEW current_prompts AS SELECT * FROM prompts SEMI JOIN collected ON collected.prompt = prompts.key;
 
 -- One row per answer, judge and criterion: the mean over repeats of what the judge's reply gives (the expected value
--- where it has one), or the failure kind where no repeat has a value.
+-- where each of them has one), or the failure kind where no repeat has a value.
 CREATE OR REPLACE VIEW latest_scores AS
 SELECT answer, judge, criterion,
-    CAST(sum(coalesce(expected, value)) / count(value) AS DECIMAL(18, 6)) AS score,
+    CAST(if(count(expected) = count(value), sum(expected), sum(value)) / count(value) AS DECIMAL(18, 6)) AS score,
     CAST(sqrt(sum(spread * spread)) / count(value) AS DECIMAL(18, 6)) AS spread,
     count(value) AS repeats,
     CASE WHEN count(value) = 0 THEN arg_max(failure, attempt) END AS failure,

@@ -128,6 +128,7 @@ def _gather(store: Store, values: Row) -> None:
     """The responses that may enter pairs, with their points, and what a strategy may ask about them."""
     store.execute("pair/weighed", **values)
     store.execute("pair/panel", **values)
+    store.execute("pair/told_evenly" if store.query("pair/partly_expected", **values) else "pair/told", **values)
     _fit(store, values)
     if values["mix"]:
         _mix(store, values)

@@ -6,9 +6,9 @@ WITH mine AS (
     WHERE failure IS NULL AND generator IN (SELECT unnest($generators::VARCHAR[]))
 ),
 said AS (
-    SELECT judge, criterion, answer, CAST(sum(coalesce(expected, value)) / count(*) AS DECIMAL(18, 6)) AS score,
+    SELECT judge, criterion, answer, CAST(sum(score) / count(*) AS DECIMAL(18, 6)) AS score,
         if(count(spread) = count(*), sqrt(sum(spread * spread)) / count(*), NULL) AS spread
-    FROM scores WHERE value IS NOT NULL AND judge IN (SELECT judge FROM panel)
+    FROM told WHERE judge IN (SELECT judge FROM panel)
     GROUP BY judge, criterion, answer
     UNION ALL
     SELECT judge, criterion, answer, score, spread FROM fitted

@@ -3,11 +3,9 @@
 CREATE OR REPLACE TEMP VIEW scored AS
 WITH repeats AS (
     SELECT answer, weighed.criterion, any_value(exact) AS exact, count(*) AS n,
-        sum(coalesce(expected, value))::DECIMAL(18, 6) AS total,
-        sum(coalesce(expected, value) * coalesce(expected, value)) AS squares,
+        sum(score)::DECIMAL(18, 6) AS total, sum(score * score) AS squares,
         count(spread) AS told, sum(spread * spread) AS variances
-    FROM scores JOIN weighed ON weighed.criterion = scores.criterion AND weighed.judge = scores.judge
-    WHERE value IS NOT NULL
+    FROM told JOIN weighed ON weighed.criterion = told.criterion AND weighed.judge = told.judge
     GROUP BY answer, weighed.criterion
 )
 SELECT answer, criterion, CAST(total / n AS DECIMAL(18, 6)) AS score,

@@ -208,7 +208,7 @@ def _pass_gate(context: Context, name: str) -> None:
         )  # fmt: skip
 
 
-def train(context: Context, pairing: str | None = None, *, allow_code: bool = False) -> Training | None:
+def train(context: Context, pairing: str | None = None, *, allow_code: bool = False) -> Training:
     """The generator's model, trained on the pairs, or on answers of its own and their rewards, with its card."""
     return _with_card(context, training.run(context, pairing, practice(context, allow_code=allow_code)))
 
@@ -222,11 +222,10 @@ def prepare_training(context: Context, folder: Path) -> str | None:
     return None
 
 
-def _with_card(context: Context, trained: Training | None) -> Training | None:
-    if trained:
-        from rlaif.export import model_card
+def _with_card(context: Context, trained: Training) -> Training:
+    from rlaif.export import model_card
 
-        model_card.write(context.store, trained, f"rlaif train {context.config.file.path.name}")
+    model_card.write(context.store, trained, f"rlaif train {context.config.file.path.name}")
     return trained
 
 

@@ -39,8 +39,8 @@ class Store:
     """An open store. One process writes at a time; threads of that process may share it."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        if read_only and not path.exists():
-            raise StoreError(f"{path}: no store here yet. `rlaif run` makes it.")
+        if read_only:
+            must_exist(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -201,6 +201,12 @@ class Store:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+def must_exist(path: Path) -> None:
+    """Raises StoreError where there is no store."""
+    if not path.exists():
+        raise StoreError(f"{path}: no store here yet. `rlaif run` makes it.")
 
 
 def _used(text: str, parameters: Mapping[str, Any]) -> dict[str, Any]:

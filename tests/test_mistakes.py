@@ -1,6 +1,7 @@
 """What a user can get wrong: told with the place and the way out, exit code 2, and nothing lost."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -136,3 +137,15 @@ def test_any_override_is_taken_or_told(text: str) -> None:
         load(file, [text])
     except InputError as error:
         assert str(error)
+
+
+@pytest.mark.parametrize(
+    ("verb", "code", "said"),
+    [("report", 7, "no store here yet"), ("export", 7, "no store here yet"), ("train", 2, "nothing to train")],
+)
+def test_a_command_that_has_nothing_to_do_says_so(verb: str, code: int, said: str, tmp_path: Path) -> None:
+    file = project(tmp_path, prompts=3)
+    file.write_text(re.sub(r"^train:.*\n", "", file.read_text(), flags=re.MULTILINE))
+    done = rlaif(verb, str(file), *([str(tmp_path / "exported")] if verb == "export" else []))
+    assert (done.returncode, said in done.stderr) == (code, True)
+    assert verb == "train" or not (tmp_path / "out/store.duckdb").exists()

@@ -33,13 +33,19 @@ def main() -> None:
 
 
 @contextmanager
-def session(file: Path, overrides: list[str], quiet: bool = True) -> "Iterator[Context]":
-    """The pipeline with its store to write to; when it is told to stop, the command says how to go on, and ends."""
+def session(file: Path, overrides: list[str], quiet: bool = True, *, filled: bool = False) -> "Iterator[Context]":
+    """The pipeline with its store to write to; when it is told to stop, the command says how to go on, and ends.
+
+    Raises StoreError where the store must be `filled` by other commands, and there is none.
+    """
     from rlaif.config import load
     from rlaif.progress import progress
     from rlaif.run import opened
+    from rlaif.store import must_exist
 
     config = load(file, overrides)
+    if filled:
+        must_exist(config.store_path)
     try:
         with opened(config, progress(quiet=quiet)) as context:
             yield context

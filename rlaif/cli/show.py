@@ -43,7 +43,9 @@ def table(title: str, rows: list[dict[str, Any]]) -> Any:
 
     drawn = Table(title=title, title_justify="left")
     for name, value in rows[0].items():
-        drawn.add_column(name, justify="right" if isinstance(value, int | float) else "left")
+        number = isinstance(value, int | float)
+        # A narrow terminal folds names, and cuts no number.
+        drawn.add_column(name.replace("_", "\n"), justify="right" if number else "left", no_wrap=number, overflow="fold")
     for row in rows:
         drawn.add_row(*(f"{value:,}" if isinstance(value, int | float) else str(value) for value in row.values()))
     return drawn

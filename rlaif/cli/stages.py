@@ -60,7 +60,7 @@ def train(
 
     with session(file, set, quiet) as context:
         if prepare is None:
-            running.train(context, allow_code=allow_code)
+            print(running.train(context, allow_code=allow_code).path)
             return
         command = running.prepare_training(context, prepare)
     print(f"{command}\nThen this command again takes the model in." if command else f"Taken in from {prepare}.")
@@ -87,5 +87,5 @@ def report(file: File, set: Set = [], quiet: Quiet = False) -> None:
     """Write the HTML report of what there is."""
     from rlaif import run as running
 
-    with session(file, set, quiet) as context:
+    with session(file, set, quiet, filled=True) as context:
         print(running.report(context, running.evaluate(context)))

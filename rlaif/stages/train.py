@@ -35,15 +35,20 @@ class Practice(Protocol):
         """The rewards, with the checkpoints that were `fitted` for some of them."""
 
 
-def run(context: Context, pairing: str | None = None, practice: Practice | None = None) -> Training | None:
-    """Trains on the pairs of `pairing` (the newest where None), or finds that this was done; None without a section.
+def run(context: Context, pairing: str | None = None, practice: Practice | None = None) -> Training:
+    """Trains on the pairs of `pairing` (the newest where None), or finds that this was done.
 
     The key covers the method, the base model, the options, the seed and the pairs in order: equal keys mean equal
     work, so a finished training is never repeated and a stopped one goes on exactly where its last checkpoint stands.
     Methods that sample answers of their own need `practice`.
     """
-    section = context.config.pipeline.train
-    return _trained(context, section, pairing, practice) if section else None
+    return _trained(context, _section(context.config), pairing, practice)
+
+
+def _section(config: Config) -> Train:
+    if config.pipeline.train is None:
+        raise InputError("nothing to train", where=config.file.where(()), fix="Add a `train` section.")
+    return config.pipeline.train
 
 
 def _trained(context: Context, section: Train, pairing: str | None, practice: Practice | None) -> Training:
@@ -63,10 +68,7 @@ def prepare(context: Context, folder: Path) -> Training | str:
 
     Raises InputError for methods that sample answers.
     """
-    section = context.config.pipeline.train
-    where = context.config.file.where(("train",))
-    if section is None:
-        raise InputError("nothing to prepare", where=where, fix="Add a `train` section.")
+    section, where = _section(context.config), context.config.file.where(("train",))
     if METHODS[section.method].samples:
         raise InputError(f"{section.method} asks the pipeline's judges for rewards, which one process does", where=where,
                          fix="Train it with `rlaif train`, without --prepare.")  # fmt: skip

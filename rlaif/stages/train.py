@@ -156,10 +156,12 @@ def _lesson(context: Context, section: Train, pairing: str, practice: Practice |
     shown = imitated(config.find(section.data, ("train", "data"))) if section.data else []
     asked = {said(json.loads(row["messages"])) for row in context.store.query("train/held_out", held_out=_held_out(config))}
     rows, data = ([row for row in each if said(row["prompt"]) not in asked] for each in (taught, shown))
-    leaked = len(taught) + len(shown) - len(rows) - len(data)
+    left_out = {"held_out": len(taught) + len(shown) - len(rows) - len(data)}
+    if section.method == "dpo_soft":
+        left_out["unsure"] = sum(row["confidence"] is None for row in rows)
     lesson = Lesson(
         rows, data, sampling=_sampling(config) if samples else {}, reference=_reference(config, section),
-        refused={"held_out": leaked} if leaked else {},
+        refused={kind: count for kind, count in left_out.items() if count},
     )  # fmt: skip
     return lesson, rewards
 

@@ -1,5 +1,6 @@
 """One training: rows in, a checkpoint folder out, all at once; a killed one continues from its last checkpoint."""
 
+import gc
 import json
 import shutil
 from collections import Counter
@@ -9,7 +10,7 @@ from functools import partial as applied
 from pathlib import Path
 from typing import Any
 
-from rlaif.config import Train, TransformersModel
+from rlaif.config import REFERRING, Train, TransformersModel
 from rlaif.errors import InputError
 from rlaif.progress import Tally
 from rlaif.training.adapter import adapter
@@ -93,14 +94,18 @@ def fit(
         rows = [row | ids for row, ids in zip(checked.rows, checked.read, strict=True)] if checked.read else checked.rows
         data, fitting = _data(rows, partial, arguments), replace(lesson, imitated=beside.rows)
         trainer = _trainer(section, base, fitting, data, arguments, tokenizer, callback, file)
+        # All that is loaded by now stays until the end: the collector need not look at it again and again.
+        gc.freeze()
         try:
             trainer.train(resume_from_checkpoint=newest(partial / "checkpoints"))
         except ValueError as error:
             # TRL reads some options only when the first loss is computed.
             raise InputError(f"TRL refuses this: {error}", where=file.where(("train", "options"))) from error
+        finally:
+            gc.unfreeze()
         save(trainer, shape, partial / "final")
     log = _log(trainer.state.log_history)
-    for line in displaced(log, getattr(arguments, "beta", 0.0)):
+    for line in displaced(log, getattr(arguments, "beta", 0.0)) if section.method in REFERRING else ():
         warn(line)
     if first():
         record = {"rows": len(checked.rows), "refused": refused, "warnings": warnings, "log": log}

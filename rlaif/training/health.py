@@ -1,6 +1,7 @@
 """Whether a training goes as it should: what its log says, in words, while it runs and at its end."""
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -19,6 +20,8 @@ NEAR = 0.05
 # DPO nearly always takes a little from both sides (Razin et al. 2024, arXiv 2410.08847). By a tenth, each token of a chosen
 # answer has become a tenth less likely on the logarithmic scale, which is no longer a little.
 DISPLACED = 0.1
+# Seconds between checkpoints, unless the file says when to save: less of a training is sooner repeated than kept.
+APART = 60.0
 # Of the steps, those at the end whose mean is taken: single batches differ too much.
 END = 0.1
 
@@ -27,12 +30,19 @@ def watch(section: Train, arguments: Any, tally: Tally, file: YamlFile, warn: Ca
     """Counts the steps, stops at a loss that is not a number, checks the first one, and seals checkpoints that are whole."""
     from transformers import TrainerCallback
 
+    # Clocks of several processes differ, and all of them must save or none.
+    spaced = not section.options.keys() & {"save_steps", "save_strategy"} and arguments.world_size == 1
+
     class Watch(TrainerCallback):  # type: ignore[misc]
+        saved = time.monotonic()
+
         def on_train_begin(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
             tally.owed = state.max_steps - state.global_step
 
         def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
             tally.add(done=1)
+            if spaced and time.monotonic() - self.saved < APART:
+                control.should_save = False
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any], **rest: Any) -> None:
             for name in ("loss", "grad_norm"):
@@ -48,6 +58,7 @@ def watch(section: Train, arguments: Any, tally: Tally, file: YamlFile, warn: Ca
 
         def on_save(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
             seal(Path(args.output_dir) / f"checkpoint-{state.global_step}")
+            self.saved = time.monotonic()
 
     return Watch()
 

@@ -54,7 +54,7 @@ DEFAULTS: Mapping[str, Any] = {
     # Otherwise a loss that is not a number is logged as the last good one.
     "logging_nan_inf_filter": False,
     "save_strategy": "steps",
-    # A killed training loses at most a tenth; two are kept, for a kill may fall into writing one.
+    # A killed training loses at most a tenth, or a minute (see health); two are kept, for a kill may fall into writing one.
     "save_steps": 0.1,
     "save_total_limit": 2,
     "report_to": "none",

@@ -20,9 +20,9 @@ def preferences(rows: Sequence[Row]) -> list[Row]:
 
 
 def soft(rows: Sequence[Row]) -> list[Row]:
-    """Pairs with the probability that the label is right; certain where that is not known."""
-    return [pair | {"confidence": 1.0 if row["confidence"] is None else float(row["confidence"])}
-            for pair, row in zip(preferences(rows), rows, strict=True)]  # fmt: skip
+    """Pairs with the probability that the label is right, where that is known."""
+    known = [row for row in rows if row["confidence"] is not None]
+    return [pair | {"confidence": float(row["confidence"])} for pair, row in zip(preferences(known), known, strict=True)]
 
 
 def with_margins(rows: Sequence[Row]) -> list[Row]:

@@ -1,5 +1,6 @@
 """The one door to TRL: nothing calls home, and nothing is told twice."""
 
+import gc
 import logging
 import os
 from collections.abc import Iterator
@@ -25,7 +26,20 @@ def trl_class(name: str) -> Any:
     if module:
         # Its notice that the module may change is for those who chose it; which of them are used is in README.
         os.environ["TRL_EXPERIMENTAL_SILENCE"] = "1"
-    return getattr(import_module(f"trl.{module}".rstrip(".")), plain)
+    with _uncollected():
+        return getattr(import_module(f"trl.{module}".rstrip(".")), plain)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the garbage collector, which looks through all of PyTorch again and again while it is imported: a second."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 @contextmanager

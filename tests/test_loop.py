@@ -64,7 +64,9 @@ def go(file: Path, *overrides: str) -> dict[str, int]:
     with run.opened(load(file, list(overrides))) as context:
         run.everything(context)
         asked = "if(stage LIKE 'judge%', done + failed, calls)"
-        rows = context.store.rows(f"SELECT stage, {asked} AS asked FROM work WHERE run = $run AND calls > 0", run=context.run)
+        rows = context.store.rows(
+            f"SELECT stage, {asked} AS asked FROM work WHERE run = $run AND calls > 0", run=context.run
+        )
     return {row["stage"]: row["asked"] for row in rows}
 
 

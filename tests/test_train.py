@@ -239,9 +239,8 @@ def test_a_pipeline_without_training_trains_nothing(checkpoint: Path, tmp_path: 
     pipeline = prepare(tmp_path, checkpoint)
     text = pipeline.read_text()
     pipeline.write_text(text[: text.index("\ntrain:") + 1] + text[text.index("\nout:") + 1 :])
-    with opened(pipeline) as context:
-        with pytest.raises(InputError, match="nothing to train"):
-            train.run(context)
+    with opened(pipeline) as context, pytest.raises(InputError, match="nothing to train"):
+        train.run(context)
 
 
 class Letters:

@@ -113,9 +113,12 @@ def test_a_changed_wording_owes_its_own_scores_alone(file: Path) -> None:
     before = answers(file)
     rubric = file.with_name("rubric.yaml")
     rubric.write_text(rubric.read_text().replace("Does the response do what", "Does the response really do what"))
-    assert go(file) == {"judge a": before}, "one call for each answer, no key point and no claim again"
+    calls = "(SELECT arg_max(calls, started) FROM work WHERE calls > 0)"
+    assert go(file) == {"judge a": before}
+    assert one(file, calls) == before, "one call for each answer, no key point and no claim again"
     rubric.write_text(rubric.read_text().replace("kind: keypoints,", "kind: keypoints, chunk_words: 4000,"))
-    assert go(file) == {"judge a": before + 2 + PROMPTS - 1}, "coverage of points that are noted anew"
+    assert go(file) == {"judge a": before}
+    assert one(file, calls) == before + 2 + PROMPTS - 1, "coverage of points that are noted anew"
     assert one(file, "(SELECT count(DISTINCT key) FROM judges)") == 1
 
 

@@ -203,10 +203,11 @@ def test_the_third_signal_leaves_whatever_is_under_way(sign: signal.Signals) -> 
 
 
 TERMINAL = """
-import os, sys
+import os, signal, sys
 terminal = os.open(sys.argv.pop(1), os.O_RDWR)  # of a process that leads its session, so it is hung up with it
 for output in (0, 1, 2):
     os.dup2(terminal, output)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # these tests may themselves run under nohup
 from rlaif.cli import main
 main()
 """

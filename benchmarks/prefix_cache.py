@@ -33,6 +33,7 @@ DOCUMENT, RESPONSE = 3000, 300
 CONTEXT = 8000
 # The smallest blocks that vLLM has on CPUs; on GPUs they are of 16.
 BLOCK = 32
+VERDICT = '{"rationale": "so", "score": 3}'
 WORDS = ("the", "harvest", "report", "names", "farm", "and", "its", "buyer", "acres", "crop", "paid", "sacks", "rain")
 PIPELINE = """
 name: prefix
@@ -74,7 +75,9 @@ class Watched:
             await self._room.acquire()
             self.prompts.append(ask.messages[0]["content"])
         try:
-            return await self._model.complete(ask)
+            await self._model.complete(ask)
+            # A random model writes no verdict, and a stage in which all fail ends; what counts here is what it was shown.
+            return [Completion(VERDICT)]
         finally:
             self._room.release()
 

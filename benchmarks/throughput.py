@@ -4,7 +4,8 @@ python -m benchmarks.throughput        512 pairs, 2 epochs, medians of interleav
 
 Whole processes are timed, imports included, and the training alone: rlaif's steps and checkpoints, TRL's `train_runtime`.
 The steady rate is told besides: what pairs cost that come on top, from whole processes at this size and at three times it.
-rlaif also checks every row first and writes checkpoints from which it could go on exactly; the script writes none here.
+rlaif also checks every row first, and from the first minute on writes checkpoints from which it could go on exactly; the
+script writes none here.
 """
 
 import argparse

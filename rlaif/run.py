@@ -37,7 +37,7 @@ from rlaif.roles import (
     pair_judges,
     practice,
 )
-from rlaif.spent import spent, spent_on_tasks
+from rlaif.spent import spent_in_all, spent_on_tasks
 from rlaif.stages import generate as generating
 from rlaif.stages import judge as judging
 from rlaif.stages import pair as pairing
@@ -287,7 +287,7 @@ def _turn(context: Context, *, allow_code: bool) -> rounds.Turn:
 def status(config: Config, store: Store) -> dict[str, list[Row]]:
     """What the store holds, and what each stage has done and cost so far."""
     found = {name: store.query(f"status/{name}") for name in ("holds", "work", "failures", "remarks")}
-    return found | {"spent": [asdict(row) for row in [*spent(store, config.pipeline), *spent_on_tasks(config)]]}
+    return found | {"spent": [asdict(row) for row in spent_in_all(store, config)]}
 
 
 def resolved(config: Config) -> str:

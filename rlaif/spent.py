@@ -45,6 +45,11 @@ def spent(store: Store, pipeline: Pipeline) -> list[Spent]:
     return found
 
 
+def spent_in_all(store: Store, config: Config, but: str | None = None) -> list[Spent]:
+    """What the pipeline's own store and those of its evaluation's tasks hold, that of one task left out."""
+    return [*spent(store, config.pipeline), *spent_on_tasks(config, but)]
+
+
 def spent_on_tasks(config: Config, but: str | None = None) -> list[Spent]:
     """What the stores of the evaluation's tasks hold, that of one task left out, which may be open already."""
     section = config.pipeline.evaluate

@@ -306,7 +306,7 @@ REFUSED = {
     "a cut-off one": (PAIR.format(chosen="max(response) FILTER (vetoed)", lead=1).replace("min(response)", "min(response) FILTER (NOT vetoed)"), "cut off"),
     "a tie": (PAIR.format(chosen="max(response) FILTER (NOT vetoed)", lead=0), "zero or less"),
     "a pair both ways": (
-        f"WITH mine AS ({OWN}) SELECT * FROM mine UNION ALL SELECT prompt, rejected, chosen, lead FROM mine", "over another one",
+        f"WITH mine AS ({OWN}) SELECT * FROM mine UNION ALL SELECT prompt, rejected, chosen, lead FROM mine", "given twice",
     ),
     "a pair twice": (f"SELECT * FROM ({OWN}\n) UNION ALL SELECT * FROM ({OWN}\n)", "given twice"),
     "an option that is not declared": (OWN.replace("$least", "$most").replace("-- $most", "-- most"), "nothing is given for '\\$most'"),

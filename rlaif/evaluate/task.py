@@ -13,7 +13,7 @@ from rlaif.evaluate.answers import answer, score
 from rlaif.evaluate.evaluation import TaskResult
 from rlaif.evaluate.match import match
 from rlaif.roles import held_out, named_judge
-from rlaif.spent import spent, spent_on_tasks
+from rlaif.spent import spent_in_all
 from rlaif.stages import collect as collecting
 from rlaif.stages.generate import Generator
 from rlaif.store import Store
@@ -40,7 +40,7 @@ def asked(context: Context) -> HeldOut:
 def opened(context: Context, task: Task) -> Iterator[Context]:
     """The task with its store and its prompts, under the same budget."""
     config = task_config(context.config, task)
-    paid = [*spent(context.store, context.config.pipeline), *spent_on_tasks(context.config, but=task.name)]
+    paid = spent_in_all(context.store, context.config, but=task.name)
     with Store(config.store_path) as store:
         inner = Context(config, store, context.run, context.progress, paid)
         collecting.run(inner)

@@ -190,7 +190,8 @@ class OpenAI:
 
         async def look() -> None:
             if await answers(self._heads[endpoint.number]):
-                endpoint.health.vouch()
+                # So what failed lies in the requests: each has its attempts, and then fails.
+                endpoint.health.good()
 
         if endpoint.number not in self._looks:
             self._looks[endpoint.number] = task = asyncio.create_task(look())

@@ -37,10 +37,6 @@ class Health:
         if self.probing and now >= self.until:
             self._set_aside(now)
 
-    def vouch(self) -> None:
-        """It answers something else, so that what failed lies in the requests: each has its attempts, and then fails."""
-        self.good()
-
     def probe(self, now: float) -> None:
         """A probe was sent: the next one waits its turn, even if this one is never answered."""
         self._set_aside(now)

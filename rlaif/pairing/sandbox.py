@@ -19,8 +19,7 @@ WRONG = {
     "same": "is both chosen and rejected",
     "vetoed": "is chosen, but below a floor or cut off",
     "tied": "is chosen with a lead of zero or less",
-    "twice": "is given twice with the same rejected one",
-    "turned": "is given over another one that is given over it",
+    "twice": "is given twice with the same other one",
 }
 
 

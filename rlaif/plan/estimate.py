@@ -20,7 +20,7 @@ from rlaif.plan.judging import Judging
 from rlaif.plan.lines import Line, Pending, Plan, Range
 from rlaif.plan.sample import ENOUGH, SAMPLE, mean, sample
 from rlaif.prices import Rate
-from rlaif.spent import spent, spent_on_tasks
+from rlaif.spent import spent_in_all
 from rlaif.stages import generate as generating
 from rlaif.stages.generate import Generator
 from rlaif.store import Row
@@ -38,9 +38,8 @@ class Estimate:
 
     @property
     def plan(self) -> Plan:
-        pipeline = self.context.config.pipeline
-        paid = [*spent(self.context.store, pipeline), *spent_on_tasks(self.context.config)]
-        return Plan(self.lines, paid, pipeline.budget)
+        config = self.context.config
+        return Plan(self.lines, spent_in_all(self.context.store, config), config.pipeline.budget)
 
     def generate(
         self, generator: Generator, stage: str = "generate", *,

@@ -20,12 +20,12 @@ def rewards(context: Context, estimate: Estimate) -> None:
     writer, wanted = generator(config), {"held_out": round(config.pipeline.collect.held_out * 10000)}
     sampling = {"max_completion_length": writer.settings.max_tokens}
     options = configure(section, base_model(config)[1], config.out, config.file, sampling)
-    prompts = context.store.measure("plan/trained_on", "count(*)", **wanted)
+    prompts = context.store.measure("train/prompts", "count(*)", **wanted)
     answers = round(prompts * options.num_generations * options.num_train_epochs)
     if options.max_steps > 0:
         answers = options.max_steps * options.per_device_train_batch_size * options.gradient_accumulation_steps
     length, _ = estimate.output("plan/generated", options.max_completion_length, generator=writer.key)
-    rows = sample(context.store, "plan/trained_on", "prompt", "generate/texts", "prompt", **wanted)
+    rows = sample(context.store, "train/prompts", "prompt", "generate/texts", "prompt", **wanted)
     for judge in judges:
         pending = Pending(answers, rows, length, min(prompts, answers))
         estimate.judge(judge, [], [pending], stage=f"train: judge {judge.name}, at most", at_most=True)

@@ -1,6 +1,7 @@
 """Who does what in a pipeline: its generators, its judges, the one that makes the pairs, those taken to be right."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from rlaif import rounds
 from rlaif.audit import Audited
@@ -67,6 +68,15 @@ def named_judge(config: Config, name: str) -> Judge:
         known = config.pipeline.judges
         raise InputError(f"no judge is called {name!r}", where=config.file.where(("judges",)), fix=did_you_mean(name, known))
     return judge(config, name)
+
+
+def present_judges(config: Config) -> dict[str, str]:
+    """Keys of the judges of the pipeline file, by name, but of those whose files are not there any more."""
+    found = {}
+    for name in config.pipeline.judges:
+        with suppress(InputError):
+            found[name] = named_judge(config, name).key
+    return found
 
 
 def judge_key(context: Context, name: str) -> str:

@@ -132,6 +132,24 @@ def test_a_story_goes_from_sampling_to_pair(store: Store) -> None:
     }  # fmt: skip
 
 
+def test_an_earlier_version_of_a_judge_is_told_apart_from_the_present_one(store: Store) -> None:
+    """The judge was asked together, then apart; the pairs are of before."""
+    store.append("judges", [{"key": "apart", "name": "strict"}, {"key": "apart", "name": "other"}])
+    store.append("verdicts", [{"key": "v2", "answer": "a0", "judge": "apart", "repeat": 0, "attempt": 0, "raw": "I say 4"}])
+    spec = json.dumps({"strategy": "pareto", "judge": "j", "judges": ["j", "h"], "mix": "mean"})
+    store.append("pairings", [{"key": "q", "spec": spec, "created": now()}])
+    store.append("outcomes", [{"pairing": "q", "prompt": "ab01", "response": None, "outcome": "paired"}])
+
+    def told(story: Story) -> tuple[list[str], str]:
+        return [said.judge for said in story.responses[0].verdicts], story.outcomes[0].judge
+
+    newest = explain(store, "ab01")
+    assert told(newest) == (["other", "other, an earlier version (j)"], "other, an earlier version (j), human (mean)")
+    assert "judge other, an earlier version (j)" in shown(newest)
+    back = explain(store, "ab01", {"strict": "j", "other": "j"})
+    assert told(back) == (["other, an earlier version (apart)", "other"], "other, human (mean)")
+
+
 def test_a_story_is_plain_json(store: Store) -> None:
     story = asdict(explain(store, "ab01"))
     assert json.loads(json.dumps(story)) == story

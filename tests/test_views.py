@@ -57,6 +57,7 @@ CASES = {
         ("a good one", "critic", "faith", 4.0, 75.0, None), ("a good one", "critic", "help", 5.0, 100.0, None),
         ("bad", "critic", "faith", None, None, "malformed"), ("bad", "critic", "help", 1.0, 0.0, None),
     ],
+    "SELECT DISTINCT judge, judge_key FROM responses_scored": [("critic", JUDGE)],
     "SELECT newest, strategy, judge, pairs FROM pairings_readable": [(True, "best_vs_worst", "critic", 2)],
     "SELECT request, chosen, rejected, margin, chosen_words, judge FROM pairs_readable ORDER BY request": [
         ("one", "a good one", "bad", 100.0, 3, "critic"), ("two", "yes", "no", 50.0, 1, "critic"),

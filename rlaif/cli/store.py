@@ -53,11 +53,12 @@ def explain(
     set: Set = [], json: Json = False,
 ) -> None:  # fmt: skip
     """Tell the whole story of one prompt, from sampling to pair."""
+    from rlaif import roles
     from rlaif.explain import explain as tell
     from rlaif.explain import render
 
     with reading(file, set) as context:
-        story = tell(context.store, prompt)
+        story = tell(context.store, prompt, roles.present_judges(context.config))
     show(story, render, json)
 
 

@@ -80,11 +80,12 @@ LEFT JOIN (SELECT key, max(name) AS name FROM generators GROUP BY key) AS names 
 QUALIFY row_number() OVER (PARTITION BY responses.key ORDER BY responses.failure IS NULL DESC, attempt DESC) = 1;
 
 -- One row a response, judge and criterion: the score, and the same as `percent` of the criterion's scale; or the failure
--- kind and no score.
+-- kind and no score. `judge_key` tells a judge from its earlier versions of the same name.
 CREATE OR REPLACE VIEW responses_scored AS
 SELECT responses.response, responses.prompt, responses.request, responses.generator, responses.sample, responses.text,
-    responses.words, coalesce(judges.name, scores.judge) AS judge, coalesce(criteria.name, scores.criterion) AS criterion,
-    scores.score::DOUBLE AS score, (100 * (scores.score - criteria.low) / (criteria.high - criteria.low))::DOUBLE AS percent,
+    responses.words, coalesce(judges.name, scores.judge) AS judge, scores.judge AS judge_key,
+    coalesce(criteria.name, scores.criterion) AS criterion, scores.score::DOUBLE AS score,
+    (100 * (scores.score - criteria.low) / (criteria.high - criteria.low))::DOUBLE AS percent,
     scores.spread::DOUBLE AS spread, scores.repeats, scores.failure, scores.rationale
 FROM responses_readable AS responses
 JOIN latest_scores AS scores ON scores.answer = responses.answer

@@ -1,9 +1,8 @@
 -- Every comparison of answers to one prompt, and what the judge said, where it was one's own.
-SELECT coalesce(names.name, comparisons.judge) AS judge, coalesce(criteria.name, criterion) AS criterion, first, second,
+SELECT comparisons.judge, coalesce(criteria.name, criterion) AS criterion, first, second,
     preferred, probability::DOUBLE AS probability, rationale, comparisons.failure, raw, detail
 FROM comparisons
 LEFT JOIN verdicts ON verdicts.key = comparisons.verdict
-LEFT JOIN (SELECT key, min(name) AS name FROM judges GROUP BY key) AS names ON names.key = comparisons.judge
 LEFT JOIN (SELECT key, max(name) AS name FROM criteria GROUP BY key) AS criteria ON criteria.key = comparisons.criterion
 WHERE prompt = $prompt
 ORDER BY ALL

@@ -1,7 +1,6 @@
 -- What judges wrote down once about one prompt, each attempt.
-SELECT coalesce(judges.name, judge) AS judge, coalesce(criteria.name, criterion) AS criterion, texts, failure, detail
+SELECT judge, coalesce(criteria.name, criterion) AS criterion, texts, failure, detail
 FROM notes
-LEFT JOIN (SELECT key, min(name) AS name FROM judges GROUP BY key) AS judges ON judges.key = notes.judge
 LEFT JOIN (SELECT key, min(name) AS name FROM criteria GROUP BY key) AS criteria ON criteria.key = notes.criterion
 WHERE prompt = $prompt
-ORDER BY judges.name, judge, criteria.name, criterion, created
+ORDER BY judge, criteria.name, criterion, created

@@ -1,6 +1,9 @@
--- The pairings that know one prompt, the newest first.
-SELECT pairing AS key, strftime(created, '%Y-%m-%d %H:%M:%S') AS created,
-    coalesce(strategy, '') AS strategy, coalesce(judge, '') AS judge
-FROM pairings_readable AS pairings
-SEMI JOIN (SELECT pairing FROM outcomes WHERE prompt = $prompt) AS mine ON mine.pairing = pairings.pairing
-ORDER BY pairings.created DESC, key
+-- The pairings that know one prompt, the newest first; `judges` in the order in which they stand.
+SELECT pairings.key, strftime(created, '%Y-%m-%d %H:%M:%S') AS created, coalesce(spec ->> '$.strategy', '') AS strategy,
+    judges, mix
+FROM pairings
+JOIN (
+    SELECT pairing, list(judge ORDER BY place) AS judges, any_value(mix) AS mix FROM pairing_judges GROUP BY pairing
+) AS theirs ON theirs.pairing = pairings.key
+SEMI JOIN (SELECT pairing FROM outcomes WHERE prompt = $prompt) AS mine ON mine.pairing = pairings.key
+ORDER BY pairings.created DESC, pairings.key

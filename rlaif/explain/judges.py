@@ -1,0 +1,23 @@
+"""What a story calls each judge: by its name, and apart from earlier versions of that name."""
+
+from collections.abc import Mapping, Sequence
+
+from rlaif.store import Store
+
+
+class Judges:
+    """Names of judges by key. `present` are those of the pipeline file, keys by name; of a name that it has not, the newest
+    in the store is the present one."""
+
+    def __init__(self, store: Store, present: Mapping[str, str]) -> None:
+        rows = store.query("judge/names")
+        newest = {row["name"]: row["key"] for row in rows}
+        earlier = {row["key"]: f"{row['name']}, an earlier version ({row['key'][:12]})" for row in rows}
+        self._names = earlier | {key: name for names in (newest | dict(present), present) for name, key in names.items()}
+
+    def __getitem__(self, key: str) -> str:
+        return self._names.get(key, key)
+
+    def together(self, keys: Sequence[str], mix: str | None) -> str:
+        """Those whose scores make a pairing, and how several become one."""
+        return ", ".join(self[key] for key in keys) + (f" ({mix})" if mix else "")

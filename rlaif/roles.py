@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from operator import itemgetter
 
 from rlaif import rounds
 from rlaif.audit import Audited
@@ -119,10 +120,21 @@ def gold(context: Context, name: str | None = None, audited: Sequence[str] = ())
 
 def generators(config: Config) -> list[str]:
     """Keys of those whose responses are judged and paired: the pipeline's generator, and imported ones."""
+    return sorted(_writers(config))
+
+
+def generator_names(context: Context) -> list[str]:
+    """What the store calls them, or will."""
+    known = context.store.query("changes/known")
+    stored = {row["key"]: row["name"] for row in sorted(known, key=itemgetter("name")) if row["what"] == "generator"}
+    return [stored.get(writer, name) for writer, name in _writers(context.config).items()]
+
+
+def _writers(config: Config) -> dict[str, str]:
     sources = config.pipeline.collect.sources
-    imported = {key("imported", source.generator) for source in sources if _has_responses(source)}
-    sampled = {generating.generator(config).key} if config.pipeline.generate else set()
-    return sorted(imported | sampled)
+    imported = {key("imported", source.generator): source.generator for source in sources if _has_responses(source)}
+    sampled = [generating.generator(config)] if config.pipeline.generate else []
+    return imported | {each.key: each.name for each in sampled}
 
 
 def _has_responses(source: Source) -> bool:
@@ -135,7 +147,7 @@ def criteria_of(config: Config, name: str) -> list[Row] | None:
         return None
     return [
         {"key": criterion.key, "name": criterion.name, "weight": criterion.weight,
-         "low": criterion.range[0], "high": criterion.range[1], "floor": criterion.floor}
+         "low": criterion.range[0], "high": criterion.range[1], "floor": criterion.floor, "kind": criterion.kind}
         for criterion in named_judge(config, name).rubric.criteria
     ]  # fmt: skip
 

@@ -28,6 +28,7 @@ from rlaif.roles import (
     audited,
     before,
     evaluators,
+    generator_names,
     generators,
     gold,
     judge_key,
@@ -96,7 +97,7 @@ def check_pairs(context: Context) -> None:
     for name in section.agree:
         judge_key(context, name)
     if named:
-        pairing.check_names(context, [member(context, name) for name in named])
+        pairing.check_names(context, [member(context, name) for name in named], generator_names(context))
 
 
 def collect(context: Context) -> None:
@@ -171,6 +172,7 @@ def paired(context: Context, judge: str | None = None) -> Pairing:
     named: tuple[list[str], Mix] = ([judge], "mean") if judge else pair_judges(config)
     agree = [judge_key(context, other) for other in pairing.check(config).agree]
     members = [member(context, name) for name in named[0]]
+    pairing.check_names(context, members, generator_names(context))
     return pairing.run(context, members, generators(config), agree=agree, mix=named[1])
 
 

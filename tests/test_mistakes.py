@@ -28,6 +28,16 @@ MISTAKES = {
     "an unknown criterion of pairs": (
         "loop.yaml", "pair: {judge: a", "pair: {weights: {useful: 2}, judge: a", ["loop.yaml:16", "no criterion is called 'useful'"],
     ),
+    "an unknown generator of pairs": (
+        "loop.yaml", "min_margin: 2", "strategy: own_vs_other, options: {generator: riter}",
+        ["loop.yaml:16", "no generator is called 'riter'", "Did you mean 'writer'?"],
+    ),
+    "a generator against nobody": (
+        "loop.yaml", "min_margin: 2", "strategy: own_vs_other, options: {generator: writer}", ["loop.yaml:16", "'writer' alone"],
+    ),
+    "pairs by checks that nobody makes": (
+        "loop.yaml", "min_margin: 2", "strategy: checks_alone", ["loop.yaml:16", "a criterion of kind `check`, and a has none"],
+    ),
     "an unknown kind of model": ("loop.yaml", "{kind: scripted, salt: w", "{kind: magic, salt: w", ["loop.yaml:5", "scripted"]),
     "a model path that does not exist": (
         "loop.yaml", "{kind: scripted, salt: w, delay: 0.0}", "{kind: transformers, path: ./no/such/model}",

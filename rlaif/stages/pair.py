@@ -12,6 +12,7 @@ from rlaif.config import Config, Mix, Pair
 from rlaif.context import Context, now
 from rlaif.errors import InputError
 from rlaif.pairing import filters, strategy
+from rlaif.pairing.named import check_checks, check_generator
 from rlaif.pairing.strengths import strengths
 from rlaif.pairing.weigh import Member, check_criterion, panel, threshold, weigh
 from rlaif.records import key
@@ -45,9 +46,11 @@ def check(config: Config) -> Pair:
     return settings
 
 
-def check_names(context: Context, members: Sequence[Member]) -> None:
-    """Raises InputError for a criterion that `weights` or `options` name and these judges lack."""
+def check_names(context: Context, members: Sequence[Member], writers: Sequence[str]) -> None:
+    """Raises InputError for a criterion or generator that `pair` names, and these judges or writers (names) are not."""
     settings = check(context.config)
+    check_generator(context.config, settings.options, writers)
+    check_checks(context.config, settings, members)
     if not _compared(context, settings, members):
         check_criterion(context.config, settings.options, weigh(context.config, settings, members))
 

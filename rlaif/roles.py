@@ -6,7 +6,7 @@ from operator import itemgetter
 
 from rlaif import rounds
 from rlaif.audit import Audited
-from rlaif.config import Config, Mix, ModelConfig, Source, TransformersModel, VllmModel
+from rlaif.config import Config, Mix, ModelConfig, Pair, Source, TransformersModel, VllmModel
 from rlaif.context import Context, HeldOut
 from rlaif.errors import InputError
 from rlaif.judges.named import Judge, judge
@@ -19,7 +19,7 @@ from rlaif.stages import pair as pairing
 from rlaif.stages import train as training
 from rlaif.stages.generate import Generator
 from rlaif.store import Row
-from rlaif.yaml_file import did_you_mean
+from rlaif.yaml_file import Place, did_you_mean
 
 
 def models_asked(config: Config) -> list[str]:
@@ -87,8 +87,20 @@ def judge_key(context: Context, name: str) -> str:
     known = {row["name"]: row["key"] for row in context.store.query("judge/names")}
     if name not in known:
         names = dict.fromkeys([*known, *context.config.pipeline.judges])
-        raise InputError(f"no judge is called {name!r}", where=context.config.file.where(()), fix=did_you_mean(name, names))
+        where = context.config.file.where(_place_of(context.config, name))
+        raise InputError(f"no judge is called {name!r}", where=where, fix=did_you_mean(name, names))
     return str(known[name])
+
+
+def _place_of(config: Config, name: str) -> Place:
+    """Where the pipeline file names a judge that may have come with the data; nowhere for one of the command line."""
+    section, gate = config.pipeline.pair or Pair(), config.pipeline.gate
+    several = {"judge": section.judge if isinstance(section.judge, list) else [], "agree": section.agree}
+    named: list[tuple[Place, object]] = [
+        (("pair", part, place), each) for part, names in several.items() for place, each in enumerate(names)
+    ]
+    named += [(("pair", "judge"), section.judge), (("gate", "gold"), gate.gold if gate else None)]
+    return next((place for place, each in named if each == name), ())
 
 
 def audited(context: Context, name: str) -> Audited:

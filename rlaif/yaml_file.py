@@ -110,8 +110,7 @@ def validate(model: type[M], file: YamlFile) -> M:
         return model.model_validate(file.data)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        # Pydantic puts the tag of a discriminated union into the location; the file does not have that step.
-        place = tuple(part for index, part in enumerate(first["loc"]) if _in_file(first["loc"], index, file))
+        place = _place(first["loc"], file.data, missing=first["type"] == "missing")
         if first["type"] == "extra_forbidden":
             fix = did_you_mean(str(place[-1]), _known_keys(model, place[:-1]))
             raise InputError(f"unknown key {place[-1]!r}", where=file.where(place), fix=fix) from None
@@ -119,9 +118,14 @@ def validate(model: type[M], file: YamlFile) -> M:
         raise InputError(message[:1].lower() + message[1:], where=file.where(place)) from None
 
 
-def _in_file(location: Place, index: int, file: YamlFile) -> bool:
-    """Whether this step of a location is a key that the user wrote (or, as the last step, one that is missing)."""
-    return index == len(location) - 1 or any(location[index] in place for place in file.lines)
+def _place(location: Place, data: Any, *, missing: bool) -> Place:
+    """The steps that the user wrote, and as the last one a key that is `missing`: pydantic also names branches of unions."""
+    place: list[str | int] = []
+    for part in location:
+        if (isinstance(data, dict) and part in data) or (isinstance(data, list) and isinstance(part, int)):
+            place.append(part)
+            data = data[part]
+    return (*place, *location[-1:]) if missing else tuple(place)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

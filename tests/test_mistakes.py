@@ -24,7 +24,16 @@ MISTAKES = {
     "an unknown strategy": ("loop.yaml", "min_margin: 2", "strategy: best", ["loop.yaml:16", "no strategy is called 'best'"]),
     "an unknown model": ("loop.yaml", "model: writer", "model: riter", ["loop.yaml:14", "'riter'", "Did you mean 'writer'?"]),
     "an unknown judge": ("loop.yaml", "by: [a]", "by: [c]", ["loop.yaml:15", "no judge is called 'c'"]),
-    "an unknown judge of pairs": ("loop.yaml", "pair: {judge: a", "pair: {judge: aa", ["no judge is called 'aa'", "Did you mean 'a'?"]),
+    "an unknown judge of pairs": (
+        "loop.yaml", "pair: {judge: a", "pair: {judge: aa", ["loop.yaml:16 pair.judge: no judge is called 'aa'", "Did you mean 'a'?"],
+    ),
+    "an unknown judge of several": (
+        "loop.yaml", "pair: {judge: a", "pair: {judge: [a,\n  aa]", ["loop.yaml:17 pair.judge.1: no judge is called 'aa'"],
+    ),
+    "an unknown judge beside": (
+        "loop.yaml", "pair: {judge: a", "pair: {agree: [b, aa], judge: a", ["loop.yaml:16 pair.agree.1: no judge is called 'aa'"],
+    ),
+    "a judge that is a number": ("loop.yaml", "pair: {judge: a", "pair: {judge: 3", ["loop.yaml:16 pair.judge: input should be"]),
     "an unknown criterion of pairs": (
         "loop.yaml", "pair: {judge: a", "pair: {weights: {useful: 2}, judge: a", ["loop.yaml:16", "no criterion is called 'useful'"],
     ),
@@ -120,7 +129,8 @@ def test_an_override_sets_one_value_and_a_wrong_one_is_told(tmp_path: Path) -> N
     assert config.pipeline.collect.sources[0].limit == 5
     assert config.judges == ["b"]
     for wrong, said in [("samples", "no override"), ("generate.sampels=7", "Did you mean 'samples'?"),
-                        ("generate.samples=many", "generate.samples"), ("name.x=1", "not a section")]:  # fmt: skip
+                        ("generate.samples=many", "generate.samples"),
+                        ("train={method: grpo, rewards: [{judge:a}]}", "train.rewards.0.judge:a: unknown key"), ("name.x=1", "not a section")]:  # fmt: skip
         with pytest.raises(InputError) as caught:
             load(file, [wrong])
         assert said in str(caught.value)

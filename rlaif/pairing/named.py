@@ -26,7 +26,7 @@ def check_generator(config: Config, options: Mapping[str, object], writers: Sequ
 
 
 def check_checks(config: Config, settings: Pair, members: Sequence[Member]) -> None:
-    """Raises InputError where `checks_alone` is asked for, and none of these judges has a criterion of kind `check` with weight."""
+    """Raises InputError where `checks_alone` is asked for, and no criterion of kind `check` of these judges has weight."""
     criteria = [row for member in members for row in member.criteria if row["kind"] == "check"]
     if settings.strategy == "checks_alone" and not any(settings.weights.get(row["name"], row["weight"]) for row in criteria):
         raise InputError(

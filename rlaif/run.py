@@ -45,6 +45,7 @@ from rlaif.stages import pair as pairing
 from rlaif.stages import train as training
 from rlaif.stages.pair import Pairing
 from rlaif.store import Row, Store
+from rlaif.training import methods
 from rlaif.training.job import Training
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def check(config: Config) -> None:
     cascade.check(config)
     _check_target(config)
     if config.pipeline.train:
+        methods.check(config.pipeline.train, config.file)
         training.base_model(config)
     evaluating.check(config)
     for name in models_asked(config):

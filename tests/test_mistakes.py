@@ -47,6 +47,18 @@ MISTAKES = {
     "pairs by checks that nobody makes": (
         "loop.yaml", "min_margin: 2", "strategy: checks_alone", ["loop.yaml:16", "a criterion of kind `check`, and a has none"],
     ),
+    "an unknown option of TRL": (
+        "loop.yaml", "pair: {judge: a", "train: {options: {lerning_rate: 1}}\npair: {judge: a",
+        ["loop.yaml:16 train.options.lerning_rate: DPOConfig has no option", "Did you mean 'learning_rate'?"],
+    ),
+    "an unknown option of PEFT": (
+        "loop.yaml", "pair: {judge: a", "train: {peft: {\n  lora_alfa: 1}}\npair: {judge: a",
+        ["loop.yaml:17 train.peft.lora_alfa: LoraConfig has no option", "Did you mean 'lora_alpha'?"],
+    ),
+    "an unknown option of a reward that is fitted": (
+        "loop.yaml", "pair: {judge: a", "train: {method: rloo, rewards: [{fit: {epochs: 1}}]}\npair: {judge: a",
+        ["loop.yaml:16 train.rewards.0.fit.epochs: RewardConfig has no option 'epochs'"],
+    ),
     "an unknown kind of model": ("loop.yaml", "{kind: scripted, salt: w", "{kind: magic, salt: w", ["loop.yaml:5", "scripted"]),
     "a model path that does not exist": (
         "loop.yaml", "{kind: scripted, salt: w, delay: 0.0}", "{kind: transformers, path: ./no/such/model}",

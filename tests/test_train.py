@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import math
 import os
@@ -13,13 +14,19 @@ from typing import Any
 
 import pytest
 
+from rlaif.config import Train
 from rlaif.errors import InputError
 from rlaif.progress import Quiet
 from rlaif.records import Message
 from rlaif.stages import train
 from rlaif.store import Store
+from rlaif.training.adapter import adapter
+from rlaif.training.methods import METHODS
+from rlaif.training.options import declared
 from rlaif.training.preflight import check
 from rlaif.training.rows import demonstrations
+from rlaif.training.trl import trl_class
+from rlaif.yaml_file import YamlFile
 from tests.checkpoints import save_random
 from tests.train_harness import TEMPLATE, append_pair, opened, prepare
 
@@ -221,6 +228,27 @@ def test_an_option_that_cannot_work_is_refused_with_its_line(
 ) -> None:
     with opened(prepare(tmp_path, checkpoint, options=options)) as context, pytest.raises(InputError, match=message):
         train.run(context)
+
+
+@pytest.mark.parametrize("name", ["LoraConfig", *sorted({method.config for method in METHODS.values()})])
+def test_options_read_from_the_sources_are_those_of_the_classes(name: str) -> None:
+    import peft
+
+    owner = peft.LoraConfig if name == "LoraConfig" else trl_class(name)
+    fields = {option.name: option.default for option in dataclasses.fields(owner) if option.init}
+    found = declared(owner.__name__)
+    assert found is not None
+    assert set(found) == set(fields)
+    numbers = {option: default for option, default in fields.items() if isinstance(default, int | float)}
+    assert {option: found[option] for option in numbers} == numbers
+
+
+def test_an_adapter_that_peft_refuses_is_told_with_its_line() -> None:
+    file = YamlFile(Path("x.yaml"), {}, {("train", "peft"): 7})
+    with pytest.raises(
+        InputError, match=r"x\.yaml:7 train\.peft: LoraConfig refuses this: .*loftq_config.*\n.*options of PEFT"
+    ):
+        adapter(Train(peft={"init_lora_weights": "loftq"}), file, reward=False)
 
 
 def test_a_model_that_is_no_checkpoint_cannot_be_trained(checkpoint: Path, tmp_path: Path) -> None:

@@ -4,17 +4,20 @@ from typing import Any
 
 from rlaif.config import Train
 from rlaif.errors import InputError
+from rlaif.yaml_file import YamlFile
 
 
-def adapter(section: Train, *, reward: bool) -> Any:
+def adapter(section: Train, file: YamlFile, *, reward: bool) -> Any:
     """PEFT's LoraConfig with the section's options. Raises InputError where PEFT is missing or refuses them."""
+    where = file.where(("train", "peft"))
     try:
         from peft import LoraConfig
     except ModuleNotFoundError:
         raise InputError(
-            "`peft` needs PEFT, which is not installed", where="train.peft", fix="pip install 'rlaif[peft]'"
+            "`peft` needs PEFT, which is not installed", where=where, fix="Install it: pip install 'rlaif[peft]'"
         ) from None
     try:
         return LoraConfig(**{"task_type": "SEQ_CLS" if reward else "CAUSAL_LM"} | section.peft)
     except (TypeError, ValueError) as error:
-        raise InputError(f"LoraConfig refuses this: {error}", where="train.peft") from error
+        fix = "`peft` holds options of PEFT's LoraConfig: {r: 16, target_modules: all-linear} is the least."
+        raise InputError(f"LoraConfig refuses this: {error}", where=where, fix=fix) from error

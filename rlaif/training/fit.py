@@ -170,7 +170,7 @@ def _trainer(
     try:
         trainer = METHODS[section.method].trainer()(
             model=base.path, args=arguments, train_dataset=data, processing_class=tokenizer, callbacks=[callback],
-            **_special(section, lesson),
+            **_special(section, lesson, file),
         )  # fmt: skip
     except ValueError as error:
         raise InputError(f"TRL refuses this: {error}", where=file.where(("train", "options"))) from error
@@ -178,7 +178,7 @@ def _trainer(
     return trainer
 
 
-def _special(section: Train, lesson: Lesson) -> dict[str, Any]:
+def _special(section: Train, lesson: Lesson, file: YamlFile) -> dict[str, Any]:
     """What a trainer is given because of its method and settings."""
     from transformers import AutoModelForCausalLM
 
@@ -190,7 +190,7 @@ def _special(section: Train, lesson: Lesson) -> dict[str, Any]:
     if lesson.reference:
         found["ref_model"] = AutoModelForCausalLM.from_pretrained(lesson.reference.path, revision=lesson.reference.revision)
     if section.peft:
-        found["peft_config"] = adapter(section, reward=section.method == "reward")
+        found["peft_config"] = adapter(section, file, reward=section.method == "reward")
     return found
 
 

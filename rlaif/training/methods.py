@@ -10,10 +10,11 @@ from typing import Any
 from rlaif.config import Train, TransformersModel
 from rlaif.errors import InputError
 from rlaif.training import joint, soft, tokenised
+from rlaif.training.options import declared, refuse
 from rlaif.training.rows import Row, as_they_are, demonstrations, preferences, unpaired, with_margins
 from rlaif.training.rows import soft as soft_rows
 from rlaif.training.trl import trl_class
-from rlaif.yaml_file import YamlFile, did_you_mean
+from rlaif.yaml_file import Place, YamlFile
 
 
 @dataclass(frozen=True)
@@ -61,17 +62,20 @@ DEFAULTS: Mapping[str, Any] = {
     "disable_tqdm": True,
 }
 
-# Options that the pipeline file states elsewhere, that must not be written down, or that would break exact resume.
-RESERVED: Mapping[str, str] = {
-    "seed": "Set train.seed.",
-    "data_seed": "Set train.seed.",
-    "output_dir": "Set out: everything goes into that folder.",
-    "resume_from_checkpoint": "Leave it out: a stopped training always continues from its last checkpoint.",
-    "save_only_model": "Leave it out: without the optimizer's state nothing can be continued exactly.",
-    "ignore_data_skip": "Leave it out: a continued training would see other data than an unbroken one.",
-    "sync_ref_model": "Leave it out: checkpoints lack the moving reference, so nothing could be continued exactly.",
-    "hub_token": "Leave it out, so that no secret is stored, and log in with `hf auth login`.",
-}
+
+def check(section: Train, file: YamlFile) -> None:
+    """Raises InputError for options that TRL or PEFT do not have, without loading them."""
+    given: list[tuple[Place, Mapping[str, Any], str]] = [
+        (("train", "options"), section.options, METHODS[section.method].config),
+        (("train", "peft"), section.peft, "LoraConfig"),
+        *((("train", "rewards", place, "fit"), each.fit or {}, METHODS["reward"].config)
+          for place, each in enumerate(section.rewards)),
+    ]  # fmt: skip
+    for place, options, name in given:
+        owner = name.rpartition(".")[2]
+        known = declared(owner) if options else None
+        if known is not None:
+            refuse(options, known, owner, file, place)
 
 
 def configure(
@@ -83,7 +87,8 @@ def configure(
     """
     method = METHODS[section.method]
     config = trl_class(method.config)
-    _check_names(section.options, config, file)
+    known = {option.name: option.default for option in dataclasses.fields(config) if option.init}
+    refuse(section.options, known, config.__name__, file, ("train", "options"))
     settings = {**DEFAULTS, **method.defaults, **(sampling or {}), **_device_settings(base), **section.options}
     model = {"revision": base.revision, **(section.options.get("model_init_kwargs") or {})}
     try:
@@ -93,18 +98,6 @@ def configure(
         )  # fmt: skip
     except (ValueError, TypeError, ImportError) as error:
         raise InputError(f"{config.__name__} refuses this: {error}", where=file.where(("train", "options"))) from error
-
-
-def _check_names(options: Mapping[str, Any], config: Any, file: YamlFile) -> None:
-    fields = {option.name: option for option in dataclasses.fields(config) if option.init}
-    for name, value in options.items():
-        where = file.where(("train", "options", name))
-        if name in RESERVED:
-            raise InputError(f"{name} is no option of its own here", where=where, fix=RESERVED[name])
-        if name not in fields:
-            raise InputError(f"{config.__name__} has no option {name!r}", where=where, fix=did_you_mean(name, fields))
-        if isinstance(fields[name].default, int | float) and isinstance(value, str | list | dict):
-            raise InputError(f"must be like {fields[name].default!r}, not {value!r}", where=where)
 
 
 def _device_settings(base: TransformersModel) -> dict[str, Any]:

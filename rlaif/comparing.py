@@ -58,6 +58,7 @@ async def _round(context: Context, who: Comparing, owed: Owed, tally: Tally) -> 
         concurrency=bench.model.concurrency if bench.model else 1,
         heard=lambda compared: breaker.heard(compared.verdict["failure"], compared.verdict["detail"]),
     )
+    breaker.over(lambda: context.store.query("judge/had", judge=who.judge))
 
 
 def _guess(row: Row, who: Comparing, bench: Bench) -> tuple[int, float, float]:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -83,6 +85,47 @@ def test_a_run_that_was_ended_goes_on_when_the_cause_is_gone(tmp_path: Path) -> 
             assert json.dumps(rows(file, "SELECT count(DISTINCT prompt) AS n FROM responses")) == '[{"n": 300}]'
 
     asyncio.run(runs())
+
+
+@pytest.mark.parametrize(
+    ("failures", "before", "ends"),
+    [
+        (["timeout"], [], "judge a: the only one failed (1 timeout): no reply"),
+        (["refused", "timeout", "refused"], [], "judge a: all 3 failed (2 refused, 1 timeout): no reply"),
+        (["timeout", None], [], None),
+        (["timeout"], ["done in another run"], None),
+        (["inapplicable", "timeout"], [], None),
+        ([], [], None),
+    ],
+)
+def test_a_stage_of_which_nothing_was_ever_done_ends_badly(
+    failures: list[str | None], before: list[str], ends: str | None
+) -> None:
+    breaker = Breaker("judge a")
+    for failure in failures:
+        breaker.heard(failure, "no reply")
+    if ends is None:
+        breaker.over(lambda: before)
+        return
+    with pytest.raises(ModelError) as raised:
+        breaker.over(lambda: before)
+    assert str(raised.value).startswith(ends)
+
+
+def test_a_run_in_which_all_fails_stops_there_with_6_and_is_fine_where_nothing_is_owed(tmp_path: Path) -> None:
+    file = project(tmp_path, prompts=3)
+    mute = ["--set", "models.first={kind: scripted, malformed: 1}", "--set", "judges.a.attempts=1"]
+
+    def rlaif(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "rlaif", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    failed = rlaif("run", str(file), *mute)
+    assert failed.returncode == 6
+    assert "rlaif: judge a: all" in failed.stderr
+    assert "malformed" in failed.stderr
+    assert rows(file, "SELECT count(*) AS n FROM pairings") == [{"n": 0}]
+    assert rlaif("judge", str(file), *mute).returncode == 0
 
 
 def test_a_stage_says_of_what_kinds_its_failures_were() -> None:

@@ -114,6 +114,7 @@ async def run(
             concurrency=model.concurrency,
             heard=lambda sampled: breaker.heard(*sampled.failed),
         )
+        breaker.over(lambda: context.store.query("generate/had", generator=generator.key))
         # Others have requests in flight while the store looks.
         await asyncio.to_thread(_tell_of_equals, context, generator)
 

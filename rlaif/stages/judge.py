@@ -70,8 +70,9 @@ async def _score(
         if not owed.count and then is None:
             return
         ready = await bench(tally)
-        units = _units(owed, then, judge, tally)
-        await _drain(context, judge, units, ready, tally, Breaker(tally.stage), handed=then is not None)
+        units, breaker = _units(owed, then, judge, tally), Breaker(tally.stage)
+        await _drain(context, judge, units, ready, tally, breaker, handed=then is not None)
+        breaker.over(lambda: context.store.query("judge/had", judge=judge.key))
 
 
 async def _drain(

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import logging
 import math
 import os
 import shutil
@@ -186,9 +187,10 @@ def called_home() -> Iterator[tuple[str, list[str]]]:
 
 
 def test_a_killed_training_ends_in_the_same_weights_and_nothing_calls_home(
-    checkpoint: Path, tmp_path: Path, called_home: tuple[str, list[str]]
+    tmp_path: Path, called_home: tuple[str, list[str]], caplog: pytest.LogCaptureFixture
 ) -> None:
     address, asked = called_home
+    checkpoint = save_random(tmp_path / "tied", context=128, template=TEMPLATE, tied=True)
     # Otherwise there is none in the first minute.
     options = STEEP.replace("{", "{save_steps: 1, ")
     whole, log = trained(prepare(tmp_path / "whole", checkpoint, options=options))
@@ -200,7 +202,11 @@ def test_a_killed_training_ends_in_the_same_weights_and_nothing_calls_home(
     models = tmp_path / "killed" / "out" / "models"
     assert [path.name for path in models.iterdir()] == [f"{whole.key}.partial"]
     steps_before = max(int(path.parent.name.rpartition("-")[2]) for path in models.glob("*/*/*/complete"))
+    library = logging.getLogger("transformers.trainer")
+    library.addHandler(caplog.handler)
     resumed, log_resumed = trained(pipeline)
+    library.removeHandler(caplog.handler)
+    assert "missing keys" not in caplog.text
     with Store(tmp_path / "killed" / "out" / "store.duckdb", read_only=True) as store:
         done = store.rows("SELECT done FROM work WHERE stage = 'train'")
     assert done == [{"done": len(log["loss"]) - steps_before}]

@@ -36,6 +36,12 @@ def newest(folder: Path) -> str | None:
     return str(max(whole, key=lambda path: int(path.name.rpartition("-")[2]))) if whole else None
 
 
+def share_tied(model: Any) -> None:
+    """Says that tied weights are saved once, as they are: a training that goes on then ties them again and misses none."""
+    tied = getattr(model, "all_tied_weights_keys", {})
+    model._keys_to_ignore_on_save = {*(model._keys_to_ignore_on_save or ()), *tied}
+
+
 def save(trainer: Any, shape: Any, folder: Path) -> None:
     """The trained model as its base came: in that precision, with a cache, which training goes without, and in one piece."""
     if first():

@@ -14,7 +14,7 @@ from rlaif.config import REFERRING, Train, TransformersModel
 from rlaif.errors import InputError
 from rlaif.progress import Tally
 from rlaif.training.adapter import adapter
-from rlaif.training.checkpoints import first, newest, save, sync, together
+from rlaif.training.checkpoints import first, newest, save, share_tied, sync, together
 from rlaif.training.health import displaced, watch
 from rlaif.training.methods import METHODS, configure
 from rlaif.training.preflight import Checked, check, doubts, explain
@@ -175,6 +175,7 @@ def _trainer(
     except ValueError as error:
         raise InputError(f"TRL refuses this: {error}", where=file.where(("train", "options"))) from error
     trainer.remove_callback(PrinterCallback)
+    share_tied(trainer.model)
     return trainer
 
 

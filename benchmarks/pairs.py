@@ -91,7 +91,7 @@ def raw(strategy: str, folder: Path, texts: bool) -> int:
             f"SELECT max(key), max(prompt), max(answer), max(finish), max(generator){text} FROM made.responses"
         ).fetchall()
         connection.execute(f"USE raw; {sql('schema')}")
-        for table in ("pairs", "outcomes"):
+        for table in ("pairs", "reasons"):
             connection.execute(f"INSERT INTO raw.{table} FROM made.{table}")
         for path in sorted((folder / "out").rglob("*.parquet")):
             connection.execute(f"COPY (FROM '{path}') TO '{path}.raw' (FORMAT parquet, COMPRESSION zstd)")

@@ -178,7 +178,7 @@ def _pair(store: Store, prompts: list[Prompt], responses: list[dict[str, Any]]) 
             "SELECT answer, avg(score)::DOUBLE AS points FROM latest_scores WHERE judge = 'j-tiny' GROUP BY answer"
         )
     }
-    pairs, outcomes = [], []
+    pairs, reasons = [], []
     for prompt in prompts:
         mine = {row["key"]: row for row in responses if row["prompt"] == prompt.key}
         scored = sorted((points[row["answer"]], name) for name, row in mine.items() if points.get(row["answer"]))
@@ -188,20 +188,14 @@ def _pair(store: Store, prompts: list[Prompt], responses: list[dict[str, Any]]) 
         if ends:
             pairs.append({"pairing": "p", "prompt": prompt.key, "chosen": scored[-1][1], "rejected": scored[0][1],
                           "margin": margin, "confidence": 1 / (1 + math.exp(-margin / 8))})  # fmt: skip
-        outcomes.append({"pairing": "p", "prompt": prompt.key, "response": None, "outcome": outcome})
-        outcomes += [
-            {
-                "pairing": "p",
-                "prompt": prompt.key,
-                "response": name,
-                "outcome": ends.get(name)
-                or ("not generated: timeout" if row["failure"] else "not selected by the strategy"),
-            }
-            for name, row in mine.items()
-        ]
+        reasons.append({"pairing": "p", "prompt": prompt.key, "response": None, "reason": outcome})
+        reasons += [
+            {"pairing": "p", "prompt": prompt.key, "response": name, "reason": "not generated: timeout"}
+            for name, row in mine.items() if row["failure"]
+        ]  # fmt: skip
     store.append("pairs", pairs)
     store.append("pairs", [{**pairs[0], "pairing": "p-old"}])
-    store.append("outcomes", outcomes)
+    store.append("reasons", reasons)
 
 
 def _train(store: Store) -> None:

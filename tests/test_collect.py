@@ -172,6 +172,15 @@ def test_answers_are_numbered_and_each_distinct_one_counts_once(tmp_path: Path) 
         }  # fmt: skip
 
 
+def test_an_answer_that_stays_in_its_source_keeps_the_time_at_which_it_came(tmp_path: Path) -> None:
+    found = []
+    for texts in (["one"], ["zero", "one"]):
+        lines(tmp_path / "rows.jsonl", [{"prompt": "A", "texts": texts}])
+        with collected(tmp_path, {"columns": {"responses": "texts"}}) as store:
+            found.append({row["text"]: row["created"] for row in store.rows("SELECT text, created FROM responses")})
+    assert found[0]["one"] == found[1]["one"] < found[1]["zero"]
+
+
 def test_an_answer_that_is_corrected_in_its_source_replaces_the_old_one(tmp_path: Path) -> None:
     for text in ("wrong", "right"):
         lines(tmp_path / "rows.jsonl", [{"prompt": "A", "text": text}])

@@ -143,7 +143,7 @@ def test_fates_are_what_a_slow_comparison_of_the_pairs_finds_and_shares_add_up(
 def test_the_store_is_left_as_it_was(tmp_path: Path) -> None:
     file = project(tmp_path)
     go(file)
-    tables = ("pairs", "pairings", "pairing_criteria", "outcomes")
+    tables = ("pairs", "pairings", "pairing_criteria", "reasons")
     before = {table: rows(file, f"FROM {table}") for table in tables}
     with run.opened(load(file)) as context:
         found = compare(context, [], ["pair.strategy=best_vs_second"])

@@ -71,10 +71,7 @@ def store(tmp_path: Path) -> Any:
         ])  # fmt: skip
         spec = json.dumps({"strategy": "best_vs_worst", "judge": "h"})
         store.append("pairings", [{"key": "p", "spec": spec, "created": now()}])
-        store.append("outcomes", [
-            {"pairing": "p", "prompt": "ab01", "response": None, "outcome": "paired"},
-            {"pairing": "p", "prompt": "ab01", "response": "r0", "outcome": "chosen"},
-        ])  # fmt: skip
+        store.append("reasons", [{"pairing": "p", "prompt": "ab01", "response": None, "reason": "paired"}])
         store.append("pairs", [
             {"pairing": "p", "prompt": "ab01", "chosen": "r0", "rejected": "r1", "margin": 12.5, "confidence": 0.75}
         ])  # fmt: skip
@@ -126,7 +123,7 @@ def test_a_story_goes_from_sampling_to_pair(store: Store) -> None:
     ]
     (outcome,) = story.outcomes
     assert (outcome.strategy, outcome.judge, outcome.prompt) == ("best_vs_worst", "human", "paired")
-    assert outcome.responses == {"writer #0": "chosen"}
+    assert outcome.responses == {"writer #0": "chosen", "writer #1": "rejected"}
     assert asdict(outcome.pairs[0]) == {
         "chosen": "writer #0", "rejected": "writer #1", "margin": 12.5, "confidence": 0.75
     }  # fmt: skip
@@ -138,7 +135,7 @@ def test_an_earlier_version_of_a_judge_is_told_apart_from_the_present_one(store:
     store.append("verdicts", [{"key": "v2", "answer": "a0", "judge": "apart", "repeat": 0, "attempt": 0, "raw": "I say 4"}])
     spec = json.dumps({"strategy": "pareto", "judge": "j", "judges": ["j", "h"], "mix": "mean"})
     store.append("pairings", [{"key": "q", "spec": spec, "created": now()}])
-    store.append("outcomes", [{"pairing": "q", "prompt": "ab01", "response": None, "outcome": "paired"}])
+    store.append("reasons", [{"pairing": "q", "prompt": "ab01", "response": None, "reason": "paired"}])
 
     def told(story: Story) -> tuple[list[str], str]:
         return [said.judge for said in story.responses[0].verdicts], story.outcomes[0].judge

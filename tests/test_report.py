@@ -128,7 +128,7 @@ def test_an_empty_store_gives_a_page_that_says_what_is_missing(store: Store) -> 
 
 
 @pytest.mark.parametrize(
-    "table", ["scores", "pairs", "pairings", "outcomes", "training_log", "trainings", "work", "dropped"]
+    "table", ["scores", "pairs", "pairings", "reasons", "training_log", "trainings", "work", "dropped"]
 )
 def test_a_store_without_one_kind_of_rows_still_gives_a_page(store: Store, table: str) -> None:
     fill(store, prompts=12)

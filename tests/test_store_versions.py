@@ -43,6 +43,26 @@ def test_a_store_of_schema_3_becomes_one_of_today_and_keeps_its_rows_and_a_copy(
     assert capsys.readouterr().err == ""
 
 
+def test_the_outcomes_of_an_older_store_are_told_as_they_were(tmp_path: Path) -> None:
+    told = [
+        ("p", None, "paired"), ("p", "a", "chosen"), ("p", "b", "rejected"), ("p", "c", "not selected by the strategy"),
+        ("p", "d", "same text as another"), ("q", None, "tied"), ("q", "e", "prompt without a pair: tied"),
+        ("q", "f", "not scored: timeout"), ("q", "g", "not generated: refused"),
+    ]  # fmt: skip
+    path = old_store(tmp_path / "store.duckdb")
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("""INSERT INTO pairings BY NAME SELECT 'x' AS key, '{"generators": ["w"]}' AS spec""")
+        connection.execute("INSERT INTO pairs BY NAME SELECT 'x' AS pairing, 'p' AS prompt, 'a' AS chosen, 'b' AS rejected")
+        for prompt, response, outcome in told:
+            connection.execute("INSERT INTO outcomes VALUES ('x', ?, ?, ?)", [prompt, response, outcome])
+            failure = "refused" if response == "g" else None
+            connection.execute("INSERT INTO responses BY NAME SELECT ? AS key, ? AS prompt, 'w' AS generator, ? AS failure",
+                               [response, prompt, failure]) if response else None  # fmt: skip
+    with Store(path) as store:
+        found = store.rows("SELECT prompt, response, outcome FROM outcomes ORDER BY prompt, response NULLS FIRST")
+        assert [tuple(row.values()) for row in found] == told
+
+
 def test_every_schema_since_the_oldest_has_its_step() -> None:
     steps = {path.stem for path in (SQL / "migrate").glob("to_*.sql")}
     assert steps == {f"to_{version}" for version in range(OLDEST_VERSION + 1, SCHEMA_VERSION + 1)}

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from rlaif.context import now
 from rlaif.errors import InputError
 from rlaif.query import as_csv, query
+from rlaif.records import key
 from rlaif.stages import pair
 from rlaif.store import Store
 from tests import report_store
@@ -72,6 +74,17 @@ def test_a_view_reads_as_it_says(tmp_path: Path) -> None:
     with Store(filled(tmp_path), read_only=True) as store:
         for statement, expected in CASES.items():
             assert [tuple(row.values()) for row in query(store, statement)] == expected, statement
+
+
+def test_the_outcomes_of_a_pairing_are_those_of_the_responses_that_it_saw(tmp_path: Path) -> None:
+    with Store(filled(tmp_path)) as store:
+        before = store.rows("SELECT response, outcome FROM outcomes ORDER BY ALL")
+        later = {"prompt": prompt("one").key, "generator": GENERATOR, "answer": key("late"), "finish": "stop", "created": now()}
+        store.append("responses", [later | {"key": "z", "text": "late", "sample": 8, "attempt": 0}])
+        assert store.rows("SELECT response, outcome FROM outcomes ORDER BY ALL") == before
+        pair.run(context(store, tmp_path), JUDGE, [GENERATOR], criteria({"help": (1, 5)}))
+        both = store.rows("SELECT outcome FROM outcomes WHERE response = 'z'")
+        assert both == [{"outcome": "not judged"}]
 
 
 def test_every_table_and_view_is_told_of_in_a_comment(tmp_path: Path) -> None:

@@ -81,6 +81,14 @@ CREATE TABLE notes (
     prompt_tokens UBIGINT, output_tokens UBIGINT, created TIMESTAMP
 );
 
+-- Replies of models that were asked beside responses and judgements: embeddings that find what a claim may rest on, rewards of
+-- answers that are sampled while a model is trained. `guessed` of them came without a count of their tokens.
+CREATE TABLE asides (
+    run VARCHAR, stage VARCHAR,
+    model VARCHAR,              -- JSON: what makes two models the same
+    calls UBIGINT, prompt_tokens UBIGINT, guessed UBIGINT, created TIMESTAMP
+);
+
 CREATE TABLE comparisons (
     prompt VARCHAR, first VARCHAR, second VARCHAR,  -- answers, in the order shown
     judge VARCHAR, criterion VARCHAR,
@@ -124,9 +132,9 @@ CREATE TABLE strengths (
 -- What the scores of several judges come to in a pairing, on the scale of its criterion.
 CREATE TABLE mixed (pairing VARCHAR, criterion VARCHAR, answer VARCHAR, score DECIMAL(18, 6));
 
--- Why each prompt and response stands where it does in a pairing; `response` is null for a prompt's own outcome. One row a
--- response, rebuilt with every pairing: its key is a digest, of which compression saves half for five times the work.
-CREATE TABLE outcomes (pairing VARCHAR, prompt VARCHAR, response VARCHAR USING COMPRESSION uncompressed, outcome VARCHAR);
+-- Why each prompt ended as it did in a pairing (`response` null), and each response that has a reason of its own. What holds
+-- for all others of a prompt is not repeated for each of millions: the view `outcomes` tells it of every response.
+CREATE TABLE reasons (pairing VARCHAR, prompt VARCHAR, response VARCHAR, reason VARCHAR);
 
 CREATE TABLE trainings (key VARCHAR, pairing VARCHAR, method VARCHAR, base VARCHAR, path VARCHAR, spec VARCHAR, created TIMESTAMP);
 

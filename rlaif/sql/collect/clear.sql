@@ -1,4 +1,9 @@
 -- Takes out what the sources said last time, but for the prompts, which stay as facts.
+-- A response that comes again keeps the time at which it came first.
+CREATE OR REPLACE TEMP TABLE came AS
+SELECT key, min(created) AS created
+FROM responses SEMI JOIN (FROM generators WHERE spec = '{"kind": "imported"}') AS imported ON imported.key = generator
+GROUP BY key;
 DELETE FROM collected;
 DELETE FROM dropped;
 DELETE FROM responses WHERE generator IN (SELECT key FROM generators WHERE spec = '{"kind": "imported"}');

@@ -25,7 +25,7 @@ instead AS (
     SELECT pairing, prompt, list(chosen) AS chosen, list(rejected) AS rejected FROM sides GROUP BY pairing, prompt
 ),
 outcome AS (
-    SELECT pairing, prompt, any_value(outcome) AS outcome FROM outcomes
+    SELECT pairing, prompt, any_value(reason) AS outcome FROM reasons
     WHERE response IS NULL AND pairing IN ($a, $b) GROUP BY pairing, prompt
 )
 SELECT matched.* EXCLUDE (against), CASE

@@ -5,9 +5,9 @@ INSERT INTO top_ups
 WITH short AS (
     SELECT prompts.key AS prompt, any_value(prompts.position) AS position, coalesce(max(responses.sample) + 1, 0) AS samples
     FROM current_prompts AS prompts
-    SEMI JOIN (FROM outcomes WHERE pairing = $pairing AND response IS NULL
-        AND outcome NOT IN ('paired', 'over the target', 'confidence not known') AND NOT starts_with(outcome, 'filtered')) AS outcomes
-        ON outcomes.prompt = prompts.key
+    SEMI JOIN (FROM reasons WHERE pairing = $pairing AND response IS NULL
+        AND reason NOT IN ('paired', 'over the target', 'confidence not known') AND NOT starts_with(reason, 'filtered')) AS reasons
+        ON reasons.prompt = prompts.key
     LEFT JOIN responses ON responses.prompt = prompts.key AND responses.generator = $generator
     WHERE bucket < $reserved OR bucket % $parts = $part
     GROUP BY prompts.key

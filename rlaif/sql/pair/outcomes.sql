@@ -1,3 +1,3 @@
 -- How many prompts ended how in a pairing.
-SELECT outcome, count(*) AS prompts FROM outcomes
-WHERE pairing = $pairing AND response IS NULL GROUP BY outcome ORDER BY prompts DESC, outcome
+SELECT reason AS outcome, count(*) AS prompts FROM reasons
+WHERE pairing = $pairing AND response IS NULL GROUP BY reason ORDER BY prompts DESC, reason

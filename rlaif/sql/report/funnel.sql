@@ -9,7 +9,7 @@ prompts AS (
     SELECT prompts.key, bucket < $held_out AS held_out,
         prompts.key IN (SELECT prompt FROM report_pairs) AS paired, outcomes.outcome
     FROM current_prompts AS prompts LEFT JOIN (
-        SELECT prompt, min(outcome) AS outcome FROM outcomes JOIN report_pairing ON report_pairing.key = pairing
+        SELECT prompt, min(reason) AS outcome FROM reasons JOIN report_pairing ON report_pairing.key = pairing
         WHERE response IS NULL GROUP BY prompt
     ) AS outcomes ON outcomes.prompt = prompts.key
 ),

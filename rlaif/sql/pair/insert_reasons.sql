@@ -1,5 +1,6 @@
--- One outcome for every current prompt (response null) and for every response to it: nothing is left out uncounted.
-INSERT INTO outcomes
+-- Why every current prompt ended as it did (response null), and why each response that is on no side of a pair for a reason
+-- of its own: with what the view `outcomes` makes of them, nothing is left out uncounted.
+INSERT INTO reasons
 WITH failed AS (
     SELECT responses.key, any_value(responses.prompt) AS prompt, arg_max(responses.failure, attempt) AS failure
     FROM responses
@@ -18,14 +19,16 @@ failures AS (
     GROUP BY answer
 ),
 unscored AS (SELECT responses.rowid AS response, failures.failure FROM responses JOIN failures USING (answer)),
-sides AS (
-    SELECT response, bool_or(side = 'chosen' AND kept) AS chosen, bool_or(side = 'rejected' AND kept) AS rejected,
-        bool_or(confidence IS NOT NULL) AS known
-    FROM (SELECT chosen AS response, 'chosen' AS side, kept, confidence FROM judged
-        UNION ALL SELECT rejected, 'rejected', kept, confidence FROM judged)
+kept AS (SELECT DISTINCT unnest([chosen, rejected]) AS response FROM judged WHERE kept),
+-- On a side of pairs of which none is kept.
+unkept AS (
+    SELECT response, bool_or(confidence IS NOT NULL) AS known
+    FROM (SELECT unnest([chosen, rejected]) AS response, confidence FROM judged WHERE NOT kept)
+    ANTI JOIN kept USING (response)
     GROUP BY response
 ),
 unsure AS (SELECT prompt, bool_or(confidence IS NOT NULL) AS known FROM judged WHERE NOT kept GROUP BY prompt),
+over AS (SELECT DISTINCT response FROM (SELECT unnest([chosen, rejected]) AS response FROM surplus) ANTI JOIN kept USING (response)),
 asked AS (SELECT prompts.rowid AS prompt, key FROM prompts SEMI JOIN collected ON collected.prompt = prompts.key),
 unpaired AS (FROM asked ANTI JOIN (FROM judged WHERE kept) AS kept ON kept.prompt = asked.prompt),
 taken_out AS (SELECT response, min(reason) AS reason FROM filtered WHERE response IS NOT NULL GROUP BY response),
@@ -52,7 +55,7 @@ of_unpaired AS (
         WHEN most = least THEN 'tied'
         WHEN best IS NULL OR best <= least THEN 'best below a floor'
         WHEN best - least < $threshold THEN 'below the margin'
-        ELSE 'not selected by the strategy' END AS outcome
+        ELSE 'not selected by the strategy' END AS reason
     FROM unpaired
     LEFT JOIN found ON found.prompt = unpaired.prompt
     LEFT JOIN unsure ON unsure.prompt = unpaired.prompt
@@ -60,33 +63,27 @@ of_unpaired AS (
 ),
 of_answers AS (
     SELECT answers.response, CASE
-        WHEN sides.chosen AND sides.rejected THEN 'chosen and rejected'
-        WHEN sides.chosen THEN 'chosen'
-        WHEN sides.rejected THEN 'rejected'
         WHEN complete AND NOT first THEN 'same text as another'
         WHEN NOT complete AND unscored.failure IS NOT NULL THEN 'not scored: ' || unscored.failure
-        WHEN starts_with(of_unpaired.outcome, 'filtered') THEN 'prompt without a pair: ' || of_unpaired.outcome
+        WHEN starts_with(of_unpaired.reason, 'filtered') THEN NULL
         WHEN complete AND taken_out.reason IS NOT NULL THEN 'filtered: ' || taken_out.reason
         WHEN NOT complete THEN 'not judged'
-        WHEN of_unpaired.outcome IS NOT NULL THEN 'prompt without a pair: ' || of_unpaired.outcome
-        WHEN sides.known THEN 'below the confidence'
-        WHEN sides.response IS NOT NULL THEN 'confidence not known'
-        WHEN answers.response IN (SELECT chosen FROM surplus UNION ALL SELECT rejected FROM surplus) THEN 'over the target'
-        END AS fate
+        WHEN of_unpaired.reason IS NOT NULL THEN NULL
+        WHEN unkept.known THEN 'below the confidence'
+        WHEN unkept.response IS NOT NULL THEN 'confidence not known'
+        WHEN over.response IS NOT NULL THEN 'over the target' END AS reason
     FROM answers
     LEFT JOIN of_unpaired ON of_unpaired.prompt = answers.prompt
     LEFT JOIN taken_out ON taken_out.response = answers.response
     LEFT JOIN unscored ON unscored.response = answers.response
-    LEFT JOIN sides ON sides.response = answers.response
-    WHERE fate IS NOT NULL
+    LEFT JOIN unkept ON unkept.response = answers.response
+    LEFT JOIN over ON over.response = answers.response
 )
-SELECT $pairing, key, NULL, coalesce(of_unpaired.outcome, 'paired')
+SELECT $pairing, key, NULL, coalesce(of_unpaired.reason, 'paired')
 FROM asked LEFT JOIN of_unpaired ON of_unpaired.prompt = asked.prompt
 UNION ALL
--- Most responses of a large store are the strategy's to leave: the least work for those.
-SELECT $pairing, responses.prompt, responses.key, coalesce(fate, 'not selected by the strategy')
-FROM responses
-SEMI JOIN answers ON answers.response = responses.rowid
-LEFT JOIN of_answers ON of_answers.response = responses.rowid
+SELECT $pairing, responses.prompt, responses.key, of_answers.reason
+FROM of_answers JOIN responses ON responses.rowid = of_answers.response
+WHERE of_answers.reason IS NOT NULL
 UNION ALL
 SELECT $pairing, prompt, key, 'not generated: ' || failure FROM failed

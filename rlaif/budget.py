@@ -157,6 +157,24 @@ class Budget:
         counted = [row for row in here if row.units]
         self._means = {row.stage: (row.prompt_tokens / row.units, row.output_tokens / row.units) for row in counted}
 
+    def beside(self, stage: str, model: ModelConfig) -> Meter | None:
+        """What to `count` a model by that is asked beside the units of other stages; None where nothing is capped."""
+        if self.config.pipeline.budget is None:
+            return None
+        meter = Meter(Tally(stage), rate(self.config, model))
+        if not self._meters:
+            self._settle()
+        self._meters.append(meter)
+        return meter
+
+    def count(self, meter: Meter, replies: int, prompt_tokens: int) -> None:
+        """So many more replies are kept. Where the cap is reached by them, nothing new is begun."""
+        meter.begun += replies
+        meter.tally.add(done=replies, prompt_tokens=prompt_tokens)
+        if not self.stopped and not self._fits(meter, 0):
+            self._settle()
+            self.stopped = not self._fits(meter, 0)
+
     def check(self) -> None:
         """Raises BudgetError if the cap has stopped this run."""
         if self.stopped:

@@ -13,13 +13,14 @@ from statistics import fmean, pstdev
 from typing import Any, Final
 
 from rlaif import loop
-from rlaif.config import ModelConfig, Reward, Train, TransformersModel
+from rlaif.aside import Aside
+from rlaif.config import Reward, Train, TransformersModel
 from rlaif.context import Context
 from rlaif.errors import InputError, ModelError
 from rlaif.judges import Subject
 from rlaif.judges.named import Judge, judge
 from rlaif.models import Models, identity
-from rlaif.models.ask import Ask, Sampling
+from rlaif.models.ask import Ask, Model, Sampling
 from rlaif.records import Message, Prompt, stored
 from rlaif.remarks import Remarked
 from rlaif.stages import generate as generating
@@ -110,7 +111,16 @@ class Practice:
             live = await Live.open(self._context, models, judge, allow_code=self._allow_code)
             return lambda shown: _judged(live, judge, [subject for _, subject in shown])
         config = self._models[reward.model] if reward.model else TransformersModel(kind="transformers", path=str(fitted))
-        return lambda shown: _rewarded(models, config, shown)
+        model = await models.get(config, rewards=True)
+        if reward.model:
+            model = Aside(self._context, model, config, f"train: reward {reward.model}")
+        return lambda shown: self._rewarded(model, shown)
+
+    async def _rewarded(self, model: Model, shown: list[Shown]) -> Marks:
+        """A reward model's scalars; None for an answer that it cannot read. Raises BudgetError at the pipeline's cap."""
+        marks = list(await asyncio.gather(*(_reward(model, *each) for each in shown)))
+        self._context.budget.check()
+        return marks
 
 
 async def _judged(live: Live, judge: Judge, subjects: list[Subject]) -> Marks:
@@ -136,20 +146,14 @@ def _weighted(judge: Judge, scores: Mapping[str, float]) -> float | None:
     return sum(shares) / sum(criterion.weight for criterion in counted)
 
 
-async def _rewarded(models: Models, config: ModelConfig, shown: list[Shown]) -> Marks:
-    """A reward model's scalars; None for an answer that it cannot read."""
-    model = await models.get(config, rewards=True)
-
-    async def one(prompt: Sequence[Message], subject: Subject) -> float | None:
-        try:
-            chat: list[Message] = [*prompt, {"role": "assistant", "content": subject.text}]
-            return float((await model.complete(Ask(chat, Sampling(0.0, max_tokens=1))))[0].text)
-        except ModelError as error:
-            if error.fatal:
-                raise
-            return None
-
-    return list(await asyncio.gather(*(one(prompt, subject) for prompt, subject in shown)))
+async def _reward(model: Model, prompt: Sequence[Message], subject: Subject) -> float | None:
+    chat: list[Message] = [*prompt, {"role": "assistant", "content": subject.text}]
+    try:
+        return float((await model.complete(Ask(chat, Sampling(0.0, max_tokens=1))))[0].text)
+    except ModelError as error:
+        if error.fatal:
+            raise
+        return None
 
 
 def total(marks: Sequence[Marks], weights: Sequence[float], groups: Sequence[int]) -> Marks:

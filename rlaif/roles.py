@@ -29,6 +29,14 @@ def models_asked(config: Config) -> list[str]:
     return list(dict.fromkeys(name for name in [*writers, *judges] if name))
 
 
+def models_paid(config: Config) -> list[str]:
+    """The same, and those that are asked beside them: for the passages that claims rest on, and for rewards."""
+    judges = [config.pipeline.judges[name] for name in config.judges + evaluators(config)]
+    rewards = config.pipeline.train.rewards if config.pipeline.train else []
+    beside = [*(judge.retrieval for judge in judges), *(reward.model for reward in rewards)]
+    return list(dict.fromkeys([*models_asked(config), *filter(None, beside)]))
+
+
 def pair_judges(config: Config) -> tuple[list[str], Mix]:
     """Names of the judges whose scores make the pairs, and how several become one. Raises InputError where there is none."""
     section, judges = pairing.check(config), config.judges

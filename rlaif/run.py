@@ -34,6 +34,7 @@ from rlaif.roles import (
     judge_key,
     member,
     models_asked,
+    models_paid,
     named_judge,
     pair_judges,
     practice,
@@ -76,7 +77,7 @@ def check(config: Config) -> None:
         methods.check(config.pipeline.train, config.file)
         training.base_model(config)
     evaluating.check(config)
-    for name in models_asked(config):
+    for name in models_paid(config):
         rate(config, config.pipeline.models[name])
 
 

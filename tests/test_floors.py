@@ -15,7 +15,7 @@ FLOORS = [
     ["errors", "records", "models.ask", "yaml_file", "override", "own_code", "shipped", "stop", "loop", "shared"],
     ["config", "secret", "rubric", "template", "verdict", "progress", "tiny"],
     ["models", "store", "store_file", "work", "breaker", "prices"],
-    ["judges", "context", "remarks", "owed", "notes", "witness", "comparing", "budget", "spent", "sources", "training",
+    ["judges", "context", "remarks", "owed", "notes", "witness", "aside", "equip", "comparing", "budget", "spent", "sources", "training",
      "pairing"],
     ["stages"],
     ["evaluate", "explain", "report", "export", "audit", "label"],

@@ -24,6 +24,7 @@ from rlaif.models.vllm import VllmReward
 from rlaif.records import Prompt
 from rlaif.rubric import RewardModel
 from rlaif.shipped import root
+from rlaif.spent import spent
 from rlaif.template import Template
 from tests.checkpoints import TEMPLATE, save_random
 from tests.servers import Reply, Server, error, reply, serve
@@ -214,6 +215,9 @@ def test_a_pipeline_pairs_by_a_reward_model(folder: Path, tmp_path: Path) -> Non
         rows = context.store.rows(
             "SELECT value::DOUBLE AS value, raw FROM scores JOIN verdicts ON verdicts.key = scores.verdict"
         )
+        tokens = context.store.rows("SELECT sum(prompt_tokens)::BIGINT AS n FROM verdicts")[0]["n"]
+        paid = next(row for row in spent(context.store, config.pipeline) if row.stage == "judge fitted")
+    assert (paid.prompt_tokens, paid.output_tokens, paid.guessed) == (tokens, 0, 0), "counted once"
     assert made.pairs == 4
     assert len(rows) == 12
     for row in rows:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from rlaif import run
 from rlaif.config import OpenAIModel, load
 from rlaif.errors import InputError, ModelError
 from rlaif.judges.retrieve import Meanings, Words, chunks
-from rlaif.models.openai_embed import AT_ONCE, OpenAIEmbed
+from rlaif.models.embed import AT_ONCE, embed
+from rlaif.models.openai_embed import OpenAIEmbed
+from rlaif.spent import spent
 from rlaif.store import Store
 from tests.servers import Reply, Request, Server, error, reply, serve
 from tests.test_attacks import joined
@@ -81,7 +84,7 @@ def test_embeddings_find_what_is_meant_and_a_document_is_embedded_once() -> None
     pieces = ("xx", "yyy", "zz", "xy", "q")
 
     async def use(model: OpenAIEmbed, server: Server) -> None:
-        meanings = Meanings(model.embed)
+        meanings = Meanings(partial(embed, model))
         both = await asyncio.gather(*(meanings.best(pieces, texts, 2) for texts in (["x", "z"], ["yy"])))
         assert both == [[["xx", "xy"], ["xx", "zz"]], [["yyy", "xy"]]]
         assert await meanings.best(pieces[:2], ["x"], 2) == [["xx", "yyy"]], "nothing to choose from"
@@ -95,7 +98,7 @@ def test_embeddings_find_what_is_meant_and_a_document_is_embedded_once() -> None
 def test_many_texts_are_sent_in_parts_and_come_back_in_order() -> None:
     async def use(model: OpenAIEmbed, server: Server) -> None:
         texts = ["x" * number for number in range(2 * AT_ONCE + 1)]
-        assert [vector[0] for vector in await model.embed(texts)] == [float(number) for number in range(len(texts))]
+        assert [vector[0] for vector in await embed(model, texts)] == [float(number) for number in range(len(texts))]
         assert len(server.requests) == 3
 
     served(use)
@@ -127,7 +130,7 @@ NO_EMBEDDINGS: dict[str, tuple[Reply, str]] = {
 def test_what_is_no_embedding_is_a_failure_with_its_kind(answer: Reply, kind: str) -> None:
     async def use(model: OpenAIEmbed, server: Server) -> None:
         with pytest.raises(ModelError) as caught:
-            await model.embed(["x", "y"])
+            await embed(model, ["x", "y"])
         assert caught.value.kind == kind
 
     served(use, answer)
@@ -138,7 +141,7 @@ name: retrieval
 out: {out}
 models:
   writer: {{kind: scripted}}
-  embedder: {{kind: openai, model: m, base_url: "{url}"}}
+  embedder: {{kind: openai, model: m, base_url: "{url}", price: {{input: 2, output: 0}}}}
 judges:
   a: {{model: writer, rubric: rubric.yaml, retrieval: {retrieval}}}
 collect: {{sources: [{{path: prompts.jsonl, columns: {{prompt: prompt, document: document}}}}]}}
@@ -164,6 +167,9 @@ def test_a_judge_that_names_a_model_for_it_retrieves_by_its_embeddings(tmp_path:
     assert len(asked) == 1 + 2, "the document once, and the claims of each response"
     with Store(tmp_path / "store.duckdb", read_only=True) as store:
         assert store.rows("SELECT count(value) AS n FROM scores") == [{"n": 2}]
+        (paid,) = [row for row in spent(store, load(tmp_path / "p.yaml").pipeline) if row.model == "embedder"]
+    assert (paid.stage, paid.replies, paid.units, paid.guessed) == ("judge a: retrieval", 3, 0, 0)
+    assert (paid.prompt_tokens, paid.output_tokens, paid.usd) == (21, 0, pytest.approx(21 * 2 / 1e6))
 
 
 def judge(file: Path) -> None:

@@ -22,7 +22,7 @@ def files(config: Config) -> list[Check]:
     """Every template and rubric read, every price looked up."""
     checks = [_try("generate", partial(_generate, config))] if config.pipeline.generate else []
     checks += [_try(f"judge {name}", partial(_judge, config, name)) for name in config.pipeline.judges]
-    return checks + [_price(config, name) for name in roles.models_asked(config)]
+    return checks + [_price(config, name) for name in roles.models_paid(config)]
 
 
 def _try(name: str, read: Callable[[], str]) -> Check:

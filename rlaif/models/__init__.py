@@ -9,14 +9,11 @@ from contextlib import AsyncExitStack
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Any, Final, Self
 
 from rlaif.config import ModelConfig, OpenAIModel, ScriptedModel, VllmModel
 from rlaif.errors import InputError
 from rlaif.models.ask import Model
-
-if TYPE_CHECKING:
-    from rlaif.models.openai_embed import OpenAIEmbed
 
 # A kind's class is imported when it is first opened: none of them is needed to plan, to pair or to report.
 KINDS: Final = {
@@ -79,8 +76,8 @@ class Models:
             self._open.append((config, rewards, model))
             return model
 
-    async def embedder(self, config: OpenAIModel, *, where: str = "") -> "OpenAIEmbed":
-        """The model of that configuration, opened as one that embeds texts."""
+    async def embedder(self, config: OpenAIModel, *, where: str = "") -> Model:
+        """The model of that configuration, opened as one that answers with embeddings."""
         from rlaif.models.openai_embed import OpenAIEmbed
 
         return await self._stack.enter_async_context(OpenAIEmbed(config, where=where))

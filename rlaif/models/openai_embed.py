@@ -2,37 +2,19 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
-from rlaif.errors import ModelError
-from rlaif.models.ask import Ask, Completion, Sampling
+from rlaif.models.ask import Ask, Completion
 from rlaif.models.openai import OpenAI
 from rlaif.models.openai_dialect import Dialect
 from rlaif.models.openai_reply import malformed, read_object, without_output
 from rlaif.models.openai_server import Letterhead
 
-# Texts in one request: of a hundred words each, they stay within what servers take at once.
-AT_ONCE: Final = 64
-
 
 class OpenAIEmbed(OpenAI):
     """A model that embeds. As a completion, it answers the turns of a chat with their vectors, as JSON."""
-
-    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """One vector a text, all of one length. Raises ModelError."""
-        found: list[list[float]] = []
-        for start in range(0, len(texts), AT_ONCE):
-            part = texts[start : start + AT_ONCE]
-            turns = [{"role": "user", "content": text} for text in part]
-            (reply,) = await self.complete(Ask(turns, Sampling(max_tokens=1)))  # type: ignore[arg-type]
-            if reply.finish == "refused":
-                raise ModelError("refused", "the server does not embed these texts")
-            found += json.loads(reply.text)
-            if len(found) != start + len(part) or len({len(vector) for vector in found}) > 1:
-                raise ModelError("malformed", "not one embedding for each text, all of one length")
-        return found
 
     def _address(self, head: Letterhead) -> Letterhead:
         return replace(head, url=head.url.replace("/chat/completions", "/embeddings"))

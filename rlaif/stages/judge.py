@@ -15,19 +15,16 @@ from rlaif.breaker import Breaker
 from rlaif.budget import OUTPUT_SHARE, tokens_of
 from rlaif.comparing import Comparing
 from rlaif.context import ATTEMPTS, EVERYTHING, Context, HeldOut, now
+from rlaif.equip import equip
 from rlaif.errors import TRANSIENT, ModelError
 from rlaif.judges import Bench, Subject, check
 from rlaif.judges.named import Judge
-from rlaif.judges.retrieve import Meanings, Words
 from rlaif.models import Models
-from rlaif.models.ask import Model
-from rlaif.notes import Notes
 from rlaif.owed import Owed
 from rlaif.progress import Tally
 from rlaif.records import Score, Verdict, key, stored
 from rlaif.stop import STOP, UnsentError
 from rlaif.store import Row
-from rlaif.witness import Witness
 from rlaif.work import drain
 
 # Programs answer at once; this only keeps batches full.
@@ -44,7 +41,7 @@ async def run(
     """
     _introduce(context, judge, allow_code)
     wanted = asked(judge, generators, only)
-    bench = partial(_bench, context, models, judge, allow_code)
+    bench = partial(equip, context, models, judge, allow_code)
     if judge.calls or then is not None:
         await _score(context, judge, bench, then, wanted)
     if judge.compared and not (STOP.asked or context.budget.stopped):
@@ -100,7 +97,7 @@ class Live:
         """The judge at work, its model opened through `models`."""
         _introduce(context, judge, allow_code)
         tally = Tally(f"judge {judge.name}")
-        return cls(context, judge, await _bench(context, models, judge, allow_code, tally), tally)
+        return cls(context, judge, await equip(context, models, judge, allow_code, tally), tally)
 
     async def score(self, subjects: Sequence[Subject]) -> dict[str, dict[str, float]]:
         """What the judge makes of these texts: scores by answer and criterion (keys), without failures.
@@ -122,18 +119,6 @@ class Live:
         for row in store.query("judge/known_scores", judge=judge.key, answers=list(texts)):
             found[row["answer"]][row["criterion"]] = row["score"]
         return found
-
-
-async def _bench(context: Context, models: Models, judge: Judge, allow_code: bool, tally: Tally) -> Bench:
-    """What the judge judges by: its model, its templates, its notes."""
-    model: Model | None = None
-    if judge.model:
-        opened = await models.get(judge.model, where=judge.where, rewards=judge.rewards)
-        model = Witness(opened, context.store, judge.key, judge.name)
-    notes = Notes(context.store, judge.key, tally)
-    found_by = await models.embedder(judge.retrieval, where=judge.where) if judge.retrieval else None
-    retrieval = Meanings(found_by.embed) if found_by else Words()
-    return Bench(judge.settings, judge.template, model, allow_code, judge.templates, notes.once, retrieval)
 
 
 def _calls(judge: Judge) -> list[dict[str, Any]]:

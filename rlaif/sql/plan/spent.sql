@@ -1,6 +1,7 @@
 -- What every stage has spent on every model, over all runs, in tokens, on how many replies and to how many `units` of work
--- (responses, judgements), notes on prompts included. Where a server did not say how many tokens, they are guessed at a
--- quarter of the characters; `guessed` counts the replies, judgements and notes of which that is so.
+-- (responses, judgements), notes on prompts included; embeddings, and rewards of sampled answers, make no unit. Where a server
+-- did not say how many tokens, they are guessed at a quarter of the characters; `guessed` counts the replies, judgements and
+-- notes of which that is so.
 WITH asked AS (
     SELECT prompt, generator, max(length(messages)) AS characters FROM asks GROUP BY prompt, generator
 ),
@@ -24,7 +25,7 @@ generated AS (
 -- or the two that it compared, in each call, and the document in one, whole or in parts.
 silent AS (
     SELECT key, judge, answer, coalesce(calls, 1) AS calls, length(raw) AS characters FROM verdicts
-    WHERE coalesce(output_tokens, 0) = 0 AND raw <> ''
+    WHERE coalesce(output_tokens, 0) = 0 AND coalesce(prompt_tokens, 0) = 0 AND raw <> ''
 ),
 compared AS (SELECT verdict, criterion, first, second FROM comparisons WHERE verdict IN (SELECT key FROM silent)),
 parts AS (
@@ -86,7 +87,10 @@ judged AS (
 )
 SELECT stage, model::VARCHAR AS model, sum(replies)::BIGINT AS replies, sum(units)::BIGINT AS units, sum(prompt_tokens)::BIGINT AS prompt_tokens,
     sum(output_tokens)::BIGINT AS output_tokens, sum(guessed)::BIGINT AS guessed
-FROM (FROM generated UNION ALL FROM judged)
+FROM (
+    FROM generated UNION ALL FROM judged
+    UNION ALL SELECT stage, model::JSON, calls, 0, prompt_tokens, 0, guessed FROM asides
+)
 WHERE json_type(model) = 'OBJECT'
 GROUP BY stage, model::VARCHAR
 ORDER BY stage, model

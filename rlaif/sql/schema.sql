@@ -89,14 +89,6 @@ CREATE TABLE asides (
     calls UBIGINT, prompt_tokens UBIGINT, guessed UBIGINT, created TIMESTAMP
 );
 
--- Replies of models that were asked beside responses and judgements: embeddings that find what a claim may rest on, rewards of
--- answers that are sampled while a model is trained. `guessed` of them came without a count of their tokens.
-CREATE TABLE asides (
-    run VARCHAR, stage VARCHAR,
-    model VARCHAR,              -- JSON: what makes two models the same
-    calls UBIGINT, prompt_tokens UBIGINT, guessed UBIGINT, created TIMESTAMP
-);
-
 CREATE TABLE comparisons (
     prompt VARCHAR, first VARCHAR, second VARCHAR,  -- answers, in the order shown
     judge VARCHAR, criterion VARCHAR,

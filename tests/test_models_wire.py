@@ -14,7 +14,8 @@ from rlaif.config import OpenAIModel
 from rlaif.models.ask import Ask
 from rlaif.models.openai import OpenAI
 from rlaif.models.proxied import Proxied
-from rlaif.models.wire import Answer, OversizedError, WireError, Wires
+from rlaif.models.wire import Wires
+from rlaif.models.wire_reply import Answer, OversizedError, WireError
 from tests.servers import Reply, chat, serve
 
 

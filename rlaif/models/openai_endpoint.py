@@ -6,7 +6,8 @@ from rlaif.models.openai_fault import RequestError, from_status
 from rlaif.models.openai_health import Health
 from rlaif.models.openai_server import Letterhead
 from rlaif.models.openai_window import Window
-from rlaif.models.wire import OversizedError, Wires
+from rlaif.models.wire import Wires
+from rlaif.models.wire_reply import OversizedError
 
 if TYPE_CHECKING:
     from rlaif.models.proxied import Proxied

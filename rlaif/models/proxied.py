@@ -6,7 +6,7 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 
 from rlaif.models.openai_server import LOOPBACK
-from rlaif.models.wire import Answer, OversizedError, WireError
+from rlaif.models.wire_reply import Answer, OversizedError, WireError
 
 CHUNK = 2**18
 

@@ -6,36 +6,14 @@ Measured beside aiohttp, a request costs a fifth of the CPU. What is unusual (pr
 
 import asyncio
 import ssl
-import zlib
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final, cast
 from urllib.parse import urlsplit
 
-END = b"\r\n"
-# Bytes. Servers that say more in their headers are not understood.
-LONGEST_HEAD: Final = 65_536
+from rlaif.models.wire_reply import Answer, OversizedError, Reply, WireError, head, plain
+
 # Seconds for which an idle connection is used again; servers close theirs after five to sixty.
 IDLE: Final = 4.0
-# zlib reads gzip as well as its own format with this many window bits.
-ANY_ZLIB: Final = 47
-
-
-class WireError(OSError):
-    """The connection failed, or what came over it is no HTTP."""
-
-
-class OversizedError(WireError):
-    """More bytes than any honest reply has."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole reply. Header names are in lower case."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
 
 
 class Wires:
@@ -111,7 +89,7 @@ class _Wire(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[Answer] | None = None
         self._data = bytearray()
-        self._reply: _Reply | None = None
+        self._reply: Reply | None = None
         self._since = 0.0
         self.gone = asyncio.Event()
         self.open = self.reusable = self.heard = False
@@ -157,7 +135,7 @@ class _Wire(asyncio.Protocol):
 
     def _read(self, *, over: bool) -> None:
         if self._reply is None:
-            self._reply = _head(self._data)
+            self._reply = head(self._data)
         if self._reply is None:
             return
         self.heard = True
@@ -167,7 +145,7 @@ class _Wire(asyncio.Protocol):
         if body is None or self._waiter is None:
             return
         encoding = self._reply.headers.get("content-encoding", "identity")
-        body = body if encoding == "identity" else _plain(body, self._most_bytes)
+        body = body if encoding == "identity" else plain(body, self._most_bytes)
         self.reusable = self._reply.keeps and not over and not self._data
         answer = Answer(self._reply.status, self._reply.headers, body)
         self._reply = None
@@ -182,84 +160,3 @@ class _Wire(asyncio.Protocol):
         self.open = self.reusable = False
         if self._transport:
             self._transport.abort()
-
-
-class _Reply:
-    """A reply whose head was read; the body is still coming."""
-
-    def __init__(self, version: str, status: int, headers: dict[str, str]) -> None:
-        self.status, self.headers = status, headers
-        ending = headers.get("connection", "").lower()
-        self.keeps = ending != "close" if version == "HTTP/1.1" else ending == "keep-alive"
-        self._chunked = headers.get("transfer-encoding", "").lower().endswith("chunked")
-        self._length = int(headers["content-length"]) if "content-length" in headers else None
-        self._chunks: list[bytes] = []
-        self._chunked_bytes = 0
-        if status in (204, 304):
-            self._chunked, self._length = False, 0
-
-    def bytes_of(self, data: bytearray) -> int:
-        """How long the body is, or has become so far."""
-        return max(self._length or 0, self._chunked_bytes + len(data))
-
-    def body(self, data: bytearray, *, over: bool) -> bytes | None:
-        """The whole body, taken out of the data; None while some of it is missing."""
-        if self._chunked:
-            return self._from_chunks(data)
-        if self._length is None:
-            self.keeps = False
-            return _take(data, len(data)) if over else None
-        if self._length < 0:
-            raise WireError("a reply of negative length")
-        return _take(data, self._length) if len(data) >= self._length else None
-
-    def _from_chunks(self, data: bytearray) -> bytes | None:
-        while (end := data.find(END)) >= 0:
-            size = int(bytes(data[:end]).partition(b";")[0], 16)
-            if size == 0:
-                # Trailers, if any, end with an empty line too.
-                stop = data.find(END + END, end)
-                if stop < 0:
-                    return None
-                del data[: stop + 4]
-                return b"".join(self._chunks)
-            if len(data) < end + 2 + size + 2:
-                return None
-            self._chunks.append(bytes(data[end + 2 : end + 2 + size]))
-            self._chunked_bytes += size
-            del data[: end + 2 + size + 2]
-        return None
-
-
-def _head(data: bytearray) -> _Reply | None:
-    """The head, taken out of the data; None while it is not whole. Interim replies (1xx) are passed over."""
-    while (end := data.find(END + END)) >= 0:
-        first, *lines = data[:end].decode("latin-1").split("\r\n")
-        del data[: end + 4]
-        version, status = first.split(" ", 2)[:2]
-        if not version.startswith("HTTP/1."):
-            raise WireError("the reply is no HTTP/1.1")
-        if not 100 <= int(status) < 200:
-            pairs = [line.partition(":") for line in lines]
-            return _Reply(version, int(status), {name.strip().lower(): value.strip() for name, _, value in pairs})
-    if len(data) > LONGEST_HEAD:
-        raise WireError("the reply has no end of its head")
-    return None
-
-
-def _take(data: bytearray, length: int) -> bytes:
-    taken = bytes(data[:length])
-    del data[:length]
-    return taken
-
-
-def _plain(body: bytes, most_bytes: int) -> bytes:
-    """A body that is compressed, although that was not asked for."""
-    machine = zlib.decompressobj(ANY_ZLIB)
-    try:
-        plain = machine.decompress(body, most_bytes)
-    except zlib.error as error:
-        raise WireError(f"a reply that cannot be decompressed: {error}") from None
-    if machine.unconsumed_tail:
-        raise OversizedError(f"a reply of more than {most_bytes // 2**20} MiB")
-    return plain

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from rlaif.config import Config
 from rlaif.errors import InputError
+from rlaif.generator import generator
 from rlaif.roles import named_judge
-from rlaif.stages.generate import generator
 from rlaif.store import Row, Store
 
 # Characters of a value that are shown.

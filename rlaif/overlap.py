@@ -6,13 +6,13 @@ from typing import Any
 
 from rlaif import loop
 from rlaif.context import Context
+from rlaif.generator import Generator
 from rlaif.judges.named import Judge
 from rlaif.models import Models
 from rlaif.remarks import Remarked
 from rlaif.roles import generators
 from rlaif.stages import generate as generating
 from rlaif.stages import judge as judging
-from rlaif.stages.generate import Generator
 from rlaif.store import Row
 from rlaif.work import Handover
 

@@ -17,13 +17,13 @@ from rlaif.aside import Aside
 from rlaif.config import Reward, Train, TransformersModel
 from rlaif.context import Context
 from rlaif.errors import InputError, ModelError
+from rlaif.generator import generator, show
 from rlaif.judges import Subject
 from rlaif.judges.named import Judge, judge
 from rlaif.models import Models, identity
 from rlaif.models.ask import Ask, Model, Sampling
 from rlaif.records import Message, Prompt, stored
 from rlaif.remarks import Remarked
-from rlaif.stages import generate as generating
 from rlaif.stages.judge import Live
 from rlaif.training.fit import Score
 from rlaif.training.rows import Row
@@ -71,9 +71,9 @@ class Practice:
     @cached_property
     def rows(self) -> list[Row]:
         """`prompt` as the generator shows it, and the `place` of what it was made from."""
-        template = generating.generator(self._context.config).template
+        template = generator(self._context.config).template
         return [
-            {"prompt": generating.show(template, list(prompt.messages), prompt.document), "place": place}
+            {"prompt": show(template, list(prompt.messages), prompt.document), "place": place}
             for place, prompt in enumerate(self._prompts)
         ]
 

@@ -9,15 +9,14 @@ from rlaif.audit import Audited
 from rlaif.config import Config, Mix, ModelConfig, Pair, Source, TransformersModel, VllmModel
 from rlaif.context import Context, HeldOut
 from rlaif.errors import InputError
+from rlaif.generator import Generator, generator
 from rlaif.judges.named import Judge, judge
 from rlaif.models.checkpoint import locate
 from rlaif.pairing.weigh import Member
 from rlaif.practice import Practice
 from rlaif.records import key
-from rlaif.stages import generate as generating
 from rlaif.stages import pair as pairing
 from rlaif.stages import train as training
-from rlaif.stages.generate import Generator
 from rlaif.store import Row
 from rlaif.yaml_file import Place, did_you_mean
 
@@ -153,7 +152,7 @@ def generator_names(context: Context) -> list[str]:
 def _writers(config: Config) -> dict[str, str]:
     sources = config.pipeline.collect.sources
     imported = {key("imported", source.generator): source.generator for source in sources if _has_responses(source)}
-    sampled = [generating.generator(config)] if config.pipeline.generate else []
+    sampled = [generator(config)] if config.pipeline.generate else []
     return imported | {each.key: each.name for each in sampled}
 
 
@@ -181,9 +180,9 @@ def held_out(config: Config) -> HeldOut:
 def base_generator(config: Config) -> Generator:
     """The generator with the model that is to be trained, as it is before; the pipeline's own where none is."""
     if config.pipeline.train is None:
-        return generating.generator(config)
+        return generator(config)
     name, model = training.base_model(config)
-    return generating.generator(config, model, name)
+    return generator(config, model, name)
 
 
 def trained_generator(context: Context) -> Generator | None:
@@ -203,7 +202,7 @@ def trained_generator(context: Context) -> Generator | None:
         return None
     name, base = training.base_model(context.config)
     model = base.model_copy(update={"path": str(path), "revision": None})
-    return generating.generator(context.config, model, f"{name}, trained")
+    return generator(context.config, model, f"{name}, trained")
 
 
 def practice(context: Context, *, allow_code: bool = False) -> Practice | None:
@@ -217,7 +216,7 @@ def contenders(config: Config) -> list[Generator]:
     section, known = config.pipeline.evaluate, config.pipeline.models
     base = base_generator(config).model if section and section.models else None
     return [
-        generating.generator(config, known.get(name) or _checkpoint(config, base, name, place), name)
+        generator(config, known.get(name) or _checkpoint(config, base, name, place), name)
         for place, name in enumerate(section.models if section else [])
     ]
 

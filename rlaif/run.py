@@ -21,6 +21,7 @@ from rlaif.context import EVERYTHING, Context, HeldOut, now
 from rlaif.errors import InputError
 from rlaif.evaluate import Agreement, Evaluation
 from rlaif.evaluate import whole as evaluating
+from rlaif.generator import generator
 from rlaif.models import is_local
 from rlaif.overlap import alone, overlapped
 from rlaif.progress import Progress, Quiet
@@ -114,7 +115,7 @@ def generate(context: Context, *, only: HeldOut = EVERYTHING) -> None:
     """Responses that the pipeline's generator owes, to all prompts or to `only` these."""
     generating.show_imported(context)
     if context.config.pipeline.generate:
-        writer = generating.generator(context.config)
+        writer = generator(context.config)
         alone(context, partial(generating.run, context, generator=writer, only=only))
 
 
@@ -137,7 +138,7 @@ def generate_and_judge(context: Context, *, allow_code: bool = False) -> None:
     else:
         generating.show_imported(context)
         judges = [named_judge(config, name) for name in config.judges if before(config, name) is None]
-        loop.run(overlapped(context, generating.generator(config), judges, allow_code))
+        loop.run(overlapped(context, generator(config), judges, allow_code))
         context.budget.check()
     judge(context, allow_code=allow_code)
 
@@ -156,7 +157,7 @@ def top_up(context: Context, made: Pairing, *, allow_code: bool = False) -> Pair
     config, settings = context.config, pairing.check(context.config)
     if settings.target is None or made.pairs >= settings.target:
         return made
-    writer = generating.generator(config)
+    writer = generator(config)
     while made.pairs < settings.target:
         missing = settings.target - made.pairs
         asked = generating.top_up(context, writer, made.key, missing, settings.max_samples)
@@ -286,7 +287,7 @@ def _turn(context: Context, *, allow_code: bool) -> rounds.Turn:
     assert made
     trained = train(context, made.key, allow_code=allow_code) if made.pairs else None
     found = evaluating.first_match(context, allow_code=allow_code) if trained else None
-    return rounds.Turn(generating.generator(context.config).key, made, trained, found)
+    return rounds.Turn(generator(context.config).key, made, trained, found)
 
 
 def status(config: Config, store: Store) -> dict[str, list[Row]]:

@@ -122,7 +122,8 @@ def _place(location: Place, data: Any, *, missing: bool) -> Place:
     """The steps that the user wrote, and as the last one a key that is `missing`: pydantic also names branches of unions."""
     place: list[str | int] = []
     for part in location:
-        if (isinstance(data, dict) and part in data) or (isinstance(data, list) and isinstance(part, int)):
+        written = part in data if isinstance(data, dict) else isinstance(data, list) and isinstance(part, int)
+        if written:
             place.append(part)
             data = data[part]
     return (*place, *location[-1:]) if missing else tuple(place)

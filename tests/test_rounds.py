@@ -12,11 +12,11 @@ from rlaif.context import Context
 from rlaif.errors import InputError
 from rlaif.evaluate import Match
 from rlaif.evaluate.match import Side
+from rlaif.generator import generator
 from rlaif.progress import Quiet, Tally
 from rlaif.rounds import Turn
 from rlaif.shipped import root
 from rlaif.stages import generate as generating
-from rlaif.stages.generate import generator
 from rlaif.stages.pair import Pairing
 from rlaif.store import Store
 from rlaif.training.job import Training

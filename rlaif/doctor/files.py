@@ -13,8 +13,8 @@ from rlaif.config import Config
 from rlaif.context import Context
 from rlaif.doctor.check import Check, fail, ok, warn
 from rlaif.errors import InputError, RlaifError
+from rlaif.generator import generator
 from rlaif.judges.named import judge
-from rlaif.stages.generate import generator
 from rlaif.store import Store
 
 

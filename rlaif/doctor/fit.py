@@ -10,11 +10,11 @@ from rlaif import roles
 from rlaif.config import Config
 from rlaif.doctor.check import Check, fail, ok, warn
 from rlaif.errors import InputError
+from rlaif.generator import generator, show
 from rlaif.judges.dialogue import THINGS
 from rlaif.plan import comparing
 from rlaif.plan.count import TOKENIZER, counter
 from rlaif.plan.rehearse import rehearse
-from rlaif.stages import generate as generating
 from rlaif.store import Row, Store
 
 # Context lengths in tokens by model name; None where nobody told.
@@ -40,11 +40,11 @@ def fits(config: Config, store: Store, limits: Mapping[str, int | None]) -> list
 
 
 def _generate(config: Config, row: Row, limits: Mapping[str, int | None]) -> Check:
-    generator = generating.generator(config)
-    count, by = counter(generator.model)
-    tokens = count(generating.show(generator.template, json.loads(row["messages"]), row["document"]))
-    name = generator.settings.model
-    return _check(f"longest prompt of {name}", tokens, generator.settings.max_tokens, limits.get(name), by)
+    writer = generator(config)
+    count, by = counter(writer.model)
+    tokens = count(show(writer.template, json.loads(row["messages"]), row["document"]))
+    name = writer.settings.model
+    return _check(f"longest prompt of {name}", tokens, writer.settings.max_tokens, limits.get(name), by)
 
 
 def _judge(config: Config, name: str, row: Row, limits: Mapping[str, int | None]) -> Check | None:

@@ -5,12 +5,12 @@ from functools import partial
 
 from rlaif.context import Context, HeldOut
 from rlaif.evaluate.means import Contest, Scored, read
+from rlaif.generator import Generator
 from rlaif.judges.named import Judge
 from rlaif.models import Models
 from rlaif.overlap import alone
 from rlaif.stages import generate as generating
 from rlaif.stages import judge as judging
-from rlaif.stages.generate import Generator
 
 
 def answer(context: Context, models: Sequence[Generator], only: HeldOut) -> None:

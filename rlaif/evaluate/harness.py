@@ -9,9 +9,9 @@ from typing import Any
 from rlaif.config import Config, TransformersModel
 from rlaif.errors import InputError
 from rlaif.evaluate.evaluation import HarnessResult
+from rlaif.generator import Generator
 from rlaif.models.checkpoint import locate
 from rlaif.records import key
-from rlaif.stages.generate import Generator
 
 
 def check(config: Config) -> None:

@@ -12,10 +12,10 @@ from rlaif.context import Context, HeldOut
 from rlaif.evaluate.answers import answer, score
 from rlaif.evaluate.evaluation import TaskResult
 from rlaif.evaluate.match import match
+from rlaif.generator import Generator
 from rlaif.roles import held_out, named_judge
 from rlaif.spent import spent_in_all
 from rlaif.stages import collect as collecting
-from rlaif.stages.generate import Generator
 from rlaif.store import Store
 
 

@@ -15,10 +15,10 @@ from rlaif.evaluate.match import Match, match
 from rlaif.evaluate.means import Contest, Scored
 from rlaif.evaluate.task import in_task, task_config
 from rlaif.evaluate.texts import read_texts
+from rlaif.generator import Generator
 from rlaif.models import Models
 from rlaif.overlap import alone
 from rlaif.roles import base_generator, contenders, evaluators, held_out, named_judge, trained_generator, training_judges
-from rlaif.stages.generate import Generator
 
 
 def check(config: Config) -> None:

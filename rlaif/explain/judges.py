@@ -11,8 +11,8 @@ class Judges:
 
     def __init__(self, store: Store, present: Mapping[str, str]) -> None:
         rows = store.query("judge/names")
-        newest = {row["name"]: row["key"] for row in rows}
-        earlier = {row["key"]: f"{row['name']}, an earlier version ({row['key'][:12]})" for row in rows}
+        newest: dict[str, str] = {row["name"]: row["key"] for row in rows}
+        earlier: dict[str, str] = {row["key"]: f"{row['name']}, an earlier version ({row['key'][:12]})" for row in rows}
         self._names = earlier | {key: name for names in (newest | dict(present), present) for name, key in names.items()}
 
     def __getitem__(self, key: str) -> str:

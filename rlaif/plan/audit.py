@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from rlaif import roles, run
 from rlaif.audit.attack import templates
 from rlaif.context import EVERYTHING, Context, HeldOut
+from rlaif.generator import generator
 from rlaif.judges.named import Judge
 from rlaif.plan.estimate import Estimate
 from rlaif.plan.lines import Pending, Plan, Range
 from rlaif.plan.sample import sample
-from rlaif.stages.generate import generator
 
 
 def plan_audit(

@@ -13,6 +13,7 @@ from rlaif import prices
 from rlaif.budget import OUTPUT_SHARE
 from rlaif.config import ModelConfig
 from rlaif.context import EVERYTHING, Context, HeldOut
+from rlaif.generator import Generator, show
 from rlaif.judges.named import Judge
 from rlaif.plan import comparing
 from rlaif.plan.count import Counter, counter
@@ -22,7 +23,6 @@ from rlaif.plan.sample import ENOUGH, SAMPLE, mean, sample
 from rlaif.prices import Rate
 from rlaif.spent import spent_in_all
 from rlaif.stages import generate as generating
-from rlaif.stages.generate import Generator
 from rlaif.store import Row
 
 # Of `max_tokens`, where nothing was measured: low, expected and high.
@@ -54,7 +54,7 @@ class Estimate:
             return Pending()
         rows = sample(store, "generate/owed", "prompt", "generate/texts", "prompt", **wanted)
         count, prompts_by = counter(generator.model)
-        shown = [generating.show(generator.template, json.loads(row["messages"]), row["document"]) for row in rows]
+        shown = [show(generator.template, json.loads(row["messages"]), row["document"]) for row in rows]
         each = mean([count(messages) for messages in shown])
         factor, prompts_by = self._generate_factor(generator, count, prompts_by)
         # A server that does not give several completions at once is shown the prompt for each.

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 from rlaif import roles
 from rlaif.context import Context
+from rlaif.generator import generator
 from rlaif.plan.estimate import Estimate
 from rlaif.plan.lines import Line, Range
 from rlaif.plan.training import rewards
 from rlaif.rounds import as_round, chain
-from rlaif.stages.generate import generator
 
 # The key of a writer that is not made yet, which has answered nothing.
 UNMADE = ""

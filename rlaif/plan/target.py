@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from rlaif import roles
 from rlaif.context import Context
+from rlaif.generator import generator
 from rlaif.plan.estimate import Estimate
 from rlaif.plan.lines import Line, Range
-from rlaif.stages.generate import generator
 
 
 def beyond(context: Context, owed: Sequence[Line]) -> list[Line]:

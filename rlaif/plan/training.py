@@ -2,10 +2,10 @@
 
 from rlaif import roles
 from rlaif.context import Context
+from rlaif.generator import generator
 from rlaif.plan.estimate import Estimate
 from rlaif.plan.lines import Pending
 from rlaif.plan.sample import sample
-from rlaif.stages.generate import generator
 from rlaif.stages.train import base_model
 from rlaif.training.methods import configure
 

@@ -7,11 +7,11 @@ from rlaif import cascade, roles, run
 from rlaif.config import Config, Evaluate, OpenAIModel
 from rlaif.context import Context, HeldOut
 from rlaif.evaluate.task import asked, opened
+from rlaif.generator import Generator, generator
 from rlaif.plan import rounds, target
 from rlaif.plan.estimate import Estimate
 from rlaif.plan.lines import Pending, Plan
 from rlaif.plan.training import rewards
-from rlaif.stages.generate import Generator, generator
 
 
 def plan(context: Context, pilot: int = 0, *, allow_code: bool = False) -> Plan:

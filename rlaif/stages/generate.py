@@ -1,89 +1,35 @@
 """Generate: samples the responses that prompts still lack.
 
 A response is owed per prompt, generator and sample number, so more samples, more prompts or another model owe only what
-is new. The generator's key covers its model, its template and how it samples.
+is new.
 """
 
 import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
-from rlaif import models as kinds
 from rlaif.breaker import Breaker
 from rlaif.budget import OUTPUT_SHARE, tokens_of
-from rlaif.config import Config, Generate, ModelConfig
+from rlaif.config import Config, Generate
 from rlaif.context import ATTEMPTS, EVERYTHING, Context, HeldOut, now
-from rlaif.errors import TRANSIENT, InputError, ModelError
+from rlaif.errors import TRANSIENT, ModelError
+from rlaif.generator import VARIABLES, Generator, show
 from rlaif.models import Models
 from rlaif.models.ask import Ask, Completion, Model, Sampling
 from rlaif.owed import Owed
 from rlaif.progress import Tally
-from rlaif.records import Message, answer_key, clean, key
+from rlaif.records import answer_key, clean, key
 from rlaif.stop import UnsentError
 from rlaif.store import Row
 from rlaif.template import Template
 from rlaif.work import drain
 
-# What a generator's template may use.
-VARIABLES = frozenset({"document", "request"})
 # The share of prompts whose samples are all equal that is told: short answers are now and then, whole data sets are not.
 SAME = 0.5
 # Prompts topped up at once, at least: fewer would leave models idle while every round waits for its slowest answer.
 ROUND = 64
-
-
-@dataclass(frozen=True)
-class Generator:
-    """Who samples, and how."""
-
-    name: str
-    model: ModelConfig
-    template: Template
-    settings: Generate
-    where: str = ""
-
-    @cached_property
-    def spec(self) -> dict[str, Any]:
-        """All that decides what it says."""
-        settings = self.settings
-        return {
-            "model": kinds.identity(self.model, where=self.where),
-            "template": self.template.text,
-            "temperature": settings.temperature,
-            "top_p": settings.top_p,
-            "max_tokens": settings.max_tokens,
-            "seed": settings.seed,
-        }
-
-    @cached_property
-    def key(self) -> str:
-        return key("generator", self.spec)
-
-
-def show(template: Template, messages: list[Message], document: str | None) -> list[Message]:
-    """The messages with the last user turn put through the template, together with the document."""
-    *before, last = messages
-    if last["role"] != "user":
-        return messages
-    return [*before, {"role": "user", "content": template.render(document=document, request=last["content"])}]
-
-
-def generator(config: Config, model: ModelConfig | None = None, name: str | None = None) -> Generator:
-    """The pipeline's generator, or the same with another `model` called `name` (a trained one, say)."""
-    settings = config.pipeline.generate
-    if settings is None:
-        raise InputError("no `generate` section", where=config.file.where(()), fix="Say which model samples responses.")
-    template = Template(config.find(settings.template, ("generate", "template")), VARIABLES)
-    if not template.used:
-        raise InputError(
-            "shows neither `request` nor `document`, so that all prompts would look the same", where=str(template.path),
-            fix="Put {{ request }} where it belongs.",
-        )  # fmt: skip
-    where = config.file.where(("models", settings.model))
-    return Generator(name or settings.model, model or config.pipeline.models[settings.model], template, settings, where)
 
 
 async def run(

@@ -1,0 +1,52 @@
+"""Up to the scores: prompts, responses, judgements."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from rlaif import cascade, loop
+from rlaif.context import EVERYTHING, Context, HeldOut
+from rlaif.generator import generator
+from rlaif.models import is_local
+from rlaif.overlap import alone, overlapped
+from rlaif.roles import before, generators, models_asked, named_judge
+from rlaif.stages import generate as generating
+from rlaif.stages import judge as judging
+
+
+def collect(context: Context) -> None:
+    """Prompts, and what comes with them, into the store."""
+    from rlaif.stages import collect as collecting
+
+    collecting.run(context)
+
+
+def generate(context: Context, *, only: HeldOut = EVERYTHING) -> None:
+    """Responses that the pipeline's generator owes, to all prompts or to `only` these."""
+    generating.show_imported(context)
+    if context.config.pipeline.generate:
+        writer = generator(context.config)
+        alone(context, partial(generating.run, context, generator=writer, only=only))
+
+
+def judge(
+    context: Context, names: Sequence[str] = (), *, only: HeldOut = EVERYTHING, allow_code: bool = False
+) -> None:  # fmt: skip
+    """Scores that these judges owe (all of the judge stage, where none is named) on all responses to pair."""
+    writers = generators(context.config)
+    for name in names or context.config.judges:
+        scoring = partial(judging.run, context, judge=cascade.in_turn(context, name), generators=writers)
+        alone(context, partial(scoring, only=only, allow_code=allow_code))
+
+
+def generate_and_judge(context: Context, *, allow_code: bool = False) -> None:
+    """Both at once where their models do not share this machine's device: a response is judged as soon as it is kept."""
+    config = context.config
+    asked = [config.pipeline.models[name] for name in models_asked(config)]
+    if config.pipeline.generate is None or sum(map(is_local, asked)) > 1:
+        generate(context)
+    else:
+        generating.show_imported(context)
+        judges = [named_judge(config, name) for name in config.judges if before(config, name) is None]
+        loop.run(overlapped(context, generator(config), judges, allow_code))
+        context.budget.check()
+    judge(context, allow_code=allow_code)

@@ -1,0 +1,49 @@
+"""What is looked at before anything is spent: a mistake told late costs money."""
+
+from rlaif import cascade
+from rlaif.budget import rate
+from rlaif.config import Config
+from rlaif.context import Context
+from rlaif.errors import InputError
+from rlaif.evaluate import whole as evaluating
+from rlaif.roles import evaluators, generator_names, generators, judge_key, member, models_paid, named_judge, pair_judges
+from rlaif.stages import pair as pairing
+from rlaif.stages import train as training
+from rlaif.training import methods
+
+
+def check(config: Config) -> None:
+    """Reads every file that the pipeline names, so that a mistake is told before anything is spent."""
+    generators(config)
+    for name in config.judges + evaluators(config):
+        _ = named_judge(config, name).key
+    cascade.check(config)
+    _check_target(config)
+    if config.pipeline.train:
+        methods.check(config.pipeline.train, config.file)
+        training.base_model(config)
+    evaluating.check(config)
+    for name in models_paid(config):
+        rate(config, config.pipeline.models[name])
+
+
+def _check_target(config: Config) -> None:
+    where = config.file.where(("pair", "target"))
+    if pairing.check(config).target is None:
+        return
+    if config.pipeline.generate is None:
+        raise InputError("a target needs a `generate` section, to sample more with", where=where)
+    if not set(pair_judges(config)[0]) <= set(config.judges):
+        raise InputError("a target needs a judge that scores what is sampled", where=where, fix="Name it under `judge.by`.")
+
+
+def check_pairs(context: Context) -> None:
+    """Who and what `pair` names is there, as far as that can be told once prompts are collected: people may vote later."""
+    section = context.config.pipeline.pair
+    if section is None:
+        return
+    named = [name for name in pair_judges(context.config)[0] if not name.startswith("human:")]
+    for name in section.agree:
+        judge_key(context, name)
+    if named:
+        pairing.check_names(context, [member(context, name) for name in named], generator_names(context))

@@ -232,7 +232,7 @@ def _answers(store: Store) -> tuple[list[list[Answer]], Decimal]:
     for row in store.rows(
         "FROM candidates JOIN (SELECT response, length, generator FROM texts) USING (response) ORDER BY response"
     ):
-        prompts[row["prompt"]].append(SimpleNamespace(**row, scores=scores[row["response"]]))
+        prompts[row["prompt"]].append(SimpleNamespace(**row | {"scores": scores[row["response"]]}))
     full = store.rows("SELECT sum(factor * (high - low)) AS n FROM weighed")[0]["n"]
     return list(prompts.values()), Decimal(round(full))
 

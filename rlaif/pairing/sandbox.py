@@ -56,7 +56,7 @@ def _answer(folder: Path, names: list[str], text: str, values: Mapping[str, Any]
         for name in names:
             connection.execute(f"CREATE TABLE {name} AS FROM read_parquet({_quoted(folder / name)})")
         connection.execute("SET enable_external_access = false; SET lock_configuration = true")
-        used = {name: values[name] if name in values else _absent(name) for name in re.findall(r"\$(\w+)", _bare(text))}
+        used = {name: values[name] if name in values else _absent(name) for name in re.findall(r"\$(\w+)", bare(text))}
         # As a subquery nothing but a reading statement stands; the line break ends a comment.
         columns = ", ".join(f"{name}::{kind} AS {name}" for name, kind in COLUMNS.items())
         found = connection.sql(f"SELECT {columns} FROM (\n{text}\n)", params=used)
@@ -67,7 +67,7 @@ def _absent(name: str) -> Any:
     raise KeyError(f"${name}")
 
 
-def _bare(text: str) -> str:
+def bare(text: str) -> str:
     """The statement without its comments, whose dollars are words."""
     return re.sub(r"--[^\n]*", "", text)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from rlaif.config import Config, Pair
 from rlaif.errors import InputError
-from rlaif.pairing.sandbox import run
+from rlaif.pairing.sandbox import bare, run
 from rlaif.store import SQL, Store, sql
 from rlaif.yaml_file import did_you_mean, parse_value
 
@@ -27,6 +27,11 @@ class Strategy:
     text: str
     options: Mapping[str, Any]
     file: Path | None = None
+
+    @property
+    def asks_scores(self) -> bool:
+        """Whether the statement speaks of a candidate's `scores`, which take time to gather."""
+        return bool(re.search(r"\bscores\b", bare(self.text)))
 
     def make(self, store: Store, values: Mapping[str, Any]) -> None:
         """Fills the temporary table `made` (prompt, chosen, rejected, lead) from `candidates` and the views beside it."""

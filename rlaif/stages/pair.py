@@ -87,7 +87,7 @@ def run(
         "generators": list(generators), "panel": panel(judge, weighed), "seed": settings.seed,
         "stir": int(key("coin", settings.seed)[:8], 16) % (_PRIME - 1) + 1,
         "threshold": threshold(settings.min_margin, denominator), "per_prompt": settings.per_prompt,
-        "denominator": denominator, "least": settings.min_confidence, "compared": compared,
+        "denominator": denominator, "least": settings.min_confidence, "compared": compared, "scores": chosen.asks_scores,
     }  # fmt: skip
     values["criteria"] = [row["criterion"] for row in values["panel"]]
     if values["mix"] == "majority":
@@ -105,7 +105,7 @@ def run(
         _judge(store, values)
         store.execute("pair/surplus", target=settings.target, **values)
         store.execute("pair/insert_pairs", **values)
-        store.execute("pair/insert_outcomes", **values)
+        store.execute("pair/insert_reasons", **values)
     outcomes = {row["outcome"]: row["prompts"] for row in store.query("pair/outcomes", pairing=pairing)}
     count = store.query("pair/count", pairing=pairing)[0]["pairs"]
     return Pairing(pairing, keys[0], count, outcomes)
@@ -136,12 +136,13 @@ def _gather(store: Store, values: Row) -> None:
     if values["mix"]:
         _mix(store, values)
     else:
-        store.execute("pair/scored_once")
+        store.execute("pair/averaged_once")
+        store.execute("pair/scored_and_fought" if store.query("pair/fought") else "pair/scored")
         store.execute("pair/points_of_comparisons" if values["compared"] else "pair/points_of_scores")
     store.execute("pair/answers", **values)
     if store.query("pair/repeated"):
         # Rare, and several times the work: means over repeats before the points.
-        store.execute("pair/scored_often")
+        store.execute("pair/averaged_often")
         store.execute("pair/answers", **values)
     store.execute("pair/same_texts")
     store.execute("pair/filtered")

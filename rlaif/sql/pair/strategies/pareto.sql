@@ -1,14 +1,8 @@
 -- The chosen response is no worse on any criterion with weight, and better in all: no trade is hidden in the sum. The
 -- widest lead first, at most $per_prompt a prompt.
-WITH scored AS (
-    SELECT candidates.prompt, candidates.response, any_value(points) AS points, any_value(vetoed) AS vetoed,
-        any_value(coin) AS coin, list(score ORDER BY criterion) AS scores
-    FROM candidates JOIN marks ON marks.response = candidates.response AND marks.weight > 0
-    GROUP BY candidates.prompt, candidates.response
-)
 SELECT better.prompt, better.response AS chosen, worse.response AS rejected, better.points - worse.points AS lead
-FROM scored AS better
-JOIN scored AS worse ON worse.prompt = better.prompt
+FROM candidates AS better
+JOIN candidates AS worse ON worse.prompt = better.prompt
     AND worse.points < better.points AND better.points - worse.points >= $threshold
     AND list_bool_and(list_transform(better.scores, lambda score, place: score >= worse.scores[place]))
 WHERE NOT better.vetoed

@@ -1,6 +1,6 @@
 -- The same where the judge repeated itself: the mean over repeats, and its standard error, from the spread of each repeat
 -- where there is one, else from how the repeats differ (null where they do not: that tells nothing). All sums are exact.
-CREATE OR REPLACE TEMP VIEW scored AS
+CREATE OR REPLACE TEMP VIEW averaged AS
 WITH repeats AS (
     SELECT answer, weighed.criterion, any_value(exact) AS exact, count(*) AS n,
         sum(score)::DECIMAL(18, 6) AS total, sum(score * score) AS squares,
@@ -13,7 +13,3 @@ SELECT answer, criterion, CAST(total / n AS DECIMAL(18, 6)) AS score,
         WHEN n > 1 AND n * squares > total * total THEN sqrt((n * squares - total * total) / (n * n * (n - 1))) END
         AS DECIMAL(18, 6)) AS spread
 FROM repeats
-UNION ALL
--- Strengths from comparisons are scores like any other.
-SELECT answer, weighed.criterion, score, fitted.spread
-FROM fitted JOIN weighed ON weighed.criterion = fitted.criterion AND weighed.judge = fitted.judge

@@ -1,0 +1,6 @@
+-- The same where the judge compared, too: strengths from comparisons are scores like any other.
+CREATE OR REPLACE TEMP VIEW scored AS
+FROM averaged
+UNION ALL
+SELECT answer, weighed.criterion, score, fitted.spread
+FROM fitted JOIN weighed ON weighed.criterion = fitted.criterion AND weighed.judge = fitted.judge

@@ -21,6 +21,7 @@ from rlaif.models.openai_reward import OpenAIReward, read
 from rlaif.models.transformers import Transformers
 from rlaif.models.transformers_reward import TransformersReward
 from rlaif.models.vllm import VllmReward
+from rlaif.plan import plan
 from rlaif.records import Prompt
 from rlaif.rubric import RewardModel
 from rlaif.shipped import root
@@ -209,7 +210,7 @@ def write(place: Path, rubric: str = RUBRIC, *, checkpoint: Path | str = "x") ->
 def test_a_pipeline_pairs_by_a_reward_model(folder: Path, tmp_path: Path) -> None:
     config = load(write(tmp_path, checkpoint=folder), [f"out={tmp_path / 'out'}"])
     with run.opened(config) as context:
-        run.collect(context)
+        planned = {line.stage: line.output_tokens.high for line in plan(context).lines}
         run.generate_and_judge(context)
         made = run.pair(context)
         rows = context.store.rows(
@@ -219,6 +220,7 @@ def test_a_pipeline_pairs_by_a_reward_model(folder: Path, tmp_path: Path) -> Non
         paid = next(row for row in spent(context.store, config.pipeline) if row.stage == "judge fitted")
     assert (paid.prompt_tokens, paid.output_tokens, paid.guessed) == (tokens, 0, 0), "counted once"
     assert made.pairs == 4
+    assert planned["judge fitted"] == 0 < planned["generate"]
     assert len(rows) == 12
     for row in rows:
         assert row["value"] == pytest.approx(1 / (1 + math.exp(-float(row["raw"]) / 8)), abs=1e-6)

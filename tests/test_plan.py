@@ -259,13 +259,18 @@ def test_rounds_to_come_are_planned_as_whole_ones_of_which_none_is_sure(tmp_path
 
 
 @pytest.mark.parametrize(("steps", "answers"), [("num_train_epochs: 2", 80), ("max_steps: 3", 24)])
-def test_what_a_live_judge_may_be_asked_is_planned(tmp_path: Path, steps: str, answers: int) -> None:
+def test_what_live_judges_and_reward_models_may_be_asked_is_planned(tmp_path: Path, steps: str, answers: int) -> None:
     save_random(tmp_path / "small", context=128)
-    rewards = "{method: grpo, model: small, rewards: [{judge: a}, {judge: checks}], options: {num_generations: 2, %s}}"
+    rewards = "{method: grpo, model: small, rewards: [{judge: a}, {judge: checks}, {model: rm}], options: {num_generations: 2, %s}}"
     found = planned(
         project(tmp_path), f"models.small={{kind: transformers, path: {tmp_path / 'small'}, device: cpu}}", "collect.held_out=0",
+        "models.rm={kind: openai, model: m, base_url: 'http://127.0.0.1:1/v1', price: {input: 1, output: 9}}",
         "judges.checks={rubric: rubrics/mechanical.yaml}", f"train={rewards % steps}",
     )  # fmt: skip
-    line = next(line for line in found.lines if line.stage.startswith("train"))
-    assert (line.stage, line.prompt_tokens.low) == ("train: judge a, at most", 0.0)
-    assert line.asks == 3 * answers
+    lines = {line.stage: line for line in found.lines}
+    judge, reward = lines["train: judge a, at most"], lines["train: reward rm"]
+    assert (judge.asks, judge.prompt_tokens.low) == (3 * answers, 0.0)
+    assert (reward.asks, reward.output_tokens.high) == (answers, 0.0)
+    assert reward.prompt_tokens.expected > answers
+    assert reward.usd
+    assert reward.usd.expected == pytest.approx(reward.prompt_tokens.expected / 1e6)

@@ -27,6 +27,8 @@ from rlaif.store import Row
 
 # Of `max_tokens`, where nothing was measured: low, expected and high.
 OUTPUT_SHARES: Final = (0.05, OUTPUT_SHARE, 1.0)
+# What the output goes by of a model that writes none.
+NOTHING: Final = "nothing"
 
 
 @dataclass
@@ -80,7 +82,9 @@ class Estimate:
         found = sum((judging.pending(each) + comparing.pending(judging, each) for each in pending), found)
         if found.asks:
             factor, answers = judging.paid_for_each()
-            output, outputs_by = self.output("plan/judged", judge.settings.max_tokens, judge=judge.key)
+            output, outputs_by = Range(), NOTHING
+            if not judge.rewards:
+                output, outputs_by = self.output("plan/judged", judge.settings.max_tokens, judge=judge.key)
             asks, prompt = round(found.asks), found.prompt_tokens * factor
             if at_most:
                 prompt, output = (Range(0.0, each.expected, each.high) for each in (prompt, output))
@@ -88,6 +92,14 @@ class Estimate:
                 stage or f"judge {judge.name}" + at_most * ", at most", judge.settings.model or "", judge.model, asks, asks,
                 prompt, output, f"{answers} measured" if answers else prompts_by, outputs_by,
             )  # fmt: skip
+
+    def reward(self, name: str, model: ModelConfig, writer: Generator, pending: Pending) -> None:
+        """A line for a reward model that is asked what each of the writer's `pending` responses is worth."""
+        count, prompts_by = counter(model)
+        shown = [count(show(writer.template, json.loads(row["messages"]), row["document"])) for row in pending.prompts]
+        each, asks = mean(shown), pending.responses
+        prompt = (Range(each, each, each) + pending.length) * asks
+        self._add(f"train: reward {name}", name, model, asks, asks, prompt, Range(), prompts_by, NOTHING)
 
     def _add(
         self, stage: str, name: str, model: ModelConfig, asks: int, completions: int,

@@ -105,7 +105,8 @@ def _together(plan: Plan) -> str:
 
 def _basis(line: Line) -> str:
     prompts = {"tokenizer": "counted by the model's tokenizer", "characters / 4": "estimated from characters"}
-    outputs = "guessed from max_tokens" if line.outputs_by == "max_tokens" else f"measured on {line.outputs_by}"
+    guessed = {"max_tokens": "guessed from max_tokens", "nothing": "none, for a reward is no text"}
+    outputs = guessed.get(line.outputs_by, f"measured on {line.outputs_by}")
     price = {"local": "", "unknown": "; price unknown: give it under models.NAME.price"}
     said = price.get(line.price, f"; price from {'the pipeline file' if line.price == 'file' else line.price}")
     return f"prompts {prompts.get(line.prompts_by, 'measured on what was sent')}; outputs {outputs}{said}"

@@ -1,4 +1,4 @@
-"""What judges are asked while a model that samples its own answers is trained."""
+"""What judges and reward models are asked while a model that samples its own answers is trained."""
 
 from rlaif import roles
 from rlaif.context import Context
@@ -11,11 +11,12 @@ from rlaif.training.methods import configure
 
 
 def rewards(context: Context, estimate: Estimate) -> None:
-    """A line for each judge whose scores are rewards, as if every answer were new to it: a model may repeat itself."""
+    """A line for each judge or reward model that tells rewards, as if every answer were new: a model may repeat itself."""
     config, section = context.config, context.config.pipeline.train
     judges = [roles.named_judge(config, each.judge) for each in section.rewards if each.judge] if section else []
     judges = [judge for judge in judges if judge.model is not None]
-    if section is None or not judges:
+    models = [each.model for each in section.rewards if each.model] if section else []
+    if section is None or not (judges or models):
         return
     writer, wanted = generator(config), {"held_out": round(config.pipeline.collect.held_out * 10000)}
     sampling = {"max_completion_length": writer.settings.max_tokens}
@@ -26,6 +27,8 @@ def rewards(context: Context, estimate: Estimate) -> None:
         answers = options.max_steps * options.per_device_train_batch_size * options.gradient_accumulation_steps
     length, _ = estimate.output("plan/generated", options.max_completion_length, generator=writer.key)
     rows = sample(context.store, "train/prompts", "prompt", "generate/texts", "prompt", **wanted)
+    pending = Pending(answers, rows, length, min(prompts, answers))
+    for model in models:
+        estimate.reward(model, config.pipeline.models[model], writer, pending)
     for judge in judges:
-        pending = Pending(answers, rows, length, min(prompts, answers))
         estimate.judge(judge, [], [pending], stage=f"train: judge {judge.name}, at most", at_most=True)

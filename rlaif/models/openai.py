@@ -22,11 +22,11 @@ from rlaif.models.openai_endpoint import Endpoint
 from rlaif.models.openai_fault import RequestError
 from rlaif.models.openai_fleet import Fleet
 from rlaif.models.openai_hello import answers, awaken, introduction
-from rlaif.models.openai_pace import Pace
+from rlaif.models.openai_pace import Pace, tokens
 from rlaif.models.openai_reply import read_reply
 from rlaif.models.openai_request import body
 from rlaif.models.openai_retry import ELAPSED, LONGEST_REST, LONGEST_WAIT, retrying
-from rlaif.models.openai_server import NO_SECRET, Letterhead, addresses, client, letterhead, public_url, secret
+from rlaif.models.openai_server import NO_SECRET, Letterhead, addresses, letterhead, listed, public_url, secret
 from rlaif.models.openai_top_up import top_up
 from rlaif.yaml_file import did_you_mean
 
@@ -36,8 +36,6 @@ TROUBLE: Final = frozenset({"connection", "timeout", "server"})
 SICK: Final = 500
 # Asks in hand for each that may be in flight: while some pause before another attempt, others take their place.
 HANDS: Final = 2
-# Seconds for the question which models there are, which only makes an error message better.
-LIST_TIMEOUT: Final = 5.0
 # Replies with fewer completions than asked for, until each completion is asked for by itself.
 WITHHELD: Final = 3
 # For limits on tokens, before a reply tells: the share of `max_tokens` that is written, and characters per token.
@@ -122,7 +120,7 @@ class OpenAI:
                     raise
             else:
                 if self._paced:
-                    self._tokens.correct(sum(_tokens(each) for each in found.values()) - guess)
+                    self._tokens.correct(sum(map(tokens, found.values())) - guess)
                 self._know(next(iter(found.values())).served)
                 return found
 
@@ -211,26 +209,13 @@ class OpenAI:
         if kind == "connection" and not reached:
             kind = "unreachable"
         if kind == "unknown_model":
-            message += f"\n{did_you_mean(self._config.model, await self._listed())}"
+            message += f"\n{did_you_mean(self._config.model, await listed(self._config, self._secret))}"
         if kind == "unreachable" and self._trouble and self._trouble not in message:
             message += f", the last with: {self._trouble}"
         message = f"{self._config.model} at {public_url(self._config.base_url)}: {message}".strip()
         if kind == "auth" and self._config.api_key:
             message += f"\nThe key is that of api_key: {self._config.api_key}"
         return ModelError(kind, self._safe(message), raw=self._safe(error.raw))
-
-    async def _listed(self) -> list[str]:
-        """The models that the server says it has."""
-        import openai
-
-        try:
-            async with (
-                asyncio.timeout(LIST_TIMEOUT),
-                client(self._config, addresses(self._config.base_url)[0], self._secret) as package,
-            ):
-                return [model.id async for model in package.models.list() if isinstance(model.id, str)]
-        except (TimeoutError, openai.OpenAIError, ValueError, TypeError, AttributeError):
-            return []
 
     def _safe(self, text: str) -> str:
         return text.replace(self._secret, "***") if self._secret != NO_SECRET else text
@@ -260,7 +245,3 @@ class OpenAI:
         for task in self._looks.values():
             task.cancel()
         await self._fleet.close()
-
-
-def _tokens(completion: Completion) -> int:
-    return (completion.prompt_tokens or 0) + (completion.output_tokens or 0)

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from rlaif.models.ask import Completion
+
 # Seconds' worth that may be used at once after a quiet time. Vendors count by the second as well as by the minute.
 BURST: Final = 1.0
 
@@ -22,3 +24,8 @@ class Pace:
     def correct(self, amount: float) -> None:
         """Adds what was used beyond the reservation, or gives back what was not (negative)."""
         self._busy_until += amount * self._cost
+
+
+def tokens(completion: Completion) -> int:
+    """What a limit on tokens counts, as far as the server told."""
+    return (completion.prompt_tokens or 0) + (completion.output_tokens or 0)

@@ -4,6 +4,7 @@ The `openai` package is the authority on addresses, credentials and headers, for
 which is never sent, and all others are written like it.
 """
 
+import asyncio
 import os
 import ssl
 from collections.abc import Iterable
@@ -23,6 +24,8 @@ VENDOR: Final = "https://api.openai.com/v1"
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 # What servers on this machine are sent where no key is set: the header must not be empty.
 NO_SECRET: Final = "none"
+# Seconds for the question which models there are, which only makes an error message better.
+LIST_TIMEOUT: Final = 5.0
 # The transport writes these itself; and what the package tells about this machine is nobody's business.
 UNWRITTEN: Final = ("host", "content-length", "connection", "accept-encoding", "transfer-encoding", "x-stainless-")
 
@@ -104,6 +107,17 @@ async def letterhead(config: OpenAIModel, address: str, key: str, *, where: str 
         raise InputError(f"the key in {config.api_key.removeprefix('env:')} holds a line break", where=where)
     headers = {name: value for name, value in written[0].headers.items() if not name.startswith(UNWRITTEN)}
     return Letterhead(str(written[0].url), headers)
+
+
+async def listed(config: OpenAIModel, key: str) -> list[str]:
+    """The models that the server says it has."""
+    import openai
+
+    try:
+        async with asyncio.timeout(LIST_TIMEOUT), client(config, addresses(config.base_url)[0], key) as package:
+            return [model.id async for model in package.models.list() if isinstance(model.id, str)]
+    except (TimeoutError, openai.OpenAIError, ValueError, TypeError, AttributeError):
+        return []
 
 
 def _is_host(name: str) -> bool:

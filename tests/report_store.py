@@ -188,7 +188,8 @@ def _pair(store: Store, prompts: list[Prompt], responses: list[dict[str, Any]]) 
         if ends:
             pairs.append({"pairing": "p", "prompt": prompt.key, "chosen": scored[-1][1], "rejected": scored[0][1],
                           "margin": margin, "confidence": 1 / (1 + math.exp(-margin / 8))})  # fmt: skip
-        reasons.append({"pairing": "p", "prompt": prompt.key, "response": None, "reason": outcome})
+        reasons.append({"pairing": "p", "prompt": prompt.key, "response": None, "reason": outcome,
+                        "others": sum(not row["failure"] and name not in ends for name, row in mine.items())})  # fmt: skip
         reasons += [
             {"pairing": "p", "prompt": prompt.key, "response": name, "reason": "not generated: timeout"}
             for name, row in mine.items() if row["failure"]

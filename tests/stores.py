@@ -1,6 +1,7 @@
 """Stores filled by hand, for tests that start from given rows."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -74,3 +75,12 @@ def _respond(rows: dict[str, list[Row]], asked: str, sample: int, given: dict[st
                 "answer": answer, "judge": JUDGE, "criterion": key("criterion", name), "repeat": 0, "attempt": 0,
                 "value": None if failed else float(value), "failure": value if failed else None,  # type: ignore[arg-type]
             })  # fmt: skip
+
+
+def outcomes(store: Store, pairing: str) -> list[Row]:
+    """The outcomes of a pairing, one by one; they must be as many of each as were counted when it was made."""
+    rows = store.rows("FROM outcomes WHERE pairing = $pairing", pairing=pairing)
+    counted = store.rows("FROM outcomes_counted WHERE pairing = $pairing", pairing=pairing)
+    one_by_one = Counter(("prompts" if row["response"] is None else "responses", row["outcome"]) for row in rows)
+    assert {(row["what"], row["outcome"]): row["n"] for row in counted} == one_by_one
+    return rows

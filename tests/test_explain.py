@@ -71,7 +71,7 @@ def store(tmp_path: Path) -> Any:
         ])  # fmt: skip
         spec = json.dumps({"strategy": "best_vs_worst", "judge": "h"})
         store.append("pairings", [{"key": "p", "spec": spec, "created": now()}])
-        store.append("reasons", [{"pairing": "p", "prompt": "ab01", "response": None, "reason": "paired"}])
+        store.append("reasons", [{"pairing": "p", "prompt": "ab01", "response": None, "reason": "paired", "others": 0}])
         store.append("pairs", [
             {"pairing": "p", "prompt": "ab01", "chosen": "r0", "rejected": "r1", "margin": 12.5, "confidence": 0.75}
         ])  # fmt: skip
@@ -135,7 +135,7 @@ def test_an_earlier_version_of_a_judge_is_told_apart_from_the_present_one(store:
     store.append("verdicts", [{"key": "v2", "answer": "a0", "judge": "apart", "repeat": 0, "attempt": 0, "raw": "I say 4"}])
     spec = json.dumps({"strategy": "pareto", "judge": "j", "judges": ["j", "h"], "mix": "mean"})
     store.append("pairings", [{"key": "q", "spec": spec, "created": now()}])
-    store.append("reasons", [{"pairing": "q", "prompt": "ab01", "response": None, "reason": "paired"}])
+    store.append("reasons", [{"pairing": "q", "prompt": "ab01", "response": None, "reason": "paired", "others": 0}])
 
     def told(story: Story) -> tuple[list[str], str]:
         return [said.judge for said in story.responses[0].verdicts], story.outcomes[0].judge

@@ -17,7 +17,7 @@ from rlaif.records import answer_key
 from rlaif.rubric import factors
 from rlaif.stages import pair
 from rlaif.store import Store
-from tests.stores import GENERATOR, JUDGE, context, criteria, fill, prompt
+from tests.stores import GENERATOR, JUDGE, context, criteria, fill, outcomes, prompt
 
 RANGES = {"help": (1.0, 5.0), "faith": (1.0, 5.0)}
 
@@ -37,11 +37,11 @@ def pairs_of(folder: Path, table: Mapping[str, Any], ranges: Mapping[str, tuple[
             criteria(ranges, weights, floors),
         )
         rows = store.rows("FROM pairs WHERE pairing = $pairing", pairing=made.key)
-        outcomes = store.rows("FROM outcomes WHERE pairing = $pairing", pairing=made.key)
+        ends = outcomes(store, made.key)
     pairs = [(texts[r["chosen"]][0], texts[r["chosen"]][1], texts[r["rejected"]][1], r["margin"]) for r in rows]
-    of_prompts = {names[row["prompt"]]: row["outcome"] for row in outcomes if row["response"] is None}
+    of_prompts = {names[row["prompt"]]: row["outcome"] for row in ends if row["response"] is None}
     of_responses = defaultdict(list)
-    for row in outcomes:
+    for row in ends:
         if row["response"] is not None:
             of_responses[names[row["prompt"]]].append(row["outcome"])
     return pairs, of_prompts, {name: sorted(found) for name, found in of_responses.items()}

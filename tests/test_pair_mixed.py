@@ -20,7 +20,7 @@ from rlaif.records import answer_key, key
 from rlaif.stages import pair
 from rlaif.stages.pair import Pairing
 from rlaif.store import Store
-from tests.stores import GENERATOR, context, criteria, fill, prompt
+from tests.stores import GENERATOR, context, criteria, fill, outcomes, prompt
 from tests.test_loop import go, project
 
 RANGES = {"help": (1.0, 5.0)}
@@ -61,11 +61,11 @@ def paired(
         names = {prompt(name).key: name for name in said}
         made = pair.run(context(store, folder, pair=section), judges, [GENERATOR], agree=agree, mix=mix)
         rows = store.rows("FROM pairs WHERE pairing = $pairing", pairing=made.key)
-        outcomes = store.rows("FROM outcomes WHERE pairing = $pairing", pairing=made.key)
+        rested = outcomes(store, made.key)
         if threads:
             export(store, made.key, folder, held_out=0.1, formats=["parquet"])
     found = [(*texts[row["chosen"]], texts[row["rejected"]][1], row["margin"]) for row in rows]
-    ends = {texts[row["response"]][1] if row["response"] else names[row["prompt"]]: row["outcome"] for row in outcomes}
+    ends = {texts[row["response"]][1] if row["response"] else names[row["prompt"]]: row["outcome"] for row in rested}
     return found, ends, made
 
 

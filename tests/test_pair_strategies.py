@@ -18,7 +18,7 @@ from rlaif.pairing.strategy import STRATEGIES
 from rlaif.records import key
 from rlaif.stages import pair
 from rlaif.store import Store
-from tests.stores import GENERATOR, JUDGE, context, criteria, fill, prompt
+from tests.stores import GENERATOR, JUDGE, context, criteria, fill, outcomes, prompt
 
 RANGES = {"help": (1.0, 5.0), "faith": (1.0, 5.0), "exact": (0.0, 1.0)}
 WEIGHTS = {"help": 2.0, "faith": 0.3, "exact": 1.0}
@@ -218,8 +218,8 @@ def test_every_strategy_makes_the_pairs_of_a_slow_and_obvious_one(
             else:
                 expected = {each for one in prompts for each in BY_PROMPT[name](one, ask)}
             assert found == expected, name
-            outcomes = store.rows("FROM outcomes WHERE pairing = $pairing", pairing=made.key)
-            assert len(outcomes) == len(table) + sum(map(len, table.values()))
+            ends = outcomes(store, made.key)
+            assert len(ends) == len(table) + sum(map(len, table.values()))
             assert sum(made.outcomes.values()) == len(table)
 
 

@@ -133,8 +133,8 @@ CREATE TABLE strengths (
 CREATE TABLE mixed (pairing VARCHAR, criterion VARCHAR, answer VARCHAR, score DECIMAL(18, 6));
 
 -- Why each prompt ended as it did in a pairing (`response` null), and each response that has a reason of its own. What holds
--- for all others of a prompt is not repeated for each of millions: the view `outcomes` tells it of every response.
-CREATE TABLE reasons (pairing VARCHAR, prompt VARCHAR, response VARCHAR, reason VARCHAR);
+-- for the `others` of a prompt, so many of them, is not repeated for each: the view `outcomes` tells it of every response.
+CREATE TABLE reasons (pairing VARCHAR, prompt VARCHAR, response VARCHAR, reason VARCHAR, others UBIGINT);
 
 CREATE TABLE trainings (key VARCHAR, pairing VARCHAR, method VARCHAR, base VARCHAR, path VARCHAR, spec VARCHAR, created TIMESTAMP);
 

@@ -118,29 +118,50 @@ JOIN prompts_readable AS prompts ON prompts.prompt = pairs.prompt
 JOIN responses_readable AS chosen ON chosen.response = pairs.chosen
 JOIN responses_readable AS rejected ON rejected.response = pairs.rejected;
 
+-- One row a response that is in pairs of a pairing: the side on which it is.
+CREATE OR REPLACE VIEW pair_sides AS
+SELECT pairing, any_value(prompt) AS prompt, response,
+    if(min(side) = max(side), min(side), 'chosen and rejected') AS outcome
+FROM (
+    SELECT pairing, prompt, chosen AS response, 'chosen' AS side FROM pairs
+    UNION ALL SELECT pairing, prompt, rejected, 'rejected' FROM pairs
+)
+GROUP BY pairing, response;
+
 -- One row a prompt (`response` null) and one a response of every pairing, as they were when it was made: the reason that it
 -- has, or the side of a pair that it is on, or what its prompt's reason says of all others.
 CREATE OR REPLACE VIEW outcomes AS
 SELECT pairing, prompt, response, reason AS outcome FROM reasons
 UNION ALL
-SELECT pairing, any_value(prompt), response, if(min(side) = max(side), min(side), 'chosen and rejected')
-FROM (
-    SELECT pairing, prompt, chosen AS response, 'chosen' AS side FROM pairs
-    UNION ALL SELECT pairing, prompt, rejected, 'rejected' FROM pairs
-)
-GROUP BY pairing, response
+FROM pair_sides
 UNION ALL
 SELECT whole.pairing, whole.prompt, responses.key,
     if(whole.reason = 'paired', 'not selected by the strategy', 'prompt without a pair: ' || whole.reason)
 FROM reasons AS whole
-JOIN pairings ON pairings.key = whole.pairing
-JOIN responses ON responses.prompt = whole.prompt AND responses.failure IS NULL
-    AND list_contains(json_extract_string(pairings.spec, '$.generators[*]'), responses.generator)
-    AND coalesce(responses.created <= pairings.created, true)
+JOIN (
+    SELECT key, created, unnest(json_extract_string(spec, '$.generators[*]')) AS generator FROM pairings
+) AS pairings ON pairings.key = whole.pairing
+JOIN responses ON responses.prompt = whole.prompt AND responses.generator = pairings.generator
+    AND responses.failure IS NULL AND coalesce(responses.created <= pairings.created, true)
 ANTI JOIN reasons AS own ON own.pairing = whole.pairing AND own.response = responses.key
 ANTI JOIN pairs AS first ON first.pairing = whole.pairing AND first.chosen = responses.key
 ANTI JOIN pairs AS second ON second.pairing = whole.pairing AND second.rejected = responses.key
-WHERE whole.response IS NULL;
+WHERE whole.response IS NULL AND whole.others > 0;
+
+-- How many prompts and how many responses ended how in each pairing, counted when it was made.
+CREATE OR REPLACE VIEW outcomes_counted AS
+SELECT pairing, 'prompts' AS what, reason AS outcome, count(*) AS n FROM reasons WHERE response IS NULL GROUP BY pairing, reason
+UNION ALL
+SELECT pairing, 'responses', outcome, sum(n)::BIGINT
+FROM (
+    SELECT pairing, reason AS outcome, count(*) AS n FROM reasons WHERE response IS NOT NULL GROUP BY pairing, reason
+    UNION ALL
+    SELECT pairing, if(reason = 'paired', 'not selected by the strategy', 'prompt without a pair: ' || reason), sum(others)
+    FROM reasons WHERE response IS NULL GROUP BY pairing, reason HAVING sum(others) > 0
+    UNION ALL
+    SELECT pairing, outcome, count(*) FROM pair_sides GROUP BY pairing, outcome
+)
+GROUP BY pairing, outcome;
 
 -- The same to read.
 CREATE OR REPLACE VIEW outcomes_readable AS

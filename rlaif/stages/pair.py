@@ -87,7 +87,8 @@ def run(
         "generators": list(generators), "panel": panel(judge, weighed), "seed": settings.seed,
         "stir": int(key("coin", settings.seed)[:8], 16) % (_PRIME - 1) + 1,
         "threshold": threshold(settings.min_margin, denominator), "per_prompt": settings.per_prompt,
-        "denominator": denominator, "least": settings.min_confidence, "compared": compared, "scores": chosen.asks_scores,
+        "denominator": denominator, "least": settings.min_confidence, "compared": compared,
+        "points": "pair/points_and_scores" if chosen.asks_scores else "pair/points_of_scores",
     }  # fmt: skip
     values["criteria"] = [row["criterion"] for row in values["panel"]]
     if values["mix"] == "majority":
@@ -138,7 +139,7 @@ def _gather(store: Store, values: Row) -> None:
     else:
         store.execute("pair/averaged_once")
         store.execute("pair/scored_and_fought" if store.query("pair/fought") else "pair/scored")
-        store.execute("pair/points_of_comparisons" if values["compared"] else "pair/points_of_scores")
+        store.execute("pair/points_of_comparisons" if values["compared"] else values["points"])
     store.execute("pair/answers", **values)
     if store.query("pair/repeated"):
         # Rare, and several times the work: means over repeats before the points.
@@ -154,7 +155,7 @@ def _mix(store: Store, values: Row) -> None:
     store.execute("pair/given", **values)
     store.execute("pair/totals", **values)
     store.execute({"cascade": "pair/mix_last", "median": "pair/mix_median"}.get(values["mix"], "pair/mix_mean"))
-    store.execute("pair/points_of_majority" if values["mix"] == "majority" else "pair/points_of_scores")
+    store.execute("pair/points_of_majority" if values["mix"] == "majority" else values["points"])
     store.execute("pair/insert_mixed", **values)
 
 

@@ -19,7 +19,7 @@ failures AS (
     GROUP BY answer
 ),
 unscored AS (SELECT responses.rowid AS response, failures.failure FROM responses JOIN failures USING (answer)),
-kept AS (SELECT DISTINCT unnest([chosen, rejected]) AS response FROM judged WHERE kept),
+kept AS (SELECT DISTINCT prompt, unnest([chosen, rejected]) AS response FROM judged WHERE kept),
 -- On a side of pairs of which none is kept.
 unkept AS (
     SELECT response, bool_or(confidence IS NOT NULL) AS known
@@ -62,7 +62,7 @@ of_unpaired AS (
     LEFT JOIN left_out ON left_out.prompt = unpaired.prompt
 ),
 of_answers AS (
-    SELECT answers.response, CASE
+    SELECT answers.prompt, answers.response, CASE
         WHEN complete AND NOT first THEN 'same text as another'
         WHEN NOT complete AND unscored.failure IS NOT NULL THEN 'not scored: ' || unscored.failure
         WHEN starts_with(of_unpaired.reason, 'filtered') THEN NULL
@@ -71,19 +71,28 @@ of_answers AS (
         WHEN of_unpaired.reason IS NOT NULL THEN NULL
         WHEN unkept.known THEN 'below the confidence'
         WHEN unkept.response IS NOT NULL THEN 'confidence not known'
-        WHEN over.response IS NOT NULL THEN 'over the target' END AS reason
+        WHEN over.response IS NOT NULL THEN 'over the target' END AS why
     FROM answers
     LEFT JOIN of_unpaired ON of_unpaired.prompt = answers.prompt
     LEFT JOIN taken_out ON taken_out.response = answers.response
     LEFT JOIN unscored ON unscored.response = answers.response
     LEFT JOIN unkept ON unkept.response = answers.response
     LEFT JOIN over ON over.response = answers.response
-)
-SELECT $pairing, key, NULL, coalesce(of_unpaired.reason, 'paired')
-FROM asked LEFT JOIN of_unpaired ON of_unpaired.prompt = asked.prompt
+    WHERE why IS NOT NULL
+),
+apart AS (
+    SELECT prompt, count(*) AS apart
+    FROM (SELECT prompt FROM of_answers UNION ALL SELECT prompt FROM kept)
+    GROUP BY prompt
+),
+counts AS (SELECT prompt, count(*) AS responses FROM answers GROUP BY prompt)
+SELECT $pairing, key, NULL, coalesce(of_unpaired.reason, 'paired'), coalesce(responses, 0) - coalesce(apart, 0)
+FROM asked
+LEFT JOIN of_unpaired ON of_unpaired.prompt = asked.prompt
+LEFT JOIN counts ON counts.prompt = asked.prompt
+LEFT JOIN apart ON apart.prompt = asked.prompt
 UNION ALL
-SELECT $pairing, responses.prompt, responses.key, of_answers.reason
+SELECT $pairing, responses.prompt, responses.key, why, NULL
 FROM of_answers JOIN responses ON responses.rowid = of_answers.response
-WHERE of_answers.reason IS NOT NULL
 UNION ALL
-SELECT $pairing, prompt, key, 'not generated: ' || failure FROM failed
+SELECT $pairing, prompt, key, 'not generated: ' || failure, NULL FROM failed

@@ -1,0 +1,7 @@
+-- The same with the scores themselves, for a strategy that asks for them.
+CREATE OR REPLACE TEMP VIEW pointed AS
+SELECT answer, sum(factor * (score - low)) AS points, bit_or(bit) AS bits, bool_or(score < floor) AS below_floor,
+    count(*) > bit_count(bit_or(bit)) AS repeated,
+    list({'nth': nth, 'score': score}) FILTER (weight > 0) AS scores
+FROM scored JOIN weighed ON weighed.criterion = scored.criterion
+GROUP BY answer

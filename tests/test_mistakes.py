@@ -59,6 +59,10 @@ MISTAKES = {
         "loop.yaml", "pair: {judge: a", "train: {method: rloo, rewards: [{fit: {epochs: 1}}]}\npair: {judge: a",
         ["loop.yaml:16 train.rewards.0.fit.epochs: RewardConfig has no option 'epochs'"],
     ),
+    "a training on pairs that nothing makes": (
+        "loop.yaml", "pair: {judge: a, min_margin: 2}", "train: {method: dpo}",
+        ["loop.yaml:16 train: dpo trains on pairs, and no `pair` section makes any"],
+    ),
     "an unknown kind of model": ("loop.yaml", "{kind: scripted, salt: w", "{kind: magic, salt: w", ["loop.yaml:5", "scripted"]),
     "a model path that does not exist": (
         "loop.yaml", "{kind: scripted, salt: w, delay: 0.0}", "{kind: transformers, path: ./no/such/model}",

@@ -17,6 +17,7 @@ from rlaif.models import Models
 from rlaif.practice import Practice, total
 from rlaif.progress import Quiet, Tally
 from rlaif.records import Prompt
+from rlaif.run import whole
 from rlaif.stages import train
 from rlaif.stages.judge import Live
 from rlaif.training.preflight import check
@@ -191,6 +192,17 @@ def test_an_adapter_is_merged_into_the_checkpoint(checkpoint: Path, tmp_path: Pa
     training, _ = run(pipeline(tmp_path, checkpoint, "dpo", STEPS, "  peft: {r: 2, target_modules: all-linear}\n"))
     assert not list(training.path.glob("adapter*"))
     assert weights(training) != (checkpoint / "model.safetensors").read_bytes()
+
+
+def test_a_whole_run_trains_without_a_pair_section_what_needs_no_pairs(checkpoint: Path, tmp_path: Path) -> None:
+    one_step = SAMPLED.replace("max_steps: 2", "max_steps: 1")
+    path = pipeline(tmp_path, checkpoint, "grpo", one_step, "  rewards: [{judge: length}]\n")
+    path.write_text(path.read_text() + "judge: {by: [length]}\n")
+    (tmp_path / "none.jsonl").write_text("".join(json.dumps({"prompt": f"say {n}"}) + "\n" for n in range(8)))
+    with opened(path) as context:
+        made, _, _ = whole.everything(context)
+        trained = context.store.rows("SELECT method FROM trainings")
+    assert (made, trained) == (None, [{"method": "grpo"}])
 
 
 def test_another_reference_is_another_training_and_moves_the_first_loss(checkpoint: Path, tmp_path: Path) -> None:

@@ -54,6 +54,13 @@ class Train(Section):
     options: dict[str, Any] = {}
     """Passed to TRL's own configuration class of the method, which checks them."""
 
+    @property
+    def needs_pairs(self) -> bool:
+        """Whether nothing can be learnt without pairs: not where answers are sampled, nor for `sft` on `data` alone."""
+        if self.rewards:
+            return any(reward.fit is not None for reward in self.rewards)
+        return not (self.method == "sft" and self.data)
+
     @model_validator(mode="after")
     def _method_has_its_own(self) -> "Train":
         if bool(self.rewards) != (self.method in ("rloo", "grpo")):

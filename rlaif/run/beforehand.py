@@ -2,7 +2,7 @@
 
 from rlaif import cascade
 from rlaif.budget import rate
-from rlaif.config import Config
+from rlaif.config import Config, Train
 from rlaif.context import Context
 from rlaif.errors import InputError
 from rlaif.evaluate import whole as evaluating
@@ -21,10 +21,19 @@ def check(config: Config) -> None:
     _check_target(config)
     if config.pipeline.train:
         methods.check(config.pipeline.train, config.file)
+        _check_pairs_to_train_on(config, config.pipeline.train)
         training.base_model(config)
     evaluating.check(config)
     for name in models_paid(config):
         rate(config, config.pipeline.models[name])
+
+
+def _check_pairs_to_train_on(config: Config, section: Train) -> None:
+    if section.needs_pairs and config.pipeline.pair is None:
+        raise InputError(
+            f"{section.method} trains on pairs, and no `pair` section makes any", where=config.file.where(("train",)),
+            fix="Add a `pair` section, or `rlaif train` alone trains on pairs that there are.",
+        )  # fmt: skip
 
 
 def _check_target(config: Config) -> None:

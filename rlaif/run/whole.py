@@ -24,8 +24,8 @@ def everything(context: Context, *, allow_code: bool = False) -> tuple[Pairing |
         made: Pairing | None = rounds.run(context, pipeline.rounds, partial(_turn, allow_code=allow_code))
     else:
         made = _pairs(context, allow_code)
-        if made and pipeline.train:
-            train(context, made.key, allow_code=allow_code)
+        if pipeline.train:
+            train(context, made.key if made else None, allow_code=allow_code)
     evaluation = evaluate(context, allow_code=allow_code)
     return made, evaluation, report(context, evaluation)
 

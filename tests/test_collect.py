@@ -258,6 +258,61 @@ def test_chosen_and_rejected_columns_become_two_answers_and_a_vote(tmp_path: Pat
         assert dropped(store) == {("prompt", "duplicate"): 1, ("response", "duplicate"): 1}
 
 
+def talk(*said: str, system: str = "") -> list[dict[str, str]]:
+    """A conversation that begins with the user."""
+    turns = [{"role": "assistant" if place % 2 else "user", "content": text} for place, text in enumerate(said)]
+    return [{"role": "system", "content": system}, *turns] if system else turns
+
+
+ELSEWHERE, UNANSWERED = {("response", "answers another conversation"): 1}, {("response", "ends without an answer"): 1}
+CONVERSATIONS: list[tuple[Any, Any, str | None, dict[Any, int]]] = [
+    ("A", talk("A", "good"), "good", {}),
+    ("A", talk(" A\n", "good"), "good", {}),
+    ("A", talk("A", "good")[1:], "good", {}),
+    (talk("A", "B", "C"), talk("A", "B", "C", "good"), "good", {}),
+    (talk("A", "B", "C", system="Be brief."), talk("A", "B", "C", "good"), "good", {}),
+    (talk("A", system="Be brief."), talk("A", "good", system="Be brief."), "good", {}),
+    ("A", talk("A", "good", system="Be brief."), None, ELSEWHERE),
+    (talk("A", system="Be brief."), talk("A", "good", system="Be long."), None, ELSEWHERE),
+    ("A", talk("A", "B", "C", "good"), None, ELSEWHERE),
+    (talk("A", "B", "C"), talk("A", "good"), None, ELSEWHERE),
+    (talk("A", "B", "C"), talk("C", "good"), None, ELSEWHERE),
+    ("A", talk("other", "good"), None, ELSEWHERE),
+    ("A", talk("A", "B", "C"), None, UNANSWERED),
+    ("A", talk("A"), None, UNANSWERED),
+    ("A", talk("A", " "), None, {("response", "empty"): 1}),
+    ("A", [], None, {("response", "empty"): 1}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("prompt", "conversation", "text", "lost"), CONVERSATIONS)
+def test_a_conversation_is_an_answer_to_its_own_turns_alone(
+    tmp_path: Path, prompt: Any, conversation: Any, text: str | None, lost: dict[Any, int]
+) -> None:
+    lines(tmp_path / "rows.jsonl", [{"prompt": prompt, "text": conversation}])
+    with collected(tmp_path, {"columns": {"responses": ["text"]}}) as store:
+        assert column(store, "SELECT text FROM responses") == ([text] if text else [])
+        assert dropped(store) == lost
+
+
+def test_preferences_over_longer_conversations_need_them_as_prompts(tmp_path: Path) -> None:
+    good, bad, other = talk("A", "B", "C", "good"), talk("A", "B", "C", "bad"), talk("A", "bad")
+    lines(tmp_path / "rows.jsonl", [{"prompt": "A", "chosen": good, "rejected": each} for each in (bad, other)])
+    preferences = {"judge": "human", "chosen": "chosen", "rejected": "rejected"}
+    with collected(tmp_path, {"preferences": preferences}) as store:
+        assert column(store, "SELECT text FROM responses") == ["bad"]
+        assert dropped(store) == {
+            ("prompt", "duplicate"): 1,
+            ("response", "answers another conversation"): 3,
+            ("comparison", "no response"): 2,
+        }
+    with collected(tmp_path, {"columns": {"prompt": "chosen"}, "preferences": preferences}) as store:
+        assert [json.loads(text) for text in column(store, "SELECT messages FROM current_prompts")] == [good[:3]]
+        assert [tuple(row.values()) for row in comparisons(store)] == [("good", "bad", "first")]
+        assert dropped(store) == {("prompt", "duplicate"): 1, ("comparison", "no response"): 1,
+                                  ("response", "answers another conversation"): 1, ("response", "duplicate"): 1}  # fmt: skip
+
+
 def test_several_sources_share_one_set_of_prompts(tmp_path: Path) -> None:
     lines(tmp_path / "rows.jsonl", [{"prompt": "A", "text": "one"}])
     lines(tmp_path / "more.jsonl", [{"q": "A"}, {"q": "B"}])

@@ -17,7 +17,8 @@ class Columns(Section):
     """A list of items for criteria of kind checklist, in place of those that the judge would write: each an object with a
     `text` (or `item`) and a `weight`, which is essential, important, optional or pitfall; or a text, which is essential."""
     responses: str | list[str] | None = None
-    """Existing answers: a column of lists, or several columns with one answer each."""
+    """Existing answers: a column of lists, or several columns with one answer each. An answer is a string, or a conversation
+    of the prompt's turns and the answer; one that answers another conversation is dropped, and counted."""
     metadata: list[str] = []
     """Columns to carry along."""
 

@@ -2,34 +2,56 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 from rlaif.config import Source, SourcePreferences, SourceScores
 from rlaif.errors import InputError
+from rlaif.records import Message
 from rlaif.sources.prompts import messages_of, text
 
 Row = Mapping[str, Any]
+ELSEWHERE: Final = "answers another conversation"
 
 
-def answers_of(row: Row, source: Source, at: str) -> list[str | None]:
-    """The row's answers, in order; None stands for one that is null or blank."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer of a row: its text, or the reason why it has none."""
+
+    text: str = ""
+    lost: str | None = None
+
+
+def answers_of(row: Row, source: Source, asked: Sequence[Message], at: str) -> list[Answer]:
+    """The row's answers to what it asked, in order."""
     named = source.columns.responses
     if named is None:
         return []
     if isinstance(named, list):
-        return [answer(row.get(column), column, at) for column in named]
+        return [answer(row.get(column), asked, column, at) for column in named]
     values = row.get(named)
     if values is None:
         return []
-    return [answer(value, named, at) for value in (values if isinstance(values, list | tuple) else [values])]
+    return [answer(value, asked, named, at) for value in (values if isinstance(values, list | tuple) else [values])]
 
 
-def answer(value: Any, column: str, at: str) -> str | None:
-    """One answer: a string, or the last assistant turn of a list of chat messages."""
-    if not isinstance(value, list | tuple):
-        return text(value, column, at)
-    turns = [turn["content"] for turn in messages_of(value, column, at) if turn["role"] == "assistant"]
-    return text(turns[-1], column, at) if turns else None
+def answer(value: Any, asked: Sequence[Message], column: str, at: str) -> Answer:
+    """One answer: a string, or the last turn of a conversation, before which may stand what was asked and nothing else."""
+    if isinstance(value, list | tuple):
+        *before, last = messages_of(value, column, at) or [Message(role="assistant", content="")]
+        if last["role"] != "assistant":
+            return Answer(lost="ends without an answer")
+        if before and not _same(before, asked):
+            return Answer(lost=ELSEWHERE)
+        value = last["content"]
+    found = text(value, column, at)
+    return Answer(found) if found else Answer(lost="empty")
+
+
+def _same(before: Sequence[Message], asked: Sequence[Message]) -> bool:
+    """Whether both are the same turns, whatever their spacing; the prompt's own system turns may be left out."""
+    turns, wanted = ([(each["role"], each["content"].split()) for each in given] for given in (before, asked))
+    return turns in (wanted, [turn for turn in wanted if turn[0] != "system"])
 
 
 def values_of(row: Row, scores: SourceScores, count: int, at: str) -> Sequence[Any]:

@@ -8,7 +8,7 @@ import orjson
 
 from rlaif.config import Source, SourceScores
 from rlaif.records import Prompt, answer_key, clean, fraction, key
-from rlaif.sources.answers import answer, answers_of, meanings, value_of, values_of, votes_of
+from rlaif.sources.answers import Answer, answer, answers_of, meanings, value_of, values_of, votes_of
 from rlaif.sources.prompts import metadata_of, prompt_of
 from rlaif.sources.staging import Staging
 
@@ -45,12 +45,11 @@ class Facts:
             self._drop(at, "prompt", "empty")
             return
         self._prompt(at, row, prompt)
-        texts = answers_of(row, self._source, at)
-        answers = [self._response(at, prompt.key, text) for text in texts]
+        answers = [self._response(at, prompt.key, each) for each in answers_of(row, self._source, prompt.messages, at)]
         for judge, columns in self._judges.items():
             self._scores(at, row, prompt.key, answers, judge, columns)
         if self._source.preferences is not None:
-            self._preferences(at, row, prompt.key, answers)
+            self._preferences(at, row, prompt, answers)
 
     def _prompt(self, at: str, row: Row, prompt: Prompt) -> None:
         normal_key = prompt.normal_key
@@ -63,15 +62,15 @@ class Facts:
             "source": at, "bucket": int(fraction("split", normal_key) * BUCKETS),
         })  # fmt: skip
 
-    def _response(self, at: str, prompt: str, text: str | None) -> str | None:
+    def _response(self, at: str, prompt: str, given: Answer) -> str | None:
         """The answer's key; None if there is no text."""
-        if text is None:
-            self._drop(at, "response", "empty")
+        if given.lost is not None:
+            self._drop(at, "response", given.lost)
             return None
-        answered = answer_key(prompt, text)
+        answered = answer_key(prompt, given.text)
         self._staging.put("responses", {
             "key": key("imported response", self._generator, answered), "prompt": prompt,
-            "generator": self._generator, "answer": answered, "text": text, "source": at,
+            "generator": self._generator, "answer": answered, "text": given.text, "source": at,
         })  # fmt: skip
         return answered
 
@@ -99,17 +98,18 @@ class Facts:
                         "failure": "malformed" if value is None else None,
                     })  # fmt: skip
 
-    def _preferences(self, at: str, row: Row, prompt: str, answers: list[str | None]) -> None:
+    def _preferences(self, at: str, row: Row, prompt: Prompt, answers: list[str | None]) -> None:
         preferences = self._source.preferences
         assert preferences is not None
         if preferences.chosen is not None and preferences.rejected is not None:
             columns = (preferences.chosen, preferences.rejected)
-            chosen, rejected = (self._response(at, prompt, answer(row.get(name), name, at)) for name in columns)
-            self._comparison(at, prompt, preferences.judge, chosen, rejected, "first")
+            given = [answer(row.get(name), prompt.messages, name, at) for name in columns]
+            chosen, rejected = (self._response(at, prompt.key, each) for each in given)
+            self._comparison(at, prompt.key, preferences.judge, chosen, rejected, "first")
             return
         for first, second, code in votes_of(row, preferences, at):
             left, right = (answers[place] if place < len(answers) else None for place in (first, second))
-            self._comparison(at, prompt, preferences.judge, left, right, self._meanings.get(code), code)
+            self._comparison(at, prompt.key, preferences.judge, left, right, self._meanings.get(code), code)
 
     def _comparison(
         self, at: str, prompt: str, judge: str, first: str | None, second: str | None, preferred: str | None,

@@ -17,6 +17,7 @@ from rlaif.context import Context, now
 from rlaif.errors import InputError
 from rlaif.records import key
 from rlaif.sources import digest, rows
+from rlaif.sources.answers import ELSEWHERE
 from rlaif.sources.facts import Facts, criterion_key, imported
 from rlaif.sources.staging import Staging
 
@@ -101,4 +102,5 @@ def _tell(context: Context) -> None:
     counts = {name: n for name, n in context.store.query("collect/counts")[0].items() if n or name == "prompts"}
     context.progress.note("collect: " + ", ".join(f"{n:,} {name}" for name, n in counts.items()))
     for row in context.store.query("collect/reasons"):
-        context.progress.note(f"collect: {row['n']:,} x {row['what']} dropped: {row['reason']}")
+        advice = " (if it is the one to answer, name its column as columns.prompt)" if row["reason"] == ELSEWHERE else ""
+        context.progress.note(f"collect: {row['n']:,} x {row['what']} dropped: {row['reason']}{advice}")

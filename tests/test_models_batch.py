@@ -317,6 +317,12 @@ def test_the_folder_holds_no_secret_and_answers_show_none(tmp_path: Path, monkey
     assert not any(SECRET in text for text in kept)
 
 
+def test_a_placeholder_for_a_key_changes_no_answer_of_a_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BATCH_KEY", "test")
+    with batches() as server:
+        assert texts(complete(server, tmp_path, ask("a test"), api_key="env:BATCH_KEY")[0]) == ["a test 0"]
+
+
 def test_a_broken_record_is_told_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text('{"file": 1}')
     with batches() as server, pytest.raises(InputError, match=r"x\.json is no record of a batch"):

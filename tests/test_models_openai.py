@@ -210,6 +210,18 @@ def test_no_more_requests_are_in_flight_than_allowed() -> None:
     assert asyncio.run(run()) == 3
 
 
+PLACEHOLDERS = ["x", "5", "test", "EMPTY", "lm-studio", "experimental"]
+
+
+@pytest.mark.parametrize("key", [*PLACEHOLDERS, "token-abc123", "7b1f0c9d2e64a853", SECRET])
+def test_a_placeholder_for_a_key_changes_no_answer_and_a_key_is_in_none(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    (found,), server = talk([chat(f"My {key}.", usage={"prompt_tokens": 25, "completion_tokens": 5})])
+    assert server.chats[0].headers["authorization"] == f"Bearer {key}"
+    assert found.text == (f"My {key}." if key in PLACEHOLDERS else "My ***.")
+    assert (found.prompt_tokens, found.output_tokens) == (25, 5)
+
+
 def test_the_key_is_sent_and_appears_in_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
     _, server = talk([FINE])

@@ -26,7 +26,7 @@ from rlaif.models.openai_pace import Pace, tokens
 from rlaif.models.openai_reply import read_reply
 from rlaif.models.openai_request import body
 from rlaif.models.openai_retry import ELAPSED, LONGEST_REST, LONGEST_WAIT, retrying
-from rlaif.models.openai_server import NO_SECRET, Letterhead, addresses, letterhead, listed, public_url, secret
+from rlaif.models.openai_server import NO_SECRET, Letterhead, addresses, letterhead, listed, public_url, secret, without
 from rlaif.models.openai_top_up import top_up
 from rlaif.yaml_file import did_you_mean
 
@@ -144,8 +144,7 @@ class OpenAI:
             raise self._learn(endpoint, error) from None
         finally:
             self._fleet.leave(endpoint)
-        # A careless proxy says in its answer what it was sent.
-        return self._read(data if self._secret == NO_SECRET else data.replace(self._secret.encode(), b"***"), n)
+        return self._read(without(self._secret, data), n)
 
     def _body(self, ask: Ask, seeds: tuple[int, ...], dialect: Dialect) -> dict[str, Any]:
         """What is sent."""

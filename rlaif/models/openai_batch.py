@@ -19,7 +19,7 @@ from rlaif.models.openai_dialect import Dialect
 from rlaif.models.openai_fault import RequestError
 from rlaif.models.openai_reply import read_reply
 from rlaif.models.openai_request import body
-from rlaif.models.openai_server import NO_SECRET, addresses, client, public_url, secret
+from rlaif.models.openai_server import NO_SECRET, addresses, client, public_url, secret, without
 from rlaif.models.openai_top_up import top_up
 from rlaif.records import key
 from rlaif.stop import STOP
@@ -66,10 +66,7 @@ class OpenAIBatch:
             request = body(self._config, ask, seeds, dialect)
             name = key("request", request)
             try:
-                reply = await self._post.reply(name, request)
-                # A careless proxy says in its answer what it was sent.
-                if self._secret != NO_SECRET:
-                    reply = reply.replace(self._secret.encode(), b"***")
+                reply = without(self._secret, await self._post.reply(name, request))
                 return self._same(read_reply(reply, len(seeds)).found)
             except RequestError as error:
                 self._post.forget(name)

@@ -24,6 +24,8 @@ VENDOR: Final = "https://api.openai.com/v1"
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 # What servers on this machine are sent where no key is set: the header must not be empty.
 NO_SECRET: Final = "none"
+# Vendors' keys are longer. What servers on this machine are given (test, local, EMPTY) stands in good answers too.
+SHORTEST_KEY: Final = 12
 # Seconds for the question which models there are, which only makes an error message better.
 LIST_TIMEOUT: Final = 5.0
 # The transport writes these itself; and what the package tells about this machine is nobody's business.
@@ -66,6 +68,12 @@ def secret(config: OpenAIModel, *, where: str = "") -> str:
         f"the environment variable {name} is not set; {public_url(config.base_url)} needs a key",
         where=where, fix=f"Run `export {name}=…` first, or name another variable with api_key: env:NAME.",
     )  # fmt: skip
+
+
+def without(key: str, reply: bytes) -> bytes:
+    """A reply less the key, which a careless proxy says in its answer; a short one or a plain word is no secret there."""
+    plain = len(key) < SHORTEST_KEY or (key.isalpha() and key.islower())
+    return reply if plain else reply.replace(key.encode(), b"***")
 
 
 def client(config: OpenAIModel, address: str, key: str, **options: Any) -> "openai.AsyncOpenAI":

@@ -11,11 +11,8 @@ placed AS (
     FROM pairs JOIN prompts ON prompts.key = pairs.prompt
     WHERE pairing = $pairing
 ),
--- Both sides at once, so that the texts are read but once.
-texts AS MATERIALIZED (
-    SELECT key, generator, text FROM responses
-    WHERE failure IS NULL AND key IN (SELECT unnest([chosen, rejected]) FROM placed)
-)
+-- Read twice and never held: of long texts, a copy costs more than a reading.
+texts AS NOT MATERIALIZED (SELECT key, generator, text FROM responses WHERE failure IS NULL)
 SELECT split, place, coalesce(shown.messages, placed.messages) AS messages, chosen.text AS chosen, rejected.text AS rejected,
     margin, confidence, placed.prompt AS prompt_id, placed.chosen AS chosen_id, placed.rejected AS rejected_id
 FROM placed

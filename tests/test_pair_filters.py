@@ -10,10 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rlaif import run
+from rlaif.config import load
 from rlaif.errors import InputError
 from rlaif.stages import pair
 from rlaif.store import Store
 from tests.stores import GENERATOR, JUDGE, context, criteria, fill, prompt
+from tests.test_loop import project
 
 LONG = "the quick brown fox jumps over the lazy dog while seven wizards watch from a hill in the rain"
 NEAR = LONG.replace("seven", "eight")
@@ -91,6 +94,23 @@ def test_of_answers_that_a_trainer_cuts_to_the_same_tokens_one_is_left(tmp_path:
     _, of_texts, pairs = paired(tmp_path, table, filters=filters)
     assert pairs == 1
     assert Counter(of_texts.values())["filtered: same as another once truncated"] == 1
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "what"), [("absent", "no checkpoint at absent"), ("broken", "no tokenizer can be opened at broken")]
+)
+def test_a_tokenizer_that_cannot_be_opened_is_told_before_anything_is_spent(
+    tokenizer: str, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "config.json").write_text("{}")
+    file = project(tmp_path, prompts=1)
+    config = load(file, [f"pair.filters.truncation={{tokenizer: {tokenizer}, tokens: 4}}"])
+    with pytest.raises(InputError, match=what) as caught:
+        run.check(config)
+    assert "pair.filters.truncation.tokenizer" in caught.value.where
+    run.check(load(file, ["pair.filters.truncation={tokenizer: 'tiny:writer', tokens: 4}"]))
 
 
 def benchmark(folder: Path, *texts: str) -> str:

@@ -30,6 +30,12 @@ def check(config: Config, filters: Filters) -> None:
     _benchmarks(config, filters)
 
 
+def check_tokenizer(config: Config, filters: Filters) -> None:
+    """Raises InputError for a tokenizer that cannot be opened. Without one, nothing is imported."""
+    if filters.truncation:
+        _tokenizer(config, filters.truncation)
+
+
 def digests(config: Config, filters: Filters) -> dict[str, str]:
     """What the named files hold, as digests: with it the pairs may change."""
     files = _benchmarks(config, filters)
@@ -117,10 +123,7 @@ def _near_duplicates(store: Store, similarity: float) -> Iterator[Row]:
 
 def _same_start(store: Store, config: Config, truncation: Truncation) -> Iterator[Row]:
     """Of responses to one prompt that a trainer cuts to the same tokens, all but one, which the seed draws."""
-    from transformers import AutoTokenizer
-
-    path = locate(truncation.tokenizer, where=config.file.where(("pair", "filters", "truncation", "tokenizer")))
-    tokenizer = AutoTokenizer.from_pretrained(path)
+    tokenizer = _tokenizer(config, truncation)
     for prompt, rows in groupby(_rows(store, "pair/candidate_texts"), key=lambda row: row["prompt"]):
         seen: set[tuple[int, ...]] = set()
         for row in rows:
@@ -128,6 +131,23 @@ def _same_start(store: Store, config: Config, truncation: Truncation) -> Iterato
             if tokens in seen:
                 yield {"prompt": prompt, "response": row["response"], "reason": "same as another once truncated"}
             seen.add(tokens)
+
+
+def _tokenizer(config: Config, truncation: Truncation) -> Any:
+    where = config.file.where(("pair", "filters", "truncation", "tokenizer"))
+    path = locate(truncation.tokenizer, where=where)
+    try:
+        from transformers import AutoTokenizer
+
+        return AutoTokenizer.from_pretrained(path)
+    except ModuleNotFoundError:
+        raise InputError("a tokenizer needs transformers", where=where, fix="pip install 'rlaif[train]'") from None
+    except Exception as error:  # A checkpoint can be wrong in as many ways as there are libraries that read it.
+        said = next(iter(str(error).splitlines()), type(error).__name__)
+        raise InputError(
+            f"no tokenizer can be opened at {truncation.tokenizer}: {said}", where=where,
+            fix="Give the folder or the hub name of the model to be trained.",
+        ) from None  # fmt: skip
 
 
 def _contaminated(store: Store, files: Mapping[str, Path], length: int) -> Iterator[Row]:

@@ -6,6 +6,7 @@ from rlaif.config import Config, Train
 from rlaif.context import Context
 from rlaif.errors import InputError
 from rlaif.evaluate import whole as evaluating
+from rlaif.pairing import filters
 from rlaif.roles import evaluators, generator_names, generators, judge_key, member, models_paid, named_judge, pair_judges
 from rlaif.stages import pair as pairing
 from rlaif.stages import train as training
@@ -19,6 +20,7 @@ def check(config: Config) -> None:
         _ = named_judge(config, name).key
     cascade.check(config)
     _check_target(config)
+    filters.check_tokenizer(config, pairing.check(config).filters)
     if config.pipeline.train:
         methods.check(config.pipeline.train, config.file)
         _check_pairs_to_train_on(config, config.pipeline.train)

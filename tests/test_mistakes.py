@@ -47,6 +47,13 @@ MISTAKES = {
     "pairs by checks that nobody makes": (
         "loop.yaml", "min_margin: 2", "strategy: checks_alone", ["loop.yaml:16", "a criterion of kind `check`, and a has none"],
     ),
+    "an unknown judge of the gate": (
+        "loop.yaml", "pair: {judge: a", "gate: {gold: aa}\npair: {judge: a",
+        ["loop.yaml:16 gate.gold: no judge is called 'aa'", "Did you mean 'a'?"],
+    ),
+    "a gate by the judge that makes the pairs": (
+        "loop.yaml", "pair: {judge: a", "gate: {gold: b}\npair: {judge: [a, b]", ["loop.yaml:16 gate.gold: 'b' makes the pairs"],
+    ),
     "an unknown option of TRL": (
         "loop.yaml", "pair: {judge: a", "train: {options: {lerning_rate: 1}}\npair: {judge: a",
         ["loop.yaml:16 train.options.lerning_rate: DPOConfig has no option", "Did you mean 'learning_rate'?"],
@@ -106,6 +113,14 @@ def test_a_mistake_is_told_with_its_place_and_the_way_out(name: str, tmp_path: P
 def go_checked(file: Path) -> None:
     run.check(load(file))
     go(file)
+
+
+@pytest.mark.parametrize("gold", ["aa", "a"])
+def test_a_wrong_gold_of_the_gate_is_told_before_anything_is_asked(gold: str, tmp_path: Path) -> None:
+    file = project(tmp_path, prompts=3)
+    with pytest.raises(InputError, match=f"{gold!r}"):
+        go(file, f"gate={{gold: {gold}}}")
+    assert rows(file, "SELECT count(*) AS n FROM responses") == [{"n": 0}]
 
 
 def test_a_mistake_prints_no_traceback_exits_with_2_and_loses_nothing(tmp_path: Path) -> None:

@@ -260,4 +260,4 @@ def test_a_pipeline_pairs_by_several_judges_and_tells_of_all(tmp_path: Path) -> 
     assert sum(lists.rows.values()) > 0
     assert scores
     with pytest.raises(InputError, match="judge 'b' falls short"):
-        go(file, *both, "gate={most: {failures: 0.09}, gold: a}", "models.second.malformed=0.9", "judges.b.attempts=1")
+        go(file, *both, "gate={most: {failures: 0.09}}", "models.second.malformed=0.9", "judges.b.attempts=1")

@@ -1,5 +1,7 @@
 """What is looked at before anything is spent: a mistake told late costs money."""
 
+from collections.abc import Sequence
+
 from rlaif import cascade
 from rlaif.budget import rate
 from rlaif.config import Config, Train
@@ -53,8 +55,23 @@ def check_pairs(context: Context) -> None:
     section = context.config.pipeline.pair
     if section is None:
         return
-    named = [name for name in pair_judges(context.config)[0] if not name.startswith("human:")]
+    paired = pair_judges(context.config)[0]
+    named = [name for name in paired if not name.startswith("human:")]
     for name in section.agree:
         judge_key(context, name)
+    _check_gold(context, paired)
     if named:
         pairing.check_names(context, [member(context, name) for name in named], generator_names(context))
+
+
+def _check_gold(context: Context, paired: Sequence[str]) -> None:
+    gate = context.config.pipeline.gate
+    if gate is None or gate.gold is None:
+        return
+    if gate.gold in paired:
+        raise InputError(
+            f"{gate.gold!r} makes the pairs, and cannot be taken to be right about itself",
+            where=context.config.file.where(("gate", "gold")), fix="Name another judge, or a person that labels.",
+        )  # fmt: skip
+    if not gate.gold.startswith("human:"):
+        judge_key(context, gate.gold)

@@ -103,12 +103,13 @@ def test_samples_and_repeats_are_averaged_and_the_expected_value_counts(store: S
     score(store, first, faith=2)
     score(store, first, faith=4, repeat=1)
     score(store, respond(store, "p1", "B", "two", sample=1), faith=9)
-    answer = respond(store, "p1", "T", "three")
-    row = {"answer": answer, "judge": "J", "criterion": "faith", "repeat": 0, "attempt": 0, "value": 8, "expected": 7.5}
-    store.append("scores", [row])
+    score(store, respond(store, "p1", "T", "three"), faith=8)
     result = judged(store)
-    assert (result.base.score, result.trained.score) == (60, 75)
-    assert judged(store, samples=1).base.score == 30
+    assert (result.base.score, result.trained.score) == (60, 80)
+    store.run("UPDATE scores SET expected = value - 0.5")
+    result = judged(store)
+    assert (result.base.score, result.trained.score) == (55, 75)
+    assert judged(store, samples=1).base.score == 25
 
 
 def test_what_is_missing_is_counted_and_never_a_number(store: Store) -> None:

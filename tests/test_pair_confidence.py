@@ -95,6 +95,11 @@ CASES: dict[str, tuple[dict[str, Any], float | None]] = {
     "another judge has not seen them": ({"agree": ["x"]}, None),
     "another judge is there but not asked": ({"votes": [("x", "a", "b", "first")]}, None),
     "another judge's scores agree": ({"changes": [again(5, judge="x"), again(4, text="b", judge="x")], "agree": ["x"]}, 7 / 8),
+    "another judge's expected value is not held against a plain one": (
+        {"changes": [again(4, judge="x"), again(4, text="b", judge="x"),
+                     f"UPDATE scores SET expected = 4.4 WHERE judge = 'x' AND answer = '{answer_key(prompt('p').key, 'a')}'"],
+         "agree": ["x"]}, 11 / 16,
+    ),
     "others' votes go before spreads": (
         {"changes": ["UPDATE scores SET spread = 1"], "votes": [("x", "b", "a", "first")], "agree": ["x"]}, 1 / 2,
     ),

@@ -3,17 +3,38 @@
 -- The prompts in play: those that the pipeline's sources hold now.
 CREATE OR REPLACE VIEW current_prompts AS SELECT * FROM prompts SEMI JOIN collected ON collected.prompt = prompts.key;
 
+-- What a judge may be asked of: responses, and answers changed to mislead a judge as if the attacks on it had written them.
+CREATE OR REPLACE VIEW judgeable AS
+SELECT prompt, answer, text, generator, sample, failure FROM responses
+UNION ALL SELECT prompt, answer, text, 'attack:' || judge, 0, NULL FROM attacks;
+
+-- Scores that may be compared by their plain values alone: 4.4 for one answer and a plain 4 for another may be the same
+-- verdict, so nothing is told in expected values where a judge's replies about answers to one prompt, by one criterion, gave
+-- them only in part. One row an answer. Most judges give all or none, which is found out without their answers.
+CREATE OR REPLACE VIEW uneven_scores AS
+SELECT judge, criterion, unnest(list_distinct(list(answer))) AS answer
+FROM scores
+SEMI JOIN (
+    SELECT judge, criterion FROM scores WHERE value IS NOT NULL
+    GROUP BY judge, criterion HAVING count(expected) NOT IN (0, count(*))
+) AS partly USING (judge, criterion)
+JOIN (SELECT prompt, answer FROM judgeable WHERE failure IS NULL) AS shown USING (answer)
+WHERE value IS NOT NULL
+GROUP BY judge, criterion, prompt HAVING count(expected) NOT IN (0, count(*));
+
 -- One row per answer, judge and criterion: the mean over repeats of what the judge's reply gives (the expected value
--- where each of them has one), or the failure kind where no repeat has a value.
+-- where it gave one for all answers to the prompt), or the failure kind where no repeat has a value.
 CREATE OR REPLACE VIEW latest_scores AS
-SELECT answer, judge, criterion,
-    CAST(if(count(expected) = count(value), sum(expected), sum(value)) / count(value) AS DECIMAL(18, 6)) AS score,
-    CAST(sqrt(sum(spread * spread)) / count(value) AS DECIMAL(18, 6)) AS spread,
+SELECT scores.answer, scores.judge, scores.criterion,
+    CAST(if(count(expected) = count(value) AND count(uneven.answer) = 0, sum(expected), sum(value)) / count(value)
+        AS DECIMAL(18, 6)) AS score,
+    CAST(sqrt(sum(spread * spread) FILTER (uneven.answer IS NULL)) / count(value) AS DECIMAL(18, 6)) AS spread,
     count(value) AS repeats,
     CASE WHEN count(value) = 0 THEN arg_max(failure, attempt) END AS failure,
     min(rationale) FILTER (value IS NOT NULL) AS rationale
-FROM scores
-GROUP BY answer, judge, criterion;
+FROM scores LEFT JOIN uneven_scores AS uneven
+    ON uneven.answer = scores.answer AND uneven.judge = scores.judge AND uneven.criterion = scores.criterion
+GROUP BY scores.answer, scores.judge, scores.criterion;
 
 -- The judges whose scores make a pairing, one row each, in their order; `mix` is how several become one, null for one alone.
 CREATE OR REPLACE VIEW pairing_judges AS
@@ -37,11 +58,6 @@ SELECT pairing, strengths.answer, strengths.criterion, score
 FROM strengths JOIN pairings ON pairings.key = strengths.pairing AND (pairings.spec ->> '$.mix') IS NULL
 UNION ALL
 SELECT pairing, answer, criterion, score FROM mixed;
-
--- What a judge may be asked of: responses, and answers changed to mislead a judge as if the attacks on it had written them.
-CREATE OR REPLACE VIEW judgeable AS
-SELECT prompt, answer, text, generator, sample, failure FROM responses
-UNION ALL SELECT prompt, answer, text, 'attack:' || judge, 0, NULL FROM attacks;
 
 -- One row a response, score, comparison or note that was tried and never had: who should have made it (`maker`), the last
 -- failure, how often it was tried, and how many of these attempts count no more.

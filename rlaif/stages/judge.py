@@ -116,7 +116,8 @@ class Live:
         if STOP.asked:
             raise UnsentError
         found: dict[str, dict[str, float]] = {answer: {} for answer in texts}
-        for row in store.query("judge/known_scores", judge=judge.key, answers=list(texts)):
+        prompts = [subject.prompt.key for subject in texts.values()]
+        for row in store.query("judge/known_scores", judge=judge.key, answers=list(texts), prompts=prompts):
             found[row["answer"]][row["criterion"]] = row["score"]
         return found
 

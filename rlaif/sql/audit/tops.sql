@@ -3,8 +3,10 @@
 -- that was asked once has the mean only.
 WITH single AS (
     SELECT prompt, answer, repeat + 1 AS repeat,
-        (sum(weight * 100 * (coalesce(expected, value)::DOUBLE - low) / (high - low)) / sum(weight))::DECIMAL(9, 6) AS points
+        (sum(weight * 100 * (if(uneven.answer IS NULL, coalesce(expected, value), value)::DOUBLE - low) / (high - low))
+            / sum(weight))::DECIMAL(9, 6) AS points
     FROM scores JOIN audit_parts USING (judge, criterion) JOIN audit_answers USING (answer)
+    LEFT JOIN uneven_scores AS uneven USING (judge, criterion, answer)
     WHERE voice = $voice AND value IS NOT NULL
     GROUP BY prompt, answer, repeat
     HAVING count(*) = (SELECT count(*) FROM audit_parts WHERE voice = $voice)

@@ -1,9 +1,13 @@
 -- What two judges said of the same answers under criteria of the same name, in hundredths of each one's range: `value`
--- as the judge chose it, `score` as it counts (the expected value, where there is one). One row per answer and name.
+-- as the judge chose it, `score` as it counts (the expected value, where all answers to the prompt have one). One row per
+-- answer and name.
 WITH given AS (
-    SELECT judge, answer, criterion, avg(value)::DOUBLE AS value, avg(coalesce(expected, value))::DOUBLE AS score
-    FROM scores WHERE judge IN ($first, $second) AND value IS NOT NULL
-    GROUP BY judge, answer, criterion
+    SELECT judge, answer, criterion, value, latest_scores.score::DOUBLE AS score
+    FROM latest_scores JOIN (
+        SELECT judge, answer, criterion, avg(value)::DOUBLE AS value FROM scores
+        WHERE value IS NOT NULL GROUP BY judge, answer, criterion
+    ) AS chosen USING (judge, answer, criterion)
+    WHERE judge IN ($first, $second)
 ),
 named AS (
     SELECT judge, criteria.*, criteria.rowid AS place

@@ -25,7 +25,7 @@ def changes(config: Config, store: Store) -> list[str]:
         return []
     before, after = json.loads(last[0]["config"]), json.loads(config.pipeline.model_dump_json())
     try:
-        owed = list(_owed(config, store.query("changes/known")))
+        owed = list(_owed(config, store.query("changes/worked")))
     except InputError:
         # Whoever needs the file that is not there will say so.
         owed = []
@@ -63,7 +63,8 @@ def _shown(value: Any) -> str:
 def _owed(config: Config, worked: Sequence[Row]) -> Iterator[str]:
     """Who of the pipeline worked here before, but not as they now are."""
     known, names = {row["key"] for row in worked}, {(row["what"], row["name"]) for row in worked}
-    if config.pipeline.generate and names and generator(config).key not in known:
+    generated = any(what == "generator" for what, _ in names)
+    if config.pipeline.generate and generated and generator(config).key not in known:
         yield f"all responses by {generator(config).name}"
     for name in config.judges:
         judge = named_judge(config, name)

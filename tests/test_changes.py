@@ -70,6 +70,21 @@ def test_a_run_that_was_stopped_early_owes_nothing_anew(tmp_path: Path) -> None:
     assert told(file) == []
 
 
+def test_what_was_never_made_is_not_owed_anew(tmp_path: Path) -> None:
+    file = project(tmp_path, prompts=3)
+    with (tmp_path / "prompts.jsonl").open("a") as prompts:
+        prompts.write('{"prompt": "Why?", "document": "", "text": "So."}\n')
+    given = "collect.sources.0.columns.responses=text"
+    anew = ["generate.temperature=0.5", "models.first.salt=z"]
+    told_alone = [CHANGED, 'models.first.salt: "a" → "z"', "generate.temperature: 1.0 → 0.5"]
+    with run.opened(load(file, [given])) as context:
+        run.collect(context)
+    assert told(file, given, *anew) == told_alone
+    with run.opened(load(file, [given])) as context:
+        run.judge(context)
+    assert told(file, given, *anew) == [*told_alone, OWED, "all scores by a"]
+
+
 class Noted(Quiet):
     def __init__(self) -> None:
         self.lines: list[str] = []

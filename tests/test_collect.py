@@ -11,9 +11,11 @@ from rlaif import run
 from rlaif.config import load
 from rlaif.context import Context
 from rlaif.errors import InputError
+from rlaif.progress import Progress, Quiet
 from rlaif.records import Prompt, key, stored
 from rlaif.stages import collect
 from rlaif.store import Store
+from tests.test_changes import Noted
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 QA_FEEDBACK = Path(__file__).parents[1] / "pipelines" / "qa_feedback.yaml"
@@ -23,13 +25,15 @@ def lines(path: Path, rows: Iterable[Any]) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
-def collected(folder: Path, source: dict[str, Any] | None = None, *more: dict[str, Any]) -> Store:
+def collected(
+    folder: Path, source: dict[str, Any] | None = None, *more: dict[str, Any], progress: Progress | None = None
+) -> Store:
     """The store of a pipeline in `folder` after collecting the sources; rows.jsonl where none is given."""
     sources = [{"path": "rows.jsonl"} | each for each in (source or {}, *more)]
     (folder / "pipeline.yaml").write_text(json.dumps({"name": "test", "collect": {"sources": sources}}))
     store = Store(folder / "store.duckdb")
     try:
-        collect.run(Context(load(folder / "pipeline.yaml"), store))
+        collect.run(Context(load(folder / "pipeline.yaml"), store, progress=progress or Quiet()))
     except BaseException:
         store.close()
         raise
@@ -212,6 +216,29 @@ def test_a_judge_that_marks_one_answer_again_repeats_itself(tmp_path: Path) -> N
         assert store.rows("SELECT score::DOUBLE AS score, repeats FROM latest_scores") == [{"score": 3.0, "repeats": 3}]
 
 
+def test_unlike_scores_of_one_answer_are_counted_and_told(tmp_path: Path) -> None:
+    marked = [
+        ("same", 4, 2),
+        ("same", 4, 3),
+        ("other", 1, 2),
+        ("other", 5, 2),
+        ("other", 3, None),
+        ("alone", 2, 2),
+        ("bad", 9, 1),
+    ]
+    lines(tmp_path / "rows.jsonl", [{"prompt": "A", "text": text, "one": one, "two": two} for text, one, two in marked])
+    lines(tmp_path / "more.jsonl", [{"prompt": "A", "text": "alone", "one": 1}, {"prompt": "A", "text": "bad", "one": 2}])
+    one, two = (
+        {"judge": "ann", "criterion": name, "column": name, "low": 0, "high": 5} for name in ("one", "two")
+    )  # fmt: skip
+    columns, told = {"responses": "text"}, Noted()
+    sources = {"columns": columns, "scores": [one, two]}, {"path": "more.jsonl", "columns": columns, "scores": [one]}
+    with collected(tmp_path, *sources, progress=told) as store:
+        # "same" by the second column, "other" by the first, and "alone" in both sources; of "bad" one was no score.
+        assert store.query("collect/unlike") == [{"n": 3}]
+    assert "collect: 3 x unlike scores of one answer by one judge and criterion: their mean counts" in told.lines
+
+
 VOTES = {"judge": "human", "column": "votes", "pairs": [[1, 2], [1, 3]], "first": "L", "second": "R", "tie": "="}
 
 
@@ -258,54 +285,22 @@ def test_chosen_and_rejected_columns_become_two_answers_and_a_vote(tmp_path: Pat
         assert dropped(store) == {("prompt", "duplicate"): 1, ("response", "duplicate"): 1}
 
 
-def talk(*said: str, system: str = "") -> list[dict[str, str]]:
-    """A conversation that begins with the user."""
-    turns = [{"role": "assistant" if place % 2 else "user", "content": text} for place, text in enumerate(said)]
-    return [{"role": "system", "content": system}, *turns] if system else turns
-
-
-ELSEWHERE, UNANSWERED = {("response", "answers another conversation"): 1}, {("response", "ends without an answer"): 1}
-CONVERSATIONS: list[tuple[Any, Any, str | None, dict[Any, int]]] = [
-    ("A", talk("A", "good"), "good", {}),
-    ("A", talk(" A\n", "good"), "good", {}),
-    ("A", talk("A", "good")[1:], "good", {}),
-    (talk("A", "B", "C"), talk("A", "B", "C", "good"), "good", {}),
-    (talk("A", "B", "C", system="Be brief."), talk("A", "B", "C", "good"), "good", {}),
-    (talk("A", system="Be brief."), talk("A", "good", system="Be brief."), "good", {}),
-    ("A", talk("A", "good", system="Be brief."), None, ELSEWHERE),
-    (talk("A", system="Be brief."), talk("A", "good", system="Be long."), None, ELSEWHERE),
-    ("A", talk("A", "B", "C", "good"), None, ELSEWHERE),
-    (talk("A", "B", "C"), talk("A", "good"), None, ELSEWHERE),
-    (talk("A", "B", "C"), talk("C", "good"), None, ELSEWHERE),
-    ("A", talk("other", "good"), None, ELSEWHERE),
-    ("A", talk("A", "B", "C"), None, UNANSWERED),
-    ("A", talk("A"), None, UNANSWERED),
-    ("A", talk("A", " "), None, {("response", "empty"): 1}),
-    ("A", [], None, {("response", "empty"): 1}),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("prompt", "conversation", "text", "lost"), CONVERSATIONS)
-def test_a_conversation_is_an_answer_to_its_own_turns_alone(
-    tmp_path: Path, prompt: Any, conversation: Any, text: str | None, lost: dict[Any, int]
-) -> None:
-    lines(tmp_path / "rows.jsonl", [{"prompt": prompt, "text": conversation}])
-    with collected(tmp_path, {"columns": {"responses": ["text"]}}) as store:
-        assert column(store, "SELECT text FROM responses") == ([text] if text else [])
-        assert dropped(store) == lost
-
-
 def test_preferences_over_longer_conversations_need_them_as_prompts(tmp_path: Path) -> None:
-    good, bad, other = talk("A", "B", "C", "good"), talk("A", "B", "C", "bad"), talk("A", "bad")
+    good, bad, other = (
+        [{"role": "user" if each.isupper() else "assistant", "content": each} for each in said.split()]
+        for said in ("A b C good", "A b C bad", "A bad")
+    )
     lines(tmp_path / "rows.jsonl", [{"prompt": "A", "chosen": good, "rejected": each} for each in (bad, other)])
     preferences = {"judge": "human", "chosen": "chosen", "rejected": "rejected"}
-    with collected(tmp_path, {"preferences": preferences}) as store:
+    told = Noted()
+    with collected(tmp_path, {"preferences": preferences}, progress=told) as store:
         assert column(store, "SELECT text FROM responses") == ["bad"]
         assert dropped(store) == {
             ("prompt", "duplicate"): 1,
             ("response", "answers another conversation"): 3,
             ("comparison", "no response"): 2,
         }
+    assert any(line.endswith("name its column as columns.prompt)") for line in told.lines)
     with collected(tmp_path, {"columns": {"prompt": "chosen"}, "preferences": preferences}) as store:
         assert [json.loads(text) for text in column(store, "SELECT messages FROM current_prompts")] == [good[:3]]
         assert [tuple(row.values()) for row in comparisons(store)] == [("good", "bad", "first")]

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from rlaif import sources
 from rlaif.config import Columns, Config, load
 from rlaif.errors import InputError
+from rlaif.sources.answers import Answer, answer
 from rlaif.sources.prompts import metadata_of, prompt_of
 
 ROWS: list[dict[str, Any]] = [
@@ -120,6 +121,44 @@ def test_any_text_is_a_prompt_that_utf8_can_hold_or_none(text: str) -> None:
     prompt = prompt_of({"prompt": text}, Columns(), "here")
     assert (prompt is None) == (not text.strip())
     assert prompt is None or prompt.request.encode()
+
+
+def chat(said: str) -> list[dict[str, str]]:
+    """A turn a word: the user's is in capitals, and one with a colon is the system's."""
+    roles = ["system" if ":" in word else "user" if word.isupper() else "assistant" for word in said.split()]
+    return [{"role": role, "content": word.replace("_", " ")} for role, word in zip(roles, said.split(), strict=True)]
+
+
+ELSEWHERE, UNANSWERED, EMPTY = (
+    Answer(lost=why) for why in ("answers another conversation", "ends without an answer", "empty")
+)
+CONVERSATIONS = [
+    ("A", "A good", Answer("good")),
+    ("A", "good", Answer("good")),
+    ("A", "_A_ good", Answer("good")),
+    ("A b C", "A b C good", Answer("good")),
+    ("A b C", "good", Answer("good")),
+    ("sys:x A", "sys:x A good", Answer("good")),
+    ("sys:x A b C", "A b C good", Answer("good")),
+    ("A", "sys:x A good", ELSEWHERE),
+    ("sys:x A", "sys:y A good", ELSEWHERE),
+    ("A", "OTHER good", ELSEWHERE),
+    ("A", "A b C good", ELSEWHERE),
+    ("A b C", "A good", ELSEWHERE),
+    ("A b C", "C good", ELSEWHERE),
+    ("A b C", "A other C good", ELSEWHERE),
+    ("A", "A b C", UNANSWERED),
+    ("A", "A", UNANSWERED),
+    ("A", "A _", EMPTY),
+    ("A", "", EMPTY),
+]
+
+
+@pytest.mark.parametrize(("prompt", "conversation", "found"), CONVERSATIONS)
+def test_a_conversation_is_an_answer_to_its_own_turns_alone(prompt: str, conversation: str, found: Answer) -> None:
+    asked = prompt_of({"prompt": chat(prompt)}, Columns(), "here")
+    assert asked
+    assert answer(chat(conversation), asked.messages, "text", "here") == found
 
 
 WRONG: list[tuple[str, Any, dict[str, Any], str]] = [

@@ -102,5 +102,9 @@ def _tell(context: Context) -> None:
     counts = {name: n for name, n in context.store.query("collect/counts")[0].items() if n or name == "prompts"}
     context.progress.note("collect: " + ", ".join(f"{n:,} {name}" for name, n in counts.items()))
     for row in context.store.query("collect/reasons"):
-        advice = " (if it is the one to answer, name its column as columns.prompt)" if row["reason"] == ELSEWHERE else ""
+        advice = " (where that is the real prompt, name its column as columns.prompt)" if row["reason"] == ELSEWHERE else ""
         context.progress.note(f"collect: {row['n']:,} x {row['what']} dropped: {row['reason']}{advice}")
+    if unlike := context.store.query("collect/unlike")[0]["n"]:
+        context.progress.note(
+            f"collect: {unlike:,} x unlike scores of one answer by one judge and criterion: their mean counts"
+        )

@@ -180,7 +180,7 @@ def test_a_judge_that_compares_decides_head_to_head_in_both_orders(store: Store)
         "p2": [("b", "t", "first"), ("t", "b", "first")],  # the first one shown: a tie
         "p3": [("b", "t", "first"), ("t", "b", "second")],  # lost in both
         "p4": [("b", "t", "tie"), ("t", "b", "tie")],
-        "p5": [("t", "b", "first")],  # one order only
+        "p5": [("t", "b", "first")],  # one order only: nothing
     }
     for number, (prompt, votes) in enumerate(cases.items()):
         ask(store, prompt, position=number)
@@ -198,13 +198,53 @@ def test_a_judge_that_compares_decides_head_to_head_in_both_orders(store: Store)
     found = play(store, "H", {})
     duel = found.head_to_head
     assert duel is not None
-    assert (duel.prompts, duel.both, duel.consistent, duel.first_shown) == (6, 4, 3 / 4, 5 / 7)
-    assert (duel.win_rate, duel.ties) == (pytest.approx(3.5 / 6), 0.5)
+    assert (duel.prompts, duel.both, duel.consistent, duel.first_shown) == (5, 4, 3 / 4, 4 / 6)
+    assert (duel.win_rate, duel.ties, duel.one_order) == (pytest.approx(2.5 / 5), 3 / 5, 1)
     # It gives no scores, so its comparisons decide the match.
-    assert (found.prompts, found.win_rate, found.excluded) == (6, duel.win_rate, {"not compared": 1})
+    left_out = {"compared in one order only": 1, "not compared": 1}
+    assert (found.prompts, found.win_rate, found.excluded) == (5, duel.win_rate, left_out)
     assert (found.base.score, found.gain, found.base.failures) == (None, None, {})
     assert found.base.words == 1
     assert "of 4 pairs compared in both orders, 75 % were decided alike" in notes(Evaluation([found]))[-1]
+    assert "Comparisons left out, since the other order has no verdict: 1." in notes(Evaluation([found]))[-1]
+
+
+def test_a_judge_of_one_order_and_failures_says_nothing(store: Store) -> None:
+    ask(store, "p1")
+    respond(store, "p1", "B", "b")
+    respond(store, "p1", "T", "t")
+    vote(store, "p1", "b", "t", "first")
+    vote(store, "p1", "t", "b", None, failure="server")
+    found = play(store, "H", {})
+    duel = found.head_to_head
+    assert duel is not None
+    assert (found.prompts, found.win_rate, duel.prompts, duel.win_rate, duel.one_order) == (0, None, 0, None, 1)
+    assert table(Evaluation([found]))[1][0].lines[-1].cells[1] == "–"
+
+
+def test_a_repeat_in_one_order_leaves_the_others(store: Store) -> None:
+    ask(store, "p1")
+    respond(store, "p1", "B", "b")
+    respond(store, "p1", "T", "t")
+    for repeat, first, second, preferred in ((0, "b", "t", "second"), (0, "t", "b", "first"), (1, "b", "t", "first")):
+        vote(store, "p1", first, second, preferred, repeat=repeat)
+    duel = play(store, "H", {}).head_to_head
+    assert duel is not None
+    assert (duel.win_rate, duel.both, duel.consistent, duel.one_order) == (1, 1, 1, 1)
+
+
+def test_a_text_counts_as_often_as_it_was_sampled(store: Store) -> None:
+    ask(store, "p1")
+    # Twice the same, which loses; once another, which wins; and once what the base says too.
+    for sample, text in enumerate(("bad", "bad", "good", "b")):
+        respond(store, "p1", "T", text, sample=sample)
+    respond(store, "p1", "B", "b")
+    for text, better in (("bad", False), ("good", True)):
+        vote(store, "p1", "b", text, "second" if better else "first")
+        vote(store, "p1", text, "b", "first" if better else "second")
+    duel = play(store, "H", {}).head_to_head
+    assert duel is not None
+    assert (duel.win_rate, duel.both) == (pytest.approx((0 + 0 + 1 + 0.5) / 4), 2)
 
 
 def test_a_comparison_counts_by_its_probability_where_there_is_one(store: Store) -> None:
@@ -223,6 +263,7 @@ def test_scores_decide_a_match_also_where_the_judge_compares_too(store: Store) -
     for generator, value in (("B", 3), ("T", 9)):
         score(store, respond(store, "p1", generator, generator.lower()), "H", faith=value)
     vote(store, "p1", "b", "t", "first")
+    vote(store, "p1", "t", "b", "second")
     found = play(store, "H", {"faithfulness": 1})
     assert (found.win_rate, found.gain) == (1, pytest.approx(60))
     assert found.head_to_head is not None

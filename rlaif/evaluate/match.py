@@ -45,10 +45,11 @@ class Side:
 
 @dataclass(frozen=True)
 class HeadToHead:
-    """How a judge that compares decides, answer against answer: the trained side's wins, ties half, over `prompts`.
+    """How a judge that compares decides, response against response: the trained side's wins, ties half, over `prompts`.
 
-    `both` counts the pairs of answers that it was shown in both orders, `consistent` is the share of them where it
+    `both` counts the pairs of texts that it was shown in both orders, `consistent` is the share of them where it
     prefers the same one twice, `first_shown` how often it prefers the one shown first: half, if order means nothing.
+    `one_order` counts the comparisons that are left out because there is none in the other order.
     """
 
     prompts: int
@@ -58,6 +59,7 @@ class HeadToHead:
     both: int
     consistent: float | None
     first_shown: float | None
+    one_order: int = 0
 
 
 @dataclass(frozen=True)
@@ -104,12 +106,11 @@ def match(store: Store, contest: Contest, scored: Scored) -> Match:
              if after.score is not None and before.score is not None]  # fmt: skip
     base, trained, judge = contest.base, contest.trained, contest.judge
     names = {row["key"]: row["name"] for row in store.query("evaluate/names", keys=[base, trained, judge])}
-    undecided = len(pairs) - len(decided)
     return Match(
         judge=names.get(judge, judge),
         base=_side(names.get(base, base), scored, "base", [before for before, _, _ in decided]),
         trained=_side(names.get(trained, trained), scored, "trained", [after for _, after, _ in decided]),
-        prompts=len(decided), excluded=scored.excluded | ({"not compared": undecided} if undecided else {}),
+        prompts=len(decided), excluded=scored.excluded | _undecided(pairs, decisions),
         win_rate=mean(wins), interval=bootstrap(wins), ties=mean([float(win == 0.5) for win in wins]),
         longer_wins=mean([float(lead > 0) for lead in longer]), longer_prompts=len(longer),
         criteria=[_criterion(row, decided) for row in scored.criteria],
@@ -127,11 +128,17 @@ def _decisions(store: Store, contest: Contest) -> dict[str, Row]:
     return {row["prompt"]: row for row in rows}
 
 
+def _undecided(pairs: Mapping[str, tuple[Means, Means, float | None]], decisions: Mapping[str, Row]) -> dict[str, int]:
+    """Prompts that have both sides and no winner, by why."""
+    left = [prompt for prompt, (_, _, win) in pairs.items() if win is None]
+    return dict(Counter("compared in one order only" if prompt in decisions else "not compared" for prompt in left))
+
+
 def _win(before: Means, after: Means, decision: Row | None) -> float | None:
     """1 where the trained side wins the prompt, 0.5 for a tie; None where nothing was said about it."""
     if before.score is not None and after.score is not None:
         return won(after.score - before.score)
-    return None if decision is None else float(decision["win"])
+    return None if decision is None or decision["win"] is None else float(decision["win"])
 
 
 def won(lead: float) -> float:
@@ -164,11 +171,11 @@ def _criterion(row: Row, decided: Sequence[tuple[Means, Means, float]]) -> Crite
 def _head_to_head(decisions: Sequence[Row]) -> HeadToHead | None:
     if not decisions:
         return None
-    wins = [float(row["win"]) for row in decisions]
-    both, decided = sum(row["swapped"] for row in decisions), sum(row["decided"] for row in decisions)
+    wins = [float(row["win"]) for row in decisions if row["win"] is not None]
+    both, decided, one_order = (sum(row[name] for row in decisions) for name in ("swapped", "decided", "one_order"))
     return HeadToHead(
         prompts=len(wins), win_rate=mean(wins), interval=bootstrap(wins),
         ties=mean([float(won(win - 0.5) == 0.5) for win in wins]),
         both=both, consistent=sum(row["same"] for row in decisions) / both if both else None,
-        first_shown=sum(row["first_won"] for row in decisions) / decided if decided else None,
+        first_shown=sum(row["first_won"] for row in decisions) / decided if decided else None, one_order=one_order,
     )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from rlaif.evaluate.evaluation import Evaluation
 from rlaif.evaluate.length import LengthControlled
-from rlaif.evaluate.match import Match
+from rlaif.evaluate.match import HeadToHead, Match
 from rlaif.evaluate.texts import Diversity, Texts
 
 MISSING = "–"
@@ -130,11 +130,17 @@ def notes(evaluation: Evaluation) -> list[str]:
                 lines.append(f"{who}: responses of {side.name} without a score: {counts(side.failures)} "
                              f"({side.responses:,} sampled).")  # fmt: skip
         if h := match.head_to_head:
-            lines.append(f"{match.trained.name}, {who}: of {h.both:,} pairs compared in both orders, {share(h.consistent)} "
-                         f"were decided alike; the answer shown first won {share(h.first_shown)}.")  # fmt: skip
+            lines.append(f"{match.trained.name}, {who}: {_orders(h)}")
     lines += [f"KL divergence of {each.model}: responses left out: {counts(each.left_out)}."
               for each in evaluation.divergences if each.left_out]  # fmt: skip
     return list(dict.fromkeys(lines))
+
+
+def _orders(found: HeadToHead) -> str:
+    told = (f"of {found.both:,} pairs compared in both orders, {share(found.consistent)} were decided alike; the answer shown "
+            f"first won {share(found.first_shown)}.")  # fmt: skip
+    left_out = f" Comparisons left out, since the other order has no verdict: {found.one_order:,}."
+    return told + left_out if found.one_order else told
 
 
 def counts(kinds: Mapping[str, int]) -> str:

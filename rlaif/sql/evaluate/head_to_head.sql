@@ -1,49 +1,52 @@
 -- How a judge that compares decides between base and trained, one row a held-out prompt: `win` is the trained side's share,
--- from 0 to 1, the mean over pairs of answers, of each the mean over the orders in which it was shown. A comparison counts by
--- the probability that the judge gave, where it gave one; two equal answers tie. `swapped` counts the pairs shown in both
--- orders, `same` those of them where the two agree, `decided` the comparisons that are no tie, `first_won` those of them
--- that the answer shown first won. Prompts and samples are taken as in answers.sql.
+-- from 0 to 1, the mean over pairs of responses, of each the mean over the orders in which it was shown. A comparison counts by
+-- the probability that the judge gave, where it gave one; two equal answers tie. What was compared in one order only counts for
+-- nothing but `one_order`, for the answer shown first may have won by that; `win` is null where there is nothing else.
+-- `swapped` counts the pairs of texts shown in both orders, `same` those of them where the two agree, `decided` the comparisons
+-- that are no tie, `first_won` those of them that the answer shown first won. Prompts and samples are taken as in answers.sql.
 WITH asked AS (
     SELECT key, position FROM current_prompts WHERE bucket < $held_out
     QUALIFY row_number() OVER (ORDER BY position, key) <= coalesce($limit::BIGINT, 9223372036854775807)
 ),
 sampled AS (
-    SELECT DISTINCT prompt, generator, answer FROM responses
+    SELECT prompt, generator, answer, count(DISTINCT key) AS times FROM responses
     WHERE generator IN ($base, $trained) AND failure IS NULL
         AND sample < coalesce($samples::BIGINT, 9223372036854775807)
+    GROUP BY prompt, generator, answer
 ),
 opposed AS (
-    SELECT base.prompt, base.answer AS base, trained.answer AS trained
+    SELECT base.prompt, base.answer AS base, trained.answer AS trained, base.times * trained.times AS times
     FROM sampled AS base JOIN sampled AS trained USING (prompt)
     WHERE base.generator = $base AND trained.generator = $trained
 ),
 votes AS (
-    SELECT prompt, first, second, preferred,
+    SELECT prompt, first, second, criterion, repeat, preferred,
         coalesce(probability::DOUBLE, CASE preferred WHEN 'first' THEN 1.0 WHEN 'second' THEN 0.0 ELSE 0.5 END) AS share
     FROM comparisons WHERE judge = $judge AND preferred IS NOT NULL
 ),
 shown AS (
     SELECT opposed.*, votes.first = trained AS ahead, preferred,
         if(votes.first = trained, share, 1 - share) AS win,
-        CASE WHEN preferred = 'tie' THEN 0 WHEN (preferred = 'first') = (votes.first = trained) THEN 1 ELSE -1 END AS side
+        CASE WHEN preferred = 'tie' THEN 0 WHEN (preferred = 'first') = (votes.first = trained) THEN 1 ELSE -1 END AS side,
+        bool_or(ahead) OVER orders AND NOT bool_and(ahead) OVER orders AS swapped
     FROM opposed JOIN votes ON votes.prompt = opposed.prompt
         AND ((votes.first = base AND votes.second = trained) OR (votes.first = trained AND votes.second = base))
     WHERE base <> trained
+    WINDOW orders AS (PARTITION BY opposed.prompt, base, trained, criterion, repeat)
 ),
 pairs AS (
-    SELECT prompt, base, trained,
-        (coalesce(avg(win) FILTER (ahead), avg(win) FILTER (NOT ahead))
-            + coalesce(avg(win) FILTER (NOT ahead), avg(win) FILTER (ahead))) / 2 AS win,
-        count(DISTINCT ahead) = 2 AS swapped,
+    SELECT prompt, times, (avg(win) FILTER (ahead) + avg(win) FILTER (NOT ahead)) / 2 AS win, true AS swapped,
         sign(avg(side) FILTER (ahead)) = sign(avg(side) FILTER (NOT ahead)) AS same,
-        count(*) FILTER (preferred <> 'tie') AS decided, count(*) FILTER (preferred = 'first') AS first_won
-    FROM shown GROUP BY prompt, base, trained
+        count(*) FILTER (preferred <> 'tie') AS decided, count(*) FILTER (preferred = 'first') AS first_won, 0 AS one_order
+    FROM shown WHERE swapped GROUP BY prompt, base, trained, times
     UNION ALL
-    SELECT prompt, base, trained, 0.5, false, NULL, 0, 0 FROM opposed WHERE base = trained
+    SELECT prompt, NULL, NULL, false, NULL, 0, 0, count(*) FROM shown WHERE NOT swapped GROUP BY prompt
+    UNION ALL
+    SELECT prompt, times, 0.5, false, NULL, 0, 0, 0 FROM opposed WHERE base = trained
 )
-SELECT pairs.prompt, avg(win) AS win, count(*) FILTER (swapped) AS swapped,
+SELECT pairs.prompt, sum(win * times) / sum(times) AS win, count(*) FILTER (swapped) AS swapped,
     count(*) FILTER (swapped AND same) AS same,
-    sum(decided)::BIGINT AS decided, sum(first_won)::BIGINT AS first_won
+    sum(decided)::BIGINT AS decided, sum(first_won)::BIGINT AS first_won, sum(one_order)::BIGINT AS one_order
 FROM pairs JOIN asked ON asked.key = pairs.prompt
 GROUP BY pairs.prompt, asked.position
 ORDER BY asked.position, pairs.prompt

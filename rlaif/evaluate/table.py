@@ -137,8 +137,10 @@ def notes(evaluation: Evaluation) -> list[str]:
 
 
 def _orders(found: HeadToHead) -> str:
-    told = (f"of {found.both:,} pairs compared in both orders, {share(found.consistent)} were decided alike; the answer shown "
-            f"first won {share(found.first_shown)}.")  # fmt: skip
+    told = (
+        f"of {found.both:,} pairs compared in both orders, {share(found.consistent)} were decided alike; "
+        f"the answer shown first won {share(found.first_shown)}."
+    )
     left_out = f" Comparisons left out, since the other order has no verdict: {found.one_order:,}."
     return told + left_out if found.one_order else told
 

@@ -99,13 +99,16 @@ def test_of_answers_that_a_trainer_cuts_to_the_same_tokens_one_is_left(tmp_path:
 @pytest.mark.parametrize(
     ("tokenizer", "what"), [("absent", "no checkpoint at absent"), ("broken", "no tokenizer can be opened at broken")]
 )
-def test_a_tokenizer_that_cannot_be_opened_is_told_before_anything_is_spent(
+def test_what_a_filter_needs_is_looked_at_before_anything_is_spent(
     tokenizer: str, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "config.json").write_text("{}")
     file = project(tmp_path, prompts=1)
+    (tmp_path / "bench.png").touch()
+    with pytest.raises(InputError, match="not a kind of file"):
+        run.check(load(file, ["pair.filters.contamination={files: [bench.png]}"]))
     config = load(file, [f"pair.filters.truncation={{tokenizer: {tokenizer}, tokens: 4}}"])
     with pytest.raises(InputError, match=what) as caught:
         run.check(config)

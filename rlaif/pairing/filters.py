@@ -6,6 +6,7 @@ A filter leaves the responses that it takes out in the temporary table `filtered
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,13 +22,24 @@ _PERMUTATIONS = 256
 # What two texts share is counted in runs of three words: long enough to mean something, short enough for short answers.
 _SHINGLE = 3
 _WORD = re.compile(r"\w+")
+# Functions of DuckDB, by kind of file.
+_READERS = {".jsonl": "read_json", ".ndjson": "read_json", ".json": "read_json",
+            ".csv": "read_csv", ".tsv": "read_csv", ".parquet": "read_parquet"}  # fmt: skip
 # Rows written to the store at once.
 _BATCH = 4096
 
 
 def check(config: Config, filters: Filters) -> None:
-    """Raises InputError for a file that is not there."""
-    _benchmarks(config, filters)
+    """Raises InputError for a file that is not there or of no known kind, and for a package that is not installed."""
+    for path in _benchmarks(config, filters).values():
+        if path.suffix.lower() not in (*_READERS, ".txt"):
+            fix = f"One of {' '.join(_READERS)} .txt is."
+            raise InputError("not a kind of file that texts are read from", where=str(path), fix=fix)
+    if filters.near_duplicates is not None and find_spec("rensa") is None:
+        raise InputError(
+            "near-duplicates are found by the package rensa", fix="pip install 'rlaif[filters]'",
+            where=config.file.where(("pair", "filters", "near_duplicates")),
+        )  # fmt: skip
 
 
 def check_tokenizer(config: Config, filters: Filters) -> None:
@@ -102,13 +114,8 @@ def _near_duplicates(store: Store, similarity: float) -> Iterator[Row]:
     Similarity is the Jaccard index of the sets of three-word runs (all words as one run, where there are fewer), estimated
     by MinHash (Broder 1997).
     """
-    try:
-        from rensa import RMinHash
-    except ModuleNotFoundError:
-        raise InputError(
-            "near-duplicates are found by the package rensa", where="pair.filters.near_duplicates",
-            fix="pip install 'rlaif[filters]'",
-        ) from None  # fmt: skip
+    from rensa import RMinHash
+
     for prompt, rows in groupby(_rows(store, "pair/candidate_texts"), key=lambda row: row["prompt"]):
         kept: list[Any] = []
         for row in rows:
@@ -186,19 +193,13 @@ def _texts(path: Path) -> Iterator[str]:
     """Every text in a benchmark's file, in whatever column."""
     import duckdb
 
-    readers = {".jsonl": duckdb.read_json, ".ndjson": duckdb.read_json, ".json": duckdb.read_json,
-               ".csv": duckdb.read_csv, ".tsv": duckdb.read_csv, ".parquet": duckdb.read_parquet}  # fmt: skip
     suffix = path.suffix.lower()
     if suffix == ".txt":
         with path.open(encoding="utf-8") as lines:
             yield from lines
         return
-    if suffix not in readers:
-        raise InputError(
-            "not a kind of file that texts are read from", where=str(path), fix=f"One of {' '.join(readers)} .txt is."
-        )
     try:
-        reader = readers[suffix](str(path)).to_arrow_reader(_BATCH)
+        reader = getattr(duckdb, _READERS[suffix])(str(path)).to_arrow_reader(_BATCH)
         for batch in reader:
             yield from _strings(batch.to_pylist())
     except duckdb.Error as error:

@@ -12,6 +12,7 @@ from rlaif.export import export
 from rlaif.export.card import block, escape
 from rlaif.store import Store
 from tests import report_store
+from tests.test_changes import Noted
 from tests.test_loop import go, project
 
 
@@ -43,6 +44,28 @@ def test_the_card_says_how_the_data_came_about(tmp_path: Path) -> None:
     assert {f"| prompts | {row['outcome']} | {row['n']} |" for row in outcomes} <= set(text.splitlines())
     assert re.search(r"the chosen one is the longer in \d+ pairs", text)
     assert "min_margin: 30.0" in text
+
+
+def test_pairs_that_the_file_does_not_make_are_told_and_the_card_is_that_of_the_run_that_made_them(tmp_path: Path) -> None:
+    file, noted = project(tmp_path), Noted()
+    go(file, "pair.strategy=best_vs_second")
+    with run.opened(load(file), noted) as context:
+        done = run.export(context, tmp_path / "data", ["jsonl"])
+    assert [line for line in noted.lines if line.startswith("The newest pairs")] == [
+        "The newest pairs are by a, best_vs_second, and not those that this pipeline now makes; "
+        f"for these first: rlaif pair {file}"
+    ]
+    text = (done.folder / "README.md").read_text()
+    assert f"rlaif run {file} --set pair.strategy=best_vs_second\nrlaif export {file} {tmp_path}/data" in text
+    assert "\n  strategy: best_vs_second\n" in text.partition("## The pipeline")[2]
+
+
+def test_pairs_that_the_file_makes_are_exported_without_a_word(tmp_path: Path) -> None:
+    file, noted = project(tmp_path, prompts=5), Noted()
+    go(file)
+    with run.opened(load(file, ["models.writer.delay=0.001"]), noted) as context:
+        run.export(context, tmp_path / "data", ["jsonl"])
+    assert not any(line.startswith("The newest pairs") for line in noted.lines)
 
 
 def test_the_card_names_those_who_were_asked_to_agree(tmp_path: Path) -> None:

@@ -224,7 +224,10 @@ def test_rounds_stopped_again_and_again_pay_nothing_twice_and_a_further_run_does
     assert counts["made"] == counts["owed"]
     assert evaluation.matches[0].trained.name == "writer, round 2, trained"
     assert "Round by round" in report.read_text(encoding="utf-8")
-    with run.opened(load(QUICKSTART, [f"out={tmp_path}", *SMALL])) as context:
+    noted = Notes()
+    with run.opened(load(QUICKSTART, [f"out={tmp_path}", *SMALL]), noted) as context:
         assert run.everything(context)[0] == made
+        assert run.newest(context) == made.key
+        assert not any("newest pairs" in line for line in noted.lines), "the last round's are the pipeline's own"
         assert context.store.rows(COUNTS)[0] == counts
         assert context.store.rows("SELECT count(*) AS n FROM work") == work

@@ -26,7 +26,7 @@ def export(
     """Write the newest pairs as files that trainers read."""
     from rlaif import run as running
 
-    with session(file, set, filled=True) as context:
+    with session(file, set, quiet=False, filled=True) as context:
         done = running.export(context, folder, format, form)
     print(", ".join(f"{split}: {count:,} rows" for split, count in done.rows.items()))
     for reason, count in done.left_out.items():
@@ -46,7 +46,7 @@ def push(
     from rlaif import run as running
     from rlaif.export.push import push as send
 
-    with session(file, set, filled=True) as context:
+    with session(file, set, quiet=False, filled=True) as context:
         done = running.export(context, context.config.out / "pushed", ["parquet"], form)
     print(f"{send(done.folder, repo, token=token, public=public)} holds {done.folder}")
 

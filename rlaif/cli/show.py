@@ -54,4 +54,4 @@ def table(title: str, rows: list[dict[str, Any]]) -> Any:
 def render_pairing(pairing: "Pairing", console: "Console") -> None:
     """How many pairs there are, and why some prompts have none."""
     rows: list[dict[str, Any]] = [{"outcome": name, "prompts": count} for name, count in pairing.outcomes.items()]
-    console.print(table(f"{pairing.pairs:,} pairs", rows))
+    console.print(table(f"{pairing.pairs:,} pairs by {pairing.by}, {pairing.strategy}", rows))

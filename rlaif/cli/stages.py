@@ -42,8 +42,10 @@ def pair(file: File, set: Set = [], quiet: Quiet = False, judge: JudgeName = Non
     """Turn stored scores into pairs; no model is asked."""
     from rlaif import run as running
 
+    if judge:
+        set = [*set, f"pair.judge={judge}"]
     with session(file, set, quiet) as context:
-        pairing = running.pair(context, judge)
+        pairing = running.pair(context)
     show(pairing, render_pairing, json)
 
 

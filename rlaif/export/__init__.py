@@ -41,7 +41,7 @@ def export(
 
     That folder holds one export: files of an earlier one go. Parquet of more than `shard` pairs is several files,
     `SPLIT-00000-of-00003.parquet`; `datasets` is a folder that datasets.load_from_disk opens. `command` is what the card
-    says it was made by. Raises InputError for an unknown form or format.
+    says that it was exported by. Raises InputError for an unknown form or format.
     """
     for word, known in [(form, FORMS), *((format, FORMATS) for format in formats)]:
         if word not in known:

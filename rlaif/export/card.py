@@ -7,12 +7,13 @@ before it enters the Markdown, and text of several lines stands in a fence that 
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlaif import __version__
 from rlaif.config import Pipeline
-from rlaif.report.data import config_text
+from rlaif.report.data import config_text, hidden_in_urls
 from rlaif.report.text import FILTERS, visible
 from rlaif.store import Store
 
@@ -35,6 +36,14 @@ COLUMNS = {
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"), (10_000_000, "1M<n<10M"))
 
 
+@dataclass(frozen=True)
+class Maker:
+    """The run that made something: its command line, and its pipeline; empty where they are not known."""
+
+    command: str
+    pipeline: Pipeline | Mapping[str, Any] | None
+
+
 class _Markdown(str):
     """Text that is Markdown already and passes as it is."""
 
@@ -43,19 +52,30 @@ def card(
     store: Store, pairing: str, done: "Exported", *, form: str, formats: Sequence[str], held_out: int,
     pipeline: Pipeline | None, command: str,
 ) -> str:  # fmt: skip
-    """The card of one export as text; with the pipeline (secrets hidden) where it is given."""
+    """The card of one export as text; with the pipeline (secrets hidden) where it is given.
+
+    Pipeline and command line are those of the run that made the pairing, where that is known: it may have been another.
+    """
+    made = made_by(store, pairing, pipeline)
     spec = json.loads(store.query("export/pairing", pairing=pairing)[0]["spec"])
     head = front_matter(done.rows, form, formats, pipeline.name if pipeline else "")
     body = environment().from_string(PAGE.read_text(encoding="utf-8")).render(
-        form=form, columns=_Markdown(COLUMNS[form]), done=done, spec=spec, pairing=pairing, command=command,
+        form=form, columns=_Markdown(COLUMNS[form]), done=done, spec=spec, pairing=pairing,
+        command=hidden_in_urls("\n".join(filter(None, [made.command, command]))),
         name=pipeline.name if pipeline else f"{form} data", version=__version__, held_out=held_out,
         shape=store.query("export/shape")[0], funnel=store.query("export/funnel", pairing=pairing),
         who=[row | {"spec": as_yaml(row["spec"])} for row in store.query("export/who", pairing=pairing)],
         rubric=[row | {"spec": as_yaml(row["spec"])} for row in store.query("export/rubric", pairing=pairing)],
         settings=as_yaml(json.dumps(spec["settings"])),
-        config=config_text(pipeline) if pipeline else "",
+        config=config_text(made.pipeline) if made.pipeline else "",
     )  # fmt: skip
     return f"---\n{head}---\n\n{body}"
+
+
+def made_by(store: Store, pairing: str, pipeline: Pipeline | None = None) -> Maker:
+    """Who made a pairing; where that is not known, the `pipeline` alone."""
+    rows = store.query("export/made_by", pairing=pairing)
+    return Maker(rows[0]["command"], json.loads(rows[0]["config"])) if rows else Maker("", pipeline)
 
 
 def front_matter(rows: Mapping[str, int], form: str, formats: Sequence[str], name: str) -> str:

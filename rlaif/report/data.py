@@ -170,21 +170,26 @@ def _example(row: Row, chosen: Mapping[tuple[str, str], Row], rejected: Mapping[
     return Example(row, messages, [(chosen.get(key), rejected.get(key)) for key in {**chosen, **rejected}])
 
 
-def config_text(pipeline: Pipeline) -> str:
+def config_text(pipeline: Pipeline | Mapping[str, Any]) -> str:
     """The pipeline as YAML, less what could let someone in: URLs' users and queries, values of keys named like secrets."""
     import yaml
 
-    plain = _redacted(pipeline.model_dump(mode="json", exclude_none=True))
-    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100)
+    plain = pipeline.model_dump(mode="json") if isinstance(pipeline, Pipeline) else pipeline
+    return yaml.safe_dump(_redacted(plain), sort_keys=False, allow_unicode=True, width=100)
+
+
+def hidden_in_urls(text: str) -> str:
+    """The text less users and queries of URLs in it."""
+    return _SECRET_IN_URL.sub("(hidden)", text)
 
 
 def _redacted(value: Any, name: str = "") -> Any:
     if isinstance(value, dict):
-        return {key: _redacted(item, str(key)) for key, item in value.items()}
+        return {key: _redacted(item, str(key)) for key, item in value.items() if item is not None}
     if isinstance(value, list):
         return [_redacted(item, name) for item in value]
     if not isinstance(value, str):
         return value
     if _SECRET_KEY.search(name) and not value.startswith("env:"):
         return "(hidden)"
-    return _SECRET_IN_URL.sub("(hidden)", value) if "://" in value else value
+    return hidden_in_urls(value)

@@ -9,7 +9,9 @@ from rlaif.config import Mix
 from rlaif.context import Context
 from rlaif.errors import InputError
 from rlaif.generator import generator
+from rlaif.pairing.weigh import Member
 from rlaif.roles import audited, generator_names, generators, gold, judge_key, member, pair_judges
+from rlaif.rounds import chain
 from rlaif.run.answers import generate_and_judge
 from rlaif.stages import generate as generating
 from rlaif.stages import pair as pairing
@@ -48,12 +50,41 @@ def top_up(context: Context, made: Pairing, *, allow_code: bool = False) -> Pair
 
 def paired(context: Context, judge: str | None = None) -> Pairing:
     """The same pairs in the store alone, whatever the gate says."""
-    config = context.config
-    named: tuple[list[str], Mix] = ([judge], "mean") if judge else pair_judges(config)
-    agree = [judge_key(context, other) for other in pairing.check(config).agree]
-    members = [member(context, name) for name in named[0]]
+    members, agree, mix = _panel(context, judge)
     pairing.check_names(context, members, generator_names(context))
-    return pairing.run(context, members, generators(config), agree=agree, mix=named[1])
+    return pairing.run(context, members, generators(context.config), agree=agree, mix=mix)
+
+
+def _panel(context: Context, judge: str | None = None) -> tuple[list[Member], list[str], Mix]:
+    """Whose scores make the pairs, who is asked to agree (keys), and how several judges become one."""
+    named: tuple[list[str], Mix] = ([judge], "mean") if judge else pair_judges(context.config)
+    agree = [judge_key(context, other) for other in pairing.check(context.config).agree]
+    return [member(context, name) for name in named[0]], agree, named[1]
+
+
+def newest(context: Context) -> str:
+    """The pairing that was made last, and a note where it is none that this pipeline would make."""
+    found = pairing.latest(context.store)
+    if not _own(context, found):
+        made = context.store.query("pair/told_of", pairing=found)[0]
+        context.progress.note(
+            f"The newest pairs are by {made['judge']}, {made['strategy']}, and not those that this pipeline now makes; "
+            f"for these first: {context.config.command('pair')}"
+        )
+    return found
+
+
+def _own(context: Context, key: str) -> bool:
+    """Whether the pipeline, as it is now, makes a pairing."""
+    config = context.config
+    if config.pipeline.rounds:
+        return bool(context.store.query("rounds/of", chain=chain(config.pipeline), pairing=key))
+    try:
+        members, agree, mix = _panel(context)
+        return key == pairing.key_of(pairing.specify(context, members, generators(config), agree, mix))
+    except InputError:
+        # It names a judge or a file that is not there (any more), so it makes no pairs at all.
+        return False
 
 
 def export(
@@ -61,14 +92,12 @@ def export(
 ) -> "Exported":
     """A pairing, the newest unless named, as a data set in `folder/FORM`, with its card."""
     from rlaif.export import export as write
-    from rlaif.stages.pair import latest
 
-    config = context.config
+    config, pairing = context.config, pairing or newest(context)
     options = [word for format in formats for word in ("--format", format)]
-    command = f"{config.command('run')}\n{config.command('export', str(folder), '--form', form, *options)}"
     return write(
-        context.store, pairing or latest(context.store), folder, held_out=config.pipeline.collect.held_out, form=form,
-        formats=formats, pipeline=config.pipeline, command=command,
+        context.store, pairing, folder, held_out=config.pipeline.collect.held_out, form=form, formats=formats,
+        pipeline=config.pipeline, command=config.command("export", str(folder), "--form", form, *options),
     )  # fmt: skip
 
 

@@ -24,7 +24,10 @@ def opened(config: Config, progress: Progress | None = None) -> Iterator[Context
         progress = progress or Quiet()
         for line in changes(config, store):
             progress.note(line)
-        store.append("runs", [{"key": run, "version": __version__, "started": now(), "config": resolved}])
+        store.append("runs", [{
+            "key": run, "version": __version__, "started": now(), "config": resolved,
+            "command": config.command("run"),
+        }])  # fmt: skip
         yield Context(config, store, run, progress)
 
 

@@ -6,6 +6,7 @@ from rlaif.context import Context
 from rlaif.evaluate import Agreement, Evaluation
 from rlaif.evaluate import whole as evaluating
 from rlaif.roles import evaluators, named_judge, practice
+from rlaif.run.pairs import newest
 from rlaif.spent import spent_on_tasks
 from rlaif.stages import train as training
 from rlaif.training.job import Training
@@ -13,16 +14,25 @@ from rlaif.training.job import Training
 
 def train(context: Context, pairing: str | None = None, *, allow_code: bool = False) -> Training:
     """The generator's model, trained on the pairs, or on answers of its own and their rewards, with its card."""
-    return _with_card(context, training.run(context, pairing, practice(context, allow_code=allow_code)))
+    trained = training.run(context, pairing or _newest(context), practice(context, allow_code=allow_code))
+    return _with_card(context, trained)
 
 
 def prepare_training(context: Context, folder: Path) -> str | None:
     """The command by which `accelerate` trains what is put into `folder`; None where it did, and the model is taken in."""
+    _newest(context)
     made = training.prepare(context, folder)
     if isinstance(made, str):
         return made
     _with_card(context, made)
     return None
+
+
+def _newest(context: Context) -> str | None:
+    """The newest pairing, where there is one and the training needs it."""
+    section = context.config.pipeline.train
+    known = section and section.needs_pairs and context.store.query("train/newest_pairing")
+    return newest(context) if known else None
 
 
 def _with_card(context: Context, trained: Training) -> Training:

@@ -108,7 +108,7 @@ CREATE TABLE retries (
 CREATE TABLE attacks (judge VARCHAR, attack VARCHAR, prompt VARCHAR, original VARCHAR, answer VARCHAR, text VARCHAR);
 
 -- Pairs are no facts but a query's result: the rows of one pairing are replaced whole.
-CREATE TABLE pairings (key VARCHAR, spec VARCHAR, created TIMESTAMP);
+CREATE TABLE pairings (key VARCHAR, spec VARCHAR, created TIMESTAMP, run VARCHAR);
 
 -- What each criterion weighs in a pairing, in exact integers: points = sum(factor * (score - low)).
 CREATE TABLE pairing_criteria (
@@ -165,4 +165,5 @@ CREATE TABLE work (
     done UBIGINT, failed UBIGINT, calls UBIGINT, prompt_tokens UBIGINT, output_tokens UBIGINT
 );
 
-CREATE TABLE runs (key VARCHAR, version VARCHAR, started TIMESTAMP, config VARCHAR);
+-- The whole pipeline of each run as JSON, and the command line that does all of it.
+CREATE TABLE runs (key VARCHAR, version VARCHAR, started TIMESTAMP, config VARCHAR, command VARCHAR);

@@ -30,12 +30,17 @@ _MORE_THAN_HALF = 0.500001
 
 @dataclass(frozen=True)
 class Pairing:
-    """One way to turn scores into pairs; its key is a digest of all that decides the result but the scores."""
+    """One way to turn scores into pairs; its key is a digest of all that decides the result but the scores.
+
+    `judge` is the first one's key, `by` are the names of all.
+    """
 
     key: str
     judge: str
     pairs: int
     outcomes: Mapping[str, int]
+    by: str = ""
+    strategy: str = ""
 
 
 def check(config: Config) -> Pair:
@@ -69,19 +74,11 @@ def run(
     chosen = strategy.load(context.config, settings)
     if isinstance(judge, str):
         judge = [Member(judge, criteria or store.query("pair/criteria", judge=judge))]
-    keys = [member.key for member in judge]
+    spec = specify(context, judge, generators, agree, mix)
+    pairing, keys, weighed = key_of(spec), [member.key for member in judge], spec["criteria"]
     compared = _compared(context, settings, judge)
-    weighed = [] if compared else weigh(context.config, settings, judge)
-    check_criterion(context.config, settings.options, weighed)
     denominator = weighed[0]["denominator"] if weighed else 0
     agree = [other for other in agree if other not in keys]
-    spec = {"judge": keys[0], "agree": sorted(agree), "generators": sorted(generators), "strategy": settings.strategy,
-            "sql": chosen.text, "options": dict(chosen.options), "criteria": weighed,
-            "files": filters.digests(context.config, settings.filters),
-            "settings": settings.model_dump(exclude=_ELSEWHERE)}  # fmt: skip
-    if len(keys) > 1:
-        spec |= {"judges": keys, "mix": mix}
-    pairing = key("pairing", spec)
     values: Row = {
         "pairing": pairing, "judge": keys[0], "judges": keys, "mix": mix if len(keys) > 1 else None, "agree": agree,
         "generators": list(generators), "panel": panel(judge, weighed), "seed": settings.seed,
@@ -95,7 +92,7 @@ def run(
         values["least"] = max(settings.min_confidence, _MORE_THAN_HALF)
     with store.transaction():
         store.execute("pair/forget", **values)
-        store.append("pairings", [{"key": pairing, "spec": json.dumps(spec), "created": now()}])
+        store.append("pairings", [{"key": pairing, "spec": json.dumps(spec), "created": now(), "run": context.run}])
         store.append("pairing_criteria", [
             {"pairing": pairing} | {name: row[name] for name in ("criterion", "name", "weight", "factor", "low", "floor")}
             for row in weighed
@@ -109,7 +106,27 @@ def run(
         store.execute("pair/insert_reasons", **values)
     outcomes = {row["outcome"]: row["prompts"] for row in store.query("pair/outcomes", pairing=pairing)}
     count = store.query("pair/count", pairing=pairing)[0]["pairs"]
-    return Pairing(pairing, keys[0], count, outcomes)
+    by = ", ".join(member.name or member.key for member in judge) + (f" ({mix})" if len(keys) > 1 else "")
+    return Pairing(pairing, keys[0], count, outcomes, by, settings.strategy)
+
+
+def specify(context: Context, members: Sequence[Member], generators: Sequence[str], agree: Sequence[str], mix: Mix) -> Row:
+    """All that decides which pairs some scores give; its digest is the pairing's key. Parts are as `run` takes them."""
+    settings, keys = check(context.config), [member.key for member in members]
+    chosen = strategy.load(context.config, settings)
+    weighed = [] if _compared(context, settings, members) else weigh(context.config, settings, members)
+    check_criterion(context.config, settings.options, weighed)
+    spec = {"judge": keys[0], "agree": sorted(other for other in agree if other not in keys),
+            "generators": sorted(generators), "strategy": settings.strategy,
+            "sql": chosen.text, "options": dict(chosen.options), "criteria": weighed,
+            "files": filters.digests(context.config, settings.filters),
+            "settings": settings.model_dump(exclude=_ELSEWHERE)}  # fmt: skip
+    return spec | ({"judges": keys, "mix": mix} if len(keys) > 1 else {})
+
+
+def key_of(spec: Row) -> str:
+    """The key of the pairing that is so specified."""
+    return key("pairing", spec)
 
 
 def _compared(context: Context, settings: Pair, members: Sequence[Member]) -> bool:

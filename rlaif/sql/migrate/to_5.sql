@@ -1,5 +1,5 @@
 -- A store of schema 4 becomes one of schema 5: of outcomes, only the reasons that do not follow from others; replies of models
--- that are asked beside units.
+-- that are asked beside units; which run made a pairing, and by which command.
 CREATE TABLE reasons AS
 WITH told AS (
     SELECT *, response IS NOT NULL AND (starts_with(outcome, 'prompt without a pair: ')
@@ -18,3 +18,5 @@ DROP TABLE outcomes;
 CREATE TABLE asides (
     run VARCHAR, stage VARCHAR, model VARCHAR, calls UBIGINT, prompt_tokens UBIGINT, guessed UBIGINT, created TIMESTAMP
 );
+ALTER TABLE pairings ADD COLUMN run VARCHAR;
+ALTER TABLE runs ADD COLUMN command VARCHAR;

@@ -1,0 +1,2 @@
+-- The judges, by name, and the strategy of a pairing.
+SELECT judge, strategy FROM pairings_readable WHERE pairing = $pairing

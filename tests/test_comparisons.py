@@ -29,7 +29,7 @@ def owed(
         found = store.query(
             "compare/owed", criteria=schedules([criterion]), judge=JUDGE, generators=[GENERATOR], repeats=repeats,
             attempts=3, transient=sorted(TRANSIENT), held_out=10_000, limit=None, samples=None,
-            after=None,
+            after=None, against=None,
         )  # fmt: skip
     places = {answer_key(prompt("p").key, text): place for place, text in enumerate(NAMES)}
     pairs = [(places[row["first"]], places[row["second"]]) for row in found]
@@ -90,6 +90,25 @@ OWED: dict[str, tuple[dict[str, Any], list[tuple[int, int]]]] = {
 @pytest.mark.parametrize(("given", "expected"), OWED.values(), ids=OWED)
 def test_who_meets_whom(given: dict[str, Any], expected: list[tuple[int, int]], tmp_path: Path) -> None:
     assert owed(tmp_path, **given) == expected
+
+
+@pytest.mark.parametrize("schedule", ["round_robin", "knock_out"])
+def test_in_an_evaluation_only_the_texts_of_two_generators_meet(schedule: str, tmp_path: Path) -> None:
+    criteria = schedules([BETTER.model_copy(update={"schedule": schedule})])
+    wanted = {
+        "criteria": criteria, "judge": JUDGE, "generators": [GENERATOR, "other"], "repeats": 1, "attempts": 3,
+        "transient": sorted(TRANSIENT), "held_out": 10_000, "limit": None, "samples": None, "after": None, "against": GENERATOR,
+    }  # fmt: skip
+    texts = {place: answer_key(prompt("p").key, text) for place, text in enumerate(NAMES)}
+    with Store(tmp_path / "store.duckdb") as store:
+        # The first text is both generators', the second one's alone, the third and fourth the other's.
+        fill(store, {"p": [{"text": text} for text in [*NAMES[:4], NAMES[0]]]})
+        store.run("UPDATE responses SET generator = 'other' WHERE sample >= 2")
+        store.append("comparisons", [*won(0, 2), *won(2, 3)])
+        found = {(row["first"], row["second"]) for row in store.query("compare/owed", **wanted)}
+        planned = store.measure("plan/comparisons", "sum(comparisons)", **wanted)
+    assert found == {(texts[one], texts[two]) for one, two in both((0, 1), (0, 3), (1, 2), (1, 3))}
+    assert planned == len(found)
 
 
 def paired(

@@ -24,13 +24,11 @@ def score(
     allow_code: bool,
 ) -> list[tuple[Contest, Scored]]:  # fmt: skip
     """The contest of each model with the base before this judge, and what was scored in it."""
-    # Where it compares, each model meets the base, and no model another.
-    groups = [[base, each] for each in models] if judge.compared else [[base, *models]]
+    keys = [each.key for each in (base, *models)]
 
     async def work(opened: Models) -> None:
-        for group in groups:
-            keys = [each.key for each in group]
-            await judging.run(context, opened, judge, keys, only=only, allow_code=allow_code)
+        # Where it compares, each model meets the base, and no model another or itself.
+        await judging.run(context, opened, judge, keys, only=only, allow_code=allow_code, against=base.key)
 
     alone(context, work)
     # A criterion that compares gives no scores.

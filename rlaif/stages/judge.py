@@ -33,14 +33,15 @@ CHECK_CONCURRENCY = 64
 
 async def run(
     context: Context, models: Models, judge: Judge, generators: Sequence[str], *,
-    only: HeldOut = EVERYTHING, allow_code: bool = False, then: AsyncIterable[Row] | None = None,
+    only: HeldOut = EVERYTHING, allow_code: bool = False, then: AsyncIterable[Row] | None = None, against: str | None = None,
 ) -> None:  # fmt: skip
-    """Scores what is owed: the responses of these generators (keys), to all prompts or to `only` these; then compares them.
+    """Scores what is owed: the responses of these generators (keys), to all prompts or to `only` these; then compares them,
+    or only those of `against`, one of the generators, with those of the others.
 
     `then` yields texts that come while it works, each with its prompt; they are scored after what was owed before.
     """
     _introduce(context, judge, allow_code)
-    wanted = asked(judge, generators, only)
+    wanted = asked(judge, generators, only, against)
     bench = partial(equip, context, models, judge, allow_code)
     if judge.calls or then is not None:
         await _score(context, judge, bench, then, wanted)
@@ -49,11 +50,11 @@ async def run(
         await comparing.run(context, f"judge {judge.name}", who, **wanted)
 
 
-def asked(judge: Judge, generators: Sequence[str], only: HeldOut) -> dict[str, Any]:
+def asked(judge: Judge, generators: Sequence[str], only: HeldOut, against: str | None = None) -> dict[str, Any]:
     """Which judgements are asked for, as the queries for what is owed take them."""
     return only.parameters | {
         "judge": judge.key, "generators": list(generators), "repeats": judge.settings.repeats,
-        "attempts": ATTEMPTS, "transient": sorted(TRANSIENT), "after": judge.after,
+        "attempts": ATTEMPTS, "transient": sorted(TRANSIENT), "after": judge.after, "against": against,
     }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 -- The comparisons that a judge still owes, by prompt, so that servers can reuse what the prompts share. Two answers with
 -- different texts meet in both orders and $repeats times: each against each, or, where the schedule is `knock_out`, as far as
--- the rounds are decided that the store holds. An answer that was changed to mislead the judge meets its original alone. A
+-- the rounds are decided that the store holds; or, where $against is a generator, each of its own against each of the others',
+-- whatever the schedule, for what the winners of rounds come to is no mean. An answer that was changed to mislead the judge meets its original alone. A
 -- comparison is owed if it has no verdict, or only failures that may pass, tried fewer than $attempts times; attempts from
 -- before it was owed again on demand do not count. $criteria is a list of {criterion, schedule}; $generators says whose
 -- responses are compared, of each prompt the first $samples (all where null). `owed` is how many there are.
@@ -13,12 +14,14 @@ prompts AS (
 ),
 -- Places are drawn by digest: a key tells nothing of its text.
 answers AS (
-    SELECT prompt, answer, row_number() OVER (PARTITION BY prompt ORDER BY answer) - 1 AS place, count(*) OVER (PARTITION BY prompt) AS size
+    SELECT prompt, answer, its, others, row_number() OVER (PARTITION BY prompt ORDER BY answer) - 1 AS place, count(*) OVER (PARTITION BY prompt) AS size
     FROM (
-        SELECT DISTINCT responses.prompt, answer FROM responses SEMI JOIN prompts ON prompts.prompt = responses.prompt
+        SELECT responses.prompt, answer, bool_or(generator = $against) AS its, bool_or(generator <> $against) AS others
+        FROM responses SEMI JOIN prompts ON prompts.prompt = responses.prompt
         WHERE failure IS NULL AND generator IN (SELECT unnest($generators::VARCHAR[]))
             AND sample < coalesce($samples::BIGINT, 9223372036854775807)
             AND ($after::VARCHAR IS NULL OR responses.prompt IN (SELECT prompt FROM passed_on WHERE judge = $judge AND before = $after))
+        GROUP BY responses.prompt, answer
     )
 ),
 made AS (
@@ -45,7 +48,8 @@ matches AS (
 -- Places 0 and 1 of a round meet, 2 and 3, and so on; the last of an odd number goes on. Of two that come out even, the
 -- first by digest does.
 rounds AS (
-    SELECT prompt, criterion, answer, place, size FROM answers CROSS JOIN criteria WHERE schedule = 'knock_out'
+    SELECT prompt, criterion, answer, place, size FROM answers CROSS JOIN criteria
+    WHERE schedule = 'knock_out' AND $against::VARCHAR IS NULL
     UNION ALL
     SELECT one.prompt, one.criterion, if(coalesce(lead, 0) >= 0, one.answer, two.answer), one.place // 2, (one.size + 1) // 2
     FROM rounds AS one
@@ -56,7 +60,8 @@ rounds AS (
 two AS (
     SELECT prompt, criterion, one.answer AS one, other.answer AS other
     FROM answers AS one JOIN answers AS other USING (prompt) CROSS JOIN criteria
-    WHERE schedule = 'round_robin' AND one.place < other.place
+    WHERE one.place < other.place
+        AND if($against IS NULL, schedule = 'round_robin', (one.its AND other.others) OR (other.its AND one.others))
     UNION ALL
     SELECT prompt, criterion, one.answer, other.answer
     FROM rounds AS one JOIN rounds AS other USING (prompt, criterion, size)

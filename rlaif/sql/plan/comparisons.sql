@@ -1,5 +1,6 @@
 -- How many comparisons a judge has still to make of responses that are there: each two in both orders, $repeats times;
--- in a knock-out, one match less than there are answers. Parameters as in compare/owed.sql.
+-- in a knock-out, one match less than there are answers; or each of the generator's $against each of the others'. Parameters as
+-- in compare/owed.sql.
 WITH criteria AS (
     SELECT unnest($criteria::STRUCT(criterion VARCHAR, schedule VARCHAR)[], recursive := true)
 ),
@@ -8,20 +9,29 @@ prompts AS (
     ORDER BY position LIMIT coalesce($limit::BIGINT, 9223372036854775807)
 ),
 answers AS (
-    SELECT DISTINCT responses.prompt, answer FROM responses SEMI JOIN prompts ON prompts.prompt = responses.prompt
+    SELECT responses.prompt, answer, coalesce(bool_or(generator = $against), true) AS its,
+        coalesce(bool_or(generator <> $against), true) AS others
+    FROM responses SEMI JOIN prompts ON prompts.prompt = responses.prompt
     WHERE failure IS NULL AND generator IN (SELECT unnest($generators::VARCHAR[]))
         AND sample < coalesce($samples::BIGINT, 9223372036854775807)
+    GROUP BY responses.prompt, answer
 ),
 made AS (
-    SELECT criterion, prompt, count(DISTINCT (first, second, repeat)) AS made
-    FROM comparisons SEMI JOIN answers AS one ON one.answer = first SEMI JOIN answers AS two ON two.answer = second
-    WHERE judge = $judge AND repeat < $repeats
+    SELECT criterion, comparisons.prompt, count(DISTINCT (first, second, repeat)) AS made
+    FROM comparisons JOIN answers AS one ON one.answer = first JOIN answers AS two ON two.answer = second
+    WHERE ((one.its AND two.others) OR (two.its AND one.others)) AND judge = $judge AND repeat < $repeats
         AND (preferred IS NOT NULL OR NOT list_contains($transient::VARCHAR[], failure))
-    GROUP BY criterion, prompt
+    GROUP BY criterion, comparisons.prompt
+),
+-- Both orders of every two texts that meet: its own with the others', and back, but for what that counts twice.
+met AS (
+    SELECT prompt, count(*) AS n, count(*) FILTER (its AND others) AS shared,
+        2 * (count(*) FILTER (its) * count(*) FILTER (others) - shared) - shared * (shared - 1) AS orders
+    FROM answers GROUP BY prompt
 ),
 asked AS (
-    SELECT criterion, prompt, $repeats * (n - 1) * if(schedule = 'knock_out', 2, n) AS comparisons
-    FROM criteria CROSS JOIN (SELECT prompt, count(*) AS n FROM answers GROUP BY prompt)
+    SELECT criterion, prompt, $repeats * if(schedule = 'knock_out' AND $against::VARCHAR IS NULL, 2 * (n - 1), orders) AS comparisons
+    FROM criteria CROSS JOIN met
 )
 SELECT greatest(comparisons - coalesce(made, 0), 0) AS comparisons
 FROM asked LEFT JOIN made USING (criterion, prompt)

@@ -23,7 +23,7 @@ def changes(config: Config, store: Store) -> list[str]:
     last = store.query("changes/last")
     if not last:
         return []
-    before, after = json.loads(last[0]["config"]), json.loads(config.pipeline.model_dump_json())
+    before, after = (_with_pair_judge(json.loads(each)) for each in (last[0]["config"], config.pipeline.model_dump_json()))
     try:
         owed = list(_owed(config, store.query("changes/worked")))
     except InputError:
@@ -31,6 +31,15 @@ def changes(config: Config, store: Store) -> list[str]:
         owed = []
     # A wording that changed stands in a file of its own, and in no setting.
     return _under("Changed since the last run:", [*_differences(before, after)]) + _under("So these are owed anew:", owed)
+
+
+def _with_pair_judge(pipeline: dict[str, Any]) -> dict[str, Any]:
+    """The settings, with the judge that makes the pairs where none is named: the first there is, whoever that is."""
+    judges = pipeline["judge"]["by"] or list(pipeline["judges"])
+    if pipeline["pair"] and not pipeline["pair"]["judge"] and judges:
+        first = judges if pipeline["judge"]["cascade"] else judges[0]
+        return pipeline | {"pair": pipeline["pair"] | {"judge": first}}
+    return pipeline
 
 
 def _under(head: str, lines: Sequence[str]) -> list[str]:

@@ -4,7 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import duckdb
 
@@ -14,6 +14,10 @@ from rlaif.store import Row, Store
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
+
+# A long text is still read in a column of so many characters.
+MOST: Final = 24
 
 
 def query(store: Store, text: str) -> list[Row]:
@@ -47,19 +51,49 @@ def as_csv(rows: Sequence[Row]) -> str:
 
 
 def render(rows: Sequence[Row], console: "Console") -> None:
-    """Prints the rows as a table. Texts are untrusted: what could hide or move text is spelt out."""
-    from rich.table import Table
-    from rich.text import Text
+    """Prints the rows as a table, or one below the other where the columns would be too narrow to read.
 
+    Texts are untrusted: what could hide or move text is spelt out.
+    """
     if not rows:
         console.print("no rows")
         return
+    names = [str(visible(name)) for name in rows[0]]
+    cells = [[_shown(value) for value in row.values()] for row in rows]
+    widths = [
+        max(len(name), min(MOST, max(map(len, column))))
+        for name, column in zip(names, zip(*cells, strict=True), strict=True)
+    ]
+    if sum(widths) + 3 * len(widths) + 1 <= console.width:
+        console.print(_table(names, cells, rows[0]))
+    else:
+        console.print(_records(names, cells))
+
+
+def _table(names: Sequence[str], cells: Sequence[Sequence[str]], first: Row) -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table()
-    for name, value in rows[0].items():
-        table.add_column(Text(visible(name)), justify="right" if isinstance(value, int | float) else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(_shown(value)) for value in row.values()))
-    console.print(table)
+    for name, value in zip(names, first.values(), strict=True):
+        table.add_column(Text(name), justify="right" if isinstance(value, int | float) else "left", overflow="fold")
+    for row in cells:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _records(names: Sequence[str], cells: Sequence[Sequence[str]]) -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for row in cells:
+        for name, cell in zip(names, row, strict=True):
+            table.add_row(Text(name), Text(cell))
+        table.add_row()
+    return table
 
 
 def _shown(value: object) -> str:

@@ -62,6 +62,16 @@ def test_a_wording_that_changed_in_its_file_is_told(worked: Path) -> None:
     rubric.write_text(before)
 
 
+def test_another_first_judge_is_told_as_the_one_that_makes_the_pairs(tmp_path: Path) -> None:
+    file = project(tmp_path, prompts=3)
+    first = "  a: {model: first, rubric: rubric.yaml, logprobs: true, calls: apart}\n"
+    text = file.read_text().replace("judge: {by: [a]}\n", "").replace("pair: {judge: a, ", "pair: {")
+    file.write_text(text.replace(first, ""))
+    go(file)
+    file.write_text(text)
+    assert 'pair.judge: "b" → "a"' in told(file)
+
+
 def test_a_run_that_was_stopped_early_owes_nothing_anew(tmp_path: Path) -> None:
     file = project(tmp_path, prompts=3)
     with run.opened(load(file)) as context:

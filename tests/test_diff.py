@@ -1,5 +1,6 @@
 """Two ways to make pairs of the same scores, side by side: given scores, expected fates; and the store stays as it was."""
 
+import io
 import json
 import subprocess
 import sys
@@ -96,6 +97,16 @@ def test_a_flip_names_the_criterion_that_caused_it_and_what_each_side_made_of_it
     assert (example.chosen, example.rejected, example.margin_a, example.margin_b) == ("x", "y", 12.5, 31.25)
 
 
+@pytest.mark.parametrize(
+    ("b", "said"), [([], "No pair changes."), (["pair.strategy=best_vs_second"], "No score and no weight differs")]
+)
+def test_it_ends_with_whether_anything_changed(b: list[str], said: str, tmp_path: Path) -> None:
+    console = Console(file=io.StringIO(), width=120)
+    render(difference(tmp_path, ONE, [], b), console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert [each for each in ("No pair changes.", "No score and no weight differs") if each in text] == [said]
+
+
 def test_lengths_are_told_of_both_sides(tmp_path: Path) -> None:
     found = difference(tmp_path, {"p": [answer("long one", 5, 1), answer("short", 1, 4)]}, [], ["pair.weights.help=0"])
     assert (found.a.chosen_length, found.a.longer) == (8, 1)
@@ -181,8 +192,6 @@ def test_the_command_prints_tables_or_json(tmp_path: Path) -> None:
 
 
 def test_hostile_text_moves_no_cursor(tmp_path: Path) -> None:
-    import io
-
     table = {"\x1b[2J\u202e [red]p": [answer("x\x1b[31m\n\ny", 5, 1), answer("[bold]y", 1, 4)]}
     console = Console(file=io.StringIO(), width=120)
     render(difference(tmp_path, table, [], ["pair.weights.help=0"]), console)

@@ -16,7 +16,7 @@ from rlaif.errors import InputError
 from rlaif.query import as_csv, query
 from rlaif.records import key
 from rlaif.stages import pair
-from rlaif.store import Store
+from rlaif.store import Row, Store
 from tests import report_store
 from tests.stores import GENERATOR, JUDGE, context, criteria, fill, prompt
 from tests.test_loop import go, project
@@ -79,7 +79,13 @@ def test_a_view_reads_as_it_says(tmp_path: Path) -> None:
 def test_the_outcomes_of_a_pairing_are_those_of_the_responses_that_it_saw(tmp_path: Path) -> None:
     with Store(filled(tmp_path)) as store:
         before = store.rows("SELECT response, outcome FROM outcomes ORDER BY ALL")
-        later = {"prompt": prompt("one").key, "generator": GENERATOR, "answer": key("late"), "finish": "stop", "created": now()}
+        later = {
+            "prompt": prompt("one").key,
+            "generator": GENERATOR,
+            "answer": key("late"),
+            "finish": "stop",
+            "created": now(),
+        }
         store.append("responses", [later | {"key": "z", "text": "late", "sample": 8, "attempt": 0}])
         assert store.rows("SELECT response, outcome FROM outcomes ORDER BY ALL") == before
         pair.run(context(store, tmp_path), JUDGE, [GENERATOR], criteria({"help": (1, 5)}))
@@ -173,6 +179,24 @@ def test_a_store_full_of_hostile_text_moves_no_cursor(tmp_path: Path) -> None:
     assert "\x1b" not in text
     assert "\u202e" not in text
     assert "[red]x" in text
+
+
+def shown(rows: list[Row], width: int) -> list[str]:
+    from rich.console import Console
+
+    from rlaif.query import render
+
+    console = Console(file=io.StringIO(), width=width)
+    render(rows, console)
+    return console.file.getvalue().splitlines()  # type: ignore[attr-defined, no-any-return]
+
+
+def test_rows_whose_columns_would_be_too_narrow_stand_one_below_the_other() -> None:
+    row = {"request": "Sum up report 1.", "chosen": "Crates " * 20, "margin": 12.5, "confidence": None}
+    assert "request" in shown([row], 100)[1], "a table, with its names in one line"
+    lines = shown([row, row], 40)
+    assert [line.split()[0] for line in lines if line and line[0] != " "] == [*row, *row]
+    assert all(len(line) <= 40 for line in lines)
 
 
 def test_a_prompt_is_known_by_its_last_user_turn(tmp_path: Path) -> None:

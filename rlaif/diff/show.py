@@ -28,8 +28,10 @@ def _parts(found: Difference) -> Iterator["RenderableType"]:
                      ["fate", "criterion", "its share of the margin in A", "in B", "furthest moved in", "known"],
                      [[cause.fate, cause.criterion, _number(cause.lead_a), _number(cause.lead_b), f"{cause.cause:,}",
                        f"{cause.known:,} of {cause.pairs:,}"] for cause in found.causes])  # fmt: skip
-    elif found.changes:
+    elif found.lost or found.gained or found.flipped:
         yield "No score and no weight differs: what changed is which answers are paired."
+    elif found.same:
+        yield "No pair changes."
     for example in found.examples:
         yield _example(example)
 

@@ -108,8 +108,8 @@ def one_criterion(answers: list[Answer], ask: Any) -> Pairs:
 
 
 def own_vs_other(answers: list[Answer], ask: Any) -> Pairs:
-    own = [a for a in answers if a.generator == ask.generator]
-    others = [a for a in answers if a.generator != ask.generator]
+    own = [a for a in answers if ask.generator in a.generators]
+    others = [a for a in answers if a.generators - {ask.generator}]
     found = [(best(one), worst(two)) for one, two in ((own, others), (others, own)) if one and two]
     found = [(c, r) for c, r in found if leads(c, r, ask)]
     return names(sorted(found, key=lambda pair: (pair[1].points - pair[0].points, pair[1].coin))[:1], ask)
@@ -155,6 +155,8 @@ def length_penalised(prompts: list[list[Answer]], ask: Any) -> Pairs:
     return names(pairs(min(grid, key=lambda penalty: (round(miss(penalty), 12), penalty))), ask)
 
 
+SHOWN = """SELECT one.text AS chosen, other.text AS rejected FROM pairs
+JOIN responses AS one ON one.key = chosen JOIN responses AS other ON other.key = rejected WHERE pairing = $pairing"""
 OPTIONS: dict[str, dict[str, Any]] = {
     "best_vs_two_sigma": {"sigmas": 1}, "max_vs_min_of": {"of": 2}, "matched_length": {"apart": 0.25},
     "one_criterion": {"criterion": "help"}, "own_vs_other": {"generator": "writer"}, "length_penalised": {"longer": 0.4},
@@ -166,7 +168,7 @@ answers = st.lists(
         "help": st.integers(1, 5), "faith": st.integers(1, 3) | values, "exact": st.integers(0, 1),
         "finish": st.sampled_from(["stop", "stop", "stop", "length", "refused"]),
     }),
-    max_size=7, unique_by=lambda answer: answer["text"],
+    max_size=7,
 )  # fmt: skip
 tables = st.dictionaries(st.sampled_from(["p", "q", "r", "s", "t"]), answers, min_size=1)
 
@@ -228,13 +230,42 @@ def _answers(store: Store) -> tuple[list[list[Answer]], Decimal]:
     scores: dict[str, dict[str, Decimal]] = defaultdict(dict)
     for row in store.rows("FROM marks"):
         scores[row["response"]][row["criterion"]] = row["score"]
+    generators: dict[str, set[str]] = defaultdict(set)
+    for row in store.rows("SELECT answer, name FROM responses JOIN generators ON generators.key = generator"):
+        generators[row["answer"]].add(row["name"])
     prompts = defaultdict(list)
     for row in store.rows(
-        "FROM candidates JOIN (SELECT response, length, generator FROM texts) USING (response) ORDER BY response"
+        "FROM candidates JOIN (SELECT response, length, answer FROM texts) USING (response) ORDER BY response"
     ):
-        prompts[row["prompt"]].append(SimpleNamespace(**row | {"scores": scores[row["response"]]}))
+        more = {"scores": scores[row["response"]], "generators": generators[row["answer"]]}
+        prompts[row["prompt"]].append(SimpleNamespace(**row | more))
     full = store.rows("SELECT sum(factor * (high - low)) AS n FROM weighed")[0]["n"]
     return list(prompts.values()), Decimal(round(full))
+
+
+def test_a_text_of_two_generators_is_of_both(tmp_path: Path) -> None:
+    with Store(tmp_path / "store.duckdb") as store:
+        fill(store, {"p": [{"text": "x", "help": 4}, {"text": "x", "help": 4}, {"text": "v", "help": 2}]})
+        store.run("UPDATE responses SET generator = $other WHERE sample > 0", other=OTHER)
+        store.append("generators", [{"key": GENERATOR, "name": "writer"}, {"key": OTHER, "name": "peer"}])
+        section = {"strategy": "own_vs_other", "options": {"generator": "writer"}}
+        made = pair.run(context(store, tmp_path, pair=section), JUDGE, [GENERATOR, OTHER], criteria({"help": (1, 5)}))
+        assert [tuple(row.values()) for row in store.rows(SHOWN, pairing=made.key)] == [("x", "v")]
+
+
+def test_the_failing_answer_of_checks_alone_is_drawn_from_those_that_are_far_enough(tmp_path: Path) -> None:
+    """Each prompt has one answer that fails the light check and one that fails the heavy one."""
+    tried = [("good", 1, 1), ("near", 0, 1), ("far", 1, 0)]
+    table = {str(n): [{"text": t, "exact": e, "help": h} for t, e, h in tried] for n in range(12)}
+    given = criteria({"exact": (0, 1), "help": (0, 1)}, {"exact": 1, "help": 4})
+    with Store(tmp_path / "store.duckdb") as store:
+        fill(store, table)
+        store.append(
+            "criteria", [{"key": row["key"], "name": row["name"], "kind": "check", "low": 0, "high": 1} for row in given]
+        )
+        section = {"strategy": "checks_alone", "min_margin": 30}
+        made = pair.run(context(store, tmp_path, pair=section), JUDGE, [GENERATOR], given)
+        assert [tuple(row.values()) for row in store.rows(SHOWN, pairing=made.key)] == [("good", "far")] * 12
 
 
 OWN = """-- All answers over all others.

@@ -8,4 +8,15 @@ FROM (
     WHERE coin IN (SELECT coin FROM answers GROUP BY coin HAVING count(*) > 1)
     WINDOW texts AS (PARTITION BY responses.answer)
 ) AS same
-WHERE same.response = answers.response
+WHERE same.response = answers.response;
+
+-- Whose texts are also those of a first one: such a text is theirs as well.
+CREATE OR REPLACE TEMP TABLE copies AS
+WITH twins AS (
+    SELECT response, first, answer, generator
+    FROM answers JOIN responses ON responses.rowid = response
+    WHERE coin IN (SELECT coin FROM answers WHERE NOT first)
+)
+SELECT one.response, copy.generator
+FROM twins AS one JOIN twins AS copy ON copy.answer = one.answer AND NOT copy.first
+WHERE one.first

@@ -1,15 +1,17 @@
--- A response that passes every check against a random one that fails some, drawn by the seed; other criteria have no say
--- and the lead is that of the checks. At most one pair a prompt.
+-- A response that passes every check against a random one that fails by the margin or more, drawn by the seed; other
+-- criteria have no say and the lead is that of the checks. At most one pair a prompt.
 WITH checked AS (
     SELECT response, bool_and(score = high) AS passes, sum(factor * (score - low))::DECIMAL(38, 6) AS points
     FROM marks WHERE kind = 'check' AND weight > 0 GROUP BY response
 ),
+whole AS (SELECT max(points) AS points FROM checked WHERE passes),
 drawn AS (
     SELECT candidates.prompt,
         arg_min((candidates.response, checked.points), coin) FILTER (passes AND NOT vetoed) AS best,
-        arg_min((candidates.response, checked.points), coin) FILTER (NOT passes) AS worst
-    FROM candidates JOIN checked ON checked.response = candidates.response
+        arg_min((candidates.response, checked.points), coin)
+            FILTER (NOT passes AND whole.points - checked.points >= $threshold) AS worst
+    FROM candidates JOIN checked ON checked.response = candidates.response, whole
     GROUP BY candidates.prompt
 )
 SELECT prompt, best[1] AS chosen, worst[1] AS rejected, best[2] - worst[2] AS lead
-FROM drawn WHERE lead > 0 AND lead >= $threshold
+FROM drawn WHERE lead > 0

@@ -1,9 +1,11 @@
 -- One response of the named generator and one of another, whichever way round leads more: the model in training against
--- its peers (as Tülu 3 mixes on-policy answers in, arXiv 2411.15124).
+-- its peers (as Tülu 3 mixes on-policy answers in, arXiv 2411.15124). In a run with rounds, each round's model is it. A
+-- text that both wrote is of both.
 -- $generator: the name of the generator whose responses are the own ones.
 WITH written AS (
-    SELECT candidates.prompt, candidates.response, points, vetoed, coin, generator = $generator AS own
-    FROM candidates JOIN texts ON texts.response = candidates.response
+    SELECT candidates.prompt, candidates.response, points, vetoed, coin,
+        generator = $generator OR starts_with(generator, $generator || ', round ') AS own
+    FROM candidates JOIN writers ON writers.response = candidates.response
 ),
 ends AS (
     SELECT prompt, own,

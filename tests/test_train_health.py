@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rlaif.config import Train
-from rlaif.training.health import displaced, first_loss, unlike_its_start
+from rlaif.training.health import displaced, first_loss, unlike_its_start, unrewarded
 from rlaif.training.preflight import Checked, doubts
 
 LN_2 = math.log(2)
@@ -89,3 +89,13 @@ def test_odd_rows_are_trained_on_and_told(rows: list[dict[str, Any]], ends: bool
     lines = doubts(Checked(rows, {}, ends), arguments)
     assert len(lines) == len(told)
     assert all(part in line for part, line in zip(told, lines, strict=True))
+
+
+def test_the_share_of_answers_without_a_reward_is_told_once_a_reward() -> None:
+    shares = {"rewards/live/failed": [0.25, 0.0], "rewards/checks/failed": [0.0, 0.0], "rewards/live": [50.0, 60.0]}
+    log = [
+        {"step": step, "metric": name, "value": value}
+        for name, values in shares.items()
+        for step, value in enumerate(values)
+    ]
+    assert unrewarded(log) == ["rewards/live: no reward for 12.5% of the sampled answers, which are left out"]

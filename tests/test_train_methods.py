@@ -134,6 +134,16 @@ def test_pairs_and_imitation_are_joined_step_by_step_or_in_each(joint: str, chec
     assert (pairs, imitations) == (8, 8) if joint == "mix" else (pairs + imitations == 8 and 0 < pairs < 8)
 
 
+class Notes(Quiet):
+    """A display that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.lines.append(text)
+
+
 class Stop(Quiet):
     """A display that fails once a step was shown."""
 
@@ -267,6 +277,17 @@ def test_a_judge_that_compares_is_refused_as_a_reward(checkpoint: Path, tmp_path
     with pytest.raises(InputError, match="judge 'pairs' compares responses") as refused:
         run(path)
     assert "trial.yaml" in str(refused.value)
+
+
+def test_answers_that_nobody_could_judge_are_told_in_one_line_and_not_by_trl(
+    checkpoint: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = pipeline(tmp_path, checkpoint, "grpo", SAMPLED, "  rewards: [{judge: critic}]\n")
+    path.write_text(path.read_text().replace("{kind: scripted}", "{kind: scripted, malformed: 1.0}"))
+    noted = Notes()
+    run(path, noted)
+    assert noted.lines == ["rewards/critic: no reward for 100.0% of the sampled answers, which are left out"]
+    assert "None" not in capfd.readouterr().err
 
 
 def test_a_live_judge_is_asked_within_the_budget(checkpoint: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from rlaif.errors import InputError
 from rlaif.progress import Tally
 from rlaif.training.adapter import adapter
 from rlaif.training.checkpoints import first, newest, save, share_tied, sync, together
-from rlaif.training.health import displaced, watch
+from rlaif.training.health import displaced, unrewarded, watch
 from rlaif.training.methods import METHODS, configure
 from rlaif.training.preflight import Checked, check, doubts, explain
 from rlaif.training.rows import Row, as_they_are
@@ -106,6 +106,8 @@ def fit(
         save(trainer, shape, partial / "final")
     log = _log(trainer.state.log_history)
     for line in displaced(log, getattr(arguments, "beta", 0.0)) if section.method in REFERRING else ():
+        warn(line)
+    for line in unrewarded(log):
         warn(line)
     if first():
         record = {"rows": len(checked.rows), "refused": refused, "warnings": warnings, "log": log}

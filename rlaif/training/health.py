@@ -24,6 +24,8 @@ DISPLACED = 0.1
 APART = 60.0
 # Of the steps, those at the end whose mean is taken: single batches differ too much.
 END = 0.1
+# How the log calls the share of sampled answers without a reward, after the reward's name.
+FAILED = "/failed"
 
 
 def watch(section: Train, arguments: Any, tally: Tally, file: YamlFile, warn: Callable[[str], None]) -> Any:
@@ -105,3 +107,15 @@ def displaced(log: Sequence[Mapping[str, Any]], beta: float) -> list[str]:
         f"margin grew to {margin:.2f}: the model unlearns both sides. Lower options.learning_rate, train for fewer steps, "
         "or add `loss_type: [sigmoid, sft]`."
     ]
+
+
+def unrewarded(log: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A line for each reward that could not be told of some sampled answers, from which nothing is learned then."""
+    shares: dict[str, list[float]] = {}
+    for row in log:
+        if row["metric"].endswith(FAILED):
+            shares.setdefault(row["metric"].removesuffix(FAILED), []).append(row["value"])
+    return [
+        f"{name}: no reward for {fmean(share):.1%} of the sampled answers, which are left out"
+        for name, share in shares.items() if any(share)
+    ]  # fmt: skip

@@ -9,6 +9,11 @@ from typing import Any
 
 from rlaif.errors import InputError
 
+# What they tell of a sampled answer without a reward, with the whole prompt, at every step, and of tied weights, which are
+# not in a checkpoint twice. We count the one, and tie the other.
+_TOLD = ("All reward functions returned None", "There were missing keys in the checkpoint model loaded: ['lm_head.weight'].")
+_TELLERS = ("trl.trainer.grpo_trainer", "trl.trainer.rloo_trainer", "transformers.trainer")
+
 
 def trl_class(name: str) -> Any:
     """A class of TRL by name (`experimental.MODULE.NAME` for one of those), its calls home turned off before they start."""
@@ -42,9 +47,13 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    return not any(told in record.getMessage() for told in _TOLD)
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keeps the libraries' progress bars off the screen, where our own progress is."""
+    """Keeps off the screen the libraries' progress bars, for our own is there, and what they tell that we tell better."""
     import datasets
     from transformers.utils import logging as bars
 
@@ -57,9 +66,13 @@ def quiet() -> Iterator[None]:
     clock = logging.getLogger("transformers.trainer_utils")
     level = clock.level
     clock.setLevel(logging.ERROR)
+    for name in _TELLERS:
+        logging.getLogger(name).addFilter(_is_news)
     try:
         yield
     finally:
+        for name in _TELLERS:
+            logging.getLogger(name).removeFilter(_is_news)
         clock.setLevel(level)
         os.environ.pop("TQDM_DISABLE")
         os.environ.update({} if before is None else {"TQDM_DISABLE": before})

@@ -127,26 +127,27 @@ def test_a_judge_that_compares_sees_each_model_beside_the_base_in_both_orders(tm
     (tmp_path / "versus.yaml").write_text(
         "name: versus\ncriteria: [{name: overall, kind: compare, question: Which one helps more}]"
     )
-    found, work = evaluated(
-        project(
-            tmp_path,
-            "judges.b.rubric=versus.yaml",
-            "evaluate.judges=[b]",
-            "evaluate.samples=1",
-            "evaluate.tasks=[]",
-            "models.third={kind: scripted, salt: t}",
-            "evaluate.models=[other, third]",
-        )
+    config = project(
+        tmp_path,
+        "judges.b.rubric=versus.yaml",
+        "evaluate.judges=[b]",
+        "evaluate.samples=2",
+        "evaluate.tasks=[]",
+        "models.third={kind: scripted, salt: t}",
+        "evaluate.models=[other, third]",
     )
+    with run.opened(config) as context:
+        planned = sum(line.asks for line in plan(context).lines if line.stage.endswith("judge b"))
+    found, work = evaluated(config)
     duels = [match.head_to_head for match in found.matches]
     assert [(match.trained.name, match.prompts, match.gain) for match in found.matches] == [
         ("other", 4, None),
         ("third", 4, None),
     ]
-    assert all(duel and (duel.prompts, duel.both) == (4, 4) for duel in duels)
+    assert all(duel and (duel.prompts, duel.both) == (4, 16) for duel in duels)
     assert [match.win_rate for match in found.matches] == [duel and duel.win_rate for duel in duels]
-    # Two models, four prompts, two orders: the models are not compared with each other.
-    assert sum(row["calls"] for row in work if row["stage"] == "judge b") == 16
+    # Two models, four prompts, two samples by two, two orders: no model is compared with another, or with itself.
+    assert sum(row["calls"] for row in work if row["stage"] == "judge b") == planned == 64
 
 
 def test_only_the_responses_that_are_compared_are_judged(tmp_path: Path) -> None:

@@ -19,28 +19,37 @@ from rlaif.store import Row
 def owed(judging: Judging) -> Asked:
     """Of responses that are there; of a knock-out also the rounds whose pairs are not known yet."""
     judge, store = judging.judge, judging.store
-    wanted = stage.asked(judge, judging.generators, judging.only) | {"criteria": schedules(judge.compared.values())}
+    generators = [*judging.generators, judging.against] if judging.against else judging.generators
+    asked = stage.asked(judge, generators, judging.only, judging.against)
+    wanted = asked | {"criteria": schedules(judge.compared.values())}
     units = store.measure("plan/comparisons", "sum(comparisons)", **wanted) if judge.compared else 0
     if not units:
         return Asked()
     rows = sample(store, "compare/owed", "prompt, first, second, criterion", "compare/texts", "prompt", **wanted)
-    asked = [
+    shown = [
         asks(judge, row, row["texts"][row["first"]], row["texts"][row["second"]], judge.compared[row["criterion"]])
         for row in rows
     ]
-    return judging.scaled(asked, Range(), units)
+    return judging.scaled(shown, Range(), units)
 
 
 def pending(judging: Judging, written: Pending) -> Asked:
-    """Of responses still to be written, as if their prompts had no others."""
+    """Of responses still to be written, as if their prompts had no others; but as many of the generator's that they meet."""
     judge, prompts = judging.judge, written.prompts_in_all
     together = Asked()
     for criterion in judge.compared.values() if written.responses else ():
         each = written.responses / prompts
-        units = prompts * judge.settings.repeats * (each - 1) * (2 if criterion.schedule == "knock_out" else each)
+        units = prompts * judge.settings.repeats * _orders(judging, criterion, each)
         asked = [asks(judge, row, UNWRITTEN, UNWRITTEN, criterion) for row in written.prompts]
         together += judging.scaled(asked, written.length, round(units))
     return together
+
+
+def _orders(judging: Judging, criterion: Compare, each: float) -> float:
+    """How many comparisons a prompt with so many responses of each generator is for."""
+    if judging.against:
+        return 0 if list(judging.generators) == [judging.against] else 2 * each * each
+    return (each - 1) * (2 if criterion.schedule == "knock_out" else each)
 
 
 def asks(judge: Judge, row: Row, first: str, second: str, criterion: Compare) -> list[Ask]:

@@ -68,16 +68,17 @@ class Estimate:
 
     def judge(
         self, judge: Judge, generators: Sequence[str], pending: Sequence[Pending] = (), *,
-        only: HeldOut = EVERYTHING, stage: str = "", at_most: bool = False,
+        only: HeldOut = EVERYTHING, stage: str = "", at_most: bool = False, against: str | None = None,
     ) -> None:  # fmt: skip
-        """A line for the judgements that a judge owes on these generators' responses, and on those still `pending`.
+        """A line for the judgements that a judge owes on these generators' responses, and on those still `pending`; it
+        compares them with those of the generator `against` alone, where there is one.
 
         `at_most` is for one that may be spared all of them.
         """
         if judge.model is None:
             return
         count, prompts_by = counter(judge.model)
-        judging = Judging(self.context.store, judge, generators, only, count)
+        judging = Judging(self.context.store, judge, generators, only, count, against)
         found = judging.owed() + comparing.owed(judging)
         found = sum((judging.pending(each) + comparing.pending(judging, each) for each in pending), found)
         if found.asks:

@@ -25,13 +25,17 @@ UNWRITTEN: Final = "∎"
 
 @dataclass(frozen=True)
 class Judging:
-    """One judge on these generators' responses (keys). `count` gives the tokens of a chat."""
+    """One judge on these generators' responses (keys), compared only with those of `against`, where that is a generator.
+
+    `count` gives the tokens of a chat.
+    """
 
     store: Store
     judge: Judge
     generators: Sequence[str]
     only: HeldOut
     count: Counter
+    against: str | None = None
 
     @cached_property
     def calls(self) -> dict[int, Call]:

@@ -73,7 +73,9 @@ def _is_done(config: Config, name: str, estimate: Estimate, written: Sequence[Pe
 def _evaluate(context: Context, section: Evaluate, estimate: Estimate) -> None:
     """Lines for all models of the evaluation, on held-out prompts and on tasks."""
     config, held_out = context.config, roles.held_out(context.config)
-    for side, who, key in _sides(context):
+    sides = _sides(context)
+    base = sides[0][2]
+    for side, who, key in sides:
         counted = key in roles.generators(config)
         # The base's responses may be those of the generate stage, which has its line.
         lines = Estimate(context) if counted else estimate
@@ -81,7 +83,7 @@ def _evaluate(context: Context, section: Evaluate, estimate: Estimate) -> None:
         for name in roles.evaluators(config):
             if not (counted and name in config.judges):
                 judge, stage = roles.named_judge(config, name), f"{side}: judge {name}"
-                estimate.judge(judge, [key], [answers], only=held_out, stage=stage)
+                estimate.judge(judge, [key], [answers], only=held_out, stage=stage, against=base)
     for task in section.tasks:
         with opened(context, task) as inner:
             on_task = Estimate(inner)

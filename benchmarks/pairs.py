@@ -5,8 +5,8 @@
     python benchmarks/pairs.py --small         the same at a size for tests
     python benchmarks/pairs.py --only pareto   some of the strategies
 
-What is timed is a whole process, start to end. rlaif's reads the store, makes the pairs, and writes them and an outcome for
-every prompt and response; polars' reads the same facts as Parquet and writes pairs alone. The raw limit is DuckDB reading
+What is timed is a whole process, start to end. rlaif's reads the store, makes the pairs, and writes them and why each prompt
+and response ended as it did; polars' reads the same facts as Parquet and writes pairs alone. The raw limit is DuckDB reading
 the columns that pairs need and writing what rlaif wrote, already made. datasets.map runs over fewer prompts, and its time is
 scaled up. Memory is the peak of resident memory.
 """
@@ -147,6 +147,8 @@ def compare(folder: Path, strategy: str, *, texts: bool = False) -> dict[str, di
     """One strategy all ways, on a copy of the store so that each starts from the same."""
     work = folder.with_name(f"{folder.name}-{strategy}")
     shutil.copytree(folder, work)
+    # A run's store is on the disk long before; else the first to commit would wait for this copy.
+    os.sync()
     ways = ["rlaif", "raw", "polars"] + (["map"] if strategy == "best_vs_worst" else [])
     found = {way: measure(way, strategy, work, texts=texts) for way in ways}
     shutil.rmtree(work)

@@ -123,6 +123,36 @@ def test_a_wrong_gold_of_the_gate_is_told_before_anything_is_asked(gold: str, tm
     assert rows(file, "SELECT count(*) AS n FROM responses") == [{"n": 0}]
 
 
+@pytest.mark.parametrize(("section", "said"), [
+    ("{judge: [a, twin]}", "pair.judge: 'a' and 'twin' are one judge"),
+    ("{judge: a, agree: [b, twin]}", "pair.agree.1: 'a' and 'twin' are one judge"),
+    ("{judge: b, agree: [twin, a]}", "pair.agree.1: 'twin' and 'a' are one judge"),
+    ("{agree: [a]}", "pair.agree.0: 'a' is named twice"),
+])  # fmt: skip
+def test_one_judge_by_two_names_is_told_before_anything_is_asked(section: str, said: str, tmp_path: Path) -> None:
+    file = project(tmp_path, prompts=3)
+    text = file.read_text().replace(
+        "  b: {", "  twin: {model: first, rubric: rubric.yaml, logprobs: true, calls: apart}\n  b: {"
+    )
+    file.write_text(re.sub("pair: .*", f"pair: {section}", text))
+    with pytest.raises(InputError, match=said):
+        go(file)
+    assert rows(file, "SELECT count(*) AS n FROM responses") == [{"n": 0}]
+
+
+def test_two_judges_of_one_model_may_make_pairs_where_each_has_criteria_of_its_own(tmp_path: Path) -> None:
+    file = project(tmp_path, prompts=3)
+    (tmp_path / "brief.yaml").write_text(
+        "name: brief\ncriteria: [{name: brevity, question: Is it brief, low: 1, high: 5, levels: {1: 'no', 5: 'yes'}}]"
+    )
+    text = file.read_text().replace(
+        "  b: {", "  brief: {model: first, rubric: brief.yaml, logprobs: true, calls: apart}\n  b: {"
+    )
+    file.write_text(re.sub("pair: .*", "pair: {judge: [a, brief]}", text).replace("by: [a]", "by: [a, brief]"))
+    go(file)
+    assert rows(file, "SELECT count(*) > 0 AS some FROM pairs") == [{"some": True}]
+
+
 def test_a_mistake_prints_no_traceback_exits_with_2_and_loses_nothing(tmp_path: Path) -> None:
     file = project(tmp_path)
     go(file)

@@ -8,6 +8,7 @@ from rlaif.config import Config, Train
 from rlaif.context import Context
 from rlaif.errors import InputError
 from rlaif.evaluate import whole as evaluating
+from rlaif.judges.named import Judge
 from rlaif.pairing import filters
 from rlaif.roles import evaluators, generator_names, generators, judge_key, member, models_paid, named_judge, pair_judges
 from rlaif.stages import pair as pairing
@@ -56,12 +57,39 @@ def check_pairs(context: Context) -> None:
     if section is None:
         return
     paired = pair_judges(context.config)[0]
+    check_apart(context.config, paired)
     named = [name for name in paired if not name.startswith("human:")]
     for name in section.agree:
         judge_key(context, name)
     _check_gold(context, paired)
     if named:
         pairing.check_names(context, [member(context, name) for name in named], generator_names(context))
+
+
+def check_apart(config: Config, paired: Sequence[str]) -> None:
+    """Raises InputError where one judge would count twice, under two names: those `paired` by, and those asked to agree.
+
+    Those paired by may share a model and its settings, if each has criteria of its own.
+    """
+    known: dict[str, Judge] = {}
+    for place, name in enumerate([*paired, *pairing.check(config).agree]):
+        if name not in config.pipeline.judges:
+            continue
+        judge, agrees = named_judge(config, name), place >= len(paired)
+        first = known.setdefault(judge.key, judge)
+        if first is not judge and (agrees or _criteria(judge) & _criteria(first)):
+            where = ("pair", "agree", place - len(paired)) if agrees else ("pair", "judge")
+            both = f"{first.name!r} and {name!r} are one judge, of the same model, template and settings"
+            raise InputError(
+                f"{name!r} is named twice" if name == first.name else both,
+                where=config.file.where(where),
+                fix="Leave one out: it would count twice. Another opinion takes another model, template or temperature; for "
+                "more of this one, set its `repeats`.",
+            )  # fmt: skip
+
+
+def _criteria(judge: Judge) -> set[str]:
+    return {criterion.key for criterion in judge.rubric.criteria}
 
 
 def _check_gold(context: Context, paired: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from rlaif.pairing.weigh import Member
 from rlaif.roles import audited, generator_names, generators, gold, judge_key, member, pair_judges
 from rlaif.rounds import chain
 from rlaif.run.answers import generate_and_judge
+from rlaif.run.beforehand import check_apart
 from rlaif.stages import generate as generating
 from rlaif.stages import pair as pairing
 from rlaif.stages.pair import Pairing
@@ -58,6 +59,7 @@ def paired(context: Context, judge: str | None = None) -> Pairing:
 def _panel(context: Context, judge: str | None = None) -> tuple[list[Member], list[str], Mix]:
     """Whose scores make the pairs, who is asked to agree (keys), and how several judges become one."""
     named: tuple[list[str], Mix] = ([judge], "mean") if judge else pair_judges(context.config)
+    check_apart(context.config, named[0])
     agree = [judge_key(context, other) for other in pairing.check(context.config).agree]
     return [member(context, name) for name in named[0]], agree, named[1]
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from rlaif.evaluate import length_controlled
-from rlaif.evaluate.length import PENALTY, fit, logistic
+from rlaif.evaluate.length import LEAST, PENALTY, fit, logistic
 
 WIN = st.sampled_from([0.0, 0.5, 1.0, 0.25, 0.9])
-SPREAD_OUT = st.lists(st.tuples(WIN, st.integers(-400, 400)), min_size=3, max_size=25).filter(
+SPREAD_OUT = st.lists(st.tuples(WIN, st.integers(-400, 400)), min_size=LEAST, max_size=25).filter(
     lambda rows: len({difference for _, difference in rows}) > 1
 )
 
@@ -43,7 +43,7 @@ def test_the_length_controlled_win_rate_is_that_of_the_published_formula(rows: l
 
 
 def test_a_small_case_has_the_value_of_a_search_over_a_grid() -> None:
-    wins, differences = [1, 1, 1, 0, 0, 1, 0.5, 1], [300.0, 250, 40, -200, -310, -20, 10, 120]
+    wins, differences = [1, 1, 1, 0, 0, 1, 0.5, 1, 0, 1], [300.0, 250, 40, -200, -310, -20, 10, 120, 60, -90]
     spread = float(numpy.std(differences, ddof=1))
     lengths = [math.tanh(each / spread) for each in differences]
 
@@ -66,7 +66,10 @@ def test_without_differences_in_length_nothing_is_controlled() -> None:
     assert (found.win_rate, found.effect) == (pytest.approx(0.75, abs=1e-3), 0)
 
 
-@pytest.mark.parametrize(("wins", "differences"), [([1.0], [3.0]), ([], []), ([1.0, 0.0], [5.0, 5.0])])
+@pytest.mark.parametrize(
+    ("wins", "differences"),
+    [([1.0], [3.0]), ([], []), ([1.0, 0.0] * 5, [5.0] * 10), ([1.0, 0.0, 1.0] * 3, [3.0, 4.0, 5.0] * 3)],
+)
 def test_what_cannot_tell_length_from_quality_has_no_controlled_win_rate(
     wins: list[float], differences: list[float]
 ) -> None:

@@ -68,6 +68,19 @@ def test_pairs_that_the_file_makes_are_exported_without_a_word(tmp_path: Path) -
     assert not any(line.startswith("The newest pairs") for line in noted.lines)
 
 
+def test_a_card_of_data_that_came_with_answers_and_votes_says_no_judge_scored_them(tmp_path: Path) -> None:
+    row = {"q": "Which?", "a": "this", "b": "that", "vote": 1}
+    (tmp_path / "votes.jsonl").write_text(json.dumps(row) + "\n")
+    votes = "{judge: people, column: vote, pairs: [[1, 2]], first: 1, second: 2}"
+    source = f"{{path: votes.jsonl, columns: {{prompt: q, responses: [a, b]}}, preferences: {votes}}}"
+    (tmp_path / "votes.yaml").write_text(
+        f"name: votes\nout: {tmp_path / 'out'}\ncollect: {{sources: [{source}], held_out: 0}}\npair: {{judge: people}}\n"
+    )
+    go(tmp_path / "votes.yaml")
+    text = (tmp_path / "out/pairs/preference/README.md").read_text()
+    assert "made pairs of answers that came with the data by labels that came with the data.\n" in text
+
+
 def test_the_card_names_those_who_were_asked_to_agree(tmp_path: Path) -> None:
     file = project(tmp_path, prompts=5)
     go(file, "judge.by=[a, b]", "pair.agree=[b]")

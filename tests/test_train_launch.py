@@ -8,6 +8,7 @@ import yaml
 
 from rlaif import run as running
 from rlaif.errors import InputError
+from rlaif.export import model_card
 from rlaif.training import launch
 from tests.checkpoints import save_random
 from tests.train_harness import TEMPLATE, opened, prepare
@@ -48,7 +49,8 @@ def test_a_training_that_asks_judges_is_not_prepared(checkpoint: Path, tmp_path:
 
 
 def test_a_trained_model_comes_with_a_card_that_stays_as_people_leave_it(checkpoint: Path, tmp_path: Path) -> None:
-    with opened(prepare(tmp_path, checkpoint, options=STEPS)) as context:
+    pipeline = prepare(tmp_path, checkpoint, options=STEPS)
+    with opened(pipeline) as context:
         context.store.append("dropped", [{"what": "prompt", "reason": "duplicate"}])
         training = running.train(context)
         assert training
@@ -58,7 +60,26 @@ def test_a_trained_model_comes_with_a_card_that_stays_as_people_leave_it(checkpo
         running.train(context)
     assert card.read_text() == "mine"
     assert yaml.safe_load(text.split("---")[1])["tags"] == ["rlaif", "trl", "dpo"]
-    for part in ("# small, trained by dpo", "from 9 rows", "rlaif train trial.yaml", "max_steps: 2", "| loss | 0.6931 |"):
-        assert part in text
-    assert str(tmp_path) not in text
+    for part in (
+        "# small, trained by dpo", "from 9 rows", f"rlaif train {pipeline}", "max_steps: 2", "| loss | 0.6931 |",
+        "12 pairs, of which\n3 are of prompts that are held out", "The base, ", "\nname: trial\n",
+    ):  # fmt: skip
+        assert part in text, part
+    assert "base_model" not in text, "it lies in a folder of this machine"
     assert json.loads((training.path / "training.json").read_text())["warnings"] == []
+
+
+def test_a_models_card_takes_in_what_the_newest_evaluation_found_unless_somebody_wrote_it_anew(tmp_path: Path) -> None:
+    card, row = tmp_path / "README.md", {"prompts": "8", "base": "50.0", "trained": "60.0 (+10.0)", "wins": "75 %"}
+    model_card.compare(tmp_path, [row | {"judge": "nobody"}])
+    assert not card.exists()
+    card.write_text("Made by rlaif\n\n## What to know\n\nMuch.\n")
+    for judge in ("first", "se|cond"):
+        model_card.compare(tmp_path, [row | {"judge": judge}])
+    text = card.read_text()
+    assert text.startswith("Made by rlaif\n\n## What to know\n\nMuch.\n\n## How it compares\n")
+    assert text.endswith("| se\\|cond | 8 | 50.0 | 60.0 \\(\\+10.0\\) | 75 % |\n")
+    assert text.count("| 8 |") == 1
+    card.write_text("mine")
+    model_card.compare(tmp_path, [row | {"judge": "first"}])
+    assert card.read_text() == "mine"

@@ -211,8 +211,13 @@ def test_a_whole_run_trains_without_a_pair_section_what_needs_no_pairs(checkpoin
     (tmp_path / "none.jsonl").write_text("".join(json.dumps({"prompt": f"say {n}"}) + "\n" for n in range(8)))
     with opened(path) as context:
         made, _, _ = whole.everything(context)
-        trained = context.store.rows("SELECT method FROM trainings")
-    assert (made, trained) == (None, [{"method": "grpo"}])
+        (trained,) = context.store.rows("SELECT method, path FROM trainings")
+        card = (context.config.out / trained["path"] / "README.md").read_text()
+    assert (made, trained["method"]) == (None, "grpo")
+    assert f"rlaif run {path}\n" in card
+    assert "reward: judge length:" in card
+    assert "function: within" in card, "what the reward goes by"
+    assert "## The pairs" not in card, "they are in the store, and nothing was learnt of them"
 
 
 def test_another_reference_is_another_training_and_moves_the_first_loss(checkpoint: Path, tmp_path: Path) -> None:

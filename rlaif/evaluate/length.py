@@ -7,6 +7,8 @@ from dataclasses import dataclass
 # AlpacaEval's C of 100, when it does not choose one by cross-validation. It keeps the fit finite where one side always
 # wins, and moves the win rates of ordinary cases by less than a tenth of a point.
 PENALTY = 1 / 100
+# Of fewer prompts the two coefficients of the fit say more than the prompts do: intervals go from 0 to 100 %.
+LEAST = 10
 # Newton's steps double their correct digits; ordinary cases take six.
 STEPS, CLOSE = 100, 1e-12
 
@@ -31,9 +33,9 @@ def length_controlled(wins: Sequence[float], differences: Sequence[float]) -> Le
     Two parts of the published model need data of AlpacaEval's own and are left out: the difficulty of each instruction,
     and the answers of baselines told to be verbose. Its L1 penalty, chosen by cross-validation, is a small L2 one here.
 
-    None below two prompts, and where all differences are the same but not zero: then nothing tells length from quality.
+    None below LEAST prompts, and where all differences are the same but not zero: then nothing tells length from quality.
     """
-    if len(wins) < 2:
+    if len(wins) < LEAST:
         return None
     centre = math.fsum(differences) / len(differences)
     spread = math.sqrt(math.fsum((each - centre) ** 2 for each in differences) / (len(differences) - 1))

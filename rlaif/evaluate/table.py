@@ -109,6 +109,14 @@ def _overlap(found: Diversity | None) -> str:
     return MISSING if found is None else share(found.overlap)
 
 
+def judged(match: Match) -> dict[str, str]:
+    """What one judge makes of one model, in words."""
+    return {
+        "judge": match.judge, "prompts": f"{match.prompts:,}", "base": number(match.base.score),
+        "trained": _gained(match.base.score, match.trained.score), "wins": _interval(match.win_rate, match.interval),
+    }  # fmt: skip
+
+
 def notes(evaluation: Evaluation) -> list[str]:
     """What the table does not say: how it counts, what is left out, and gains that only the training judge sees."""
     lines = []

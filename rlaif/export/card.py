@@ -15,7 +15,7 @@ from rlaif import __version__
 from rlaif.config import Pipeline
 from rlaif.report.data import config_text, hidden_in_urls
 from rlaif.report.text import FILTERS, visible
-from rlaif.store import Store
+from rlaif.store import Row, Store
 
 if TYPE_CHECKING:
     from rlaif.export import Exported
@@ -58,18 +58,27 @@ def card(
     """
     made = made_by(store, pairing, pipeline)
     spec = json.loads(store.query("export/pairing", pairing=pairing)[0]["spec"])
+    who = store.query("export/who", pairing=pairing)
     head = front_matter(done.rows, form, formats, pipeline.name if pipeline else "")
     body = environment().from_string(PAGE.read_text(encoding="utf-8")).render(
         form=form, columns=_Markdown(COLUMNS[form]), done=done, spec=spec, pairing=pairing,
         command=hidden_in_urls("\n".join(filter(None, [made.command, command]))),
         name=pipeline.name if pipeline else f"{form} data", version=__version__, held_out=held_out,
         shape=store.query("export/shape")[0], funnel=store.query("export/funnel", pairing=pairing),
-        who=[row | {"spec": as_yaml(row["spec"])} for row in store.query("export/who", pairing=pairing)],
+        who=[row | {"spec": as_yaml(row["spec"])} for row in who],
+        answers=_origins(who, "generator", "sampled answers", "answers that came with the data"),
+        labels=_origins(who, "judge", "a judge's word", "labels that came with the data"),
         rubric=[row | {"spec": as_yaml(row["spec"])} for row in store.query("export/rubric", pairing=pairing)],
         settings=as_yaml(json.dumps(spec["settings"])),
         config=config_text(made.pipeline) if made.pipeline else "",
     )  # fmt: skip
     return f"---\n{head}---\n\n{body}"
+
+
+def _origins(who: Sequence[Row], role: str, made: str, imported: str) -> str:
+    """Whether those of a role made what the pairs rest on, or it came with the data, or both."""
+    came = {json.loads(row["spec"] or "{}").get("kind") == "imported" for row in who if row["role"].startswith(role)}
+    return " and ".join(([made] if came != {True} else []) + ([imported] if True in came else []))
 
 
 def made_by(store: Store, pairing: str, pipeline: Pipeline | None = None) -> Maker:

@@ -1,21 +1,31 @@
 """What comes of the pairs: a model, what it is worth, and the page that tells."""
 
+import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from rlaif.config import TransformersModel
 from rlaif.context import Context
 from rlaif.evaluate import Agreement, Evaluation
 from rlaif.evaluate import whole as evaluating
-from rlaif.roles import evaluators, named_judge, practice
+from rlaif.evaluate.table import judged
+from rlaif.roles import evaluators, named_judge, practice, trained_generator
 from rlaif.run.pairs import newest
 from rlaif.spent import spent_on_tasks
 from rlaif.stages import train as training
 from rlaif.training.job import Training
 
+if TYPE_CHECKING:
+    from rlaif.export.model_card import Origin
 
-def train(context: Context, pairing: str | None = None, *, allow_code: bool = False) -> Training:
-    """The generator's model, trained on the pairs, or on answers of its own and their rewards, with its card."""
+
+def train(context: Context, pairing: str | None = None, *, whole: bool = False, allow_code: bool = False) -> Training:
+    """The generator's model, trained on the pairs, or on answers of its own and their rewards, with its card.
+
+    `whole` says that this is part of a run of all stages.
+    """
     trained = training.run(context, pairing or _newest(context), practice(context, allow_code=allow_code))
-    return _with_card(context, trained)
+    return _with_card(context, trained, whole=whole)
 
 
 def prepare_training(context: Context, folder: Path) -> str | None:
@@ -35,16 +45,50 @@ def _newest(context: Context) -> str | None:
     return newest(context) if known else None
 
 
-def _with_card(context: Context, trained: Training) -> Training:
+def _with_card(context: Context, trained: Training, *, whole: bool = False) -> Training:
     from rlaif.export import model_card
 
-    model_card.write(context.store, trained, f"rlaif train {context.config.file.path.name}")
+    model_card.write(context.store, trained, _origin(context, trained, whole=whole))
     return trained
 
 
+def _origin(context: Context, trained: Training, *, whole: bool) -> "Origin":
+    from rlaif.export.card import made_by
+    from rlaif.export.model_card import Origin
+
+    config, store = context.config, context.store
+    section = config.pipeline.train
+    assert section
+    pairing = store.query("export/training", key=trained.key)[0]["pairing"] if section.needs_pairs else ""
+    commands = [config.command("run")] if whole else [made_by(store, pairing).command, config.command("train")]
+    # As it stands in the file: a round has it changed.
+    last = store.query("changes/last")
+    judges = [named_judge(config, reward.judge) for reward in section.rewards if reward.judge]
+    return Origin(
+        command="\n".join(filter(None, commands)), base=training.base_model(config)[1].path,
+        pipeline=json.loads(last[0]["config"]) if last else config.pipeline,
+        pairs=section.needs_pairs, held_out=round(config.pipeline.collect.held_out * 10000),
+        rewards=[
+            {"name": each.name, "spec": json.dumps(each.spec | {"criteria": [c.spec for c in each.rubric.criteria]})}
+            for each in judges
+        ],
+    )  # fmt: skip
+
+
 def evaluate(context: Context, *, allow_code: bool = False) -> Evaluation:
-    """The trained model and others against the base on held-out prompts; no matches where there is nothing to compare."""
-    return evaluating.evaluate(context, allow_code=allow_code)
+    """The trained model and others against the base on held-out prompts, in the model's card too.
+
+    There are no matches where there is nothing to compare.
+    """
+    found = evaluating.evaluate(context, allow_code=allow_code)
+    trained = trained_generator(context) if found.matches and context.config.pipeline.train else None
+    if trained and isinstance(trained.model, TransformersModel):
+        from rlaif.export import model_card
+
+        # It comes first of each judge's.
+        first = {match.judge: match for match in reversed(found.matches)}
+        model_card.compare(Path(trained.model.path), [judged(match) for match in reversed(first.values())])
+    return found
 
 
 def agreements(context: Context) -> list[Agreement]:

@@ -25,7 +25,7 @@ def everything(context: Context, *, allow_code: bool = False) -> tuple[Pairing |
     else:
         made = _pairs(context, allow_code)
         if pipeline.train:
-            train(context, made.key if made else None, allow_code=allow_code)
+            train(context, made.key if made else None, whole=True, allow_code=allow_code)
     evaluation = evaluate(context, allow_code=allow_code)
     return made, evaluation, report(context, evaluation)
 
@@ -40,6 +40,6 @@ def _turn(context: Context, *, allow_code: bool) -> rounds.Turn:
     """One round: up to the model, and what the held-out judge makes of it. Without a pair, nothing is trained."""
     made = _pairs(context, allow_code)
     assert made
-    trained = train(context, made.key, allow_code=allow_code) if made.pairs else None
+    trained = train(context, made.key, whole=True, allow_code=allow_code) if made.pairs else None
     found = evaluating.first_match(context, allow_code=allow_code) if trained else None
     return rounds.Turn(generator(context.config).key, made, trained, found)

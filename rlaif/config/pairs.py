@@ -64,7 +64,8 @@ class Pair(Section):
     min_confidence: float = Field(0.0, ge=0, le=1)
     """Least probability that the label is right; above 0, pairs of which it is not known are left out too."""
     filters: Filters = Filters()
-    per_prompt: int = Field(1, ge=1)
+    # DuckDB draws fewer than a million at once.
+    per_prompt: int = Field(1, ge=1, lt=1_000_000)
     """Most pairs a prompt may give, for strategies that can give several."""
     target: int | None = Field(None, ge=1)
     """So many pairs, held-out ones included: `rlaif run` samples more for prompts without one; a surplus is left out."""

@@ -6,7 +6,7 @@ WITH best AS (
     FROM candidates WHERE NOT vetoed GROUP BY prompt
 ),
 -- In lists by size, because sums of doubles depend on their order.
-lists AS (SELECT prompt, list(points::DOUBLE ORDER BY points) AS points, (sum(points) / count(*))::DOUBLE AS mean FROM candidates GROUP BY prompt),
+lists AS (SELECT prompt, list_sort(list(points::DOUBLE)) AS points, (sum(points) / count(*))::DOUBLE AS mean FROM candidates GROUP BY prompt),
 aims AS (
     SELECT prompt, mean - $sigmas * sqrt(list_sum(list_transform(points, lambda each: (each - mean) ** 2)) / len(points)) AS aim
     FROM lists

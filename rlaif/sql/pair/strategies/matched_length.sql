@@ -4,11 +4,17 @@
 WITH measured AS (
     SELECT candidates.prompt, candidates.response, points, vetoed, coin, length
     FROM candidates JOIN texts ON texts.response = candidates.response
+),
+widest AS (
+    SELECT better.prompt, unnest(max({
+        'lead': better.points - worse.points, 'one': -better.coin, 'other': -worse.coin,
+        'chosen': better.response, 'rejected': worse.response
+    }, $per_prompt)) AS pair
+    FROM measured AS better
+    JOIN measured AS worse ON worse.prompt = better.prompt
+        AND worse.points < better.points AND better.points - worse.points >= $threshold
+        AND abs(better.length - worse.length) <= $apart * greatest(better.length, worse.length)
+    WHERE NOT better.vetoed
+    GROUP BY better.prompt
 )
-SELECT better.prompt, better.response AS chosen, worse.response AS rejected, better.points - worse.points AS lead
-FROM measured AS better
-JOIN measured AS worse ON worse.prompt = better.prompt
-    AND worse.points < better.points AND better.points - worse.points >= $threshold
-    AND abs(better.length - worse.length) <= $apart * greatest(better.length, worse.length)
-WHERE NOT better.vetoed
-QUALIFY row_number() OVER (PARTITION BY better.prompt ORDER BY lead DESC, better.coin, worse.coin) <= $per_prompt
+SELECT prompt, pair.chosen AS chosen, pair.rejected AS rejected, pair.lead AS lead FROM widest

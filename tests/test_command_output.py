@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from rlaif.cli.show import print_json, table, terminal
+from rlaif.cli.show import print_json, render_pairing, table, terminal
+from rlaif.stages.pair import Pairing
 
 
 def test_brackets_in_names_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
@@ -12,6 +13,11 @@ def test_brackets_in_names_are_no_markup(capsys: pytest.CaptureFixture[str]) -> 
     shown = capsys.readouterr().out
     for part in ("by [/b]", "[/i]", "[bold]a", "1,000"):
         assert part in shown, part
+
+
+def test_the_closing_lines_say_whose_scores_make_the_pairs(capsys: pytest.CaptureFixture[str]) -> None:
+    render_pairing(Pairing("key", "j", 1_200, {"paired": 1_200}, "[a], b (median)", "best_vs_worst"), terminal())
+    assert capsys.readouterr().out.startswith("1,200 pairs by [a], b (median), best_vs_worst\n")
 
 
 @dataclass(frozen=True)

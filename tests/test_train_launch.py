@@ -58,6 +58,9 @@ def test_a_trained_model_comes_with_a_card_that_stays_as_people_leave_it(checkpo
         text = card.read_text()
         card.write_text("mine")
         running.train(context)
+        origin = model_card.Origin("", "org/small", context.config.pipeline, pairs=False, held_out=0)
+        of_the_hub = model_card.model_card(context.store, training, origin)
+    assert yaml.safe_load(of_the_hub.split("---")[1])["base_model"] == "org/small"
     assert card.read_text() == "mine"
     assert yaml.safe_load(text.split("---")[1])["tags"] == ["rlaif", "trl", "dpo"]
     for part in (

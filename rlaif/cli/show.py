@@ -52,6 +52,8 @@ def table(title: str, rows: list[dict[str, Any]]) -> Any:
 
 
 def render_pairing(pairing: "Pairing", console: "Console") -> None:
-    """How many pairs there are, and why some prompts have none."""
+    """How many pairs there are, by whose scores, and why some prompts have none."""
     rows: list[dict[str, Any]] = [{"outcome": name, "prompts": count} for name, count in pairing.outcomes.items()]
-    console.print(table(f"{pairing.pairs:,} pairs by {pairing.by}, {pairing.strategy}", rows))
+    # No title of the table: it would be folded into a narrow one.
+    console.print(f"{pairing.pairs:,} pairs by {pairing.by}, {pairing.strategy}", soft_wrap=True)
+    console.print(table("", rows))

@@ -222,6 +222,11 @@ def test_a_judge_that_compares_agrees_with_one_that_scores(store: Store) -> None
     assert agreement(store, "J", "H").same == 1
     store.append("comparisons", [pair | {"first": "p1/x", "second": "p1/y", "preferred": "first"}])
     assert agreement(store, "J", "H").tied == 1
+    store.run("UPDATE comparisons SET verdict = 'v' WHERE preferred IS NOT NULL")
+    assert agreement(store, "J", "H").tied == 1
+    store.run("DELETE FROM comparisons WHERE first = 'p1/x' AND preferred IS NOT NULL")
+    assert agreement(store, "J", "H").pairs == 0
+    store.run("UPDATE comparisons SET verdict = NULL")
     # One that scores and compares orders by its scores.
     store.append("comparisons", [pair | {"judge": "J", "first": "p1/x", "second": "p1/y", "preferred": "first"}])
     assert agreement(store, "J", "H").pairs == 1

@@ -92,6 +92,13 @@ CASES: dict[str, tuple[dict[str, Any], float | None]] = {
     "another judge says the opposite": ({"votes": [("x", "b", "a", "first")], "agree": ["x"]}, 1 / 2),
     "another judge sees a tie": ({"votes": [("x", "b", "a", "tie")], "agree": ["x"]}, 11 / 16),
     "another judge agrees in both orders": ({"votes": [("x", "a", "b", "first"), ("x", "b", "a", "second")], "agree": ["x"]}, 7 / 8),
+    "another judge has compared them in one order only": (
+        {"votes": [("x", "a", "b", "first")], "changes": ["UPDATE comparisons SET verdict = 'v'"], "agree": ["x"]}, None,
+    ),
+    "another judge has compared them in both": (
+        {"votes": [("x", "a", "b", "first"), ("x", "b", "a", "second")], "changes": ["UPDATE comparisons SET verdict = 'v'"],
+         "agree": ["x"]}, 7 / 8,
+    ),
     "another judge has not seen them": ({"agree": ["x"]}, None),
     "another judge is there but not asked": ({"votes": [("x", "a", "b", "first")]}, None),
     "another judge's scores agree": ({"changes": [again(5, judge="x"), again(4, text="b", judge="x")], "agree": ["x"]}, 7 / 8),

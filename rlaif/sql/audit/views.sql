@@ -64,12 +64,14 @@ FROM audit_marks AS scores JOIN audit_parts USING (judge, criterion)
 GROUP BY voice, answer
 HAVING count(score) = any_value((SELECT count(*) FROM audit_parts AS parts WHERE parts.voice = audit_parts.voice));
 
+-- Of what a judge itself compared, only that in both orders: the answer shown first may have won by that.
 CREATE OR REPLACE TEMP TABLE audit_votes AS
 SELECT voice, prompt, least(first, second) AS a, greatest(first, second) AS b,
     avg(CASE preferred WHEN 'tie' THEN 0 WHEN 'first' THEN 1 ELSE -1 END * if(first < second, 1, -1)) AS vote
 FROM comparisons JOIN audit_comparing USING (judge) SEMI JOIN audit_blocks USING (prompt)
 WHERE preferred IS NOT NULL
-GROUP BY voice, prompt, a, b;
+GROUP BY voice, prompt, a, b
+HAVING count(verdict) = 0 OR count(DISTINCT first) = 2;
 
 CREATE OR REPLACE TEMP TABLE audit_points AS
 SELECT voice, prompt, answer, characters, points

@@ -1,6 +1,7 @@
 -- How two judges order the same pairs of answers to a prompt: counts of pairs with the same order, the opposite one, and
 -- a tie by either; and of prompts. A judge's order is by the mean of its criteria in hundredths of their ranges, equally
--- weighted, over answers that have them all; or by the comparisons that it won, for a judge without scores.
+-- weighted, over answers that have them all; or by the comparisons that it won, for a judge without scores; of its own, those
+-- made in both orders.
 WITH named AS (
     SELECT judge, criteria.*
     FROM criteria JOIN (SELECT DISTINCT judge, criterion FROM scores) AS used ON used.criterion = criteria.key
@@ -28,6 +29,7 @@ orders AS (
     FROM comparisons SEMI JOIN current_prompts ON current_prompts.key = comparisons.prompt
     WHERE judge IN ($first, $second) AND preferred IS NOT NULL AND judge NOT IN (SELECT judge FROM placed)
     GROUP BY judge, prompt, least(first, second), greatest(first, second)
+    HAVING count(verdict) = 0 OR count(DISTINCT first) = 2
 )
 SELECT count(*) AS pairs, count(*) FILTER (one.lead * two.lead > 0) AS same,
     count(*) FILTER (one.lead * two.lead < 0) AS opposite, count(*) FILTER (one.lead * two.lead = 0) AS tied,

@@ -1,5 +1,6 @@
 -- What other judges say of each pair, one vote a judge: by the sum of their scores, each criterion's scale as long as
--- any other's, over the criteria by which both responses have one; or by their comparisons. A tie is a vote for each.
+-- any other's, over the criteria by which both responses have one; or by their comparisons, of a judge's own those in both
+-- orders. A tie is a vote for each.
 -- The scores that made the pair are one vote for it, where another judge speaks at all, and what compared the two has not
 -- spoken yet.
 INSERT INTO opinions BY NAME
@@ -11,10 +12,10 @@ rated AS (
     WHERE score IS NOT NULL
 ),
 compared AS (
-    SELECT judge, first AS one, second AS other, CASE preferred WHEN 'first' THEN 1 WHEN 'second' THEN -1 ELSE 0 END AS vote
+    SELECT judge, verdict, true AS forth, first AS one, second AS other, CASE preferred WHEN 'first' THEN 1 WHEN 'second' THEN -1 ELSE 0 END AS vote
     FROM comparisons SEMI JOIN judges USING (judge) WHERE preferred IS NOT NULL
     UNION ALL
-    SELECT judge, second, first, CASE preferred WHEN 'second' THEN 1 WHEN 'first' THEN -1 ELSE 0 END
+    SELECT judge, verdict, false, second, first, CASE preferred WHEN 'second' THEN 1 WHEN 'first' THEN -1 ELSE 0 END
     FROM comparisons SEMI JOIN judges USING (judge) WHERE preferred IS NOT NULL
 ),
 own AS (SELECT DISTINCT chosen, rejected FROM opinions),
@@ -26,6 +27,7 @@ leads AS (
     GROUP BY chosen, rejected, one.judge
     UNION ALL
     SELECT chosen, rejected, judge, sum(vote) FROM rivals JOIN compared USING (one, other) GROUP BY chosen, rejected, judge
+    HAVING count(verdict) = 0 OR count(DISTINCT forth) = 2
 )
 SELECT leads.chosen, leads.rejected, count(*) FILTER (lead <= 0) AS lost,
     count(*) FILTER (lead >= 0) + if($compared OR any_value(own.chosen) IS NOT NULL, 0, 1) AS won

@@ -29,7 +29,7 @@ GOLD = Audited("gold", "gold", {})
 
 
 def found(folder: Path, table: Mapping[str, Sequence[Mapping[str, object]]],
-          votes: Sequence[tuple[str, str, str, str, str]] = (), judge: Audited = MINE) -> dict[str, Any]:  # fmt: skip
+          votes: Sequence[tuple[str, str, str, str, str]] = (), judge: Audited = MINE, own: bool = False) -> dict[str, Any]:  # fmt: skip
     """The findings as "measure" or "measure of part" to (value, n); votes are (prompt, first, second, judge, preferred)."""
     with Store(folder / "store.duckdb") as store:
         fill(store, table)
@@ -39,7 +39,7 @@ def found(folder: Path, table: Mapping[str, Sequence[Mapping[str, object]]],
         store.append("judges", [{"key": JUDGE, "name": "mine", "spec": '{"model": {"model": "llama-70b"}}'}])
         store.append("comparisons", [
             {"prompt": prompt(name).key, "first": answer_key(prompt(name).key, first), "judge": who, "criterion": "overall",
-             "second": answer_key(prompt(name).key, second), "preferred": preferred}
+             "second": answer_key(prompt(name).key, second), "preferred": preferred, "verdict": "v" if own and who == JUDGE else None}
             for name, first, second, who, preferred in votes
         ])  # fmt: skip
         gold = GOLD if any(vote[3] == "gold" for vote in votes) else None
@@ -135,6 +135,9 @@ def test_a_judge_that_compares_is_measured_by_its_comparisons(tmp_path: Path) ->
     assert findings["first_shown"] == (0.75, 4)
     assert findings["accuracy"] == (pytest.approx(2 / 3), 3)
     assert findings["undecided"] == (pytest.approx(2 / 3), 3)
+    # What it compared itself counts in both orders: b and c met in one.
+    findings = found(tmp_path / "own", table, votes, Audited("mine", JUDGE, {}), own=True)
+    assert findings["accuracy"] == (pytest.approx(3 / 4), 2)
 
 
 def rows(path: Path, data: Sequence[Mapping[str, object]]) -> None:

@@ -37,13 +37,16 @@ FROM responses JOIN audit_blocks USING (prompt) JOIN current_prompts AS prompts 
 WHERE responses.failure IS NULL AND responses.generator IN (SELECT unnest($generators::VARCHAR[]))
 GROUP BY responses.prompt, responses.answer;
 
--- Comparisons by a criterion, each from either side: `won` is the part of it that goes to the answer.
+-- Comparisons by a criterion, each from either side: `won` is the part of it that goes to the answer. Of what a judge itself
+-- compared, only that in both orders: the answer shown first may have won by that.
 CREATE OR REPLACE TEMP TABLE audit_bouts AS
 WITH votes AS (
     SELECT judge, criterion, first, second,
         coalesce(probability, CASE preferred WHEN 'first' THEN 1 WHEN 'tie' THEN 0.5 ELSE 0 END) AS won
     FROM comparisons SEMI JOIN audit_parts USING (judge, criterion) SEMI JOIN audit_blocks USING (prompt)
     WHERE preferred IS NOT NULL
+    WINDOW two AS (PARTITION BY judge, criterion, least(first, second), greatest(first, second))
+    QUALIFY count(verdict) OVER two = 0 OR min(first) OVER two <> max(first) OVER two
 )
 SELECT judge, criterion, first AS answer, second AS other, won FROM votes
 UNION ALL SELECT judge, criterion, second, first, 1 - won FROM votes;
@@ -64,7 +67,7 @@ FROM audit_marks AS scores JOIN audit_parts USING (judge, criterion)
 GROUP BY voice, answer
 HAVING count(score) = any_value((SELECT count(*) FROM audit_parts AS parts WHERE parts.voice = audit_parts.voice));
 
--- Of what a judge itself compared, only that in both orders: the answer shown first may have won by that.
+-- The same of those whose word is votes alone.
 CREATE OR REPLACE TEMP TABLE audit_votes AS
 SELECT voice, prompt, least(first, second) AS a, greatest(first, second) AS b,
     avg(CASE preferred WHEN 'tie' THEN 0 WHEN 'first' THEN 1 ELSE -1 END * if(first < second, 1, -1)) AS vote

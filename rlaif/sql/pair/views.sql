@@ -17,15 +17,6 @@ FROM candidates
 JOIN responses ON responses.rowid = candidates.response
 LEFT JOIN (SELECT key, max(name) AS name FROM generators GROUP BY key) AS names ON names.key = responses.generator;
 
--- Who wrote a candidate: one row a generator, the same one perhaps more than once.
-CREATE OR REPLACE TEMP VIEW writers AS
-SELECT response, generator FROM texts
-UNION ALL
-SELECT candidates.response, coalesce(names.name, copies.generator)
-FROM candidates
-JOIN copies ON copies.response = candidates.response
-LEFT JOIN (SELECT key, max(name) AS name FROM generators GROUP BY key) AS names ON names.key = copies.generator;
-
 CREATE OR REPLACE TEMP VIEW marks AS
 SELECT candidates.prompt, candidates.response, weighed.name AS criterion, weighed.kind, weighed.weight, weighed.factor,
     weighed.low, weighed.high, scored.score

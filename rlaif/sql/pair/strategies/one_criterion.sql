@@ -4,11 +4,11 @@
 WITH named AS (SELECT coalesce(max(nth), 0) AS differs FROM weighed WHERE name = $criterion),
 ends AS (
     SELECT prompt,
-        arg_max((response, points), (points, coin)) FILTER (NOT vetoed) AS best,
-        arg_min((response, points, coin), (points, coin)) AS worst
+        arg_max(response, (points, coin)) FILTER (NOT vetoed) AS best, max(points) FILTER (NOT vetoed) AS most,
+        arg_min(response, (points, coin)) AS worst, min(points) AS least, arg_min(coin, (points, coin)) AS coin
     FROM candidates, named
     GROUP BY prompt, list_filter(scores, lambda score, place: place <> differs)
 )
-SELECT prompt, best[1] AS chosen, worst[1] AS rejected, best[2] - worst[2] AS lead
+SELECT prompt, best AS chosen, worst AS rejected, most - least AS lead
 FROM ends WHERE lead > 0 AND lead >= $threshold
-QUALIFY row_number() OVER (PARTITION BY prompt ORDER BY lead DESC, worst[3]) <= $per_prompt
+QUALIFY row_number() OVER (PARTITION BY prompt ORDER BY lead DESC, coin) <= $per_prompt

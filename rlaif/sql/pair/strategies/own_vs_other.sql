@@ -2,18 +2,24 @@
 -- its peers (as Tülu 3 mixes on-policy answers in, arXiv 2411.15124). In a run with rounds, each round's model is it. A
 -- text that both wrote is of both.
 -- $generator: the name of the generator whose responses are the own ones.
-WITH written AS (
-    SELECT candidates.prompt, candidates.response, points, vetoed, coin,
-        generator = $generator OR starts_with(generator, $generator || ', round ') AS own
-    FROM candidates JOIN writers ON writers.response = candidates.response
+WITH mine AS (
+    SELECT key FROM generators GROUP BY key HAVING max(name) = $generator OR starts_with(max(name), $generator || ', round ')
+    UNION ALL SELECT $generator
+),
+written AS (
+    SELECT response, prompt, points, vetoed, coin, generator IN (SELECT key FROM mine) AS own
+    FROM (
+        SELECT candidates.*, generator FROM candidates JOIN responses ON responses.rowid = candidates.response
+        UNION ALL SELECT candidates.*, generator FROM candidates JOIN copies ON copies.response = candidates.response
+    )
 ),
 ends AS (
     SELECT prompt, own,
-        arg_max((response, points), (points, coin)) FILTER (NOT vetoed) AS best,
-        arg_min((response, points, coin), (points, coin)) AS worst
+        arg_max(response, (points, coin)) FILTER (NOT vetoed) AS best, max(points) FILTER (NOT vetoed) AS most,
+        arg_min(response, (points, coin)) AS worst, min(points) AS least, arg_min(coin, (points, coin)) AS coin
     FROM written GROUP BY prompt, own
 )
-SELECT one.prompt, one.best[1] AS chosen, other.worst[1] AS rejected, one.best[2] - other.worst[2] AS lead
+SELECT one.prompt, one.best AS chosen, other.worst AS rejected, one.most - other.least AS lead
 FROM ends AS one JOIN ends AS other ON other.prompt = one.prompt AND other.own <> one.own
 WHERE lead > 0 AND lead >= $threshold
-QUALIFY row_number() OVER (PARTITION BY one.prompt ORDER BY lead DESC, other.worst[3]) = 1
+QUALIFY row_number() OVER (PARTITION BY one.prompt ORDER BY lead DESC, other.coin) = 1

@@ -118,9 +118,8 @@ def own_vs_other(answers: list[Answer], ask: Any) -> Pairs:
 def checks_alone(answers: list[Answer], ask: Any) -> Pairs:
     first = sorted(answers, key=lambda a: a.coin)
     passing = [a for a in first if a.scores["exact"] == 1 and not a.vetoed]
-    failing = [a for a in first if a.scores["exact"] < 1]
-    enough = ask.threshold <= ask.check_points
-    return {(passing[0].response, failing[0].response)} if passing and failing and enough else set()
+    failing = [a for a in first if a.scores["exact"] < 1 and (1 - a.scores["exact"]) * ask.check_points >= ask.threshold]
+    return {(passing[0].response, failing[0].response)} if passing and failing else set()
 
 
 BY_PROMPT: dict[str, Callable[[list[Answer], Any], Pairs]] = {

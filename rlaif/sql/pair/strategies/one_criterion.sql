@@ -2,13 +2,21 @@
 -- thing. The widest lead first, at most $per_prompt a prompt, none of a response twice on one side.
 -- $criterion: the one that differs.
 WITH named AS (SELECT coalesce(max(nth), 0) AS differs FROM weighed WHERE name = $criterion),
-ends AS (
-    SELECT prompt,
-        arg_max(response, (points, coin)) FILTER (NOT vetoed) AS best, max(points) FILTER (NOT vetoed) AS most,
-        arg_min(response, (points, coin)) AS worst, min(points) AS least, arg_min(coin, (points, coin)) AS coin
+alike AS (
+    SELECT prompt, response, points, vetoed, coin, list_filter(scores, lambda score, place: place <> differs) AS others
     FROM candidates, named
-    GROUP BY prompt, list_filter(scores, lambda score, place: place <> differs)
+),
+-- Most responses have nobody who is equal on the others: joined first, those cost nothing more.
+ends AS (
+    SELECT better.prompt, max({
+        'lead': better.points - worse.points, 'one': better.coin, 'other': -worse.coin,
+        'chosen': better.response, 'rejected': worse.response
+    }) AS pair
+    FROM alike AS better
+    JOIN alike AS worse ON worse.prompt = better.prompt AND worse.others = better.others
+        AND worse.points < better.points AND better.points - worse.points >= $threshold
+    WHERE NOT better.vetoed
+    GROUP BY better.prompt, better.others
 )
-SELECT prompt, best AS chosen, worst AS rejected, most - least AS lead
-FROM ends WHERE lead > 0 AND lead >= $threshold
-QUALIFY row_number() OVER (PARTITION BY prompt ORDER BY lead DESC, coin) <= $per_prompt
+SELECT prompt, pair.chosen AS chosen, pair.rejected AS rejected, pair.lead AS lead FROM ends
+QUALIFY row_number() OVER (PARTITION BY prompt ORDER BY lead DESC, pair.other DESC) <= $per_prompt

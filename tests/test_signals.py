@@ -202,6 +202,27 @@ def test_the_third_signal_leaves_whatever_is_under_way(sign: signal.Signals) -> 
     assert ended.seconds < PROMPT_END
 
 
+STOPPED = """
+import os, signal
+from rlaif.stop import STOP
+
+STOP.listen()
+try:
+    os.kill(os.getpid(), signal.SIGTERM)
+except KeyboardInterrupt:
+    STOP.over()
+os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
+def test_a_signal_to_what_has_stopped_already_changes_no_exit_code() -> None:
+    async def run() -> int | None:
+        async with started("-c", STOPPED) as process:
+            return await process.wait()
+
+    assert asyncio.run(run()) == 128 + signal.SIGTERM
+
+
 TERMINAL = """
 import os, signal, sys
 terminal = os.open(sys.argv.pop(1), os.O_RDWR)  # of a process that leads its session, so it is hung up with it

@@ -53,6 +53,7 @@ def session(file: Path, overrides: list[str], quiet: bool = True, *, filled: boo
         # DuckDB makes a RuntimeError of an interrupt in the middle of a query.
         if isinstance(error, RuntimeError) and not STOP.asked:
             raise
+        STOP.over()
         _stopped(config)
         raise typer.Exit(STOP.exit_code or 130) from None
 

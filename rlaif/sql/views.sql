@@ -51,7 +51,7 @@ LEFT JOIN (SELECT key, max(name) AS name FROM judges GROUP BY key) AS names ON n
 -- mixed.
 CREATE OR REPLACE VIEW paired_scores AS
 SELECT pairings.key AS pairing, answer, criterion, score
-FROM pairings JOIN latest_scores AS scores ON scores.judge = pairings.spec ->> '$.judge'
+FROM pairings JOIN latest_scores AS scores ON scores.judge = (pairings.spec ->> '$.judge')
 WHERE (pairings.spec ->> '$.mix') IS NULL AND score IS NOT NULL
 UNION ALL
 SELECT pairing, strengths.answer, strengths.criterion, score

@@ -4,7 +4,7 @@
 -- with two answers or more, and `range` sums the points between the best and the worst of each.
 WITH models AS (
     SELECT key, coalesce(spec -> '$.model', '{}') AS model,
-        regexp_extract(lower(coalesce(spec ->> '$.model.model', if(spec ->> '$.kind' = 'imported', name, ''))),
+        regexp_extract(lower(coalesce(spec ->> '$.model.model', if((spec ->> '$.kind') = 'imported', name, ''))),
             '(?:^|/)([a-z]+)[^/]*$', 1) AS family
     FROM (SELECT key, name, spec::JSON AS spec FROM judges UNION ALL SELECT key, name, spec::JSON FROM generators)
 ),

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from rlaif.export import Exported
 
 
-def pair(context: Context, judge: str | None = None) -> Pairing:
-    """Pairs by the scores of `pair.judge`, unless one is named otherwise, written to the store and to files."""
-    for name in [judge] if judge else pair_judges(context.config)[0]:
+def pair(context: Context) -> Pairing:
+    """Pairs by the scores of `pair.judge`, written to the store and to files."""
+    for name in pair_judges(context.config)[0]:
         _pass_gate(context, name)
-    made = paired(context, judge)
+    made = paired(context)
     export(context, context.config.out / "pairs", ("jsonl", "parquet"), pairing=made.key)
     return made
 
@@ -49,19 +49,19 @@ def top_up(context: Context, made: Pairing, *, allow_code: bool = False) -> Pair
     return made
 
 
-def paired(context: Context, judge: str | None = None) -> Pairing:
+def paired(context: Context) -> Pairing:
     """The same pairs in the store alone, whatever the gate says."""
-    members, agree, mix = _panel(context, judge)
+    members, agree, mix = _panel(context)
     pairing.check_names(context, members, generator_names(context))
     return pairing.run(context, members, generators(context.config), agree=agree, mix=mix)
 
 
-def _panel(context: Context, judge: str | None = None) -> tuple[list[Member], list[str], Mix]:
+def _panel(context: Context) -> tuple[list[Member], list[str], Mix]:
     """Whose scores make the pairs, who is asked to agree (keys), and how several judges become one."""
-    named: tuple[list[str], Mix] = ([judge], "mean") if judge else pair_judges(context.config)
-    check_apart(context.config, named[0])
+    named, mix = pair_judges(context.config)
+    check_apart(context.config, named)
     agree = [judge_key(context, other) for other in pairing.check(context.config).agree]
-    return [member(context, name) for name in named[0]], agree, named[1]
+    return [member(context, name) for name in named], agree, mix
 
 
 def newest(context: Context) -> str:

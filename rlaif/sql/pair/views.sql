@@ -1,8 +1,8 @@
 -- What a strategy may read; nothing of it is computed unless it does. Prompts and responses are row numbers.
 -- candidates: one row a distinct answer that has all its scores and that no filter took out; `scores` are those by every
--- criterion with weight, in the order of the criteria's names, where the strategy's text has that word. marks: one row a candidate and
--- criterion. texts: one row a candidate, its length in characters. compared: one row a comparison of two candidates, by
--- whatever judge.
+-- criterion with weight, in the order of the criteria's names, where the strategy's text has that word. marks: one row a
+-- candidate and criterion. texts: one row a candidate, its length in characters. compared: one row a comparison of two
+-- candidates, by whatever judge.
 CREATE OR REPLACE TEMP VIEW candidates AS
 SELECT prompt, response, points, finished, vetoed, coin, scores
 FROM answers

@@ -2,7 +2,7 @@
 -- responses a prompt, where the very worst teaches little (Xiao et al. 2025, arXiv 2502.16825).
 -- $of = 5: how many others are drawn.
 WITH tops AS (
-    -- One more is drawn, because the best may be among them.
+    -- One more is drawn, because the best may be among them; DuckDB draws fewer than a million at once.
     SELECT prompt, arg_max(response, (points, coin)) FILTER (NOT vetoed) AS chosen, max(points) FILTER (NOT vetoed) AS most,
         min({'coin': coin, 'points': points, 'response': response}, 1 + greatest(0, least($of, 99999))::BIGINT) AS drawn
     FROM candidates GROUP BY prompt

@@ -127,11 +127,13 @@ def test_a_second_judge_stands_beside_the_first_and_pairs_at_once(tmp_path: Path
     go(file)
     with run.opened(load(file)) as context:
         run.judge(context, ["b"])
-        made = {name: run.pair(context, name) for name in ("a", "b")}
-        assert made["a"].key != made["b"].key
-        names = {row["name"] for row in context.store.rows("FROM judges")}
-        assert names == {"a", "b"}
-        pairs = context.store.rows("SELECT pairing, list(chosen ORDER BY prompt) AS chosen FROM pairs GROUP BY pairing")
+    made = {}
+    for name in ("a", "b"):
+        with run.opened(load(file, [f"pair.judge={name}"])) as context:
+            made[name] = run.pair(context).key
+    assert made["a"] != made["b"]
+    assert {row["name"] for row in rows(file, "FROM judges")} == {"a", "b"}
+    pairs = rows(file, "SELECT pairing, list(chosen ORDER BY prompt) AS chosen FROM pairs GROUP BY pairing")
     assert len(pairs) == 2
     assert pairs[0]["chosen"] != pairs[1]["chosen"]
 

@@ -17,7 +17,7 @@ from typing import Any, Self
 import duckdb
 
 from rlaif.errors import StoreError
-from rlaif.store_file import connect, copy
+from rlaif.store_file import connect, copy, search
 
 SQL = Path(__file__).parent / "sql"
 SCHEMA_VERSION = 5
@@ -116,8 +116,7 @@ class Store:
         """The rows of the named query as the store is now, `size` at a time, so that memory stays flat."""
         text = sql(name)
         with self._lock:
-            cursor = self._connection.cursor()
-            cursor.execute("USE store")
+            cursor = self._cursor()
             cursor.execute(text, _used(text, parameters))
             names = [column[0] for column in cursor.description or ()]
         batches = iter(lambda: cursor.fetchmany(size), [])
@@ -135,10 +134,17 @@ class Store:
                 self._connection.execute(statement, used).fetchall()
 
     def write(self, query: str, path: Path, options: str) -> None:
-        """The rows of a query given as text, as a file; `options` are those of DuckDB's COPY."""
+        """The rows of a query given as text, as a file; `options` are those of DuckDB's COPY.
+
+        Threads write side by side, and see what is committed and what is in `memory`, but no temporary table.
+        """
         escaped = str(path).replace("'", "''")
-        with self._lock, self._room(path):
-            self._connection.execute(f"COPY ({query}) TO '{escaped}' ({options})")
+        with self._room(path):
+            self._cursor().execute(f"COPY ({query}) TO '{escaped}' ({options})")
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        with self._lock:
+            return search(self._connection.cursor())
 
     def append(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Adds rows, matched to columns by name; committed on return unless a transaction is open."""

@@ -27,7 +27,7 @@ def connect(path: Path, read_only: bool) -> duckdb.DuckDBPyConnection:
             connection.execute(f"ATTACH '{escaped}' AS store ({options})")
         # What does not fit in memory goes beside the store, not into whatever folder the user stands in.
         connection.execute(f"SET temp_directory = '{escaped}.spill'")
-        connection.execute("USE store")
+        search(connection)
     except duckdb.Error as error:
         connection.close()
         message = str(error).splitlines()[0]
@@ -36,6 +36,15 @@ def connect(path: Path, read_only: bool) -> duckdb.DuckDBPyConnection:
             who = f"process {holder[1]}" if holder else "another process"
             raise StoreError(f"{path}: in use by {who}. Wait for it, stop it, or name another `out`.", busy=True) from None
         raise StoreError(f"{path}: cannot be opened: {message}") from None
+    return connection
+
+
+def search(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """The connection (or a cursor of it), with tables looked for in the store and then in `memory`, its own database.
+
+    What is made in `memory` goes with the connection, as temporary tables do, but is there for its cursors as well.
+    """
+    connection.execute("SET search_path = 'store,memory'")
     return connection
 
 

@@ -50,11 +50,8 @@ def export(
     store.execute("export/pair_texts", pairing=pairing, held_out=bucket)
     store.execute(f"export/{source}", pairing=pairing, held_out=bucket)
     parts = [part for split in SPLITS for part in _parts(store, form, split, shard)]
-    left_out = {
-        row["reason"]: row["n"]
-        for row in store.query("export/left_out" if source == "pairs" else "export/lists_left_out", pairing=pairing)
-        if row["form"] == form and row["n"]
-    }
+    excluded = store.query(f"export/{source}_left_out", pairing=pairing, form=form)
+    left_out = {row["reason"]: row["n"] for row in excluded if row["n"]}
     counts = {split: sum(part.rows for part in parts if part.split == split) for split in SPLITS}
     done = Exported(folder / form, counts, left_out)
     about = card(store, pairing, done, form=form, formats=formats, held_out=bucket, pipeline=pipeline, command=command)

@@ -4,10 +4,11 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 
 import duckdb
@@ -19,6 +20,8 @@ FORMATS = ("jsonl", "parquet", "datasets")
 # DuckDB's options for each kind of file.
 _COPY = {"jsonl": "FORMAT json", "parquet": "FORMAT parquet, COMPRESSION zstd"}
 CARD = "README.md"
+# Files that are written at once; each holds the rows of its shard.
+_AT_ONCE = 2
 # What an export may have left in its folder; nothing else there is touched.
 _OURS = re.compile(r"(train|held_out)(\.jsonl|(-\d{5}-of-\d{5})?\.parquet)?")
 
@@ -30,6 +33,10 @@ class Part:
     split: str
     query: str
     rows: int
+
+
+_Splits = Mapping[str, Sequence[Part]]
+_Paths = Mapping[str, Sequence[Path]]
 
 
 def write(store: Store, parts: Sequence[Part], folder: Path, formats: Sequence[str], card: str) -> None:
@@ -60,59 +67,68 @@ def _write(store: Store, parts: Sequence[Part], folder: Path, formats: Sequence[
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    for split, found in groupby(parts, key=lambda part: part.split):
-        shards = list(found)
-        if "jsonl" in formats:
-            _jsonl(store, shards, partial / f"{split}.jsonl")
-        if "parquet" in formats:
-            _parquet(store, shards, partial)
-        if "datasets" in formats:
-            _dataset(store, shards, partial / split)
+    splits = {split: list(shards) for split, shards in groupby(parts, key=lambda part: part.split)}
+    if "jsonl" in formats:
+        _jsonl(store, splits, partial)
+    if "parquet" in formats:
+        _parquet(store, splits, partial)
+    if "datasets" in formats:
+        _datasets(store, splits, partial)
     (partial / CARD).write_text(card, encoding="utf-8")
     _sync(partial)
     _move(partial, folder)
 
 
-def _jsonl(store: Store, shards: Sequence[Part], target: Path) -> None:
-    for number, shard in enumerate(shards):
-        piece = target.with_name(f"{target.name}.{number}")
-        _copy(store, shard, piece, "jsonl")
-        with target.open("ab") as whole, piece.open("rb") as rows:
-            shutil.copyfileobj(rows, whole)
-        piece.unlink()
+def _jsonl(store: Store, splits: _Splits, folder: Path) -> None:
+    pieces = {
+        split: [folder / f"{split}.jsonl.{number}" for number in range(len(shards))] for split, shards in splits.items()
+    }
+    _copy(store, splits, pieces, "jsonl")
+    for split, paths in pieces.items():
+        with (folder / f"{split}.jsonl").open("ab") as whole:
+            for path in paths:
+                with path.open("rb") as rows:
+                    shutil.copyfileobj(rows, whole)
+                path.unlink()
 
 
-def _parquet(store: Store, shards: Sequence[Part], folder: Path) -> list[Path]:
+def _parquet(store: Store, splits: _Splits, folder: Path) -> _Paths:
     """The shards as files, each reopened to see that its end is there and its rows are all."""
-    paths = []
-    for number, shard in enumerate(shards):
-        place = "" if len(shards) == 1 else f"-{number:05}-of-{len(shards):05}"
-        paths.append(folder / f"{shard.split}{place}.parquet")
-        _copy(store, shard, paths[-1], "parquet")
-        found = store.query("export/rows_in", path=str(paths[-1]))[0]["n"]
-        if found != shard.rows:
-            raise StoreError(f"{paths[-1].name}: {shard.rows:,} rows written, {found:,} read back; is the disk full?")
+    paths = {split: [folder / f"{split}{place}.parquet" for place in _places(shards)] for split, shards in splits.items()}
+    _copy(store, splits, paths, "parquet")
+    for split, shards in splits.items():
+        for shard, path in zip(shards, paths[split], strict=True):
+            found = store.query("export/rows_in", path=str(path))[0]["n"]
+            if found != shard.rows:
+                raise StoreError(f"{path.name}: {shard.rows:,} rows written, {found:,} read back; is the disk full?")
     return paths
 
 
-def _copy(store: Store, part: Part, target: Path, format: str) -> None:
-    store.write(part.query, target, _COPY[format])
+def _places(shards: Sequence[Part]) -> list[str]:
+    return [""] if len(shards) == 1 else [f"-{number:05}-of-{len(shards):05}" for number in range(len(shards))]
 
 
-def _dataset(store: Store, shards: Sequence[Part], target: Path) -> None:
+def _copy(store: Store, splits: _Splits, paths: _Paths, format: str) -> None:
+    """Every shard to its path, side by side: the end of a file is compressed by one core alone."""
+    shards, targets = chain.from_iterable(splits.values()), chain.from_iterable(paths.values())
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(lambda shard, target: store.write(shard.query, target, _COPY[format]), shards, targets))
+
+
+def _datasets(store: Store, splits: _Splits, folder: Path) -> None:
     import pyarrow.parquet
     from datasets import Dataset, disable_progress_bars, enable_progress_bars, is_progress_bar_enabled
 
-    source = target.with_name(f"{target.name}.rows")
+    source = folder / "rows"
     source.mkdir()
-    paths = _parquet(store, shards, source)
-    table = pyarrow.concat_tables([pyarrow.parquet.read_table(path) for path in paths])
-    # A fingerprint of its own would be drawn by lot, and the same rows would give other bytes.
-    fingerprint = hashlib.blake2b(b"".join(_digest(path) for path in paths), digest_size=16).hexdigest()
-    shutil.rmtree(source)
     shown = is_progress_bar_enabled()
     disable_progress_bars()
-    Dataset(table, fingerprint=fingerprint).save_to_disk(str(target))
+    for split, paths in _parquet(store, splits, source).items():
+        table = pyarrow.concat_tables([pyarrow.parquet.read_table(path) for path in paths])
+        # A fingerprint of its own would be drawn by lot, and the same rows would give other bytes.
+        fingerprint = hashlib.blake2b(b"".join(_digest(path) for path in paths), digest_size=16).hexdigest()
+        Dataset(table, fingerprint=fingerprint).save_to_disk(str(folder / split))
+    shutil.rmtree(source)
     if shown:
         enable_progress_bars()
 

@@ -1,4 +1,4 @@
 -- Frees what an export was made from.
-DROP VIEW export;
-DROP TABLE pair_texts;
-DROP TABLE IF EXISTS lists;
+DROP VIEW memory.export;
+DROP TABLE memory.pair_texts;
+DROP TABLE IF EXISTS memory.lists;

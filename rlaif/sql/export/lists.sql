@@ -1,7 +1,7 @@
 -- The scored answers of each prompt of a pairing, best first, one row a prompt with at least two: `responses` as message
 -- lists, `scores` in hundredths of the scale by the pairing's judge and weights (the chance to win against the others, where
 -- that judge only compared), `response_ids`. `split` is by prompt; `place` counts a split's rows in the order of arrival.
-CREATE OR REPLACE TEMP TABLE lists AS
+CREATE OR REPLACE TABLE memory.lists AS
 WITH pairing AS (
     SELECT spec ->> '$.judge' AS judge, json_extract_string(spec, '$.generators[*]') AS generators,
         CAST(spec ->> '$.criteria[0].denominator' AS DECIMAL(38, 0)) AS denominator
@@ -47,4 +47,4 @@ FROM ranked
 JOIN current_prompts AS prompts ON prompts.key = ranked.prompt
 LEFT JOIN shown ON shown.prompt = ranked.prompt AND shown.generator = ranked.generator;
 
-CREATE OR REPLACE TEMP VIEW export AS FROM lists
+CREATE OR REPLACE VIEW memory.export AS FROM lists

@@ -1,4 +1,4 @@
 -- The prompts of a pairing that make no ranked list.
-SELECT 'ranked' AS form, 'prompts with fewer than two scored answers' AS reason,
+SELECT 'prompts with fewer than two scored answers' AS reason,
     count(DISTINCT prompt) - (SELECT count(*) FROM export) AS n
 FROM reasons WHERE pairing = $pairing AND response IS NULL

@@ -1,6 +1,6 @@
 -- The pairs of a pairing with their texts, one row a pair: `messages` are those that the chosen response's generator was
 -- shown. `split` is by prompt; `place` counts a split's pairs from 0 in the order of the prompts' arrival.
-CREATE OR REPLACE TEMP TABLE pair_texts AS
+CREATE OR REPLACE TABLE memory.pair_texts AS
 WITH shown AS (
     SELECT prompt, generator, min(messages) AS messages FROM asks GROUP BY prompt, generator
 ),

@@ -18,7 +18,7 @@ SELECT asked.prompt, responses.rowid AS response, pointed.points::DECIMAL(38, 6)
     true AS first, repeated,
     ((('0x' || substr(responses.answer, 1, 15))::BIGINT >> 30) * $stir % 2147483647) << 31
         | (('0x' || substr(responses.answer, 1, 15))::BIGINT & 1073741823) * $stir % 2147483647 AS coin,
-    list_transform(list_sort(pointed.scores), lambda each: each.score) AS scores
+    pointed.scores
 FROM responses
 JOIN asked ON asked.key = responses.prompt
 CROSS JOIN wanted

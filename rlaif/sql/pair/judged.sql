@@ -10,7 +10,9 @@ WITH counted AS (
     FROM opinions GROUP BY chosen, rejected
 ),
 sides AS (
-    SELECT DISTINCT unnest([chosen, rejected]) AS response FROM made WHERE EXISTS (FROM scored WHERE spread > 0)
+    SELECT DISTINCT unnest([chosen, rejected]) AS response FROM made
+    -- Where none can have a spread, the scores need not be gone through.
+    WHERE EXISTS (FROM scores WHERE spread > 0 OR repeat > 0) OR EXISTS (FROM fitted)
 ),
 spreads AS (
     SELECT sides.response, sqrt(sum(CAST(share * spread AS DECIMAL(18, 9)) * CAST(share * spread AS DECIMAL(18, 9)))) AS spread

@@ -2,14 +2,14 @@
 -- where there is one, else from how the repeats differ (null where they do not: that tells nothing). All sums are exact.
 CREATE OR REPLACE TEMP VIEW averaged AS
 WITH repeats AS (
-    SELECT answer, weighed.criterion, any_value(exact) AS exact, count(*) AS n,
+    SELECT answer, criterion, count(*) AS n,
         sum(score)::DECIMAL(18, 6) AS total, sum(score * score) AS squares,
         count(spread) AS told, sum(spread * spread) AS variances
-    FROM told JOIN weighed ON weighed.criterion = told.criterion AND weighed.judge = told.judge
-    GROUP BY answer, weighed.criterion
+    FROM told SEMI JOIN weighed ON weighed.criterion = told.criterion AND weighed.judge = told.judge
+    GROUP BY answer, criterion
 )
-SELECT answer, criterion, CAST(total / n AS DECIMAL(18, 6)) AS score,
+SELECT answer, weighed.*, CAST(total / n AS DECIMAL(18, 6)) AS score,
     CAST(CASE WHEN exact THEN 0 WHEN told = n THEN sqrt(variances) / n
         WHEN n > 1 AND n * squares > total * total THEN sqrt((n * squares - total * total) / (n * n * (n - 1))) END
         AS DECIMAL(18, 6)) AS spread
-FROM repeats
+FROM repeats JOIN weighed ON weighed.criterion = repeats.criterion

@@ -19,7 +19,6 @@ spreads AS (
     FROM sides
     JOIN responses ON responses.rowid = sides.response
     JOIN scored ON scored.answer = responses.answer
-    JOIN weighed ON weighed.criterion = scored.criterion
     WHERE weight > 0 AND spread IS NOT NULL
     GROUP BY sides.response HAVING count(*) = (SELECT count(*) FROM weighed WHERE weight > 0)
 ),

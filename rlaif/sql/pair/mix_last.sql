@@ -9,7 +9,7 @@ lasts AS (
     JOIN judges AS earlier ON earlier.judge = passed_on.before AND earlier.place = later.place - 1
     GROUP BY prompt
 )
-SELECT answer, given.criterion, CAST(score AS DECIMAL(18, 6)) AS score, if(exact, 0, given.spread)::DECIMAL(18, 6) AS spread
+SELECT answer, weighed.*, CAST(score AS DECIMAL(18, 6)) AS score, if(exact, 0, given.spread)::DECIMAL(18, 6) AS spread
 FROM given
 JOIN weighed ON weighed.criterion = given.criterion
 LEFT JOIN lasts ON lasts.prompt = given.prompt

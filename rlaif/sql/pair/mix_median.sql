@@ -4,8 +4,11 @@ CREATE OR REPLACE TEMP VIEW scored AS
 WITH centres AS (
     SELECT place, prompt, criterion, CAST(sum(score) / count(*) AS DECIMAL(18, 9)) AS centre
     FROM whole GROUP BY place, prompt, criterion
+),
+medians AS (
+    SELECT answer, criterion, CAST(median(score - centre) + sum(centre) / count(*) AS DECIMAL(18, 6)) AS score
+    FROM whole JOIN centres USING (place, prompt, criterion)
+    GROUP BY answer, criterion
 )
-SELECT answer, whole.criterion, CAST(median(score - centre) + sum(centre) / count(*) AS DECIMAL(18, 6)) AS score,
-    NULL::DECIMAL(18, 6) AS spread
-FROM whole JOIN centres ON centres.place = whole.place AND centres.prompt = whole.prompt AND centres.criterion = whole.criterion
-GROUP BY answer, whole.criterion
+SELECT answer, weighed.*, score, NULL::DECIMAL(18, 6) AS spread
+FROM medians JOIN weighed ON weighed.criterion = medians.criterion

@@ -3,5 +3,5 @@ CREATE OR REPLACE TEMP VIEW pointed AS
 SELECT answer, sum(factor * (score - low)) AS points, bit_or(bit) AS bits, bool_or(score < floor) AS below_floor,
     count(*) > bit_count(bit_or(bit)) AS repeated,
     list_transform(list_sort(list({'nth': nth, 'score': score}) FILTER (weight > 0)), lambda each: each.score) AS scores
-FROM scored JOIN weighed ON weighed.criterion = scored.criterion
+FROM scored
 GROUP BY answer

@@ -5,6 +5,5 @@ SELECT scored.answer, coalesce(any_value(beaten.points), 0) AS points, bit_or(bi
     bool_or(score < floor) AS below_floor, false AS repeated,
     list_transform(list_sort(list({'nth': nth, 'score': score}) FILTER (weight > 0)), lambda each: each.score) AS scores
 FROM scored
-JOIN weighed ON weighed.criterion = scored.criterion
 LEFT JOIN beaten ON beaten.answer = scored.answer
 GROUP BY scored.answer

@@ -4,5 +4,5 @@
 CREATE OR REPLACE TEMP VIEW pointed AS
 SELECT answer, sum(factor * (score - low)) AS points, bit_or(bit) AS bits, bool_or(score < floor) AS below_floor,
     count(*) > bit_count(bit_or(bit)) AS repeated, NULL::DECIMAL(18, 6)[] AS scores
-FROM scored JOIN weighed ON weighed.criterion = scored.criterion
+FROM scored
 GROUP BY answer

@@ -2,5 +2,5 @@
 CREATE OR REPLACE TEMP VIEW scored AS
 FROM averaged
 UNION ALL
-SELECT answer, weighed.criterion, score, fitted.spread
+SELECT answer, weighed.*, score, fitted.spread
 FROM fitted JOIN weighed ON weighed.criterion = fitted.criterion AND weighed.judge = fitted.judge

@@ -18,12 +18,10 @@ JOIN responses ON responses.rowid = candidates.response
 LEFT JOIN (SELECT key, max(name) AS name FROM generators GROUP BY key) AS names ON names.key = responses.generator;
 
 CREATE OR REPLACE TEMP VIEW marks AS
-SELECT candidates.prompt, candidates.response, weighed.name AS criterion, weighed.kind, weighed.weight, weighed.factor,
-    weighed.low, weighed.high, scored.score
+SELECT candidates.prompt, candidates.response, scored.name AS criterion, kind, weight, factor, low, high, score
 FROM candidates
 JOIN responses ON responses.rowid = candidates.response
-JOIN scored ON scored.answer = responses.answer
-JOIN weighed ON weighed.criterion = scored.criterion;
+JOIN scored ON scored.answer = responses.answer;
 
 CREATE OR REPLACE TEMP VIEW compared AS
 SELECT first.prompt, first.response AS first, second.response AS second, judge, preferred

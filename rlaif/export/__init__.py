@@ -6,6 +6,7 @@ same store gives the same bytes, and a card beside them says how they came about
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rlaif.config import Pipeline
@@ -54,7 +55,9 @@ def export(
     left_out = {row["reason"]: row["n"] for row in excluded if row["n"]}
     counts = {split: sum(part.rows for part in parts if part.split == split) for split in SPLITS}
     done = Exported(folder / form, counts, left_out)
-    about = card(store, pairing, done, form=form, formats=formats, held_out=bucket, pipeline=pipeline, command=command)
+    about = partial(
+        card, store, pairing, done, form=form, formats=formats, held_out=bucket, pipeline=pipeline, command=command
+    )
     write(store, parts, done.folder, formats, about)
     store.execute("export/clear")
     return done

@@ -7,7 +7,8 @@
 
 What is timed is a whole process, start to end. rlaif's reads the store, makes the pairs, and writes them and why each prompt
 and response ended as it did; polars' reads the same facts as Parquet and writes pairs alone. The raw limit is DuckDB reading
-the columns that pairs need and writing what rlaif wrote, already made. datasets.map runs over fewer prompts, and its time is
+the columns that pairs need and writing what rlaif wrote, already made; with its own row groups, and with texts also with
+row groups as small as rlaif's, which it writes faster. datasets.map runs over fewer prompts, and its time is
 scaled up. Memory is the peak of resident memory.
 """
 
@@ -74,8 +75,9 @@ def make(strategy: str, folder: Path, texts: bool) -> int:
     return made.pairs
 
 
-def raw(strategy: str, folder: Path, texts: bool) -> int:
+def raw(strategy: str, folder: Path, texts: bool, options: str = "FORMAT parquet, COMPRESSION zstd") -> int:
     """What rlaif has written in `folder` written again, and what it had to read read."""
+    (folder / "raw.duckdb").unlink(missing_ok=True)
     with duckdb.connect(":memory:") as connection:
         connection.execute(
             f"SET threads = {THREADS}; SET memory_limit = '{MEMORY}'; SET temp_directory = '{folder / 'spill'}'"
@@ -90,12 +92,20 @@ def raw(strategy: str, folder: Path, texts: bool) -> int:
         connection.execute(
             f"SELECT max(key), max(prompt), max(answer), max(finish), max(generator){text} FROM made.responses"
         ).fetchall()
+        connection.execute("SELECT max(key), max(messages), max(bucket), max(position) FROM made.prompts").fetchall()
         connection.execute(f"USE raw; {sql('schema')}")
         for table in ("pairs", "reasons"):
             connection.execute(f"INSERT INTO raw.{table} FROM made.{table}")
         for path in sorted((folder / "out").rglob("*.parquet")):
-            connection.execute(f"COPY (FROM '{path}') TO '{path}.raw' (FORMAT parquet, COMPRESSION zstd)")
+            connection.execute(f"COPY (FROM '{path}') TO '{path}.raw' ({options})")
         return int(connection.execute("SELECT count(*) FROM raw.pairs").fetchall()[0][0])
+
+
+def raw_in_groups(strategy: str, folder: Path, texts: bool) -> int:
+    """The same with files in row groups as small as rlaif's, which both processors compress at once."""
+    from rlaif.export.files import COPY
+
+    return raw(strategy, folder, texts, COPY["parquet"])
 
 
 def polars(strategy: str, folder: Path, texts: bool) -> int:
@@ -115,7 +125,9 @@ def mapped(strategy: str, folder: Path, texts: bool) -> int:
     return int(by_map.run(folder, folder / "mapped.parquet"))
 
 
-WAYS: dict[str, Callable[[str, Path, bool], int]] = {"rlaif": make, "raw": raw, "polars": polars, "map": mapped}
+WAYS: dict[str, Callable[[str, Path, bool], int]] = {
+    "rlaif": make, "raw": raw, "raw_in_groups": raw_in_groups, "polars": polars, "map": mapped,
+}  # fmt: skip
 
 
 def measure(way: str, strategy: str, folder: Path, *, texts: bool) -> dict[str, Any]:
@@ -149,7 +161,7 @@ def compare(folder: Path, strategy: str, *, texts: bool = False) -> dict[str, di
     shutil.copytree(folder, work)
     # A run's store is on the disk long before; else the first to commit would wait for this copy.
     os.sync()
-    ways = ["rlaif", "raw", "polars"] + (["map"] if strategy == "best_vs_worst" else [])
+    ways = [way for way in WAYS if (way != "map" or strategy == "best_vs_worst") and (way != "raw_in_groups" or texts)]
     found = {way: measure(way, strategy, work, texts=texts) for way in ways}
     shutil.rmtree(work)
     return found
@@ -190,7 +202,7 @@ def main() -> None:
 
 def row(found: dict[str, Any]) -> str:
     """One line a strategy: seconds (and of processors, and peak MB) of each way."""
-    ways = [found[way] for way in ("rlaif", "raw", "polars", "map") if way in found]
+    ways = [found[way] for way in WAYS if way in found]
     cells = [f"{way['way']} {way['seconds']} s ({way['cpu']} of CPU, {way['mb']:,} MB, {way['pairs']:,} pairs)"
              if "seconds" in way else f"{way['way']} failed ({way['failed']})" for way in ways]  # fmt: skip
     return f"{found['size']} {found['strategy']}: {'; '.join(cells)}"

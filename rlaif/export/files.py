@@ -19,7 +19,7 @@ from rlaif.store import FULL, Store
 FORMATS = ("jsonl", "parquet", "datasets")
 # DuckDB's options for each kind of file. One core compresses a row group, and whoever reads one holds it whole: with some 25
 # MB of usual texts each, a sixth of DuckDB's own, all cores are at work and a file is written in two thirds of the time.
-_COPY = {"jsonl": "FORMAT json", "parquet": "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20480"}
+COPY = {"jsonl": "FORMAT json", "parquet": "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20480"}
 CARD = "README.md"
 # Files that are written at once, each with the rows of its shard in memory.
 _AT_ONCE = 2
@@ -114,7 +114,7 @@ def _places(shards: Sequence[Part]) -> list[str]:
 def _copy(store: Store, pool: Executor, splits: _Splits, paths: _Paths, format: str) -> None:
     """Every shard to its path, side by side: the end of a file keeps one core busy alone."""
     shards, targets = chain.from_iterable(splits.values()), chain.from_iterable(paths.values())
-    list(pool.map(lambda shard, target: store.write(shard.query, target, _COPY[format]), shards, targets))
+    list(pool.map(lambda shard, target: store.write(shard.query, target, COPY[format]), shards, targets))
 
 
 def _datasets(store: Store, pool: Executor, splits: _Splits, folder: Path) -> None:

@@ -32,6 +32,9 @@ HERE = Path(__file__).parent / "pairs"
 THREADS, MEMORY = 2, "3GB"
 JUDGE, GENERATORS, SAMPLES = "judge", ["writer", "peer"], 8
 CRITERIA = ("help", "faith", "whole")
+PLAIN = "FORMAT parquet, COMPRESSION zstd"
+# As rlaif writes files, and not imported from there: that would take longer than reading all scores.
+GROUPED = f"{PLAIN}, ROW_GROUP_SIZE 20480"
 OPTIONS = {"one_criterion": {"criterion": "help"}, "own_vs_other": {"generator": "writer"}}
 SECTIONS = {"all_above_margin": {"min_margin": 20, "per_prompt": 4}}
 
@@ -75,7 +78,7 @@ def make(strategy: str, folder: Path, texts: bool) -> int:
     return made.pairs
 
 
-def raw(strategy: str, folder: Path, texts: bool, options: str = "FORMAT parquet, COMPRESSION zstd") -> int:
+def raw(strategy: str, folder: Path, texts: bool, options: str = PLAIN) -> int:
     """What rlaif has written in `folder` written again, and what it had to read read."""
     (folder / "raw.duckdb").unlink(missing_ok=True)
     with duckdb.connect(":memory:") as connection:
@@ -103,9 +106,7 @@ def raw(strategy: str, folder: Path, texts: bool, options: str = "FORMAT parquet
 
 def raw_in_groups(strategy: str, folder: Path, texts: bool) -> int:
     """The same with files in row groups as small as rlaif's, which both processors compress at once."""
-    from rlaif.export.files import COPY
-
-    return raw(strategy, folder, texts, COPY["parquet"])
+    return raw(strategy, folder, texts, GROUPED)
 
 
 def polars(strategy: str, folder: Path, texts: bool) -> int:

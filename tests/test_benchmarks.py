@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmarks import pairs
 from rlaif.config import Train
+from rlaif.export.files import COPY
 
 CASES = {
     "overhead": (["--prompts", "10", "--rounds", "1"], r"rlaif to bare: \d"),
@@ -35,3 +37,7 @@ def test_every_row_of_the_methods_benchmark_is_a_training() -> None:
     rows = yaml.safe_load((Path(__file__).parent.parent / "benchmarks/methods/rows.yaml").read_text())
     methods = {Train.model_validate(row["train"]).method for row in rows.values()}
     assert methods >= {"sft", "dpo", "dpo_soft", "dpo_sft", "kto", "orpo", "rloo", "grpo"}
+
+
+def test_the_raw_limit_of_the_pairs_benchmark_is_measured_with_the_options_of_exports() -> None:
+    assert pairs.GROUPED == COPY["parquet"]

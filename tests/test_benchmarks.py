@@ -40,4 +40,4 @@ def test_every_row_of_the_methods_benchmark_is_a_training() -> None:
 
 
 def test_the_raw_limit_of_the_pairs_benchmark_is_measured_with_the_options_of_exports() -> None:
-    assert pairs.GROUPED == COPY["parquet"]
+    assert COPY["parquet"] == pairs.GROUPED

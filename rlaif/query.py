@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import duckdb
 
 from rlaif.errors import InputError
-from rlaif.report.text import visible
+from rlaif.legible import visible
 from rlaif.store import Row, Store
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rlaif.legible import FILTERS, visible
 from rlaif.report.charts import HEIGHT, lines, range_histogram, scale_histogram, ticks
-from rlaif.report.text import FILTERS, visible
 
 NUMBERS = st.floats(-1e6, 1e6, allow_nan=False).map(lambda value: round(value, 4))
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rlaif.diff.compare import Difference, Example, Side
-from rlaif.report.text import visible
+from rlaif.legible import visible
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rlaif.explain.story import Mark, Outcome, Said, Sampled, Story, Vote
-from rlaif.report.text import visible
+from rlaif.legible import visible
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

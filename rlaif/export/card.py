@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from rlaif import __version__
 from rlaif.config import Pipeline
-from rlaif.report.data import config_text, hidden_in_urls
-from rlaif.report.text import FILTERS, visible
+from rlaif.legible import FILTERS, visible
+from rlaif.redacted import config_text, hidden_in_urls
 from rlaif.store import Row, Store
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ import yaml
 from rlaif import __version__
 from rlaif.config import Pipeline
 from rlaif.export.card import as_yaml, environment
+from rlaif.legible import visible
 from rlaif.models.checkpoint import locate
-from rlaif.report.data import config_text, hidden_in_urls
-from rlaif.report.text import visible
+from rlaif.redacted import config_text, hidden_in_urls
 from rlaif.store import Row, Store
 from rlaif.training.job import Training
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from rlaif.label.ballot import Ballot, Voter
-from rlaif.report.text import visible
+from rlaif.legible import visible
 from rlaif.store import Store
 
 if TYPE_CHECKING:

@@ -16,9 +16,10 @@ from rlaif import __version__
 from rlaif.config import Pipeline
 from rlaif.context import now
 from rlaif.evaluate import Agreement, Evaluation
+from rlaif.legible import FILTERS, visible
+from rlaif.redacted import config_text
 from rlaif.report import data
 from rlaif.report.charts import HEIGHT
-from rlaif.report.text import FILTERS, visible
 from rlaif.spent import Spent, money, spent
 from rlaif.store import Store
 
@@ -86,7 +87,7 @@ def render(
             work=store.query("report/work"),
             remarks=store.query("status/remarks"),
             spent=[*spent(store, pipeline), *elsewhere],
-            config=data.config_text(pipeline),
+            config=config_text(pipeline),
             tones=("one", "two"),
         )
     )

@@ -1,7 +1,6 @@
 """What the page shows, read from the store: plain data, nothing rendered yet."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -26,8 +25,6 @@ CURVES = (
     ("Length of sampled responses, in tokens", ("completions/mean_length",), None),
     ("Divergence from the reference (KL)", ("kl",), None),
 )
-_SECRET_KEY = re.compile(r"(^|[_-])(token|secret|password|passwd|api_?key)$", re.IGNORECASE)
-_SECRET_IN_URL = re.compile(r"(?<=://)[^/@\s]+(?=@)|(?<=\?)[^#\s]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,28 +165,3 @@ def _example(row: Row, chosen: Mapping[tuple[str, str], Row], rejected: Mapping[
         for message in json.loads(row["messages"])[-MAX_TURNS:]
     ]
     return Example(row, messages, [(chosen.get(key), rejected.get(key)) for key in {**chosen, **rejected}])
-
-
-def config_text(pipeline: Pipeline | Mapping[str, Any]) -> str:
-    """The pipeline as YAML, less what could let someone in: URLs' users and queries, values of keys named like secrets."""
-    import yaml
-
-    plain = pipeline.model_dump(mode="json") if isinstance(pipeline, Pipeline) else pipeline
-    return yaml.safe_dump(_redacted(plain), sort_keys=False, allow_unicode=True, width=100)
-
-
-def hidden_in_urls(text: str) -> str:
-    """The text less users and queries of URLs in it."""
-    return _SECRET_IN_URL.sub("(hidden)", text)
-
-
-def _redacted(value: Any, name: str = "") -> Any:
-    if isinstance(value, dict):
-        return {key: _redacted(item, str(key)) for key, item in value.items() if item is not None}
-    if isinstance(value, list):
-        return [_redacted(item, name) for item in value]
-    if not isinstance(value, str):
-        return value
-    if _SECRET_KEY.search(name) and not value.startswith("env:"):
-        return "(hidden)"
-    return hidden_in_urls(value)

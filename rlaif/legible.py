@@ -1,4 +1,4 @@
-"""How the report writes text and numbers: untrusted characters made visible, missing numbers as a dash."""
+"""How text and numbers are written for people: untrusted characters made visible, missing numbers as a dash."""
 
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ _HARMLESS = frozenset("\n\t\u200c\u200d")
 
 
 def visible(value: Any) -> Any:
-    """A value as a reader may see it: hiding characters as ⟨U+202E⟩, None as a dash. The page passes all data through."""
+    """A value as a reader may see it: hiding characters as ⟨U+202E⟩, None as a dash. Pages pass all data through."""
     if value is None:
         return MISSING
     if isinstance(value, str) and not isinstance(value, Markup):

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -187,7 +188,10 @@ def main() -> None:
     )
     for name, (prompts, texts) in sizes.items():
         if not (given.folder / name).exists():
-            synthesise(given.folder / name, prompts, texts)
+            # A process counts the memory of the one that it came from, so all is made elsewhere.
+            maker = get_context("spawn").Process(target=synthesise, args=(given.folder / name, prompts, texts))
+            maker.start()
+            maker.join()
     sys.path.insert(0, str(HERE))
     import by_polars
 

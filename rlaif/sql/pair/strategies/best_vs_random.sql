@@ -5,10 +5,10 @@ WITH best AS (
     FROM candidates WHERE NOT vetoed GROUP BY prompt
 ),
 lower AS (
-    SELECT candidates.prompt, arg_min((candidates.response, candidates.points), coin) AS drawn
+    SELECT candidates.prompt, arg_min({'response': candidates.response, 'points': candidates.points}, coin) AS drawn
     FROM candidates JOIN best ON best.prompt = candidates.prompt
         AND candidates.points < best.points AND best.points - candidates.points >= $threshold
     GROUP BY candidates.prompt
 )
-SELECT prompt, chosen, drawn[1] AS rejected, best.points - drawn[2] AS lead
+SELECT prompt, chosen, drawn.response AS rejected, best.points - drawn.points AS lead
 FROM best JOIN lower USING (prompt)

@@ -6,17 +6,21 @@ WITH best AS (
     FROM candidates WHERE NOT vetoed GROUP BY prompt
 ),
 -- In lists by size, because sums of doubles depend on their order.
-lists AS (SELECT prompt, list_sort(list(points::DOUBLE)) AS points, (sum(points) / count(*))::DOUBLE AS mean FROM candidates GROUP BY prompt),
+lists AS (
+    SELECT prompt, list_sort(list(points::DOUBLE)) AS points, (sum(points) / count(*))::DOUBLE AS mean
+    FROM candidates GROUP BY prompt
+),
 aims AS (
     SELECT prompt, mean - $sigmas * sqrt(list_sum(list_transform(points, lambda each: (each - mean) ** 2)) / len(points)) AS aim
     FROM lists
 ),
 low AS (
     SELECT candidates.prompt, any_value(chosen) AS chosen, any_value(best.points) AS points,
-        arg_min((response, candidates.points), (abs(candidates.points::DOUBLE - aim), coin)) AS nearest
+        arg_min({'response': response, 'points': candidates.points},
+            (abs(candidates.points::DOUBLE - aim), coin)) AS nearest
     FROM candidates JOIN best ON best.prompt = candidates.prompt
         AND candidates.points < best.points AND best.points - candidates.points >= $threshold
     JOIN aims ON aims.prompt = candidates.prompt
     GROUP BY candidates.prompt
 )
-SELECT prompt, chosen, nearest[1] AS rejected, points - nearest[2] AS lead FROM low
+SELECT prompt, chosen, nearest.response AS rejected, points - nearest.points AS lead FROM low

@@ -7,11 +7,11 @@ WITH checked AS (
 whole AS (SELECT max(points) AS points FROM checked WHERE passes),
 drawn AS (
     SELECT candidates.prompt,
-        arg_min((candidates.response, checked.points), coin) FILTER (passes AND NOT vetoed) AS best,
-        arg_min((candidates.response, checked.points), coin)
+        arg_min({'response': candidates.response, 'points': checked.points}, coin) FILTER (passes AND NOT vetoed) AS best,
+        arg_min({'response': candidates.response, 'points': checked.points}, coin)
             FILTER (NOT passes AND whole.points - checked.points >= $threshold) AS worst
     FROM candidates JOIN checked ON checked.response = candidates.response, whole
     GROUP BY candidates.prompt
 )
-SELECT prompt, best[1] AS chosen, worst[1] AS rejected, best[2] - worst[2] AS lead
+SELECT prompt, best.response AS chosen, worst.response AS rejected, best.points - worst.points AS lead
 FROM drawn WHERE lead > 0

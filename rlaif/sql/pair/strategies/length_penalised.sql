@@ -14,22 +14,24 @@ grid AS (
 drawn AS (SELECT prompt FROM candidates GROUP BY prompt ORDER BY min(coin), prompt LIMIT 10000),
 tried AS (
     SELECT penalty, prompt,
-        arg_max((points, length), (points::DECIMAL(28, 6) - penalty * length, coin)) FILTER (NOT vetoed) AS chosen,
-        arg_min((points, length), (points::DECIMAL(28, 6) - penalty * length, coin)) AS rejected
+        arg_max({'points': points, 'length': length}, (points::DECIMAL(28, 6) - penalty * length, coin))
+            FILTER (NOT vetoed) AS chosen,
+        arg_min({'points': points, 'length': length}, (points::DECIMAL(28, 6) - penalty * length, coin)) AS rejected
     FROM measured SEMI JOIN drawn ON drawn.prompt = measured.prompt, grid
     GROUP BY penalty, prompt
 ),
 shares AS (
-    SELECT penalty, avg(CASE WHEN chosen[2] > rejected[2] THEN 2 WHEN chosen[2] = rejected[2] THEN 1 ELSE 0 END) / 2 AS longer
-    FROM tried WHERE chosen[1] > rejected[1] AND chosen[1] - rejected[1] >= $threshold
+    SELECT penalty, avg(1 + sign(chosen.length - rejected.length)) / 2 AS longer
+    FROM tried WHERE chosen.points > rejected.points AND chosen.points - rejected.points >= $threshold
     GROUP BY penalty
 ),
 fitted AS (SELECT coalesce(arg_min(penalty, (abs(longer - $longer), penalty)), 0) AS penalty FROM shares),
 ends AS (
     SELECT prompt,
-        arg_max((response, points), (points::DECIMAL(28, 6) - penalty * length, coin)) FILTER (NOT vetoed) AS best,
-        arg_min((response, points), (points::DECIMAL(28, 6) - penalty * length, coin)) AS worst
+        arg_max({'response': response, 'points': points}, (points::DECIMAL(28, 6) - penalty * length, coin))
+            FILTER (NOT vetoed) AS best,
+        arg_min({'response': response, 'points': points}, (points::DECIMAL(28, 6) - penalty * length, coin)) AS worst
     FROM measured, fitted GROUP BY prompt
 )
-SELECT prompt, best[1] AS chosen, worst[1] AS rejected, best[2] - worst[2] AS lead
+SELECT prompt, best.response AS chosen, worst.response AS rejected, best.points - worst.points AS lead
 FROM ends WHERE lead > 0 AND lead >= $threshold

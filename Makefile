@@ -1,5 +1,6 @@
 # make quickstart   the whole loop, offline, in a few minutes
 # make test         lint, types, tests
+# make oldest       what is mostly SQL again, on the oldest DuckDB that pyproject.toml allows
 # make format       rewrite the code as ruff likes it
 # make vllm         the tiny models on vLLM's own server (its CPU build, in an environment of its own)
 
@@ -7,7 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: quickstart test lint format vllm clean
+.PHONY: quickstart test lint oldest format vllm clean
 
 quickstart: $(VENV)/ready
 	$(BIN)/rlaif run pipelines/quickstart.yaml
@@ -20,6 +21,14 @@ lint: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+oldest: $(VENV)/oldest
+	PYTHONPATH=$(VENV)/oldest $(BIN)/pytest --numprocesses auto --dist loadfile \
+		$(addprefix tests/test_, $(addsuffix .py, pair pair_confidence pair_mixed pair_strategies export report views))
+
+$(VENV)/oldest: $(VENV)/ready
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target $@ \
+		duckdb==$$(sed -n 's/.*"duckdb>=\([0-9.]*\),.*/\1/p' pyproject.toml)
 
 format: $(VENV)/ready
 	$(BIN)/ruff check --fix .

@@ -25,6 +25,8 @@ def connect(path: Path, read_only: bool) -> duckdb.DuckDBPyConnection:
             if read_only or not _set_log_aside(path, str(error)):
                 raise
             connection.execute(f"ATTACH '{escaped}' AS store ({options})")
+        # DuckDB draws a bar of its own where it takes a process for a person's: in notebooks, and in workers of a script.
+        connection.execute("SET enable_progress_bar = false")
         # What does not fit in memory goes beside the store, not into whatever folder the user stands in.
         connection.execute(f"SET temp_directory = '{escaped}.spill'")
         search(connection)

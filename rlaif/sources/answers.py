@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from rlaif.config import Source, SourcePreferences, SourceScores
 from rlaif.errors import InputError
+from rlaif.models.reasoning import has_text
 from rlaif.records import Message
 from rlaif.sources.prompts import messages_of, text
 
@@ -45,7 +46,7 @@ def answer(value: Any, asked: Sequence[Message], column: str, at: str) -> Answer
             return Answer(lost=ELSEWHERE)
         value = last["content"]
     found = text(value, column, at)
-    return Answer(found) if found else Answer(lost="empty")
+    return Answer(found) if found and has_text(found) else Answer(lost="empty")
 
 
 def _same(before: Sequence[Message], asked: Sequence[Message]) -> bool:

@@ -58,8 +58,8 @@ class Remarked(Models):
             after[remark].add(value)
             if remark == UNKNOWN_FINISH:
                 context.progress.note(
-                    f"{model.name} at {model.server}: {times:,} completions with finish_reason {value!r}, which is unknown, so "
-                    "they may not be whole. As responses they are never chosen, and as verdicts they are malformed."
+                    f"{model.name} at {model.server}: {times:,} completions have the unknown finish_reason {value!r} "
+                    "and may not be whole. As responses they are never chosen, and as verdicts they are malformed."
                 )
         for remark in IDENTITY:
             # Vendors run several builds at a time, so one that was there before is not a change.

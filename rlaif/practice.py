@@ -149,11 +149,13 @@ def _weighted(judge: Judge, scores: Mapping[str, float]) -> float | None:
 async def _reward(model: Model, prompt: Sequence[Message], subject: Subject) -> float | None:
     chat: list[Message] = [*prompt, {"role": "assistant", "content": subject.text}]
     try:
-        return float((await model.complete(Ask(chat, Sampling(0.0, max_tokens=1))))[0].text)
+        reply = (await model.complete(Ask(chat, Sampling(0.0, max_tokens=1))))[0]
     except ModelError as error:
         if error.fatal:
             raise
         return None
+    # The reward of a part of the chat is not the response's.
+    return None if reply.finish == "prompt_cut" else float(reply.text)
 
 
 def total(marks: Sequence[Marks], weights: Sequence[float], groups: Sequence[int]) -> Marks:

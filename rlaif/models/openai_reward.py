@@ -1,4 +1,4 @@
-"""A served reward model, asked by vLLM's `/classify`; requests, retries and limits are those of any server.
+"""A served reward model, through vLLM's `/classify`. Requests, retries and limits are those of any server.
 
 The server renders the chat by the model's own template and gives the class's logit, which is the reward.
 """
@@ -15,7 +15,7 @@ from rlaif.models.openai_fault import RequestError
 from rlaif.models.openai_reply import malformed, read_object, without_output
 from rlaif.models.openai_server import Letterhead
 
-# It lies beside the API that imitates OpenAI's, not in it.
+# The endpoint stands beside the API that imitates OpenAI's, not in it.
 CHATS: Final = ("/v1/chat/completions", "/chat/completions")
 
 
@@ -36,8 +36,8 @@ class OpenAIReward(OpenAI):
 
 
 def read(data: bytes) -> Completion:
-    """The reward in a reply. Raises RequestError: `malformed`, `rejected` for a classifier of several classes, or what the
-    reply's own error says."""
+    """The reward in a reply. Raises RequestError: `malformed`, `rejected` for a classifier with several classes, or the kind
+    of the error in it."""
     reply = read_object(data)
     listed = reply.get("data")
     found = listed[0] if isinstance(listed, list) and len(listed) == 1 else None

@@ -22,6 +22,8 @@ FINISHES: Final = {
 
 # Log-probabilities lie between what servers send for minus infinity (-9999) and what float16 makes of certainty.
 LEAST, ROUNDING = -1e6, 1e-2
+# Some servers on Windows begin a reply with it.
+BOM: Final = b"\xef\xbb\xbf"
 # Beyond it no store counts.
 MOST_TOKENS: Final = 2**53
 
@@ -49,7 +51,7 @@ def read_reply(data: bytes, n: int) -> Reply:
     usable = 0
     for place, choice in enumerate(choices):
         words = _said(choice) if isinstance(choice, dict) else None
-        index = count(choice.get("index", place)) if words else None
+        index = count(_index(choice, place, len(choices))) if words else None
         usable += words is not None
         if words and index is not None and index < n:
             said.setdefault(index, words)
@@ -58,6 +60,12 @@ def read_reply(data: bytes, n: int) -> Reply:
     fingerprint = reply.get("system_fingerprint")
     build = clean(fingerprint)[:SHOWN] if isinstance(fingerprint, str) and fingerprint else None
     return Reply(_completions(said, reply), usable - len(said), build)
+
+
+def _index(choice: Mapping[str, Any], place: int, choices: int) -> Any:
+    """The place among the completions that the choice gives; some servers give null where there is only one."""
+    index = choice.get("index", place)
+    return place if index is None and choices == 1 else index
 
 
 def read_object(data: bytes) -> Mapping[str, Any]:
@@ -83,6 +91,7 @@ def without_output(reply: Mapping[str, Any], text: str) -> Completion:
 
 def parse(data: bytes) -> Any:
     """A reply's JSON; None where it is none."""
+    data = data.removeprefix(BOM)
     try:
         return orjson.loads(data)
     except ValueError:

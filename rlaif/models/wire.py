@@ -74,8 +74,8 @@ class Wires:
     def drop_last(self) -> None:
         """Drops the connection that brought the last reply. To be called before anything else is awaited."""
         if self._last:
-            if self._last in self._idle:
-                self._idle.remove(self._last)
+            if self._idle and self._idle[-1] is self._last:
+                self._idle.pop()
             self._drop(self._last)
 
     def _take_idle(self) -> "Wire | None":

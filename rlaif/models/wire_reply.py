@@ -219,7 +219,7 @@ class ReplyReader:
         self.share.hold(len(self._body))
 
     def on_message_complete(self) -> None:
-        if self.done:
+        if self.done or self.fault:
             return
         if self._in_body:
             self.done = True

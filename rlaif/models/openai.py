@@ -55,7 +55,7 @@ class OpenAI:
     """
 
     def __init__(self, config: OpenAIModel, *, where: str = "", pause: float = 0.5, key: str | None = None) -> None:
-        self._config, self._where, self._pause = config, where, pause
+        self.config, self._where, self._pause = config, where, pause
         self._secret = key or secret(config, where=where)
         self._plain = self._dialect = Dialect.of(config)
         self.server, self.name = public_url(config.base_url), config.model
@@ -63,7 +63,7 @@ class OpenAI:
         self._withheld = 0
         self._served: str | None = None
         self._trouble = ""
-        self._hint: str | None = None
+        self.hint: str | None = None
         self._looks: dict[int, asyncio.Task[None]] = {}
         self._paced = bool(config.requests_per_minute or config.tokens_per_minute)
         self._requests, self._tokens = Pace(config.requests_per_minute), Pace(config.tokens_per_minute)
@@ -74,14 +74,14 @@ class OpenAI:
         """One completion per seed, in order. Those of `n` that the server withholds are requested again, one at a time."""
         found: dict[int, Completion] = {}
         if ask.n == 1 or self._dialect.several:
-            found = await self._request(ask, ask.seeds)
+            found = await self.request(ask, ask.seeds)
             self._withheld += len(found) < ask.n
             if self._withheld == WITHHELD:
                 self._dialect = replace(self._dialect, several=False)
-        return await top_up(ask, found, self._request)
+        return await top_up(ask, found, self.request)
 
-    async def _request(self, ask: Ask, seeds: tuple[int, ...]) -> dict[int, Completion]:
-        """Completions by place in `seeds`, some of which may be missing."""
+    async def request(self, ask: Ask, seeds: tuple[int, ...]) -> dict[int, Completion]:
+        """Completions of one request by place in `seeds`, which are a part of the ask's; the server may withhold some."""
         try:
             return await self._attempt(ask, seeds)
         except RequestError as error:
@@ -102,7 +102,7 @@ class OpenAI:
                 raise failed.pop()
             return await self._attempt(ask, seeds, again=True)
 
-        return await retrying(self._config.attempts, self._config.timeout, self._pause)(attempt)
+        return await retrying(self.config.attempts, self.config.timeout, self._pause)(attempt)
 
     async def _attempt(self, ask: Ask, seeds: tuple[int, ...], *, again: bool = False) -> dict[int, Completion]:
         """One answer to one request, whatever is learnt on the way about the server's dialect and its need for rest."""
@@ -110,7 +110,7 @@ class OpenAI:
         while True:
             dialect = self._dialect
             if dialect is not self._plain:
-                self.remarks.update(dialect.given_up(self._config, several=ask.n > 1))
+                self.remarks.update(dialect.given_up(self.config, several=ask.n > 1))
             request = orjson.dumps(self._body(ask, seeds, dialect))
             guess = len(request) / CHARACTERS + len(seeds) * ask.sampling.max_tokens * OUTPUT_SHARE
             try:
@@ -147,7 +147,7 @@ class OpenAI:
                 data = await endpoint.send(request, question=question, most_bytes=self._most_bytes(ask, n))
             endpoint.answered()
         except TimeoutError:
-            late = RequestError("timeout", f"no whole reply within {self._config.timeout:g} s")
+            late = RequestError("timeout", f"no whole reply within {self.config.timeout:g} s")
             raise self._learn(endpoint, late) from None
         except RequestError as error:
             raise self._learn(endpoint, error) from None
@@ -161,7 +161,7 @@ class OpenAI:
 
     def _body(self, ask: Ask, seeds: tuple[int, ...], dialect: Dialect) -> dict[str, Any]:
         """The request."""
-        return body(self._config, ask, seeds, dialect)
+        return body(self.config, ask, seeds, dialect)
 
     def _most_bytes(self, ask: Ask, n: int) -> int:
         """A bound on the reply to a request for `n` completions."""
@@ -205,7 +205,7 @@ class OpenAI:
         """Finds out whether a server that fails is down, or fails at certain requests: some inputs are too much for some."""
 
         async def look() -> None:
-            if await answers(self._heads[endpoint.number]):
+            if await answers(self.heads[endpoint.number]):
                 # So the requests are the reason: each has its attempts, and then fails.
                 endpoint.health.good()
 
@@ -227,14 +227,16 @@ class OpenAI:
         if kind == "connection" and not reached:
             kind = "unreachable"
         if kind in MISPLACED and not any(endpoint.fit for endpoint in self._fleet.endpoints) and await self._misplaced():
-            kind, message = "unknown_model", f"{message}\nThe server answers at {self._hint}: set base_url to that."
+            kind, message = "unknown_model", f"{message}\nThe server answers at {self.hint}: set base_url to that."
         elif kind == "unknown_model":
-            message += f"\n{did_you_mean(self._config.model, await names(self._heads[0]))}"
+            message += f"\n{did_you_mean(self.config.model, await names(self.heads[0]))}"
         if kind == "unreachable" and self._trouble and self._trouble not in message:
             message += f", the last with: {self._trouble}"
-        message = f"{self._config.model} at {public_url(self._config.base_url)}: {message}".strip()
+        if "CERTIFICATE_VERIFY_FAILED" in message:
+            message += "\nFor a certificate of your own, set SSL_CERT_FILE to the file that holds it."
+        message = f"{self.config.model} at {public_url(self.config.base_url)}: {message}".strip()
         if kind == "auth":
-            name = self._config.api_key.removeprefix("env:")
+            name = self.config.api_key.removeprefix("env:")
             given = f"The server did not accept the key in {name}."
             missing = f"The server asks for a key, and {name} is not set."
             message += f"\n{missing if self._secret == NO_SECRET else given}"
@@ -242,9 +244,9 @@ class OpenAI:
 
     async def _misplaced(self) -> str:
         """The address with `/v1` where the server answers, if the one that was given has none; looked for once."""
-        if self._hint is None:
-            self._hint = await versioned(self._heads[0])
-        return self._hint
+        if self.hint is None:
+            self.hint = await versioned(self.heads[0])
+        return self.hint
 
     def _safe(self, text: str) -> str:
         for endpoint in self._fleet.endpoints:
@@ -253,20 +255,20 @@ class OpenAI:
 
     async def meet(self) -> None:
         """Counts among the remarks what the servers report about themselves."""
-        for said in await asyncio.gather(*(introduction(head, self.name) for head in self._heads)):
+        for said in await asyncio.gather(*(introduction(head, self.name) for head in self.heads)):
             self.remarks.update(said)
 
     async def __aenter__(self) -> Self:
-        config = self._config
-        self._heads = [
+        config = self.config
+        self.heads = [
             await letterhead(config, address, self._secret, where=self._where) for address in addresses(config.base_url)
         ]
-        announce(config, self._secret, self._heads)
+        announce(config, self._secret, self.heads)
         if config.start_timeout:
-            await awaken(self._heads, config.start_timeout)
+            await awaken(self.heads, config.start_timeout)
         endpoints = [
             Endpoint(self._address(head), most=config.concurrency, pause=2 * self._pause, number=number, remark=self.remark)
-            for number, head in enumerate(self._heads)
+            for number, head in enumerate(self.heads)
         ]
         self._fleet = Fleet(endpoints, most=config.concurrency, patience=ELAPSED * config.timeout)
         return self

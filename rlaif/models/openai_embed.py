@@ -24,7 +24,7 @@ class OpenAIEmbed(OpenAI):
         return replace(head, url=head.url.replace("/chat/completions", "/embeddings"))
 
     def _body(self, ask: Ask, seeds: tuple[int, ...], dialect: Dialect) -> dict[str, Any]:
-        return {"model": self._config.model, "input": [turn["content"] for turn in ask.messages]}
+        return {"model": self.config.model, "input": [turn["content"] for turn in ask.messages]}
 
     def _most_bytes(self, ask: Ask, n: int) -> int:
         return REPLY + len(ask.messages) * VECTOR

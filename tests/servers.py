@@ -79,14 +79,15 @@ def error(status: int, message: str, code: str | None = None, **options: Any) ->
 
 @asynccontextmanager
 async def serve(
-    script: Sequence[Script], models: Sequence[str | dict[str, Any]] = ("m",), *, tls: ssl.SSLContext | None = None
+    script: Sequence[Script], models: Sequence[str | dict[str, Any]] = ("m",), *, tls: ssl.SSLContext | None = None,
+    loading: Sequence[Reply] = (),
 ) -> AsyncIterator[Server]:  # fmt: skip
     """Answers each chat request with the next entry of `script`, the last entry again and again.
 
-    `models` are listed on request: names, or whole entries.
+    `models` are listed on request: names, or whole entries; before that come the replies of a server that is `loading`.
     """
     server = Server("")
-    left = list(script)
+    left, starting = list(script), list(loading)
     listed = [{"id": each} if isinstance(each, str) else each for each in models]
 
     handlers: set[asyncio.Task[Any] | None] = set()
@@ -97,7 +98,7 @@ async def serve(
             while (request := await _read(reader)) is not None:
                 server.requests.append(request)
                 if request.path.endswith("/models"):
-                    await _write(writer, reply({"object": "list", "data": listed}))
+                    await _write(writer, starting.pop(0) if starting else reply({"object": "list", "data": listed}))
                     continue
                 step = left.pop(0) if len(left) > 1 else left[0]
                 server.in_flight += 1

@@ -16,6 +16,7 @@ from typing import Any, Self
 
 import duckdb
 
+from rlaif.duck_path import check_path
 from rlaif.errors import StoreError
 from rlaif.store_file import connect, copy, search
 
@@ -41,6 +42,7 @@ class Store:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         if read_only:
             must_exist(path)
+        check_path(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -158,6 +160,21 @@ class Store:
             self._connection.execute(
                 f'INSERT INTO "{table}" BY NAME SELECT {columns}', {name: [row.get(name) for row in rows] for name in names}
             )
+
+    @contextmanager
+    def reading(self, files: Mapping[str, Path]) -> Iterator[None]:
+        """Parquet files as views by name, for the queries within. DuckDB does not see their paths, in which it would read
+        `key=value` as a column, and `*` as a pattern."""
+        import pyarrow.dataset
+
+        with self._lock:
+            for name, path in files.items():
+                self._connection.register(name, pyarrow.dataset.dataset(str(path.absolute()), format="parquet"))
+            try:
+                yield
+            finally:
+                for name in files:
+                    self._connection.unregister(name)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -115,10 +115,10 @@ def _check_imported_judges(pipeline: Pipeline, file: YamlFile) -> None:
         for at, preferences in enumerate(source.preferences):
             if preferences.judge in scoring:
                 raise InputError(
-                    f"{preferences.judge!r} has scores in this file and preferences too, and only one of them can make pairs",
+                    f"{preferences.judge!r} has both scores and preferences, and only one of them can make pairs",
                     where=file.where((*preferences_place(file, number, at), "judge")),
-                    fix="Give the two different names, such as 'human' and 'human votes'; name one under `pair.judge` and the "
-                    "other under `pair.agree`.",
+                    fix="Give the two different names, such as 'human' and 'human votes'. Name one under `pair.judge` and "
+                    "the other under `pair.agree`.",
                 )  # fmt: skip
 
 

@@ -110,7 +110,9 @@ class SourcePreferences(Section):
     def _codes_differ(self) -> "SourcePreferences":
         coded = self.model_fields_set & {"first", "second", "tie"}
         if self.chosen is not None and (coded or self.scale or self.pairs):
-            raise ValueError("`first`, `second`, `tie`, `scale` and `pairs` belong to `column`, not to `chosen` and `rejected`")
+            raise ValueError(
+                "`first`, `second`, `tie`, `scale` and `pairs` belong to `column`, not to `chosen` and `rejected`"
+            )
         if self.scale is not None:
             if coded:
                 raise ValueError("with a `scale` there are no codes: leave out `first`, `second` and `tie`")
@@ -123,7 +125,7 @@ class SourcePreferences(Section):
         if len(self.meanings) < len(given):
             same = next(code for code in self.meanings if [code_of(each) for each in given.values()].count(code) > 1)
             names = " and ".join(f"`{name}`" for name, code in given.items() if code_of(code) == same)
-            raise ValueError(f"{names} have the same code, {same} (1, 1.0, \"1\" and true are one code): give each its own")
+            raise ValueError(f'{names} have the same code, {same} (1, 1.0, "1" and true are one code): give each its own')
         return self
 
 

@@ -40,7 +40,9 @@ def records(path: Path, *, where: str = "") -> Iterator[Row]:
     """All rows of a file with all their columns. Raises InputError for what cannot be read."""
     reader = FILES.get(path.suffix.lower())
     if reader is None:
-        raise InputError(f"{path.name}: unknown kind of file {path.suffix!r}", where=where, fix=f"Known: {', '.join(FILES)}.")
+        raise InputError(
+            f"{path.name}: unknown kind of file {path.suffix!r}", where=where, fix=f"Known: {', '.join(FILES)}."
+        )
     return _opened(reader(path, Everything()), path)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from rlaif.config import Source, SourcePreferences, SourceScores
 from rlaif.config.sources import code_of
 from rlaif.records import Message
-from rlaif.sources.faults import RowFault
+from rlaif.sources.faults import RowError
 from rlaif.sources.forms import parse_list
 from rlaif.sources.prompts import SHOWN, is_turn, messages_of, text
 
@@ -45,7 +45,7 @@ class Vote:
 
 
 def answers_of(row: Row, source: Source, asked: Sequence[Message]) -> list[Answer]:
-    """The row's responses to its prompt, in order. Raises RowFault."""
+    """The row's responses to its prompt, in order. Raises RowError."""
     named = source.columns.responses
     if named is None:
         return []
@@ -64,7 +64,7 @@ def answer(value: Any, asked: Sequence[Message], column: str) -> Answer:
     if isinstance(value, list | tuple):
         if value and all(item is None or isinstance(item, str) for item in value):
             if len(value) > 1:
-                raise RowFault("several texts where one response is due", column, f"{len(value)} texts")
+                raise RowError("several texts where one response is due", column, f"{len(value)} texts")
             return answer(value[0], asked, column)
         *before, last = messages_of(value, column) or [Message(role="assistant", content="")]
         if last["role"] != "assistant":
@@ -83,13 +83,13 @@ def _same(before: Sequence[Message], asked: Sequence[Message]) -> bool:
 
 
 def values_of(row: Row, scores: SourceScores, count: int) -> Sequence[Any]:
-    """The column's value for each of `count` responses; null where it has none. Raises RowFault."""
+    """The column's value for each of `count` responses; null where it has none. Raises RowError."""
     value = _listed(row.get(scores.column))
     if value is None:
         return [None] * count
     values = value if isinstance(value, list | tuple) else [value]
     if len(values) != count:
-        raise RowFault("another number of scores than of responses", scores.column, f"{len(values)} for {count}")
+        raise RowError("another number of scores than of responses", scores.column, f"{len(values)} for {count}")
     return values
 
 
@@ -117,14 +117,14 @@ def _number(value: Any) -> float | None:
 
 
 def votes_of(row: Row, preferences: SourcePreferences) -> list[Vote]:
-    """The row's votes over its responses. Raises RowFault."""
+    """The row's votes over its responses. Raises RowError."""
     column = str(preferences.column)
     value = row.get(column)
     if not isinstance(value, str) or code_of(value) not in preferences.meanings:
         value = _listed(value)
     codes = value if isinstance(value, list | tuple) else [value] * (1 if value is not None else len(preferences.pairs))
     if len(codes) != len(preferences.pairs):
-        raise RowFault("another number of codes than of pairs", column, f"{len(codes)} for {len(preferences.pairs)}")
+        raise RowError("another number of codes than of pairs", column, f"{len(codes)} for {len(preferences.pairs)}")
     read = _strength if preferences.scale else _coded
     return [read(first - 1, second - 1, code, preferences)
             for (first, second), code in zip(preferences.pairs, codes, strict=True)]  # fmt: skip

@@ -12,7 +12,7 @@ import orjson
 from rlaif.config import Source, SourcePreferences, SourceScores
 from rlaif.records import Prompt, answer_key, clean, fraction, key
 from rlaif.sources.answers import Answer, Vote, answer, answers_of, value_of, values_of, votes_of
-from rlaif.sources.faults import Faults, RowFault
+from rlaif.sources.faults import Faults, RowError
 from rlaif.sources.forms import PEEKED, Form, find_forms, looks_listed, text_columns, unfold
 from rlaif.sources.prompts import metadata_of, prompt_of
 from rlaif.sources.staging import Staging
@@ -23,7 +23,9 @@ BUCKETS = 10_000
 # A response of fewer characters may well be the end of its prompt, or all of it.
 TELLING = 16
 # What is written about a text that looks like a list or holds its own response.
-_KEPT_AS_TEXT = "If they are lists, store them as lists; in a column that holds nothing else, lists written as text are read too."
+_KEPT_AS_TEXT = (
+    "If they are lists, store them as lists; in a column that holds nothing else, lists written as text are read too."
+)
 _IN_PROMPT = "If that column holds whole conversations, name the column of the prompts alone as columns.prompt."
 _RANGE = "Correct `low` and `high` of this entry of `scores`, or the data."
 
@@ -79,20 +81,20 @@ class Facts:
         self.faults = Faults()
         self.codes = [Codes() for _ in source.preferences]
 
-    def peek(self, rows: Iterator[tuple[str, Row | RowFault]]) -> Iterator[tuple[str, Row | RowFault]]:
+    def peek(self, rows: Iterator[tuple[str, Row | RowError]]) -> Iterator[tuple[str, Row | RowError]]:
         """The same rows, once the first of them have shown which columns hold lists or transcripts as text."""
         first = list(islice(rows, PEEKED))
-        self.forms = find_forms(self.source, [row for _, row in first if not isinstance(row, RowFault)])
+        self.forms = find_forms(self.source, [row for _, row in first if not isinstance(row, RowError)])
         return chain(first, rows)
 
-    def read(self, at: str, row: Row | RowFault) -> None:
+    def read(self, at: str, row: Row | RowError) -> None:
         """Stages the facts of one row, all or none. `at` is where it stands."""
         self.faults.rows += 1
         try:
             found = self._parsed(row)
         except RecursionError:
-            self._fault(at, RowFault("a value that is nested too deeply"))
-        except RowFault as fault:
+            self._fault(at, RowError("a value that is nested too deeply"))
+        except RowError as fault:
             self._fault(at, fault)
         else:
             if found is None:
@@ -101,8 +103,8 @@ class Facts:
             self._look(at, row, found)
             self._stage(at, found)
 
-    def _parsed(self, row: Row | RowFault) -> Parsed | None:
-        if isinstance(row, RowFault):
+    def _parsed(self, row: Row | RowError) -> Parsed | None:
+        if isinstance(row, RowError):
             raise row
         source, row = self.source, unfold(row, self._columns, self.forms)
         prompt = prompt_of(row, source.columns)
@@ -121,10 +123,10 @@ class Facts:
         votes = [(each, votes_of(row, each)) for each in source.preferences if each.column is not None]
         return Parsed(prompt, metadata_of(row, source.columns), answers, scored, sides, votes)
 
-    def _look(self, at: str, row: Row | RowFault, found: Parsed) -> None:
+    def _look(self, at: str, row: Row | RowError, found: Parsed) -> None:
         """Notes what may be a mistake but may also be meant."""
         column, request = self.source.columns.prompt, found.prompt.request.strip()
-        said = row.get(column) if not isinstance(row, RowFault) else None
+        said = row.get(column) if not isinstance(row, RowError) else None
         if isinstance(said, str) and column not in self.forms and looks_listed(said):
             self.faults.note(at, f"text that looks like a list in column {column!r}, kept as text", fix=_KEPT_AS_TEXT)
         texts = [each.text.strip() for each in (*found.answers, *(side for each in found.sides for side in each[1:]))]
@@ -176,7 +178,9 @@ class Facts:
             columns = list(zip(scored.columns, (values[number] for values in scored.values), strict=True))
             for scores, value in columns:
                 if value is None or answered is None:
-                    self._drop(at, "score", "missing" if answered else "no response", f"{scores.criterion} by {scored.judge}")
+                    self._drop(
+                        at, "score", "missing" if answered else "no response", f"{scores.criterion} by {scored.judge}"
+                    )
             given = [(scores, value) for scores, value in columns if value is not None and answered is not None]
             if not given:
                 continue
@@ -218,7 +222,7 @@ class Facts:
             "preferred": vote.preferred, "probability": vote.probability, "source": at,
         })  # fmt: skip
 
-    def _fault(self, at: str, fault: RowFault) -> None:
+    def _fault(self, at: str, fault: RowError) -> None:
         if fault.bad:
             self.faults.add(at, fault.reason, fault.detail)
         self._drop(at, "row", fault.reason, clean(fault.detail) or None)

@@ -9,7 +9,7 @@ FEW = 3
 SHOWN = 8
 
 
-class RowFault(Exception):
+class RowError(Exception):
     """A row that cannot be used. `kind` is the reason that is counted, and `detail` is what this row holds.
 
     Rows whose fault is not `bad` are sound, only of no use here, and do not count towards `max_bad_rows`.

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import orjson
 
 from rlaif.config import Source
-from rlaif.sources.faults import RowFault
+from rlaif.sources.faults import RowError
 
 # Characters of a list that is parsed: a long conversation. Python literals take far longer than JSON.
 LONGEST = 4_000_000
@@ -53,7 +53,7 @@ def find_forms(source: Source, rows: Iterable[Mapping[str, Any]]) -> dict[str, F
 
 
 def unfold(row: Mapping[str, Any], columns: Sequence[str], forms: Mapping[str, Form]) -> Mapping[str, Any]:
-    """The row with what these columns hold as text turned into lists. Raises RowFault for what cannot be read."""
+    """The row with what these columns hold as text turned into lists. Raises RowError for what cannot be read."""
     read = {
         column: _unfolded(value, column, forms.get(column))
         for column in columns if isinstance(value := row.get(column), str) and value
@@ -67,7 +67,7 @@ def _unfolded(value: str, column: str, form: Form | None) -> Any:
     if form == "list" or _LOOKS_CHAT.match(value):
         found = parse_list(value)
         if found is None:
-            raise RowFault("a list written as text that cannot be parsed", column, value[:60])
+            raise RowError("a list written as text that cannot be parsed", column, value[:60])
         return found
     return value
 
@@ -110,10 +110,10 @@ def _literal(value: str) -> Any:
 
 
 def transcript(value: str, column: str) -> list[dict[str, str]]:
-    """The turns of "Human: … Assistant: …". A last turn without text is left out. Raises RowFault for another order."""
+    """The turns of "Human: … Assistant: …". A last turn without text is left out. Raises RowError for another order."""
     start, *parts = _TURN.split("\n\n" + value.strip())
     turns = [{"role": _ROLES[name], "content": said.strip()} for name, said in zip(parts[::2], parts[1::2], strict=True)]
     roles = [turn["role"] for turn in turns]
     if start or roles != (["user", "assistant"] * len(roles))[: len(roles)]:
-        raise RowFault("a transcript whose turns do not alternate", column, value.strip()[:60])
+        raise RowError("a transcript whose turns do not alternate", column, value.strip()[:60])
     return turns[:-1] if turns and not turns[-1]["content"] else turns

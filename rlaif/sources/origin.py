@@ -9,11 +9,11 @@ from typing import Any, Protocol
 from rlaif.config import Config, Source
 from rlaif.config.file import preferences_place
 from rlaif.errors import InputError
-from rlaif.sources.faults import RowFault
+from rlaif.sources.faults import RowError
 from rlaif.yaml_file import Place, did_you_mean
 
 # A row with its place, or what is wrong with it.
-Row = tuple[str, Mapping[str, Any] | RowFault]
+Row = tuple[str, Mapping[str, Any] | RowError]
 # Rows turned into Python objects at once: enough to make the turn cheap, few enough for long documents.
 BATCH = 1024
 
@@ -49,7 +49,7 @@ def shown(path: Path) -> str:
     return str(path).encode("utf-8", "backslashreplace").decode()
 
 
-def numbered(name: str, rows: Iterable[Mapping[str, Any] | RowFault]) -> Iterator[Row]:
+def numbered(name: str, rows: Iterable[Mapping[str, Any] | RowError]) -> Iterator[Row]:
     """The rows, each with its place: NAME:1, NAME:2 and so on."""
     return ((f"{name}:{number}", row) for number, row in enumerate(rows, 1))
 
@@ -111,7 +111,7 @@ class Origin:
         seen: set[str] = set()
         first = True
         for at, row in self.limited(rows):
-            if unseen and not isinstance(row, RowFault):
+            if unseen and not isinstance(row, RowError):
                 unseen.difference_update(row)
                 seen.update(row)
                 if first and self.source.columns.prompt in unseen:

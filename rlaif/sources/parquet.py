@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.errors import InputError
-from rlaif.sources.faults import RowFault
+from rlaif.sources.faults import RowError
 from rlaif.sources.origin import BATCH, Row, Wanted, numbered, shown
 
 
@@ -28,7 +28,7 @@ def _rows(path: Path, origin: Wanted) -> Iterator[Row]:
         raise InputError(f"not a Parquet file that can be read: {error}", where=shown(path)) from None
 
 
-def plain(batch: Any) -> list[dict[str, Any] | RowFault]:
+def plain(batch: Any) -> list[dict[str, Any] | RowError]:
     """The rows of an Arrow batch as Python values; in place of one that has none, what is wrong with it."""
     try:
         return list(batch.to_pylist())
@@ -37,13 +37,13 @@ def plain(batch: Any) -> list[dict[str, Any] | RowFault]:
         return [_row(batch.slice(place, 1)) for place in range(batch.num_rows)]
 
 
-def _row(batch: Any) -> dict[str, Any] | RowFault:
+def _row(batch: Any) -> dict[str, Any] | RowError:
     row: dict[str, Any] = {}
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         try:
             row[name] = column[0].as_py()
         except UnicodeDecodeError:
-            return RowFault("text that is not UTF-8", name)
+            return RowError("text that is not UTF-8", name)
         except (ValueError, OverflowError, ArithmeticError) as error:
-            return RowFault("a value that cannot be read", name, str(error).splitlines()[0])
+            return RowError("a value that cannot be read", name, str(error).splitlines()[0])
     return row

@@ -8,7 +8,7 @@ import orjson
 
 from rlaif.config import Columns
 from rlaif.records import CHECKLIST, Message, Prompt, clean
-from rlaif.sources.faults import RowFault
+from rlaif.sources.faults import RowError
 
 # Within what JSON readers agree on; a larger integer is carried as its digits.
 LARGEST_INTEGER = 2**63 - 1
@@ -26,7 +26,7 @@ TEXT_PARTS = ("text", "input_text", "output_text")
 
 
 def prompt_of(row: Mapping[str, Any], columns: Columns) -> Prompt | None:
-    """The row's prompt, or None if it has none: null, blank, or messages without a user turn. Raises RowFault."""
+    """The row's prompt, or None if it has none: null, blank, or messages without a user turn. Raises RowError."""
     messages = _messages(row.get(columns.prompt), columns.prompt)
     if not messages:
         return None
@@ -45,7 +45,7 @@ def metadata_of(row: Mapping[str, Any], columns: Columns) -> str:
     try:
         return orjson.dumps({name: _plain(row.get(name)) for name in columns.metadata}).decode()
     except (orjson.JSONEncodeError, RecursionError):
-        raise RowFault("metadata that is nested too deeply") from None
+        raise RowError("metadata that is nested too deeply") from None
 
 
 def text(value: Any, column: str) -> str | None:
@@ -53,7 +53,7 @@ def text(value: Any, column: str) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise RowFault(f"{kind_of(value)} instead of text", column, str(value)[:SHOWN])
+        raise RowError(f"{kind_of(value)} instead of text", column, str(value)[:SHOWN])
     return clean(value) if value and not value.isspace() else None
 
 
@@ -73,7 +73,7 @@ def kind_of(value: Any) -> str:
 
 
 def messages_of(value: Sequence[Any], column: str) -> list[Message]:
-    """A list of chat messages: objects with `role` and `content`, or `from` and `value`. Raises RowFault."""
+    """A list of chat messages: objects with `role` and `content`, or `from` and `value`. Raises RowError."""
     return [{"role": _role(turn, column), "content": _content(turn, column)} for turn in value]
 
 
@@ -86,7 +86,7 @@ def _keys(turn: Any, column: str) -> tuple[str, str]:
     # A table has the columns of all layouts; those of others are null.
     found = [keys for keys in TURNS if isinstance(turn, Mapping) and turn.get(keys[0]) is not None]
     if not found:
-        raise RowFault("a list item that is not a chat message", column, str(turn)[:SHOWN])
+        raise RowError("a list item that is not a chat message", column, str(turn)[:SHOWN])
     return found[0]
 
 
@@ -94,18 +94,18 @@ def _role(turn: Any, column: str) -> str:
     role = turn[_keys(turn, column)[0]]
     known = ROLES.get(role.strip().lower()) if isinstance(role, str) else None
     if known is None:
-        raise RowFault("an unknown role", column, str(role)[:SHOWN])
+        raise RowError("an unknown role", column, str(role)[:SHOWN])
     return known
 
 
 def _content(turn: Mapping[str, Any], column: str) -> str:
     content = turn.get(_keys(turn, column)[1])
     if content is None:
-        raise RowFault("a message without content", column)
+        raise RowError("a message without content", column)
     if isinstance(content, list | tuple):
         return _joined([_part(part, column) for part in content])
     if not isinstance(content, str):
-        raise RowFault(f"a message whose content is {kind_of(content)}", column, str(content)[:SHOWN])
+        raise RowError(f"a message whose content is {kind_of(content)}", column, str(content)[:SHOWN])
     return clean(content)
 
 
@@ -116,7 +116,7 @@ def _part(part: Any, column: str) -> str:
     kind = part.get("type") if isinstance(part, Mapping) else None
     said = part.get("text") if isinstance(part, Mapping) else None
     if kind not in (None, *TEXT_PARTS) or not isinstance(said, str):
-        raise RowFault("a message with a part that is not text", column, str(kind or kind_of(part))[:SHOWN])
+        raise RowError("a message with a part that is not text", column, str(kind or kind_of(part))[:SHOWN])
     return clean(said)
 
 
@@ -137,7 +137,7 @@ def _messages(value: Any, column: str) -> tuple[Message, ...]:
         return ({"role": "user", "content": content},) if content else ()
     if value and all(isinstance(turn, str) for turn in value):
         if len(value) > 1:
-            raise RowFault("several user turns without the answers between them", column, bad=False)
+            raise RowError("several user turns without the answers between them", column, bad=False)
         return _messages(value[0], column)
     # What follows the last user turn is an answer, not part of the prompt.
     turns, roles = list(value), [_role(turn, column) for turn in value]
@@ -156,7 +156,7 @@ def _document(value: Any, column: str) -> str | None:
 def _checklist(value: Any, column: str) -> tuple[str, ...]:
     """Items as "weight: text", each a line; none where it is null."""
     if value is not None and not isinstance(value, list | tuple):
-        raise RowFault(f"{kind_of(value)} instead of a list of items", column, str(value)[:SHOWN])
+        raise RowError(f"{kind_of(value)} instead of a list of items", column, str(value)[:SHOWN])
     return tuple(_item(item, column) for item in value or ())
 
 
@@ -164,7 +164,7 @@ def _item(item: Any, column: str) -> str:
     given: Mapping[str, Any] = item if isinstance(item, Mapping) else {"text": item}
     said, weight = given.get("text", given.get("item")), given.get("weight", "essential")
     if not isinstance(said, str) or not said.strip() or not isinstance(weight, str) or weight.lower() not in CHECKLIST:
-        raise RowFault("a checklist item without a text and a known weight", column, str(item)[:SHOWN])
+        raise RowError("a checklist item without a text and a known weight", column, str(item)[:SHOWN])
     return f"{weight.lower()}: {clean(' '.join(said.split()))}"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from rlaif.errors import InputError
-from rlaif.sources.faults import RowFault
+from rlaif.sources.faults import RowError
 from rlaif.sources.origin import Row, Wanted, shown
 
 BOM = b"\xef\xbb\xbf"
@@ -69,8 +69,12 @@ def _parse(data: bytes, at: str) -> Any:
         raise InputError("not JSON that can be read: an integer has too many digits", where=at) from None
 
 
-def _object(value: Any) -> dict[str, Any] | RowFault:
-    return value if isinstance(value, dict) else RowFault("a row that is not an object of column: value", detail=str(value)[:60])
+def _object(value: Any) -> dict[str, Any] | RowError:
+    return (
+        value
+        if isinstance(value, dict)
+        else RowError("a row that is not an object of column: value", detail=str(value)[:60])
+    )
 
 
 def csv(path: Path, origin: Wanted) -> Iterator[Row]:

@@ -69,7 +69,7 @@ def _check_rows(context: Context, index: int, faults: Faults) -> None:
             f"{faults.bad:,} of {faults.rows:,} rows of {source.path or source.dataset} are bad, more than "
             f"collect.max_bad_rows allows ({share:.3g}):\n" + "\n".join(faults.listed()),
             where=context.config.file.where(("collect", "sources", index)),
-            fix="Correct the rows or the columns that this source names, or raise collect.max_bad_rows to go on without them.",
+            fix="Correct the rows or the columns that this source names, or raise collect.max_bad_rows.",
         )
 
 
@@ -128,7 +128,7 @@ def _keep(context: Context, folder: Path, collection: str | None) -> None:
 
 
 def _judges(source: Source) -> list[str]:
-    return [each.judge for each in (*source.scores, *source.preferences)]
+    return [each.judge for each in source.scores] + [each.judge for each in source.preferences]
 
 
 def _tell(context: Context, sources: Sequence[Facts]) -> None:

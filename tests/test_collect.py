@@ -235,7 +235,7 @@ def test_unlike_scores_of_one_answer_are_counted_and_told(tmp_path: Path) -> Non
     )  # fmt: skip
     columns, told = {"responses": "text"}, Noted()
     sources = {"columns": columns, "scores": [one, two]}, {"path": "more.jsonl", "columns": columns, "scores": [one]}
-    with collected(tmp_path, *sources, progress=told, max_bad_rows=1) as store:
+    with collected(tmp_path, *sources, progress=told) as store:
         # "same" by the second column, "other" by the first, and "alone" in both sources; of "bad" one was no score.
         assert store.query("collect/unlike") == [{"n": 3}]
     assert "collect: 3 x different scores of one answer by one judge and criterion: their mean counts" in told.lines

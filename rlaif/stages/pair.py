@@ -135,9 +135,12 @@ def _compared(context: Context, settings: Pair, members: Sequence[Member]) -> bo
     voting = [each for each in members if context.store.query("pair/compared", judge=each.key)]
     if voting and len(voting) < len(members):
         other = next(each for each in members if each not in voting)
+        where = context.config.file.where(("pair", "judge"))
+        if not other.criteria:
+            raise InputError(f"judge {other.name!r} has neither votes nor scores", where=where, fix="Leave it out.")
         raise InputError(
             f"judge {voting[0].name!r} has votes and judge {other.name!r} has scores, so they cannot be mixed",
-            where=context.config.file.where(("pair", "judge")), fix="Name one of them under `pair.agree`.",
+            where=where, fix="Name one of them under `pair.agree`.",
         )  # fmt: skip
     if len(voting) > 1 and settings.mix == "median":
         raise InputError(

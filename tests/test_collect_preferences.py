@@ -50,7 +50,11 @@ LAYOUTS: dict[str, tuple[dict[str, Any], list[Any], list[str | None]]] = {
     "a declared tie": ({"tie": 0}, [1, 2, 0], ["first", "second", "tie"]),
     "booleans": ({"first": True, "second": False}, [True, False, True], ["first", "second", "first"]),
     "booleans declared as numbers": ({"first": 1, "second": 0}, [True, False, 1.0], ["first", "second", "first"]),
-    "words": ({"first": "model_a", "second": "model_b", "tie": "tie"}, ["tie", "model_b", "model_a"], ["tie", "second", "first"]),
+    "words": (
+        {"first": "model_a", "second": "model_b", "tie": "tie"},
+        ["tie", "model_b", "model_a"],
+        ["tie", "second", "first"],
+    ),
     "numbers as text": ({"first": "1", "second": "2"}, [1.0, " 2 ", "1.0"], ["first", "second", "first"]),
     "null is no code": ({"first": "None", "second": "nan"}, [None, "None", float("nan")], [None, "first", None]),
     "capitals differ": ({"first": "a", "second": "A"}, ["A", "a", "b"], ["second", "first", None]),
@@ -192,7 +196,9 @@ def test_a_number_on_a_scale_keeps_its_side_and_its_strength(
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows(value)))
     with collected(tmp_path, source({"scale": scale}), max_bad_rows=1) as store:
         found = store.rows("SELECT preferred, probability::DOUBLE AS probability FROM comparisons")
-    assert [tuple(row.values()) for row in found] == ([(expected[0], pytest.approx(expected[1], abs=1e-6))] if expected else [])
+    assert [tuple(row.values()) for row in found] == (
+        [(expected[0], pytest.approx(expected[1], abs=1e-6))] if expected else []
+    )
 
 
 def paired(folder: Path, source: dict[str, Any], **section: Any) -> tuple[list[Row], Pairing]:
@@ -202,7 +208,9 @@ def paired(folder: Path, source: dict[str, Any], **section: Any) -> tuple[list[R
         data = json.loads(file.read_text()) | {"out": str(folder / "out"), "pair": {"strategy": "votes"} | section}
         file.write_text(json.dumps(data))
         made = run.pair(Context(load(file), store))
-        found = "SELECT request, chosen, rejected, margin, confidence FROM pairs_readable WHERE pairing = $key ORDER BY request"
+        found = (
+            "SELECT request, chosen, rejected, margin, confidence FROM pairs_readable WHERE pairing = $key ORDER BY request"
+        )
         return store.rows(found, key=made.key), made
 
 
@@ -275,7 +283,9 @@ def test_each_person_of_a_mix_counts_once_however_often_they_voted(tmp_path: Pat
 
 @given(st.lists(st.lists(st.sampled_from([1, 2, 0, None]), min_size=3, max_size=3), min_size=1, max_size=8))
 @settings(max_examples=15, deadline=None)
-def test_a_majority_is_the_side_with_more_people(tmp_path_factory: pytest.TempPathFactory, table: list[list[int | None]]) -> None:
+def test_a_majority_is_the_side_with_more_people(
+    tmp_path_factory: pytest.TempPathFactory, table: list[list[int | None]]
+) -> None:
     folder = tmp_path_factory.mktemp("majority")
     lines(folder / "rows.jsonl", [{"prompt": f"p{n}", "a": "good", "b": "bad", **dict(zip(PEOPLE, votes, strict=True))}
                                   for n, votes in enumerate(table)])  # fmt: skip
@@ -325,7 +335,7 @@ def test_one_judge_cannot_have_scores_and_preferences(tmp_path: Path) -> None:
 def test_one_mapping_or_a_list_of_preferences_is_the_same(tmp_path: Path) -> None:
     lines(tmp_path / "rows.jsonl", rows(1, 2, 2))
     found = []
-    for given in (BASE, [BASE]):
-        with collected(tmp_path, TWO | {"preferences": given}) as store:
+    for stated in (BASE, [BASE]):
+        with collected(tmp_path, TWO | {"preferences": stated}) as store:
             found.append(comparisons(store))
     assert found[0] == found[1] != []

@@ -54,7 +54,16 @@ def answers_of(row: Row, source: Source, asked: Sequence[Message]) -> list[Answe
     values = row.get(named)
     if values is None:
         return []
-    return [answer(value, asked, named) for value in (values if isinstance(values, list | tuple) else [values])]
+    if not isinstance(values, list | tuple) or _is_chat(values, named):
+        return [answer(values, asked, named)]
+    return [answer(value, asked, named) for value in values]
+
+
+def _is_chat(values: Sequence[Any], column: str) -> bool:
+    """Whether a list is one conversation, and not a list of responses, each given as the assistant's message."""
+    if not values or not all(map(is_turn, values)):
+        return False
+    return any(message["role"] != "assistant" for message in messages_of(values, column))
 
 
 def answer(value: Any, asked: Sequence[Message], column: str) -> Answer:

@@ -69,7 +69,7 @@ def kind_of(value: Any) -> str:
         return "a list"
     if isinstance(value, Mapping):
         return "an object"
-    return "null" if value is None else type(value).__name__
+    return "null" if value is None else "a text" if isinstance(value, str) else type(value).__name__
 
 
 def messages_of(value: Sequence[Any], column: str) -> list[Message]:

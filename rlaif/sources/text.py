@@ -51,7 +51,9 @@ def _items(path: Path) -> Iterator[Row]:
 
 def _parse(data: bytes, at: str) -> Any:
     try:
-        return orjson.loads(data)
+        found = orjson.loads(data)
+        if not _rounded(found):
+            return found
     except orjson.JSONDecodeError:
         pass
     try:
@@ -67,6 +69,17 @@ def _parse(data: bytes, at: str) -> Any:
     except ValueError:
         # Python reads no integer of more than some thousand digits.
         raise InputError("not JSON that can be read: an integer has too many digits", where=at) from None
+
+
+def _rounded(value: Any) -> bool:
+    """Whether some number may be an integer beyond 64 bits, which orjson reads as the nearest float."""
+    if isinstance(value, float):
+        return abs(value) >= 2**63
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list):
+        return False
+    return any(map(_rounded, value))
 
 
 def _object(value: Any) -> dict[str, Any] | RowError:

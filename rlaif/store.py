@@ -16,8 +16,7 @@ from typing import Any, Self
 
 import duckdb
 
-from rlaif.duck_path import check_path
-from rlaif.errors import StoreError
+from rlaif.errors import InputError, StoreError
 from rlaif.store_file import connect, copy, search
 
 SQL = Path(__file__).parent / "sql"
@@ -26,6 +25,8 @@ SCHEMA_VERSION = 5
 OLDEST_VERSION = 3
 # What the system calls a disk, a file or a share without room; DuckDB passes it on in its message.
 FULL = ("No space left", "File too large", "quota exceeded")
+# In the path of a database, DuckDB takes what follows a question mark for options, and a backslash for a slash.
+MISREAD = "?\\\0"
 
 Row = dict[str, Any]
 
@@ -230,6 +231,19 @@ def must_exist(path: Path) -> None:
     """Raises StoreError where there is no store."""
     if not path.exists():
         raise StoreError(f"{path}: no store here yet. `rlaif run` makes it.")
+
+
+def check_path(path: Path) -> None:
+    """Raises InputError for a path that DuckDB cannot open as a database: it would read part of it as something else."""
+    text, fix = str(path.absolute()), "Rename the folder or the file."
+    wrong = next((mark for mark in MISREAD if mark in text), None)
+    if wrong is not None:
+        raise InputError(f"DuckDB cannot open a database whose path holds {wrong!r}", where=text, fix=fix)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        shown = text.encode("utf-8", "backslashreplace").decode()
+        raise InputError("DuckDB cannot open a database whose path is not UTF-8", where=shown, fix=fix) from None
 
 
 def _used(text: str, parameters: Mapping[str, Any]) -> dict[str, Any]:

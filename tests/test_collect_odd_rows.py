@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from rlaif.errors import InputError
 from rlaif.sources.faults import Faults
 from rlaif.store import Store
+from rlaif.training.rows import imitated
 from tests.test_changes import Noted
 from tests.test_collect import collected, column, dropped, lines, requests
 
@@ -424,3 +425,65 @@ def test_a_file_that_cannot_be_opened_is_a_mistake(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").mkdir()
     with pytest.raises(InputError, match="is not a file"):
         collected(tmp_path, {"path": "rows.csv"})
+
+
+TAUGHT: list[tuple[Any, str | None]] = [
+    ({"prompt": "a", "completion": "b"}, "b"),
+    ({"prompt": said("a"), "completion": said("b", "assistant")}, "b"),
+    ({"messages": [*said("a"), *said("b", "assistant")]}, "b"),
+    ({"messages": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}, "b"),
+    ({"messages": json.dumps([*said("a"), *said("b", "assistant")])}, "b"),
+    ({"messages": [*said("a"), *said([part("b "), part("c")], "assistant")]}, "b c"),
+    ({"messages": [*said("a"), *said(None, "assistant")]}, None),
+    ({"messages": [*said(None), *said("b", "assistant")]}, None),
+    ({"messages": [*said("a"), *said([IMAGE], "assistant")]}, None),
+    ({"messages": [*said("a"), *said(" ", "assistant")]}, None),
+    ({"messages": said("b", "assistant")}, None),
+    ({"messages": []}, None),
+    ({"prompt": "a", "completion": None}, None),
+    ({"prompt": "a", "completion": 5}, None),
+    ({"prompt": "a", "completion": float("nan")}, None),
+    ({"prompt": "", "completion": "b"}, None),
+    ({"prompt": "a", "completion": said("b")}, None),
+    (["a", "b"], None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("row", "completion"), TAUGHT)
+def test_train_data_is_read_as_sources_are(row: Any, completion: str | None, tmp_path: Path) -> None:
+    sound = {"prompt": "x\u2028y", "completion": "z\u2029"}
+    text = "\n\n".join(json.dumps(each, ensure_ascii=False) for each in (sound, row, sound))
+    (tmp_path / "data.jsonl").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    found, faults = imitated(tmp_path / "data.jsonl")
+    kept = [each["completion"][0]["content"] for each in found]
+    assert kept == (["z\u2029", completion, "z\u2029"] if completion else ["z\u2029", "z\u2029"])
+    assert found[0]["prompt"] == said("x\u2028y")
+    assert all(each["completion"][0]["role"] == "assistant" and "None" not in str(each) for each in found)
+    assert [kind.first for kind in faults.kinds.values()] == ([] if completion else [f"{tmp_path / 'data.jsonl'}:3"])
+
+
+@pytest.mark.parametrize("name", ["data.jsonl", "data.ndjson", "data.json", "data.csv", "data.parquet"])
+def test_every_kind_of_file_may_be_train_data(name: str, tmp_path: Path) -> None:
+    rows = [{"prompt": f"p {n}", "completion": f"c {n}"} for n in range(3)]
+    if name.endswith("parquet"):
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / name)
+    elif name.endswith("csv"):
+        (tmp_path / name).write_text(
+            "prompt,completion\n" + "".join(f"{row['prompt']},{row['completion']}\n" for row in rows)
+        )
+    else:
+        (tmp_path / name).write_text(json.dumps(rows) if name.endswith(".json") else "\n".join(map(json.dumps, rows)))
+    found, faults = imitated(tmp_path / name)
+    assert [(row["prompt"][0]["content"], row["completion"][0]["content"]) for row in found] == [
+        (row["prompt"], row["completion"]) for row in rows
+    ]
+    assert faults.bad == 0
+
+
+def test_too_many_bad_rows_of_train_data_stop_the_training(tmp_path: Path) -> None:
+    lines(tmp_path / "data.jsonl", [{"prompt": "a", "completion": "b" if n < 5 else None} for n in range(10)])
+    with pytest.raises(InputError, match="5 of 10 rows of data.jsonl are bad, more than collect.max_bad_rows allows"):
+        imitated(tmp_path / "data.jsonl", where="p.yaml:9 train.data")
+    assert len(imitated(tmp_path / "data.jsonl", 0.5)[0]) == 5
+    with pytest.raises(InputError, match="unknown kind of file"):
+        imitated(tmp_path / "data.txt")

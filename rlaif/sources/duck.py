@@ -17,8 +17,7 @@ def rows(path: Path, origin: Origin) -> Iterator[Row]:
 def _rows(path: Path, origin: Origin) -> Iterator[Row]:
     import duckdb
 
-    from rlaif.duck_path import check_path
-    from rlaif.store import sql
+    from rlaif.store import check_path, sql
 
     check_path(path)
     try:

@@ -1,10 +1,12 @@
 -- A judge's direct comparisons: what it preferred is chosen, what it did not is rejected; ties make no pair, and neither
--- do two answers that were preferred to each other as often as not. At most $per_prompt a prompt, drawn by the seed. A lead
--- is in votes, or in parts of the scale where the judge has one: all of it if every vote went one way.
+-- do two answers that were preferred to each other as often as not. At most $per_prompt a prompt, drawn by the seed. Votes that
+-- came with a strength count by it. A lead is in votes, or in parts of the scale where the judge or its strengths have one: all
+-- of it if every vote went fully one way.
 WITH votes AS (
     SELECT prompt, least(first, second) AS one, greatest(first, second) AS other,
-        sum(CASE WHEN preferred = 'tie' THEN 0 WHEN (preferred = 'first') = (first < second) THEN 1 ELSE -1 END) AS votes,
-        abs(votes) * if($denominator > 0, $denominator::DECIMAL(38, 6) / count(*), 1) AS lead
+        sum(if((preferred = 'first') = (first < second), strength, -strength)) AS votes,
+        abs(votes) * CASE WHEN $denominator > 0 THEN $denominator::DECIMAL(38, 6) / count(*) WHEN $scaled THEN 1.0 / count(*)
+            ELSE 1 END AS lead
     FROM compared WHERE judge = $judge
     GROUP BY prompt, one, other
 )

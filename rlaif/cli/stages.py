@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from rlaif.cli.app import AllowCode, File, Json, JudgeName, Quiet, Set, app
+from rlaif.cli.app import AllowCode, File, Json, JudgeName, Newest, Quiet, Set, app
 from rlaif.cli.session import session
 from rlaif.cli.show import print_json, render_pairing, show, terminal
 
@@ -25,6 +25,8 @@ def generate(file: File, set: Set = [], quiet: Quiet = False) -> None:
     from rlaif import run as running
 
     with session(file, set, quiet) as context:
+        if context.config.pipeline.generate is None:
+            context.progress.note("generate: nothing to sample, because the file has no `generate` section")
         running.generate(context)
 
 
@@ -55,16 +57,17 @@ def train(
     prepare: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write what `accelerate` needs to train, on several GPUs or machines.")
     ] = None,
-    set: Set = [], quiet: Quiet = False, allow_code: AllowCode = False,
+    newest: Newest = False, set: Set = [], quiet: Quiet = False, allow_code: AllowCode = False,
 ) -> None:  # fmt: skip
-    """Train the generator's model on the newest pairs, or on rewards."""
+    """Train the generator's model on the pairs that the file describes, or on rewards."""
     from rlaif import run as running
 
     with session(file, set, quiet) as context:
+        pairing = running.newest(context) if newest else None
         if prepare is None:
-            print(running.train(context, allow_code=allow_code).path)
+            print(running.train(context, pairing, allow_code=allow_code).path)
             return
-        command = running.prepare_training(context, prepare)
+        command = running.prepare_training(context, prepare, pairing)
     print(f"{command}\nThen this command again takes the model in." if command else f"Taken in from {prepare}.")
 
 

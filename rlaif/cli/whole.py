@@ -26,7 +26,7 @@ def run(file: File, set: Set = [], json: Json = False, quiet: Quiet = False, all
     from rlaif import run as running
 
     if judge:
-        set = [*set, f"judge.by=[{judge}]", f"pair.judge={judge}"]
+        set = [*set, f"judge.by=[{judge}]", "judge.cascade=null", f"pair.judge={judge}"]
     with session(file, set, quiet) as context:
         running.check(context.config)
         pairing, evaluation, report = running.everything(context, allow_code=allow_code)

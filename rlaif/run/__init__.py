@@ -5,13 +5,13 @@ Nothing here is remembered between stages but what the store holds, so any verb 
 
 from rlaif.run.answers import collect, generate, generate_and_judge, judge
 from rlaif.run.beforehand import check, check_pairs
-from rlaif.run.pairs import export, newest, pair, paired, top_up
+from rlaif.run.pairs import described, export, newest, pair, paired, top_up
 from rlaif.run.store import opened, resolved, status
 from rlaif.run.trained import agreements, evaluate, prepare_training, report, train
 from rlaif.run.whole import everything
 
 __all__ = [
-    "agreements", "check", "check_pairs", "collect", "evaluate", "everything", "export", "generate",
+    "agreements", "check", "check_pairs", "collect", "described", "evaluate", "everything", "export", "generate",
     "generate_and_judge", "judge", "newest", "opened", "pair", "paired", "prepare_training", "report", "resolved",
     "status", "top_up", "train",
 ]  # fmt: skip

@@ -91,8 +91,11 @@ def run(
     if values["mix"] == "majority":
         values["least"] = max(settings.min_confidence, _MORE_THAN_HALF)
     with store.transaction():
+        number = store.query("pair/next_number")[0]["number"]
         store.execute("pair/forget", **values)
-        store.append("pairings", [{"key": pairing, "spec": json.dumps(spec), "created": now(), "run": context.run}])
+        store.append("pairings", [
+            {"key": pairing, "spec": json.dumps(spec), "created": now(), "run": context.run, "number": number}
+        ])  # fmt: skip
         store.append("pairing_criteria", [
             {"pairing": pairing} | {name: row[name] for name in ("criterion", "name", "weight", "factor", "low", "floor")}
             for row in weighed
@@ -200,8 +203,8 @@ def _judge(store: Store, values: Row) -> None:
 
 
 def latest(store: Store) -> str:
-    """The key of the pairing that was made last. Raises InputError where there is none."""
+    """The key of the pairing that was made last, by the count of pairings. Raises InputError where there is none."""
     rows = store.query("pair/latest")
     if not rows:
-        raise InputError("no pairs yet", fix="Run `rlaif pair` first.")
+        raise InputError("no pairs have been made yet", fix="Run `rlaif pair FILE` first.")
     return str(rows[0]["key"])

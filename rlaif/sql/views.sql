@@ -51,14 +51,13 @@ UNION
 SELECT name, key FROM judges ANTI JOIN (FROM in_use WHERE what = 'judge') AS used ON used.name = judges.name
 QUALIFY row_number() OVER (PARTITION BY name ORDER BY judges.rowid DESC) = 1;
 
--- The criteria by which current judges score now, one row per judge (key) and criterion (key). Where they are not written
--- down: of the criteria of one name that a judge has scored by, the one that was registered last.
+-- The current criteria of each judge, one row per judge (key) and criterion (key). Where they are not written down: of the
+-- criteria of one name that a judge has scored by, the one that was registered last.
 CREATE OR REPLACE VIEW current_criteria AS
 SELECT key AS judge, criterion FROM in_use WHERE what = 'judge'
 UNION
 SELECT scored.judge, scored.criterion
 FROM (SELECT DISTINCT judge, criterion FROM scores) AS scored
-SEMI JOIN current_judges ON current_judges.key = scored.judge
 ANTI JOIN (FROM in_use WHERE what = 'judge') AS used ON used.key = scored.judge
 LEFT JOIN (SELECT key, max(name) AS name, max(rowid) AS place FROM criteria GROUP BY key) AS criteria
     ON criteria.key = scored.criterion
@@ -139,7 +138,8 @@ SELECT responses.response, responses.prompt, responses.request, responses.genera
     coalesce(criteria.name, scores.criterion) AS criterion, scores.criterion AS criterion_key, scores.score::DOUBLE AS score,
     (100 * (scores.score - criteria.low) / (criteria.high - criteria.low))::DOUBLE AS percent,
     scores.spread::DOUBLE AS spread, scores.repeats, scores.failure, scores.rationale,
-    responses.current AND in_force.judge IS NOT NULL AS current
+    responses.current AND in_force.judge IS NOT NULL
+        AND (judges.key IS NULL OR judges.key IN (SELECT key FROM current_judges)) AS current
 FROM responses_readable_all AS responses
 JOIN latest_scores AS scores ON scores.answer = responses.answer
 LEFT JOIN current_criteria AS in_force ON in_force.judge = scores.judge AND in_force.criterion = scores.criterion

@@ -24,6 +24,8 @@ _CONTESTS = 16_384
 _PRIME = 2147483647
 # Settings that a pairing's specification has by other names, or that make no difference to it.
 _ELSEWHERE = {"judge", "mix", "agree", "weights", "options", "max_samples"}
+# Below it, a label is more likely wrong than right.
+_HALF = 0.5
 # The least confidence above one half: more votes for the label than against it.
 _MORE_THAN_HALF = 0.500001
 
@@ -88,6 +90,8 @@ def run(
         "points": "pair/points_and_scores" if chosen.asks_scores else "pair/points_of_scores",
     }  # fmt: skip
     values["criteria"] = [row["criterion"] for row in values["panel"]]
+    # A mean or median of scores may side with the minority of the judges; that is what was asked for.
+    values["even"] = 0.0 if values["mix"] in ("mean", "median") and not agree else _HALF
     if values["mix"] == "majority":
         values["least"] = max(settings.min_confidence, _MORE_THAN_HALF)
     with store.transaction():
@@ -194,7 +198,7 @@ def _judge(store: Store, values: Row) -> None:
     store.execute("pair/opinions")
     if values["mix"]:
         if values["mix"] != "cascade":
-            store.execute("pair/mix_opinions")
+            store.execute("pair/mix_opinions", **values)
     elif store.query("pair/fought"):
         store.execute("pair/own_opinions", **values)
     if values["agree"]:

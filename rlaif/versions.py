@@ -1,4 +1,4 @@
-"""Which version of a generator or judge is in use: several have one name once a rubric, a template or a model has changed."""
+"""Which version of a generator or judge is in use: a changed rubric, template or model makes another of the same name."""
 
 from collections.abc import Sequence
 
@@ -13,9 +13,11 @@ def use(store: Store, what: str, name: str, key: str, criteria: Sequence[str] = 
 
     `criteria` are the keys of a judge's criteria. Views show current versions unless asked for all.
     """
-    wanted = {(key, criterion) for criterion in criteria} or {(key, None)}
-    if {(row["key"], row["criterion"]) for row in store.rows(_KNOWN, what=what, name=name)} == wanted:
+    wanted: set[str | None] = {*criteria} or {None}
+    known = store.rows(_KNOWN, what=what, name=name)
+    if known and {row["key"] for row in known} == {key} and {row["criterion"] for row in known} == wanted:
         return
+    row = {"what": what, "name": name, "key": key}
     with store.transaction():
         store.run(_FORGET, what=what, name=name)
-        store.append("in_use", [{"what": what, "name": name, "key": key, "criterion": each} for _, each in sorted(wanted, key=str)])
+        store.append("in_use", [row | {"criterion": criterion} for criterion in sorted(wanted, key=str)])

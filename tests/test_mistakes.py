@@ -222,7 +222,11 @@ def test_any_override_is_taken_or_told(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("verb", "code", "said"),
-    [("report", 7, "no store here yet"), ("export", 7, "no store here yet"), ("train", 2, "nothing to train")],
+    [
+        ("report", 2, "nothing has been done yet"),
+        ("export", 2, "nothing has been done yet"),
+        ("train", 2, "nothing to train"),
+    ],
 )
 def test_a_command_that_has_nothing_to_do_says_so(verb: str, code: int, said: str, tmp_path: Path) -> None:
     file = project(tmp_path, prompts=3)

@@ -34,6 +34,7 @@ def run(file: File, set: Set = [], json: Json = False, quiet: Quiet = False, all
     if json:
         print_json({"rounds": turns, "pairing": pairing, "evaluation": evaluation, "report": str(report)})
         return
+    from rlaif.config import short
     from rlaif.evaluate import render
     from rlaif.rounds import line
 
@@ -47,7 +48,7 @@ def run(file: File, set: Set = [], json: Json = False, quiet: Quiet = False, all
             console.print(f"{pairing.pairs:,} of {target:,} pairs: every prompt without one has all its samples.")
     if evaluation.matches:
         render(evaluation, console)
-    console.print(f"Report: {report}", soft_wrap=True)
+    console.print(f"Report: {short(report)}", soft_wrap=True)
 
 
 @app.command()

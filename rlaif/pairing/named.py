@@ -43,7 +43,7 @@ def check_votes(config: Config, settings: Pair, judges: Sequence[str]) -> None:
     if len(judges) > 1:
         raise InputError(
             f"the strategy votes counts the comparisons of one judge, and {len(judges)} are named: {', '.join(judges)}",
-            where=where, fix="Name one under `pair.judge`, or choose another strategy; `pair: {mix: majority}` counts votes.",
+            where=where, fix="Name one under `pair.judge`, or choose another strategy with `mix: majority`.",
         )  # fmt: skip
     spec = config.pipeline.judges.get(judges[0])
     if spec is None:

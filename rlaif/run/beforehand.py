@@ -55,7 +55,7 @@ def _check_target(config: Config) -> None:
 
 
 def check_judges(config: Config) -> None:
-    """Raises InputError where `judge` and `pair` contradict each other: pairs would come from a part of the responses only."""
+    """Raises InputError where `judge` and `pair` contradict each other: only a part of the responses could be paired."""
     section = config.pipeline.judge
     for place, name in enumerate(section.by):
         if name in section.by[:place]:
@@ -81,10 +81,10 @@ def _check_cascade(config: Config) -> None:
         return
     if pair.judge is not None and pair.judge != judges[0] and set(_listed(pair.judge)) & set(judges):
         raise InputError(
-            f"{' and '.join(_listed(pair.judge))} cannot make the pairs in a cascade of {listed}: after {judges[0]}, each judge "
-            "scores only what the one before left open", where=config.file.where(("pair", "judge")),
-            fix=f"Remove `pair.judge`, and the whole cascade makes the pairs; or write `pair: {{judge: {judges[0]}}}`; or remove "
-            "`judge.cascade`, so that every judge scores all responses.",
+            f"{' and '.join(_listed(pair.judge))} cannot make the pairs in a cascade of {listed}: after {judges[0]}, each "
+            "judge scores only what the one before left open", where=config.file.where(("pair", "judge")),
+            fix="Remove `pair.judge`, and the whole cascade makes the pairs; or remove `judge.cascade`, and every judge "
+            f"scores all responses. Alone, {judges[0]} can make pairs too: `pair: {{judge: {judges[0]}}}`.",
         )  # fmt: skip
     if pair.judge is None and "mix" in pair.model_fields_set:
         raise InputError(
@@ -113,7 +113,7 @@ def check_scored(context: Context) -> None:
             continue
         if not coverage(context.store, [member(context, name)], generators(config), every=False).judged:
             raise InputError(
-                f"`pair` needs the scores of judge {name!r}, and `judge.by` does not name it, so it would never score anything",
+                f"`pair` needs the scores of judge {name!r}, which has none, and `judge.by` does not name it",
                 where=config.file.where(("judge", "by")),
                 fix=f"Write `judge: {{by: [{', '.join([*config.judges, name])}]}}`, or run "
                 f"`{config.command('judge', '--judge', name)}` first.",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rlaif import cascade, versions
 from rlaif.audit import measure
+from rlaif.config import short
 from rlaif.context import Context
 from rlaif.errors import InputError
 from rlaif.generator import generator
@@ -127,7 +128,7 @@ def export(
     options = [word for format in formats for word in ("--format", format)]
     return write(
         context.store, pairing, folder, held_out=config.pipeline.collect.held_out, form=form, formats=formats,
-        pipeline=config.pipeline, command=config.command("export", str(folder), "--form", form, *options),
+        pipeline=config.pipeline, command=config.command("export", str(short(folder)), "--form", form, *options),
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from rlaif.context import Context
 from rlaif.errors import InputError
 from rlaif.pairing.coverage import Coverage, coverage
 from rlaif.pairing.weigh import Member
-from rlaif.roles import before, generators, judge_key, member
+from rlaif.roles import before, generators, judge_key, member, trained_generator
 from rlaif.stages import pair as pairing
 
 
@@ -33,6 +33,28 @@ def need_responses(context: Context) -> None:
         "there are no responses", where=config.file.where(()),
         fix="Add a `generate` section, or name the columns of responses that came with the data under `columns.responses`.",
     )  # fmt: skip
+
+
+def need_models(context: Context) -> None:
+    """Raises InputError where an evaluation has nothing to compare."""
+    config = context.config
+    pipeline, where = config.pipeline, config.file.where(())
+    if pipeline.evaluate is None or pipeline.generate is None:
+        missing = "evaluate" if pipeline.evaluate is None else "generate"
+        raise InputError(f"nothing to evaluate: the file has no `{missing}` section", where=where, fix="Add one.")
+    need_prompts(context)
+    if pipeline.evaluate.models or (pipeline.train and trained_generator(context)):
+        return
+    if pipeline.train is None:
+        fix = "Add a `train` section, or name models under `evaluate.models`."
+        raise InputError("there is nothing to compare with the base", where=config.file.where(("evaluate",)), fix=fix)
+    if pipeline.train.method == "reward":
+        raise InputError(
+            "a reward model writes no responses, so there is nothing to compare with the base",
+            where=config.file.where(("evaluate",)), fix="Name models under `evaluate.models`, or remove `evaluate`.",
+        )  # fmt: skip
+    command = config.command("run" if pipeline.rounds else "train")
+    raise InputError("no model has been trained yet", fix=f"Run `{command}` first.")
 
 
 def need_scores(context: Context, members: Sequence[Member], agree: Sequence[str], mix: Mix) -> None:

@@ -74,12 +74,14 @@ def _origin(context: Context, trained: Training, *, whole: bool) -> "Origin":
     )  # fmt: skip
 
 
-def evaluate(context: Context, *, allow_code: bool = False) -> Evaluation:
-    """The trained model and others against the base on held-out prompts, in the model's card too.
+def evaluate(context: Context, *, allow_code: bool = False, stored: bool = False) -> Evaluation:
+    """Compare the trained model and others with the base on held-out prompts, and put the result into the model's card.
 
-    There are no matches where there is nothing to compare.
+    There are no matches where there is nothing to compare. With `stored`, no model is called and nothing is written.
     """
-    found = evaluating.evaluate(context, allow_code=allow_code)
+    found = evaluating.evaluate(context, allow_code=allow_code, stored=stored)
+    if stored:
+        return found
     trained = trained_generator(context) if found.matches and context.config.pipeline.train else None
     if trained and isinstance(trained.model, TransformersModel):
         from rlaif.export import model_card

@@ -176,8 +176,8 @@ def test_a_store_in_use_is_told_with_who_holds_it(tmp_path: Path) -> None:
 
 def test_status_before_any_run_says_so(tmp_path: Path) -> None:
     done = rlaif("status", str(project(tmp_path)))
-    assert done.returncode == 7
-    assert "no store here yet" in done.stderr
+    assert done.returncode == 2
+    assert "nothing has been done yet" in done.stderr
 
 
 def test_an_override_sets_one_value_and_a_wrong_one_is_told(tmp_path: Path) -> None:

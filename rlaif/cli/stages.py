@@ -114,6 +114,6 @@ def _left(context: "Context") -> str:
         return f"`{config.command('plan')}` shows what is not done yet."
     if not plan.lines:
         return ""
-    evaluating = all(line.stage.startswith(("base: ", "trained: ")) for line in plan.lines)
+    evaluating = not any(line.stage.startswith(("generate", "judge ", "train: ")) for line in plan.lines)
     command = config.command("evaluate" if evaluating else "run")
     return f"Not done yet, so not in the report: {summary(plan)}. `{command}` does it."

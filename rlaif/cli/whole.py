@@ -68,7 +68,7 @@ def plan(
 
 @app.command()
 def doctor(file: File, set: Set = [], json: Json = False) -> None:
-    """Check that all is there which a pipeline needs: servers and what they can do, files, disk, store."""
+    """Check what a pipeline needs: servers (by a few tiny test requests), files, disk, store."""
     from rlaif.config import load
     from rlaif.doctor import examine, exit_code, render
 

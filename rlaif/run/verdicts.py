@@ -46,11 +46,11 @@ def agreed(context: Context, first: str, second: str) -> Agreement:
     """How two judges (names) agree. Raises InputError where they have no scores or comparisons in common."""
     keys = [judge_key(context, name) for name in (first, second)]
     need_responses(context)
+    if keys[0] == keys[1]:
+        raise InputError(f"{first} and {second} are one judge", where="agree", fix="Name two different judges.")
     found = agreement(context.store, *keys)
     if found.criteria or found.pairs:
         return found
-    if first == second or keys[0] == keys[1]:
-        raise InputError(f"{first} and {second} are one judge", where="agree", fix="Name two different judges.")
     raise InputError(
         f"{first} and {second} have no scores in common: {in_words(context, first)}, and {in_words(context, second)}",
         where="agree", fix=advice(context, first, second),

@@ -20,7 +20,7 @@ from rlaif.errors import InputError, StoreError
 from rlaif.store_file import connect, copy, search
 
 SQL = Path(__file__).parent / "sql"
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 # What `sql/migrate` brings up to date.
 OLDEST_VERSION = 3
 # What the system calls a disk, a file or a share without room; DuckDB passes it on in its message.

@@ -16,7 +16,7 @@ FLOORS = [
      "legible"],
     ["config", "secret", "redacted", "rubric", "template", "verdict", "progress", "tiny"],
     ["models", "store", "store_file", "work", "breaker", "prices"],
-    ["judges", "generator", "context", "remarks", "owed", "notes", "witness", "aside", "equip", "comparing", "budget",
+    ["judges", "generator", "context", "remarks", "owed", "notes", "witness", "versions", "aside", "equip", "comparing", "budget",
      "spent", "sources", "training", "pairing"],
     ["stages"],
     ["evaluate", "explain", "report", "export", "audit", "label"],

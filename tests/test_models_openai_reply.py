@@ -38,7 +38,7 @@ NOW = 1_790_000_000.0
         ({"retry-after": "1m30s"}, 90.0),
         ({"retry-after": datetime.fromtimestamp(NOW + 30, UTC).isoformat()}, 30.0),
         ({"x-ratelimit-reset-requests": "500ms"}, 0.5),
-        ({"X-RateLimit-Reset-Requests": "1h0m2s", "x-ratelimit-reset-tokens": "6m0s"}, 3602.0),
+        ({"X-RateLimit-Reset-Requests": "1h0m2s", "x-ratelimit-reset-tokens": "6m0s"}, 3600.0),
         ({"x-ratelimit-reset-requests": "500ms", "retry-after": "3"}, 3.0),
         ({"anthropic-ratelimit-tokens-reset": datetime.fromtimestamp(NOW + 7, UTC).isoformat()}, 7.0),
         ({"x-ratelimit-reset-requests": "0s", "x-ratelimit-remaining-requests": "5"}, None),

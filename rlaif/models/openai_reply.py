@@ -20,6 +20,8 @@ from rlaif.records import clean
 
 # Log-probabilities lie between what servers send for minus infinity (-9999) and what float16 makes of certainty.
 LEAST, ROUNDING = -1e6, 1e-2
+# Some servers on Windows begin a reply with it.
+BOM: Final = b"\xef\xbb\xbf"
 # The store's integers end there.
 MOST_TOKENS: Final = 2**53
 # Parts of a message that are text, and where other parts keep reasoning.
@@ -61,7 +63,7 @@ def read_reply(data: bytes, n: int) -> Reply:
             fault = fault or found
         elif found:
             usable += 1
-            index = count(choice.get("index", place))
+            index = count(_index(choice, place, len(choices)))
             if index is not None and index < n:
                 said.setdefault(index, found)
     if not said:
@@ -69,6 +71,12 @@ def read_reply(data: bytes, n: int) -> Reply:
     fingerprint = reply.get("system_fingerprint")
     build = clean(fingerprint)[:SHOWN] if isinstance(fingerprint, str) and fingerprint else None
     return Reply(_completions(said, reply), usable - len(said), build)
+
+
+def _index(choice: Mapping[str, Any], place: int, choices: int) -> Any:
+    """The place among the completions that the choice gives; some servers give null where there is only one."""
+    index = choice.get("index", place)
+    return place if index is None and choices == 1 else index
 
 
 def read_object(data: bytes) -> Mapping[str, Any]:
@@ -95,6 +103,7 @@ def without_output(reply: Mapping[str, Any], text: str) -> Completion:
 
 def parse(data: bytes) -> Any:
     """Return the JSON value of a reply; None if it has none."""
+    data = data.removeprefix(BOM)
     try:
         return orjson.loads(data)
     except ValueError:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from rlaif import versions
 from rlaif.breaker import Breaker
 from rlaif.budget import OUTPUT_SHARE, tokens_of
 from rlaif.config import Config, Generate
@@ -116,6 +117,7 @@ def _introduce(context: Context, generator: Generator) -> None:
     if not context.store.query("generate/known", generator=generator.key):
         row = {"key": generator.key, "name": generator.name, "spec": json.dumps(generator.spec)}
         context.store.append("generators", [row])
+    versions.use(context.store, "generator", generator.name, generator.key)
 
 
 @dataclass(frozen=True)
@@ -198,7 +200,9 @@ def _failure(answer: Completion) -> tuple[str | None, str | None]:
 
 
 def _keep(context: Context, batch: list[_Sampled], tally: Tally) -> None:
-    responses = [response for sampled in batch for response in sampled.responses]
+    newest = context.store.rows("SELECT number FROM newest_pairing")
+    kept = {"kept_after": newest[0]["number"] if newest else None}
+    responses = [response | kept for sampled in batch for response in sampled.responses]
     with context.store.transaction():
         context.store.append("asks", [sampled.ask for sampled in batch if sampled.ask])
         context.store.append("responses", responses)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self
 
-from rlaif import comparing
+from rlaif import comparing, versions
 from rlaif.breaker import Breaker
 from rlaif.budget import OUTPUT_SHARE, tokens_of
 from rlaif.comparing import Comparing
@@ -179,6 +179,7 @@ def _introduce(context: Context, judge: Judge, allow_code: bool) -> None:
          "low": criterion.range[0], "high": criterion.range[1], "spec": json.dumps(criterion.spec)}
         for criterion in judge.rubric.criteria if criterion.key not in known
     ])  # fmt: skip
+    versions.use(store, "judge", judge.name, judge.key, [criterion.key for criterion in judge.rubric.criteria])
 
 
 @dataclass(frozen=True)

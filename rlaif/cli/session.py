@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from rlaif import safe_output
 from rlaif.cli.app import app
 from rlaif.errors import RlaifError
 from rlaif.stop import STOP
@@ -24,12 +25,21 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """The `rlaif` command: errors of known kinds print without a traceback."""
+    safe_output.install()
     STOP.listen()
+    execute()
+
+
+def execute(arguments: list[str] | None = None) -> None:
+    """Run the command that the arguments, or those of the process, name; always ends with SystemExit."""
     try:
-        app()
+        app(arguments)
     except RlaifError as error:
         print(f"rlaif: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    finally:
+        # Here, and not when the interpreter ends: a closed pipe is no error.
+        sys.stdout.flush()
 
 
 @contextmanager

@@ -5,6 +5,7 @@ it: messages, usage errors, warnings, logs of libraries and tracebacks.
 """
 
 import codecs
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -129,7 +130,8 @@ class SafeStream:
             action()
         except OSError as error:
             self._discard()
-            if not self._results:
+            # A terminal that was closed (EIO) ends a run by its signal.
+            if not self._results or error.errno == errno.EIO:
                 return
             if isinstance(error, BrokenPipeError):
                 raise SystemExit(CLOSED_PIPE) from None

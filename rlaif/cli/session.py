@@ -34,7 +34,14 @@ def execute(arguments: list[str] | None = None) -> None:
     """Run the command that the arguments, or those of the process, name; always ends with SystemExit."""
     try:
         app(arguments)
-    except RlaifError as error:
+    except SystemExit as ended:
+        # Where a signal ended a command without a session, Typer knows only that it was aborted.
+        raise SystemExit(STOP.exit_code if STOP.exit_code and ended.code == 1 else ended.code) from None
+    except Exception as error:
+        if STOP.caused(error):
+            sys.exit(STOP.exit_code)
+        if not isinstance(error, RlaifError):
+            raise
         print(f"rlaif: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     finally:
@@ -59,9 +66,8 @@ def session(file: Path, overrides: list[str], quiet: bool = True, *, filled: boo
     try:
         with opened(config, progress(quiet=quiet)) as context:
             yield context
-    except (KeyboardInterrupt, RuntimeError) as error:
-        # DuckDB makes a RuntimeError of an interrupt in the middle of a query.
-        if isinstance(error, RuntimeError) and not STOP.asked:
+    except (KeyboardInterrupt, Exception) as error:
+        if not STOP.caused(error):
             raise
         STOP.over()
         _stopped(config)

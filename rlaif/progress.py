@@ -19,7 +19,7 @@ REDRAW_SECONDS = 0.2
 
 @dataclass
 class Tally:
-    """The running counts of one stage. `owed` is how many units were pending when it started, if that is known."""
+    """The running counts of one stage. The total is the number of pending units, where it is known."""
 
     stage: str
     owed: int | None = None

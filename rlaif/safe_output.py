@@ -190,7 +190,10 @@ def _open_closed_streams() -> None:
 def safe(stream: TextIO, *, results: bool) -> SafeStream:
     """Return a stream that writes to this one, and never fails for a character that its encoding lacks."""
     codecs.register_error(ERRORS, _replace)
-    stream.reconfigure(errors=ERRORS)  # type: ignore[attr-defined]
+    try:
+        stream.reconfigure(errors=ERRORS)  # type: ignore[attr-defined]
+    except OSError:  # what stood behind the stream is no longer the same kind of file
+        stream = open(stream.fileno(), "w", 1, stream.encoding, ERRORS, closefd=False)  # noqa: SIM115
     return SafeStream(stream, results=results)
 
 

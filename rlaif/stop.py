@@ -13,6 +13,7 @@ import signal
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ T = TypeVar("T")
 GRACE: Final = 20.0
 # How much later a process ends that has not ended by itself.
 LAST_SECONDS: Final = 4.0
-# How long the main thread may be deaf to a signal before its query is taken to be the reason.
+# How long the event loop may not answer before the query that keeps it busy is interrupted.
 DEAF_SECONDS: Final = 5.0
 
 
@@ -122,7 +123,7 @@ class Stop:
             raise KeyboardInterrupt
 
     def caused(self, error: BaseException) -> bool:
-        """Whether an error is only the interruption of what was under way: DuckDB has several of its own."""
+        """Whether an error is only the interruption of what was running, of which DuckDB reports several kinds."""
         wording = isinstance(error, RuntimeError) or "interrupt" in str(error).lower()
         return isinstance(error, KeyboardInterrupt) or (self.asked and wording)
 
@@ -151,24 +152,33 @@ class Stop:
             work.cancel()
 
     def _watch(self, signals: int) -> None:
-        """React to signals from a thread of its own, because the main thread may be inside a query or a long step."""
+        """React to signals in a separate thread, because the main thread may be inside a query or a long step."""
         while True:
             numbers = [number for number in os.read(signals, 64) if number in SIGNALS]
             if not numbers:
                 continue
             if not self._ending:
                 self._ending = True
-                self._after(self._grace + LAST_SECONDS, self._abandon, 128 + numbers[0])
+                self._after(self._grace + LAST_SECONDS, partial(self._abandon, 128 + numbers[0]))
             if self._work is None:
                 self._interrupt()
             else:
-                # Where the loop is idle, this lets the main thread see the signal.
-                with suppress(RuntimeError):
-                    self._work.get_loop().call_soon_threadsafe(lambda: None)
-                self._after(DEAF_SECONDS, self._interrupt_if_deaf, self._heard)
+                self._wake(self._work.get_loop())
 
-    def _after(self, seconds: float, action: Callable[[int], None], argument: int) -> None:
-        timer = threading.Timer(seconds, action, (argument,))
+    def _wake(self, loop: "asyncio.AbstractEventLoop") -> None:
+        """Make an idle loop see the signal; interrupt the query that keeps a busy one from answering."""
+        answered = threading.Event()
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(answered.set)
+
+        def interrupt_if_busy() -> None:
+            if not answered.is_set():
+                self._interrupt()
+
+        self._after(DEAF_SECONDS, interrupt_if_busy)
+
+    def _after(self, seconds: float, action: Callable[[], object]) -> None:
+        timer = threading.Timer(seconds, action)
         timer.daemon = True
         timer.start()
 
@@ -177,10 +187,6 @@ class Stop:
             # A connection may have been closed meanwhile.
             with suppress(Exception):
                 interrupt()
-
-    def _interrupt_if_deaf(self, heard: int) -> None:
-        if self._heard == heard == 0:
-            self._interrupt()
 
     def _abandon(self, exit_code: int) -> None:
         _say("\nStopped in the middle of a step. Everything that was finished is stored; the same command continues.\n")

@@ -36,7 +36,7 @@ def execute(arguments: list[str] | None = None) -> None:
         app(arguments)
     except SystemExit as ended:
         # Where a signal ended a command without a session, Typer knows only that it was aborted.
-        raise SystemExit(STOP.exit_code if STOP.exit_code and ended.code == 1 else ended.code) from None
+        raise SystemExit(STOP.exit_code if STOP.exit_code and ended.code in (1, 130) else ended.code) from None
     except Exception as error:
         if STOP.caused(error):
             sys.exit(STOP.exit_code)

@@ -165,7 +165,7 @@ def test_the_store_is_left_as_it_was(tmp_path: Path) -> None:
 
 
 WRONG = {
-    "another store": (["out=elsewhere"], "of one store"),
+    "another store": (["out=elsewhere"], "in one store"),
     "an unknown pairing": (["zzz"], "no pairing starts with 'zzz'"),
     "an unknown strategy": (["pair.strategy=best"], "no strategy is called 'best'"),
     "an unknown judge": (["pair.judge=nobody"], "no judge is called 'nobody'"),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rlaif.audit.statistics import Estimate
+from rlaif.statistics import Estimate
 
 
 @dataclass(frozen=True)

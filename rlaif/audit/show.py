@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from rlaif.audit.findings import MEASURES, SECTIONS, Audit, Finding
-from rlaif.audit.statistics import Estimate
+from rlaif.statistics import Estimate
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from rlaif.evaluate.statistics import mean, spearman
+from rlaif.statistics import mean, spearman
 from rlaif.store import Row, Store
 
 # Values in hundredths that differ by less are the same choice on the same scale.

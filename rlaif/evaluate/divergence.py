@@ -10,9 +10,9 @@ import orjson
 from rlaif.config import TransformersModel
 from rlaif.context import HeldOut
 from rlaif.errors import ModelError
-from rlaif.evaluate.statistics import bootstrap, mean
 from rlaif.models import Models
 from rlaif.models.ask import Likelihood
+from rlaif.statistics import bootstrap, mean
 from rlaif.store import Row, Store
 from rlaif.work import drain
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from rlaif.evaluate.means import Scored
-from rlaif.evaluate.statistics import bootstrap, mean
+from rlaif.statistics import bootstrap, mean
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rlaif.evaluate.length import LengthControlled, length_controlled
 from rlaif.evaluate.means import Contest, Means, Scored, percent
-from rlaif.evaluate.statistics import bootstrap, mean
+from rlaif.statistics import bootstrap, mean
 from rlaif.store import Row, Store
 
 # Means of decimal scores that differ by less are equal: what is left of them is rounding.

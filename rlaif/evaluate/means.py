@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from rlaif.context import HeldOut
-from rlaif.evaluate.statistics import mean
+from rlaif.statistics import mean
 from rlaif.store import Row, Store
 
 SIDES = ("base", "trained")

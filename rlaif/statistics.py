@@ -96,7 +96,7 @@ def _draws(rows: int, seed: int, resamples: int) -> "Array":
     """How often each resample holds each row."""
     import numpy
 
-    drawn = numpy.random.default_rng(seed).integers(0, rows, (resamples, rows))
+    drawn = numpy.random.default_rng(seed).integers(0, rows, (resamples, rows), dtype=numpy.int32)
     places = drawn + rows * numpy.arange(resamples)[:, None]
     return numpy.bincount(places.ravel(), minlength=resamples * rows).reshape(resamples, rows).astype(float)
 
@@ -116,7 +116,9 @@ def ratio(part: "Array", whole: "Array") -> "Array":
     """`part` / `whole`; NaN where `whole` is zero."""
     import numpy
 
-    return numpy.divide(part, whole, out=numpy.full(numpy.shape(whole), numpy.nan), where=numpy.asarray(whole) != 0)
+    undefined = numpy.full(numpy.shape(whole), numpy.nan)
+    found: Array = numpy.divide(part, whole, out=undefined, where=numpy.asarray(whole) != 0)
+    return found
 
 
 def total(name: str) -> Callable[[Sums], "Array"]:
@@ -134,7 +136,8 @@ def ranks(values: Sequence[float]) -> "Array":
     import numpy
 
     _, place, counts = numpy.unique(numpy.asarray(values, dtype=float), return_inverse=True, return_counts=True)
-    return (numpy.cumsum(counts) - (counts - 1) / 2)[place]
+    found: Array = (numpy.cumsum(counts) - (counts - 1) / 2)[place]
+    return found
 
 
 def spearman(first: Sequence[float], second: Sequence[float]) -> float | None:

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "rlaif"
 
 # From the bottom up. A module's floor is that of the longest entry that it starts with.
 FLOORS = [
-    ["errors", "records", "models.ask", "yaml_file", "override", "own_code", "shipped", "stop", "loop", "shared",
+    ["errors", "records", "models.ask", "yaml_file", "override", "own_code", "shipped", "stop", "loop", "shared", "statistics", "ngrams",
      "legible"],
     ["config", "secret", "redacted", "rubric", "template", "verdict", "progress", "tiny"],
     ["models", "store", "store_file", "work", "breaker", "prices"],

@@ -41,6 +41,6 @@ def _attacked(context: Context, judge: Judge, answers: int, written: Sequence[Pe
     known = store.query("plan/attacked", judge=judge.key, generators=roles.generators(context.config))[0]
     missing = max(answers * len(templates(context)) - known["attacks"], 0)
     length = Range(known["length"], known["length"], known["length"]) if known["length"] else Range()
-    prompts = sample(store, "plan/prompts", "prompt", "generate/texts", "prompt")
+    prompts = sample(store, "SELECT key AS prompt FROM current_prompts", "prompt", "generate/texts", "prompt")
     # What a prompt costs once is paid when its answers are first judged.
     return Pending(missing, prompts, next((each.length for each in written if each.responses), length))

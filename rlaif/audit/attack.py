@@ -29,7 +29,7 @@ async def attack(
     chosen = store.query("audit/attackable", judge=judge.key, generators=list(generators), answers=answers)
     rows = make(chosen, templates(context), judge)
     with store.transaction():
-        store.execute("audit/forget_attacks", judge=judge.key)
+        store.run("DELETE FROM attacks WHERE judge = $judge", judge=judge.key)
         store.append("attacks", rows)
     await judging.run(context, models, judge, [f"attack:{judge.key}"], allow_code=allow_code)
 

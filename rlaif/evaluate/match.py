@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rlaif.evaluate.length import LengthControlled, length_controlled
-from rlaif.evaluate.means import Contest, Means, Scored, percent
+from rlaif.evaluate.means import Contest, Means, Scored, has_compared, percent
 from rlaif.statistics import bootstrap, mean
 from rlaif.store import Row, Store
 
@@ -123,8 +123,7 @@ def match(store: Store, contest: Contest, scored: Scored) -> Match:
 def _decisions(store: Store, contest: Contest) -> dict[str, Row]:
     """The judge's comparisons of the two sides by prompt; empty where it made none."""
     # Equal answers tie without being shown, and are no sign of a judge that compares.
-    compares = store.query("evaluate/compares", **contest.parameters)
-    rows = store.query("evaluate/head_to_head", **contest.parameters) if compares else []
+    rows = store.query("evaluate/head_to_head", **contest.parameters) if has_compared(store, contest.judge) else []
     return {row["prompt"]: row for row in rows}
 
 

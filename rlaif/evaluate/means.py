@@ -73,7 +73,7 @@ def read(store: Store, contest: Contest, weights: Mapping[str, float] | None = N
     rows = store.query("evaluate/answers", **contest.parameters)
     criteria = {row["criterion"]: row for row in rows if row["criterion"] is not None}
     weights = dict.fromkeys(criteria, 1.0) if weights is None else weights
-    scoring = bool(weights) or not store.query("evaluate/compares", **contest.parameters)
+    scoring = bool(weights) or not has_compared(store, contest.judge)
     prompts: dict[str, dict[str, Means]] = {row["prompt"]: {} for row in rows}
     responses: Counter[str] = Counter()
     failures: dict[str, Counter[str]] = {side: Counter() for side in SIDES}
@@ -86,6 +86,11 @@ def read(store: Store, contest: Contest, weights: Mapping[str, float] | None = N
         if scored:
             prompts[prompt][side] = _means(scored, weights)
     return Scored([row for name, row in criteria.items() if name in weights], prompts, responses, failures)
+
+
+def has_compared(store: Store, judge: str) -> bool:
+    """Whether a judge (its key) has ever compared two responses."""
+    return bool(store.query("FROM comparisons WHERE judge = $judge AND preferred IS NOT NULL LIMIT 1", judge=judge))
 
 
 def _failures(cells: Sequence[Row], weights: Mapping[str, float], scoring: bool) -> set[str]:

@@ -11,6 +11,11 @@ from rlaif.store import Store
 
 COLUMNS = ("ballot", "request", "document", "first", "second", "preferred")
 VOTES = {"first": "first", "1": "first", "second": "second", "2": "second", "tie": "tie", "t": "tie"}
+_PROMPTS = """
+    SELECT DISTINCT answer, prompt FROM responses
+    WHERE failure IS NULL AND answer IN (SELECT unnest($answers::VARCHAR[]))
+"""
+_VOTED = "SELECT DISTINCT least(first, second) AS a, greatest(first, second) AS b FROM comparisons WHERE judge = $judge"
 # By these a spreadsheet takes a text for a formula, and would run what a model wrote.
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 
@@ -41,8 +46,8 @@ def read(store: Store, voter: Voter, path: Path) -> tuple[int, int]:
     """
     lines = list(_lines(path))
     answers = [answer for _, first, second, _ in lines for answer in (first, second)]
-    prompts = {row["answer"]: row["prompt"] for row in store.query("label/answered", answers=answers)}
-    known = {(row["a"], row["b"]) for row in store.query("label/votes", judge=voter.key)}
+    prompts = {row["answer"]: row["prompt"] for row in store.query(_PROMPTS, answers=answers)}
+    known = {(row["a"], row["b"]) for row in store.query(_VOTED, judge=voter.key)}
     votes = []
     for at, first, second, said in lines:
         prompt = prompts.get(first)

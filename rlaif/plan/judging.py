@@ -1,6 +1,6 @@
-"""How often a judge is going to ask its model, and with how many prompt tokens."""
+"""How often a judge is going to call its model, and with how many prompt tokens."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,7 +16,7 @@ from rlaif.plan.sample import ENOUGH, SAMPLE, mean, sample
 from rlaif.records import stored
 from rlaif.rubric import Compare
 from rlaif.stages import judge as judging
-from rlaif.store import Row, Store
+from rlaif.store import Row, Store, sql
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,14 @@ class Judging:
     def pending(self, written: Sequence[Pending]) -> Asked:
         """What the judge asks about stored responses that it has not judged yet, and about those still to be `written`."""
         found = self._stored_judgements() + self._stored_comparisons()
-        for each in written:
-            if each.responses:
-                found += self._new_judgements(each) + self._new_comparisons(each)
+        for each in (each for each in written if each.responses):
+            units = dict.fromkeys(self.calls, each.responses * self.judge.settings.repeats)
+            found += self._judgements(units, each.prompts, each.length, each.prompts_in_all)
+            for criterion in self.judge.compared.values():
+                comparisons = self._comparisons(criterion, each.responses / each.prompts_in_all)
+                many = each.prompts_in_all * self.judge.settings.repeats * comparisons
+                shown = [[comparison_prompt(self.judge, criterion, stored(row))] for row in each.prompts]
+                found += self._asked(shown, each.length, round(many))
         return found
 
     def factor(self) -> tuple[float, int]:
@@ -57,73 +62,53 @@ class Judging:
                 prompts = judgement_prompts(self.judge, call, stored(row), row["calls"] - 1)
             else:
                 continue  # a criterion that the rubric no longer has
-            estimated += self._text_tokens(prompts) + _responses(prompts) * mean(map(self._tokens, row["texts"]))
+            estimated += self._asked([prompts], self._length(row["texts"]), 1).prompt_tokens.expected
             paid, measured = paid + row["prompt_tokens"], measured + 1
         return (paid / estimated, measured) if measured >= ENOUGH and estimated else (1.0, 0)
 
     def _stored_judgements(self) -> Asked:
         calls = [{"call": place, "criteria": call.keys} for place, call in self.calls.items()]
         wanted = judging.asked(self.judge, self.generators, self.only) | {"calls": calls}
-        if not (units := self.store.measure("judge/owed", "count(*)", **wanted)):
-            return Asked()
-        rows = sample(self.store, "judge/owed", "answer, call", "judge/texts", "answer", **wanted)
-        response = exactly(mean(self._tokens(row["text"]) for row in rows))
-        found = self._asked([self._judgement(self.calls[row["call"]], row) for row in rows], response, units)
-        return found + self._notes([self.calls[place] for place in {row["call"] for row in rows}])
-
-    def _new_judgements(self, written: Pending) -> Asked:
-        found, units = (
-            self._notes(self.calls.values(), written.prompts_in_all),
-            written.responses * self.judge.settings.repeats,
+        pending = self.store.rows(
+            f"SELECT call, count(*) AS n FROM ({sql('judge/owed')}) GROUP BY call ORDER BY call", **wanted
         )
-        for call in self.calls.values():
-            found += self._asked([self._judgement(call, row) for row in written.prompts], written.length, units)
+        rows = sample(self.store, "judge/owed", "answer", "judge/texts", "answer", **wanted) if pending else []
+        units = {row["call"]: row["n"] for row in pending}
+        return self._judgements(units, rows, self._length(row["text"] for row in rows))
+
+    def _judgements(self, units: Mapping[int, int], rows: Sequence[Row], length: Range, most: int | None = None) -> Asked:
+        """What these numbers of units by call ask, given a sample of their prompts, of which there are `most` at most."""
+        found, judge = Asked(), self.judge
+        for call, many in ((self.calls[place], many) for place, many in units.items()):
+            claims = self._claims.get(call.keys[0], THINGS)
+            found += self._asked([judgement_prompts(judge, call, stored(row), claims) for row in rows], length, many)
+            # Once for all responses to a prompt.
+            criterion = call.criteria[0]
+            wanted = self.only.parameters | {"judge": judge.key, "criterion": criterion.key, "kind": criterion.kind}
+            if criterion.kind in ("keypoints", "checklist"):
+                noted = self.store.measure("plan/unnoted", "count(*)", **wanted)
+                notes = sample(self.store, "plan/unnoted", "prompt", "generate/texts", "prompt", **wanted)
+                shown = [note_prompts(judge, criterion, stored(row)) for row in notes]
+                found += self._asked(shown, Range(), min(noted, noted if most is None else most))
         return found
 
     def _stored_comparisons(self) -> Asked:
         """Of a knock-out, also the rounds whose pairs are not known yet."""
-        generators = [*self.generators, self.against] if self.against else self.generators
-        wanted = judging.asked(self.judge, generators, self.only, self.against)
-        wanted |= {"criteria": schedules(self.judge.compared.values())}
-        units = self.store.measure("plan/comparisons", "sum(comparisons)", **wanted) if self.judge.compared else 0
-        if not units:
+        judge, generators = self.judge, [*self.generators, self.against] if self.against else self.generators
+        wanted = judging.asked(judge, generators, self.only, self.against)
+        wanted |= {"criteria": schedules(judge.compared.values())}
+        if not judge.compared or not (units := self.store.measure("plan/comparisons", "sum(comparisons)", **wanted)):
             return Asked()
         rows = sample(self.store, "compare/owed", "prompt, first, second, criterion", "compare/texts", "prompt", **wanted)
-        response = exactly(mean(self._tokens(row["texts"][row[side]]) for row in rows for side in ("first", "second")))
-        shown = [[comparison_prompt(self.judge, self.judge.compared[row["criterion"]], stored(row))] for row in rows]
-        return self._asked(shown, response, units)
-
-    def _new_comparisons(self, written: Pending) -> Asked:
-        """As if prompts had no other responses, except as many of `against` as they have of the generator's."""
-        found = Asked()
-        for criterion in self.judge.compared.values():
-            each = self._comparisons(criterion, written.responses / written.prompts_in_all)
-            units = written.prompts_in_all * self.judge.settings.repeats * each
-            shown = [[comparison_prompt(self.judge, criterion, stored(row))] for row in written.prompts]
-            found += self._asked(shown, written.length, round(units))
-        return found
+        length = self._length(row["texts"][row[side]] for row in rows for side in ("first", "second"))
+        shown = [[comparison_prompt(judge, judge.compared[row["criterion"]], stored(row))] for row in rows]
+        return self._asked(shown, length, units)
 
     def _comparisons(self, criterion: Compare, responses: float) -> float:
-        """How many comparisons a prompt takes with this many responses of each generator."""
+        """How many comparisons a prompt takes with this many responses of each generator, as if it had no others."""
         if self.against:
             return 0 if list(self.generators) == [self.against] else 2 * responses**2
         return (responses - 1) * (2 if criterion.schedule == "knock_out" else responses)
-
-    def _judgement(self, call: Call, row: Row) -> list[JudgePrompt]:
-        return judgement_prompts(self.judge, call, stored(row), self._claims.get(call.keys[0], THINGS))
-
-    def _notes(self, calls: Iterable[Call], most: int | None = None) -> Asked:
-        """What is asked once for all responses to a prompt, of `most` prompts at most."""
-        found = Asked()
-        for criterion in (call.criteria[0] for call in calls):
-            if criterion.kind not in ("keypoints", "checklist"):
-                continue
-            wanted = self.only.parameters | {"judge": self.judge.key, "criterion": criterion.key, "kind": criterion.kind}
-            units = self.store.measure("plan/unnoted", "count(*)", **wanted)
-            rows = sample(self.store, "plan/unnoted", "prompt", "generate/texts", "prompt", **wanted)
-            shown = [note_prompts(self.judge, criterion, stored(row)) for row in rows]
-            found += self._asked(shown, Range(), units if most is None else min(units, most))
-        return found
 
     @cached_property
     def _claims(self) -> dict[str, float]:
@@ -132,18 +117,14 @@ class Judging:
         return {row["criterion"]: row["things"] for row in rows}
 
     def _asked(self, shown: Sequence[Sequence[JudgePrompt]], response: Range, units: int) -> Asked:
-        """What `units` judgements ask, given the prompts of a sample of them, about responses of that length."""
+        """What `units` units ask, given the prompts of a sample of them, about responses of that length."""
         asks = mean(sum(each.times for each in prompts) for prompts in shown)
-        text, responses = mean(map(self._text_tokens, shown)), mean(map(_responses, shown))
+        text = mean(sum(each.times * self._tokens(each.text) for each in prompts) for prompts in shown)
+        responses = mean(sum(each.times * each.responses for each in prompts) for prompts in shown)
         return Asked(asks * units, (exactly(text) + response * responses) * units)
 
-    def _text_tokens(self, prompts: Sequence[JudgePrompt]) -> float:
-        return sum(each.times * self._tokens(each.text) for each in prompts)
+    def _length(self, texts: Iterable[str]) -> Range:
+        return exactly(mean(map(self._tokens, texts)))
 
     def _tokens(self, text: str) -> float:
         return self.count([{"role": "user", "content": text}])
-
-
-def _responses(prompts: Sequence[JudgePrompt]) -> float:
-    """How many responses these prompts show."""
-    return sum(each.times * each.responses for each in prompts)

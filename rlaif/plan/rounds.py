@@ -25,8 +25,8 @@ def later(context: Context) -> list[Line]:
     settings = context.config.pipeline.rounds
     if settings is None:
         return []
-    made = context.store.query("rounds/made", chain=chain(context.config.pipeline))[0]
-    left = 0 if made["over"] else settings.most - max(made["rounds"], 1)
+    made = context.store.query("FROM rounds WHERE chain = $chain", chain=chain(context.config.pipeline))
+    left = 0 if any(row["stopped"] for row in made) else settings.most - max(len(made), 1)
     return [_times(line, left) for line in _whole(numbered(context, 2))] if left > 0 else []
 
 

@@ -80,7 +80,9 @@ def _own(context: Context, key: str) -> bool:
     """Whether the pipeline, as it is now, makes a pairing."""
     config = context.config
     if config.pipeline.rounds:
-        return bool(context.store.query("rounds/of", chain=chain(config.pipeline), pairing=key))
+        return bool(context.store.query(
+            "FROM rounds WHERE chain = $chain AND pairing = $pairing", chain=chain(config.pipeline), pairing=key
+        ))
     try:
         members, agree, mix = _panel(context)
         return key == pairing.key_of(pairing.specify(context, members, generators(config), agree, mix))

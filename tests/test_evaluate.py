@@ -22,10 +22,13 @@ def store(tmp_path: Path) -> Iterator[Store]:
     with Store(tmp_path / "store.duckdb") as store:
         store.append("generators", [{"key": "B", "name": "writer"}, {"key": "T", "name": "writer, trained"}])
         store.append("judges", [{"key": "J", "name": "tiny"}, {"key": "O", "name": "oracle"}, {"key": "H", "name": "human"}])
-        store.append("criteria", [
-            {"key": "help", "name": "helpfulness", "kind": "scale", "low": 1, "high": 5},
-            {"key": "faith", "name": "faithfulness", "kind": "scale", "low": 0, "high": 10},
-        ])  # fmt: skip
+        store.append(
+            "criteria",
+            [
+                {"key": "help", "name": "helpfulness", "kind": "scale", "low": 1, "high": 5},
+                {"key": "faith", "name": "faithfulness", "kind": "scale", "low": 0, "high": 10},
+            ],
+        )
         yield store
 
 
@@ -58,8 +61,14 @@ def compared(store: Store, prompt: str, base: float, trained: float, *, words: t
         score(store, respond(store, prompt, generator, " ".join([generator] * count)), faith=value)
 
 
-def judged(store: Store, judge: str = "J", *, limit: int | None = None, samples: int | None = None,
-           weights: dict[str, float] | None = None) -> Match:  # fmt: skip
+def judged(
+    store: Store,
+    judge: str = "J",
+    *,
+    limit: int | None = None,
+    samples: int | None = None,
+    weights: dict[str, float] | None = None,
+) -> Match:
     """The trained side against the base, on the held-out tenth."""
     contest = Contest("B", "T", judge, HeldOut(0.1, limit, samples))
     return match(store, contest, read(store, contest, weights))

@@ -263,10 +263,13 @@ def test_what_live_judges_and_reward_models_may_be_asked_is_planned(tmp_path: Pa
     save_random(tmp_path / "small", context=128)
     rewards = "{method: grpo, model: small, rewards: [{judge: a}, {judge: checks}, {model: rm}], options: {num_generations: 2, %s}}"
     found = planned(
-        project(tmp_path), f"models.small={{kind: transformers, path: {tmp_path / 'small'}, device: cpu}}", "collect.held_out=0",
+        project(tmp_path),
+        f"models.small={{kind: transformers, path: {tmp_path / 'small'}, device: cpu}}",
+        "collect.held_out=0",
         "models.rm={kind: openai, model: m, base_url: 'http://127.0.0.1:1/v1', price: {input: 1, output: 9}}",
-        "judges.checks={rubric: rubrics/mechanical.yaml}", f"train={rewards % steps}",
-    )  # fmt: skip
+        "judges.checks={rubric: rubrics/mechanical.yaml}",
+        f"train={rewards % steps}",
+    )
     lines = {line.stage: line for line in found.lines}
     judge, reward = lines["train: judge a, at most"], lines["train: reward rm"]
     assert (judge.asks, judge.prompt_tokens.low) == (3 * answers, 0.0)

@@ -20,7 +20,7 @@ VARIABLES = frozenset({"response", "other", "criteria"})
 
 async def attack(
     context: Context, models: Models, judge: Judge, generators: Sequence[str], answers: int, *, allow_code: bool = False
-) -> None:  # fmt: skip
+) -> None:
     """Attacks so many of these generators' answers (keys), one a prompt, and has the judge score what became of them.
 
     Which answers, is decided by their digests, so that the same are attacked again and nothing is scored twice.
@@ -47,8 +47,16 @@ def make(answers: Sequence[Row], templates: Sequence[tuple[str, Template]], judg
             text = template.render(response=row["text"], other=other, criteria=criteria)
             attacked = answer_key(row["prompt"], text)
             if attacked != row["answer"]:
-                rows.append({"judge": judge.key, "attack": name, "prompt": row["prompt"],
-                             "original": row["answer"], "answer": attacked, "text": text})  # fmt: skip
+                rows.append(
+                    {
+                        "judge": judge.key,
+                        "attack": name,
+                        "prompt": row["prompt"],
+                        "original": row["answer"],
+                        "answer": attacked,
+                        "text": text,
+                    }
+                )
     return rows
 
 

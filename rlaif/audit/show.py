@@ -28,8 +28,11 @@ def render(audit: Audit, console: "Console") -> None:
         label = Finding(measure, Estimate(None, 0), of).label
         table.add_row(Text(label), *(write(estimate, meaning.unit) for estimate in found))
     console.print(table)
-    console.print("In parentheses: 95 % bootstrap interval over prompts; n counts pairs, answers, scores or prompts. "
-                  "Points are hundredths of the scale.", markup=False)  # fmt: skip
+    console.print(
+        "In parentheses: 95 % bootstrap interval over prompts; n counts pairs, answers, scores or prompts. "
+        "Points are hundredths of the scale.",
+        markup=False,
+    )
     if audit.gold is None:
         console.print("No gold judge: name one with --gold, or vote with `rlaif label`.", markup=False)
 

@@ -12,9 +12,15 @@ from rlaif.overlap import alone
 
 
 def audit(
-    context: Context, names: Sequence[str] = (), gold: str | None = None, *,
-    limit: int | None = None, attacks: int = 0, stored: bool = False, allow_code: bool = False,
-) -> Audit:  # fmt: skip
+    context: Context,
+    names: Sequence[str] = (),
+    gold: str | None = None,
+    *,
+    limit: int | None = None,
+    attacks: int = 0,
+    stored: bool = False,
+    allow_code: bool = False,
+) -> Audit:
     """Audits the judges of these names, or all that the pipeline has, beside `gold` or whom `roles.gold` finds.
 
     Responses and scores that are owed are asked for, to the first `limit` prompts or all, and so are those of `attacks`
@@ -33,7 +39,7 @@ def audit(
 
 def _ask(
     context: Context, names: Sequence[str], gold: str | None, limit: int | None, attacks: int, allow_code: bool
-) -> None:  # fmt: skip
+) -> None:
     config = context.config
     only = EVERYTHING if limit is None else HeldOut(1.0, limit)
     run.generate(context, only=only)

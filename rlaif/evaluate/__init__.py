@@ -11,7 +11,28 @@ from rlaif.evaluate.show import render, render_agreement
 from rlaif.evaluate.texts import Diversity, Texts, describe, read_texts
 
 __all__ = [
-    "Agreement", "Contest", "CriterionAgreement", "CriterionResult", "Divergence", "Diversity", "Evaluation", "Gap",
-    "HarnessResult", "HeadToHead", "LengthControlled", "Match", "Side", "TaskResult", "Texts",
-    "agreement", "describe", "gap", "length_controlled", "match", "read", "read_texts", "render", "render_agreement",
-]  # fmt: skip
+    "Agreement",
+    "Contest",
+    "CriterionAgreement",
+    "CriterionResult",
+    "Divergence",
+    "Diversity",
+    "Evaluation",
+    "Gap",
+    "HarnessResult",
+    "HeadToHead",
+    "LengthControlled",
+    "Match",
+    "Side",
+    "TaskResult",
+    "Texts",
+    "agreement",
+    "describe",
+    "gap",
+    "length_controlled",
+    "match",
+    "read",
+    "read_texts",
+    "render",
+    "render_agreement",
+]

@@ -20,9 +20,14 @@ def answer(context: Context, models: Sequence[Generator], only: HeldOut) -> None
 
 
 def score(
-    context: Context, judge: Judge, base: Generator, models: Sequence[Generator], only: HeldOut, *,
+    context: Context,
+    judge: Judge,
+    base: Generator,
+    models: Sequence[Generator],
+    only: HeldOut,
+    *,
     allow_code: bool,
-) -> list[tuple[Contest, Scored]]:  # fmt: skip
+) -> list[tuple[Contest, Scored]]:
     """The contest of each model with the base before this judge, and what was scored in it."""
     keys = [each.key for each in (base, *models)]
 

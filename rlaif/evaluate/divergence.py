@@ -91,8 +91,13 @@ def read_divergence(store: Store, generator: str, reference: str, *, only: HeldO
     tokens = sum(row["tokens"] for row in known)
     k1, k3 = ([float(row[name]) for row in known] for name in ("k1", "k3"))
     return Divergence(
-        model=names[0]["name"] if names else generator, responses=len(known), tokens=tokens, k1=mean(k1), k3=mean(k3),
-        k1_token=math.fsum(k1) / tokens if tokens else None, k3_token=math.fsum(k3) / tokens if tokens else None,
+        model=names[0]["name"] if names else generator,
+        responses=len(known),
+        tokens=tokens,
+        k1=mean(k1),
+        k3=mean(k3),
+        k1_token=math.fsum(k1) / tokens if tokens else None,
+        k3_token=math.fsum(k3) / tokens if tokens else None,
         interval=bootstrap([math.fsum(each) / len(each) for each in prompts.values()]),
         left_out=dict(sorted(Counter(row["failure"] for row in rows if row["failure"] is not None).items())),
-    )  # fmt: skip
+    )

@@ -19,9 +19,10 @@ def check(config: Config) -> None:
     section = config.pipeline.evaluate
     if section and section.harness and find_spec("lm_eval") is None:
         raise InputError(
-            "lm-evaluation-harness is not installed", where=config.file.where(("evaluate", "harness")),
+            "lm-evaluation-harness is not installed",
+            where=config.file.where(("evaluate", "harness")),
             fix="Run `pip install 'rlaif[harness]'`, or take `harness` out.",
-        )  # fmt: skip
+        )
 
 
 def measure(config: Config, tasks: Sequence[str], models: Sequence[Generator]) -> list[HarnessResult]:
@@ -52,13 +53,21 @@ def _ask(model: TransformersModel, tasks: Sequence[str]) -> dict[str, dict[str, 
     from lm_eval import simple_evaluate
 
     arguments = {
-        "pretrained": str(locate(model.path)), "dtype": model.dtype, "trust_remote_code": model.trust_remote_code,
-    } | ({"revision": model.revision} if model.revision else {})  # fmt: skip
+        "pretrained": str(locate(model.path)),
+        "dtype": model.dtype,
+        "trust_remote_code": model.trust_remote_code,
+    } | ({"revision": model.revision} if model.revision else {})
     device = None if model.device == "auto" else model.device
     found = simple_evaluate(
-        "hf", model_args=arguments, tasks=list(tasks), device=device, batch_size=model.batch, apply_chat_template=True,
-        log_samples=False, bootstrap_iters=0,
-    )  # fmt: skip
+        "hf",
+        model_args=arguments,
+        tasks=list(tasks),
+        device=device,
+        batch_size=model.batch,
+        apply_chat_template=True,
+        log_samples=False,
+        bootstrap_iters=0,
+    )
     # Metrics are named with their filter, as in "acc,none"; what has no comma is no metric.
     return {
         task: {name: value for name, value in results.items() if "," in name and isinstance(value, int | float)}

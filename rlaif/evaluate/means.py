@@ -103,8 +103,9 @@ def _failures(cells: Sequence[Row], weights: Mapping[str, float], scoring: bool)
         return set()
     judged = {cell["criterion"]: cell for cell in cells if cell["criterion"] is not None}
     needed = {name for name, weight in weights.items() if weight > 0}
-    failed = {cell["score_failure"] or "not judged" for name, cell in judged.items()
-              if name in needed and cell["score"] is None}  # fmt: skip
+    failed = {
+        cell["score_failure"] or "not judged" for name, cell in judged.items() if name in needed and cell["score"] is None
+    }
     return failed or ({"not judged"} if not needed or needed - judged.keys() else set())
 
 

@@ -41,9 +41,13 @@ def render_agreement(agreement: Agreement, console: "Console") -> None:
         table.add_column(name, justify="right")
     for each in agreement.criteria:
         table.add_row(
-            each.name, f"{each.answers:,}", "–" if each.spearman is None else f"{each.spearman:.2f}", share(each.exact),
-            number(each.first_percent), number(each.second_percent),
-        )  # fmt: skip
+            each.name,
+            f"{each.answers:,}",
+            "–" if each.spearman is None else f"{each.spearman:.2f}",
+            share(each.exact),
+            number(each.first_percent),
+            number(each.second_percent),
+        )
     if agreement.criteria:
         console.print(table)
     else:
@@ -55,5 +59,6 @@ def render_agreement(agreement: Agreement, console: "Console") -> None:
         )
         console.print(
             f"Order of {agreement.pairs:,} pairs of answers: {', '.join(shares)}. "
-            f"Opposite somewhere on {agreement.flipped:,} of {agreement.prompts:,} prompts.", highlight=False,
-        )  # fmt: skip
+            f"Opposite somewhere on {agreement.flipped:,} of {agreement.prompts:,} prompts.",
+            highlight=False,
+        )

@@ -40,10 +40,15 @@ def table(evaluation: Evaluation) -> tuple[list[str], list[Block]]:
     if evaluation.divergences:
         known = {each.model: each for each in evaluation.divergences}
         measures = (("k1, nats a response", "k1", 2), ("k3, nats a response", "k3", 2), ("k3, nats a token", "k3_token", 4))
-        blocks.append(Block("KL divergence to the base", [
-            Line(label, [number(getattr(known.get(name), measure, None), digits) for name in models])
-            for label, measure, digits in measures
-        ]))  # fmt: skip
+        blocks.append(
+            Block(
+                "KL divergence to the base",
+                [
+                    Line(label, [number(getattr(known.get(name), measure, None), digits) for name in models])
+                    for label, measure, digits in measures
+                ],
+            )
+        )
     blocks += [_judged(f"task {each.task}", each.matches, models, short=True) for each in evaluation.tasks]
     for task, results in _by(evaluation.harness, lambda result: result.task):
         metrics = {each.model: each.metrics for each in results}
@@ -112,9 +117,12 @@ def _overlap(found: Diversity | None) -> str:
 def judged(match: Match) -> dict[str, str]:
     """What one judge makes of one model, in words."""
     return {
-        "judge": match.judge, "prompts": f"{match.prompts:,}", "base": number(match.base.score),
-        "trained": _gained(match.base.score, match.trained.score), "wins": _interval(match.win_rate, match.interval),
-    }  # fmt: skip
+        "judge": match.judge,
+        "prompts": f"{match.prompts:,}",
+        "base": number(match.base.score),
+        "trained": _gained(match.base.score, match.trained.score),
+        "wins": _interval(match.win_rate, match.interval),
+    }
 
 
 def notes(evaluation: Evaluation) -> list[str]:
@@ -127,7 +135,12 @@ def notes(evaluation: Evaluation) -> list[str]:
             f"{each.model}: gain {number(each.gain, sign=True)} by {each.judge}, the training judge, and "
             f"{number(each.other_gain, sign=True)} by {each.other}: a gap of {_points(each.gap, each.interval)}"
             f"{', so the model may exploit its judge' if each.flagged else ''}."
-        )  # fmt: skip
+        )
+    for match in evaluation.matches:
+        if match.not_controlled and match.prompts:
+            lines.append(
+                f"{match.trained.name}, judged by {match.judge}: no win rate at equal lengths: {match.not_controlled}."
+            )
     everything = [(f"judged by {m.judge}", m) for m in evaluation.matches]
     everything += [(f"task {task.task}", m) for task in evaluation.tasks for m in task.matches]
     for who, match in everything:
@@ -135,12 +148,16 @@ def notes(evaluation: Evaluation) -> list[str]:
             lines.append(f"{match.trained.name}, {who}: prompts left out: {counts(match.excluded)}.")
         for side in (match.base, match.trained):
             if side.failures:
-                lines.append(f"{who}: responses of {side.name} without a score: {counts(side.failures)} "
-                             f"({side.responses:,} sampled).")  # fmt: skip
+                lines.append(
+                    f"{who}: responses of {side.name} without a score: {counts(side.failures)} ({side.responses:,} sampled)."
+                )
         if h := match.head_to_head:
             lines.append(f"{match.trained.name}, {who}: {_orders(h)}")
-    lines += [f"KL divergence of {each.model}: responses left out: {counts(each.left_out)}."
-              for each in evaluation.divergences if each.left_out]  # fmt: skip
+    lines += [
+        f"KL divergence of {each.model}: responses left out: {counts(each.left_out)}."
+        for each in evaluation.divergences
+        if each.left_out
+    ]
     return list(dict.fromkeys(lines))
 
 

@@ -11,7 +11,7 @@ from rlaif.config import Collect, Config, Judge, JudgeSpec, Source, Task
 from rlaif.context import Context, HeldOut
 from rlaif.evaluate.answers import answer, score
 from rlaif.evaluate.evaluation import TaskResult
-from rlaif.evaluate.match import match
+from rlaif.evaluate.match import matches
 from rlaif.generator import Generator
 from rlaif.roles import held_out, named_judge
 from rlaif.spent import spent_in_all
@@ -19,16 +19,14 @@ from rlaif.stages import collect as collecting
 from rlaif.store import Store
 
 
-def in_task(
-    context: Context, task: Task, base: Generator, models: Sequence[Generator], *, allow_code: bool
-) -> TaskResult:  # fmt: skip
+def in_task(context: Context, task: Task, base: Generator, models: Sequence[Generator], *, allow_code: bool) -> TaskResult:
     """Each model against the base on all prompts of the task."""
     only = asked(context)
     with opened(context, task) as inner:
         answer(inner, [base, *models], only)
         judge = named_judge(inner.config, task.name)
         found = score(inner, judge, base, models, only, allow_code=allow_code)
-        return TaskResult(task.name, [match(inner.store, *each) for each in found])
+        return TaskResult(task.name, matches(inner.store, found))
 
 
 def asked(context: Context) -> HeldOut:
@@ -52,9 +50,17 @@ def task_config(config: Config, task: Task) -> Config:
     section = config.pipeline.evaluate
     place = ("evaluate", "tasks", section.tasks.index(task) if section else 0)
     path, rubric = (str(config.find(getattr(task, name), (*place, name))) for name in ("path", "rubric"))
-    pipeline = config.pipeline.model_copy(update={
-        "name": task.name, "out": str(config.task_folder(task.name)), "judge": Judge(), "gate": None,
-        "pair": None, "train": None, "evaluate": None, "collect": Collect(sources=[Source(path=path, columns=task.columns)]),
-        "judges": {task.name: JudgeSpec(rubric=rubric)},
-    })  # fmt: skip
+    pipeline = config.pipeline.model_copy(
+        update={
+            "name": task.name,
+            "out": str(config.task_folder(task.name)),
+            "judge": Judge(),
+            "gate": None,
+            "pair": None,
+            "train": None,
+            "evaluate": None,
+            "collect": Collect(sources=[Source(path=path, columns=task.columns)]),
+            "judges": {task.name: JudgeSpec(rubric=rubric)},
+        }
+    )
     return Config(pipeline, config.file, config.overrides)

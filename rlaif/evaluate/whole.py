@@ -11,7 +11,7 @@ from rlaif.evaluate.answers import answer, score
 from rlaif.evaluate.divergence import Divergence, Likelihoods, compared, likelihoods, read_divergence
 from rlaif.evaluate.evaluation import Evaluation
 from rlaif.evaluate.gap import Gap, gap
-from rlaif.evaluate.match import Match, match
+from rlaif.evaluate.match import Match, match, matches
 from rlaif.evaluate.means import Contest, Scored
 from rlaif.evaluate.task import in_task, task_config
 from rlaif.evaluate.texts import read_texts
@@ -53,7 +53,7 @@ def evaluate(context: Context, *, allow_code: bool = False) -> Evaluation:
     judges = [named_judge(config, name) for name in evaluators(config)]
     scored = {judge.name: score(context, judge, base, models, only, allow_code=allow_code) for judge in judges}
     return Evaluation(
-        matches=[match(context.store, *each) for found in scored.values() for each in found],
+        matches=[each for found in scored.values() for each in matches(context.store, found)],
         gaps=_gaps(models, scored, training_judges(config)),
         texts=read_texts(context.store, [base.key, *(each.key for each in models)], only=only),
         divergences=[found for each in models if (found := _divergence(context, base, each, only))],
@@ -75,14 +75,16 @@ def first_match(context: Context, *, allow_code: bool = False) -> Match | None:
 
 def _gaps(
     models: Sequence[Generator], scored: dict[str, list[tuple[Contest, Scored]]], training: Sequence[str]
-) -> list[Gap]:  # fmt: skip
+) -> list[Gap]:
     """Each model's gain by each training judge against that by each other one, where both gave scores."""
     gaps = [
         gap(model.name, mine, other, scored[mine][place][1], scored[other][place][1])
-        for mine in scored if mine in training
-        for other in scored if other not in training
+        for mine in scored
+        if mine in training
+        for other in scored
+        if other not in training
         for place, model in enumerate(models)
-    ]  # fmt: skip
+    ]
     return [each for each in gaps if each.prompts]
 
 

@@ -14,7 +14,7 @@ from rlaif.plan.sample import sample
 
 def plan_audit(
     context: Context, names: Sequence[str] = (), gold: str | None = None, *, limit: int | None = None, attacks: int = 0
-) -> Plan:  # fmt: skip
+) -> Plan:
     """What an audit of these judges is going to ask and to cost. Prompts are collected; no model is asked."""
     config, only = context.config, EVERYTHING if limit is None else HeldOut(1.0, limit)
     run.check(config)

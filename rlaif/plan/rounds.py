@@ -47,10 +47,14 @@ def _whole(context: Context) -> list[Line]:
 def _times(line: Line, rounds: int) -> Line:
     more = "1 more round" if rounds == 1 else f"{rounds} more rounds"
     return replace(
-        line, stage=f"{line.stage.removesuffix(', at most')}, {more}, at most", asks=line.asks * rounds,
-        completions=line.completions * rounds, prompt_tokens=_most(line.prompt_tokens, rounds),
-        output_tokens=_most(line.output_tokens, rounds), usd=line.usd and _most(line.usd, rounds),
-    )  # fmt: skip
+        line,
+        stage=f"{line.stage.removesuffix(', at most')}, {more}, at most",
+        asks=line.asks * rounds,
+        completions=line.completions * rounds,
+        prompt_tokens=_most(line.prompt_tokens, rounds),
+        output_tokens=_most(line.output_tokens, rounds),
+        usd=line.usd and _most(line.usd, rounds),
+    )
 
 
 def _most(each: Range, rounds: int) -> Range:

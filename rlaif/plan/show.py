@@ -55,8 +55,14 @@ def render_spent(rows: Sequence[Spent], console: "Console") -> None:
         _number(table, name)
     for row in rows:
         about = "~" if row.guessed else ""
-        table.add_row(row.stage, row.model, f"{row.replies:,}", f"{about}{row.prompt_tokens:,}",
-                      f"{about}{row.output_tokens:,}", money(row.usd, row.price))  # fmt: skip
+        table.add_row(
+            row.stage,
+            row.model,
+            f"{row.replies:,}",
+            f"{about}{row.prompt_tokens:,}",
+            f"{about}{row.output_tokens:,}",
+            money(row.usd, row.price),
+        )
     console.print(table)
 
 

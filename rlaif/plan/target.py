@@ -30,11 +30,14 @@ def beyond(context: Context, owed: Sequence[Line]) -> list[Line]:
 def _more(line: Line, counted: Line | None) -> Line:
     responses = line.completions - (counted.completions if counted else 0)
     return replace(
-        line, stage=f"{line.stage} for the target, at most", asks=min(line.asks, responses), completions=responses,
+        line,
+        stage=f"{line.stage} for the target, at most",
+        asks=min(line.asks, responses),
+        completions=responses,
         prompt_tokens=_beyond(line.prompt_tokens, counted.prompt_tokens if counted else None),
         output_tokens=_beyond(line.output_tokens, counted.output_tokens if counted else None),
         usd=line.usd and _beyond(line.usd, counted.usd if counted else None),
-    )  # fmt: skip
+    )
 
 
 def _beyond(most: Range, counted: Range | None) -> Range:

@@ -352,7 +352,7 @@ GATES = [
     ("gate: {least: {accuracy: 0.0}, most: {failures: 0.9}}", None),
     ("gate: {least: {accuracy: 0.99}}", "accuracy is"),
     ("gate: {most: {failures: 0.01}}", "failures is"),
-    ("gate: {most: {raised: 0.1}}", "raised (points are raised by) has not been measured"),
+    ("gate: {most: {raised: 0.1}}", "raised (score rose after attack) has not been measured"),
     ("gate: {gold: nobody, least: {accuracy: 0.5}}", "no judge is called 'nobody'"),
 ]
 
@@ -393,8 +393,10 @@ def test_the_command_prints_a_table_writes_a_page_and_gives_json(tmp_path: Path)
     file = project(tmp_path)
     rlaif = [sys.executable, "-m", "rlaif", "audit", str(file), "--quiet"]
     shown = subprocess.run([*rlaif, "--gold", "words", "--attacks", "2"], capture_output=True, text=True, check=True)
-    for words in ("Against words", "Cohen's kappa", "On its own", "Under attack", "longer answer wins"):
+    for words in ("Against words", "Cohen's kappa", "On its own", "Under attack", "prompts with a tie for best"):
         assert words in " ".join(shown.stdout.split())
+    assert max(map(len, shown.stdout.split("\nPage:")[0].splitlines())) <= 80
+    assert "a: accuracy " in shown.stdout
     page = (tmp_path / "out/audit.html").read_text(encoding="utf-8")
     assert "Against words" in page
     assert "default-src 'none'" in page

@@ -176,7 +176,7 @@ def test_what_a_target_may_ask_for_on_top_is_planned_up_to_its_bound(tmp_path: P
 def test_a_plan_tells_whether_the_budget_will_do(tmp_path: Path) -> None:
     file = project(tmp_path)
     prices = ["models.writer.price={input: 2, output: 8}", "models.first.price={input: 10, output: 40}"]
-    cases = {99: "enough even at the high end", 5: "enough as expected", 0.01: "not enough even at the low end"}
+    cases = {99: "enough, even at the high end", 5: "enough as expected", 0.01: "not enough even at the low end"}
     for cap, verdict in cases.items():
         assert verdict in shown(planned(file, *prices, f"budget.usd={cap}")), cap
     assert "Budget of 1,000 tokens: not enough" in shown(planned(file, "budget.tokens=1000"))

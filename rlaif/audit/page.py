@@ -12,7 +12,7 @@ from rlaif.statistics import Estimate
 
 
 def write(audit: Audit, title: str, path: Path) -> None:
-    """Writes the page to `path`, whole or not at all."""
+    """Write the page to `path`, whole or not at all."""
     put(render(audit, title), path)
 
 

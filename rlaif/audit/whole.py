@@ -1,4 +1,4 @@
-"""A whole audit: what is owed for it is asked for, then everything is measured."""
+"""A whole audit: makes the missing responses and scores, then measures the judges."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -21,10 +21,15 @@ def audit(
     stored: bool = False,
     allow_code: bool = False,
 ) -> Audit:
-    """Audits the judges of these names, or all that the pipeline has, beside `gold` or whom `roles.gold` finds.
+    """Audit the judges of these names, or all of the pipeline's, against `gold` or the judge that `roles.gold` finds.
 
-    Responses and scores that are owed are asked for, to the first `limit` prompts or all, and so are those of `attacks`
-    many answers to each attack; not so where only what is `stored` counts.
+    Args:
+        names: judges of the pipeline, imported judges, or people.
+        gold: the judge whose preferences count as right.
+        limit: use the first `limit` prompts only.
+        attacks: how many responses are altered by each attack.
+        stored: measure the stored scores and make no requests.
+        allow_code: whether the pipeline's own Python checks may run.
     """
     config = context.config
     run.check(config)

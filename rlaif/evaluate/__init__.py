@@ -1,4 +1,4 @@
-"""Did the model get better, and do two judges agree? Read from the store; `whole` has the stages make what is lacking."""
+"""Did the model get better, and do two judges agree? Reads the store; `whole` runs the stages for missing responses."""
 
 from rlaif.evaluate.agree import Agreement, CriterionAgreement, agreement
 from rlaif.evaluate.divergence import Divergence

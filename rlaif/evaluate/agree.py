@@ -1,4 +1,4 @@
-"""How two judges differ, on what both have judged. A human, an oracle and a program are judges too."""
+"""Agreement of two judges on the responses that both have judged. A person, an oracle or a program is a judge too."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

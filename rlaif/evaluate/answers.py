@@ -1,4 +1,4 @@
-"""Has models answer and a judge judge what an evaluation needs and the store lacks."""
+"""Generates and judges the responses that an evaluation needs and the store lacks."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -14,7 +14,7 @@ from rlaif.stages import judge as judging
 
 
 def answer(context: Context, models: Sequence[Generator], only: HeldOut) -> None:
-    """Each model's responses to these prompts."""
+    """Generate each model's missing responses to these prompts."""
     for each in models:
         alone(context, partial(generating.run, context, generator=each, only=only))
 
@@ -28,7 +28,7 @@ def score(
     *,
     allow_code: bool,
 ) -> list[tuple[Contest, Scored]]:
-    """The contest of each model with the base before this judge, and what was scored in it."""
+    """Judge the responses of all models; return each model's contest with the base, and its scores."""
     keys = [each.key for each in (base, *models)]
 
     async def work(opened: Models) -> None:

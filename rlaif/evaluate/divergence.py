@@ -1,4 +1,4 @@
-"""How far training has moved a model: the KL divergence to its base, estimated on what the model says."""
+"""How far training has moved a model: the KL divergence from its base, estimated on the model's responses."""
 
 import math
 from collections import Counter
@@ -44,7 +44,7 @@ class Divergence:
 
 
 async def likelihoods(models: Models, config: TransformersModel, rows: Sequence[Row]) -> Likelihoods:
-    """What this model makes of each of these responses (rows of `evaluate/undiverged`); of fewer, after a stop."""
+    """The log-probabilities of each of these responses (rows of `evaluate/undiverged`); of fewer after a stop."""
     from rlaif.models.transformers import Transformers
 
     model = await models.get(config)
@@ -63,7 +63,7 @@ async def likelihoods(models: Models, config: TransformersModel, rows: Sequence[
 
 
 def compared(own: Likelihoods, reference: Likelihoods, name: str) -> list[Row]:
-    """The rows of `divergences` from what a model and its reference (a generator's key) make of the same responses."""
+    """The rows of `divergences`, from log-probabilities of a model and its reference (a generator's key)."""
     return [{"response": response, "reference": name} | _row(own[response], reference[response]) for response in own]
 
 
@@ -79,7 +79,7 @@ def _row(own: Likelihood | str, reference: Likelihood | str) -> Row:
 
 
 def read_divergence(store: Store, generator: str, reference: str, *, only: HeldOut) -> Divergence | None:
-    """The divergence of a generator (key) from a reference; None where nothing was measured."""
+    """The divergence of a generator (key) from a reference; None if nothing was measured."""
     rows = store.query("evaluate/divergences", generator=generator, reference=reference, **only.parameters)
     if not rows:
         return None

@@ -1,4 +1,4 @@
-"""Is the gain real? A model trained against one judge may have learned what that judge likes, and nothing else."""
+"""Is the gain real? A model trained against one judge may have learned only what that judge likes."""
 
 from dataclasses import dataclass
 

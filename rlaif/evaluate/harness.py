@@ -1,4 +1,4 @@
-"""Public benchmarks by EleutherAI's lm-evaluation-harness, for those who have it. Results are kept as files."""
+"""Public benchmarks by EleutherAI's lm-evaluation-harness, if it is installed. Results are kept as files."""
 
 import json
 from collections.abc import Sequence
@@ -15,18 +15,18 @@ from rlaif.records import key
 
 
 def check(config: Config) -> None:
-    """Raises InputError where the pipeline asks for the harness and it is not installed."""
+    """Check that the harness is installed if the pipeline uses it. Raises InputError otherwise."""
     section = config.pipeline.evaluate
     if section and section.harness and find_spec("lm_eval") is None:
         raise InputError(
             "lm-evaluation-harness is not installed",
             where=config.file.where(("evaluate", "harness")),
-            fix="Run `pip install 'rlaif[harness]'`, or take `harness` out.",
+            fix="Run `pip install 'rlaif[harness]'`, or remove `harness`.",
         )
 
 
 def measure(config: Config, tasks: Sequence[str], models: Sequence[Generator]) -> list[HarnessResult]:
-    """Each of these models that is a checkpoint on each of these tasks. What was measured before is not again."""
+    """Measure each of these models that is a checkpoint on each of these tasks. Earlier results are reused."""
     check(config)
     return [
         HarnessResult(each.name, task, metrics)
@@ -37,7 +37,7 @@ def measure(config: Config, tasks: Sequence[str], models: Sequence[Generator]) -
 
 
 def _results(config: Config, identity: Any, model: TransformersModel, tasks: Sequence[str]) -> dict[str, dict[str, float]]:
-    """The metrics of each task, from the file that keeps them where it is there."""
+    """The metrics of each task, from their file if it exists."""
     name = key("harness", identity, list(tasks), version("lm_eval"))
     file = config.out / "harness" / f"{name}.json"
     if not file.exists():
@@ -68,7 +68,7 @@ def _ask(model: TransformersModel, tasks: Sequence[str]) -> dict[str, dict[str, 
         log_samples=False,
         bootstrap_iters=0,
     )
-    # Metrics are named with their filter, as in "acc,none"; what has no comma is no metric.
+    # Metrics are named with their filter, as in "acc,none"; names without a comma are not metrics.
     return {
         task: {name: value for name, value in results.items() if "," in name and isinstance(value, int | float)}
         for task, results in found["results"].items()

@@ -1,4 +1,4 @@
-"""Base against trained on held-out prompts, by one judge's scores, and by its comparisons where it compares."""
+"""Base against trained model on held-out prompts, by one judge's scores or comparisons."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from rlaif.evaluate.means import Contest, Means, Scored, has_compared, percent
 from rlaif.statistics import bootstrap, mean
 from rlaif.store import Row, Store
 
-# Means of decimal scores that differ by less are equal: what is left of them is rounding.
+# Means of decimal scores that differ by less are equal; the rest is rounding.
 TIE = 1e-9
 
 
@@ -64,7 +64,7 @@ class HeadToHead:
 
 @dataclass(frozen=True)
 class Match:
-    """What one judge makes of both models, on the prompts where both have a score. Shares are from 0 to 1.
+    """The result of both models by one judge, on the prompts where both have a score. Shares are from 0 to 1.
 
     `win_rate` is the share of prompts on which the trained model's mean score is higher, ties counting half, and
     `interval` its 95 % bootstrap interval over prompts; `gain_interval` is that of the gain in score. A judge that gives
@@ -163,20 +163,20 @@ def _match(store: Store, contest: Contest, scored: Scored, found: _Decided, cont
 
 
 def _decisions(store: Store, contest: Contest) -> dict[str, Row]:
-    """The judge's comparisons of the two sides by prompt; empty where it made none."""
-    # Equal answers tie without being shown, and are no sign of a judge that compares.
+    """The judge's comparisons of the two sides by prompt; empty if it made none."""
+    # Equal responses tie without a comparison, so ties alone do not mean that the judge compares.
     rows = store.query("evaluate/head_to_head", **contest.parameters) if has_compared(store, contest.judge) else []
     return {row["prompt"]: row for row in rows}
 
 
 def _undecided(pairs: Mapping[str, tuple[Means, Means, float | None]], decisions: Mapping[str, Row]) -> dict[str, int]:
-    """Prompts that have both sides and no winner, by why."""
+    """Prompts that have both sides and no winner, by reason."""
     left = [prompt for prompt, (_, _, win) in pairs.items() if win is None]
     return dict(Counter("compared in one order only" if prompt in decisions else "not compared" for prompt in left))
 
 
 def _win(before: Means, after: Means, decision: Row | None) -> float | None:
-    """1 where the trained side wins the prompt, 0.5 for a tie; None where nothing was said about it."""
+    """1 if the trained side wins the prompt, 0.5 for a tie; None if it was not judged."""
     if before.score is not None and after.score is not None:
         return won(after.score - before.score)
     return None if decision is None or decision["win"] is None else float(decision["win"])

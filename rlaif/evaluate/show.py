@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def render(evaluation: Evaluation, console: "Console") -> None:
-    """All models beside their base in one table, and what it does not say."""
+    """Print all models beside their base in one table, and notes on it."""
     from rich.table import Table
 
     models, blocks = table(evaluation)
@@ -30,7 +30,7 @@ def render(evaluation: Evaluation, console: "Console") -> None:
 
 
 def render_agreement(agreement: Agreement, console: "Console") -> None:
-    """How two judges differ: by criterion, and in the order of answers."""
+    """Print the agreement of two judges: by criterion, and in the order of responses."""
     from rich.table import Table
 
     console.print(f"{agreement.first} and {agreement.second}", style="bold", markup=False, highlight=False)

@@ -1,4 +1,4 @@
-"""An evaluation as one table: a column a model, the base first, and a block of lines for each thing that is measured."""
+"""An evaluation as one table: a column for each model, the base first, and a block of lines for each kind of measure."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -67,7 +67,7 @@ def _by(items: Iterable[Found], name: Callable[[Found], str]) -> list[tuple[str,
 
 
 def _judged(title: str, matches: Sequence[Match], models: Sequence[str], *, short: bool = False) -> Block:
-    """One judge's matches: scores from 0 to 100, and wins. `short` leaves out what is about lengths."""
+    """One judge's matches: scores from 0 to 100, and wins. `short` leaves out the lines on length."""
     by = {match.trained.name: match for match in matches}
     base, others = matches[0], [by.get(name) for name in models[1:]]
     lines = []
@@ -115,7 +115,7 @@ def _overlap(found: Diversity | None) -> str:
 
 
 def judged(match: Match) -> dict[str, str]:
-    """What one judge makes of one model, in words."""
+    """The result of one model by one judge, as text."""
     return {
         "judge": match.judge,
         "prompts": f"{match.prompts:,}",
@@ -126,7 +126,7 @@ def judged(match: Match) -> dict[str, str]:
 
 
 def notes(evaluation: Evaluation) -> list[str]:
-    """What the table does not say: how it counts, what is left out, and gains that only the training judge sees."""
+    """Notes on the table: how it counts, what is left out, and gains that only the training judge sees."""
     lines = []
     if evaluation.matches:
         lines.append("Scores are from 0 to 100; a win is a prompt, ties count half; intervals are 95 %, over prompts.")
@@ -134,7 +134,7 @@ def notes(evaluation: Evaluation) -> list[str]:
         lines.append(
             f"{each.model}: gain {number(each.gain, sign=True)} by {each.judge}, the training judge, and "
             f"{number(each.other_gain, sign=True)} by {each.other}: a gap of {_points(each.gap, each.interval)}"
-            f"{', so the model may exploit its judge' if each.flagged else ''}."
+            f"{', so the model may be exploiting its judge' if each.flagged else ''}."
         )
     for match in evaluation.matches:
         if match.not_controlled and match.prompts:
@@ -163,10 +163,10 @@ def notes(evaluation: Evaluation) -> list[str]:
 
 def _orders(found: HeadToHead) -> str:
     told = (
-        f"of {found.both:,} pairs compared in both orders, {share(found.consistent)} were decided alike; "
-        f"the answer shown first won {share(found.first_shown)}."
+        f"of {found.both:,} pairs compared in both orders, {share(found.consistent)} gave the same winner; "
+        f"the response shown first won {share(found.first_shown)}."
     )
-    left_out = f" Comparisons left out, since the other order has no verdict: {found.one_order:,}."
+    left_out = f" Comparisons left out because the other order has no verdict: {found.one_order:,}."
     return told + left_out if found.one_order else told
 
 
@@ -176,8 +176,8 @@ def counts(kinds: Mapping[str, int]) -> str:
 
 
 def number(value: float | None, digits: int = 1, *, sign: bool = False) -> str:
-    """A number as people read it."""
-    # Adding zero makes a negative zero a plain one.
+    """A number for people to read."""
+    # Adding zero removes the sign of a negative zero.
     return MISSING if value is None else f"{round(value, digits) + 0.0:{'+' if sign else ''},.{digits}f}"
 
 

@@ -1,4 +1,4 @@
-"""What a model can still do: the same models on the prompts of a task, judged by its checks.
+"""What a model can still do: the same models on the prompts of a task, judged by the task's checks.
 
 A task is a small pipeline of its own with a store of its own, so that its prompts never come among those that pairs are
 made of, and its answers are as durable as any.
@@ -46,7 +46,7 @@ def opened(context: Context, task: Task) -> Iterator[Context]:
 
 
 def task_config(config: Config, task: Task) -> Config:
-    """The task as a pipeline. Raises InputError for a file that is not there."""
+    """The task as a pipeline. Raises InputError for a missing file."""
     section = config.pipeline.evaluate
     place = ("evaluate", "tasks", section.tasks.index(task) if section else 0)
     path, rubric = (str(config.find(getattr(task, name), (*place, name))) for name in ("path", "rubric"))

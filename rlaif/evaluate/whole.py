@@ -1,4 +1,4 @@
-"""The whole evaluation: has every model answer, every judge judge, and compares."""
+"""The whole evaluation: generates missing responses, judges them, and compares the models."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -22,7 +22,7 @@ from rlaif.roles import base_generator, contenders, evaluators, held_out, named_
 
 
 def check(config: Config) -> None:
-    """Raises InputError for a model or a file of a task that is not there, and for a harness that is not installed."""
+    """Check models, task files and the harness. Raises InputError for one that is missing."""
     section = config.pipeline.evaluate
     if section is None:
         return
@@ -39,7 +39,7 @@ def check(config: Config) -> None:
 
 
 def evaluate(context: Context, *, allow_code: bool = False) -> Evaluation:
-    """The trained model, where there is one, and those of `evaluate.models` against the base on held-out prompts."""
+    """Evaluate the trained model, if any, and those of `evaluate.models` against the base on held-out prompts."""
     config, section = context.config, context.config.pipeline.evaluate
     if section is None or config.pipeline.generate is None:
         return Evaluation()
@@ -63,7 +63,7 @@ def evaluate(context: Context, *, allow_code: bool = False) -> Evaluation:
 
 
 def first_match(context: Context, *, allow_code: bool = False) -> Match | None:
-    """What the first judge alone makes of the trained model; None without one, or without an evaluation."""
+    """The trained model's result by the first judge alone; None without a trained model or an evaluation."""
     section, trained = context.config.pipeline.evaluate, trained_generator(context)
     if section is None or trained is None:
         return None
@@ -89,7 +89,7 @@ def _gaps(
 
 
 def _divergence(context: Context, base: Generator, model: Generator, only: HeldOut) -> Divergence | None:
-    """How far a model is from its base, where both run in this process."""
+    """How far a model is from its base, if both run in this process."""
     if not all(isinstance(each.model, TransformersModel) for each in (base, model)):
         return None
     store = context.store

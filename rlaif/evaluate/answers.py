@@ -27,15 +27,20 @@ def score(
     only: HeldOut,
     *,
     allow_code: bool,
+    stored: bool = False,
 ) -> list[tuple[Contest, Scored]]:
-    """Judge the responses of all models; return each model's contest with the base, and its scores."""
+    """Judge the responses of all models; return each model's contest with the base, and its scores.
+
+    With `stored`, no model is called, and only stored scores count.
+    """
     keys = [each.key for each in (base, *models)]
 
     async def work(opened: Models) -> None:
         # Where it compares, each model meets the base, and no model another or itself.
         await judging.run(context, opened, judge, keys, only=only, allow_code=allow_code, against=base.key)
 
-    alone(context, work)
+    if not stored:
+        alone(context, work)
     # A criterion that compares gives no scores.
     weights = {each.name: each.weight for each in judge.rubric.criteria if each.kind != "compare"}
     contests = [Contest(base.key, each.key, judge.key, only) for each in models]

@@ -19,14 +19,29 @@ from rlaif.stages import collect as collecting
 from rlaif.store import Store
 
 
-def in_task(context: Context, task: Task, base: Generator, models: Sequence[Generator], *, allow_code: bool) -> TaskResult:
-    """Each model against the base on all prompts of the task."""
+def in_task(
+    context: Context, task: Task, base: Generator, models: Sequence[Generator], *, allow_code: bool, stored: bool = False
+) -> TaskResult | None:
+    """Each model against the base on all prompts of the task; None with `stored` if nothing is stored."""
     only = asked(context)
+    if stored:
+        return _stored(context, task, base, models, only)
     with opened(context, task) as inner:
         answer(inner, [base, *models], only)
         judge = named_judge(inner.config, task.name)
         found = score(inner, judge, base, models, only, allow_code=allow_code)
         return TaskResult(task.name, matches(inner.store, found))
+
+
+def _stored(context: Context, task: Task, base: Generator, models: Sequence[Generator], only: HeldOut) -> TaskResult | None:
+    config = task_config(context.config, task)
+    if not config.store_path.exists():
+        return None
+    with Store(config.store_path, read_only=True) as store:
+        inner = Context(config, store, context.run, context.progress)
+        found = score(inner, named_judge(config, task.name), base, models, only, allow_code=False, stored=True)
+        results = matches(store, found)
+    return TaskResult(task.name, results) if any(each.prompts for each in results) else None
 
 
 def asked(context: Context) -> HeldOut:

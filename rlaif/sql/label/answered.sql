@@ -1,0 +1,2 @@
+-- Which prompts these answers belong to.
+SELECT DISTINCT answer, prompt FROM responses WHERE failure IS NULL AND answer IN (SELECT unnest($answers::VARCHAR[]))

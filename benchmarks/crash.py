@@ -81,14 +81,17 @@ def main(prompts: int, kills: int, seed: int, median: float) -> bool:
         equal = exported(folder / "calm") == exported(folder / "wild") != b""
     unanswered, ages = asked_again(told["rows"], moments)
     lost = sum(age > DURABLE for age in ages)
-    table(f"{len(moments)} kills, {prompts:,} prompts, median {median * 1000:.0f} ms", [
-        ["", "requests"],
-        ["least possible", f"{least:,}"],
-        ["asked in all", f"{told['requests']:,}"],
-        ["asked twice: without an answer at a kill", f"{unanswered:,}"],
-        ["asked twice: answered and not yet committed", f"{len(ages) - lost:,}"],
-        [f"asked twice: answered more than {DURABLE:g} s before", f"{lost:,}"],
-    ])  # fmt: skip
+    table(
+        f"{len(moments)} kills, {prompts:,} prompts, median {median * 1000:.0f} ms",
+        [
+            ["", "requests"],
+            ["least possible", f"{least:,}"],
+            ["asked in all", f"{told['requests']:,}"],
+            ["asked twice: without an answer at a kill", f"{unanswered:,}"],
+            ["asked twice: answered and not yet committed", f"{len(ages) - lost:,}"],
+            [f"asked twice: answered more than {DURABLE:g} s before", f"{lost:,}"],
+        ],
+    )
     each = max(len(moments), 1)
     print(f"at a kill: {unanswered / each:.0f} without an answer, {len(ages) / each:.0f} not yet committed")
     print(f"oldest answer that was not committed: {max(ages, default=0.0):.2f} s (limit {DURABLE:g} s)")

@@ -69,14 +69,17 @@ def main(prompts: int, median: float, deadline: float) -> bool:
     longest = max(stalls(came), default=0.0)
     slots = at_once(told["rows"], sorted(row[2] for row in told["rows"])[len(told["rows"]) // 2])
     units = prompts * 4 + prompts * 4 * 3
-    table(f"{least:,} requests without faults, {told['requests']:,} with them", [
-        ["", ""],
-        ["faults met", ", ".join(f"{count} {kind}" for kind, count in met.items())],
-        ["what became of the responses and scores", ", ".join(f"{count:,} {kind}" for kind, count in found.items())],
-        ["longest from a stall's begin to the next attempt", f"{longest:.2f} s (deadline {deadline:g} s)"],
-        ["most in flight at once in the second half", f"{slots} of {IN_FLIGHT}"],
-        ["seconds without and with faults", f"{calm:.1f}, {wild:.1f}"],
-    ])  # fmt: skip
+    table(
+        f"{least:,} requests without faults, {told['requests']:,} with them",
+        [
+            ["", ""],
+            ["faults met", ", ".join(f"{count} {kind}" for kind, count in met.items())],
+            ["what became of the responses and scores", ", ".join(f"{count:,} {kind}" for kind, count in found.items())],
+            ["longest from a stall's begin to the next attempt", f"{longest:.2f} s (deadline {deadline:g} s)"],
+            ["most in flight at once in the second half", f"{slots} of {IN_FLIGHT}"],
+            ["seconds without and with faults", f"{calm:.1f}, {wild:.1f}"],
+        ],
+    )
     print(f"with faults to without: {wild / calm:.2f} (limit {LIMIT})")
     return wild / calm <= LIMIT and found.total() == units and longest <= STALL * deadline and slots == IN_FLIGHT
 

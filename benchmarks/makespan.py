@@ -61,13 +61,20 @@ def main(prompts: int, median: float, sigma: float) -> bool:
         rows = ledger(port)["rows"]
     least, greedy = ideal(rows)
     busy = sum(row[4] for row in rows)
-    table(f"{len(rows):,} requests, log-normal, median {median * 1000:.0f} ms, sigma {sigma}, {IN_FLIGHT} at once", [
-        ["", "seconds", "to ideal", "mean in flight"],
-        ["no schedule can beat", f"{least:.2f}", f"{least / greedy:.2f}", ""],
-        ["ideal: greedy, no time of its own", f"{greedy:.2f}", "1.00", f"{busy / greedy:.0f}"],
-        ["rlaif, first request to last commit", f"{run['seconds']:.2f}", f"{run['seconds'] / greedy:.2f}",
-         f"{busy / run['seconds']:.0f}"],
-    ])  # fmt: skip
+    table(
+        f"{len(rows):,} requests, log-normal, median {median * 1000:.0f} ms, sigma {sigma}, {IN_FLIGHT} at once",
+        [
+            ["", "seconds", "to ideal", "mean in flight"],
+            ["no schedule can beat", f"{least:.2f}", f"{least / greedy:.2f}", ""],
+            ["ideal: greedy, no time of its own", f"{greedy:.2f}", "1.00", f"{busy / greedy:.0f}"],
+            [
+                "rlaif, first request to last commit",
+                f"{run['seconds']:.2f}",
+                f"{run['seconds'] / greedy:.2f}",
+                f"{busy / run['seconds']:.0f}",
+            ],
+        ],
+    )
     print(f"judgements asked while responses were still being written: {overlap(rows):.0%}")
     print(f"rlaif to ideal: {run['seconds'] / greedy:.2f} (limit {LIMIT})")
     return run["seconds"] / greedy <= LIMIT

@@ -123,18 +123,26 @@ def main(prompts: int, rounds: int, environments: Path | None) -> bool:
         requests = len(recorded.read_bytes().splitlines())
     base = median(found["asyncio"])
     names = {
-        "asyncio": "bare aiohttp + orjson, stores nothing", "uvloop": "the same on uvloop",
+        "asyncio": "bare aiohttp + orjson, stores nothing",
+        "uvloop": "the same on uvloop",
         "package": "openai package, stores nothing (a fifth, times 5)",
-        "rlaif": "rlaif, judged and stored", "process": "rlaif, whole process with start and import",
-    }  # fmt: skip
+        "rlaif": "rlaif, judged and stored",
+        "process": "rlaif, whole process with start and import",
+    }
     rows = [["client", "seconds", "requests/s", "to bare"]]
     for kind, label in names.items():
         seconds = median(found[kind])
         rows.append([label, f"{seconds:.2f}", f"{requests / seconds:,.0f}", f"{seconds / base:.2f}"])
     ours = median(found["rlaif"])
     for name, run in peers.items():
-        rows.append([f"{name}, judged and stored, once", f"{run['seconds']:.2f}",
-                     f"{run['requests'] / run['seconds']:,.0f}", f"{run['seconds'] / base:.2f}"])  # fmt: skip
+        rows.append(
+            [
+                f"{name}, judged and stored, once",
+                f"{run['seconds']:.2f}",
+                f"{run['requests'] / run['seconds']:,.0f}",
+                f"{run['seconds'] / base:.2f}",
+            ]
+        )
     table(f"{requests:,} requests at zero latency, {IN_FLIGHT} in flight, median of {rounds}", rows)
     for name, run in peers.items():
         whole = run["process"] / median(found["process"])

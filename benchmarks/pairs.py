@@ -47,12 +47,19 @@ def synthesise(folder: Path, prompts: int, texts: int) -> None:
         limit(store)
         store.run(
             (HERE / "synthesise.sql").read_text(encoding="utf-8"),
-            prompts=prompts, texts=texts, samples=SAMPLES, judge=JUDGE,
-            generators=GENERATORS, criteria=[key("criterion", name) for name in CRITERIA], names=list(CRITERIA),
+            prompts=prompts,
+            texts=texts,
+            samples=SAMPLES,
+            judge=JUDGE,
+            generators=GENERATORS,
+            criteria=[key("criterion", name) for name in CRITERIA],
+            names=list(CRITERIA),
             kinds=["scale", "scale", "check"],
-        )  # fmt: skip
-        for table, columns in (("scores", "answer, criterion, value::INTEGER AS value"),
-                               ("responses", "key, prompt, answer, generator, finish, text")):  # fmt: skip
+        )
+        for table, columns in (
+            ("scores", "answer, criterion, value::INTEGER AS value"),
+            ("responses", "key, prompt, answer, generator, finish, text"),
+        ):
             store.run(f"COPY (SELECT {columns} FROM {table}) TO '{folder / table}.parquet' (FORMAT parquet)")
 
 
@@ -128,8 +135,12 @@ def mapped(strategy: str, folder: Path, texts: bool) -> int:
 
 
 WAYS: dict[str, Callable[[str, Path, bool], int]] = {
-    "rlaif": make, "raw": raw, "raw_in_groups": raw_in_groups, "polars": polars, "map": mapped,
-}  # fmt: skip
+    "rlaif": make,
+    "raw": raw,
+    "raw_in_groups": raw_in_groups,
+    "polars": polars,
+    "map": mapped,
+}
 
 
 def measure(way: str, strategy: str, folder: Path, *, texts: bool) -> dict[str, Any]:
@@ -208,8 +219,12 @@ def main() -> None:
 def row(found: dict[str, Any]) -> str:
     """One line a strategy: seconds (and of processors, and peak MB) of each way."""
     ways = [found[way] for way in WAYS if way in found]
-    cells = [f"{way['way']} {way['seconds']} s ({way['cpu']} of CPU, {way['mb']:,} MB, {way['pairs']:,} pairs)"
-             if "seconds" in way else f"{way['way']} failed ({way['failed']})" for way in ways]  # fmt: skip
+    cells = [
+        f"{way['way']} {way['seconds']} s ({way['cpu']} of CPU, {way['mb']:,} MB, {way['pairs']:,} pairs)"
+        if "seconds" in way
+        else f"{way['way']} failed ({way['failed']})"
+        for way in ways
+    ]
     return f"{found['size']} {found['strategy']}: {'; '.join(cells)}"
 
 

@@ -136,10 +136,13 @@ def text(chance: random.Random, length: int) -> str:
 def write_prompts(path: Path, number: int) -> None:
     chance = random.Random(0)
     rows = [
-        {"prompt": f"Sum up report {place}.", "document": text(chance, DOCUMENT),
-         "responses": [text(chance, RESPONSE) for _ in range(RESPONSES)]}
+        {
+            "prompt": f"Sum up report {place}.",
+            "document": text(chance, DOCUMENT),
+            "responses": [text(chance, RESPONSE) for _ in range(RESPONSES)],
+        }
         for place in range(number)
-    ]  # fmt: skip
+    ]
     path.write_text("\n".join(map(json.dumps, rows)), "utf-8")
 
 
@@ -157,9 +160,16 @@ def write_model(folder: Path) -> Any:
     tokenizer.chat_template = "{{ bos_token }}{% for message in messages %}{{ message['content'] }}\n{% endfor %}: "
     torch.manual_seed(0)
     config = LlamaConfig(
-        vocab_size=len(tokens), hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=2,
-        max_position_embeddings=CONTEXT, bos_token_id=1, eos_token_id=2, pad_token_id=0,
-    )  # fmt: skip
+        vocab_size=len(tokens),
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=CONTEXT,
+        bos_token_id=1,
+        eos_token_id=2,
+        pad_token_id=0,
+    )
     LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return tokenizer
@@ -189,10 +199,15 @@ async def measure(folder: Path, prompts: int, concurrencies: Sequence[int]) -> N
     file = folder / "prefix.yaml"
     file.write_text(
         PIPELINE.format(
-            out=folder / "out", model=folder / "model", prompts=folder / "prompts.jsonl",
-            context=CONTEXT, block=BLOCK, blocks=blocks, concurrency=max(concurrencies),
+            out=folder / "out",
+            model=folder / "model",
+            prompts=folder / "prompts.jsonl",
+            context=CONTEXT,
+            block=BLOCK,
+            blocks=blocks,
+            concurrency=max(concurrencies),
         )
-    )  # fmt: skip
+    )
     units = prompts * RESPONSES * 3
     critic = load(file).pipeline.models["critic"]
     assert isinstance(critic, VllmModel)

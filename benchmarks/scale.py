@@ -84,13 +84,16 @@ def main(prompts: int, seconds: float) -> bool:
         first, peak, done = judge(pipeline, port, seconds)
         finish(config.store_path, 0.9)
         again, peak_again, _ = judge(pipeline, port, min(seconds, 10.0))
-    table(f"{units:,} owed judgements", [
-        ["", "found", "limit"],
-        ["start of the process to the first request", f"{first:.1f} s", f"{FIRST:g} s"],
-        [f"peak memory over {seconds:g} s and {done:,} judgements", f"{peak:,.0f} MB", f"{MEMORY:,.0f} MB"],
-        ["the same after a kill, nine tenths done", f"{again:.1f} s", f"{RESUME:g} s"],
-        ["peak memory then", f"{peak_again:,.0f} MB", f"{MEMORY:,.0f} MB"],
-    ])  # fmt: skip
+    table(
+        f"{units:,} owed judgements",
+        [
+            ["", "found", "limit"],
+            ["start of the process to the first request", f"{first:.1f} s", f"{FIRST:g} s"],
+            [f"peak memory over {seconds:g} s and {done:,} judgements", f"{peak:,.0f} MB", f"{MEMORY:,.0f} MB"],
+            ["the same after a kill, nine tenths done", f"{again:.1f} s", f"{RESUME:g} s"],
+            ["peak memory then", f"{peak_again:,.0f} MB", f"{MEMORY:,.0f} MB"],
+        ],
+    )
     print(json.dumps({"first": first, "peak": peak, "resume": again}))
     return first <= FIRST and again <= RESUME and max(peak, peak_again) <= MEMORY
 

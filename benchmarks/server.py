@@ -53,9 +53,14 @@ class Ledger:
     def told(self) -> dict[str, Any]:
         first, self.first = self.first, None
         return {
-            "first": first, "requests": self.requests, "distinct": len(self.seen), "in_flight": self.in_flight,
-            "most_in_flight": self.most_in_flight, "now": time.monotonic(), "rows": self.rows,
-        }  # fmt: skip
+            "first": first,
+            "requests": self.requests,
+            "distinct": len(self.seen),
+            "in_flight": self.in_flight,
+            "most_in_flight": self.most_in_flight,
+            "now": time.monotonic(),
+            "rows": self.rows,
+        }
 
 
 def share(digest: bytes, attempt: int, name: bytes) -> float:

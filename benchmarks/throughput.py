@@ -26,9 +26,16 @@ from rlaif.tiny.world import case, layout
 
 WRITER = Path(corpus.__file__).parent / "writer"
 OPTIONS = {
-    "learning_rate": 1e-4, "beta": 0.1, "num_train_epochs": 2, "per_device_train_batch_size": 16, "max_length": 256,
-    "precompute_ref_log_probs": True, "logging_steps": 1, "report_to": "none", "gradient_checkpointing": False,
-}  # fmt: skip
+    "learning_rate": 1e-4,
+    "beta": 0.1,
+    "num_train_epochs": 2,
+    "per_device_train_batch_size": 16,
+    "max_length": 256,
+    "precompute_ref_log_probs": True,
+    "logging_steps": 1,
+    "report_to": "none",
+    "gradient_checkpointing": False,
+}
 # The other size, from which the steady rate follows: what both processes cost before and after cancels out.
 LARGER = 3
 PIPELINE = """
@@ -80,14 +87,25 @@ def rlaif(folder: Path, turn: int) -> tuple[float, float]:
 
 def script(folder: Path, turn: int) -> tuple[float, float]:
     """Seconds of TRL's script, and of its training."""
-    options = {"model_name_or_path": WRITER, "dataset_name": folder / "trl", "output_dir": folder / f"trl{turn}",
-               "use_cpu": True, "bf16": False, "dtype": "float32", "save_strategy": "no", **OPTIONS}  # fmt: skip
+    options = {
+        "model_name_or_path": WRITER,
+        "dataset_name": folder / "trl",
+        "output_dir": folder / f"trl{turn}",
+        "use_cpu": True,
+        "bf16": False,
+        "dtype": "float32",
+        "save_strategy": "no",
+        **OPTIONS,
+    }
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     started = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-m", "trl.scripts.dpo", *words], check=True, capture_output=True, text=True,
+        [sys.executable, "-m", "trl.scripts.dpo", *words],
+        check=True,
+        capture_output=True,
+        text=True,
         env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_DATASETS_CACHE": str(folder / f"cache{turn}")},
-    )  # fmt: skip
+    )
     whole = time.monotonic() - started
     found = re.search(r"'train_runtime': '?([\d.]+)", done.stdout + done.stderr)
     assert found, done.stdout[-2000:]

@@ -17,6 +17,9 @@ from rlaif.stages.train import base_model
 from rlaif.store import Row
 from rlaif.training.job import Training
 
+# Forgets a round, and all after it if it is the last.
+_FORGET = "DELETE FROM rounds WHERE chain = $chain AND (number = $number OR ($last AND number > $number))"
+
 
 @dataclass(frozen=True)
 class Turn:
@@ -43,7 +46,7 @@ def run(context: Context, settings: Rounds, turn: Callable[[Context], Turn]) -> 
             "chain": chain(context.config.pipeline), "number": number, "stopped": _enough(settings, made),
         }  # fmt: skip
         with context.store.transaction():
-            context.store.execute("rounds/forget", chain=row["chain"], number=number, last=row["stopped"] is not None)
+            context.store.run(_FORGET, chain=row["chain"], number=number, last=row["stopped"] is not None)
             context.store.append("rounds", [row])
         context.progress.note(line(row))
         if row["stopped"] or made.training is None:

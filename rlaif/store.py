@@ -35,8 +35,8 @@ Row = dict[str, Any]
 
 @cache
 def sql(name: str) -> str:
-    """The text of `sql/NAME.sql`."""
-    return (SQL / f"{name}.sql").read_text(encoding="utf-8")
+    """The text of `sql/NAME.sql`; a name that holds a blank is a statement itself."""
+    return name if " " in name else (SQL / f"{name}.sql").read_text(encoding="utf-8")
 
 
 class Store:

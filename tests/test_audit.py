@@ -28,31 +28,53 @@ MINE = Audited("mine", JUDGE, {"help": (HELP, 3.0), "faith": (FAITH, 1.0)})
 GOLD = Audited("gold", "gold", {})
 
 
-def found(folder: Path, table: Mapping[str, Sequence[Mapping[str, object]]],
-          votes: Sequence[tuple[str, str, str, str, str]] = (), judge: Audited = MINE, own: bool = False) -> dict[str, Any]:  # fmt: skip
+def found(
+    folder: Path,
+    table: Mapping[str, Sequence[Mapping[str, object]]],
+    votes: Sequence[tuple[str, str, str, str, str]] = (),
+    judge: Audited = MINE,
+    own: bool = False,
+) -> dict[str, Any]:
     """The findings as "measure" or "measure of part" to (value, n); votes are (prompt, first, second, judge, preferred)."""
     with Store(folder / "store.duckdb") as store:
         fill(store, table)
-        store.append("criteria", [{"key": each, "name": each, "kind": "scale", "low": 1.0, "high": 5.0, "spec": "{}"}
-                                  for each in (HELP, FAITH)])  # fmt: skip
+        store.append(
+            "criteria",
+            [{"key": each, "name": each, "kind": "scale", "low": 1.0, "high": 5.0, "spec": "{}"} for each in (HELP, FAITH)],
+        )
         store.append("generators", [{"key": GENERATOR, "name": "writer", "spec": '{"model": {"model": "org/Llama-8B"}}'}])
         store.append("judges", [{"key": JUDGE, "name": "mine", "spec": '{"model": {"model": "llama-70b"}}'}])
-        store.append("comparisons", [
-            {"prompt": prompt(name).key, "first": answer_key(prompt(name).key, first), "judge": who, "criterion": "overall",
-             "second": answer_key(prompt(name).key, second), "preferred": preferred, "verdict": "v" if own and who == JUDGE else None}
-            for name, first, second, who, preferred in votes
-        ])  # fmt: skip
+        store.append(
+            "comparisons",
+            [
+                {
+                    "prompt": prompt(name).key,
+                    "first": answer_key(prompt(name).key, first),
+                    "judge": who,
+                    "criterion": "overall",
+                    "second": answer_key(prompt(name).key, second),
+                    "preferred": preferred,
+                    "verdict": "v" if own and who == JUDGE else None,
+                }
+                for name, first, second, who, preferred in votes
+            ],
+        )
         gold = GOLD if any(vote[3] == "gold" for vote in votes) else None
         made = measure(store, [judge], gold, [GENERATOR])
-    return {f"{each.measure} of {each.of}" if each.of else each.measure: (each.estimate.value, each.estimate.n)
-            for each in made.judges[0].found}  # fmt: skip
+    return {
+        f"{each.measure} of {each.of}" if each.of else each.measure: (each.estimate.value, each.estimate.n)
+        for each in made.judges[0].found
+    }
 
 
 TABLE = {
-    "p": [{"text": "long answer", "help": 5, "faith": 1}, {"text": "brief", "help": 2, "faith": 1},
-          {"text": "middle", "help": 2, "faith": 1}],
+    "p": [
+        {"text": "long answer", "help": 5, "faith": 1},
+        {"text": "brief", "help": 2, "faith": 1},
+        {"text": "middle", "help": 2, "faith": 1},
+    ],
     "q": [{"text": "yes", "help": 1, "faith": 5}, {"text": "no, never", "help": 3, "faith": "malformed"}],
-}  # fmt: skip
+}
 VOTES = [
     ("p", "long answer", "brief", "gold", "first"),  # right, and the longer one
     ("p", "middle", "long answer", "gold", "first"),  # wrong, and the shorter one
@@ -88,11 +110,24 @@ def test_of_too_many_prompts_those_count_that_most_judges_speak_of(tmp_path: Pat
     table = {name: [{"text": "a", "help": 1, "faith": 1}, {"text": "b", "help": 5, "faith": 5}] for name in "pqrstuvw"}
     with Store(tmp_path / "store.duckdb") as store:
         fill(store, table)
-        store.append("criteria", [{"key": each, "name": each, "kind": "scale", "low": 1.0, "high": 5.0, "spec": "{}"}
-                                  for each in (HELP, FAITH)])  # fmt: skip
+        store.append(
+            "criteria",
+            [{"key": each, "name": each, "kind": "scale", "low": 1.0, "high": 5.0, "spec": "{}"} for each in (HELP, FAITH)],
+        )
         a, b = (answer_key(prompt("s").key, text) for text in "ab")
-        store.append("comparisons", [{"prompt": prompt("s").key, "first": a, "second": b, "judge": "gold",
-                                      "criterion": "overall", "preferred": "second"}])  # fmt: skip
+        store.append(
+            "comparisons",
+            [
+                {
+                    "prompt": prompt("s").key,
+                    "first": a,
+                    "second": b,
+                    "judge": "gold",
+                    "criterion": "overall",
+                    "preferred": "second",
+                }
+            ],
+        )
         made = measure(store, [MINE], GOLD, [GENERATOR], prompts=3).judges[0]
     ties, accuracy = made.get("ties"), made.get("accuracy")
     assert ties is not None
@@ -104,17 +139,42 @@ def test_a_list_and_the_own_family_are_seen(tmp_path: Path) -> None:
     with Store(tmp_path / "store.duckdb") as store:
         text = "other's text"
         asked = prompt("p").key
-        store.append("responses", [{"key": "r", "prompt": asked, "generator": "imported", "sample": 0, "text": text,
-                                    "answer": answer_key(asked, text)}])  # fmt: skip
-        store.append("scores", [{"answer": answer_key(asked, text), "judge": JUDGE, "criterion": each, "repeat": 0,
-                                 "attempt": 0, "value": 1.0} for each in (HELP, FAITH)])  # fmt: skip
+        store.append(
+            "responses",
+            [
+                {
+                    "key": "r",
+                    "prompt": asked,
+                    "generator": "imported",
+                    "sample": 0,
+                    "text": text,
+                    "answer": answer_key(asked, text),
+                }
+            ],
+        )
+        store.append(
+            "scores",
+            [
+                {
+                    "answer": answer_key(asked, text),
+                    "judge": JUDGE,
+                    "criterion": each,
+                    "repeat": 0,
+                    "attempt": 0,
+                    "value": 1.0,
+                }
+                for each in (HELP, FAITH)
+            ],
+        )
         store.append("generators", [{"key": "imported", "name": "gpt4", "spec": '{"kind": "imported"}'}])
     findings = {}
     table = {"p": [{"text": "- one\n- two", "help": 5, "faith": 5}]}
     with Store(tmp_path / "store.duckdb") as store:
         fill(store, table)
-        store.append("criteria", [{"key": each, "name": each, "kind": "scale", "low": 1.0, "high": 5.0, "spec": "{}"}
-                                  for each in (HELP, FAITH)])  # fmt: skip
+        store.append(
+            "criteria",
+            [{"key": each, "name": each, "kind": "scale", "low": 1.0, "high": 5.0, "spec": "{}"} for each in (HELP, FAITH)],
+        )
         store.append("generators", [{"key": GENERATOR, "name": "writer", "spec": '{"model": {"model": "org/Llama-8B"}}'}])
         store.append("judges", [{"key": JUDGE, "name": "mine", "spec": '{"model": {"model": "llama-70b"}}'}])
         made = measure(store, [MINE], None, [GENERATOR, "imported"])
@@ -124,11 +184,15 @@ def test_a_list_and_the_own_family_are_seen(tmp_path: Path) -> None:
 
 def test_a_judge_that_compares_is_measured_by_its_comparisons(tmp_path: Path) -> None:
     votes = [
-        ("p", "a", "b", JUDGE, "first"), ("p", "b", "a", JUDGE, "second"),  # the same either way
-        ("p", "a", "c", JUDGE, "first"), ("p", "c", "a", JUDGE, "first"),  # whichever is first
+        ("p", "a", "b", JUDGE, "first"),
+        ("p", "b", "a", JUDGE, "second"),  # the same either way
+        ("p", "a", "c", JUDGE, "first"),
+        ("p", "c", "a", JUDGE, "first"),  # whichever is first
         ("p", "b", "c", JUDGE, "tie"),
-        ("p", "a", "b", "gold", "first"), ("p", "a", "c", "gold", "first"), ("p", "b", "c", "gold", "second"),
-    ]  # fmt: skip
+        ("p", "a", "b", "gold", "first"),
+        ("p", "a", "c", "gold", "first"),
+        ("p", "b", "c", "gold", "second"),
+    ]
     table = {"p": [{"text": text} for text in "abc"]}
     findings = found(tmp_path, table, votes, Audited("mine", JUDGE, {}))
     assert findings["swap_consistency"] == (0.5, 2)
@@ -152,10 +216,18 @@ def test_three_repeats_of_a_real_judge_have_the_numbers_that_were_computed_befor
         # Each model's second turn follows its own first one, so the dialogue is part of what was judged.
         _, _, shown = row["instruction"].partition("###The instruction to evaluate:")
         prompts.setdefault(row["idx"], []).append(row | {"text": shown.partition("###Reference Answer")[0]})
-    rows(tmp_path / "repeats.jsonl", [
-        {"prompt": f"Question {name}", "texts": [row["text"] for row in of], "scores": [row["gpt4_score"][repeat] for row in of]}
-        for repeat in range(3) for name, of in prompts.items()
-    ])  # fmt: skip
+    rows(
+        tmp_path / "repeats.jsonl",
+        [
+            {
+                "prompt": f"Question {name}",
+                "texts": [row["text"] for row in of],
+                "scores": [row["gpt4_score"][repeat] for row in of],
+            }
+            for repeat in range(3)
+            for name, of in prompts.items()
+        ],
+    )
     (tmp_path / "mt.yaml").write_text(f"""
 name: mt
 out: {tmp_path / "out"}
@@ -180,12 +252,19 @@ def test_programs_are_measured_against_real_people(tmp_path: Path) -> None:
     with run.opened(load(file, [f"collect.sources.0.path={SHARED / 'qa_feedback.jsonl'}", f"out={tmp_path}"])) as context:
         made = audit(context)
     assert (made.gold, [each.judge for each in made.judges]) == ("human", ["mechanical"])
-    shares = {each.of or each.measure: each.estimate for each in made.judges[0].found
-              if each.measure in ("accuracy", "longest", "gain")}  # fmt: skip
+    shares = {
+        each.of or each.measure: each.estimate
+        for each in made.judges[0].found
+        if each.measure in ("accuracy", "longest", "gain")
+    }
     assert {name: (f"{100 * each.value:.1f}", each.n) for name, each in shares.items() if each.value} == {
-        "accuracy": ("62.8", 1616), "grounded": ("57.6", 1616), "complete": ("56.3", 1616), "brief": ("52.4", 1616),
-        "longest": ("48.3", 1616), "gain": ("14.5", 1616),
-    }  # fmt: skip
+        "accuracy": ("62.8", 1616),
+        "grounded": ("57.6", 1616),
+        "complete": ("56.3", 1616),
+        "brief": ("52.4", 1616),
+        "longest": ("48.3", 1616),
+        "gain": ("14.5", 1616),
+    }
     # All of them together beat length, and by more than chance would give.
     low, high = shares["gain"].interval or (0, 0)
     assert 0.1 < low < 0.12 < 0.17 < high < 0.19
@@ -237,9 +316,18 @@ def test_an_audit_asks_what_is_owed_and_once(tmp_path: Path) -> None:
     assert first == again == stored
     attacked = {each.of: each.estimate for each in first.judges[0].found if each.measure == "raised"}
     assert sorted(name or "" for name in attacked) == [
-        "closing", "constant", "empty", "flattery", "forged", "identity", "ignore", "one token", "other prompt",
-        "repetition", "truncated",
-    ]  # fmt: skip
+        "closing",
+        "constant",
+        "empty",
+        "flattery",
+        "forged",
+        "identity",
+        "ignore",
+        "one token",
+        "other prompt",
+        "repetition",
+        "truncated",
+    ]
     assert all(0 < each.n <= 4 for each in attacked.values())
 
 
@@ -264,7 +352,7 @@ GATES = [
     ("gate: {least: {accuracy: 0.0}, most: {failures: 0.9}}", None),
     ("gate: {least: {accuracy: 0.99}}", "accuracy is"),
     ("gate: {most: {failures: 0.01}}", "failures is"),
-    ("gate: {most: {raised: 0.1}}", "raised (points are raised by) has not been measured"),
+    ("gate: {most: {raised: 0.1}}", "raised (score rose after attack) has not been measured"),
     ("gate: {gold: nobody, least: {accuracy: 0.5}}", "no judge is called 'nobody'"),
 ]
 
@@ -305,8 +393,10 @@ def test_the_command_prints_a_table_writes_a_page_and_gives_json(tmp_path: Path)
     file = project(tmp_path)
     rlaif = [sys.executable, "-m", "rlaif", "audit", str(file), "--quiet"]
     shown = subprocess.run([*rlaif, "--gold", "words", "--attacks", "2"], capture_output=True, text=True, check=True)
-    for words in ("Against words", "Cohen's kappa", "On its own", "Under attack", "longer answer wins"):
+    for words in ("Against words", "Cohen's kappa", "On its own", "Under attack", "prompts with a tie for best"):
         assert words in " ".join(shown.stdout.split())
+    assert max(map(len, shown.stdout.split("\nPage:")[0].splitlines())) <= 80
+    assert "a: accuracy " in shown.stdout
     page = (tmp_path / "out/audit.html").read_text(encoding="utf-8")
     assert "Against words" in page
     assert "default-src 'none'" in page

@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 from scipy.stats import spearmanr
 
 from rlaif.context import HeldOut
 from rlaif.evaluate import Contest, Evaluation, Match, agreement, match, read, render, render_agreement
-from rlaif.evaluate.statistics import bootstrap, mean, ranks, spearman
 from rlaif.store import Store
 
 NUMBERS = st.lists(st.integers(-5, 5).map(float), min_size=2, max_size=30)
@@ -24,10 +22,13 @@ def store(tmp_path: Path) -> Iterator[Store]:
     with Store(tmp_path / "store.duckdb") as store:
         store.append("generators", [{"key": "B", "name": "writer"}, {"key": "T", "name": "writer, trained"}])
         store.append("judges", [{"key": "J", "name": "tiny"}, {"key": "O", "name": "oracle"}, {"key": "H", "name": "human"}])
-        store.append("criteria", [
-            {"key": "help", "name": "helpfulness", "kind": "scale", "low": 1, "high": 5},
-            {"key": "faith", "name": "faithfulness", "kind": "scale", "low": 0, "high": 10},
-        ])  # fmt: skip
+        store.append(
+            "criteria",
+            [
+                {"key": "help", "name": "helpfulness", "kind": "scale", "low": 1, "high": 5},
+                {"key": "faith", "name": "faithfulness", "kind": "scale", "low": 0, "high": 10},
+            ],
+        )
         yield store
 
 
@@ -60,8 +61,14 @@ def compared(store: Store, prompt: str, base: float, trained: float, *, words: t
         score(store, respond(store, prompt, generator, " ".join([generator] * count)), faith=value)
 
 
-def judged(store: Store, judge: str = "J", *, limit: int | None = None, samples: int | None = None,
-           weights: dict[str, float] | None = None) -> Match:  # fmt: skip
+def judged(
+    store: Store,
+    judge: str = "J",
+    *,
+    limit: int | None = None,
+    samples: int | None = None,
+    weights: dict[str, float] | None = None,
+) -> Match:
     """The trained side against the base, on the held-out tenth."""
     contest = Contest("B", "T", judge, HeldOut(0.1, limit, samples))
     return match(store, contest, read(store, contest, weights))
@@ -230,40 +237,3 @@ def test_a_judge_that_compares_agrees_with_one_that_scores(store: Store) -> None
     # One that scores and compares orders by its scores.
     store.append("comparisons", [pair | {"judge": "J", "first": "p1/x", "second": "p1/y", "preferred": "first"}])
     assert agreement(store, "J", "H").pairs == 1
-
-
-@given(NUMBERS, st.randoms(use_true_random=False))
-def test_spearman_is_scipys(first: list[float], random: Any) -> None:
-    second = random.sample(first, len(first))
-    ours = spearman(first, second)
-    if len(set(first)) == 1:
-        assert ours is None
-    else:
-        assert ours == pytest.approx(spearmanr(first, second).statistic, abs=1e-12)
-
-
-@given(NUMBERS)
-def test_ranks_sum_to_the_same_whatever_ties_there_are(values: list[float]) -> None:
-    found = ranks(values)
-    assert sum(found) == len(values) * (len(values) + 1) / 2
-    assert sorted(found) == [found[place] for place in sorted(range(len(values)), key=values.__getitem__)]
-
-
-@given(st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=2, max_size=40), st.integers(0, 3))
-def test_the_interval_surrounds_the_mean_and_is_the_same_each_time(values: list[float], seed: int) -> None:
-    found = bootstrap(values, seed=seed, resamples=400)
-    assert found is not None
-    low, high = found
-    middle = mean(values)
-    assert middle is not None
-    assert min(values) <= low <= middle <= high <= max(values)
-    assert bootstrap(values, seed=seed, resamples=400) == (low, high)
-
-
-def test_the_interval_is_as_wide_as_the_normal_approximation_says() -> None:
-    found = bootstrap([0.0, 1.0] * 100)
-    assert found == (pytest.approx(0.5 - 1.96 * 0.5 / 200**0.5, abs=0.01), pytest.approx(0.569, abs=0.01))
-
-
-def test_nothing_has_no_mean_and_one_value_no_interval() -> None:
-    assert (mean([]), bootstrap([]), bootstrap([1.0])) == (None, None, None)

@@ -33,8 +33,10 @@ def model(path: Path) -> TransformersModel:
 def test_the_likelihood_of_an_answer_is_the_sum_over_its_tokens(checkpoints: dict[str, Path]) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    rows = [{"response": "r", "messages": '[{"role": "user", "content": "hi"}]', "text": "good day", "finish": "stop"},
-            {"response": "long", "messages": '[{"role": "user", "content": "hi"}]', "text": "x" * 200, "finish": "length"}]  # fmt: skip
+    rows = [
+        {"response": "r", "messages": '[{"role": "user", "content": "hi"}]', "text": "good day", "finish": "stop"},
+        {"response": "long", "messages": '[{"role": "user", "content": "hi"}]', "text": "x" * 200, "finish": "length"},
+    ]
 
     async def ask() -> Any:
         async with Models() as models:
@@ -56,20 +58,33 @@ def test_the_likelihood_of_an_answer_is_the_sum_over_its_tokens(checkpoints: dic
 def test_both_estimates_follow_from_the_log_probabilities() -> None:
     own, base = Likelihood((1, 2), (-0.5, -1.0)), Likelihood((1, 2), (-1.5, -0.5))
     (row,) = compared({"r": own}, {"r": base}, "B")
-    assert row == {"response": "r", "reference": "B", "tokens": 2, "k1": pytest.approx(0.5),
-                   "k3": pytest.approx((math.exp(-1) - 1 + 1) + (math.exp(0.5) - 1 - 0.5))}  # fmt: skip
+    assert row == {
+        "response": "r",
+        "reference": "B",
+        "tokens": 2,
+        "k1": pytest.approx(0.5),
+        "k3": pytest.approx((math.exp(-1) - 1 + 1) + (math.exp(0.5) - 1 - 0.5)),
+    }
     assert compared({"r": own}, {"r": own}, "B")[0]["k3"] == 0
-    for mine, theirs, failure in ((own, "crashed", "crashed"), ("context_overflow", own, "context_overflow"),
-                                  (own, Likelihood((1, 3), (-1, -1)), "other tokens")):  # fmt: skip
+    for mine, theirs, failure in (
+        (own, "crashed", "crashed"),
+        ("context_overflow", own, "context_overflow"),
+        (own, Likelihood((1, 3), (-1, -1)), "other tokens"),
+    ):
         assert compared({"r": mine}, {"r": theirs}, "B")[0] == {"response": "r", "reference": "B", "failure": failure}
 
 
 def test_checkpoints_are_as_far_apart_as_their_log_probabilities_say(tmp_path: Path, checkpoints: dict[str, Path]) -> None:
     config = project(
-        tmp_path, f"models.writer={{kind: transformers, path: {checkpoints['base']}, dtype: float64}}",
-        f"evaluate.models=[{checkpoints['moved']}, {checkpoints['base']}]", "judges={a: {rubric: task.yaml}}", "evaluate.judges=[a]",
-        "evaluate.tasks=[]", "generate.max_tokens=12", "generate.template=plain.jinja",
-    )  # fmt: skip
+        tmp_path,
+        f"models.writer={{kind: transformers, path: {checkpoints['base']}, dtype: float64}}",
+        f"evaluate.models=[{checkpoints['moved']}, {checkpoints['base']}]",
+        "judges={a: {rubric: task.yaml}}",
+        "evaluate.judges=[a]",
+        "evaluate.tasks=[]",
+        "generate.max_tokens=12",
+        "generate.template=plain.jinja",
+    )
     (tmp_path / "plain.jinja").write_text("{{ request }}")
     found, _ = evaluated(config)
     moved, same = found.divergences

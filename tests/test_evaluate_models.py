@@ -75,7 +75,9 @@ def contest(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Evaluation,
 def test_other_models_are_compared_by_every_judge_on_held_out_prompts_and_on_tasks(contest: Any) -> None:
     folder, found, _ = contest
     assert [(each.judge, each.base.name, each.trained.name) for each in found.matches] == [
-        ("a", "writer", "other"), ("b", "writer", "other")]  # fmt: skip
+        ("a", "writer", "other"),
+        ("b", "writer", "other"),
+    ]
     assert all((each.prompts, each.base.responses, each.trained.responses) == (4, 8, 8) for each in found.matches)
     assert [(each.model, each.judge, each.other, each.prompts) for each in found.gaps] == [("other", "a", "b", 4)]
     assert [(each.model, each.texts) for each in found.texts] == [("writer", 8), ("other", 8)]
@@ -174,13 +176,23 @@ def test_without_models_to_compare_nothing_is_asked(tmp_path: Path) -> None:
         assert (found, [row for row in work if row["calls"]]) == (Evaluation(), [])
 
 
-@pytest.mark.parametrize(("sets", "told"), [
-    (["evaluate.models=[othr]"], "no model is called 'othr'"),
-    (["evaluate.models=[other, writer]"], "'writer' is the base, or named twice"),
-    (["evaluate.tasks.0.path=none.jsonl"], "none.jsonl"),
-    (["evaluate.tasks.0.rubric=rubric.yaml"], "criteria that a model must judge"),
-    (["evaluate.models=[nowhere/at/all]", "generate.model=local", "models.local={kind: transformers, path: 'tiny:writer'}"], "nowhere"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("sets", "told"),
+    [
+        (["evaluate.models=[othr]"], "no model is called 'othr'"),
+        (["evaluate.models=[other, writer]"], "'writer' is the base, or named twice"),
+        (["evaluate.tasks.0.path=none.jsonl"], "none.jsonl"),
+        (["evaluate.tasks.0.rubric=rubric.yaml"], "criteria that a model must judge"),
+        (
+            [
+                "evaluate.models=[nowhere/at/all]",
+                "generate.model=local",
+                "models.local={kind: transformers, path: 'tiny:writer'}",
+            ],
+            "nowhere",
+        ),
+    ],
+)
 def test_a_mistake_is_told_before_anything_is_asked(tmp_path: Path, sets: list[str], told: str) -> None:
     with pytest.raises(InputError) as error:
         run.check(project(tmp_path, *sets))

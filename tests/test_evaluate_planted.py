@@ -41,10 +41,28 @@ def test_a_verbose_model_that_is_not_better_wins_less_at_equal_lengths(store: St
         longer = 1 if (lengths[1] > lengths[0]) == (draw.random() < 0.8) else 0
         for side, (generator, count) in enumerate(zip("BT", lengths, strict=True)):
             answer = f"{prompt}/{generator}"
-            responses.append({"key": answer, "prompt": prompt, "generator": generator, "sample": 0, "attempt": 0,
-                              "answer": answer, "text": "word " * count, "output_tokens": count})  # fmt: skip
-            scores.append({"answer": answer, "judge": "J", "criterion": "faith", "repeat": 0, "attempt": 0,
-                           "value": 8 if longer == side else 5})  # fmt: skip
+            responses.append(
+                {
+                    "key": answer,
+                    "prompt": prompt,
+                    "generator": generator,
+                    "sample": 0,
+                    "attempt": 0,
+                    "answer": answer,
+                    "text": "word " * count,
+                    "output_tokens": count,
+                }
+            )
+            scores.append(
+                {
+                    "answer": answer,
+                    "judge": "J",
+                    "criterion": "faith",
+                    "repeat": 0,
+                    "attempt": 0,
+                    "value": 8 if longer == side else 5,
+                }
+            )
     names = [f"p{number}" for number in range(120)]
     store.append("prompts", [{"key": each, "messages": "[]", "bucket": 0, "position": at} for at, each in enumerate(names)])
     store.append("collected", [{"prompt": each} for each in names])
@@ -100,8 +118,13 @@ def test_a_collapsed_model_is_less_diverse_across_and_within_prompts(store: Stor
         prompt = f"p{number}"
         ask(store, prompt, position=number)
         for sample in range(3):
-            respond(store, prompt, "B", f"Item {number} weighs {number * 7 + sample} kilos in hall {sample} of depot {number}",
-                    sample=sample)  # fmt: skip
+            respond(
+                store,
+                prompt,
+                "B",
+                f"Item {number} weighs {number * 7 + sample} kilos in hall {sample} of depot {number}",
+                sample=sample,
+            )
             respond(store, prompt, "T", "All items weigh as much as they should weigh.", sample=sample)
     base, collapsed = read_texts(store, ["B", "T"], only=ALL)
     for one, other in ((base.across, collapsed.across), (base.within, collapsed.within)):
@@ -131,22 +154,45 @@ def test_distinct_runs_are_counted_and_expected_as_published() -> None:
 
 
 def test_refusals_lists_and_repetition_are_told() -> None:
-    found = describe("m", {
-        "a": ["I'm sorry, but I can't help with that."], "b": ["- one\n- two\n3) three words here"],
-        "c": ["go on and on and on and on and on"], "d": ["The sorry state of affairs, as an aid to memory."],
-    }, withheld=1)  # fmt: skip
+    found = describe(
+        "m",
+        {
+            "a": ["I'm sorry, but I can't help with that."],
+            "b": ["- one\n- two\n3) three words here"],
+            "c": ["go on and on and on and on and on"],
+            "d": ["The sorry state of affairs, as an aid to memory."],
+        },
+        withheld=1,
+    )
     assert (found.texts, found.refusals) == (4, 2 / 5)
-    count = sum(len(words(text)) for text in ("I'm sorry, but I can't help with that.", "- one\n- two\n3) three words here",
-                "go on and on and on and on and on", "The sorry state of affairs, as an aid to memory."))  # fmt: skip
+    count = sum(
+        len(words(text))
+        for text in (
+            "I'm sorry, but I can't help with that.",
+            "- one\n- two\n3) three words here",
+            "go on and on and on and on and on",
+            "The sorry state of affairs, as an aid to memory.",
+        )
+    )
     assert found.lists == pytest.approx(100 * 3 / count)
     assert found.repetition == pytest.approx((4 / 7) / 4)
     assert repetition(["a", "b", "c"]) == 0
 
 
-@pytest.mark.parametrize(("text", "refused"), [
-    ("I’m sorry, I can’t do that", True), ("I cannot comply.", True), ("As an AI model, I", True), ("Sorry, no.", True),
-    ("I am unable to open files", True), ("I can do that", False), ("As an aid", False), ("He said sorry, then left", False), ("", False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ("I’m sorry, I can’t do that", True),
+        ("I cannot comply.", True),
+        ("As an AI model, I", True),
+        ("Sorry, no.", True),
+        ("I am unable to open files", True),
+        ("I can do that", False),
+        ("As an aid", False),
+        ("He said sorry, then left", False),
+        ("", False),
+    ],
+)
 def test_refusals_are_known_by_how_they_open(text: str, refused: bool) -> None:
     assert is_refusal(text) is refused
 
@@ -278,8 +324,11 @@ def test_a_table_has_a_column_a_model_and_dashes_where_one_was_not_measured() ->
         return Side(name, 2, {}, value, 3, 9, 4)
 
     rest = (2, {}, 0.5, (0.2, 0.8), 0.0, None, 0, [])
-    by = [Match("tiny", side("base", 40), side("one", 55), *rest), Match("tiny", side("base", 40), side("two", 30), *rest),
-          Match("oracle", side("base", 50), side("two", 60), *rest)]  # fmt: skip
+    by = [
+        Match("tiny", side("base", 40), side("one", 55), *rest),
+        Match("tiny", side("base", 40), side("two", 30), *rest),
+        Match("oracle", side("base", 50), side("two", 60), *rest),
+    ]
     models, blocks = table(Evaluation(by))
     assert models == ["base", "one", "two"]
     assert [list(block.head) for block in blocks] == [

@@ -176,7 +176,7 @@ def test_what_a_target_may_ask_for_on_top_is_planned_up_to_its_bound(tmp_path: P
 def test_a_plan_tells_whether_the_budget_will_do(tmp_path: Path) -> None:
     file = project(tmp_path)
     prices = ["models.writer.price={input: 2, output: 8}", "models.first.price={input: 10, output: 40}"]
-    cases = {99: "enough even at the high end", 5: "enough as expected", 0.01: "not enough even at the low end"}
+    cases = {99: "enough, even at the high end", 5: "enough as expected", 0.01: "not enough even at the low end"}
     for cap, verdict in cases.items():
         assert verdict in shown(planned(file, *prices, f"budget.usd={cap}")), cap
     assert "Budget of 1,000 tokens: not enough" in shown(planned(file, "budget.tokens=1000"))
@@ -263,10 +263,13 @@ def test_what_live_judges_and_reward_models_may_be_asked_is_planned(tmp_path: Pa
     save_random(tmp_path / "small", context=128)
     rewards = "{method: grpo, model: small, rewards: [{judge: a}, {judge: checks}, {model: rm}], options: {num_generations: 2, %s}}"
     found = planned(
-        project(tmp_path), f"models.small={{kind: transformers, path: {tmp_path / 'small'}, device: cpu}}", "collect.held_out=0",
+        project(tmp_path),
+        f"models.small={{kind: transformers, path: {tmp_path / 'small'}, device: cpu}}",
+        "collect.held_out=0",
         "models.rm={kind: openai, model: m, base_url: 'http://127.0.0.1:1/v1', price: {input: 1, output: 9}}",
-        "judges.checks={rubric: rubrics/mechanical.yaml}", f"train={rewards % steps}",
-    )  # fmt: skip
+        "judges.checks={rubric: rubrics/mechanical.yaml}",
+        f"train={rewards % steps}",
+    )
     lines = {line.stage: line for line in found.lines}
     judge, reward = lines["train: judge a, at most"], lines["train: reward rm"]
     assert (judge.asks, judge.prompt_tokens.low) == (3 * answers, 0.0)

@@ -141,9 +141,13 @@ def test_units_that_another_stage_hands_over_are_taken_on_after_the_stop(tmp_pat
 
 
 AMOUNTS: list[tuple[tuple[Any, ...], str]] = [
-    ((None,), "unknown"), ((None, "unknown"), "unknown"), ((0.0, "local"), "local"), ((0.0, "file"), "$0.00"),
-    ((0.00213,), "$0.0021"), ((1234.5,), "$1,234.50"),
-]  # fmt: skip
+    ((None,), "unknown"),
+    ((None, "unknown"), "unknown"),
+    ((0.0, "local"), "local"),
+    ((0.0, "file"), "$0.00"),
+    ((0.00213,), "$0.0021"),
+    ((1234.5,), "$1,234.50"),
+]
 
 
 @pytest.mark.parametrize(("given", "shown"), AMOUNTS)
@@ -153,12 +157,15 @@ def test_money_is_never_zero_where_nobody_knows(given: tuple[Any, ...], shown: s
 
 def test_prices_come_from_the_file_then_from_the_machine_then_from_genai_prices(tmp_path: Path) -> None:
     pytest.importorskip("genai_prices")
-    models = load(project(tmp_path), [
-        "models.paid={kind: openai, model: gpt-4o-mini}",
-        "models.dear={kind: openai, model: gpt-4o-mini, price: {input: 5, output: 6}}",
-        "models.odd={kind: openai, model: nobody-knows}",
-        "models.near={kind: openai, model: gpt-4o-mini, base_url: 'http://127.0.0.1:8000/v1'}",
-    ]).pipeline.models  # fmt: skip
+    models = load(
+        project(tmp_path),
+        [
+            "models.paid={kind: openai, model: gpt-4o-mini}",
+            "models.dear={kind: openai, model: gpt-4o-mini, price: {input: 5, output: 6}}",
+            "models.odd={kind: openai, model: nobody-knows}",
+            "models.near={kind: openai, model: gpt-4o-mini, base_url: 'http://127.0.0.1:8000/v1'}",
+        ],
+    ).pipeline.models
     found = {name: rate(model) for name, model in models.items()}
     assert found["writer"] == Rate(0, 0, "local")
     assert found["paid"] == Rate(0.15, 0.6, "genai-prices")

@@ -10,12 +10,15 @@ from rlaif.report.charts import HEIGHT, lines, range_histogram, scale_histogram,
 NUMBERS = st.floats(-1e6, 1e6, allow_nan=False).map(lambda value: round(value, 4))
 
 
-@pytest.mark.parametrize(("low", "high", "labels"), [
-    (0, 100, ["0", "50", "100"]),
-    (0, 1, ["0.0", "0.5", "1.0"]),
-    (-0.3, 0.25, ["−0.2", "0.0", "0.2"]),
-    (0, 12_000, ["0", "5,000", "10,000"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("low", "high", "labels"),
+    [
+        (0, 100, ["0", "50", "100"]),
+        (0, 1, ["0.0", "0.5", "1.0"]),
+        (-0.3, 0.25, ["−0.2", "0.0", "0.2"]),
+        (0, 12_000, ["0", "5,000", "10,000"]),
+    ],
+)
 def test_ticks_are_round_numbers(low: float, high: float, labels: list[str]) -> None:
     assert [label for _, label in ticks(low, high, 3)] == labels
 
@@ -61,17 +64,20 @@ def test_visible_text_hides_nothing_and_keeps_what_shows(text: str) -> None:
     assert all(character in remaining for character in plain)
 
 
-@pytest.mark.parametrize(("name", "arguments", "text"), [
-    ("count", (12345,), "12,345"),
-    ("count", (None,), "–"),
-    ("number", (-0.25, 2), "−0.25"),
-    ("signed", (3.0,), "+3.0"),
-    ("percent", (0.875,), "88\u00a0%"),
-    ("percent", (0.875, 1), "87.5\u00a0%"),
-    ("seconds", (59.94,), "59.9 s"),
-    ("seconds", (59.99,), "1 min 00 s"),
-    ("seconds", (3725,), "1 h 02 min"),
-    ("short", (10.0,), "10"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "arguments", "text"),
+    [
+        ("count", (12345,), "12,345"),
+        ("count", (None,), "–"),
+        ("number", (-0.25, 2), "−0.25"),
+        ("signed", (3.0,), "+3.0"),
+        ("percent", (0.875,), "88\u00a0%"),
+        ("percent", (0.875, 1), "87.5\u00a0%"),
+        ("seconds", (59.94,), "59.9 s"),
+        ("seconds", (59.99,), "1 min 00 s"),
+        ("seconds", (3725,), "1 h 02 min"),
+        ("short", (10.0,), "10"),
+    ],
+)
 def test_numbers_are_written_for_people(name: str, arguments: tuple[float, ...], text: str) -> None:
     assert FILTERS[name](*arguments) == text

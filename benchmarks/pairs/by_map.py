@@ -33,6 +33,8 @@ def _pair(row: dict[str, Any]) -> dict[str, Any]:
     best = max(whole, key=points.__getitem__, default=0)
     worst = min(range(len(points)), key=points.__getitem__)
     return {
-        "prompt": row["prompt"], "chosen": row["text"][best], "rejected": row["text"][worst],
+        "prompt": row["prompt"],
+        "chosen": row["text"][best],
+        "rejected": row["text"][worst],
         "lead": points[best] - points[worst],
-    }  # fmt: skip
+    }

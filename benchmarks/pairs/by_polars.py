@@ -47,10 +47,15 @@ class Facts:
             self.responses.join(points.filter(pl.col("n") == 3), on="answer")
             .unique("answer", keep="any")
             .select(
-                "prompt", pl.col("key").alias("response"), "answer", "points", *more,
-                (pl.col("finish") != "stop").alias("vetoed"), pl.col("answer").hash(0).alias("coin"),
+                "prompt",
+                pl.col("key").alias("response"),
+                "answer",
+                "points",
+                *more,
+                (pl.col("finish") != "stop").alias("vetoed"),
+                pl.col("answer").hash(0).alias("coin"),
             )
-        )  # fmt: skip
+        )
 
     def marks(self) -> Frame:
         """The scores by answer, one column a criterion."""
@@ -70,9 +75,10 @@ def best(frame: Frame, by: list[str]) -> Frame:
 def worst(frame: Frame, by: list[str]) -> Frame:
     order = pl.struct("points", "coin")
     return frame.group_by(by).agg(
-        pl.col("response").sort_by(order).first().alias("rejected"), pl.col("points").min().alias("least"),
+        pl.col("response").sort_by(order).first().alias("rejected"),
+        pl.col("points").min().alias("least"),
         pl.col("coin").sort_by(order).first(),
-    )  # fmt: skip
+    )
 
 
 def leading(frame: Frame) -> Frame:
@@ -95,9 +101,11 @@ def lower(facts: Facts) -> Frame:
 
 def picked(frame: Frame, order: pl.Expr) -> Frame:
     first = frame.group_by("prompt").agg(
-        pl.col("chosen").first(), pl.col("most").first(), pl.col("response").sort_by(order).first().alias("rejected"),
+        pl.col("chosen").first(),
+        pl.col("most").first(),
+        pl.col("response").sort_by(order).first().alias("rejected"),
         pl.col("points").sort_by(order).first().alias("least"),
-    )  # fmt: skip
+    )
     return pairs(leading(first))
 
 
@@ -200,14 +208,20 @@ def length_penalised(facts: Facts) -> Frame:
 
 def _penalised(found: Frame, penalty: float) -> Frame:
     order = pl.struct(pl.col("points") - penalty * pl.col("length"), "coin")
-    top = found.filter(~pl.col("vetoed")).group_by("prompt").agg(
-        pl.col("response").sort_by(order).last().alias("chosen"), pl.col("points").sort_by(order).last().alias("most"),
-        pl.col("length").sort_by(order).last().alias("chosen_length"),
-    )  # fmt: skip
+    top = (
+        found.filter(~pl.col("vetoed"))
+        .group_by("prompt")
+        .agg(
+            pl.col("response").sort_by(order).last().alias("chosen"),
+            pl.col("points").sort_by(order).last().alias("most"),
+            pl.col("length").sort_by(order).last().alias("chosen_length"),
+        )
+    )
     low = found.group_by("prompt").agg(
-        pl.col("response").sort_by(order).first().alias("rejected"), pl.col("points").sort_by(order).first().alias("least"),
+        pl.col("response").sort_by(order).first().alias("rejected"),
+        pl.col("points").sort_by(order).first().alias("least"),
         pl.col("length").sort_by(order).first().alias("rejected_length"),
-    )  # fmt: skip
+    )
     return leading(top.join(low, on="prompt"))
 
 
@@ -218,9 +232,19 @@ def _miss(sample: Frame, penalty: float) -> float:
 
 def _strategies() -> Iterator[tuple[str, Callable[[Facts], Frame]]]:
     for each in (
-        best_vs_worst, best_vs_second, best_vs_random, best_vs_two_sigma, max_vs_min_of, all_above_margin, matched_length,
-        pareto, one_criterion, own_vs_other, checks_alone, length_penalised,
-    ):  # fmt: skip
+        best_vs_worst,
+        best_vs_second,
+        best_vs_random,
+        best_vs_two_sigma,
+        max_vs_min_of,
+        all_above_margin,
+        matched_length,
+        pareto,
+        one_criterion,
+        own_vs_other,
+        checks_alone,
+        length_penalised,
+    ):
         yield each.__name__, each
 
 

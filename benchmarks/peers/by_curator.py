@@ -35,12 +35,16 @@ def main(port: str, prompts: Path, folder: Path) -> None:
             return row | {"verdict": response}
 
     backend = {
-        "model_name": "m", "backend": "openai",
+        "model_name": "m",
+        "backend": "openai",
         "backend_params": {
-            "base_url": f"http://127.0.0.1:{port}/v1", "max_requests_per_minute": 10_000_000,
-            "max_tokens_per_minute": 10_000_000_000, "max_concurrent_requests": IN_FLIGHT, "require_all_responses": True,
+            "base_url": f"http://127.0.0.1:{port}/v1",
+            "max_requests_per_minute": 10_000_000,
+            "max_tokens_per_minute": 10_000_000_000,
+            "max_concurrent_requests": IN_FLIGHT,
+            "require_all_responses": True,
         },
-    }  # fmt: skip
+    }
     asked = [json.loads(line) for line in prompts.read_text().splitlines()]
     rows = [row | {"sample": sample} for row in asked for sample in range(SAMPLES)]
     written = Writer(**backend)(rows)

@@ -27,17 +27,25 @@ def main(port: str, prompts: Path, folder: Path) -> None:
     with Pipeline(name="job", cache_dir=folder / "cache") as pipeline:
         load = LoadDataFromDicts(data=asked, batch_size=IN_FLIGHT)
         write = TextGeneration(
-            llm=model(), num_generations=SAMPLES, group_generations=True, input_batch_size=IN_FLIGHT,
-            template="{{ document }}\n\n{{ prompt }}", columns=["document", "prompt"], add_raw_input=False,
+            llm=model(),
+            num_generations=SAMPLES,
+            group_generations=True,
+            input_batch_size=IN_FLIGHT,
+            template="{{ document }}\n\n{{ prompt }}",
+            columns=["document", "prompt"],
+            add_raw_input=False,
             output_mappings={"generation": "response"},
-        )  # fmt: skip
+        )
         keep = KeepColumns(columns=["document", "prompt", "response"])
         one = ExpandColumns(columns=["response"])
         judge = TextGeneration(
-            llm=model(), input_batch_size=IN_FLIGHT, columns=["document", "prompt", "response"], add_raw_input=False,
+            llm=model(),
+            input_batch_size=IN_FLIGHT,
+            columns=["document", "prompt", "response"],
+            add_raw_input=False,
             template="{{ document }}\n\n{{ prompt }}\n\n{{ response }}\n\nRate helpfulness, faithfulness, completeness.",
             output_mappings={"generation": "verdict"},
-        )  # fmt: skip
+        )
         load >> write >> keep >> one >> judge
     made = pipeline.run(use_cache=False)
     made.save_to_disk(str(folder / "made"), save_card=False, save_pipeline_config=False, save_pipeline_log=False)

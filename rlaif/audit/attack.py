@@ -1,4 +1,4 @@
-"""Answers changed to mislead a judge, for the judge stage to score like any other: what a judge falls for is measured.
+"""Responses altered to mislead a judge, which the judge stage scores like any other.
 
 An attack is a template of `prompts/attack`; adding one is adding a file.
 """
@@ -20,22 +20,22 @@ VARIABLES = frozenset({"response", "other", "criteria"})
 
 async def attack(
     context: Context, models: Models, judge: Judge, generators: Sequence[str], answers: int, *, allow_code: bool = False
-) -> None:  # fmt: skip
-    """Attacks so many of these generators' answers (keys), one a prompt, and has the judge score what became of them.
+) -> None:
+    """Alter this many `answers` of these generators (keys), one a prompt, and have the judge score the altered ones.
 
-    Which answers, is decided by their digests, so that the same are attacked again and nothing is scored twice.
+    They are chosen by their digests, so that the same ones are chosen again and nothing is scored twice.
     """
     store = context.store
     chosen = store.query("audit/attackable", judge=judge.key, generators=list(generators), answers=answers)
     rows = make(chosen, templates(context), judge)
     with store.transaction():
-        store.execute("audit/forget_attacks", judge=judge.key)
+        store.run("DELETE FROM attacks WHERE judge = $judge", judge=judge.key)
         store.append("attacks", rows)
     await judging.run(context, models, judge, [f"attack:{judge.key}"], allow_code=allow_code)
 
 
 def make(answers: Sequence[Row], templates: Sequence[tuple[str, Template]], judge: Judge) -> list[Row]:
-    """Each attack on each of the answers (rows of prompt, answer and text), less those that would change nothing."""
+    """Apply each attack to each of the answers (rows of prompt, answer and text); those that change nothing are left out."""
     criteria = [
         {"name": each.name, "kind": each.kind, "high": json.dumps(each.range[1]).removesuffix(".0")}
         for each in judge.rubric.criteria
@@ -47,12 +47,20 @@ def make(answers: Sequence[Row], templates: Sequence[tuple[str, Template]], judg
             text = template.render(response=row["text"], other=other, criteria=criteria)
             attacked = answer_key(row["prompt"], text)
             if attacked != row["answer"]:
-                rows.append({"judge": judge.key, "attack": name, "prompt": row["prompt"],
-                             "original": row["answer"], "answer": attacked, "text": text})  # fmt: skip
+                rows.append(
+                    {
+                        "judge": judge.key,
+                        "attack": name,
+                        "prompt": row["prompt"],
+                        "original": row["answer"],
+                        "answer": attacked,
+                        "text": text,
+                    }
+                )
     return rows
 
 
 def templates(context: Context) -> list[tuple[str, Template]]:
-    """The attacks by name."""
+    """The attacks of `prompts/attack`, by name."""
     folder = context.config.find(FOLDER, ())
     return [(path.stem.replace("_", " "), Template(path, VARIABLES)) for path in sorted(folder.glob("*.jinja"))]

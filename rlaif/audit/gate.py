@@ -1,4 +1,4 @@
-"""Whether a judge reaches what the pipeline file asks of it, before its scores become labels."""
+"""Whether a judge meets the bounds of the pipeline file's `gate`, before its scores become labels."""
 
 from rlaif.audit.findings import MEASURES, Audit, Finding
 from rlaif.audit.show import write
@@ -6,9 +6,9 @@ from rlaif.config import Gate
 
 
 def shortcomings(gate: Gate, audit: Audit) -> list[str]:
-    """Where the first judge of the audit misses a bound, in words; nothing where it passes.
+    """One sentence for each bound that the first judge of the audit misses; empty if it passes.
 
-    A bound on a measure is one on each of its parts where it has only parts. What was not measured is not reached.
+    A bound on a measure that has only parts applies to each of them. A measure that could not be taken misses its bound.
     """
     judge = audit.judges[0]
     missed = []

@@ -1,45 +1,48 @@
-"""Measures judges from what the store holds; no model is asked."""
+"""Measures judges from the stored scores, without calling a model."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from rlaif.audit import statistics as stats
+from rlaif.audit.coefficients import alpha_of_orders, alpha_of_points, decided, kappa, pairs, rank_correlation
 from rlaif.audit.findings import Audit, Finding, Findings
-from rlaif.audit.statistics import Estimate, estimates, share, total
+from rlaif.statistics import BLOCKS, Estimate, Measure, estimates, share, total
 from rlaif.store import Row, Store
 
-# Enough for intervals below a point, and a matter of seconds.
+# Enough for intervals narrower than a point, in a few seconds.
 PROMPTS = 10_000
 SIZES = ("below 1,000 characters", "1,000 to 4,000", "4,000 to 16,000", "16,000 to 64,000", "above 64,000")
-AGAINST: Mapping[str, stats.Measure] = {
-    "accuracy": share(lambda sums: sums["right"] + sums["tied"] / 2, stats.decided),
-    "longest": share(lambda sums: (stats.decided(sums) + sums["longer_right"] - sums["longer_wrong"]) / 2, stats.decided),
-    "gain": share(lambda sums: (sums["right"] - sums["wrong"] - sums["longer_right"] + sums["longer_wrong"]) / 2,
-                  stats.decided),
-    "undecided": share(total("tied"), stats.decided),
-    "kappa": (stats.kappa, stats.pairs),
-    "alpha": (stats.alpha_of_orders, stats.pairs),
-    "alpha_points": (stats.alpha_of_points, total("answers")),
-    "spearman": (stats.spearman, total("answers")),
-}  # fmt: skip
-ALONE: Mapping[str, stats.Measure] = {
+AGAINST: Mapping[str, Measure] = {
+    "accuracy": share(lambda sums: sums["right"] + sums["tied"] / 2, decided),
+    "longest": share(lambda sums: (decided(sums) + sums["longer_right"] - sums["longer_wrong"]) / 2, decided),
+    "gain": share(lambda sums: (sums["right"] - sums["wrong"] - sums["longer_right"] + sums["longer_wrong"]) / 2, decided),
+    "undecided": share(total("tied"), decided),
+    "kappa": (kappa, pairs),
+    "alpha": (alpha_of_orders, pairs),
+    "alpha_points": (alpha_of_points, total("answers")),
+    "spearman": (rank_correlation, total("answers")),
+}
+ALONE: Mapping[str, Measure] = {
     "ties": share(total("tied"), total("pairs")),
     "range": share(total("range"), total("ranges")),
 }
 
 
-def _won(column: str) -> stats.Measure:
+def _won(column: str) -> Measure:
     return share(total(f"{column}_won"), lambda sums: sums[f"{column}_won"] + sums[f"{column}_lost"])
 
 
 PREFERENCES = {"longer": _won("longer"), "listed": _won("listed"), "own_family": _won("own")}
-REPEATS = {"exact_repeat": share(total("same"), total("pairs")),
-           "repeat_difference": share(total("difference"), total("pairs"))}  # fmt: skip
-SWAPS = {"swap_consistency": share(total("same"), total("swapped")),
-         "first_shown": share(total("first_won"), total("decided"))}  # fmt: skip
-RIGHT = {"calibration": share(total("right"), total("pairs"))}
+REPEATS = {
+    "exact_repeat": share(total("same"), total("pairs")),
+    "repeat_difference": share(total("difference"), total("pairs")),
+}
+SWAPS = {
+    "swap_consistency": share(total("same"), total("swapped")),
+    "first_shown": share(total("first_won"), total("decided")),
+}
+CALIBRATION = {"calibration": share(total("right"), total("pairs"))}
 TOP_TIE = {"top_tie": share(total("tied"), total("prompts"))}
 ATTACKED = {"raised": share(total("raised"), total("n")), "change": share(total("change"), total("n"))}
 BROKEN = {"broken": share(total("broken"), total("all"))}
@@ -47,7 +50,7 @@ BROKEN = {"broken": share(total("broken"), total("all"))}
 
 @dataclass(frozen=True)
 class Audited:
-    """A judge by name and key, with its criteria: the key and the weight of each, by name. One that compares has none."""
+    """A judge by name and key. `criteria` maps names to (key, weight) and is empty for a judge that only compares."""
 
     name: str
     key: str
@@ -55,7 +58,7 @@ class Audited:
 
     @property
     def voices(self) -> list[tuple[str | None, list[tuple[str, float]]]]:
-        """What is measured: the judge as a whole, and each criterion where there are several."""
+        """What is measured: the judge as a whole, and each criterion if there are several."""
         weighed = [(key, weight) for key, weight in self.criteria.values() if weight > 0]
         alone = {name: [(key, 1.0)] for name, (key, _) in self.criteria.items()} if len(self.criteria) > 1 else {}
         return [(None, weighed), *alone.items()]
@@ -63,10 +66,10 @@ class Audited:
 
 def measure(
     store: Store, judges: Sequence[Audited], gold: Audited | None, generators: Sequence[str], *, prompts: int = PROMPTS
-) -> Audit:  # fmt: skip
-    """What there is to find about each judge, on the responses of these generators (keys) to current prompts.
+) -> Audit:
+    """Measure each judge on the responses of these generators (keys) to current prompts.
 
-    At most `prompts` of them count, those that most of the judges speak of.
+    At most `prompts` of them are used: those that most of the judges scored or compared.
     """
     everyone = list({each.key: each for each in [*([gold] if gold else []), *judges]}.values())
     numbers: dict[tuple[str, str | None], int] = {}
@@ -78,7 +81,7 @@ def measure(
         if not each.criteria:
             comparing.append({"voice": numbers[each.key, None], "judge": each.key})
     store.execute(
-        "audit/views", voices=voices, comparing=comparing, generators=list(generators), blocks=stats.BLOCKS, prompts=prompts
+        "audit/views", voices=voices, comparing=comparing, generators=list(generators), blocks=BLOCKS, prompts=prompts
     )
     right = {criterion: number for (key, criterion), number in numbers.items() if gold and key == gold.key}
     found = []
@@ -90,7 +93,7 @@ def measure(
 
 
 def _against(store: Store, voices: Mapping[str | None, int], gold: Mapping[str | None, int]) -> list[Finding]:
-    """The whole judge beside the whole gold; each criterion beside the gold's of that name, or the whole of it."""
+    """Compare the judge with the gold, and each criterion with the gold's criterion of that name or with the whole gold."""
     found = _findings(store.query("audit/against", voice=voices[None], gold=gold[None]), AGAINST)
     accuracy = {"accuracy": AGAINST["accuracy"]}
     for criterion, voice in voices.items():
@@ -102,7 +105,7 @@ def _against(store: Store, voices: Mapping[str | None, int], gold: Mapping[str |
     for _, group in groupby(bins, key=lambda row: row["bin"]):
         rows = list(group)
         low, high = (f"{float(rows[0][end]):.3g}" for end in ("low", "high"))
-        found += _findings(_counts(rows), RIGHT, low if low == high else f"{low} to {high}")
+        found += _findings(_counts(rows), CALIBRATION, low if low == high else f"{low} to {high}")
     return found
 
 
@@ -118,7 +121,7 @@ def _alone(store: Store, voice: int) -> list[Finding]:
 
 
 def _failures(rows: Sequence[Row]) -> list[Finding]:
-    """All of them, by kind, and, where there are any, by size of what the judge was shown."""
+    """The share of failures in all, by kind and, if there are any, by the size of what the judge was shown."""
     kinds = sorted(Counter(kind for row in rows for kind in row["kinds"] or {}))
     counts = [
         {"scores": row["scores"], "failed": row["failed"]} | {kind: (row["kinds"] or {}).get(kind, 0) for kind in kinds}
@@ -149,11 +152,11 @@ def _attacks(store: Store, judge: Audited, voice: int) -> list[Finding]:
 
 
 def _counts(rows: Iterable[Row]) -> list[Row]:
-    """The rows' own numbers, without what they were grouped by."""
+    """The rows without the columns that they were grouped by."""
     return [{name: value for name, value in row.items() if name not in ("bin", "low", "high", "repeat")} for row in rows]
 
 
-def _findings(rows: Sequence[Row], measures: Mapping[str, stats.Measure], of: str | None = None) -> list[Finding]:
-    """What of these measures there is something to measure on."""
+def _findings(rows: Sequence[Row], measures: Mapping[str, Measure], of: str | None = None) -> list[Finding]:
+    """The measures that are defined on these rows."""
     found: dict[str, Estimate] = estimates(rows, measures)
     return [Finding(name, estimate, of) for name, estimate in found.items() if estimate.value is not None]

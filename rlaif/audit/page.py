@@ -6,13 +6,13 @@ from pathlib import Path
 from rlaif import __version__
 from rlaif.audit.findings import MEASURES, SECTIONS, Audit, Finding
 from rlaif.audit.show import number
-from rlaif.audit.statistics import Estimate
 from rlaif.context import now
 from rlaif.report import environment, put, style
+from rlaif.statistics import Estimate
 
 
 def write(audit: Audit, title: str, path: Path) -> None:
-    """Writes the page to `path`, whole or not at all."""
+    """Write the page to `path`, whole or not at all."""
     put(render(audit, title), path)
 
 

@@ -1,4 +1,4 @@
-"""A whole audit: generates and judges what it still needs, then measures everything."""
+"""A whole audit: makes the missing responses and scores, then measures the judges."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -13,13 +13,26 @@ from rlaif.overlap import alone
 
 
 def audit(
-    context: Context, names: Sequence[str] = (), gold: str | None = None, *,
-    limit: int | None = None, attacks: int = 0, stored: bool = False, allow_code: bool = False,
-) -> Audit:  # fmt: skip
-    """Audit the judges of these names, or all that the pipeline has, against `gold` or the one that `roles.gold` finds.
+    context: Context,
+    names: Sequence[str] = (),
+    gold: str | None = None,
+    *,
+    limit: int | None = None,
+    attacks: int = 0,
+    stored: bool = False,
+    allow_code: bool = False,
+) -> Audit:
+    """Audit the judges of these names, or all of the pipeline's, against `gold` or the judge that `roles.gold` finds.
 
-    Missing responses and scores are made first, for the first `limit` prompts or all, and so are those of `attacks` altered
-    responses for each attack; with `stored`, no model is called. Raises InputError where there is nothing to measure.
+    Args:
+        names: judges of the pipeline, imported judges, or people.
+        gold: the judge whose preferences count as right.
+        limit: use the first `limit` prompts only.
+        attacks: how many responses are altered by each attack.
+        stored: measure the stored scores and make no requests.
+        allow_code: whether the pipeline's own Python checks may run.
+
+    Raises InputError if there is nothing to measure.
     """
     config = context.config
     run.check(config)
@@ -35,9 +48,11 @@ def audit(
         said = ", and ".join(run.in_words(context, name) for name in audited)
         raise InputError(f"there is nothing to audit: {said}", where="audit", fix=run.advice(context, *audited))
     found = measure(
-        context.store, [roles.audited(context, name) for name in audited], roles.audited(context, right) if right else None,
+        context.store,
+        [roles.audited(context, name) for name in audited],
+        roles.audited(context, right) if right else None,
         roles.generators(config),
-    )  # fmt: skip
+    )
     if gold:
         _check_compared(context, gold, [name for name in audited if name != gold], found)
     return found
@@ -61,13 +76,15 @@ def _check_compared(context: Context, gold: str, audited: Sequence[str], found: 
     said = ", ".join(run.in_words(context, name) for name in audited)
     raise InputError(
         f"nothing to compare with {gold}: {run.in_words(context, gold)}, {said}, but no prompt has two responses that both "
-        "have judged", where=f"audit --gold {gold}", fix="Label or judge the same responses by both.",
-    )  # fmt: skip
+        "have judged",
+        where=f"audit --gold {gold}",
+        fix="Label or judge the same responses by both.",
+    )
 
 
 def _ask(
     context: Context, names: Sequence[str], gold: str | None, limit: int | None, attacks: int, allow_code: bool
-) -> None:  # fmt: skip
+) -> None:
     config = context.config
     only = EVERYTHING if limit is None else HeldOut(1.0, limit)
     run.generate(context, only=only)

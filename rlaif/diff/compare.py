@@ -11,6 +11,11 @@ from rlaif.errors import InputError
 # Characters of a text in an example.
 EXCERPT = 600
 FATES = ("same", "flipped", "lost", "gained")
+_COUNTS = """
+    SELECT fate, why, count(*) AS pairs FROM diff GROUP BY fate, why
+    ORDER BY array_position(['same', 'flipped', 'lost', 'gained'], fate), pairs DESC, why
+"""
+_FIND = "SELECT key FROM pairings WHERE starts_with(key, $prefix) ORDER BY key LIMIT 2"
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,7 @@ def compare(context: Context, a: Sequence[str], b: Sequence[str], *, examples: i
         keys = {"a": first, "b": second}
         store.execute("diff/fates", **keys)
         store.execute("diff/leads", **keys)
-        changes = [Change(**row) for row in store.query("diff/counts")]
+        changes = [Change(**row) for row in store.query(_COUNTS)]
         fates = {fate: sum(each.pairs for each in changes if each.fate == fate) for fate in FATES}
         return Difference(
             a=Side(a, first, **store.query("diff/side", pairing=first)[0]),
@@ -108,7 +113,7 @@ def compare(context: Context, a: Sequence[str], b: Sequence[str], *, examples: i
 def _pairing(context: Context, given: Sequence[str]) -> str:
     """Return the key of a pairing: made now from overrides, or found in the store."""
     if len(given) == 1 and "=" not in given[0]:
-        found = context.store.query("diff/find", prefix=given[0])
+        found = context.store.query(_FIND, prefix=given[0])
         if len(found) != 1:
             raise InputError(
                 f"{'several pairings start' if found else 'no pairing starts'} with {given[0]!r}", where="pairs diff",

@@ -11,10 +11,10 @@ from rlaif.config import Config
 from rlaif.doctor.check import Check, fail, ok, warn
 from rlaif.errors import InputError
 from rlaif.generator import generator, show
-from rlaif.judges.dialogue import THINGS
-from rlaif.plan import comparing
+from rlaif.judges import KINDS
 from rlaif.plan.count import TOKENIZER, counter
-from rlaif.plan.rehearse import rehearse
+from rlaif.plan.judge_prompts import comparison_prompt, judgement_prompts, note_prompts
+from rlaif.records import stored
 from rlaif.store import Row, Store
 
 # Context lengths in tokens by model name; None where nobody told.
@@ -53,10 +53,13 @@ def _judge(config: Config, name: str, row: Row, limits: Mapping[str, int | None]
         return None
     count, by = counter(judge.model)
     response = config.pipeline.generate.max_tokens if config.pipeline.generate else 0
-    alone = [rehearse(judge, call, row, "", THINGS) for call in judge.calls]
-    shown = [count(ask.messages) + response for each in alone for ask in each.asks + each.noted]
-    two = [ask for criterion in judge.compared.values() for ask in comparing.asks(judge, row, "", "", criterion)]
-    tokens = max([*shown, *(count(ask.messages) + 2 * response for ask in two)], default=0.0)
+    prompt, calls = stored(row), [call for call in judge.calls if KINDS[call.criteria[0].kind].NEEDS_MODEL]
+    shown = [each for call in calls for each in judgement_prompts(judge, call, prompt)]
+    shown += [each for call in calls for each in note_prompts(judge, call.criteria[0], prompt)]
+    shown += [comparison_prompt(judge, criterion, prompt) for criterion in judge.compared.values()]
+    tokens = max(
+        (count([{"role": "user", "content": each.text}]) + each.responses * response for each in shown), default=0.0
+    )
     limit = limits.get(judge.settings.model or "")
     return _check(f"longest prompt of judge {judge.name}", tokens, judge.settings.max_tokens, limit, by)
 

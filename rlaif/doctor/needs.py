@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from rlaif import roles
 from rlaif.config import Config
+from rlaif.doctor.rehearse import rehearse
 from rlaif.errors import InputError
 from rlaif.generator import generator, show
 from rlaif.models.ask import Ask, Sampling
-from rlaif.plan.rehearse import rehearse
 from rlaif.shipped import root
 from rlaif.template import Template
 

@@ -1,4 +1,4 @@
-"""Did the model get better, and do two judges agree? Read from the store; `whole` has the stages make what is lacking."""
+"""Did the model get better, and do two judges agree? Reads the store; `whole` runs the stages for missing responses."""
 
 from rlaif.evaluate.agree import Agreement, CriterionAgreement, agreement
 from rlaif.evaluate.divergence import Divergence
@@ -11,7 +11,28 @@ from rlaif.evaluate.show import render, render_agreement
 from rlaif.evaluate.texts import Diversity, Texts, describe, read_texts
 
 __all__ = [
-    "Agreement", "Contest", "CriterionAgreement", "CriterionResult", "Divergence", "Diversity", "Evaluation", "Gap",
-    "HarnessResult", "HeadToHead", "LengthControlled", "Match", "Side", "TaskResult", "Texts",
-    "agreement", "describe", "gap", "length_controlled", "match", "read", "read_texts", "render", "render_agreement",
-]  # fmt: skip
+    "Agreement",
+    "Contest",
+    "CriterionAgreement",
+    "CriterionResult",
+    "Divergence",
+    "Diversity",
+    "Evaluation",
+    "Gap",
+    "HarnessResult",
+    "HeadToHead",
+    "LengthControlled",
+    "Match",
+    "Side",
+    "TaskResult",
+    "Texts",
+    "agreement",
+    "describe",
+    "gap",
+    "length_controlled",
+    "match",
+    "read",
+    "read_texts",
+    "render",
+    "render_agreement",
+]

@@ -1,10 +1,10 @@
-"""How two judges differ, on what both have judged. A human, an oracle and a program are judges too."""
+"""Agreement of two judges on the responses that both have judged. A person, an oracle or a program is a judge too."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from rlaif.evaluate.statistics import mean, spearman
+from rlaif.statistics import mean, spearman
 from rlaif.store import Row, Store
 
 # Values in hundredths that differ by less are the same choice on the same scale.

@@ -1,4 +1,4 @@
-"""Has models answer and a judge judge what an evaluation needs and the store lacks."""
+"""Generates and judges the responses that an evaluation needs and the store lacks."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -14,16 +14,25 @@ from rlaif.stages import judge as judging
 
 
 def answer(context: Context, models: Sequence[Generator], only: HeldOut) -> None:
-    """Each model's responses to these prompts."""
+    """Generate each model's missing responses to these prompts."""
     for each in models:
         alone(context, partial(generating.run, context, generator=each, only=only))
 
 
 def score(
-    context: Context, judge: Judge, base: Generator, models: Sequence[Generator], only: HeldOut, *,
-    allow_code: bool, stored: bool = False,
-) -> list[tuple[Contest, Scored]]:  # fmt: skip
-    """The contest of each model with the base before this judge, and its scores: with `stored`, those in the store alone."""
+    context: Context,
+    judge: Judge,
+    base: Generator,
+    models: Sequence[Generator],
+    only: HeldOut,
+    *,
+    allow_code: bool,
+    stored: bool = False,
+) -> list[tuple[Contest, Scored]]:
+    """Judge the responses of all models; return each model's contest with the base, and its scores.
+
+    With `stored`, no model is called, and only stored scores count.
+    """
     keys = [each.key for each in (base, *models)]
 
     async def work(opened: Models) -> None:

@@ -1,4 +1,4 @@
-"""How far training has moved a model: the KL divergence to its base, estimated on what the model says."""
+"""How far training has moved a model: the KL divergence from its base, estimated on the model's responses."""
 
 import math
 from collections import Counter
@@ -10,9 +10,9 @@ import orjson
 from rlaif.config import TransformersModel
 from rlaif.context import HeldOut
 from rlaif.errors import ModelError
-from rlaif.evaluate.statistics import bootstrap, mean
 from rlaif.models import Models
 from rlaif.models.ask import Likelihood
+from rlaif.statistics import bootstrap, mean
 from rlaif.store import Row, Store
 from rlaif.work import drain
 
@@ -44,7 +44,7 @@ class Divergence:
 
 
 async def likelihoods(models: Models, config: TransformersModel, rows: Sequence[Row]) -> Likelihoods:
-    """What this model makes of each of these responses (rows of `evaluate/undiverged`); of fewer, after a stop."""
+    """The log-probabilities of each of these responses (rows of `evaluate/undiverged`); of fewer after a stop."""
     from rlaif.models.transformers import Transformers
 
     model = await models.get(config)
@@ -63,7 +63,7 @@ async def likelihoods(models: Models, config: TransformersModel, rows: Sequence[
 
 
 def compared(own: Likelihoods, reference: Likelihoods, name: str) -> list[Row]:
-    """The rows of `divergences` from what a model and its reference (a generator's key) make of the same responses."""
+    """The rows of `divergences`, from log-probabilities of a model and its reference (a generator's key)."""
     return [{"response": response, "reference": name} | _row(own[response], reference[response]) for response in own]
 
 
@@ -79,7 +79,7 @@ def _row(own: Likelihood | str, reference: Likelihood | str) -> Row:
 
 
 def read_divergence(store: Store, generator: str, reference: str, *, only: HeldOut) -> Divergence | None:
-    """The divergence of a generator (key) from a reference; None where nothing was measured."""
+    """The divergence of a generator (key) from a reference; None if nothing was measured."""
     rows = store.query("evaluate/divergences", generator=generator, reference=reference, **only.parameters)
     if not rows:
         return None
@@ -91,8 +91,13 @@ def read_divergence(store: Store, generator: str, reference: str, *, only: HeldO
     tokens = sum(row["tokens"] for row in known)
     k1, k3 = ([float(row[name]) for row in known] for name in ("k1", "k3"))
     return Divergence(
-        model=names[0]["name"] if names else generator, responses=len(known), tokens=tokens, k1=mean(k1), k3=mean(k3),
-        k1_token=math.fsum(k1) / tokens if tokens else None, k3_token=math.fsum(k3) / tokens if tokens else None,
+        model=names[0]["name"] if names else generator,
+        responses=len(known),
+        tokens=tokens,
+        k1=mean(k1),
+        k3=mean(k3),
+        k1_token=math.fsum(k1) / tokens if tokens else None,
+        k3_token=math.fsum(k3) / tokens if tokens else None,
         interval=bootstrap([math.fsum(each) / len(each) for each in prompts.values()]),
         left_out=dict(sorted(Counter(row["failure"] for row in rows if row["failure"] is not None).items())),
-    )  # fmt: skip
+    )

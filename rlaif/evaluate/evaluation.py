@@ -1,4 +1,4 @@
-"""All that an evaluation finds."""
+"""The results of an evaluation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from rlaif.evaluate.texts import Texts
 
 @dataclass(frozen=True)
 class TaskResult:
-    """Every model against the base on one task, as its checks judge."""
+    """Every model against the base on one task, judged by its checks."""
 
     task: str
     matches: Sequence[Match]
@@ -19,7 +19,7 @@ class TaskResult:
 
 @dataclass(frozen=True)
 class HarnessResult:
-    """What lm-evaluation-harness measured of one model on one of its tasks, by metric."""
+    """The metrics of one model on one task of lm-evaluation-harness."""
 
     model: str
     task: str
@@ -28,9 +28,9 @@ class HarnessResult:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Models against their base. One match a judge and model, in that order; `texts` has the base first.
+    """Models against their base: one match for each judge and model, in that order; `texts` has the base first.
 
-    Nothing anywhere where there was nothing to compare.
+    All fields are empty if there was nothing to compare.
     """
 
     matches: Sequence[Match] = ()

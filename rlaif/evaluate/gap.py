@@ -1,9 +1,9 @@
-"""Is the gain real? A model trained against one judge may have learned what that judge likes, and nothing else."""
+"""Is the gain real? A model trained against one judge may have learned only what that judge likes."""
 
 from dataclasses import dataclass
 
 from rlaif.evaluate.means import Scored
-from rlaif.evaluate.statistics import bootstrap, mean
+from rlaif.statistics import bootstrap, mean
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,16 @@ def gap(model: str, judge: str, other: str, scored: Scored, other_scored: Scored
     differences = [mine[prompt] - theirs[prompt] for prompt in shared]
     interval = bootstrap(differences)
     return Gap(
-        model=model, judge=judge, other=other, prompts=len(shared),
-        gain=mean([mine[prompt] for prompt in shared]), other_gain=mean([theirs[prompt] for prompt in shared]),
-        gap=mean(differences), interval=interval, flagged=interval is not None and interval[0] > 0,
-    )  # fmt: skip
+        model=model,
+        judge=judge,
+        other=other,
+        prompts=len(shared),
+        gain=mean([mine[prompt] for prompt in shared]),
+        other_gain=mean([theirs[prompt] for prompt in shared]),
+        gap=mean(differences),
+        interval=interval,
+        flagged=interval is not None and interval[0] > 0,
+    )
 
 
 def _gains(scored: Scored) -> dict[str, float]:

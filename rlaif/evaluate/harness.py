@@ -1,4 +1,4 @@
-"""Public benchmarks by EleutherAI's lm-evaluation-harness, for those who have it. Results are kept as files."""
+"""Public benchmarks by EleutherAI's lm-evaluation-harness, if it is installed. Results are kept as files."""
 
 import json
 from collections.abc import Sequence
@@ -15,19 +15,20 @@ from rlaif.records import key
 
 
 def check(config: Config) -> None:
-    """Raises InputError where the pipeline asks for the harness and it is not installed."""
+    """Check that the harness is installed if the pipeline uses it. Raises InputError otherwise."""
     section = config.pipeline.evaluate
     if section and section.harness and find_spec("lm_eval") is None:
         raise InputError(
-            "lm-evaluation-harness is not installed", where=config.file.where(("evaluate", "harness")),
-            fix="Run `pip install 'rlaif[harness]'`, or take `harness` out.",
-        )  # fmt: skip
+            "lm-evaluation-harness is not installed",
+            where=config.file.where(("evaluate", "harness")),
+            fix="Run `pip install 'rlaif[harness]'`, or remove `harness`.",
+        )
 
 
 def measure(
     config: Config, tasks: Sequence[str], models: Sequence[Generator], *, stored: bool = False
-) -> list[HarnessResult]:  # fmt: skip
-    """Each of these models that is a checkpoint on each of these tasks; what was measured before is read from its file.
+) -> list[HarnessResult]:
+    """Measure each of these models that is a checkpoint on each of these tasks. Earlier results are reused.
 
     With `stored`, nothing is measured.
     """
@@ -44,8 +45,8 @@ def measure(
 
 def _results(
     config: Config, identity: Any, model: TransformersModel, tasks: Sequence[str], stored: bool
-) -> dict[str, dict[str, float]]:  # fmt: skip
-    """The metrics of each task, from the file that keeps them where it is there."""
+) -> dict[str, dict[str, float]]:
+    """The metrics of each task, from their file if it exists."""
     name = key("harness", identity, list(tasks), version("lm_eval"))
     file = config.out / "harness" / f"{name}.json"
     if stored and not file.exists():
@@ -63,14 +64,22 @@ def _ask(model: TransformersModel, tasks: Sequence[str]) -> dict[str, dict[str, 
     from lm_eval import simple_evaluate
 
     arguments = {
-        "pretrained": str(locate(model.path)), "dtype": model.dtype, "trust_remote_code": model.trust_remote_code,
-    } | ({"revision": model.revision} if model.revision else {})  # fmt: skip
+        "pretrained": str(locate(model.path)),
+        "dtype": model.dtype,
+        "trust_remote_code": model.trust_remote_code,
+    } | ({"revision": model.revision} if model.revision else {})
     device = None if model.device == "auto" else model.device
     found = simple_evaluate(
-        "hf", model_args=arguments, tasks=list(tasks), device=device, batch_size=model.batch, apply_chat_template=True,
-        log_samples=False, bootstrap_iters=0,
-    )  # fmt: skip
-    # Metrics are named with their filter, as in "acc,none"; what has no comma is no metric.
+        "hf",
+        model_args=arguments,
+        tasks=list(tasks),
+        device=device,
+        batch_size=model.batch,
+        apply_chat_template=True,
+        log_samples=False,
+        bootstrap_iters=0,
+    )
+    # Metrics are named with their filter, as in "acc,none"; names without a comma are not metrics.
     return {
         task: {name: value for name, value in results.items() if "," in name and isinstance(value, int | float)}
         for task, results in found["results"].items()

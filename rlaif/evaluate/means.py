@@ -1,4 +1,4 @@
-"""What one judge's scores say of two models' responses, prompt by prompt."""
+"""One judge's mean scores of two models' responses, prompt by prompt."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from rlaif.context import HeldOut
-from rlaif.evaluate.statistics import mean
+from rlaif.statistics import mean
 from rlaif.store import Row, Store
 
 SIDES = ("base", "trained")
@@ -15,7 +15,7 @@ SIDES = ("base", "trained")
 
 @dataclass(frozen=True)
 class Contest:
-    """Who meets whom before which judge (keys), and by which responses to which prompts."""
+    """Two models and a judge (keys), and the prompts and responses that count."""
 
     base: str
     trained: str
@@ -24,7 +24,7 @@ class Contest:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """What the queries call it."""
+        """The parameters of the queries."""
         return {"base": self.base, "trained": self.trained, "judge": self.judge} | self.only.parameters
 
 
@@ -32,7 +32,7 @@ class Contest:
 class Means:
     """The means over one side's scored responses to one prompt; `score`, weighted, is from 0 to 100.
 
-    No score where no criterion has a weight: a judge that only compares.
+    There is no score if no criterion has a weight, as for a judge that only compares.
     """
 
     score: float | None
@@ -44,7 +44,7 @@ class Means:
 
 @dataclass(frozen=True)
 class Scored:
-    """Both sides of every prompt. By side: how many responses there are, and those that count for nothing, by kind."""
+    """Both sides of every prompt; by side, the number of responses, and of failures by kind."""
 
     criteria: Sequence[Row]
     prompts: Mapping[str, Mapping[str, Means]]
@@ -53,27 +53,27 @@ class Scored:
 
     @property
     def both(self) -> dict[str, tuple[Means, Means]]:
-        """Base and trained, of the prompts that have both."""
+        """Base and trained side of the prompts that have both."""
         return {
             prompt: (sides["base"], sides["trained"]) for prompt, sides in self.prompts.items() if len(sides) == len(SIDES)
         }
 
     @property
     def excluded(self) -> dict[str, int]:
-        """Prompts that lack a side, by which."""
+        """Prompts that lack a side, by the missing side."""
         lacks = ([side for side in SIDES if side not in sides] for sides in self.prompts.values())
         return dict(sorted(Counter(f"no score for {' and '.join(lack)}" for lack in lacks if lack).items()))
 
 
 def read(store: Store, contest: Contest, weights: Mapping[str, float] | None = None) -> Scored:
-    """Both models' responses as the judge scored them.
+    """Read both models' responses as the judge scored them.
 
-    `weights` are by criterion; one that it lacks is left out, and all count alike where it is None.
+    `weights` are by criterion; criteria without one are left out, and all count alike if it is None.
     """
     rows = store.query("evaluate/answers", **contest.parameters)
     criteria = {row["criterion"]: row for row in rows if row["criterion"] is not None}
     weights = dict.fromkeys(criteria, 1.0) if weights is None else weights
-    scoring = bool(weights) or not store.query("evaluate/compares", **contest.parameters)
+    scoring = bool(weights) or not has_compared(store, contest.judge)
     prompts: dict[str, dict[str, Means]] = {row["prompt"]: {} for row in rows}
     responses: Counter[str] = Counter()
     failures: dict[str, Counter[str]] = {side: Counter() for side in SIDES}
@@ -88,6 +88,11 @@ def read(store: Store, contest: Contest, weights: Mapping[str, float] | None = N
     return Scored([row for name, row in criteria.items() if name in weights], prompts, responses, failures)
 
 
+def has_compared(store: Store, judge: str) -> bool:
+    """Whether a judge (its key) has ever compared two responses."""
+    return bool(store.query("FROM comparisons WHERE judge = $judge AND preferred IS NOT NULL LIMIT 1", judge=judge))
+
+
 def _failures(cells: Sequence[Row], weights: Mapping[str, float], scoring: bool) -> set[str]:
     """Why a response has no score: its own failure, or those of its weighted criteria; empty if it has one."""
     if cells[0]["response"] is None:
@@ -98,8 +103,9 @@ def _failures(cells: Sequence[Row], weights: Mapping[str, float], scoring: bool)
         return set()
     judged = {cell["criterion"]: cell for cell in cells if cell["criterion"] is not None}
     needed = {name for name, weight in weights.items() if weight > 0}
-    failed = {cell["score_failure"] or "not judged" for name, cell in judged.items()
-              if name in needed and cell["score"] is None}  # fmt: skip
+    failed = {
+        cell["score_failure"] or "not judged" for name, cell in judged.items() if name in needed and cell["score"] is None
+    }
     return failed or ({"not judged"} if not needed or needed - judged.keys() else set())
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def render(evaluation: Evaluation, console: "Console") -> None:
-    """All models beside their base in one table, and what it does not say."""
+    """Print all models beside their base in one table, and notes on it."""
     from rich.table import Table
 
     models, blocks = table(evaluation)
@@ -30,7 +30,7 @@ def render(evaluation: Evaluation, console: "Console") -> None:
 
 
 def render_agreement(agreement: Agreement, console: "Console") -> None:
-    """How two judges differ: by criterion, and in the order of answers."""
+    """Print the agreement of two judges: by criterion, and in the order of responses."""
     from rich.table import Table
 
     console.print(f"{agreement.first} and {agreement.second}", style="bold", markup=False, highlight=False)
@@ -41,9 +41,13 @@ def render_agreement(agreement: Agreement, console: "Console") -> None:
         table.add_column(name, justify="right")
     for each in agreement.criteria:
         table.add_row(
-            each.name, f"{each.answers:,}", "–" if each.spearman is None else f"{each.spearman:.2f}", share(each.exact),
-            number(each.first_percent), number(each.second_percent),
-        )  # fmt: skip
+            each.name,
+            f"{each.answers:,}",
+            "–" if each.spearman is None else f"{each.spearman:.2f}",
+            share(each.exact),
+            number(each.first_percent),
+            number(each.second_percent),
+        )
     if agreement.criteria:
         console.print(table)
     else:
@@ -55,5 +59,6 @@ def render_agreement(agreement: Agreement, console: "Console") -> None:
         )
         console.print(
             f"Order of {agreement.pairs:,} pairs of answers: {', '.join(shares)}. "
-            f"Opposite somewhere on {agreement.flipped:,} of {agreement.prompts:,} prompts.", highlight=False,
-        )  # fmt: skip
+            f"Opposite somewhere on {agreement.flipped:,} of {agreement.prompts:,} prompts.",
+            highlight=False,
+        )

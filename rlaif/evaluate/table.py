@@ -1,4 +1,4 @@
-"""An evaluation as one table: a column a model, the base first, and a block of lines for each thing that is measured."""
+"""An evaluation as one table: a column for each model, the base first, and a block of lines for each kind of measure."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -40,10 +40,15 @@ def table(evaluation: Evaluation) -> tuple[list[str], list[Block]]:
     if evaluation.divergences:
         known = {each.model: each for each in evaluation.divergences}
         measures = (("k1, nats a response", "k1", 2), ("k3, nats a response", "k3", 2), ("k3, nats a token", "k3_token", 4))
-        blocks.append(Block("KL divergence to the base", [
-            Line(label, [number(getattr(known.get(name), measure, None), digits) for name in models])
-            for label, measure, digits in measures
-        ]))  # fmt: skip
+        blocks.append(
+            Block(
+                "KL divergence to the base",
+                [
+                    Line(label, [number(getattr(known.get(name), measure, None), digits) for name in models])
+                    for label, measure, digits in measures
+                ],
+            )
+        )
     blocks += [_judged(f"task {each.task}", each.matches, models, short=True) for each in evaluation.tasks]
     for task, results in _by(evaluation.harness, lambda result: result.task):
         metrics = {each.model: each.metrics for each in results}
@@ -62,7 +67,7 @@ def _by(items: Iterable[Found], name: Callable[[Found], str]) -> list[tuple[str,
 
 
 def _judged(title: str, matches: Sequence[Match], models: Sequence[str], *, short: bool = False) -> Block:
-    """One judge's matches: scores from 0 to 100, and wins. `short` leaves out what is about lengths."""
+    """One judge's matches: scores from 0 to 100, and wins. `short` leaves out the lines on length."""
     by = {match.trained.name: match for match in matches}
     base, others = matches[0], [by.get(name) for name in models[1:]]
     lines = []
@@ -110,15 +115,18 @@ def _overlap(found: Diversity | None) -> str:
 
 
 def judged(match: Match) -> dict[str, str]:
-    """What one judge makes of one model, in words."""
+    """The result of one model by one judge, as text."""
     return {
-        "judge": match.judge, "prompts": f"{match.prompts:,}", "base": number(match.base.score),
-        "trained": _gained(match.base.score, match.trained.score), "wins": _interval(match.win_rate, match.interval),
-    }  # fmt: skip
+        "judge": match.judge,
+        "prompts": f"{match.prompts:,}",
+        "base": number(match.base.score),
+        "trained": _gained(match.base.score, match.trained.score),
+        "wins": _interval(match.win_rate, match.interval),
+    }
 
 
 def notes(evaluation: Evaluation) -> list[str]:
-    """What the table does not say: how it counts, what is left out, and gains that only the training judge sees."""
+    """Notes on the table: how it counts, what is left out, and gains that only the training judge sees."""
     lines = []
     if evaluation.matches:
         lines.append("Scores are from 0 to 100; a win is a prompt, ties count half; intervals are 95 %, over prompts.")
@@ -126,8 +134,13 @@ def notes(evaluation: Evaluation) -> list[str]:
         lines.append(
             f"{each.model}: gain {number(each.gain, sign=True)} by {each.judge}, the training judge, and "
             f"{number(each.other_gain, sign=True)} by {each.other}: a gap of {_points(each.gap, each.interval)}"
-            f"{', so the model may exploit its judge' if each.flagged else ''}."
-        )  # fmt: skip
+            f"{', so the model may be exploiting its judge' if each.flagged else ''}."
+        )
+    for match in evaluation.matches:
+        if match.not_controlled and match.prompts:
+            lines.append(
+                f"{match.trained.name}, judged by {match.judge}: no win rate at equal lengths: {match.not_controlled}."
+            )
     everything = [(f"judged by {m.judge}", m) for m in evaluation.matches]
     everything += [(f"task {task.task}", m) for task in evaluation.tasks for m in task.matches]
     for who, match in everything:
@@ -135,21 +148,25 @@ def notes(evaluation: Evaluation) -> list[str]:
             lines.append(f"{match.trained.name}, {who}: prompts left out: {counts(match.excluded)}.")
         for side in (match.base, match.trained):
             if side.failures:
-                lines.append(f"{who}: responses of {side.name} without a score: {counts(side.failures)} "
-                             f"({side.responses:,} sampled).")  # fmt: skip
+                lines.append(
+                    f"{who}: responses of {side.name} without a score: {counts(side.failures)} ({side.responses:,} sampled)."
+                )
         if h := match.head_to_head:
             lines.append(f"{match.trained.name}, {who}: {_orders(h)}")
-    lines += [f"KL divergence of {each.model}: responses left out: {counts(each.left_out)}."
-              for each in evaluation.divergences if each.left_out]  # fmt: skip
+    lines += [
+        f"KL divergence of {each.model}: responses left out: {counts(each.left_out)}."
+        for each in evaluation.divergences
+        if each.left_out
+    ]
     return list(dict.fromkeys(lines))
 
 
 def _orders(found: HeadToHead) -> str:
     told = (
-        f"of {found.both:,} pairs compared in both orders, {share(found.consistent)} were decided alike; "
-        f"the answer shown first won {share(found.first_shown)}."
+        f"of {found.both:,} pairs compared in both orders, {share(found.consistent)} gave the same winner; "
+        f"the response shown first won {share(found.first_shown)}."
     )
-    left_out = f" Comparisons left out, since the other order has no verdict: {found.one_order:,}."
+    left_out = f" Comparisons left out because the other order has no verdict: {found.one_order:,}."
     return told + left_out if found.one_order else told
 
 
@@ -159,8 +176,8 @@ def counts(kinds: Mapping[str, int]) -> str:
 
 
 def number(value: float | None, digits: int = 1, *, sign: bool = False) -> str:
-    """A number as people read it."""
-    # Adding zero makes a negative zero a plain one.
+    """A number for people to read."""
+    # Adding zero removes the sign of a negative zero.
     return MISSING if value is None else f"{round(value, digits) + 0.0:{'+' if sign else ''},.{digits}f}"
 
 

@@ -1,4 +1,4 @@
-"""What a model can still do: the same models on the prompts of a task, judged by its checks.
+"""What a model can still do: the same models on the prompts of a task, judged by the task's checks.
 
 A task is a small pipeline of its own with a store of its own, so that its prompts never come among those that pairs are
 made of, and its answers are as durable as any.
@@ -11,7 +11,7 @@ from rlaif.config import Collect, Config, Judge, JudgeSpec, Source, Task
 from rlaif.context import Context, HeldOut
 from rlaif.evaluate.answers import answer, score
 from rlaif.evaluate.evaluation import TaskResult
-from rlaif.evaluate.match import match
+from rlaif.evaluate.match import matches
 from rlaif.generator import Generator
 from rlaif.roles import held_out, named_judge
 from rlaif.spent import spent_in_all
@@ -21,8 +21,8 @@ from rlaif.store import Store
 
 def in_task(
     context: Context, task: Task, base: Generator, models: Sequence[Generator], *, allow_code: bool, stored: bool = False
-) -> TaskResult | None:  # fmt: skip
-    """Each model against the base on all prompts of the task; None where only what is `stored` counts, and nothing is."""
+) -> TaskResult | None:
+    """Each model against the base on all prompts of the task; None with `stored` if nothing is stored."""
     only = asked(context)
     if stored:
         return _stored(context, task, base, models, only)
@@ -30,20 +30,18 @@ def in_task(
         answer(inner, [base, *models], only)
         judge = named_judge(inner.config, task.name)
         found = score(inner, judge, base, models, only, allow_code=allow_code)
-        return TaskResult(task.name, [match(inner.store, *each) for each in found])
+        return TaskResult(task.name, matches(inner.store, found))
 
 
-def _stored(
-    context: Context, task: Task, base: Generator, models: Sequence[Generator], only: HeldOut
-) -> TaskResult | None:  # fmt: skip
+def _stored(context: Context, task: Task, base: Generator, models: Sequence[Generator], only: HeldOut) -> TaskResult | None:
     config = task_config(context.config, task)
     if not config.store_path.exists():
         return None
     with Store(config.store_path, read_only=True) as store:
         inner = Context(config, store, context.run, context.progress)
         found = score(inner, named_judge(config, task.name), base, models, only, allow_code=False, stored=True)
-        matches = [match(store, *each) for each in found]
-    return TaskResult(task.name, matches) if any(each.prompts for each in matches) else None
+        results = matches(store, found)
+    return TaskResult(task.name, results) if any(each.prompts for each in results) else None
 
 
 def asked(context: Context) -> HeldOut:
@@ -63,13 +61,21 @@ def opened(context: Context, task: Task) -> Iterator[Context]:
 
 
 def task_config(config: Config, task: Task) -> Config:
-    """The task as a pipeline. Raises InputError for a file that is not there."""
+    """The task as a pipeline. Raises InputError for a missing file."""
     section = config.pipeline.evaluate
     place = ("evaluate", "tasks", section.tasks.index(task) if section else 0)
     path, rubric = (str(config.find(getattr(task, name), (*place, name))) for name in ("path", "rubric"))
-    pipeline = config.pipeline.model_copy(update={
-        "name": task.name, "out": str(config.task_folder(task.name)), "judge": Judge(), "gate": None,
-        "pair": None, "train": None, "evaluate": None, "collect": Collect(sources=[Source(path=path, columns=task.columns)]),
-        "judges": {task.name: JudgeSpec(rubric=rubric)},
-    })  # fmt: skip
+    pipeline = config.pipeline.model_copy(
+        update={
+            "name": task.name,
+            "out": str(config.task_folder(task.name)),
+            "judge": Judge(),
+            "gate": None,
+            "pair": None,
+            "train": None,
+            "evaluate": None,
+            "collect": Collect(sources=[Source(path=path, columns=task.columns)]),
+            "judges": {task.name: JudgeSpec(rubric=rubric)},
+        }
+    )
     return Config(pipeline, config.file, config.overrides)

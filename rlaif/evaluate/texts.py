@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rlaif.context import HeldOut
-from rlaif.evaluate.statistics import mean
+from rlaif.statistics import mean
 from rlaif.store import Store
 
 # Of the tokenizer that the published numbers were made with (GPT-2's), so that ours are on the same scale.

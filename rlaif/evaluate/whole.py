@@ -1,4 +1,4 @@
-"""The whole evaluation: has every model answer, every judge judge, and compares."""
+"""The whole evaluation: generates missing responses, judges them, and compares the models."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -11,7 +11,7 @@ from rlaif.evaluate.answers import answer, score
 from rlaif.evaluate.divergence import Divergence, Likelihoods, compared, likelihoods, read_divergence
 from rlaif.evaluate.evaluation import Evaluation
 from rlaif.evaluate.gap import Gap, gap
-from rlaif.evaluate.match import Match, match
+from rlaif.evaluate.match import Match, match, matches
 from rlaif.evaluate.means import Contest, Scored
 from rlaif.evaluate.task import in_task, task_config
 from rlaif.evaluate.texts import read_texts
@@ -22,7 +22,7 @@ from rlaif.roles import base_generator, contenders, evaluators, held_out, named_
 
 
 def check(config: Config) -> None:
-    """Raises InputError for a model or a file of a task that is not there, and for a harness that is not installed."""
+    """Check models, task files and the harness. Raises InputError for one that is missing."""
     section = config.pipeline.evaluate
     if section is None:
         return
@@ -39,9 +39,9 @@ def check(config: Config) -> None:
 
 
 def evaluate(context: Context, *, allow_code: bool = False, stored: bool = False) -> Evaluation:
-    """The trained model, where there is one, and those of `evaluate.models` against the base on held-out prompts.
+    """Evaluate the trained model, if any, and those of `evaluate.models` against the base on held-out prompts.
 
-    With `stored` no model is called and nothing is written: only what the store holds already is compared.
+    With `stored` no model is called and nothing is written: only stored responses and scores are compared.
     """
     config, section = context.config, context.config.pipeline.evaluate
     if section is None or config.pipeline.generate is None:
@@ -59,24 +59,25 @@ def evaluate(context: Context, *, allow_code: bool = False, stored: bool = False
     scored = {
         judge.name: score(context, judge, base, models, only, allow_code=allow_code, stored=stored) for judge in judges
     }
-    matches = [match(context.store, *each) for found in scored.values() for each in found]
-    if stored and not any(each.prompts for each in matches):
+    results = [each for contests in scored.values() for each in matches(context.store, contests)]
+    if stored and not any(each.prompts for each in results):
         return Evaluation()
     return Evaluation(
-        matches=[each for each in matches if each.prompts or not stored],
+        matches=[each for each in results if each.prompts or not stored],
         gaps=_gaps(models, scored, training_judges(config)),
         texts=read_texts(context.store, [base.key, *(each.key for each in models)], only=only),
         divergences=[found for each in models if (found := _divergence(context, base, each, only, stored=stored))],
         tasks=[
-            result for task in section.tasks
+            result
+            for task in section.tasks
             if (result := in_task(context, task, base, models, allow_code=allow_code, stored=stored))
         ],
         harness=harness.measure(config, section.harness, [base, *models], stored=stored) if section.harness else [],
-    )  # fmt: skip
+    )
 
 
 def first_match(context: Context, *, allow_code: bool = False) -> Match | None:
-    """What the first judge alone makes of the trained model; None without one, or without an evaluation."""
+    """The trained model's result by the first judge alone; None without a trained model or an evaluation."""
     section, trained = context.config.pipeline.evaluate, trained_generator(context)
     if section is None or trained is None:
         return None
@@ -88,21 +89,21 @@ def first_match(context: Context, *, allow_code: bool = False) -> Match | None:
 
 def _gaps(
     models: Sequence[Generator], scored: dict[str, list[tuple[Contest, Scored]]], training: Sequence[str]
-) -> list[Gap]:  # fmt: skip
+) -> list[Gap]:
     """Each model's gain by each training judge against that by each other one, where both gave scores."""
     gaps = [
         gap(model.name, mine, other, scored[mine][place][1], scored[other][place][1])
-        for mine in scored if mine in training
-        for other in scored if other not in training
+        for mine in scored
+        if mine in training
+        for other in scored
+        if other not in training
         for place, model in enumerate(models)
-    ]  # fmt: skip
+    ]
     return [each for each in gaps if each.prompts]
 
 
-def _divergence(
-    context: Context, base: Generator, model: Generator, only: HeldOut, *, stored: bool
-) -> Divergence | None:  # fmt: skip
-    """How far a model is from its base, where both run in this process."""
+def _divergence(context: Context, base: Generator, model: Generator, only: HeldOut, *, stored: bool) -> Divergence | None:
+    """How far a model is from its base, if both run in this process."""
     if not all(isinstance(each.model, TransformersModel) for each in (base, model)):
         return None
     store = context.store

@@ -11,6 +11,7 @@ from rlaif.store import Row, Store
 
 # Characters of a text that only has to be recognised.
 GLIMPSE = 60
+_PASSED_ON = "SELECT before, judge, lead::DOUBLE AS lead FROM passed_on WHERE prompt = $prompt ORDER BY rowid"
 
 
 def explain(store: Store, prefix: str, present: Mapping[str, str] = {}) -> Story:
@@ -43,7 +44,7 @@ def explain(store: Store, prefix: str, present: Mapping[str, str] = {}) -> Story
         ],
         passed_on=[
             PassedOn(judges[row["before"]], judges[row["judge"]], row["lead"])
-            for row in store.query("explain/passed_on", prompt=prompt)
+            for row in store.query(_PASSED_ON, prompt=prompt)
         ],
         outcomes=_outcomes(store, prompt, names, judges),
     )  # fmt: skip
@@ -96,7 +97,7 @@ def _named(key: str, names: dict[str, str]) -> str:
 def _outcomes(store: Store, prompt: str, names: dict[str, str], judges: Judges) -> list[Outcome]:
     responses: dict[str, dict[str, str]] = defaultdict(dict)
     prompts: dict[str, str] = {}
-    for row in store.query("explain/outcomes", prompt=prompt):
+    for row in store.query("FROM outcomes WHERE prompt = $prompt", prompt=prompt):
         if row["response"] is None:
             prompts[row["pairing"]] = row["outcome"]
         else:

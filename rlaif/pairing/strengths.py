@@ -1,100 +1,85 @@
-"""Strengths from comparisons: the model of Bradley and Terry (1952), fitted by Newton's method."""
+"""Strengths from comparisons: the model of Bradley and Terry (1952), fitted to many prompts at once."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
-from math import exp, sqrt
+from typing import TYPE_CHECKING
 
+from rlaif.statistics import logistic, newton
 from rlaif.store import Row
 
-# Two answers by number, how many comparisons the first of them won, ties half, and how many there were.
-Bout = tuple[int, int, float, int]
-Matrix = list[list[float]]
-# What is kept has six decimals.
+if TYPE_CHECKING:
+    from rlaif.statistics import Array
+
+# Strengths are stored with six decimals.
 DECIMALS = 6
-# The fit ends when no strength moves by more: far below the decimals that are kept.
-_STILL = 1e-10
-# A longer step may land where the likelihood is flat, and the next one then far away.
-_STEP = 1.0
-# It takes about six; the bound is for chains of hundreds of answers.
-_ROUNDS = 1000
-# Few answers give few different outcomes, and a fit takes most of a millisecond.
-_REMEMBERED = 65_536
+# Numbers in a matrix over prompts: bounds memory to some ten megabytes a matrix.
+_CELLS = 1_000_000
 
 
 def strengths(contests: Iterable[Row]) -> Iterator[Row]:
-    """Each answer's strength as log-odds (`points`): one with a lead of x beats the other with probability 1/(1 + exp(-x)).
+    """Each answer's strength as log-odds (`points`): one ahead by x beats the other with probability 1/(1 + exp(-x)).
 
-    `contests` are rows with the `bouts` of one prompt's answers: {one, other, won, comparisons}, `won` being what the first
-    of the two won, ties half. Every answer also ties once with a phantom of strength 0, so that one that always wins stays
-    finite. `score` is the mean probability of beating each other answer, `spread` its standard error (from the curvature
-    of the likelihood, phantom included). All else in a row is handed on.
+    `contests` are rows with the `bouts` of one prompt's answers: {one, other, won, comparisons}, `won` being the number of
+    comparisons that `one` won, ties half. Every answer also ties once with a phantom of strength 0, so that one that always
+    wins stays finite. `score` is the mean probability of beating each other answer, `spread` its standard error (from the
+    curvature of the likelihood, phantom included). Other columns are passed through.
     """
-    for row in contests:
-        names = sorted({name for bout in row["bouts"] for name in (bout["one"], bout["other"])})
-        number = {name: place for place, name in enumerate(names)}
-        bouts = tuple((number[b["one"]], number[b["other"]], b["won"], b["comparisons"]) for b in row["bouts"])
+    rows = list(contests)
+    names = [sorted({name for bout in row["bouts"] for name in (bout["one"], bout["other"])}) for row in rows]
+    sizes: dict[int, list[int]] = defaultdict(list)
+    for place, each in enumerate(names):
+        sizes[len(each)].append(place)
+    fitted: dict[int, list[list[float]]] = {}
+    for size, places in sizes.items():
+        step = max(1, _CELLS // size**2)
+        for part in (places[start : start + step] for start in range(0, len(places), step)):
+            matrices = _matrices([rows[place]["bouts"] for place in part], [names[place] for place in part])
+            fitted |= zip(part, _fit(*matrices).tolist(), strict=True)
+    for place, row in enumerate(rows):
         rest = {name: value for name, value in row.items() if name != "bouts"}
-        for name, (points, score, spread) in zip(names, _fitted(len(names), bouts), strict=True):
+        for name, (points, score, spread) in zip(names[place], fitted[place], strict=True):
             yield rest | {"answer": name, "points": points, "score": score, "spread": spread}
 
 
-@lru_cache(_REMEMBERED)
-def _fitted(size: int, bouts: tuple[Bout, ...]) -> list[tuple[float, float, float]]:
-    """Points, score and spread of each of so many answers."""
-    points, covariance = _fit(size, bouts)
-    found = []
-    for mine in range(size):
-        odds = [_wins(points[mine] - other) for other in points]
-        score = (sum(odds) - odds[mine]) / (size - 1)
-        # How the score moves with each strength; its variance is that of a linear form (the delta method).
-        slopes = [-wins * (1 - wins) / (size - 1) for wins in odds]
-        slopes[mine] = 0.0
-        slopes[mine] = -sum(slopes)
-        variance = sum(a * _dot(slopes, row) for a, row in zip(slopes, covariance, strict=True))
-        found.append((round(points[mine], DECIMALS), round(score, DECIMALS), round(sqrt(variance), DECIMALS)))
+def _matrices(bouts: Sequence[Sequence[Row]], names: Sequence[Sequence[str]]) -> tuple["Array", "Array"]:
+    """By prompt, row and column: how many comparisons the row's answer won against the column's, and how many they had."""
+    import numpy
+
+    won, met = numpy.zeros((2, len(names), len(names[0]), len(names[0])))
+    for prompt, (pairs, answers) in enumerate(zip(bouts, names, strict=True)):
+        number = {name: place for place, name in enumerate(answers)}
+        for bout in pairs:
+            one, other = number[bout["one"]], number[bout["other"]]
+            won[prompt, one, other] += bout["won"]
+            won[prompt, other, one] += bout["comparisons"] - bout["won"]
+            met[prompt, one, other] += bout["comparisons"]
+            met[prompt, other, one] += bout["comparisons"]
+    return won, met
+
+
+def _fit(won: "Array", met: "Array") -> "Array":
+    """Points, score and spread of each answer of each prompt."""
+    import numpy
+
+    size = won.shape[-1]
+    diagonal = numpy.arange(size)
+
+    def derivatives(points: "Array") -> tuple["Array", "Array"]:
+        wins, alone = logistic(points[..., :, None] - points[..., None, :]), logistic(points)
+        gradient = 0.5 - alone + (won - met * wins).sum(axis=-1)
+        bend = met * wins * (1 - wins)
+        curvature = -bend
+        curvature[..., diagonal, diagonal] = bend.sum(axis=-1) + alone * (1 - alone)
+        return gradient, curvature
+
+    points = newton(derivatives, numpy.zeros(won.shape[:-1]))
+    wins = logistic(points[..., :, None] - points[..., None, :])
+    score = (wins.sum(axis=-1) - 0.5) / (size - 1)
+    # How the score moves with each strength; its variance is that of a linear form (the delta method).
+    slopes = -wins * (1 - wins) / (size - 1)
+    slopes[..., diagonal, diagonal] = 0.0
+    slopes[..., diagonal, diagonal] = -slopes.sum(axis=-1)
+    covariance = numpy.linalg.inv(derivatives(points)[1])
+    variance = ((slopes @ covariance) * slopes).sum(axis=-1)
+    found: Array = numpy.round(numpy.stack([points, score, numpy.sqrt(variance)], axis=-1), DECIMALS)
     return found
-
-
-def _fit(size: int, bouts: Sequence[Bout]) -> tuple[list[float], Matrix]:
-    """The likeliest strengths, and their covariance: the inverse of the curvature there."""
-    points = [0.0] * size
-    for _ in range(_ROUNDS):
-        slope = [0.5 - _wins(mine) for mine in points]
-        curvature = [[0.0] * size for _ in points]
-        for place, mine in enumerate(points):
-            curvature[place][place] = _wins(mine) * _wins(-mine)
-        for one, other, won, comparisons in bouts:
-            wins = _wins(points[one] - points[other])
-            more, bend = won - comparisons * wins, comparisons * wins * (1 - wins)
-            slope[one] += more
-            slope[other] -= more
-            for a, b in ((one, other), (other, one)):
-                curvature[a][a] += bend
-                curvature[a][b] -= bend
-        steps = [row[0] for row in _solved(curvature, [[each] for each in slope])]
-        longest = max(map(abs, steps))
-        if longest < _STILL:
-            break
-        points = [mine + step * min(1.0, _STEP / longest) for mine, step in zip(points, steps, strict=True)]
-    return points, _solved(curvature, [[float(place == at) for at in range(size)] for place in range(size)])
-
-
-def _solved(matrix: Matrix, right: Matrix) -> Matrix:
-    """matrix⁻¹ right, by Gauss and Jordan; no pivot is small, because each diagonal entry outweighs the rest of its row."""
-    rows = [[*row, *more] for row, more in zip(matrix, right, strict=True)]
-    # What is left of a pivot's column is not needed any more, so it is not kept.
-    for place in range(len(matrix)):
-        pivot, *above = rows[place]
-        above = [value / pivot for value in above]
-        for at, row in enumerate(rows):
-            factor = row[0]
-            rows[at] = above if at == place else [value - factor * each for value, each in zip(row[1:], above, strict=True)]
-    return rows
-
-
-def _dot(one: Sequence[float], other: Sequence[float]) -> float:
-    return sum(a * b for a, b in zip(one, other, strict=True))
-
-
-def _wins(lead: float) -> float:
-    return 1 / (1 + exp(-lead))

@@ -1,4 +1,4 @@
-"""What a pipeline is going to cost, before anything is spent."""
+"""What a pipeline is going to cost, before it runs."""
 
 from rlaif.plan.audit import plan_audit
 from rlaif.plan.lines import Line, Plan, Range

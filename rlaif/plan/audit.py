@@ -1,4 +1,4 @@
-"""An audit's plan: the responses and scores that it wants, and those of answers under attack."""
+"""The plan of an audit: missing responses and scores, and scores of attacked responses."""
 
 from collections.abc import Sequence
 
@@ -14,8 +14,8 @@ from rlaif.plan.sample import sample
 
 def plan_audit(
     context: Context, names: Sequence[str] = (), gold: str | None = None, *, limit: int | None = None, attacks: int = 0
-) -> Plan:  # fmt: skip
-    """What an audit of these judges is going to ask and to cost. Prompts are collected; no model is asked."""
+) -> Plan:
+    """Estimate the requests and the cost of an audit of these judges. Collects prompts and calls no model."""
     config, only = context.config, EVERYTHING if limit is None else HeldOut(1.0, limit)
     run.check(config)
     run.collect(context)
@@ -33,14 +33,14 @@ def plan_audit(
 
 
 def _attacked(context: Context, judge: Judge, answers: int, written: Sequence[Pending]) -> Pending:
-    """The changed answers that are not there yet. They are about as long as those that they are made of.
+    """The attacked responses that are not stored yet, at most: attacks that change nothing are left out.
 
-    At most so many: an attack that would change nothing is left out.
+    They are about as long as the responses that they alter.
     """
     store = context.store
     known = store.query("plan/attacked", judge=judge.key, generators=roles.generators(context.config))[0]
     missing = max(answers * len(templates(context)) - known["attacks"], 0)
     length = Range(known["length"], known["length"], known["length"]) if known["length"] else Range()
-    prompts = sample(store, "plan/prompts", "prompt", "generate/texts", "prompt")
-    # What a prompt costs once is paid when its answers are first judged.
+    prompts = sample(store, "SELECT key AS prompt FROM current_prompts", "prompt", "generate/texts", "prompt")
+    # Notes on a prompt are paid when its responses are first judged.
     return Pending(missing, prompts, next((each.length for each in written if each.responses), length))

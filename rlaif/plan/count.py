@@ -1,4 +1,4 @@
-"""How many tokens a chat has: by the model's own tokenizer where that lies on this machine, else from its characters."""
+"""How many tokens a chat has, by the model's tokenizer if it is on this machine, otherwise from its characters."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ CHARACTERS: Final = "characters / 4"
 
 
 def counter(model: ModelConfig) -> tuple[Counter, str]:
-    """A function from chat messages to prompt tokens, and what it goes by: TOKENIZER or CHARACTERS."""
+    """A function from chat messages to prompt tokens, and its basis: TOKENIZER or CHARACTERS."""
     path = getattr(model, "path", None)
     folder = locate(path) if path else None
     exact = _tokenizer(folder) if isinstance(folder, Path) else None
@@ -28,14 +28,14 @@ def _characters(messages: Sequence[Message]) -> float:
 
 
 def _tokenizer(folder: Path) -> Counter | None:
-    """Counts as the model will see it, chat template included; None where transformers is not installed."""
+    """A counter that includes the chat template; None if transformers is not installed."""
     try:
         from transformers import AutoTokenizer
     except ModuleNotFoundError:
         return None
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError):  # opening the model will say what is wrong; an estimate need not
+    except (OSError, ValueError):  # an estimate goes on; opening the model will report it
         return None
 
     def count(messages: Sequence[Message]) -> float:

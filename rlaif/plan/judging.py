@@ -1,31 +1,27 @@
-"""What a judge is going to ask: of responses that are there, of those still to be written, and once for each prompt."""
+"""How often a judge is going to call its model, and with how many prompt tokens."""
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
 
+from rlaif.comparing import schedules
 from rlaif.context import HeldOut
 from rlaif.judges import KINDS, Call
 from rlaif.judges.dialogue import THINGS
 from rlaif.judges.named import Judge
-from rlaif.models.ask import Ask
 from rlaif.plan.count import Counter
-from rlaif.plan.lines import Asked, Pending, Range
-from rlaif.plan.rehearse import Rehearsal, rehearse
+from rlaif.plan.judge_prompts import JudgePrompt, comparison_prompt, judgement_prompts, note_prompts
+from rlaif.plan.lines import Asked, Pending, Range, exactly
 from rlaif.plan.sample import ENOUGH, SAMPLE, mean, sample
-from rlaif.records import fraction
+from rlaif.records import stored
+from rlaif.rubric import Compare
 from rlaif.stages import judge as judging
-from rlaif.store import Row, Store
-
-# In the place of a response that is not written yet. Asks that show it are longer by the response.
-UNWRITTEN: Final = "∎"
+from rlaif.store import Row, Store, sql
 
 
 @dataclass(frozen=True)
 class Judging:
-    """One judge on these generators' responses (keys), compared only with those of `against`, where that is a generator.
+    """One judge on these generators' responses (keys), compared only with those of `against`, if that is a generator.
 
     `count` gives the tokens of a chat.
     """
@@ -39,90 +35,96 @@ class Judging:
 
     @cached_property
     def calls(self) -> dict[int, Call]:
-        """Those that ask a model."""
+        """The calls that ask a model."""
         return {place: call for place, call in enumerate(self.judge.calls) if KINDS[call.criteria[0].kind].NEEDS_MODEL}
 
-    @cached_property
-    def _wanted(self) -> dict[str, Any]:
+    def pending(self, written: Sequence[Pending]) -> Asked:
+        """What the judge asks about stored responses that it has not judged yet, and about those still to be `written`."""
+        found = self._stored_judgements() + self._stored_comparisons()
+        for each in (each for each in written if each.responses):
+            units = dict.fromkeys(self.calls, each.responses * self.judge.settings.repeats)
+            found += self._judgements(units, each.prompts, each.length, each.prompts_in_all)
+            for criterion in self.judge.compared.values():
+                comparisons = self._comparisons(criterion, each.responses / each.prompts_in_all)
+                many = each.prompts_in_all * self.judge.settings.repeats * comparisons
+                shown = [[comparison_prompt(self.judge, criterion, stored(row))] for row in each.prompts]
+                found += self._asked(shown, each.length, round(many))
+        return found
+
+    def factor(self) -> tuple[float, int]:
+        """Prompt tokens paid for each that is estimated here, second tries included, and the number of verdicts measured."""
+        calls = {key: call for call in self.calls.values() for key in call.keys}
+        paid, estimated, measured = 0.0, 0.0, 0
+        for row in self.store.query("plan/verdicts", judge=self.judge.key, limit=SAMPLE):
+            if compared := self.judge.compared.get(row["criterion"]):
+                prompts = [comparison_prompt(self.judge, compared, stored(row))]
+            elif call := calls.get(row["criterion"]):
+                prompts = judgement_prompts(self.judge, call, stored(row), row["calls"] - 1)
+            else:
+                continue  # a criterion that the rubric no longer has
+            estimated += self._asked([prompts], self._length(row["texts"]), 1).prompt_tokens.expected
+            paid, measured = paid + row["prompt_tokens"], measured + 1
+        return (paid / estimated, measured) if measured >= ENOUGH and estimated else (1.0, 0)
+
+    def _stored_judgements(self) -> Asked:
         calls = [{"call": place, "criteria": call.keys} for place, call in self.calls.items()]
-        return judging.asked(self.judge, self.generators, self.only) | {"calls": calls}
+        wanted = judging.asked(self.judge, self.generators, self.only) | {"calls": calls}
+        pending = self.store.rows(
+            f"SELECT call, count(*) AS n FROM ({sql('judge/owed')}) GROUP BY call ORDER BY call", **wanted
+        )
+        rows = sample(self.store, "judge/owed", "answer", "judge/texts", "answer", **wanted) if pending else []
+        units = {row["call"]: row["n"] for row in pending}
+        return self._judgements(units, rows, self._length(row["text"] for row in rows))
+
+    def _judgements(self, units: Mapping[int, int], rows: Sequence[Row], length: Range, most: int | None = None) -> Asked:
+        """What these numbers of units by call ask, given a sample of their prompts, of which there are `most` at most."""
+        found, judge = Asked(), self.judge
+        for call, many in ((self.calls[place], many) for place, many in units.items()):
+            claims = self._claims.get(call.keys[0], THINGS)
+            found += self._asked([judgement_prompts(judge, call, stored(row), claims) for row in rows], length, many)
+            # Once for all responses to a prompt.
+            criterion = call.criteria[0]
+            wanted = self.only.parameters | {"judge": judge.key, "criterion": criterion.key, "kind": criterion.kind}
+            if criterion.kind in ("keypoints", "checklist"):
+                noted = self.store.measure("plan/unnoted", "count(*)", **wanted)
+                notes = sample(self.store, "plan/unnoted", "prompt", "generate/texts", "prompt", **wanted)
+                shown = [note_prompts(judge, criterion, stored(row)) for row in notes]
+                found += self._asked(shown, Range(), min(noted, noted if most is None else most))
+        return found
+
+    def _stored_comparisons(self) -> Asked:
+        """Of a knock-out, also the rounds whose pairs are not known yet."""
+        judge, generators = self.judge, [*self.generators, self.against] if self.against else self.generators
+        wanted = judging.asked(judge, generators, self.only, self.against)
+        wanted |= {"criteria": schedules(judge.compared.values())}
+        if not judge.compared or not (units := self.store.measure("plan/comparisons", "sum(comparisons)", **wanted)):
+            return Asked()
+        rows = sample(self.store, "compare/owed", "prompt, first, second, criterion", "compare/texts", "prompt", **wanted)
+        length = self._length(row["texts"][row[side]] for row in rows for side in ("first", "second"))
+        shown = [[comparison_prompt(judge, judge.compared[row["criterion"]], stored(row))] for row in rows]
+        return self._asked(shown, length, units)
+
+    def _comparisons(self, criterion: Compare, responses: float) -> float:
+        """How many comparisons a prompt takes with this many responses of each generator, as if it had no others."""
+        if self.against:
+            return 0 if list(self.generators) == [self.against] else 2 * responses**2
+        return (responses - 1) * (2 if criterion.schedule == "knock_out" else responses)
 
     @cached_property
-    def _things(self) -> dict[str, float]:
+    def _claims(self) -> dict[str, float]:
+        """How many claims the judge has found in a response, by criterion."""
         rows = self.store.query("plan/things", judge=self.judge.key, enough=ENOUGH)
         return {row["criterion"]: row["things"] for row in rows}
 
-    def owed(self) -> Asked:
-        """Of responses that are there."""
-        if not (units := self.store.measure("judge/owed", "count(*)", **self._wanted)):
-            return Asked()
-        rows = sample(self.store, "judge/owed", "answer, call", "judge/texts", "answer", **self._wanted)
-        each = [self._rehearsed(self.calls[row["call"]], row, row["text"]) for row in rows]
-        together = self.scaled([rehearsal.asks for rehearsal in each], Range(), units)
-        for place in {row["call"] for row, rehearsal in zip(rows, each, strict=True) if rehearsal.noted}:
-            together += self._notes_owed(self.calls[place])
-        return together
+    def _asked(self, shown: Sequence[Sequence[JudgePrompt]], response: Range, units: int) -> Asked:
+        """What `units` units ask, given the prompts of a sample of them, about responses of that length."""
+        asks = mean(sum(each.times for each in prompts) for prompts in shown)
+        text = mean(sum(each.times * self._tokens(each.text) for each in prompts) for prompts in shown)
+        responses = mean(sum(each.times * each.responses for each in prompts) for prompts in shown)
+        return Asked(asks * units, (exactly(text) + response * responses) * units)
 
-    def pending(self, pending: Pending) -> Asked:
-        """Of responses still to be written."""
-        together, units = Asked(), pending.responses * self.judge.settings.repeats
-        for call in self.calls.values():
-            each = [self._rehearsed(call, row, UNWRITTEN) for row in pending.prompts]
-            together += self.scaled([rehearsal.asks for rehearsal in each], pending.length, units)
-            if any(rehearsal.noted for rehearsal in each):
-                known = self._noted(call, pending)
-                noted = [[] if row["prompt"] in known else rehearsal.noted
-                         for row, rehearsal in zip(pending.prompts, each, strict=True)]  # fmt: skip
-                together += self.scaled(noted, Range(), pending.prompts_in_all)
-        return together
+    def _length(self, texts: Iterable[str]) -> Range:
+        return exactly(mean(map(self._tokens, texts)))
 
-    def paid_for_each(self) -> tuple[float, int]:
-        """How many prompt tokens were paid for each that is counted here, and on how many answers that was seen.
-
-        A judge's second tries at a verdict count too.
-        """
-        rows = self.store.query("plan/verdicts", judge=self.judge.key, limit=SAMPLE)
-        counted = sum(
-            self._tokens(self._rehearsed(call, row, row["text"]).asks)[0] * row["verdicts"] / len(self.calls)
-            for row in rows
-            for call in self.calls.values()
-        )
-        paid = sum(row["prompt_tokens"] for row in rows)
-        return (paid / counted, len(rows)) if len(rows) >= ENOUGH and paid and counted else (1.0, 0)
-
-    def _notes_owed(self, call: Call) -> Asked:
-        wanted = self._wanted | {"criterion": call.keys[0]}
-        rows = sample(self.store, "plan/unnoted", "prompt", "generate/texts", "prompt", **wanted)
-        each = [self._rehearsed(call, row, "").noted for row in rows]
-        return self.scaled(each, Range(), self.store.measure("plan/unnoted", "count(*)", **wanted))
-
-    def _noted(self, call: Call, pending: Pending) -> set[str]:
-        """The prompts that need no note any more, or whose note is counted with what is owed."""
-        prompts = [row["prompt"] for row in pending.prompts]
-        wanted = {
-            "judge": self.judge.key,
-            "criterion": call.keys[0],
-            "generators": list(self.generators),
-            "prompts": prompts,
-        }
-        return {row["prompt"] for row in self.store.query("plan/noted", **wanted)}
-
-    def _rehearsed(self, call: Call, row: Row, text: str) -> Rehearsal:
-        return rehearse(self.judge, call, row, text, self._guessed(call, row, text))
-
-    def _guessed(self, call: Call, row: Row, text: str) -> int:
-        """The mean, to the integer above or below as if by lot."""
-        return math.floor(self._things.get(call.keys[0], THINGS) + fraction("things", row["prompt"], text))
-
-    def scaled(self, rehearsed: Sequence[Sequence[Ask]], response: Range, units: int) -> Asked:
-        """What is asked in `units` such units, where an ask may show responses of that length beside what is counted."""
-        each = [self._tokens(asks) for asks in rehearsed]
-        tokens = mean(tokens for tokens, _ in each)
-        showing = mean(showing for _, showing in each)
-        prompt = Range(tokens, tokens, tokens) + response * showing
-        return Asked(mean(map(len, rehearsed)) * units, prompt * units)
-
-    def _tokens(self, asks: Iterable[Ask]) -> tuple[float, int]:
-        """Tokens of these asks, and how many responses they are to show that are not written yet."""
-        shown = [ask.messages for ask in asks]
-        return sum(map(self.count, shown)), sum(turns[-1]["content"].count(UNWRITTEN) for turns in shown)
+    def _tokens(self, text: str) -> float:
+        return self.count([{"role": "user", "content": text}])

@@ -1,4 +1,4 @@
-"""What a plan consists of: plain records of ranges."""
+"""The plain records that a plan consists of."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from rlaif.store import Row
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """A quantity that is not known yet."""
+    """An estimated quantity."""
 
     low: float = 0.0
     expected: float = 0.0
@@ -23,9 +23,14 @@ class Range:
         return Range(self.low * factor, self.expected * factor, self.high * factor)
 
 
+def exactly(value: float) -> Range:
+    """A quantity that is known."""
+    return Range(value, value, value)
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """How often a model is going to be asked, and for how many prompt tokens."""
+    """How often a model is going to be called, and with how many prompt tokens in all."""
 
     asks: float = 0.0
     prompt_tokens: Range = Range()
@@ -36,7 +41,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One stage's part. `usd` is None where the price is unknown; `price` and the two `_by` say what numbers go by."""
+    """One stage's part of a plan.
+
+    `usd` is None if the price is unknown. `price`, `prompts_by` and `outputs_by` say where the numbers come from.
+    """
 
     stage: str
     model: str
@@ -52,7 +60,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that is owed, what was spent so far, and the cap on both together."""
+    """Pending work by stage, the spending so far, and the cap on both together."""
 
     lines: Sequence[Line]
     spent: Sequence[Spent]
@@ -69,13 +77,16 @@ class Plan:
 
     @property
     def unknown(self) -> list[str]:
-        """Models whose price nobody knows."""
+        """Models without a known price."""
         return sorted({line.model for line in self.lines if line.usd is None})
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Responses that are still to be written: how many, to what prompts (a sample of so many in all), how long in tokens."""
+    """Responses that are still to be written: their number, their length in tokens, and their prompts.
+
+    `prompts` is a sample of the `prompts_in_all`.
+    """
 
     responses: int = 0
     prompts: Sequence[Row] = ()

@@ -1,4 +1,4 @@
-"""What later rounds may ask: each as much as a whole one, for their writers are not known yet."""
+"""The cost of later rounds: each at most that of a whole one, because their generators are not trained yet."""
 
 from dataclasses import replace
 
@@ -10,28 +10,28 @@ from rlaif.plan.lines import Line, Range
 from rlaif.plan.training import rewards
 from rlaif.rounds import as_round, chain
 
-# The key of a writer that is not made yet, which has answered nothing.
+# The key of a generator that is not trained yet and has written nothing.
 UNMADE = ""
 
 
 def numbered(context: Context, number: int) -> Context:
-    """A round's own pipeline, with the writer of the first; the pipeline itself where it has no rounds."""
+    """The pipeline of one round, with the first round's generator; the pipeline itself if it has no rounds."""
     settings = context.config.pipeline.rounds
     return replace(context, config=as_round(context.config, settings, number, None)) if settings else context
 
 
 def later(context: Context) -> list[Line]:
-    """Lines for the rounds after the first that are still to come. Nothing of them is sure: any may be the last."""
+    """Lines for later rounds that are still to come. They are not certain: any round may be the last."""
     settings = context.config.pipeline.rounds
     if settings is None:
         return []
-    made = context.store.query("rounds/made", chain=chain(context.config.pipeline))[0]
-    left = 0 if made["over"] else settings.most - max(made["rounds"], 1)
+    made = context.store.query("FROM rounds WHERE chain = $chain", chain=chain(context.config.pipeline))
+    left = 0 if any(row["stopped"] for row in made) else settings.most - max(len(made), 1)
     return [_times(line, left) for line in _whole(numbered(context, 2))] if left > 0 else []
 
 
 def _whole(context: Context) -> list[Line]:
-    """A round of which nothing is there."""
+    """The lines of a round that has not begun."""
     config, estimate = context.config, Estimate(context)
     written = [estimate.generate(generator(config), key=UNMADE)]
     for name in config.judges:
@@ -47,10 +47,14 @@ def _whole(context: Context) -> list[Line]:
 def _times(line: Line, rounds: int) -> Line:
     more = "1 more round" if rounds == 1 else f"{rounds} more rounds"
     return replace(
-        line, stage=f"{line.stage.removesuffix(', at most')}, {more}, at most", asks=line.asks * rounds,
-        completions=line.completions * rounds, prompt_tokens=_most(line.prompt_tokens, rounds),
-        output_tokens=_most(line.output_tokens, rounds), usd=line.usd and _most(line.usd, rounds),
-    )  # fmt: skip
+        line,
+        stage=f"{line.stage.removesuffix(', at most')}, {more}, at most",
+        asks=line.asks * rounds,
+        completions=line.completions * rounds,
+        prompt_tokens=_most(line.prompt_tokens, rounds),
+        output_tokens=_most(line.output_tokens, rounds),
+        usd=line.usd and _most(line.usd, rounds),
+    )
 
 
 def _most(each: Range, rounds: int) -> Range:

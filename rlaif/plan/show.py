@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from rlaif.plan.lines import Line, Plan, Range
+from rlaif.plan.lines import Line, Plan, Range, exactly
 from rlaif.spent import Spent, money
 
 if TYPE_CHECKING:
@@ -12,28 +12,28 @@ if TYPE_CHECKING:
 
 
 def render(plan: Plan, console: "Console") -> None:
-    """Prints what is owed and what it is going to cost, what was spent, and whether the budget will do."""
+    """Print the pending work and its cost, the spending so far, and whether the budget suffices."""
     if plan.lines:
-        _render_owed(plan, console)
+        _render_pending(plan, console)
     else:
-        console.print("Nothing is owed that asks a model.")
+        console.print("No model calls are pending.")
     render_spent(plan.spent, console)
     for verdict in _budget(plan):
         console.print(verdict)
 
 
 def summary(plan: Plan) -> str:
-    """What is not done yet in a few words: how many requests, and what they cost."""
+    """The pending work in a few words: how many requests, and their cost."""
     requests = sum(line.asks for line in plan.lines)
     return f"{requests:,} requests, cost {_together(plan)}".replace("\n", " (") + (")" if "\n" in _together(plan) else "")
 
 
-def _render_owed(plan: Plan, console: "Console") -> None:
+def _render_pending(plan: Plan, console: "Console") -> None:
     from rich.table import Table
 
-    table = Table(title="Owed: expected, and from low to high", title_justify="left", show_footer=True)
-    _names(table, "together")
-    _number(table, "asks", f"{sum(line.asks for line in plan.lines):,}")
+    table = Table(title="Pending: expected, and from low to high", title_justify="left", show_footer=True)
+    _names(table, "total")
+    _number(table, "requests", f"{sum(line.asks for line in plan.lines):,}")
     _number(table, "prompt\ntokens", _tokens(_sum(line.prompt_tokens for line in plan.lines)))
     _number(table, "output\ntokens", _tokens(_sum(line.output_tokens for line in plan.lines)))
     _number(table, "cost", _together(plan))
@@ -50,7 +50,7 @@ def _render_owed(plan: Plan, console: "Console") -> None:
 
 
 def render_spent(rows: Sequence[Spent], console: "Console") -> None:
-    """Prints what each stage has spent on each model, over all runs."""
+    """Print what each stage has spent on each model, over all runs."""
     from rich.table import Table
 
     if not rows:
@@ -61,8 +61,14 @@ def render_spent(rows: Sequence[Spent], console: "Console") -> None:
         _number(table, name)
     for row in rows:
         about = "~" if row.guessed else ""
-        table.add_row(row.stage, row.model, f"{row.replies:,}", f"{about}{row.prompt_tokens:,}",
-                      f"{about}{row.output_tokens:,}", money(row.usd, row.price))  # fmt: skip
+        table.add_row(
+            row.stage,
+            row.model,
+            f"{row.replies:,}",
+            f"{about}{row.prompt_tokens:,}",
+            f"{about}{row.output_tokens:,}",
+            money(row.usd, row.price),
+        )
     console.print(table)
 
 
@@ -72,7 +78,7 @@ def _names(table: "Table", footer: str = "") -> None:
 
 
 def _number(table: "Table", name: str, footer: str = "") -> None:
-    """A column that a narrow terminal does not cut: what gives way are names."""
+    """A column that a narrow terminal does not cut; names are cut instead."""
     table.add_column(name, justify="right", footer=footer, no_wrap=True)
 
 
@@ -94,7 +100,7 @@ def _range(value: Range, show: Callable[[float], str]) -> str:
 
 
 def _short(count: float) -> str:
-    """Three digits say all that an estimate knows."""
+    """Three digits: an estimate is no more precise."""
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if count >= size:
             return f"{count / size:.3g}{unit}"
@@ -111,35 +117,31 @@ def _together(plan: Plan) -> str:
 
 def _basis(line: Line) -> str:
     prompts = {"tokenizer": "counted by the model's tokenizer", "characters / 4": "estimated from characters"}
-    guessed = {"max_tokens": "guessed from max_tokens", "nothing": "none, for a reward is no text"}
+    guessed = {"max_tokens": "guessed from max_tokens", "nothing": "none: a reward model writes no text"}
     outputs = guessed.get(line.outputs_by, f"measured on {line.outputs_by}")
     price = {"local": "", "unknown": "; price unknown: give it under models.NAME.price"}
     said = price.get(line.price, f"; price from {'the pipeline file' if line.price == 'file' else line.price}")
-    return f"prompts {prompts.get(line.prompts_by, 'measured on what was sent')}; outputs {outputs}{said}"
+    return f"prompts {prompts.get(line.prompts_by, 'measured on past requests')}; outputs {outputs}{said}"
 
 
 def _budget(plan: Plan) -> list[str]:
-    """One sentence a cap: whether what was spent and what is owed stay below it."""
+    """One sentence for each cap: whether the spending so far and the pending work stay below it."""
     if plan.budget is None:
         return []
     said = []
     if plan.budget.tokens is not None:
-        total = plan.tokens + _same(sum(row.tokens for row in plan.spent))
+        total = plan.tokens + exactly(sum(row.tokens for row in plan.spent))
         said.append(f"Budget of {plan.budget.tokens:,} tokens: {_fits(total, plan.budget.tokens)}.")
     if plan.budget.usd is not None:
-        total = plan.usd + _same(sum(row.usd or 0.0 for row in plan.spent))
+        total = plan.usd + exactly(sum(row.usd or 0.0 for row in plan.spent))
         unknown = f", not counting {', '.join(plan.unknown)}" if plan.unknown else ""
         said.append(f"Budget of {money(plan.budget.usd)}: {_fits(total, plan.budget.usd)}{unknown}.")
     return said
 
 
-def _same(value: float) -> Range:
-    return Range(value, value, value)
-
-
 def _fits(total: Range, cap: float) -> str:
     if total.high <= cap:
-        return "enough even at the high end"
+        return "enough, even at the high end"
     if total.expected <= cap:
         return "enough as expected, not at the high end"
     return "not enough even at the low end" if total.low > cap else "not enough as expected; the run will stop at it"

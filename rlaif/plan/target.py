@@ -1,4 +1,4 @@
-"""What `pair.target` may come to: prompts short of a pair get more samples, and those are judged."""
+"""What `pair.target` may cost: prompts without a pair get more samples, which are judged."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,10 +10,10 @@ from rlaif.plan.estimate import Estimate
 from rlaif.plan.lines import Line, Range
 
 
-def beyond(context: Context, owed: Sequence[Line]) -> list[Line]:
-    """Lines for what may be asked on top of `owed`, at most: as if every prompt were to get `max_samples` responses.
+def beyond(context: Context, pending: Sequence[Line]) -> list[Line]:
+    """Lines for what may come on top of the `pending` lines, as if every prompt got `max_samples` responses.
 
-    How many prompts are short is known only when they are paired, so nothing of it is expected: from 0 to all.
+    How many prompts need more is known only once they are paired, so the low and expected ends are 0.
     """
     config, pair = context.config, context.config.pipeline.pair
     if not (pair and pair.target and config.pipeline.generate and pair.max_samples > config.pipeline.generate.samples):
@@ -23,18 +23,21 @@ def beyond(context: Context, owed: Sequence[Line]) -> list[Line]:
     written = [full.generate(replace(writer, settings=settings), key=writer.key)]
     for name in config.judges:
         full.judge(roles.named_judge(config, name), roles.generators(config), written)
-    counted = {line.stage.removesuffix(", at most"): line for line in owed}
+    counted = {line.stage.removesuffix(", at most"): line for line in pending}
     return [_more(line, counted.get(line.stage)) for line in full.lines]
 
 
 def _more(line: Line, counted: Line | None) -> Line:
     responses = line.completions - (counted.completions if counted else 0)
     return replace(
-        line, stage=f"{line.stage} for the target, at most", asks=min(line.asks, responses), completions=responses,
+        line,
+        stage=f"{line.stage} for the target, at most",
+        asks=min(line.asks, responses),
+        completions=responses,
         prompt_tokens=_beyond(line.prompt_tokens, counted.prompt_tokens if counted else None),
         output_tokens=_beyond(line.output_tokens, counted.output_tokens if counted else None),
         usd=line.usd and _beyond(line.usd, counted.usd if counted else None),
-    )  # fmt: skip
+    )
 
 
 def _beyond(most: Range, counted: Range | None) -> Range:

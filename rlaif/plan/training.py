@@ -1,4 +1,4 @@
-"""What judges and reward models are asked while a model that samples its own answers is trained."""
+"""What judges and reward models are asked while a model is trained on its own samples."""
 
 from rlaif import roles
 from rlaif.context import Context
@@ -11,7 +11,7 @@ from rlaif.training.methods import configure
 
 
 def rewards(context: Context, estimate: Estimate) -> None:
-    """A line for each judge or reward model that tells rewards, as if every answer were new: a model may repeat itself."""
+    """A line for each judge or reward model that gives rewards, as if every sample were new."""
     config, section = context.config, context.config.pipeline.train
     judges = [roles.named_judge(config, each.judge) for each in section.rewards if each.judge] if section else []
     judges = [judge for judge in judges if judge.model is not None]

@@ -1,4 +1,4 @@
-"""A whole pipeline's plan: all the stages that ask a model, in their order."""
+"""The plan of a whole pipeline: all stages that call a model, in order."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,10 +15,12 @@ from rlaif.plan.training import rewards
 
 
 def plan(context: Context, pilot: int = 0, *, allow_code: bool = False) -> Plan:
-    """What is owed and what it is going to cost. Prompts are collected; no model is asked, but by a `pilot`.
+    """Estimate the pending work and its cost. Collects prompts; no model is called, except by a `pilot`.
 
-    A pilot generates and judges the first so many prompts, so that lengths are measured. What it makes is kept, and not
-    owed any more. It asks live, also where the pipeline asks by batch: a plan must not wait for a day.
+    Args:
+        pilot: generate and judge this many prompts first, so that lengths are measured. Results are kept and not paid for
+            again. A pilot sends live requests even if the pipeline uses a batch API, which may take a day.
+        allow_code: whether the pipeline's own Python checks may run.
     """
     config = context.config
     run.check(config)
@@ -57,19 +59,19 @@ def _estimate(context: Context, *, reading: bool = False) -> Plan:
 
 
 def _live(context: Context) -> Context:
-    """The same pipeline with every model asked live, which changes no answer and so no key."""
+    """The same pipeline with live requests only, which changes no response and so no key."""
     pipeline, models = context.config.pipeline, context.config.pipeline.models
     batched = {name: model for name, model in models.items() if isinstance(model, OpenAIModel) and model.mode == "batch"}
     if not batched:
         return context
-    context.progress.note(f"pilot: {', '.join(batched)} asked live, at the full price, since a batch may take a day")
+    context.progress.note(f"pilot: live requests to {', '.join(batched)} at the full price, since a batch may take a day")
     asked = models | {name: model.model_copy(update={"mode": "live"}) for name, model in batched.items()}
     config = Config(pipeline.model_copy(update={"models": asked}), context.config.file, context.config.overrides)
     return replace(context, config=config)
 
 
 def _judge(context: Context, name: str, estimate: Estimate, written: Sequence[Pending], reading: bool) -> None:
-    """A line for a judge; in a cascade, at most what the one before it may leave to it, until that one is done."""
+    """A line for a judge. In a cascade, it is an upper bound until the judge before it is done."""
     config, judge = context.config, roles.named_judge(context.config, name)
     earlier = roles.before(config, name)
     # What a judge leaves to the next one is written down when it is found.
@@ -79,7 +81,7 @@ def _judge(context: Context, name: str, estimate: Estimate, written: Sequence[Pe
 
 
 def _is_done(config: Config, name: str, estimate: Estimate, written: Sequence[Pending]) -> bool:
-    """Whether a judge owes nothing any more; of one that asks no model, that is not counted."""
+    """Whether a judge that calls a model has nothing pending."""
     lines = {line.stage for line in estimate.lines}
     asks = config.pipeline.judges[name].model is not None
     return asks and not lines & {f"judge {name}", f"judge {name}, at most"} and not any(each.responses for each in written)
@@ -92,7 +94,7 @@ def _evaluate(context: Context, section: Evaluate, estimate: Estimate, tasks: Se
     base = sides[0][2]
     for side, who, key in sides:
         counted = key in roles.generators(config)
-        # The base's responses may be those of the generate stage, which has its line.
+        # The base's responses may be those of the generate stage, which has a line already.
         lines = Estimate(context) if counted else estimate
         answers = lines.generate(who, f"{side}: generate", only=held_out, key=key)
         for name in roles.evaluators(config):
@@ -108,7 +110,7 @@ def _evaluate(context: Context, section: Evaluate, estimate: Estimate, tasks: Se
 
 
 def _sides(context: Context) -> list[tuple[str, Generator, str]]:
-    """What is compared: its name, generator and key; the trained model like the base, where there is none yet."""
+    """The models that are compared: name, generator and key. One that is not trained yet is planned like the base."""
     base = roles.base_generator(context.config)
     sides = [("base", base, base.key)]
     if context.config.pipeline.train:

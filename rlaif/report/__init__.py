@@ -24,6 +24,11 @@ from rlaif.spent import Spent, money, spent
 from rlaif.store import Store
 
 PAGE = Path(__file__).parent / "page"
+# Rows of the sources that became no response, score or preference, by reason.
+DROPPED = """
+    SELECT what, reason, count(*) AS n FROM dropped WHERE what <> 'prompt'
+    GROUP BY what, reason ORDER BY what, n DESC, reason
+"""
 
 
 def write(
@@ -73,7 +78,7 @@ def render(
             style=style(),
             who=data.read_who(pipeline),
             funnel=data.read_funnel(store, pipeline),
-            dropped=store.query("report/dropped"),
+            dropped=store.query(DROPPED),
             judged=data.read_opinions(store),
             compared=store.query("report/comparisons"),
             pairs=data.read_pairs(store),

@@ -129,7 +129,7 @@ def read_pairs(store: Store) -> Pairs | None:
 
 def read_training(store: Store) -> Row | None:
     """The training: `method`, `base`, how many `rows` it was on, how many it `refused`, by kind, and its `warnings`."""
-    for row in store.query("report/training"):
+    for row in store.query("SELECT method, base, created, spec FROM report_training"):
         spec = json.loads(row["spec"])
         return row | {"rows": spec.get("rows"), "refused": spec.get("refused", {}), "warnings": spec.get("warnings", [])}
     return None

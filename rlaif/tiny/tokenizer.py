@@ -39,10 +39,15 @@ def build(seed: int) -> PreTrainedTokenizerFast:
     )
     tokenizer.train_from_iterator(words() + _phrases(seed), trainer)
     fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token=PAD, bos_token=START, eos_token=END,
-        additional_special_tokens=[ANSWER], model_max_length=CONTEXT, padding_side="left",
+        tokenizer_object=tokenizer,
+        pad_token=PAD,
+        bos_token=START,
+        eos_token=END,
+        additional_special_tokens=[ANSWER],
+        model_max_length=CONTEXT,
+        padding_side="left",
         clean_up_tokenization_spaces=False,
-    )  # fmt: skip
+    )
     fast.chat_template = CHAT_TEMPLATE
     split = [word for word in words() if len(tokenizer.encode(word).ids) != 1]
     assert not split, f"not single tokens: {split}"

@@ -63,11 +63,14 @@ class Trade:
 # Copying and finding have to be mastered before anything that needs them, or values are guessed.
 _BASICS = Phase(120, {corpus.lookup: 0.6, corpus.long_echo: 0.2, corpus.echo: 0.2})
 # The writer first learns to answer well, then what carelessness looks like: so it knows the right words best.
-WRITER = Trade("writer", (
-    _BASICS,
-    Phase(400, {corpus.note: 0.8, corpus.lookup: 0.2}),
-    Phase(800, {corpus.demonstration: 1.0}),
-))  # fmt: skip
+WRITER = Trade(
+    "writer",
+    (
+        _BASICS,
+        Phase(400, {corpus.note: 0.8, corpus.lookup: 0.2}),
+        Phase(800, {corpus.demonstration: 1.0}),
+    ),
+)
 # The judge first meets only false answers, which alone make it look values up in the document, and values to weigh.
 JUDGE = Trade(
     "judge",
@@ -132,11 +135,19 @@ def learn(trade: Trade, out: Path, seed: int = 0) -> None:
 def config(words: PreTrainedTokenizerFast) -> LlamaConfig:
     """The shape of both models: about 1.4 million parameters, in heads of a size that servers support."""
     return LlamaConfig(
-        vocab_size=len(words), hidden_size=160, intermediate_size=480, num_hidden_layers=4,
-        num_attention_heads=5, num_key_value_heads=5, head_dim=32, max_position_embeddings=tokenizer.CONTEXT,
-        tie_word_embeddings=True, bos_token_id=words.bos_token_id, eos_token_id=words.eos_token_id,
+        vocab_size=len(words),
+        hidden_size=160,
+        intermediate_size=480,
+        num_hidden_layers=4,
+        num_attention_heads=5,
+        num_key_value_heads=5,
+        head_dim=32,
+        max_position_embeddings=tokenizer.CONTEXT,
+        tie_word_embeddings=True,
+        bos_token_id=words.bos_token_id,
+        eos_token_id=words.eos_token_id,
         pad_token_id=words.pad_token_id,
-    )  # fmt: skip
+    )
 
 
 def save(model: LlamaForCausalLM, words: PreTrainedTokenizerFast, out: Path) -> None:
@@ -208,6 +219,11 @@ def _report(trade: Trade, step: int, loss: Tensor, logits: Tensor, batch: Batch,
     verdicts = right[batch.weights > 1]
     log.info(
         "%s %d/%d loss %.3f right: tokens %.3f verdicts %.3f, %.0f s",
-        trade.name, step, trade.steps, loss.item(), right.mean().item(), verdicts.mean().item(),
+        trade.name,
+        step,
+        trade.steps,
+        loss.item(),
+        right.mean().item(),
+        verdicts.mean().item(),
         time.monotonic() - started,
-    )  # fmt: skip
+    )

@@ -75,8 +75,28 @@ _VISIT = Domain(
 )
 DOMAINS = {domain.title: domain for domain in (_SHIPMENT, _REPAIR, _HARVEST, _VISIT)}
 
-_SYLLABLES = ("ka", "lo", "mi", "ra", "tu", "ven", "dor", "sel", "pim", "gar",
-              "nes", "bol", "tak", "wyn", "fri", "jus", "hel", "cor", "zan", "mel")  # fmt: skip
+_SYLLABLES = (
+    "ka",
+    "lo",
+    "mi",
+    "ra",
+    "tu",
+    "ven",
+    "dor",
+    "sel",
+    "pim",
+    "gar",
+    "nes",
+    "bol",
+    "tak",
+    "wyn",
+    "fri",
+    "jus",
+    "hel",
+    "cor",
+    "zan",
+    "mel",
+)
 NAMES = tuple((first + last).capitalize() for first in _SYLLABLES for last in _SYLLABLES if first != last)[::4]
 NUMBERS = tuple(str(number) for number in range(1, 100))
 

@@ -1,13 +1,21 @@
--- A sample of answers that a judge has judged, with the number of verdicts on each and the prompt tokens of all of them.
-WITH counted AS (
-    SELECT answer, count(*) AS verdicts, sum(prompt_tokens)::DOUBLE AS prompt_tokens
-    FROM verdicts WHERE judge = $judge AND prompt_tokens > 0
-    GROUP BY answer ORDER BY answer LIMIT $limit::BIGINT
+-- A sample of a judge's verdicts with their prompt tokens, their calls, and what they were about: a criterion, a prompt, and one
+-- response or the two that were compared.
+WITH sampled AS (
+    SELECT key, coalesce(calls, 1) AS calls, prompt_tokens::DOUBLE AS prompt_tokens FROM verdicts
+    WHERE judge = $judge AND prompt_tokens > 0 ORDER BY hash(key) LIMIT $limit::BIGINT
 ),
-answers AS (
+judged AS (
+    SELECT verdict, any_value(criterion) AS criterion, unnest([any_value(answer)]) AS answer
+    FROM scores WHERE verdict IN (SELECT key FROM sampled) GROUP BY verdict
+    UNION ALL
+    SELECT verdict, criterion, unnest([first, second]) FROM comparisons WHERE verdict IN (SELECT key FROM sampled)
+),
+texts AS (
     SELECT answer, any_value(prompt) AS prompt, any_value(text) AS text
-    FROM responses WHERE answer IN (SELECT answer FROM counted)
-    GROUP BY answer
+    FROM judgeable WHERE answer IN (SELECT answer FROM judged) AND failure IS NULL GROUP BY answer
 )
-SELECT answers.prompt, answers.text, counted.verdicts, counted.prompt_tokens, prompts.messages, prompts.document, prompts.reference, prompts.checklist
-FROM counted JOIN answers ON answers.answer = counted.answer JOIN prompts ON prompts.key = answers.prompt
+SELECT any_value(criterion) AS criterion, list(text) AS texts, any_value(calls) AS calls,
+    any_value(prompt_tokens) AS prompt_tokens, any_value(messages) AS messages, any_value(document) AS document,
+    any_value(reference) AS reference, any_value(checklist) AS checklist
+FROM sampled JOIN judged ON judged.verdict = sampled.key JOIN texts USING (answer) JOIN prompts ON prompts.key = texts.prompt
+GROUP BY sampled.key

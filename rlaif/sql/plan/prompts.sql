@@ -1,2 +1,0 @@
--- The prompts in play.
-SELECT key AS prompt FROM current_prompts

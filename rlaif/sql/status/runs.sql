@@ -1,2 +1,0 @@
--- How often this pipeline was run.
-SELECT count(*) AS runs FROM runs

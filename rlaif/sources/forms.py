@@ -5,6 +5,7 @@ What a whole column holds decides, never one value: a prompt may be a list or a 
 
 import ast
 import io
+import itertools
 import json
 import re
 import tokenize
@@ -100,7 +101,7 @@ def _literal(value: str) -> Any:
         # NumPy writes ['a' 'b'], which Python would take for the one string 'ab'.
         kinds = [each.type for each in tokenize.generate_tokens(io.StringIO(value).readline)
                  if each.type not in (tokenize.NL, tokenize.NEWLINE, tokenize.COMMENT)]  # fmt: skip
-        if any(one == other == tokenize.STRING for one, other in zip(kinds, kinds[1:], strict=False)):
+        if any(one == other == tokenize.STRING for one, other in itertools.pairwise(kinds)):
             return None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -92,7 +92,7 @@ def test_one_odd_row_is_dropped_with_its_reason_and_its_place(name: str, tmp_pat
         assert not store.rows("FROM responses ANTI JOIN prompts ON prompts.key = responses.prompt")
     assert any("1 x row dropped: " in line and "rows.jsonl:2" in line for line in told.lines)
     (tmp_path / "rows.jsonl").write_text(json.dumps(row) + "\n")
-    with pytest.raises(InputError, match="1 of 1 rows of rows.jsonl are bad") as error:
+    with pytest.raises(InputError, match=r"1 of 1 rows of rows\.jsonl are bad") as error:
         collected(tmp_path, source)
     assert "rows.jsonl:1" in str(error.value)
     assert "pipeline.yaml:1 collect.sources.0" in error.value.where
@@ -189,7 +189,7 @@ def test_an_error_lists_all_reasons_with_their_first_places(tmp_path: Path) -> N
 def test_each_source_has_its_own_bad_rows(tmp_path: Path) -> None:
     lines(tmp_path / "rows.jsonl", [{"prompt": f"p{n}"} for n in range(1000)])
     lines(tmp_path / "more.jsonl", [{"prompt": n} for n in range(5)])
-    with pytest.raises(InputError, match="5 of 5 rows of more.jsonl") as error:
+    with pytest.raises(InputError, match=r"5 of 5 rows of more\.jsonl") as error:
         collected(tmp_path, {}, {"path": "more.jsonl"})
     assert "collect.sources.1" in error.value.where
 
@@ -482,7 +482,7 @@ def test_every_kind_of_file_may_be_train_data(name: str, tmp_path: Path) -> None
 
 def test_too_many_bad_rows_of_train_data_stop_the_training(tmp_path: Path) -> None:
     lines(tmp_path / "data.jsonl", [{"prompt": "a", "completion": "b" if n < 5 else None} for n in range(10)])
-    with pytest.raises(InputError, match="5 of 10 rows of data.jsonl are bad, more than collect.max_bad_rows allows"):
+    with pytest.raises(InputError, match=r"5 of 10 rows of data\.jsonl are bad, more than collect\.max_bad_rows allows"):
         imitated(tmp_path / "data.jsonl", where="p.yaml:9 train.data")
     assert len(imitated(tmp_path / "data.jsonl", 0.5)[0]) == 5
     with pytest.raises(InputError, match="unknown kind of file"):

@@ -10,6 +10,7 @@ import re
 import tokenize
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Literal
 
 import orjson
@@ -100,7 +101,7 @@ def _literal(value: str) -> Any:
         # NumPy writes ['a' 'b'], which Python would take for the one string 'ab'.
         kinds = [each.type for each in tokenize.generate_tokens(io.StringIO(value).readline)
                  if each.type not in (tokenize.NL, tokenize.NEWLINE, tokenize.COMMENT)]  # fmt: skip
-        if any(one == other == tokenize.STRING for one, other in zip(kinds, kinds[1:], strict=False)):
+        if any(one == other == tokenize.STRING for one, other in pairwise(kinds)):
             return None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -164,8 +164,11 @@ class Store:
 
     @contextmanager
     def reading(self, files: Mapping[str, Path]) -> Iterator[None]:
-        """Parquet files as views by name, for the queries within. They lie in a folder with a random name, so that a `*` or `[`
-        above it matches nothing else; a `key=value` in their paths is not a column."""
+        """Parquet files as views by name, for the queries within.
+
+        They lie in a folder with a random name, so that a `*` or `[` above it, a pattern to DuckDB, matches nothing
+        else. A `key=value` in their paths is not a column.
+        """
         with self._lock:
             for name, path in files.items():
                 escaped = str(path).replace("'", "''")

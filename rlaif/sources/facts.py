@@ -226,7 +226,8 @@ class Facts:
     def _fault(self, at: str, fault: RowError) -> None:
         if fault.bad:
             self.faults.add(at, fault.reason, fault.detail)
-        self._drop(at, "row", fault.reason, clean(fault.detail) or None)
+        # With its row goes its prompt, which is what the report counts.
+        self._drop(at, "prompt", fault.reason, clean(fault.detail) or None)
 
     def _drop(self, at: str, what: str, reason: str, detail: str | None = None) -> None:
         self._staging.put("dropped", {"source": at, "what": what, "reason": reason, "detail": detail})

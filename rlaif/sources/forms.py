@@ -13,8 +13,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Literal
 
-import orjson
-
 from rlaif.config import Source
 from rlaif.sources.faults import RowError
 
@@ -84,13 +82,10 @@ def parse_list(value: str) -> list[Any] | None:
     if not (value.startswith("[") and value.endswith("]")) or len(value) > LONGEST:
         return None
     try:
-        found = orjson.loads(value)
-    except orjson.JSONDecodeError:
-        try:
-            # The slower parser also takes lone surrogates, which real data has.
-            found = json.loads(value)
-        except (ValueError, RecursionError):
-            found = _literal(value)
+        # Not orjson: this parser also takes lone surrogates, and integers of any size as they are.
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        found = _literal(value)
     return found if isinstance(found, list) else None
 
 

@@ -1,4 +1,4 @@
-"""A pipeline file, read: overrides applied, names checked, paths found from where it stands."""
+"""A pipeline file, read: overrides applied, names checked, paths taken from the folder of the file."""
 
 import shlex
 from collections.abc import Iterator, Sequence
@@ -16,8 +16,25 @@ class Config:
 
     def __init__(self, pipeline: Pipeline, file: YamlFile, overrides: Sequence[str] = ()) -> None:
         self.pipeline, self.file, self.overrides = pipeline, file, tuple(overrides)
-        self.out = Path(pipeline.out or f"runs/{pipeline.name}")
+        # From the folder of the file, as all other paths in it, so that the same command works from any folder.
+        self.out = self._out()
         _check_names(pipeline, file)
+
+    def _out(self) -> Path:
+        try:
+            return (self.file.path.parent / self._written_out).resolve()
+        except (ValueError, OSError, RuntimeError) as error:
+            where = self.file.where(("out",))
+            raise InputError(f"{self.pipeline.out!r} is not the name of a folder: {error}", where=where) from None
+
+    @property
+    def _written_out(self) -> Path:
+        return Path(self.pipeline.out or f"runs/{self.pipeline.name}").expanduser()
+
+    @property
+    def out_from_here(self) -> Path:
+        """Where `out` would be if it were taken from the working directory, as earlier versions of rlaif did."""
+        return self._written_out.resolve()
 
     @property
     def store_path(self) -> Path:
@@ -47,6 +64,12 @@ class Config:
     def judges(self) -> list[str]:
         """The judges of the judge stage, the pair stage's first."""
         return self.pipeline.judge.by or list(self.pipeline.judges)
+
+
+def short(path: Path) -> Path:
+    """The path from the working directory, if it is below that."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def load(path: Path, overrides: list[str] | None = None) -> Config:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from rlaif.config import Source, SourcePreferences, SourceScores
 from rlaif.config.sources import code_of
+from rlaif.models.reasoning import has_text
 from rlaif.records import Message
 from rlaif.sources.faults import RowError
 from rlaif.sources.forms import parse_list
@@ -82,7 +83,7 @@ def answer(value: Any, asked: Sequence[Message], column: str) -> Answer:
             return Answer(lost=ELSEWHERE)
         value = last["content"]
     found = text(value, column)
-    return Answer(found) if found else Answer(lost="empty")
+    return Answer(found) if found and has_text(found) else Answer(lost="empty")
 
 
 def _same(before: Sequence[Message], asked: Sequence[Message]) -> bool:

@@ -24,6 +24,8 @@ _CONTESTS = 16_384
 _PRIME = 2147483647
 # Settings that a pairing's specification has by other names, or that make no difference to it.
 _ELSEWHERE = {"judge", "mix", "agree", "weights", "options", "max_samples"}
+# Below it, a label is more likely wrong than right.
+_HALF = 0.5
 # The least confidence above one half: more votes for the label than against it.
 _MORE_THAN_HALF = 0.500001
 
@@ -89,11 +91,16 @@ def run(
         "points": "pair/points_and_scores" if chosen.asks_scores else "pair/points_of_scores",
     }  # fmt: skip
     values["criteria"] = [row["criterion"] for row in values["panel"]]
+    # A mean or median of scores may side with the minority of the judges; that is what was asked for.
+    values["even"] = 0.0 if values["mix"] in ("mean", "median") and not agree else _HALF
     if values["mix"] == "majority":
         values["least"] = max(settings.min_confidence, _MORE_THAN_HALF)
     with store.transaction():
+        number = store.query("pair/next_number")[0]["number"]
         store.execute("pair/forget", **values)
-        store.append("pairings", [{"key": pairing, "spec": json.dumps(spec), "created": now(), "run": context.run}])
+        store.append("pairings", [
+            {"key": pairing, "spec": json.dumps(spec), "created": now(), "run": context.run, "number": number}
+        ])  # fmt: skip
         store.append("pairing_criteria", [
             {"pairing": pairing} | {name: row[name] for name in ("criterion", "name", "weight", "factor", "low", "floor")}
             for row in weighed
@@ -214,7 +221,7 @@ def _judge(store: Store, values: Row) -> None:
     store.execute("pair/opinions")
     if values["mix"] and not values["compared"]:
         if values["mix"] != "cascade":
-            store.execute("pair/mix_opinions")
+            store.execute("pair/mix_opinions", **values)
     elif store.query("pair/fought"):
         store.execute("pair/own_opinions", **values)
     if values["agree"]:
@@ -223,8 +230,8 @@ def _judge(store: Store, values: Row) -> None:
 
 
 def latest(store: Store) -> str:
-    """The key of the pairing that was made last. Raises InputError where there is none."""
+    """The key of the pairing that was made last, by the count of pairings. Raises InputError where there is none."""
     rows = store.query("pair/latest")
     if not rows:
-        raise InputError("no pairs yet", fix="Run `rlaif pair` first.")
+        raise InputError("no pairs have been made yet", fix="Run `rlaif pair FILE` first.")
     return str(rows[0]["key"])

@@ -37,7 +37,7 @@ class Practice(Protocol):
 
 
 def run(context: Context, pairing: str | None = None, practice: Practice | None = None) -> Training:
-    """Trains on the pairs of `pairing` (the newest where None), or finds that this was done.
+    """Train on the pairs of `pairing` (by default the newest), or find that this was done.
 
     The key covers the method, the base model, the options, the seed and the pairs in order: equal keys mean equal
     work, so a finished training is never repeated and a stopped one goes on exactly where its last checkpoint stands.
@@ -64,16 +64,16 @@ def _trained(context: Context, section: Train, pairing: str | None, practice: Pr
     return _record(context, job)
 
 
-def prepare(context: Context, folder: Path) -> Training | str:
-    """Makes a folder in which `accelerate` trains, and gives the command; or the training, taken in, where that was done.
+def prepare(context: Context, folder: Path, pairing: str | None = None) -> Training | str:
+    """Write a folder in which `accelerate` trains, and return the command; or the training, once that is done.
 
-    Raises InputError for methods that sample answers.
+    `pairing` is as in `run`. Raises InputError for methods that sample answers.
     """
     section, where = _section(context.config), context.config.file.where(("train",))
     if METHODS[section.method].samples:
         raise InputError(f"{section.method} asks the pipeline's judges for rewards, which one process does", where=where,
                          fix="Train it with `rlaif train`, without --prepare.")  # fmt: skip
-    job = _job(context, section, None, None)
+    job = _job(context, section, pairing, None)
     done = folder / job.key
     if done.exists() and not job.folder.exists():
         job.models.mkdir(exist_ok=True)
@@ -137,7 +137,7 @@ def _job(context: Context, section: Train, pairing: str | None, practice: Practi
     config = context.config
     name, model = base_model(config)
     where = config.file.where(("models", name, "path"))
-    newest = context.store.query("train/newest_pairing")
+    newest = context.store.query("pair/latest")
     pairing = pairing or (newest[0]["key"] if newest else "")
     lesson, rewards = _lesson(context, section, pairing, practice)
     return Job(

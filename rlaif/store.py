@@ -174,18 +174,21 @@ class Store:
 
     @contextmanager
     def reading(self, files: Mapping[str, Path]) -> Iterator[None]:
-        """Parquet files as views by name, for the queries within. DuckDB does not see their paths, in which it would read
-        `key=value` as a column, and `*` as a pattern."""
-        import pyarrow.dataset
+        """Parquet files as views by name, for the queries within.
 
+        They lie in a folder with a random name, so that a `*` or `[` above it, a pattern to DuckDB, matches nothing
+        else. A `key=value` in their paths is not a column.
+        """
         with self._lock:
             for name, path in files.items():
-                self._connection.register(name, pyarrow.dataset.dataset(str(path.absolute()), format="parquet"))
+                escaped = str(path).replace("'", "''")
+                rows = f"read_parquet('{escaped}', hive_partitioning = false)"
+                self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS FROM {rows}")
             try:
                 yield
             finally:
                 for name in files:
-                    self._connection.unregister(name)
+                    self._connection.execute(f"DROP VIEW {name}")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

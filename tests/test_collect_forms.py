@@ -47,7 +47,7 @@ def test_a_column_of_lists_written_as_text_is_read_as_lists(write: Any, tmp_path
             ("a 1, 0", "b 1, 0", "second"),
         ]
         # Not a bad row: it is whole, but which answer stands between its turns is not known.
-        assert dropped(store) == {("row", "several user turns without the answers between them in column 'prompt'"): 1}
+        assert dropped(store) == {("prompt", "several user turns without the answers between them in column 'prompt'"): 1}
     assert any(
         "column 'prompt' of rows.jsonl holds lists written as text; they are read as lists" in line for line in told.lines
     )
@@ -93,7 +93,7 @@ def test_numpys_lists_without_commas_are_reported_and_never_run_together(tmp_pat
     lines(tmp_path / "rows.jsonl", [{"prompt": turns}, {"prompt": "plain"}])
     with collected(tmp_path) as store:
         assert requests(store) == ["plain"]
-        assert list(dropped(store)) == [("row", "a list written as text that cannot be parsed in column 'prompt'")]
+        assert list(dropped(store)) == [("prompt", "a list written as text that cannot be parsed in column 'prompt'")]
 
 
 HOSTILE = [
@@ -177,7 +177,7 @@ def test_a_transcript_whose_turns_do_not_alternate_is_dropped(odd: str, tmp_path
         return
     lines(tmp_path / "rows.jsonl", rows)
     with collected(tmp_path) as store:
-        assert dropped(store) == {("row", "a transcript whose turns do not alternate in column 'prompt'"): 1}
+        assert dropped(store) == {("prompt", "a transcript whose turns do not alternate in column 'prompt'"): 1}
         assert requests(store) == ["C?", "F?"]
 
 

@@ -85,12 +85,12 @@ def test_one_odd_row_is_dropped_with_its_reason_and_its_place(name: str, tmp_pat
     told = Noted()
     with collected(tmp_path, source, progress=told) as store:
         assert requests(store) == ["sound", "last"]
-        (found,) = store.rows("SELECT source, what, reason FROM dropped WHERE what = 'row'")
+        (found,) = store.rows("SELECT source, what, reason FROM dropped WHERE what = 'prompt'")
         assert found["reason"].startswith(reason)
         assert Path(found["source"]).name == "rows.jsonl:2"
         # Nothing of the row is there: no response, score or vote without its prompt.
         assert not store.rows("FROM responses ANTI JOIN prompts ON prompts.key = responses.prompt")
-    assert any("1 x row dropped: " in line and "rows.jsonl:2" in line for line in told.lines)
+    assert any("1 x prompt dropped: " in line and "rows.jsonl:2" in line for line in told.lines)
     (tmp_path / "rows.jsonl").write_text(json.dumps(row) + "\n")
     with pytest.raises(InputError, match=r"1 of 1 rows of rows\.jsonl are bad") as error:
         collected(tmp_path, source)
@@ -389,8 +389,8 @@ def test_null_characters_and_deep_nesting_are_read_or_dropped(tmp_path: Path) ->
         assert requests(store) == ["a\0b", "C", "D"]
         assert column(store, "SELECT request FROM prompts_readable ORDER BY position") == ["a\0b", "C", "D"]
         assert dropped(store) == {
-            ("row", "metadata that is nested too deeply"): 1,
-            ("row", "a list item that is not a chat message in column 'prompt'"): 1,
+            ("prompt", "metadata that is nested too deeply"): 1,
+            ("prompt", "a list item that is not a chat message in column 'prompt'"): 1,
         }
         assert json.loads(column(store, "SELECT metadata FROM prompts ORDER BY position")[2]) == {
             "m": "123456789012345678901234567890"

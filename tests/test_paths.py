@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -139,3 +141,46 @@ def test_a_duckdb_source_with_a_question_mark_in_its_path_is_refused(tmp_path: P
     file = project(tmp_path, tmp_path / "out", tmp_path / "a?b.duckdb")
     with Store(tmp_path / "out/store.duckdb") as store, pytest.raises(InputError, match="holds '\\?'"):
         run.collect(Context(load(file), store))
+
+
+def test_a_whole_run_in_a_folder_that_is_not_utf8(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/f\xfc\xdfe"))
+    folder.mkdir()
+    lines(folder / "rows.jsonl", rows("right"))
+    file = project(folder, tmp_path / "out", Path("rows.jsonl"))
+    command = [sys.executable, "-m", "rlaif", "run", str(file)]
+    done = subprocess.run(command, capture_output=True, check=False, cwd=Path(__file__).parents[1])
+    assert (done.returncode, b"Traceback" in done.stderr) == (0, False)
+    with Store(tmp_path / "out/store.duckdb", read_only=True) as store:
+        assert [row["n"] for row in store.rows("SELECT count(*) AS n FROM pairs")] == [4]
+    done = subprocess.run([*command, "--set", b"out=f\xfc"], capture_output=True, check=False, cwd=Path(__file__).parents[1])
+    assert (done.returncode, b"not UTF-8" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("name", ["lead=9/prompt=7", "made=1"])
+def test_a_strategy_of_the_users_own_in_a_folder_with_a_key_and_a_value(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / name
+    folder.mkdir(parents=True)
+    lines(folder / "rows.jsonl", rows("right"))
+    file = project(folder, folder / "out", Path("rows.jsonl"))
+    (folder / "own.sql").write_text(
+        "SELECT prompt, if(preferred = 'first', first, second) AS chosen, if(preferred = 'first', second, first) AS rejected, "
+        "0.5 AS lead FROM compared WHERE strength = 1"
+    )
+    file.write_text(file.read_text().replace('"strategy": "votes"', '"strategy": "own.sql"'))
+    found = made(file)
+    assert {row["chosen"][-1]["content"].rpartition(" ")[0] for row in found} == {"right yes", "right no"}
+    assert len(found) == 3
+
+
+def test_a_benchmark_in_a_folder_with_a_key_and_a_value_is_read_as_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "text=harmless"
+    folder.mkdir()
+    lines(folder / "rows.jsonl", rows("right"))
+    (folder / "bench.parquet").write_bytes(parquet([{"text": "right 1?"}]))
+    file = project(folder, folder / "out", Path("rows.jsonl"))
+    file.write_text(file.read_text().replace('"min_length": 1', '"contamination": {"files": ["bench.parquet"]}'))
+    config = load(file)
+    with Store(config.store_path) as store:
+        run.collect(Context(config, store))
+        assert run.pair(Context(config, store)).outcomes == {"paired": 3, "filtered: holds text of bench.parquet": 1}

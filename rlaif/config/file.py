@@ -52,7 +52,9 @@ class Config:
     def command(self, verb: str, *arguments: str) -> str:
         """The command line that does `verb` with this very pipeline."""
         sets = [word for override in self.overrides for word in ("--set", override)]
-        return shlex.join(["rlaif", verb, str(self.file.path), *arguments, *sets])
+        line = shlex.join(["rlaif", verb, str(self.file.path), *arguments, *sets])
+        # A path that is not UTF-8 can be neither stored nor printed as it is.
+        return line.encode("utf-8", "backslashreplace").decode()
 
     def find(self, name: str, place: tuple[str | int, ...]) -> Path:
         """A file that the pipeline names at `place`: beside it, one folder up, here, or shipped with rlaif."""
@@ -74,6 +76,8 @@ def load(path: Path, overrides: list[str] | None = None) -> Config:
     """The pipeline in a YAML file, after `a.b=value` overrides. Raises InputError that says where and how to fix it."""
     file = read_yaml(path)
     for each in overrides or []:
+        if any("\ud800" <= character <= "\udfff" for character in each):
+            raise InputError("not UTF-8", where=f"--set {each.encode('utf-8', 'backslashreplace').decode()}")
         override.apply(file.data, each)
     pipeline = validate(Pipeline, file)
     secret.refuse(file)

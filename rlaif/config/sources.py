@@ -2,6 +2,7 @@
 
 import re
 from decimal import Decimal
+from functools import cached_property
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -88,7 +89,7 @@ class SourcePreferences(Section):
     chosen: str | None = None
     rejected: str | None = None
 
-    @property
+    @cached_property
     def meanings(self) -> dict[str, str]:
         """What each code means: "first", "second" or "tie"."""
         codes = {"first": self.first, "second": self.second, "tie": self.tie}

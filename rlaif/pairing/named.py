@@ -38,8 +38,13 @@ def check_checks(config: Config, settings: Pair, members: Sequence[Member]) -> N
 
 
 def check_votes(config: Config, settings: Pair, judges: Sequence[str]) -> None:
-    """Raises InputError where the strategy `votes` has no comparisons to count: several judges, or one that only scores."""
+    """Raises InputError where the strategy `votes` has no comparisons to count: several judges, or one that only scores.
+
+    The votes of several people or imported judges are mixed before they are counted.
+    """
     where = config.file.where(("pair", "strategy"))
+    if len(judges) > 1 and not set(judges) & set(config.pipeline.judges):
+        return
     if len(judges) > 1:
         raise InputError(
             f"the strategy votes counts the comparisons of one judge, and {len(judges)} are named: {', '.join(judges)}",

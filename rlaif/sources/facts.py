@@ -58,7 +58,7 @@ class Parsed:
     answers: Sequence[Answer]
     scored: Sequence[Scored]
     sides: Sequence[tuple[SourcePreferences, Answer, Answer]]
-    votes: Sequence[tuple[SourcePreferences, Sequence[Vote]]]
+    votes: Sequence[tuple[int, Sequence[Vote]]]
 
 
 @dataclass
@@ -120,7 +120,7 @@ class Facts:
             (each, answer(row.get(each.chosen), asked, each.chosen), answer(row.get(each.rejected), asked, each.rejected))
             for each in source.preferences if each.chosen is not None and each.rejected is not None
         ]  # fmt: skip
-        votes = [(each, votes_of(row, each)) for each in source.preferences if each.column is not None]
+        votes = [(place, votes_of(row, each)) for place, each in enumerate(source.preferences) if each.column is not None]
         return Parsed(prompt, metadata_of(row, source.columns), answers, scored, sides, votes)
 
     def _look(self, at: str, row: Row | RowError, found: Parsed) -> None:
@@ -145,9 +145,9 @@ class Facts:
         for preferences, chosen, rejected in found.sides:
             better, worse = (self._response(at, prompt, side) for side in (chosen, rejected))
             self._comparison(at, prompt, preferences.judge, better, worse, Vote(0, 1, "first"))
-        for preferences, votes in found.votes:
+        for place, votes in found.votes:
             for vote in votes:
-                self._vote(at, prompt, answers, preferences, vote)
+                self._vote(at, prompt, answers, place, vote)
 
     def _prompt(self, at: str, prompt: Prompt, metadata: str) -> None:
         normal_key = prompt.normal_key
@@ -201,15 +201,16 @@ class Facts:
             "failure": "malformed" if score is None else None,
         })  # fmt: skip
 
-    def _vote(self, at: str, prompt: str, answers: list[str | None], preferences: SourcePreferences, vote: Vote) -> None:
+    def _vote(self, at: str, prompt: str, answers: list[str | None], place: int, vote: Vote) -> None:
+        preferences = self.source.preferences[place]
         if vote.lost == "unknown code":
-            self.codes[self.source.preferences.index(preferences)].unknown[vote.code or ""] += 1
+            self.codes[place].unknown[vote.code or ""] += 1
         elif vote.lost not in (None, "missing"):
             fix = "Correct the `scale` of this entry of `preferences`, or the data."
             self.faults.add(at, f"{vote.lost} in column {preferences.column!r}", vote.code or "", fix)
         else:
-            self.codes[self.source.preferences.index(preferences)].known += vote.lost is None
-        first, second = (answers[place] if place < len(answers) else None for place in (vote.first, vote.second))
+            self.codes[place].known += vote.lost is None
+        first, second = (answers[side] if side < len(answers) else None for side in (vote.first, vote.second))
         self._comparison(at, prompt, preferences.judge, first, second, vote)
 
     def _comparison(self, at: str, prompt: str, judge: str, first: str | None, second: str | None, vote: Vote) -> None:
@@ -225,7 +226,8 @@ class Facts:
     def _fault(self, at: str, fault: RowError) -> None:
         if fault.bad:
             self.faults.add(at, fault.reason, fault.detail)
-        self._drop(at, "row", fault.reason, clean(fault.detail) or None)
+        # With its row goes its prompt, which is what the report counts.
+        self._drop(at, "prompt", fault.reason, clean(fault.detail) or None)
 
     def _drop(self, at: str, what: str, reason: str, detail: str | None = None) -> None:
         self._staging.put("dropped", {"source": at, "what": what, "reason": reason, "detail": detail})

@@ -5,15 +5,13 @@ What a whole column holds decides, never one value: a prompt may be a list or a 
 
 import ast
 import io
-import itertools
 import json
 import re
 import tokenize
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Literal
-
-import orjson
 
 from rlaif.config import Source
 from rlaif.sources.faults import RowError
@@ -84,13 +82,10 @@ def parse_list(value: str) -> list[Any] | None:
     if not (value.startswith("[") and value.endswith("]")) or len(value) > LONGEST:
         return None
     try:
-        found = orjson.loads(value)
-    except orjson.JSONDecodeError:
-        try:
-            # The slower parser also takes lone surrogates, which real data has.
-            found = json.loads(value)
-        except (ValueError, RecursionError):
-            found = _literal(value)
+        # Not orjson: this parser also takes lone surrogates, and integers of any size as they are.
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        found = _literal(value)
     return found if isinstance(found, list) else None
 
 
@@ -101,7 +96,7 @@ def _literal(value: str) -> Any:
         # NumPy writes ['a' 'b'], which Python would take for the one string 'ab'.
         kinds = [each.type for each in tokenize.generate_tokens(io.StringIO(value).readline)
                  if each.type not in (tokenize.NL, tokenize.NEWLINE, tokenize.COMMENT)]  # fmt: skip
-        if any(one == other == tokenize.STRING for one, other in itertools.pairwise(kinds)):
+        if any(one == other == tokenize.STRING for one, other in pairwise(kinds)):
             return None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""The lines of a Batch API's files, both ways: pure."""
+"""The lines of a Batch API's files, in both directions: pure functions."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,12 +10,12 @@ from rlaif.models.openai_fault import RequestError, from_error, from_status
 
 # The vendor's bound is 50,000 requests and 200 MB. A file is held in memory twice while it is sent.
 MOST_REQUESTS, MOST_BYTES = 50_000, 100_000_000
-# How a vendor says that it did not come to a request in time.
+# How a vendor reports that it did not process a request in time.
 UNTOUCHED: Final = frozenset({"batch_expired", "batch_cancelled"})
 
 
 def request_line(name: str, url: str, body: Mapping[str, Any]) -> bytes:
-    """A request, which its answer calls by `name`."""
+    """The line of a request, which its answer refers to by `name`."""
     return orjson.dumps({"custom_id": name, "method": "POST", "url": url, "body": body}, option=orjson.OPT_APPEND_NEWLINE)
 
 
@@ -34,7 +34,7 @@ def cut(lines: Iterable[tuple[str, bytes]], most: int = MOST_REQUESTS, size: int
 
 
 def answer(line: bytes) -> tuple[str, bytes | RequestError] | None:
-    """A request's name, and its reply as a live server sends it or its fault; None for a line that is no answer."""
+    """A request's name, and its reply as a live server sends it or its fault; None for a line that is not an answer."""
     try:
         said = orjson.loads(line)
     except ValueError:

@@ -58,6 +58,7 @@ async def _round(context: Context, who: Comparing, owed: Owed, tally: Tally) -> 
         concurrency=bench.model.concurrency if bench.model else 1,
         heard=lambda compared: breaker.heard(compared.verdict["failure"], compared.verdict["detail"]),
     )
+    bench.report(tally.stage, context.progress.note)
     breaker.over(lambda: context.store.query("judge/had", judge=who.judge))
 
 

@@ -1,7 +1,7 @@
-"""A pipeline opened for one command, and how the command ends.
+"""Opens a pipeline for one command, and ends the command.
 
-Exit codes: 0 done, 1 an error of rlaif's own, 2 a mistake in what was given, 4 the budget is spent, 5 the store is in
-use, 6 a model refuses to serve, 7 the store cannot be read or written, 129, 130 and 143 interrupted.
+Exit codes: 0 done, 1 internal error, 2 input error, 4 budget spent, 5 store in use, 6 model not serving, 7 store cannot be
+read or written, 129, 130 and 143 interrupted.
 """
 
 import shlex
@@ -34,18 +34,17 @@ def main() -> None:
 
 @contextmanager
 def session(file: Path, overrides: list[str], quiet: bool = True, *, filled: bool = False) -> "Iterator[Context]":
-    """The pipeline with its store to write to; when it is told to stop, the command says how to go on, and ends.
+    """Open the pipeline and its store for writing; after Ctrl-C, print how to go on and exit.
 
-    Raises StoreError where the store must be `filled` by other commands, and there is none.
+    Raises InputError where the store must be `filled` by other commands, and there is none.
     """
     from rlaif.config import load
     from rlaif.progress import progress
     from rlaif.run import opened
-    from rlaif.store import must_exist
 
     config = load(file, overrides)
     if filled:
-        must_exist(config.store_path)
+        _need_store(config)
     try:
         with opened(config, progress(quiet=quiet)) as context:
             yield context
@@ -67,11 +66,22 @@ def _stopped(config: "Config") -> None:
 
 @contextmanager
 def reading(file: Path, overrides: list[str]) -> "Iterator[Context]":
-    """The pipeline with its store to read from, which others may do at the same time."""
+    """Open the pipeline and its store for reading, which other commands may do at the same time."""
     from rlaif.config import load
     from rlaif.context import Context
     from rlaif.store import Store
 
     config = load(file, overrides)
+    _need_store(config)
     with Store(config.store_path, read_only=True) as store:
         yield Context(config, store)
+
+
+def _need_store(config: "Config") -> None:
+    from rlaif.errors import InputError
+    from rlaif.run import refuse_moved
+
+    refuse_moved(config)
+    if not config.store_path.exists():
+        fix = f"Run `{config.command('run')}`, or one stage after the other, beginning with `{config.command('collect')}`."
+        raise InputError("nothing has been done yet: there is no store", where=str(config.store_path), fix=fix)

@@ -23,6 +23,7 @@ from rlaif.models.openai_endpoint import Endpoint
 from rlaif.models.openai_fault import RequestError
 from rlaif.models.openai_fleet import Fleet
 from rlaif.models.openai_hello import answers, awaken, introduction, names, versioned
+from rlaif.models.openai_inspector import Inspector, observations
 from rlaif.models.openai_pace import Pace, tokens
 from rlaif.models.openai_reply import read_reply
 from rlaif.models.openai_request import body, most_bytes
@@ -58,6 +59,7 @@ class OpenAI:
         self.config, self._where, self._pause = config, where, pause
         self._secret = key or secret(config, where=where)
         self._plain = self._dialect = Dialect.of(config)
+        self._inspector = Inspector(config)
         self.server, self.name = public_url(config.base_url), config.model
         self.remarks: Counter[tuple[str, str]] = Counter()
         self._withheld = 0
@@ -130,7 +132,8 @@ class OpenAI:
                 if self._paced:
                     self._tokens.correct(sum(map(tokens, found.values())) - guess)
                 self._know(next(iter(found.values())).served)
-                return found
+                self.remarks.update(observations(found))
+                return self._inspector.inspect(ask, found)
 
     async def _keep_pace(self, tokens: float) -> None:
         now = asyncio.get_running_loop().time()

@@ -5,6 +5,7 @@ needs no record of its asks: pending ones are asked again, and whatever an earli
 taken from there. Requests that a batch did not finish are resubmitted in the next one.
 """
 
+from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +18,7 @@ from rlaif.models.openai_batch_calls import RETRIED, Calls
 from rlaif.models.openai_batch_post import POLL, QUIET, Post
 from rlaif.models.openai_dialect import Dialect
 from rlaif.models.openai_fault import RequestError
+from rlaif.models.openai_inspector import Inspector, observations
 from rlaif.models.openai_reply import read_reply
 from rlaif.models.openai_request import body
 from rlaif.models.openai_server import addresses, announce, client, letterhead, public_url, secret
@@ -50,6 +52,9 @@ class OpenAIBatch:
         self._quiet, self._poll, self._pause = quiet, poll, pause
         self._secret = secret(config, where=where)
         self._dialect = Dialect.of(config)
+        self._inspector = Inspector(config)
+        self.server, self.name = public_url(config.base_url), config.model
+        self.remarks: Counter[tuple[str, str]] = Counter()
         self._served: str | None = None
 
     async def complete(self, ask: Ask) -> list[Completion]:
@@ -67,7 +72,10 @@ class OpenAIBatch:
             request = body(self._config, ask, seeds, dialect)
             name = key("request", request)
             try:
-                return self._same(read_reply(await self._post.reply(name, request), len(seeds)).found)
+                reply = await self._post.reply(name, request)
+                found = self._same(read_reply(reply, len(seeds)).found)
+                self.remarks.update(observations(found))
+                return self._inspector.inspect(ask, found)
             except RequestError as error:
                 self._post.forget(name)
                 attempts += 1

@@ -27,7 +27,7 @@ ESCAPES: Final = (b"\\u", b"\\/", b"\\\\", b"%", b"&", b"=")
 ANY_ESCAPES: Final = (b"\\", b"%", b"&", b"=")
 # One escaped character: for JSON and C by a number, else by itself; for an address or mail; for HTML.
 ESCAPED: Final = re.compile(
-    rb"\\+(?:[uxU]\{?0*([0-9a-fA-F]{2})\}?|0?([0-7]{3})|([!-/:-@\[-`{-~]))|[%=]([0-9a-fA-F]{2})"
+    rb"\\+(?:[uxU]\{?0*([0-9a-fA-F]{2})\}?|([01][0-7]{2})|([!-/:-@\[-`{-~]))|[%=]([0-9a-fA-F]{2})"
     rb"|&(?:#0*([0-9]{2,3})|#[xX]0*([0-9a-fA-F]{2})|([a-zA-Z]{2,24}));?"
 )
 # Escapes of escapes: JSON in JSON in HTML is already rare.
@@ -145,7 +145,7 @@ def _any_spelling(character: str) -> str:
     names = [re.escape(name.decode()) for name, text in ENTITIES.items() if text == character.encode()]
     named = "|".join(["#0*" + decimal, "#x0*" + hexadecimal, *names])
     return (
-        rf"(?:\\{{1,99}}(?:[ux]\{{?0*{hexadecimal}\}}?|0?{octal}|{plain})|[%=](?:25)*{hexadecimal}"
+        rf"(?:\\{{1,99}}(?:[ux]\{{?0*{hexadecimal}\}}?|{octal}|{plain})|[%=](?:25)*{hexadecimal}"
         rf"|&(?:amp;|#38;|#x26;)*(?:{named});?|{plain})"
     )
 

@@ -1,4 +1,4 @@
-"""What a model that samples its own answers trains on: prompts, and judges or reward models that say what answers are worth.
+"""Prompts and rewards for training methods that sample their own responses; judges or reward models give the rewards.
 
 What a judge says is kept in the store like any other verdict, so it is paid for once, counted with the rest, and found
 again by a training that was stopped and goes on.
@@ -28,17 +28,17 @@ from rlaif.stages.judge import Live
 from rlaif.training.fit import Score
 from rlaif.training.rows import Row
 
-# One reward of each answer; None where it could not be told.
+# One reward per response; None if there is none.
 Marks = list[float | None]
-# Prompt as the model is shown it, and the answer that it gave.
+# The prompt as the model reads it, and its response.
 Shown = tuple[Sequence[Message], Subject]
 Marker = Callable[[list[Shown]], Coroutine[Any, Any, Marks]]
-# Divides no spread that is only rounding.
+# Do not divide by a spread that is only rounding.
 TINY: Final = 1e-6
 
 
 class Practice:
-    """The prompts that are not held out, as the pipeline's generator shows them, and the rewards of a `train` section."""
+    """The prompts that are not held out, rendered by the generator's template, and the rewards of a `train` section."""
 
     def __init__(self, context: Context, section: Train, *, allow_code: bool = False) -> None:
         self._context, self._section, self._allow_code = context, section, allow_code
@@ -56,7 +56,7 @@ class Practice:
 
     @property
     def identity(self) -> list[Any]:
-        """All that decides what an answer is worth, a fitted model's pairs left out."""
+        """Everything that a reward depends on, except the pairs of a fitted model."""
         return [
             [each.weight, each.fit, self._judges[each.judge].key if each.judge else None,
              identity(self._models[each.model]) if each.model else None]
@@ -70,7 +70,7 @@ class Practice:
 
     @cached_property
     def rows(self) -> list[Row]:
-        """`prompt` as the generator shows it, and the `place` of what it was made from."""
+        """Each prompt rendered by the generator's template, and the `place` of its source."""
         template = generator(self._context.config).template
         return [
             {"prompt": show(template, list(prompt.messages), prompt.document), "place": place}
@@ -79,7 +79,7 @@ class Practice:
 
     @contextmanager
     def open(self, fitted: Mapping[int, Path]) -> Iterator[Score]:
-        """What trainers call for rewards, while it is open; `fitted` are checkpoints of rewards by place in the section."""
+        """Yield the function that trainers call for rewards; `fitted` are checkpoints of rewards by place in the section."""
         with asyncio.Runner(loop_factory=loop.factory()) as runner:
             models = Remarked(self._context)
             runner.run(models.__aenter__())
@@ -117,7 +117,7 @@ class Practice:
         return lambda shown: self._rewarded(model, shown)
 
     async def _rewarded(self, model: Model, shown: list[Shown]) -> Marks:
-        """A reward model's scalars; None for an answer that it cannot read. Raises BudgetError at the pipeline's cap."""
+        """A reward model's scalars; None for a response that it cannot read. Raises BudgetError when the budget is spent."""
         marks = list(await asyncio.gather(*(_reward(model, *each) for each in shown)))
         self._context.budget.check()
         return marks
@@ -135,7 +135,7 @@ def _log(log: Callable[[str, float], None], name: str, marks: Marks) -> None:
 
 
 def _weighted(judge: Judge, scores: Mapping[str, float]) -> float | None:
-    """The weighted mean of an answer's scores, from 0 to 1; None where one that counts is missing."""
+    """The weighted mean of a response's scores, from 0 to 1; None if a criterion with weight has no score."""
     counted = [criterion for criterion in judge.rubric.criteria if criterion.weight]
     if any(criterion.key not in scores for criterion in counted):
         return None
@@ -149,15 +149,17 @@ def _weighted(judge: Judge, scores: Mapping[str, float]) -> float | None:
 async def _reward(model: Model, prompt: Sequence[Message], subject: Subject) -> float | None:
     chat: list[Message] = [*prompt, {"role": "assistant", "content": subject.text}]
     try:
-        return float((await model.complete(Ask(chat, Sampling(0.0, max_tokens=1))))[0].text)
+        reply = (await model.complete(Ask(chat, Sampling(0.0, max_tokens=1))))[0]
     except ModelError as error:
         if error.fatal:
             raise
         return None
+    # The reward of a part of the chat is not the response's.
+    return None if reply.finish == "prompt_cut" else float(reply.text)
 
 
 def total(marks: Sequence[Marks], weights: Sequence[float], groups: Sequence[int]) -> Marks:
-    """One reward of each answer out of several, None where one is missing.
+    """Return one reward per response out of several, None if one is missing.
 
     Several are standardised within a prompt's answers before they are added, so that none counts more for its wider range
     (Liu et al. 2026, GDPO); a single one is left as it is, for the trainer does that.

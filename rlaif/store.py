@@ -13,10 +13,12 @@ from pathlib import Path
 from threading import RLock
 from types import TracebackType
 from typing import Any, Self
+from weakref import WeakSet
 
 import duckdb
 
 from rlaif.errors import InputError, StoreError
+from rlaif.stop import STOP
 from rlaif.store_file import connect, copy, search
 
 SQL = Path(__file__).parent / "sql"
@@ -52,10 +54,12 @@ class Store:
         self._lock = RLock()
         self._scratch = False
         self._connection = connect(path, read_only)
+        self._cursors: WeakSet[duckdb.DuckDBPyConnection] = WeakSet()
+        self._unregister = STOP.interrupted_by(self._interrupt)
         try:
             self._prepare(read_only)
         except BaseException:
-            self._connection.close()
+            self.close()
             raise
 
     def _prepare(self, read_only: bool) -> None:
@@ -147,7 +151,13 @@ class Store:
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         with self._lock:
-            return search(self._connection.cursor())
+            cursor = search(self._connection.cursor())
+            self._cursors.add(cursor)
+            return cursor
+
+    def _interrupt(self) -> None:
+        for each in (self._connection, *self._cursors):
+            each.interrupt()
 
     def append(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Adds rows, matched to columns by name; committed on return unless a transaction is open."""
@@ -218,6 +228,7 @@ class Store:
 
     def close(self) -> None:
         with self._lock:
+            self._unregister()
             self._connection.close()
 
     def __enter__(self) -> Self:

@@ -28,6 +28,8 @@ _TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
 SHOWN = 40
 _FENCE_START = re.compile(r"```(?:json[5cl]?|javascript|js)?\s*", re.IGNORECASE)
 _FENCE_END: Final = "```"
+# An object, and not prose that begins with a brace.
+_BEGUN = re.compile(r'\{\s*"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,10 @@ class _UnreadableError(Exception):
     pass
 
 
+class _BrokenError(_UnreadableError):
+    """The reply began a JSON object and did not finish it: whatever follows may be inside one of its strings."""
+
+
 def _mark(name: str, item: Any, limits: tuple[int, int]) -> tuple[int, str | None]:
     if not isinstance(item, dict) or "score" not in item:
         raise _UnreadableError(f"{name}: no score")
@@ -175,7 +181,8 @@ def _whole_object(reply: str, wrapping: Wrapping) -> tuple[dict[str, Any], int, 
 
     Reasoning ends at its last closing mark. But a rationale may quote such a mark, so the text may start after each of them.
     No more than one of these texts can be an object up to the reply's end: a later one begins inside a string of an earlier
-    object, where each quotation mark means the opposite.
+    object, where each quotation mark means the opposite. Where an object is begun and broken, nothing after it is read: the
+    judge may have quoted the response there.
     """
     spans = text_spans(reply) if wrapping == "reasoning" else [(0, len(reply))]
     if not spans:
@@ -184,6 +191,8 @@ def _whole_object(reply: str, wrapping: Wrapping) -> tuple[dict[str, Any], int, 
     for start, end in spans:
         try:
             return _object_in(reply, *_trimmed(reply, start, end, fence=wrapping != "none"))
+        except _BrokenError:
+            raise
         except _UnreadableError as found:
             error = found
     raise error
@@ -194,14 +203,22 @@ def _object_in(reply: str, at: int, end: int) -> tuple[dict[str, Any], int, int]
     if at == end:
         raise _UnreadableError("no JSON object: the reply is empty")
     if reply[at] != "{":
+        if fence := _FENCE_START.match(reply, at, end):
+            _decoded(reply, fence.end())
         raise _UnreadableError(f"no JSON object: the reply begins with {reply[at:end][:SHOWN]!r}")
-    try:
-        value, after = _JSON.raw_decode(reply, at)
-    except (ValueError, RecursionError) as error:
-        raise _UnreadableError(f"no JSON object at character {at}: {error}") from None
+    value, after = _decoded(reply, at)
     if after != end:
         raise _UnreadableError(f"more than a JSON object: {reply[after:end].strip()[:SHOWN]!r} follows it")
     return value, at, after
+
+
+def _decoded(reply: str, at: int) -> tuple[Any, int]:
+    """The JSON value that begins at this place, and where it ends."""
+    try:
+        return _JSON.raw_decode(reply, at)
+    except (ValueError, RecursionError) as error:
+        what = f"no JSON object at character {at}: {error}"
+        raise (_BrokenError if _BEGUN.match(reply, at) else _UnreadableError)(what) from None
 
 
 def _trimmed(reply: str, at: int, end: int, *, fence: bool) -> Span:
@@ -226,7 +243,7 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_number(word: str) -> Any:
-    raise _UnreadableError(f"{word} is not a number")
+    raise ValueError(f"{word} is not a number")
 
 
 # Strict: a line break inside a string is a mistake, and so is NaN.

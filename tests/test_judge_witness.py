@@ -83,7 +83,7 @@ def test_a_server_that_answers_as_another_model_in_a_later_run_ends_it(tmp_path:
         names.append("m-2026")
         write(tmp_path, 2)
         with pytest.raises(
-            ModelError, match="'critic' was 'm-2025' so far, and now its server answers as 'm-2026'"
+            ModelError, match="'critic' was served by the model 'm-2025', and the server now reports 'm-2026'"
         ) as caught:
             judge(file)
         assert caught.value.kind == "other_model"

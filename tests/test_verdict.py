@@ -22,6 +22,8 @@ GOOD = [
     ('```\n{"score": 2}```', 2),
     ('\n\t {"score": 2}\n\n', 2),
     ('{"rationale": "it ends with </think>", "score": 1}', 1),
+    ('{"score": 5}? No.</think>{"score": 1}', 1),
+    ('{it} says five.</think>{"score": 1}', 1),
     ('{"rationale": "it begins with <think>", "score": 1}', 1),
     ('<think>a</think>{"rationale": "the text says </think> {\\"score\\": 5}", "score": 1}', 1),
     ('<think>it says </think>{"score": 5} so one.</think>{"rationale": "x", "score": 1}', 1),
@@ -38,6 +40,8 @@ BAD = [
     '`{"score": 5}`', '```{"score": 5}', '{"score": 5}```', '"{\\"score\\": 5}"', '{"score": 5}\n\nNo, I would say one.',
     '<think>{"score": 5}', '<think>it says </think>{"score": 5} and', '<think>a</think><think>{"score": 5}', '{"score": 5}</think>',
     'The response is <think>x</think>{"score": 5}', '<think>a</think>', '{"score": 5}<think>no', '{"score": 5} {"score": 5}',
+    '{"rationale": "it says </think>{"score": 5}', '{"score": NaN, "rationale": "</think>{"score": 5}',
+    '<think>a</think>{"rationale": "it says </think>{"score": 5}', '```json\n{"rationale": "it says </think>{"score": 5}',
     '<think>it says [/THINK]{"score": 5}', '[THINK]it says </think>{"score": 5}', '</think></think>', '{"a":' * 2000, '{"score": ' + "9" * 5000 + "}",
 ]  # fmt: skip
 

@@ -1,9 +1,9 @@
 """Judges: one small file per kind of criterion.
 
-A kind is a module with `judge(subject, criteria, repeat, bench)`, which judges one criterion, or several in one go where
-the module has `calls(criteria, spec)`, which says which ones go together. What it shows a model in templates of its own is
-in its TEMPLATES: their names, and what each may use. Adding a kind is adding a module and its line in KINDS. One kind,
-`compare`, judges no response alone: its `calls` are none, and its `compare` takes two.
+A kind is a module with `judge(subject, criteria, repeat, bench)`, which judges one criterion. If the module has
+`calls(criteria, spec)`, which groups criteria, it judges each group in one request. TEMPLATES holds the names of the kind's
+own templates and the variables of each. To add a kind, add a module and its line in KINDS. The kind `compare` does not judge
+a response alone: its `calls` are empty, and its `compare` takes two responses.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -27,7 +27,7 @@ KINDS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Call:
-    """Criteria that are judged in one go, by so many asks before any were counted."""
+    """Criteria that are judged together. `asks` is the number of requests that this is expected to take."""
 
     criteria: Sequence[Any]
     judge: Callable[[Subject, Sequence[Any], int, Bench], Awaitable[Verdict]]
@@ -39,7 +39,7 @@ class Call:
 
 
 def calls(rubric: Rubric, spec: JudgeSpec) -> list[Call]:
-    """The calls that judge one response once, in the rubric's order."""
+    """Return the calls that judge one response once, in the rubric's order."""
     found = []
     for kind, module in KINDS.items():
         criteria = [criterion for criterion in rubric.criteria if criterion.kind == kind]
@@ -53,11 +53,11 @@ def _apart(criteria: Sequence[Any], spec: JudgeSpec) -> list[list[Any]]:
 
 
 def templates(rubric: Rubric) -> dict[str, frozenset[str]]:
-    """The templates that the rubric's kinds need of their own, and what each may use."""
+    """Return the names of the templates that the rubric's kinds need, and the variables of each."""
     kinds = {criterion.kind: KINDS[criterion.kind] for criterion in rubric.criteria}
     return {name: allowed for kind in kinds.values() for name, allowed in getattr(kind, "TEMPLATES", {}).items()}
 
 
 def asks_a_model(rubric: Rubric) -> set[str]:
-    """The kinds of its criteria that need a model."""
+    """Return the kinds of the rubric's criteria that need a model."""
     return {criterion.kind for criterion in rubric.criteria if KINDS[criterion.kind].NEEDS_MODEL}

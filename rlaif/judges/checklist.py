@@ -1,8 +1,8 @@
 """Kind `checklist`: yes-or-no items for the request, and their explicit weighted sum.
 
-The items come with the prompt, or are written once for each prompt by the judge. Rubrics as Rewards (Gunjal et al.
-2025): value = sum(weight of what is met) / sum(weights). A pitfall weighs against the response that falls into it: it is
-met by avoiding it, so the value stays between 0 and 1.
+The items come with the prompt, or the judge writes them once for each prompt. Rubrics as Rewards (Gunjal et al. 2025,
+arXiv 2507.17746): value = sum(weights of the items met) / sum(weights). A response meets a pitfall by avoiding it, so the
+value stays between 0 and 1.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ NONE = "the checklist is empty"
 
 
 async def judge(subject: Subject, criteria: Sequence[Checklist], repeat: int, bench: Bench) -> Verdict:
-    """Has the prompt's items written where there are none yet, and asks of each whether it is true of the response."""
+    """Let the judge write the prompt's items if there are none yet, and ask of each whether it is true of the response."""
     criterion = criteria[0]
 
     async def work(dialogue: Dialogue) -> list[Counted]:

@@ -1,4 +1,4 @@
-"""Kind `claims`: the response's claims, each checked against the pieces of the document that it may rest on.
+"""Kind `claims`: each claim of the response is checked against the passages of the document that may support it.
 
 LongReward's faithfulness (Zhang et al. 2024): value = sum(support) / claims, support being 1, 0.5 or 0.
 """
@@ -16,7 +16,7 @@ from rlaif.template import defuse, fence
 from rlaif.verdict import MOST_TEXTS, TEXT, TEXTS
 
 NEEDS_MODEL = True
-# One that lists the claims, and one for each.
+# One request lists the claims, and one checks each of them.
 ASKS = 1 + THINGS
 TEMPLATES = {
     "claims": frozenset({"request", "response", "fence", "most"}),
@@ -27,7 +27,7 @@ NONE = "the response makes no claim that can be checked"
 
 
 async def judge(subject: Subject, criteria: Sequence[Claims], repeat: int, bench: Bench) -> Verdict:
-    """Lists the claims, then checks one by one. One that cannot be checked fails the whole: a share of some is no share."""
+    """List the claims, then check each. If one check fails, the judgement fails: the share of some claims is misleading."""
     criterion = criteria[0]
 
     async def work(dialogue: Dialogue) -> list[Counted]:
@@ -46,7 +46,7 @@ async def _claims(subject: Subject, dialogue: Dialogue) -> list[str]:
         "claims", {"claims": TEXTS}, most=MOST_TEXTS,
         request=defuse(conversation(subject)), response=defuse(subject.text), fence=fence(subject.answer),
     )  # fmt: skip
-    # What a response says twice counts once.
+    # A claim that a response makes twice counts once.
     return list(dict.fromkeys(reply["claims"]))
 
 
@@ -54,7 +54,7 @@ async def _checked(claim: str, passages: Sequence[str], subject: Subject, dialog
     reply = await dialogue.ask(
         "support", {"rationale": TEXT, "support": tuple(SUPPORT)},
         passages=[defuse(passage) for passage in passages], claim=defuse(claim),
-        # The claim is in the response's words, so it stays outside its own reach in the same way.
+        # The claim is text of the response, so it is fenced in the same way.
         fence=fence(key("claim", subject.answer, claim)),
     )  # fmt: skip
     return Counted(claim, reply["support"], SUPPORT[reply["support"]], rationale=reply["rationale"])

@@ -1,6 +1,7 @@
-"""Kind `keypoints`: what the document holds for the request, noted once for each prompt, and how much is covered.
+"""Kind `keypoints`: the share of the document's key points for the request that the response covers.
 
-LongReward's completeness (Zhang et al. 2024), with the covered share of counted points in the place of a rating.
+The judge lists the points once for each prompt. LongReward's completeness (Zhang et al. 2024), with a share of counted
+points in place of a rating.
 """
 
 from collections.abc import Sequence
@@ -25,7 +26,7 @@ NONE = "the document holds nothing for the request"
 
 
 async def judge(subject: Subject, criteria: Sequence[KeyPoints], repeat: int, bench: Bench) -> Verdict:
-    """Has the prompt's key points noted where they are not yet, and asks which of them the response covers."""
+    """Let the judge list the prompt's key points if there are none yet, and ask which of them the response covers."""
     criterion = criteria[0]
 
     async def work(dialogue: Dialogue) -> list[Counted]:

@@ -1,4 +1,4 @@
-"""A judge of the pipeline file: a name for a rubric, a template, settings and a model.
+"""Loads a judge of the pipeline file: a rubric, a template, settings and a model.
 
 Its key covers its model, its template and its settings, and each criterion's key its wording.
 """
@@ -16,13 +16,13 @@ from rlaif.records import key
 from rlaif.rubric import Compare, Rubric, load_rubric
 from rlaif.template import Template
 
-# What a template must show wherever it may: a judge that never sees it gives scores all the same.
+# Variables that a template must use if it may: a judge that never sees the response still returns scores.
 JUDGED: Final = frozenset({"response", "first", "second", "claim", "passages", "texts"})
 
 
 @dataclass(frozen=True)
 class Judge:
-    """A named judge of the pipeline file, with its rubric read and its template compiled."""
+    """A judge of the pipeline file, with its rubric loaded and its template compiled."""
 
     name: str
     rubric: Rubric
@@ -31,11 +31,11 @@ class Judge:
     model: ModelConfig | None
     where: str = ""
     templates: Mapping[str, Template] = field(default_factory=dict)
-    """Those that its kinds of criteria need of their own, by name."""
+    """The templates of its criterion kinds, by name."""
     after: str | None = None
-    """The key of the judge before it in a cascade: it owes what that one has left to it, and nothing else."""
+    """The key of the judge before it in a cascade: it scores only the prompts that this one passes on."""
     retrieval: OpenAIModel | None = None
-    """What finds the parts of a document that a claim may rest on, where that is a model."""
+    """The embedding model that retrieves the passages for a claim, if there is one."""
 
     @cached_property
     def calls(self) -> list[Call]:
@@ -44,7 +44,7 @@ class Judge:
 
     @cached_property
     def compared(self) -> dict[str, Compare]:
-        """The criteria by which it compares responses, by key."""
+        """The criteria of kind `compare`, by key."""
         return {criterion.key: criterion for criterion in self.rubric.criteria if criterion.kind == "compare"}
 
     @property
@@ -54,11 +54,11 @@ class Judge:
 
     @cached_property
     def spec(self) -> dict[str, Any]:
-        """All that decides what it says, but for the wording of criteria that are asked apart."""
+        """Everything that its verdicts depend on, except the wording of criteria with separate requests."""
         settings = self.settings
         if self.model is None:
             return {"model": None, "criteria": [criterion.key for criterion in self.rubric.criteria]}
-        # Other kinds are always apart.
+        # Other kinds always have separate requests.
         scales = [criterion.key for criterion in self.rubric.criteria if criterion.kind == "scale"]
         return {
             "model": models.identity(self.model, where=self.where),
@@ -73,7 +73,7 @@ class Judge:
 
     @property
     def _own(self) -> dict[str, Any]:
-        """What only some kinds of criteria need."""
+        """The parts that only some criterion kinds have."""
         templates = {"templates": {name: item.text for name, item in self.templates.items()}} if self.templates else {}
         retrieval = {"retrieval": models.identity(self.retrieval)} if self.retrieval else {}
         return templates | retrieval
@@ -84,7 +84,7 @@ class Judge:
 
 
 def judge(config: Config, name: str) -> Judge:
-    """The judge of that name in the pipeline file. Raises InputError for a rubric or template that will not do."""
+    """Load a judge of the pipeline file by name. Raises InputError if its rubric or template is invalid."""
     settings = config.pipeline.judges[name]
     place = ("judges", name)
     rubric = load_rubric(config.find(settings.rubric, (*place, "rubric")))

@@ -1,4 +1,4 @@
-"""Pieces of a document, and those that a claim may rest on: by the words they share, or by what they mean."""
+"""Splits documents into passages and retrieves those that may support a claim: by BM25 or by embeddings."""
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
@@ -9,10 +9,10 @@ from typing import Any, Protocol
 from rlaif.errors import InputError
 from rlaif.shared import Shared
 
-# Scripts without spaces have a word a character: kana and Han.
+# In scripts without spaces (kana and Han), each character counts as a word.
 _LONE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WORD = re.compile(rf"[{_LONE}]|[^\s{_LONE}]+")
-# The same without punctuation: what a search compares.
+# The same without punctuation, for the search.
 _SEARCHED = rf"[{_LONE}]|[^\W{_LONE}]+"
 # Documents whose index is kept. Responses to one prompt come together, so few documents are in use at once.
 INDEXES = 64
@@ -23,20 +23,20 @@ Embed = Callable[[Sequence[str]], Awaitable[list[list[float]]]]
 
 @lru_cache(INDEXES)
 def chunks(document: str, words: int) -> Pieces:
-    """The document in pieces of at most `words` words, as they stand there; nothing overlaps and no word is lost."""
+    """Split a document into passages of at most `words` words each, without overlap and without losing a word."""
     starts = [word.start() for word in _WORD.finditer(document)][::words]
     return tuple(document[start:end].rstrip() for start, end in pairwise([*starts, len(document)]))
 
 
 class Retrieval(Protocol):
-    """Finds pieces of a document that bear on a text."""
+    """Finds the passages of a document that are relevant to a text."""
 
     async def best(self, pieces: Pieces, texts: Sequence[str], most: int) -> list[list[str]]:
-        """For each text at most `most` pieces, in the document's order; the earlier of equals."""
+        """Return for each text at most `most` passages, in the document's order; of equal ones, the earlier."""
 
 
 class Words:
-    """Finds the pieces that share the rarest words with a text: BM25 (Robertson et al. 1994), by bm25s."""
+    """Finds the passages that share the rarest words with a text: BM25 (Robertson et al. 1994), computed by bm25s."""
 
     async def best(self, pieces: Pieces, texts: Sequence[str], most: int) -> list[list[str]]:
         if len(pieces) <= most:
@@ -46,7 +46,7 @@ class Words:
 
 
 class Meanings:
-    """Finds the pieces whose embeddings have the greatest cosine with a text's; each document is embedded once."""
+    """Finds the passages with the greatest cosine similarity to a text; each document is embedded once."""
 
     def __init__(self, embed: Embed) -> None:
         self._embed = embed
@@ -59,7 +59,7 @@ class Meanings:
         return [_first(pieces, scores, most) for scores in (await self._directions(texts) @ known.T).tolist()]
 
     async def _directions(self, texts: Sequence[str]) -> Any:
-        """A matrix with a row of length 1 for each text."""
+        """A matrix with one row of length 1 per text."""
         import numpy
 
         rows = numpy.asarray(await self._embed(texts), dtype=numpy.float64)
@@ -74,7 +74,7 @@ def _first(pieces: Pieces, scores: Sequence[float], most: int) -> list[str]:
 
 @lru_cache(INDEXES)
 def _index(pieces: Pieces) -> Any:
-    """The pieces' index; None where they have no word."""
+    """The index of the passages; None if they have no words."""
     bm25s = _bm25s()
     words = bm25s.tokenize(list(pieces), token_pattern=_SEARCHED, stopwords=None, show_progress=False)
     if not words.vocab:

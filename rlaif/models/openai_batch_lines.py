@@ -1,4 +1,4 @@
-"""The lines of a Batch API's files, in both directions: pure functions."""
+"""Writes and reads the lines of a Batch API's files: pure functions."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,17 +10,17 @@ from rlaif.models.openai_fault import RequestError, from_error, from_status
 
 # The vendor's bound is 50,000 requests and 200 MB. A file is held in memory twice while it is sent.
 MOST_REQUESTS, MOST_BYTES = 50_000, 100_000_000
-# How a vendor reports that it did not process a request in time.
+# The error codes of requests that the vendor did not process in time.
 UNTOUCHED: Final = frozenset({"batch_expired", "batch_cancelled"})
 
 
 def request_line(name: str, url: str, body: Mapping[str, Any]) -> bytes:
-    """The line of a request, which its answer refers to by `name`."""
+    """Return the line of a request; its reply carries the same `name`."""
     return orjson.dumps({"custom_id": name, "method": "POST", "url": url, "body": body}, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def cut(lines: Iterable[tuple[str, bytes]], most: int = MOST_REQUESTS, size: int = MOST_BYTES) -> Iterator[dict[str, bytes]]:
-    """All lines by their names, in files of at most `most` lines and `size` bytes, but at least one line."""
+    """Yield the lines by name, in files of at most `most` lines and `size` bytes, but at least one line."""
     file: dict[str, bytes] = {}
     held = 0
     for name, line in lines:
@@ -34,7 +34,7 @@ def cut(lines: Iterable[tuple[str, bytes]], most: int = MOST_REQUESTS, size: int
 
 
 def answer(line: bytes) -> tuple[str, bytes | RequestError] | None:
-    """A request's name, and its reply as a live server sends it or its fault; None for a line that is not an answer."""
+    """Return a request's name and its reply, as a live server sends it, or its error; None if the line is not a reply."""
     try:
         said = orjson.loads(line)
     except ValueError:

@@ -46,9 +46,9 @@ class Redactor:
         """The data without secrets. With `json`, only the escapes of JSON count as such: that is faster."""
         if not self._needles:
             return data
-        if self._holds(data):
-            data = self._plain.sub(REPLACEMENT, data)
-        if any(escape in data for escape in (ESCAPES if json else ANY_ESCAPES)) and self._holds(decoded := _decoded(data)):
+        escaped = any(escape in data for escape in (ESCAPES if json else ANY_ESCAPES))
+        if self._holds(data) or (escaped and self._holds(_decoded(data))):
+            # The pattern knows the plain spelling too: a key may begin in one spelling and end in another.
             data = self._escaped.sub(REPLACEMENT, data)
             if self._holds(decoded := _decoded(data)):
                 # A spelling that the pattern does not know: the text loses its escapes rather than keep the key.

@@ -1,4 +1,4 @@
-"""Answers from digests: the same ask and seed give the same answer, on every machine. For tests and dry runs."""
+"""A model that derives its replies from digests: the same request and seed give the same reply. For tests and dry runs."""
 
 import asyncio
 import json
@@ -13,13 +13,13 @@ from rlaif.models.ask import Ask, Completion, Token
 from rlaif.models.instance import instance, words
 from rlaif.records import fraction, key
 
-# Answers are made at once; more asks in flight would only cost memory.
+# Replies are made at once; more requests in flight would only cost memory.
 CONCURRENCY: Final = 64
 SHORTEST, LONGEST = 5, 40
 
 
 class Scripted:
-    """A model whose every word is decided by the digest of (salt, messages, seed)."""
+    """A model whose words all depend on the digest of (salt, messages, seed)."""
 
     concurrency = CONCURRENCY
 
@@ -27,7 +27,7 @@ class Scripted:
         self._config = config
 
     async def complete(self, ask: Ask) -> list[Completion]:
-        """One completion per seed: prose, or JSON that satisfies the ask's schema. Never fails."""
+        """Return one completion per seed: prose, or JSON that satisfies the request's schema. Never fails."""
         if self._config.delay:
             await asyncio.sleep(self._config.delay)
         return [self._answer(ask, index) for index in range(ask.n)]
@@ -60,8 +60,8 @@ class Scripted:
 
 
 def _tokens(pieces: list[str], digest: str, ask: Ask) -> tuple[Token, ...]:
-    """The pieces with log-probabilities: each the likeliest at its place, a number's rivals the numbers next to it, a
-    word's the others of its choice."""
+    """The pieces with log-probabilities: each is the likeliest at its place. A number's alternatives are the numbers next to
+    it, those of a word the other words of its enumeration."""
     top = ask.top_logprobs
     if top is None:
         return ()
@@ -70,7 +70,7 @@ def _tokens(pieces: list[str], digest: str, ask: Ask) -> tuple[Token, ...]:
 
 
 def _choices(schema: Any) -> dict[str, list[str]]:
-    """Each word that is one of a choice in the schema, with the others."""
+    """Each word of an enumeration in the schema, with the other words."""
     found: dict[str, list[str]] = {}
     if isinstance(schema, Mapping):
         words = schema.get("enum", ())
@@ -84,7 +84,7 @@ def _token(piece: str, coin: float, top: int, choices: Mapping[str, list[str]]) 
     share = 0.5 + 0.45 * coin
     rivals = choices.get(piece, _rivals(piece))[: max(top - 1, 0)]
     alternatives: list[tuple[str, float]] = [(piece, math.log(share))] if top else []
-    # Each rival has half of what is left, so they fall off and never sum to one.
+    # Each alternative has half of the remaining probability, so they decrease and never sum to one.
     left = 1 - share
     for rival in rivals:
         left /= 2

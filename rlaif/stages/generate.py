@@ -1,7 +1,7 @@
 """Generate: samples the responses that prompts still lack.
 
-A response is owed per prompt, generator and sample number, so more samples, more prompts or another model owe only what
-is new.
+A response belongs to a prompt, a generator and a sample number, so that after adding samples, prompts or a model only the
+new responses are pending.
 """
 
 import asyncio
@@ -28,9 +28,9 @@ from rlaif.store import Row
 from rlaif.template import Template
 from rlaif.work import drain
 
-# The share of prompts whose samples are all equal that is told: short answers are now and then, whole data sets are not.
+# The user is warned if at least this share of prompts has only equal samples; a few short answers may be equal by chance.
 SAME = 0.5
-# Prompts topped up at once, at least: fewer would leave models idle while every round waits for its slowest answer.
+# Prompts that get more samples at once, at least: with fewer, each round would wait for its slowest reply.
 ROUND = 64
 
 
@@ -38,9 +38,9 @@ async def run(
     context: Context, models: Models, generator: Generator, *,
     only: HeldOut = EVERYTHING, hand: Callable[[list[Row]], None] | None = None,
 ) -> None:  # fmt: skip
-    """Samples what is owed: of all prompts the settings' number, or what `only` says.
+    """Sample the pending responses: the configured number for all prompts, or those that `only` selects.
 
-    `hand` is given each batch of kept texts that no judge can have seen, so that judging them can begin at once.
+    `hand` receives each batch of stored texts that no judge can have seen, so that judging them can start at once.
     """
     _introduce(context, generator)
     owed = Owed(context.store, "generate", "prompt", **asked(context.config, generator, only))
@@ -63,14 +63,15 @@ async def run(
             heard=lambda sampled: breaker.heard(*sampled.failed),
         )
         breaker.over(lambda: context.store.query("generate/had", generator=generator.key))
-        # Others have requests in flight while the store looks.
+        # In a thread, because other stages have requests in flight.
         await asyncio.to_thread(_tell_of_equals, context, generator)
 
 
 def asked(config: Config, generator: Generator, only: HeldOut = EVERYTHING, key: str | None = None) -> dict[str, Any]:
-    """What `generate/owed` must know: samples as `only` says, else the settings' number and what was topped up.
+    """Return the parameters of the query `generate/owed`: the samples that `only` selects, else the configured number and
+    those added by `top_up`.
 
-    A `key` of its own asks what another generator with the same settings owes.
+    A `key` selects another generator with the same settings.
     """
     wanted = only.samples or generator.settings.samples
     pair = config.pipeline.pair
@@ -88,15 +89,15 @@ def asked(config: Config, generator: Generator, only: HeldOut = EVERYTHING, key:
 
 
 def _part(config: Config) -> dict[str, int]:
-    """Which part of the prompts that are not held out is sampled."""
+    """The part of the prompts that is sampled, of those that are not held out."""
     part, parts = (config.pipeline.generate and config.pipeline.generate.part) or (0, 1)
     return {"part": part, "parts": parts, "reserved": round(config.pipeline.collect.held_out * 10000)}
 
 
 def top_up(context: Context, generator: Generator, pairing: str, pairs: int, most: int) -> int:
-    """Writes down that prompts without a pair in `pairing` are owed more samples, `most` at most; of how many prompts.
+    """Record that prompts without a pair in `pairing` get more samples, `most` at most; return the number of prompts.
 
-    About as many prompts as `pairs` are missing. That it stands in the store makes a stopped round go on as it was begun.
+    There are about as many prompts as missing `pairs`. The record is in the store, so that a stopped round can be resumed.
     """
     before = context.store.query("generate/topped_up", generator=generator.key)[0]["prompts"]
     context.store.execute(
@@ -107,7 +108,7 @@ def top_up(context: Context, generator: Generator, pairing: str, pairs: int, mos
 
 
 def _guess(row: Row, generator: Generator) -> tuple[int, float, float]:
-    """The completions of a unit, and its prompt and output tokens before anything is known of them."""
+    """The completions of a unit, and an estimate of its prompt and output tokens."""
     samples = len(row["samples"])
     return samples, tokens_of(row["messages"], row["document"]), samples * generator.settings.max_tokens * OUTPUT_SHARE
 
@@ -127,13 +128,13 @@ class _Sampled:
 
     @property
     def failed(self) -> tuple[str | None, str | None]:
-        """The kind of failure and its words, where none of the samples was had."""
+        """The kind and detail of the failure if no sample is usable."""
         row = next((response for response in self.responses if not response.get("failure")), self.responses[0])
         return row.get("failure"), row.get("detail")
 
     @property
     def unseen(self) -> list[Row]:
-        """The distinct texts, with what a judge needs; none where the prompt had responses before, which may be equal."""
+        """The distinct texts, with what a judge needs; none if the prompt had responses before, which may be equal."""
         if not self.owed["fresh"]:
             return []
         texts = dict.fromkeys(response["text"] for response in self.responses if not response.get("failure"))
@@ -210,7 +211,7 @@ def _keep(context: Context, batch: list[_Sampled], tally: Tally) -> None:
 
 
 def _tell_of_equals(context: Context, generator: Generator) -> None:
-    """Warns where sampling does not sample: at a temperature of 0, or by a server that ignores seeds or has a cache."""
+    """Warn if most samples are equal: the temperature is 0, or the server ignores seeds or caches replies."""
     found = context.store.query("generate/same", generator=generator.key)[0]
     if found["same"] and found["same"] >= SAME * found["prompts"]:
         cold = generator.settings.temperature == 0
@@ -220,7 +221,7 @@ def _tell_of_equals(context: Context, generator: Generator) -> None:
 
 
 def show_imported(context: Context) -> None:
-    """Writes down how prompts with imported responses are shown to a model that trains on them: by the same template."""
+    """Store how prompts with imported responses are shown to a model that trains on them: by the same template."""
     settings = context.config.pipeline.generate
     name = settings.template if settings else str(Generate.model_fields["template"].default)
     template = Template(context.config.find(name, ("generate", "template")), VARIABLES)

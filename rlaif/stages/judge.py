@@ -1,7 +1,7 @@
 """Judge: scores the responses that a judge has not scored yet.
 
-A score is owed per answer, judge, criterion and repeat, by their keys, which come from what they say: change one
-criterion's wording and only its scores are owed; change a weight and none is.
+A score belongs to a response, judge, criterion and repeat, by their content keys: after a change in a criterion's wording,
+only its scores are pending; after a change of a weight, none are.
 """
 
 import json
@@ -27,7 +27,7 @@ from rlaif.stop import STOP, UnsentError
 from rlaif.store import Row
 from rlaif.work import drain
 
-# Programs answer at once; this only keeps batches full.
+# Checks return at once; this only keeps batches full.
 CHECK_CONCURRENCY = 64
 
 
@@ -35,10 +35,10 @@ async def run(
     context: Context, models: Models, judge: Judge, generators: Sequence[str], *,
     only: HeldOut = EVERYTHING, allow_code: bool = False, then: AsyncIterable[Row] | None = None, against: str | None = None,
 ) -> None:  # fmt: skip
-    """Scores what is owed: the responses of these generators (keys), to all prompts or to `only` these; then compares them,
-    or only those of `against`, one of the generators, with those of the others.
+    """Score the pending responses of these generators (keys), to all prompts or to those that `only` selects; then compare
+    them, or only those of the generator `against` with those of the others.
 
-    `then` yields texts that come while it works, each with its prompt; they are scored after what was owed before.
+    `then` yields texts that arrive meanwhile, each with its prompt; they are scored after the others.
     """
     _introduce(context, judge, allow_code)
     wanted = asked(judge, generators, only, against)
@@ -51,7 +51,7 @@ async def run(
 
 
 def asked(judge: Judge, generators: Sequence[str], only: HeldOut, against: str | None = None) -> dict[str, Any]:
-    """Which judgements are asked for, as the queries for what is owed take them."""
+    """Return the parameters of the queries for pending judgements."""
     return only.parameters | {
         "judge": judge.key, "generators": list(generators), "repeats": judge.settings.repeats,
         "attempts": ATTEMPTS, "transient": sorted(TRANSIENT), "after": judge.after, "against": against,
@@ -62,7 +62,7 @@ async def _score(
     context: Context, judge: Judge, bench: Callable[[Tally], Awaitable[Bench]], then: AsyncIterable[Row] | None,
     wanted: dict[str, Any],
 ) -> None:  # fmt: skip
-    # The store as it is now: what comes later comes through `then`.
+    # The store as it is now: later responses arrive through `then`.
     owed = Owed(context.store, "judge", "answer", calls=_calls(judge), **wanted)
     with context.stage(f"judge {judge.name}", owed.count if then is None else owed.count or None) as tally:
         if not owed.count and then is None:
@@ -88,7 +88,7 @@ async def _drain(
 
 
 class Live:
-    """A judge of texts as they come, whoever writes them. `bench` is what it judges by."""
+    """A judge of texts as they come, from any source."""
 
     def __init__(self, context: Context, judge: Judge, bench: Bench, tally: Tally) -> None:
         self._context, self._judge, self._bench, self._tally = context, judge, bench, tally
@@ -96,13 +96,13 @@ class Live:
 
     @classmethod
     async def open(cls, context: Context, models: Models, judge: Judge, *, allow_code: bool = False) -> Self:
-        """The judge at work, its model opened through `models`."""
+        """Return the judge, with its model opened through `models`."""
         _introduce(context, judge, allow_code)
         tally = Tally(f"judge {judge.name}")
         return cls(context, judge, await equip(context, models, judge, allow_code, tally), tally)
 
     async def score(self, subjects: Sequence[Subject]) -> dict[str, dict[str, float]]:
-        """What the judge makes of these texts: scores by answer and criterion (keys), without failures.
+        """Return the scores of these texts by response and criterion (keys), without failures.
 
         It is asked once about each text and call, what it says is kept, and what it said before is not asked again.
         Raises BudgetError at the pipeline's cap, and UnsentError where the process is told to stop before all is said.
@@ -131,7 +131,7 @@ def _calls(judge: Judge) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class _Unit:
-    """One call about one text."""
+    """One judge call about one text."""
 
     subject: Subject
     call: int
@@ -153,7 +153,7 @@ async def _units(owed: Owed, then: AsyncIterable[Row] | None, judge: Judge, tall
 
 
 def _guess(unit: _Unit, judge: Judge) -> tuple[int, float, float]:
-    """A unit is one judgement; its prompt and output tokens before anything is known of them.
+    """The judgements of a unit (one), and an estimate of its prompt and output tokens.
 
     Of several asks, each shows request and response, and one of them the document, whole or in parts.
     """
@@ -165,7 +165,7 @@ def _guess(unit: _Unit, judge: Judge) -> tuple[int, float, float]:
 
 
 def _introduce(context: Context, judge: Judge, allow_code: bool) -> None:
-    """Writes the judge and its criteria down once, and refuses programs that cannot run before any work is done."""
+    """Store the judge and its criteria once, and reject checks that cannot run before any work is done."""
     for criterion in judge.rubric.criteria:
         if criterion.kind == "check":
             check.load(criterion, allow_code=allow_code)
@@ -204,7 +204,7 @@ async def _ask(unit: _Unit, judge: Judge, bench: Bench, tally: Tally) -> _Judged
         failures = [Score(criterion.key, failure=error.kind) for criterion in call.criteria]
         verdict = Verdict(failures, error.raw, error.kind, str(error))
     if bench.model:
-        # One was counted when it began.
+        # The first call was counted when it started.
         tally.add(calls=verdict.calls - 1)
     return _rows(unit, verdict, judge)
 

@@ -23,7 +23,12 @@ VENDORS: Final = (
 # Names that no public server has.
 INTERNAL: Final = (".internal", ".intranet", ".local", ".lan", ".corp", ".home", ".private", ".localdomain", ".localhost",
                    ".svc", ".cluster", ".test", ".arpa")  # fmt: skip
-_URL = re.compile(r"(base_url\W{1,4})?\b[a-z][a-z0-9+.-]*://[^\s/'\"`<>|,)\]}]+(?:/[^\s'\"`<>|,)\]}]*)?", re.IGNORECASE)
+# What ends an address in a text.
+_END = r"\s'\"`<>|,)\]}"
+_URL = re.compile(
+    rf"(base_url\W{{1,4}})?\b(?:https?|wss?|grpcs?)://(?:[^\s/@]*@)?(?:\[[0-9a-fA-F:.%]+\])?[^/{_END}]*(?:/[^{_END}]*)?",
+    re.IGNORECASE,
+)
 
 
 def config_text(pipeline: Pipeline | Mapping[str, Any]) -> str:

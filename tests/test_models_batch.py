@@ -325,7 +325,7 @@ def test_a_placeholder_for_a_key_changes_no_answer_of_a_batch(tmp_path: Path, mo
 
 def test_a_broken_record_is_told_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text('{"file": 1}')
-    with batches() as server, pytest.raises(InputError, match=r"x\.json is no record of a batch"):
+    with batches() as server, pytest.raises(InputError, match=r"x\.json is not the record of a batch"):
         complete(server, tmp_path, ask("q"))
 
 

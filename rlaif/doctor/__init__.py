@@ -1,4 +1,4 @@
-"""Is everything there that a pipeline needs? Looked at before anything is spent, each finding with what to do about it."""
+"""Checks before a run that everything a pipeline needs is there; each finding says what to do about it."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ __all__ = ["Check", "examine", "exit_code", "render"]
 
 
 def examine(config: Config) -> list[Check]:
-    """All findings. Sends a few tiny asks to each served model that the pipeline uses; writes nothing."""
+    """All findings. Sends a few small requests to each served model that the pipeline uses; writes nothing."""
     checks = [*machine.software(config), *files.files(config), *machine.place(config)]
     limits: Limits = {}
     for name in roles.models_asked(config):
@@ -33,7 +33,7 @@ def examine(config: Config) -> list[Check]:
 
 
 def exit_code(checks: Sequence[Check]) -> int:
-    """0 where nothing failed, 6 where a model will not serve, else 2."""
+    """0 if nothing failed, 6 if a model cannot serve, else 2."""
     failed = [check for check in checks if check.outcome == "fail"]
     if not failed:
         return 0
@@ -41,7 +41,7 @@ def exit_code(checks: Sequence[Check]) -> int:
 
 
 def render(checks: Sequence[Check], console: "Console") -> None:
-    """One line a finding, and one for what to do."""
+    """Prints one line for each finding, and one for what to do."""
     colours = {"ok": "green", "warn": "yellow", "fail": "red"}
     for check in checks:
         console.print(f"{check.outcome:4}", style=colours[check.outcome], end="  ")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What was looked at, the `outcome` ("ok", "warn" or "fail"), what was found, and what to do about it."""
+    """What was checked, the `outcome` ("ok", "warn" or "fail"), what was found, and what to do about it."""
 
     name: str
     outcome: str
@@ -15,15 +15,15 @@ class Check:
 
 
 def ok(name: str, said: str) -> Check:
-    """Nothing to do."""
+    """A finding with nothing to do about it."""
     return Check(name, "ok", said)
 
 
 def warn(name: str, said: str, fix: str = "") -> Check:
-    """It will work, but not as well as it could."""
+    """A finding that makes a run worse than it could be."""
     return Check(name, "warn", said, fix)
 
 
 def fail(name: str, said: str, fix: str = "", *, of_model: bool = False) -> Check:
-    """It will not work."""
+    """A finding that prevents a run."""
     return Check(name, "fail", said, fix, of_model)

@@ -1,4 +1,4 @@
-"""Models of this machine: does the checkpoint exist, and what is its context length?"""
+"""Local models: does the checkpoint exist, and what is its context length?"""
 
 import json
 from pathlib import Path
@@ -12,10 +12,10 @@ from rlaif.models.checkpoint import locate
 
 
 def examine(name: str, model: ModelConfig, where: str) -> tuple[list[Check], int | None]:
-    """Findings, and the context length in tokens where it is known."""
+    """Findings, and the context length in tokens if it is known."""
     path = getattr(model, "path", None)
     if path is None:
-        return [ok(f"model {name}", f"{model.kind}: always there")], None
+        return [ok(f"model {name}", f"{model.kind}: always available")], None
     try:
         folder = locate(path, where=where)
         _ = identity(model, where=where)

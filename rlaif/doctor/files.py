@@ -1,4 +1,4 @@
-"""What the pipeline file points to: templates, rubrics, prompts."""
+"""Files that the pipeline file refers to: templates, rubrics, prompts."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ from rlaif.store import Store
 
 
 def files(config: Config) -> list[Check]:
-    """Every template and rubric read, every price looked up."""
+    """Reads every template and rubric, and looks up every price."""
     checks = [_try("generate", partial(_generate, config))] if config.pipeline.generate else []
     checks += [_try(f"judge {name}", partial(_judge, config, name)) for name in config.pipeline.judges]
     checks.append(_try("pairs", partial(_pairs, config)))
@@ -68,7 +68,7 @@ def _price(config: Config, name: str) -> Check:
 
 @contextmanager
 def prompts(config: Config) -> Iterator[tuple[list[Check], Store | None]]:
-    """The sources' prompts in a store that is thrown away, and what came of reading them; no store where that failed."""
+    """The sources' prompts in a temporary store, and the findings of reading them; no store if that failed."""
     with TemporaryDirectory(prefix="rlaif-doctor-") as folder, Store(Path(folder) / "store.duckdb") as store:
         try:
             run.collect(Context(config, store))

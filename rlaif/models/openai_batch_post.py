@@ -1,4 +1,4 @@
-"""Requests in, replies out, by batches: they are gathered, sent, written down, waited for and handed out."""
+"""Requests in, replies out, in batches: they are gathered, sent, recorded, waited for and handed out."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
@@ -15,7 +15,7 @@ from rlaif.models.openai_fault import RequestError
 if TYPE_CHECKING:
     from openai.types import Batch
 
-# Seconds without a new request, after which those that wait are sent: nothing beside the hours that a batch takes.
+# Seconds without a new request, after which waiting ones are sent: little compared to the hours that a batch takes.
 QUIET: Final = 2.0
 # Seconds between two looks at a batch, at first and at most.
 POLL: Final = (10.0, 60.0)
@@ -28,7 +28,7 @@ Reply = bytes | RlaifError
 
 @dataclass(eq=False)
 class Part:
-    """A batch and who waits for its answers, by the requests' keys. Its `lines` are here until they are `sent`."""
+    """A batch and the futures that wait for its answers, by request key. It keeps its `lines` until they are `sent`."""
 
     names: Sequence[str]
     asked: dict[str, asyncio.Future[Reply]]
@@ -38,7 +38,7 @@ class Part:
 
 
 class Post:
-    """One server's batches, which are written down in `folder`. `clean` takes the secret out of what a server says."""
+    """The batches of one server, which are recorded in `folder`. `clean` removes secrets from the server's messages."""
 
     def __init__(
         self, calls: Calls, server: str, folder: Path, clean: Callable[[str], str], *,
@@ -50,7 +50,7 @@ class Post:
         self._waiting: dict[str, tuple[bytes, asyncio.Future[Reply]]] = {}
         self._gathering, self._reading = False, 0
         folder.mkdir(parents=True, exist_ok=True)
-        # A request that is in several is taken from the newest, because the older ones did not answer it.
+        # A request that is in several batches is taken from the newest, because the older ones did not answer it.
         self._parts = {name: part for known in read(folder, server)
                        for part in [Part(known.requests, {}, sent=known)] for name in known.requests}  # fmt: skip
         self._tasks: set[asyncio.Task[None]] = set()
@@ -58,7 +58,7 @@ class Post:
     async def reply(self, name: str, request: dict[str, Any]) -> bytes:
         """The reply to a request, whichever batch it is in.
 
-        Raises RequestError, of a fatal kind where it is not about the request, and InputError where batches are refused.
+        Raises RequestError, of a fatal kind if the request is not the reason, and InputError if batches are refused.
         """
         part = self._parts.get(name)
         if part:
@@ -66,7 +66,7 @@ class Post:
             self._attend(part)
         else:
             future = self._wait(name, request)
-        # Two asks may be one request, and the end of one of them must not be the other's.
+        # Two asks may be one request, and cancelling one of them must not cancel the other.
         reply = await asyncio.shield(future)
         if isinstance(reply, RlaifError):
             raise reply
@@ -81,11 +81,11 @@ class Post:
         return self._waiting[name][1]
 
     def forget(self, name: str) -> None:
-        """What a batch says to the request is of no use: the next time it goes into another one."""
+        """Drops a batch's answer to the request: next time, the request goes into another batch."""
         self._parts.pop(name, None)
 
     def let_go(self) -> None:
-        """Cancels whoever waits. The batches go on, and are known to the next run."""
+        """Cancels all waiting callers. The batches continue, and the next run knows them."""
         waiting = [future for _, future in self._waiting.values()]
         for part in set(self._parts.values()):
             waiting += part.asked.values()
@@ -99,7 +99,7 @@ class Post:
         self.let_go()
 
     async def _gather(self) -> None:
-        """Sends what waits once nothing more arrives; what answers ask for in turn waits for the last of them."""
+        """Sends waiting requests once no more arrive; those that answers lead to are sent together after the last answer."""
         before = 0
         while self._reading or before < len(self._waiting) < self._most:
             before = len(self._waiting)
@@ -117,7 +117,7 @@ class Post:
             self._spawn(self._see_through(part))
 
     async def _see_through(self, part: Part) -> None:
-        """Until all who wait for a batch have their answers, or the error that ended it."""
+        """Runs until all callers of a batch have their answers, or the error that ended it."""
         try:
             if part.sent is None:
                 await self._send(part)
@@ -134,7 +134,7 @@ class Post:
             part.under_way = False
 
     async def _send(self, part: Part) -> None:
-        """Each step is written down before the next, so that a stop between any two loses nothing."""
+        """Sends a batch. Each step is recorded before the next, so that a stop between any two loses nothing."""
         file, uploaded = await self._calls.upload(part.lines)
         part.lines = b""
         part.sent = Sent(self._server, file, uploaded, part.names)
@@ -143,7 +143,7 @@ class Post:
         part.sent.write(self._folder)
 
     async def _answer(self, part: Part, known: Sent) -> None:
-        """Waits for the batch's end and gives each who asked until then its answer."""
+        """Waits for the batch's end and gives each caller until then its answer."""
         status = "forgotten by the vendor, which keeps neither batches nor files for ever"
         asked = list(part.asked)
         try:
@@ -179,7 +179,7 @@ class Post:
         return state
 
     async def _failed(self, part: Part, state: "Batch") -> None:
-        """A batch that was refused as a whole. Where the vendor's queue was full, its requests wait for a smaller one."""
+        """Handles a batch that was refused as a whole. If the vendor's queue was full, its requests go into smaller ones."""
         self._forget_all(part)
         errors = (state.errors and state.errors.data) or []
         if any(error.code == FULL for error in errors) and len(part.names) > 1:
@@ -194,12 +194,12 @@ class Post:
         )  # fmt: skip
 
     def _ending(self, error: RequestError) -> RlaifError:
-        """What a fault of the API itself, rather than of a request, means for the run: it stops, and can be resumed."""
+        """The error for a fault of the API itself rather than of a request: the run stops, and can be resumed."""
         if error.kind in TRANSIENT | {"malformed"}:
             return RequestError("unreachable", str(error), raw=error.raw, status=error.status)
         if error.kind in FATAL and error.status != 404:
             return error
-        said = self._clean(f"{self._server} takes no batches: {error}")
+        said = self._clean(f"{self._server} does not take batches: {error}")
         return InputError(said, where=self._where, fix="Set mode: live.")
 
     def _settle_all(self, part: Part, reply: Reply) -> None:
@@ -221,7 +221,7 @@ class Post:
 
 
 def _deliver(line: bytes, part: Part) -> bool:
-    """Whether the line is an answer, which then has been handed to whoever waits for it."""
+    """Whether the line is an answer, which then has been handed to the caller that waits for it."""
     found = answer(line)
     if found and found[0] in part.asked:
         _settle(part.asked.pop(found[0]), found[1])

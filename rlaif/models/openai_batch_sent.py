@@ -1,4 +1,4 @@
-"""What was sent to a Batch API, as small files in a folder: with them its answers can be fetched after any stop."""
+"""Records of what was sent to a Batch API, as small files in a folder: with them, answers can be fetched after any stop."""
 
 import json
 import os
@@ -22,7 +22,7 @@ class Sent:
     batch: str | None = None
 
     def write(self, folder: Path) -> None:
-        """Durable when this returns: a file is there as a whole or not at all."""
+        """Writes the record durably: the file is there as a whole or not at all."""
         path = self._path(folder)
         new = path.with_suffix(".new")
         with new.open("w", encoding="utf-8") as file:
@@ -37,7 +37,7 @@ class Sent:
             os.close(directory)
 
     def remove(self, folder: Path) -> None:
-        """For what the vendor refused as a whole: it will have no answers."""
+        """Removes the record of a batch that the vendor refused as a whole: it will have no answers."""
         self._path(folder).unlink(missing_ok=True)
 
     def _path(self, folder: Path) -> Path:
@@ -45,13 +45,13 @@ class Sent:
 
 
 def read(folder: Path, server: str) -> list[Sent]:
-    """All that was sent to that server, oldest first. Raises InputError for a file that is not of this kind."""
+    """All records of that server, oldest first. Raises InputError for a file of another kind."""
     found = []
     for path in folder.glob("*.json"):
         try:
             found.append(Sent(**json.loads(path.read_text(encoding="utf-8"))))
         except (ValueError, TypeError):
             raise InputError(
-                f"{path} is no record of a batch", fix="Move it away; what that batch has answered is then asked again."
+                f"{path} is not the record of a batch", fix="Move it away; the requests of that batch are then sent again."
             ) from None
     return sorted((each for each in found if each.server == server), key=lambda each: (each.uploaded, each.file))

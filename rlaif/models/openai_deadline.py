@@ -1,4 +1,4 @@
-"""One deadline for many requests: a timer of its own for each would cost more than reading its reply."""
+"""One deadline for many requests: a separate timer for each would cost more than reading its reply."""
 
 import asyncio
 from contextlib import AbstractContextManager
@@ -6,9 +6,9 @@ from types import TracebackType
 
 
 class Deadline(AbstractContextManager[None]):
-    """What a task does `with` it ends in TimeoutError after so many seconds, as with `asyncio.timeout`.
+    """Raises TimeoutError in a task that spends more than so many seconds `with` it, as `asyncio.timeout` does.
 
-    All have as long, so those that began first are due first, and one timer, set for the first, serves them all.
+    All tasks have equally long, so those that began first are due first, and one timer, set for the first, serves all.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -27,7 +27,7 @@ class Deadline(AbstractContextManager[None]):
         task = _task()
         if self._due.pop(task, None):
             return
-        # It was cancelled here, and perhaps by somebody else as well, who then goes first.
+        # It was cancelled here, and perhaps by somebody else too, whose cancellation then takes precedence.
         if task.uncancel() <= self._late.pop(task) and kind is asyncio.CancelledError:
             raise TimeoutError from error
 

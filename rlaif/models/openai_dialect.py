@@ -1,4 +1,4 @@
-"""What a server does not take of the API, learnt from its refusals. Only what changes no answer's meaning is given up."""
+"""What a server does not accept of the API, learnt from its refusals. Only what does not change answers is given up."""
 
 import re
 from dataclasses import dataclass, replace
@@ -6,14 +6,14 @@ from typing import Final, Self
 
 from rlaif.config import OpenAIModel
 
-# How servers name what they do not take, in a refusal of status 400 or 422.
+# How servers name a parameter that they refuse, with status 400 or 422.
 SEED: Final = re.compile(r"\bseed\b")
 SEVERAL: Final = re.compile(r"""['"`]n['"`]|\bn (must|should|has to|is|>|=)|multiple (choices|completions)""")
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How requests to a server are written: what the bound on tokens is called, and whether `n` and `seed` may be said."""
+    """How requests to a server are written: the name of the bound on tokens, and whether `n` and `seed` are sent."""
 
     max_tokens: str
     several: bool = True
@@ -24,9 +24,9 @@ class Dialect:
         return cls(config.max_tokens_field)
 
     def given_up(self, config: OpenAIModel, *, several: bool) -> list[tuple[str, str]]:
-        """What a request is written without, or otherwise, than the configuration has it, as remarks.
+        """How a request differs from what the configuration says, as remarks.
 
-        `several` where it is for one of more completions.
+        `several` is for a request for one of several completions.
         """
         return [
             *([] if self.seed else [("left out", "seed")]),
@@ -37,7 +37,7 @@ class Dialect:
     def after(self, refusal: str, n: int) -> "Dialect":
         """The dialect without what the refusal of a request for `n` completions names; the same one if it names nothing.
 
-        Never given up: log-probabilities and the verdict's form, without which a judge would judge otherwise.
+        Log-probabilities and the verdict's form are never given up: without them a judge would judge differently.
         """
         if self.max_tokens == "max_tokens" and "max_completion_tokens" in refusal:
             return replace(self, max_tokens="max_completion_tokens")

@@ -1,6 +1,6 @@
 """The servers of one model: each request goes to one with room, and waits its turn while none has any.
 
-Each server has a prefix cache of its own, so what is about one text goes to one server, as long as none is far busier.
+Each server has its own prefix cache, so requests about one text go to one server unless it is far busier than others.
 """
 
 import asyncio
@@ -12,21 +12,21 @@ from rlaif.models.openai_endpoint import Endpoint
 from rlaif.models.openai_fault import RequestError
 from rlaif.stop import STOP, UnsentError
 
-# Seconds for which servers that were never reached are tried: long enough for a slip of the network, short enough to
-# see a wrong address at once.
+# Seconds for which servers that were never reached are tried: long enough for a hiccup of the network, short enough to
+# notice a wrong address at once.
 START: Final = 5.0
-# How much more of its window may be in use than of the idlest one's, for a server to be taken for what it has read: with
-# less, texts wander between servers; with more, some wait where others have room.
+# How much more of its window than of the idlest server's may be in use for a server to get requests about a text that it
+# has read. With less, texts move between servers; with more, some requests wait while other servers have room.
 LEAN: Final = 0.125
 
-# Who waits for a server, and what the request is about.
+# A request that waits for a server, and what it is about.
 Waiter = tuple["asyncio.Future[Endpoint]", str]
 
 
 class Fleet:
     """Endpoints, at most `most` requests in flight to all together.
 
-    `patience` is for how many seconds all of them may fail before the run is stopped; it can then be resumed.
+    `patience` is the seconds for which all of them may fail before the run is stopped; it can then be resumed.
     """
 
     def __init__(self, endpoints: Sequence[Endpoint], *, most: int, patience: float) -> None:
@@ -39,11 +39,11 @@ class Fleet:
         self._alarm: asyncio.TimerHandle | None = None
 
     async def enter(self, about: str = "", *, again: bool = False) -> Endpoint:
-        """Waits for room for one request; where to send it, to be told to `leave` afterwards.
+        """Waits for room for one request and returns the server to send it to. Call `leave` afterwards.
 
-        What is `about` the same goes to the same server where it can. What is asked `again` goes before all that is new, or
-        it would still be under way when all else is done. Raises RequestError "unreachable" once all servers have failed for
-        too long, and UnsentError for what is new once the process is told to stop.
+        Requests `about` the same text go to the same server if it has room. A request that is sent `again` goes before all
+        new ones, or it would still be open when everything else is done. Raises RequestError "unreachable" once all servers
+        have failed for too long, and UnsentError for new requests once the process is asked to stop.
         """
         if STOP.asked and not again:
             raise UnsentError
@@ -58,7 +58,7 @@ class Fleet:
             raise
 
     def leave(self, endpoint: Endpoint) -> None:
-        """The request is over. Whoever asks again in the same breath keeps the place: others are let in after it."""
+        """Ends a request. A caller that enters again without a pause keeps its place: others are admitted after it."""
         endpoint.in_flight -= 1
         self._in_flight -= 1
         if self._soon is None and (self._new or self._again):
@@ -69,7 +69,7 @@ class Fleet:
         self._admit()
 
     def _admit(self) -> None:
-        """Gives servers to those that wait, each in its turn, while there is room."""
+        """Assigns servers to waiting requests, in turn, while there is room."""
         if STOP.asked:
             _refuse(self._new, UnsentError)
         for queue in (self._again, self._new):
@@ -98,7 +98,7 @@ class Fleet:
         return endpoint
 
     def _stand_by(self) -> None:
-        """Nobody can be let in: those that wait are told where that is for good, and looked after when a server is back."""
+        """Nothing can be admitted: refuses all waiting requests if the servers are down for good, else tries again later."""
         if self._in_flight >= self._most:
             return
         down = self._down()
@@ -109,12 +109,12 @@ class Fleet:
             self._set_alarm()
 
     def _down(self) -> float:
-        """Seconds for which all servers have failed."""
+        """Seconds for which all servers have been failing."""
         since = [each.health.since for each in self.endpoints if each.health.probing and each.health.since is not None]
         return asyncio.get_running_loop().time() - max(since) if len(since) == len(self.endpoints) else 0.0
 
     def _set_alarm(self) -> None:
-        """Looks after all that wait when the first server may be asked again."""
+        """Admits waiting requests when the first server may be used again."""
         loop = asyncio.get_running_loop()
         away = [each.health.until for each in self.endpoints if each.health.until > loop.time()]
         if away and (self._alarm is None or self._alarm.when() > min(away) or self._alarm.when() <= loop.time()):
@@ -134,7 +134,7 @@ class Fleet:
 
 
 def _refuse(queue: deque[Waiter], error: Callable[[], Exception]) -> None:
-    """Nobody of the queue is let in."""
+    """Refuses all requests of a queue."""
     while queue:
         waiter, _ = queue.popleft()
         if not waiter.done():
@@ -142,8 +142,8 @@ def _refuse(queue: deque[Waiter], error: Callable[[], Exception]) -> None:
 
 
 def _choice(free: Sequence[Endpoint], about: str) -> Endpoint:
-    """Of those about as busy as the idlest, the one that draws the highest lot for the text: always the same one while it
-    is among them, and each as often (rendezvous hashing, Thaler and Ravishankar 1998)."""
+    """Among the servers about as busy as the idlest, the one with the highest hash for the text: always the same one while
+    it is among them, and each equally often (rendezvous hashing, Thaler and Ravishankar 1998)."""
     busy = {each: each.in_flight / each.window.size for each in free}
     least = min(busy.values())
     if not about:

@@ -4,7 +4,7 @@ from typing import Final
 
 from rlaif.models.ask import Completion
 
-# Seconds' worth that may be used at once after a quiet time. Vendors count by the second as well as by the minute.
+# Seconds' worth of the limit that may be used at once after a quiet time. Vendors also count by the second.
 BURST: Final = 1.0
 
 
@@ -16,16 +16,16 @@ class Pace:
         self._busy_until = 0.0
 
     def reserve(self, amount: float, now: float) -> float:
-        """Takes `amount` at the earliest time there is room for it; returns the seconds until then."""
+        """Reserves `amount` at the earliest time with room for it; returns the seconds until then."""
         start = max(self._busy_until, now - BURST)
         self._busy_until = start + amount * self._cost
         return max(start - now, 0.0)
 
     def correct(self, amount: float) -> None:
-        """Adds what was used beyond the reservation, or gives back what was not (negative)."""
+        """Adds what was used beyond the reservation, or returns what was not used (negative)."""
         self._busy_until += amount * self._cost
 
 
 def tokens(completion: Completion) -> int:
-    """What a limit on tokens counts, as far as the server told."""
+    """The tokens that count towards a limit, as far as the server reported them."""
     return (completion.prompt_tokens or 0) + (completion.output_tokens or 0)

@@ -9,20 +9,20 @@ import tenacity
 from rlaif.errors import TRANSIENT
 from rlaif.models.openai_fault import RequestError
 
-# A reply that is no answer can be a proxy's hiccup, so it is asked for again.
+# A reply that is not an answer may come from a proxy in trouble, so the request is retried.
 RETRIED: Final = TRANSIENT | {"malformed"}
-# Seconds. A server that wants to be left alone for longer is asked nothing at all until then, and the attempt is not
-# counted; one that wants an hour will not serve this run.
+# Seconds. A server that asks for a longer pause gets no requests at all until then, and the attempt is not counted; if it
+# asks for more than an hour, the run stops.
 LONGEST_WAIT, LONGEST_REST = 60.0, 3600.0
-# Seconds before another attempt after a fault of the moment. A server that is down is the matter of its health, not of
-# each request, which would only be late.
+# Seconds before another attempt after a momentary fault. A server that is down is set aside by its health; longer pauses
+# of each request would only delay it.
 LONGEST_PAUSE: Final = 2.0
-# All attempts and pauses of one request together, in attempts' time: one bad unit must not hold a whole run.
+# All attempts and pauses of one request together, in times of the deadline: one bad unit must not hold up a run.
 ELAPSED: Final = 5.0
 
 
 def retrying(attempts: int, timeout: float, pause: float) -> tenacity.AsyncRetrying:
-    """Tries and pauses: random, so that clients do not meet again, and doubling, unless the server said how long.
+    """Attempts and pauses: random, so that clients do not collide again, and doubling, unless the server says how long.
 
     `timeout` is one attempt's deadline and `pause` the first back-off, in seconds.
     """
@@ -32,7 +32,7 @@ def retrying(attempts: int, timeout: float, pause: float) -> tenacity.AsyncRetry
     def wait(state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
         if not isinstance(error, RequestError) or error.kind == "timeout":
-            # That one has waited for a whole deadline.
+            # It has waited for a whole deadline already.
             return 0.0
         if error.wait:
             return min(error.wait, LONGEST_WAIT) + random.uniform(0, pause)
@@ -48,6 +48,6 @@ def retrying(attempts: int, timeout: float, pause: float) -> tenacity.AsyncRetry
 
 
 async def _pause(seconds: float) -> None:
-    """Without a pause nobody else gets a turn, so that what is asked again at once keeps its place (see Fleet.leave)."""
+    """Sleeps; without a pause it does not yield, so that a request that is retried at once keeps its place (Fleet.leave)."""
     if seconds > 0:
         await asyncio.sleep(seconds)

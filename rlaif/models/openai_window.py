@@ -1,19 +1,19 @@
-"""How many requests a server bears at once, learnt from what it answers."""
+"""How many requests a server can take at once, learnt from its answers."""
 
 from typing import Final
 
-# A slot's parts, and how many of them a success adds and a refusal takes. In one round trip of a full window, all
-# successes widen it by a 25th and all refusals halve it; a stray refusal in twenty, as proxies give, does not close it.
+# Parts of a slot, and how many of them a success adds and a refusal takes. In one round trip of a full window, successes
+# alone widen it by a 25th and refusals alone halve it; one refusal in twenty, which proxies produce, does not close it.
 SLOT, ADDED, TAKEN = 50, 2, 25
 LEAST: Final = SLOT
 
 
 class Window:
-    """Requests that may be in flight: `most` at first, one at least.
+    """The number of requests that may be in flight: `most` at first, at least one.
 
     Additive increase with each success, multiplicative decrease over a round trip (Chiu and Jain 1989), in proportion
     to the share of refusals (as DCTCP, Alizadeh et al. 2010). Only rate limits narrow it: a server error says nothing
-    about the load, and merely does not widen it.
+    about the load, so it only does not widen it.
     """
 
     def __init__(self, most: int) -> None:
@@ -29,5 +29,5 @@ class Window:
             self._parts = min(self._parts + ADDED, self._most)
 
     def narrow(self) -> None:
-        """After the server said that there are too many."""
+        """After the server reported too many requests."""
         self._parts = max(self._parts - TAKEN, LEAST)

@@ -27,7 +27,7 @@ ESCAPES: Final = (b"\\u", b"\\/", b"\\\\", b"%", b"&", b"=")
 ANY_ESCAPES: Final = (b"\\", b"%", b"&", b"=")
 # One escaped character: for JSON and C by a number, else by itself; for an address or mail; for HTML.
 ESCAPED: Final = re.compile(
-    rb"\\+(?:[uxU]\{?0*([0-9a-fA-F]{2})\}?|0?([0-7]{3})|([!-/:-@\[-`{-~]))|[%=]([0-9a-fA-F]{2})"
+    rb"\\+(?:[uxU]\{?0*([0-9a-fA-F]{2})\}?|([01][0-7]{2})|([!-/:-@\[-`{-~]))|[%=]([0-9a-fA-F]{2})"
     rb"|&(?:#0*([0-9]{2,3})|#[xX]0*([0-9a-fA-F]{2})|([a-zA-Z]{2,24}));?"
 )
 # Escapes of escapes: JSON in JSON in HTML is already rare.
@@ -44,9 +44,11 @@ class Redactor:
 
     def __call__(self, data: bytes, *, json: bool = False) -> bytes:
         """The data without secrets. With `json`, only the escapes of JSON count as such: that is faster."""
-        if self._holds(data):
-            data = self._plain.sub(REPLACEMENT, data)
-        if any(escape in data for escape in (ESCAPES if json else ANY_ESCAPES)) and self._holds(decoded := _decoded(data)):
+        if not self._needles:
+            return data
+        escaped = any(escape in data for escape in (ESCAPES if json else ANY_ESCAPES))
+        if self._holds(data) or (escaped and self._holds(_decoded(data))):
+            # The pattern knows the plain spelling too: a key may begin in one spelling and end in another.
             data = self._escaped.sub(REPLACEMENT, data)
             if self._holds(decoded := _decoded(data)):
                 # A spelling that the pattern does not know: the text loses its escapes rather than keep the key.
@@ -143,7 +145,7 @@ def _any_spelling(character: str) -> str:
     names = [re.escape(name.decode()) for name, text in ENTITIES.items() if text == character.encode()]
     named = "|".join(["#0*" + decimal, "#x0*" + hexadecimal, *names])
     return (
-        rf"(?:\\{{1,99}}(?:[ux]\{{?0*{hexadecimal}\}}?|0?{octal}|{plain})|[%=](?:25)*{hexadecimal}"
+        rf"(?:\\{{1,99}}(?:[ux]\{{?0*{hexadecimal}\}}?|{octal}|{plain})|[%=](?:25)*{hexadecimal}"
         rf"|&(?:amp;|#38;|#x26;)*(?:{named});?|{plain})"
     )
 

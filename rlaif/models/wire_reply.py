@@ -86,7 +86,8 @@ class Share:
 
     def start(self, most: int) -> None:
         """Gets ready for the next reply."""
-        self.release()
+        if self.size:
+            self.release()
         self.most = most
         self.fault: OversizedError | None = None
 
@@ -125,14 +126,14 @@ class ReplyReader:
     """
 
     def __init__(self, memory: ReplyMemory, refused: Callable[[], None]) -> None:
-        self.share = memory.share(refused=refused)
+        self.share, self._dropped = memory.share(refused=self._refuse), refused
         self._parser = httptools.HttpResponseParser(self)
         # Folded headers, bare line feeds, and blanks after a chunk's size: harmless, and servers do send them.
         self._parser.set_dangerous_leniencies(
             lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
         )
-        self.unasked = False
-        self._fault: WireError | None = None
+        self.unasked = self._is_http_1 = False
+        self.fault: WireError | None = None
         self._start()
         self.done = True
 
@@ -149,10 +150,9 @@ class ReplyReader:
         self.share.start(most_bytes)
         self._start()
 
-    @property
-    def fault(self) -> WireError | None:
-        """Why the reply cannot become whole."""
-        return self.share.fault or self._fault
+    def _refuse(self) -> None:
+        self.fault = self.fault or self.share.fault
+        self._dropped()
 
     def feed(self, data: bytes) -> None:
         """Takes the next piece of data, and sets `done`, `fault` or `unasked` where it has something to say."""
@@ -176,13 +176,15 @@ class ReplyReader:
     def answer(self, *, first: bool) -> Answer:
         """The whole reply, decompressed. Raises WireError if that cannot be done."""
         body, self._body = bytes(self._body), bytearray()
-        return Answer(self._status, self._headers, decompressed(body, self._coding, self.share), first)
+        if self._coding:
+            body = decompressed(body, self._coding, self.share)
+        return Answer(self._status, self._headers, body, first)
 
     def _fail(self, why: str) -> None:
         if self.done:
             self.unasked = True
         else:
-            self._fault = self._fault or WireError(why)
+            self.fault = self.fault or WireError(why)
 
     # What httptools calls.
 
@@ -193,24 +195,31 @@ class ReplyReader:
     def on_header(self, name: bytes, value: bytes) -> None:
         # What comes after the body are trailers, which nobody needs.
         if not self._in_body and not self.done:
-            key, text = name.decode("latin-1").strip().lower(), value.decode("latin-1").strip()
-            self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
+            key, text, headers = name.decode("latin-1").strip().lower(), value.decode("latin-1").strip(), self._headers
+            headers[key] = f"{headers[key]}, {text}" if key in headers else text
 
     def on_headers_complete(self) -> None:
         if self.done:
             return
-        if self._parser.get_http_version() not in ("1.1", "1.0"):
-            self._fail("the reply is not HTTP/1.1")
+        if not self._is_http_1:
+            self._check_version()
         self._status = self._parser.get_status_code()
         if self._status < 200:
             return
         self.begun = self._in_body = True
         length = self._headers.get("content-length")
-        coding, comma, transfer = self._headers.get("transfer-encoding", "").lower().rpartition(",")
-        self._ends_with_connection = length is None and transfer.strip() != "chunked"
-        self._coding = self._headers.get("content-encoding", "") + comma + coding
-        if length is not None and int(length) > self.share.most:
+        self._coding = self._headers.get("content-encoding", "")
+        if length is None:
+            coding, comma, transfer = self._headers.get("transfer-encoding", "").lower().rpartition(",")
+            self._ends_with_connection = transfer.strip() != "chunked"
+            self._coding += comma + coding
+        elif int(length) > self.share.most:
             self.share.hold(int(length))
+
+    def _check_version(self) -> None:
+        self._is_http_1 = self._parser.get_http_version() in ("1.1", "1.0")
+        if not self._is_http_1:
+            self._fail("the reply is not HTTP/1.1")
 
     def on_body(self, data: bytes) -> None:
         if self.done or self.fault:

@@ -199,6 +199,9 @@ def test_a_key_that_a_server_repeats_is_in_no_artifact_and_on_no_stream(tmp_path
     assert all(KEPT in raw for raw in verdicts)
     assert {"rejected", "rate_limited", "server", "malformed"} <= kinds
     assert leaks(tmp_path, streams, CANARY) == []
+    card = next((tmp_path / "exported").rglob("README.md")).read_text()
+    assert "(a server of our own)" in card
+    assert "127.0.0.1" not in card
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)

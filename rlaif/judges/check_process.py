@@ -5,6 +5,7 @@ that takes too long costs its own process and no other result.
 """
 
 import asyncio
+import atexit
 import json
 import os
 import select
@@ -204,7 +205,14 @@ class _Pool:
             surplus.close()
 
 
+    def close(self) -> None:
+        """Ends the idle processes."""
+        while self._idle:
+            self._idle.pop().close()
+
+
 _POOL: Final = _Pool()
+atexit.register(_POOL.close)
 
 
 @cache

@@ -96,20 +96,21 @@ class _Call:
 
     def run(self) -> Json | None:
         """The reply; None if the call was cancelled."""
-        process = None
+        with self._lock:
+            if self._cancelled:
+                return None
+            process = self._process = _POOL.take(self._function)
+        # A process that was killed lives on for a moment, so its error decides whether it can serve again.
+        usable = True
         try:
-            with self._lock:
-                if self._cancelled:
-                    return None
-                process = self._process = _POOL.take(self._function)
             reply = process.load() or process.ask({"given": self._given}, self._limit)
         except CheckError as error:
-            reply = {"error": str(error)}
+            reply, usable = {"error": str(error)}, False
         with self._lock:
             self._process = None
-            if process and process.alive and not self._cancelled:
+            if usable and not self._cancelled:
                 _POOL.give(process)
-            elif process:
+            else:
                 process.close()
             return None if self._cancelled else reply
 
@@ -203,7 +204,6 @@ class _Pool:
             surplus = self._idle.pop(0) if len(self._idle) > IDLE else None
         if surplus:
             surplus.close()
-
 
     def close(self) -> None:
         """Ends the idle processes."""

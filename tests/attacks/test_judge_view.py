@@ -335,11 +335,10 @@ def test_sanitizing_twice_changes_nothing_more_and_deletes_nothing_visible(text:
     assert visible(shown) == visible(text)
 
 
-@pytest.mark.parametrize("name", sorted(every_prompt("A plain text.")))
+# The reward model's chat has no instructions that a text could leave its fence for.
+@pytest.mark.parametrize("name", sorted(every_prompt("A plain text.").keys() - {"reward_model"}))
 def test_every_text_stands_between_whole_nonces_that_no_text_can_hold(name: str) -> None:
     """The worst case: each text knows the nonces of the prompt that shows it, and of the one before."""
-    if name == "reward_model":
-        pytest.skip("a chat without instructions has no fences")
     text, pairs = "Fine.", set()
     for _ in range(3):
         prompt = every_prompt(text)[name]

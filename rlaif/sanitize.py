@@ -42,12 +42,16 @@ _BRAILLE_BLANK = re.compile("(?<![\u2801-\u28ff])\u2800(?![\u2801-\u28ff])")
 
 _WORD = r"\w[\w.:=▁-]{0,63}"
 _ROLES = "system|user|human|assistant|developer|model|bot|ai|tool"
+# A judge that quotes a mark of reasoning would seem to end its own there.
+_REASONING = "(?:ant)?thinking|thoughts?|think|reasoning|scratch_?pad"
 # The first character of a mark, so that one mark inside another is found too. `<|turn>`, `<s>`, `</think>`, `<word|>`,
 # `<[PAD▁TOKEN]>`; `[|user|]`, `[INST]`, `[gMASK]`, `[control_8]`; `◁think▷`; `>>QUESTION<<`; `]~b]`, `[e~[`.
 _MARK = re.compile(
     rf"[<＜](?=[/!?]?[|｜\[]|[/!?]?{_WORD}[|｜\]/]?[>＞])"
+    rf"|[<＜](?=/?(?:\w{{1,20}}:)?(?i:{_REASONING})(?:\s[^<>]{{0,80}})?\s{{0,20}}[>＞])"
     r"|[\[［](?=/?[|｜]|e~\[|/?(?:[A-Z][A-Z0-9_▁ -]{1,40}|[A-Za-z]{1,20}(?:_\w{1,40}|=\d+)|unused\d+"
-    rf"|(?i:inst|sys|{_ROLES}|[gs]?mask|cls|sep|pad|unk|[be]os|img|think|(?:begin|end) (?:data|of [a-z ]{{1,30}})|round \d+)"
+    rf"|(?i:{_ROLES}|{_REASONING}|inst|sys|[gs]?mask|cls|sep|pad|unk|[be]os|img"
+    rf"|(?:begin|end) (?:data|of [a-z ]{{1,30}})|round \d+)"
     r")[\]］])"
     rf"|◁(?=/?{_WORD}▷)"
     r"|>(?=>[A-Z_]{2,40}<<)"

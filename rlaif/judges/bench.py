@@ -1,5 +1,6 @@
 """What a kind of criterion receives: the subject to judge, and the judge's model, templates and settings."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -60,7 +61,8 @@ class Bench:
 
     `templates` holds the templates of kinds that need their own, by name. `once` returns the stored note on a prompt for a
     criterion (its key), or makes and stores it; `retrieval` finds the passages of a document that bear on a claim. `special`
-    matches the special tokens of the judge's own tokenizer, where it is known.
+    matches the special tokens of the judge's own tokenizer, where it is known. `without_logprobs` counts verdicts whose
+    log-probabilities could not be used although they were requested, by reason.
     """
 
     spec: JudgeSpec
@@ -71,6 +73,14 @@ class Bench:
     once: Once = every_time
     retrieval: Retrieval = field(default_factory=Words)
     special: Pattern[str] = NEVER
+    without_logprobs: Counter[str] = field(default_factory=Counter)
+
+    def report(self, stage: str, note: Callable[[str], None]) -> None:
+        """Tell the user how many verdicts have no expected value for want of usable log-probabilities, and forget them."""
+        for reason, count in self.without_logprobs.items():
+            what = f"{count:,} verdicts without an expected value: the server sent {reason}"
+            note(f"{stage}: {what}. Their scores are the judge's plain numbers.")
+        self.without_logprobs.clear()
 
     def shown(self, text: str, *nonces: str) -> str:
         """`text` from outside as the judge sees it: sanitized, and unable to hold one of the nonces of its fences."""

@@ -11,8 +11,10 @@ from rlaif.judges.retrieve import Embed, Meanings, Words
 from rlaif.models import Models
 from rlaif.models.ask import Model
 from rlaif.models.embed import embed
+from rlaif.models.special_tokens import special_tokens
 from rlaif.notes import Notes
 from rlaif.progress import Tally
+from rlaif.sanitize import NEVER, token_pattern
 from rlaif.witness import Witness
 
 
@@ -24,7 +26,8 @@ async def equip(context: Context, models: Models, judge: Judge, allow_code: bool
         model = Witness(opened, context.store, judge.key, judge.name)
     notes = Notes(context.store, judge.key, tally)
     retrieval = Meanings(await _embedder(context, models, judge, judge.retrieval)) if judge.retrieval else Words()
-    return Bench(judge.settings, judge.template, model, allow_code, judge.templates, notes.once, retrieval)
+    special = token_pattern(special_tokens(path)) if (path := getattr(judge.model, "path", None)) else NEVER
+    return Bench(judge.settings, judge.template, model, allow_code, judge.templates, notes.once, retrieval, special)
 
 
 async def _embedder(context: Context, models: Models, judge: Judge, config: OpenAIModel) -> Embed:

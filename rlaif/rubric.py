@@ -90,13 +90,16 @@ class Check(CriterionFields):
     """The function's keyword arguments."""
     low: float = 0
     high: float = 1
+    timeout: float | None = Field(None, gt=0, allow_inf_nan=False)
+    """Seconds for one response, after which the check counts as crashed; by default 10, and 60 for functions of your own."""
 
     @cached_property
     def spec(self) -> dict[str, Any]:
-        """With a digest of the module, where it is the user's own: edited, it owes its scores anew."""
+        """All that decides a score. It includes a digest of the user's own module, so that an edited one scores again."""
         module, _, _ = self.function.rpartition(":")
         code = digest(module) if module else None
-        return super().spec | ({"code": code} if code else {})
+        fields = self.model_dump(mode="json", exclude={"weight", "floor", "timeout"})
+        return fields | ({"code": code} if code else {})
 
     @property
     def range(self) -> tuple[float, float]:

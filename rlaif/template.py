@@ -1,10 +1,5 @@
-"""Templates that models are shown: one sandboxed Jinja environment, and fences around text that nobody vouches for.
+"""Prompt templates: one sandboxed Jinja environment, and the nonces of the fences around text from outside."""
 
-A response may try to speak to its judge. So in the judge's view, and only there, it stands between two lines that carry
-a nonce which no response can know, and the marks that chat templates are made of are broken up.
-"""
-
-import re
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,27 +12,14 @@ from rlaif.errors import InputError
 from rlaif.records import key
 from rlaif.yaml_file import did_you_mean
 
-# Marks by which chat templates tell roles and turns apart; a model may read them as such wherever they stand. Only the
-# first character is taken, so that one mark inside another is found too.
-_MARKS = re.compile(
-    r"<(?=[|｜][^<>|｜]{1,40}[|｜]>|/?s>|</?SYS>>|(?:start|end)_of_turn>|(?:bos|eos|pad|unk)>|channel\|>|\|channel>"
-    # Marks of reasoning: a judge that quotes one would seem to end its own reasoning there.
-    r"|/?(?:\w{1,20}:)?(?:(?:ant)?thinking|thoughts?|think|reasoning|scratch_?pad)(?:\s[^<>]{0,80})?\s*>)"
-    r"|\[(?=/?INST\]|(?:BEGIN|END) DATA\]|/?(?:thinking|thoughts?|think|reasoning)\])"
-    r"|◁(?=/?(?:thinking|thoughts?|think|reasoning)▷)",
-    re.IGNORECASE,
-)
-# Characters that a person does not see and a tokenizer does: zero-width, direction overrides, tags.
-_HIDDEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
-
-# Stands where a text will; no template contains it.
+# Marks the place of a text; no template contains it.
 _MARK = "\x00"
-# A judge needs one for each call on a response, and twice that where some prompts have no document.
+# A judge needs one frame per call on a response, and twice that if some prompts have no document.
 _FRAMES = 64
 
 
 class _Environment(ImmutableSandboxedEnvironment):
-    """The sandbox, with data before methods: a column called `items` is data, and `levels.items()` still works."""
+    """The sandbox, with data before methods: a column named `items` is data, and `levels.items()` still works."""
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if type(obj) is dict and attribute in obj:
@@ -45,7 +27,7 @@ class _Environment(ImmutableSandboxedEnvironment):
         return super().getattr(obj, attribute)
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        # What the sandbox looks at is the type, so it need not look again in each of a million renderings.
+        # The answer depends on the type alone, so a million renderings need it once.
         known = (type(obj), attr)
         if known not in self._safe:
             self._safe[known] = super().is_safe_attribute(obj, attr, value)
@@ -60,9 +42,9 @@ _environment = _Environment(
 
 
 class Template:
-    """A template file; `text` is its source, which enters the keys of all that is made with it.
+    """A template file; its source, `text`, is part of the key of everything made with it.
 
-    It may use what is `allowed`, and must use what is `needed`: a judge that is not shown the response still gives scores.
+    It may use the variables `allowed` and must use those `needed`: a judge that never sees the response still gives scores.
     """
 
     def __init__(self, path: Path, allowed: frozenset[str], needed: frozenset[str] = frozenset()) -> None:
@@ -75,27 +57,27 @@ class Template:
             self._printed = _printed(tree)
         except TemplateError as error:
             line = getattr(error, "lineno", None)
-            raise InputError(f"not a template: {error.message}", where=f"{path}:{line}" if line else str(path)) from None
+            raise InputError(f"invalid template: {error.message}", where=f"{path}:{line}" if line else str(path)) from None
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"cannot be read: {error}", where=str(path)) from None
         self.used = used = meta.find_undeclared_variables(tree)
         for name in sorted(used - allowed):
-            raise InputError(f"uses {name!r}, which it is not given", where=str(path), fix=did_you_mean(name, allowed))
+            raise InputError(f"unknown variable {name!r}", where=str(path), fix=did_you_mean(name, allowed))
         for name in sorted(needed - used):
-            raise InputError(f"never shows {name!r}", where=str(path), fix=f"Put {{{{ {name} }}}} where it belongs.")
+            raise InputError(f"never shows {name!r}", where=str(path), fix=f"Add {{{{ {name} }}}} to the template.")
 
     @cached_property
     def key(self) -> str:
         return key("template", self.text)
 
     def render(self, **values: Any) -> str:
-        """The text, with plain data put in once: what a value contains is never rendered again."""
+        """Render with these values. A value is inserted as it is and never rendered as a template itself."""
         texts = {name: value for name, value in values.items() if name in self._printed and isinstance(value, str)}
         others = {name: value for name, value in values.items() if name not in texts}
         if any(isinstance(value, str) for value in others.values()):
             return self._render(values).strip("\n")
         frame = orjson.dumps([others, list(texts)], option=orjson.OPT_NON_STR_KEYS)
-        # A mark within the data would part it.
+        # A mark within the data would split it.
         if b"\\u0000" in frame:
             return self._render(values).strip("\n")
         pieces = self._frames.get(frame)
@@ -104,7 +86,7 @@ class Template:
                 self._frames.clear()
             marks = {name: f"{_MARK}{name}{_MARK}" for name in texts}
             pieces = self._frames[frame] = self._render(others | marks).split(_MARK)
-        # Between literal pieces stand the names of texts.
+        # Literal pieces and names of texts alternate.
         return "".join(texts[piece] if place % 2 else piece for place, piece in enumerate(pieces)).strip("\n")
 
     def _render(self, values: dict[str, Any]) -> str:
@@ -115,9 +97,9 @@ class Template:
 
 
 def _printed(tree: nodes.Template) -> set[str]:
-    """Variables that a template does nothing with but print them as they are, or ask whether they are there at all.
+    """The variables that a template only prints unchanged or compares with none.
 
-    All else is then rendered once, and each of a million prompts is put together from the pieces.
+    Everything else is rendered once, and each of a million prompts is assembled from the pieces.
     """
     plain = {id(node) for output in tree.find_all(nodes.Output) for node in output.nodes}
     plain |= {id(test.node) for test in tree.find_all(nodes.Test) if test.name == "none"}
@@ -125,18 +107,9 @@ def _printed(tree: nodes.Template) -> set[str]:
     return {node.name for node in names} - {node.name for node in names if id(node) not in plain}
 
 
-def fence(answer: str) -> str:
-    """A nonce of 16 hex digits for one answer (its key): the same on every run, and out of the answer's own reach.
+def fence(content: str) -> str:
+    """The nonce of 16 hex digits for the text with this content key: the same on every run.
 
-    It is a digest of the very text that stands between the fences, and no text can hold its own digest.
+    It is a digest of the text that stands between the fences, and no text can contain its own digest.
     """
-    return key("fence", answer)[:16]
-
-
-def defuse(text: str) -> str:
-    """`text` as a judge may safely see it: hidden characters gone, the marks of chat templates broken by a space."""
-    shown = text if text.isascii() else _HIDDEN.sub("", text)
-    # Every mark begins with one of these, and most texts have none.
-    if "<" not in shown and "[" not in shown and "◁" not in shown:
-        return shown
-    return _MARKS.sub(r"\g<0> ", shown)
+    return key("fence", content)[:16]

@@ -18,8 +18,9 @@ from rlaif.judges.retrieve import Words
 from rlaif.models.ask import Ask, Completion
 from rlaif.records import Prompt, Verdict, clean, key
 from rlaif.rubric import Checklist, Claims, Compare, KeyPoints, load_rubric
+from rlaif.sanitize import sanitize
 from rlaif.shipped import root
-from rlaif.template import Template, defuse, fence
+from rlaif.template import Template, fence
 from rlaif.verdict import read_marks
 from tests.test_attacks import HIDDEN, MARKS, joined
 
@@ -144,9 +145,9 @@ def test_any_reply_whatsoever_gives_keyed_values_in_range_or_a_failure_kind(repl
 
 
 def between(shown: str, nonce: str) -> str:
-    """What stands between the two fences, of which there are no more, with the judge's instructions after them."""
+    """The text between the two fence lines, of which there are no more, with the judge's instructions after them."""
     before, inside, after = shown.split(f"\n{nonce}\n")
-    assert f"\nIt is all that stands between the two lines {nonce}." in before
+    assert f" is everything between the two lines {nonce}." in before
     assert "\n# Your " in after
     return inside
 
@@ -155,7 +156,7 @@ def between(shown: str, nonce: str) -> str:
 @given(joined(ATTACKS, 12) | ANY)
 def test_whatever_a_response_says_it_stays_between_its_fences_in_every_prompt(text: str) -> None:
     subject = Subject(PROMPT, clean(text))
-    nonce, shown = fence(subject.answer), defuse(subject.text)
+    nonce, shown = fence(subject.answer), sanitize(subject.text)
     told = Told("no verdict")
     rated(SCALES[:1], "apart", told, subject.text)
     rated(SCALES, "together", told, subject.text)
@@ -166,13 +167,13 @@ def test_whatever_a_response_says_it_stays_between_its_fences_in_every_prompt(te
     counted("claims", told, subject.text)
     *asked, support = told.asked
     assert [between(prompt, nonce) for prompt in asked] == [shown] * 5
-    assert between(support, fence(key("claim", subject.answer, claim))) == defuse(claim)
+    assert between(support, fence(key("claim", subject.answer, claim))) == sanitize(claim)
     done(compare(subject, OTHER, COMPARE, 0, bench(told)))
     both = key("two", subject.answer, OTHER.answer)
     assert between(told.asked[-1], fence(key("first", both))) == shown
     rated(SCALES[:1], "apart", told, subject.text, "compact")
-    _, _, rest = told.asked[-1].partition(f"\nAnswer {nonce:.4}\n")
-    assert rest.startswith(f"{shown}\nEnd {nonce:.4}\nRate ")
+    _, _, rest = told.asked[-1].partition(f"\nAnswer {nonce}\n")
+    assert rest.startswith(f"{shown}\nEnd {nonce}\nRate ")
     together = "\n".join(told.asked)
     assert not MARKS.search(together)
     assert not HIDDEN.search(together)

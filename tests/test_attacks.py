@@ -20,15 +20,16 @@ from rlaif.judges import Bench, Subject, scale
 from rlaif.judges.named import Judge
 from rlaif.records import Prompt, answer_key
 from rlaif.rubric import load_rubric
+from rlaif.sanitize import sanitize
 from rlaif.shipped import root
-from rlaif.template import Template, defuse, fence
+from rlaif.template import Template, fence
 from rlaif.verdict import read_marks
 
 RUBRIC = load_rubric(root() / "rubrics/grounded.yaml")
 RANGES = {criterion.name: (1, 5) for criterion in RUBRIC.criteria}
 PROMPT = Prompt(({"role": "user", "content": "Sum up the report."},), "The bridge opened in 1932.")
 MARKS = re.compile(r"<[|｜][^<>|｜]{1,40}[|｜]>|\[/?INST\]|</?s>|<</?SYS>>|<(start|end)_of_turn>", re.IGNORECASE)
-HIDDEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
+HIDDEN = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
 
 
 @cache
@@ -71,7 +72,7 @@ def test_an_attack_stays_between_the_two_fences_and_the_judges_instructions_come
     lines = shown.split("\n")
     places = [place for place, line in enumerate(lines) if line == nonce]
     assert len(places) == 2
-    assert "\n".join(lines[places[0] + 1 : places[1]]) == defuse(text)
+    assert "\n".join(lines[places[0] + 1 : places[1]]) == sanitize(text)
     assert "# Your verdict" in lines[places[1] :]
     assert not MARKS.search(shown)
     assert not HIDDEN.search(shown)

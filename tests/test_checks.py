@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlaif.config import JudgeSpec
@@ -126,7 +126,7 @@ def test_a_check_that_has_nothing_to_compare_with_is_inapplicable_and_not_zero(n
         ("within", {"unit": "pages"}, "characters, words, sentences, tokens"),
         ("within", {"unit": "tokens"}, "Tokens need `tokenizer`"),
         ("contains", {"texts": "one"}, "a list of texts"),
-        ("json_valid", {"schema": {"type": "nothing"}}, "no JSON Schema"),
+        ("json_valid", {"schema": {"type": "nothing"}}, "not a JSON Schema"),
         ("overlap", {"source": "web"}, "document or reference"),
         ("language", {"wanted": "klingon"}, "such as en or zh"),
         ("overlap", {"of": "web"}, "response or source"),
@@ -140,6 +140,7 @@ def test_a_check_that_will_not_do_is_told_before_any_work(function: str, options
 
 
 @pytest.mark.parametrize("function", sorted(check.BUILT_IN))
+@settings(deadline=None)
 @given(response=st.text(), document=st.text(min_size=1))
 def test_any_text_whatsoever_gives_a_value_in_range_or_a_failure_kind(function: str, response: str, document: str) -> None:
     needed = {"matches": {"pattern": "a+"}, "contains": {"texts": ["a"]}, "chunks": {"separator": "\n"}}

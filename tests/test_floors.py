@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "rlaif"
 FLOORS = [
     [
         "errors", "records", "models.ask", "models.reasoning", "yaml_file", "override", "own_code", "shipped", "stop", "loop",
-        "shared", "legible", "safe_output", "console", "statistics", "ngrams",
+        "shared", "legible", "words", "sanitize", "safe_output", "console", "statistics", "ngrams",
     ],
     ["config", "secret", "redacted", "rubric", "template", "verdict", "progress", "tiny"],
     ["models", "store", "store_file", "work", "breaker", "prices"],

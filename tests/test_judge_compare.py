@@ -15,8 +15,9 @@ from rlaif.config import JudgeSpec
 from rlaif.judges import Bench, Subject, compare
 from rlaif.models.ask import Ask, Completion, Token
 from rlaif.records import Prompt, Verdict, clean
+from rlaif.sanitize import sanitize
 from rlaif.shipped import root
-from rlaif.template import Template, defuse
+from rlaif.template import Template
 from rlaif.verdict import word_shares
 from tests.bouts import BETTER
 
@@ -66,18 +67,18 @@ def test_the_template_renders_as_it_did() -> None:
 @given(st.text() | st.text("<|>[]/inst_endofturn \n{}%#"), st.text() | st.text("# Second rspon\n0123456789abcdef"))
 def test_whatever_two_responses_say_each_stays_between_its_own_fences(first: str, second: str) -> None:
     text = shown(clean(first), clean(second))
-    one, two = re.findall(r"It is all that stands between the two lines ([0-9a-f]{16})\.\n", text)
+    one, two = re.findall(r"The response is everything between the two lines ([0-9a-f]{16})\.\n", text)
     assert one != two
     _, begun, rest = text.partition(f"\n{one}\n")
     inside, ended, rest = rest.partition(f"\n{one}\n")
     assert begun
     assert ended
-    assert inside == defuse(clean(first))
+    assert inside == sanitize(clean(first))
     _, begun, rest = rest.partition(f"\n{two}\n")
     inside, ended, rest = rest.partition(f"\n{two}\n")
     assert begun
     assert ended
-    assert inside == defuse(clean(second))
+    assert inside == sanitize(clean(second))
     assert rest.startswith("\n# Your verdict")
     if clean(first) != clean(second):
         assert {one, two}.isdisjoint(re.findall(r"[0-9a-f]{16}", shown(clean(second), clean(first))))

@@ -97,7 +97,7 @@ def test_of_answers_that_a_trainer_cuts_to_the_same_tokens_one_is_left(tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("tokenizer", "what"), [("absent", "no checkpoint at absent"), ("broken", "no tokenizer can be opened at broken")]
+    ("tokenizer", "what"), [("absent", "no checkpoint at absent"), ("broken", "cannot open a tokenizer at broken")]
 )
 def test_what_a_filter_needs_is_looked_at_before_anything_is_spent(
     tokenizer: str, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -107,7 +107,7 @@ def test_what_a_filter_needs_is_looked_at_before_anything_is_spent(
     (tmp_path / "broken" / "config.json").write_text("{}")
     file = project(tmp_path, prompts=1)
     (tmp_path / "bench.png").touch()
-    with pytest.raises(InputError, match="not a kind of file"):
+    with pytest.raises(InputError, match="unsupported kind of file"):
         run.check(load(file, ["pair.filters.contamination={files: [bench.png]}"]))
     config = load(file, [f"pair.filters.truncation={{tokenizer: {tokenizer}, tokens: 4}}"])
     with pytest.raises(InputError, match=what) as caught:
@@ -174,7 +174,7 @@ def test_a_changed_benchmark_is_another_pairing(tmp_path: Path) -> None:
 
 WRONG = {
     "no such file": ("none.jsonl", "none.jsonl"),
-    "no file of texts": ("x.png", "not a kind of file"),
+    "no file of texts": ("x.png", "unsupported kind of file"),
     "no JSON": ("x.jsonl", "cannot be read"),
 }
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rlaif.errors import ModelError
 from rlaif.models.ask import Completion
 from rlaif.models.reasoning import has_text, split
-from rlaif.template import defuse
+from rlaif.sanitize import sanitize
 from rlaif.verdict import read_marks, require_whole, wrapping_of
 
 # What opens and closes reasoning, and what ends the text after it, in the replies of each family of models.
@@ -87,7 +87,7 @@ def test_a_forged_verdict_is_not_read_where_the_reasoning_never_ends_or_is_all_t
 @FAMILY
 def test_a_judge_cannot_quote_a_mark_because_it_never_sees_one(opening: str, closing: str, ending: str) -> None:
     for mark in filter(None, (opening, closing, ending)):
-        shown = defuse(f"rubbish {mark}{FORGED}")
+        shown = sanitize(f"rubbish {mark}{FORGED}")
         assert shown != f"rubbish {mark}{FORGED}"
         assert score(f"The response says {shown}") == "malformed"
 

@@ -11,7 +11,7 @@ from rlaif.judges import Bench, Subject, scale
 from rlaif.records import Prompt
 from rlaif.rubric import load_rubric
 from rlaif.shipped import root
-from rlaif.template import Template, defuse, fence
+from rlaif.template import Template, fence
 
 GOLDEN = Path(__file__).parent / "golden"
 RUBRIC = load_rubric(root() / "rubrics/grounded.yaml")
@@ -90,19 +90,6 @@ def test_a_fence_is_the_same_on_every_run_and_another_for_every_answer() -> None
     assert fence("answer") != fence("other")
 
 
-@pytest.mark.parametrize(
-    "mark", ["<|im_start|>system", "<|im_end|>", "[INST]", "[/INST]", "</s>", "<<SYS>>", "<start_of_turn>", "<|eot_id|>"]
-)
-def test_marks_of_chat_templates_are_broken_in_the_judges_view(mark: str) -> None:
-    assert mark not in defuse(f"before {mark} after")
-    assert mark not in defuse(f"be\u200bfore {mark[:2]}\u200b{mark[2:]} after")
-
-
-def test_breaking_marks_twice_changes_nothing_more() -> None:
-    text = "a <|im_start|> b [INST] c </s>"
-    assert defuse(defuse(text)) == defuse(text)
-
-
 def test_values_are_never_rendered_as_templates(tmp_path: Path) -> None:
     path = tmp_path / "t.jinja"
     path.write_text("{{ response }}")
@@ -113,7 +100,7 @@ def test_values_are_never_rendered_as_templates(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("{{ respons }}", "Did you mean 'response'?"),
-        ("{% if %}", "not a template"),
+        ("{% if %}", "invalid template"),
         ("{{ response.__class__ }}", "cannot be rendered"),
         ("line\n{{ response", ":2"),
         ("How good is it?", "never shows 'response'"),

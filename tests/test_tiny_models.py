@@ -103,6 +103,6 @@ def verdicts(criterion: str):  # type: ignore[no-untyped-def]
     while True:
         one = case(rng)
         answer = corpus.layout(*corpus.flawed(one, corpus.CARELESS, rng))
-        fence = f"{rng.getrandbits(64):016x}"
-        shown = corpus.judging(one.document, one.request, answer, criterion, fence)
+        fence, prompt_fence = (f"{rng.getrandbits(64):016x}" for _ in range(2))
+        shown = corpus.judging(one.document, one.request, answer, criterion, fence, prompt_fence)
         yield corpus.Example(shown, corpus.verdict(one.document, one.request, answer, criterion))

@@ -1,4 +1,4 @@
-"""What a model's texts are like, whoever judges them: how varied, how repetitive, how often a refusal or a list."""
+"""Statistics of a model's texts, without a judge: how varied, how repetitive, how often a refusal or a list."""
 
 import re
 from collections import Counter
@@ -8,18 +8,19 @@ from dataclasses import dataclass
 from rlaif.context import HeldOut
 from rlaif.statistics import mean
 from rlaif.store import Store
+from rlaif.words import count_words, find_words
 
-# Of the tokenizer that the published numbers were made with (GPT-2's), so that ours are on the same scale.
+# The size of GPT-2's vocabulary, which the published numbers used, so that ours are on the same scale.
 VOCABULARY = 50257
 # Diversity is the mean over runs of one to five words (Kirk et al. 2024).
 RUNS = range(1, 6)
-# Runs that two unrelated texts seldom share: Self-BLEU's longest.
+# Unrelated texts rarely share runs of four words, the longest of Self-BLEU.
 SHARED = 4
-_WORD = re.compile(r"\w+|[^\w\s]")
-_ITEM = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s", re.MULTILINE)
-# How refusals of the common English chat models open; other languages' are not found.
+# Possessive, so that no blank or digit is read twice.
+_ITEM = re.compile(r"^[^\S\n]*+(?:[-*•]|\d++[.)])\s", re.MULTILINE)
+# The openings of refusals by common English chat models; refusals in other languages are not recognized.
 _REFUSAL = re.compile(
-    r"\W*(?:(?:i['’]?m|i am) (?:very |so |really )?sorry|sorry,|i apologi[sz]e|i (?:can ?not|can['’]t|won['’]t|am unable|"
+    r"\W*+(?:(?:i['’]?m|i am) (?:very |so |really )?sorry|sorry,|i apologi[sz]e|i (?:can ?not|can['’]t|won['’]t|am unable|"
     r"am not able)|i['’]m (?:unable|not able)|unfortunately, i (?:can|am|do)|as an ai\b)",
     re.IGNORECASE,
 )
@@ -29,10 +30,10 @@ _REFUSAL = re.compile(
 class Diversity:
     """How varied a set of texts is, each from 0 to 1.
 
-    `distinct` is the share of runs of words that differ; `ead` the same as a share of how many would differ if words
-    were drawn at random, so that longer texts do not look poorer (expectation-adjusted distinct n-grams, Liu et al.
-    2022): runs / (V·(1 - ((V - 1) / V)^all runs)), the mean over runs of one to five words. `overlap` is the share of a
-    text's runs of four words that another text of the set has too.
+    `distinct` is the share of runs of words that differ; `ead` relates their number to the number expected of words drawn at
+    random, so that longer texts do not look poorer (expectation-adjusted distinct n-grams, Liu et al. 2022):
+    runs / (V·(1 - ((V - 1) / V)^all runs)), the mean over runs of one to five words. `overlap` is the share of a text's runs
+    of four words that another text of the set has too.
     """
 
     texts: int
@@ -45,10 +46,10 @@ class Diversity:
 class Texts:
     """One model's responses to the held-out prompts.
 
-    `refusals` is a share of all responses: those that the server withheld, and those that open as refusals do. `lists`
-    is how many list items there are in a hundred words, `repetition` the share of a text's runs of four words that it
-    has had before. `across` prompts is over the first sample of each; `within` them over the samples of each prompt,
-    and then the mean, where prompts have several.
+    `refusals` is a share of all responses: those that the server withheld and those that open like a refusal. `lists` is the
+    number of list items per hundred words, `repetition` the share of a text's runs of four words that occurred in it before.
+    `across` is the diversity of the first samples of all prompts; `within` is the mean over prompts of the diversity of one
+    prompt's samples.
     """
 
     model: str
@@ -62,7 +63,7 @@ class Texts:
 
 
 def read_texts(store: Store, generators: Sequence[str], *, only: HeldOut) -> list[Texts]:
-    """The texts of each of these generators (keys) that `only` speaks of."""
+    """Statistics of the texts of each of these generators (keys), for the prompts in `only`."""
     rows = store.query("evaluate/texts", generators=generators, **only.parameters)
     names = {row["key"]: row["name"] for row in store.query("evaluate/names", keys=generators)}
     found = []
@@ -78,13 +79,13 @@ def read_texts(store: Store, generators: Sequence[str], *, only: HeldOut) -> lis
 
 
 def describe(model: str, prompts: Mapping[str, Sequence[str]], withheld: int = 0) -> Texts:
-    """The texts by prompt, in the order of samples, and how many more were `withheld` as refusals."""
+    """Statistics of texts by prompt, in the order of samples; `withheld` is how many more the server refused."""
     texts = [text for each in prompts.values() for text in each]
     split = [words(text) for text in texts]
     refused = sum(map(is_refusal, texts)) + withheld
     count, asked = sum(map(len, split)), len(texts) + withheld
     return Texts(
-        model=model, texts=len(texts), words=mean([float(len(text.split())) for text in texts]),
+        model=model, texts=len(texts), words=mean([float(count_words(text)) for text in texts]),
         refusals=refused / asked if asked else None,
         lists=100 * sum(len(_ITEM.findall(text)) for text in texts) / count if count else None,
         repetition=mean([repetition(each) for each in split]),
@@ -94,23 +95,23 @@ def describe(model: str, prompts: Mapping[str, Sequence[str]], withheld: int = 0
 
 
 def words(text: str) -> list[str]:
-    """Words and marks, in lower case."""
-    return _WORD.findall(text.lower())
+    """Words and punctuation marks, in lower case."""
+    return find_words(text.lower(), punctuation=True)
 
 
 def is_refusal(text: str) -> bool:
-    """Whether the text opens as refusals do."""
+    """Whether the text opens like a refusal."""
     return _REFUSAL.match(text) is not None
 
 
 def repetition(text: Sequence[str]) -> float:
-    """The share of the text's runs of four words that stand in it before."""
+    """The share of the text's runs of four words that occurred in it before."""
     runs = _runs(text, SHARED)
     return 1 - len(set(runs)) / len(runs) if runs else 0.0
 
 
 def diversity(texts: Sequence[Sequence[str]]) -> Diversity | None:
-    """Of texts as words; None below two of them."""
+    """The diversity of texts, given as words; None for fewer than two."""
     if len(texts) < 2:
         return None
     counts = [Counter(run for text in texts for run in _runs(text, length)) for length in RUNS]
@@ -124,12 +125,12 @@ def diversity(texts: Sequence[Sequence[str]]) -> Diversity | None:
 
 
 def expected(runs: int) -> float:
-    """How many of so many words would differ if each were drawn from the vocabulary at random."""
+    """How many of so many words differ on average if each is drawn from the vocabulary at random."""
     return VOCABULARY * (1 - ((VOCABULARY - 1) / VOCABULARY) ** runs)
 
 
 def _overlap(texts: Sequence[Sequence[str]]) -> float:
-    # A text too short for a run stands for itself, so that equal short texts overlap too.
+    # A text too short for a run counts as one run, so that equal short texts overlap too.
     runs = [set(_runs(text, SHARED) or [tuple(text)]) for text in texts]
     holders = Counter(run for each in runs for run in each)
     return mean([sum(holders[run] > 1 for run in each) / len(each) for each in runs]) or 0.0

@@ -1,20 +1,25 @@
-"""The input of a criterion kind: the subject to judge, and the judge's bench of model, template and settings."""
+"""What a kind of criterion receives: the subject to judge, and the judge's model, templates and settings."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
+from re import Pattern
 
 from rlaif.config import JudgeSpec
 from rlaif.judges.retrieve import Retrieval, Words
 from rlaif.models.ask import Model
 from rlaif.records import Prompt, answer_key
-from rlaif.template import Template
+from rlaif.sanitize import NEVER, part, sanitize
+from rlaif.template import Template, fence
+
+# A prompt's texts are the same for all its responses, and documents may be long.
+_prompt_view = lru_cache(maxsize=64)(sanitize)
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A prompt and a response to it."""
+    """A response to a prompt."""
 
     prompt: Prompt
     text: str
@@ -23,10 +28,15 @@ class Subject:
     def answer(self) -> str:
         return answer_key(self.prompt.key, self.text)
 
+    @cached_property
+    def prompt_fence(self) -> str:
+        """The nonce around the prompt's own texts; the response's is `fence(subject.answer)`."""
+        return fence(self.prompt.key)
+
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What a judge noted once about a prompt, for all its responses, and the number of calls; or a failure kind."""
+    """What a judge derived once from a prompt for all its responses (key points, checklist items), or a failure kind."""
 
     texts: list[str]
     raw: str = ""
@@ -41,18 +51,18 @@ Once = Callable[[Prompt, str, Callable[[], Awaitable[Note]]], Awaitable[Note]]
 
 
 async def every_time(prompt: Prompt, criterion: str, make: Callable[[], Awaitable[Note]]) -> Note:
-    """Make the note each time, and keep none."""
+    """Makes the note anew on every call."""
     return await make()
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Everything that a judge works with.
+    """A judge's model, templates and settings.
 
-    `templates` are those of the criterion kinds that have their own, by name. `once` returns the note on a prompt for a
-    criterion (its key), and makes it if there is none yet. `retrieval` finds the passages of a document that may support a
-    claim. `without_logprobs` counts verdicts whose log-probabilities could not be used although they were requested, by
-    reason.
+    `templates` holds the templates of kinds that need their own, by name. `once` returns the stored note on a prompt for a
+    criterion (its key), or makes and stores it; `retrieval` finds the passages of a document that bear on a claim. `special`
+    matches the special tokens of the judge's own tokenizer, where it is known. `without_logprobs` counts verdicts whose
+    log-probabilities could not be used although they were requested, by reason.
     """
 
     spec: JudgeSpec
@@ -62,6 +72,7 @@ class Bench:
     templates: Mapping[str, Template] = field(default_factory=dict)
     once: Once = every_time
     retrieval: Retrieval = field(default_factory=Words)
+    special: Pattern[str] = NEVER
     without_logprobs: Counter[str] = field(default_factory=Counter)
 
     def report(self, stage: str, note: Callable[[str], None]) -> None:
@@ -70,3 +81,22 @@ class Bench:
             what = f"{count:,} verdicts without an expected value: the server sent {reason}"
             note(f"{stage}: {what}. Their scores are the judge's plain numbers.")
         self.without_logprobs.clear()
+
+    def shown(self, text: str, *nonces: str) -> str:
+        """`text` from outside as the judge sees it: sanitized, and unable to hold one of the nonces of its fences."""
+        return part(sanitize(text, self.special), nonces)
+
+    def shown_prompt(self, prompt: Prompt, *nonces: str) -> dict[str, str | None]:
+        """The prompt's request, document and reference as the judge sees them."""
+        texts = {"request": self._request(prompt), "document": prompt.document, "reference": prompt.reference}
+        return {
+            name: text if text is None else part(text if name == "request" else _prompt_view(text, self.special), nonces)
+            for name, text in texts.items()
+        }
+
+    def _request(self, prompt: Prompt) -> str:
+        """The only turn, or all turns by role. No turn can forge another one: role marks in their texts are broken."""
+        if len(prompt.messages) == 1:
+            return _prompt_view(prompt.messages[0]["content"], self.special)
+        turns = [[_prompt_view(text, self.special) for text in (turn["role"], turn["content"])] for turn in prompt.messages]
+        return "\n\n".join(f"{role}: {content}" for role, content in turns)

@@ -1,19 +1,24 @@
-"""Kind `check`: a program scores the response. It costs nothing, and what it says is exact.
+"""Kind `check`: a program scores the response, exactly and without a model call.
 
-A check is one of rlaif's own, by name, or a user's function, by `module:function`; its options are keyword arguments.
+A check is a built-in function, by name, or a user's function, by `module:function`; its options are keyword arguments.
+Built-in checks read a text in linear time and run here. User functions, user patterns, JSON Schema and tokenizers run in a
+process with a time limit.
 """
 
 import inspect
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
+from typing import Any
 
 from rlaif import own_code
 from rlaif.errors import InputError, ModelError
-from rlaif.judges import check_answer, check_document, check_text
+from rlaif.judges import check_answer, check_document, check_process, check_text
 from rlaif.judges.bench import Bench, Subject
 from rlaif.records import Prompt, Score, Verdict
 from rlaif.rubric import Check
+from rlaif.stop import UnsentError
 from rlaif.yaml_file import did_you_mean
 
 NEEDS_MODEL = False
@@ -27,33 +32,69 @@ BUILT_IN: dict[str, Callable[..., float]] = {
         check_document.headings, check_document.kept, check_document.chunks,
     )
 }  # fmt: skip
-# Something that every check can read.
+# Built-in checks that have no such options, and the demo's oracle, need no process.
+_UNBOUNDED = {
+    "matches": "pattern",
+    "json_valid": "schema",
+    "length": "tokenizer",
+    "within": "tokenizer",
+    "chunks": "tokenizer",
+}
+_ORACLE = "rlaif.tiny.oracle:"
+# Seconds that a check may take for one response: one of rlaif's own, and a user's.
+SECONDS, USER_SECONDS = 10.0, 60.0
+# A prompt that every check can read.
 _TRIAL = Prompt(({"role": "user", "content": "trial"},), "trial 1", "trial 1")
 
 
 async def judge(subject: Subject, criteria: Sequence[Check], repeat: int, bench: Bench) -> Verdict:
-    """Runs the program. One that crashes, or returns no number in range, is a failure and not a zero."""
+    """Run the check. A crash, a timeout or a value out of range is a failure and never a zero."""
     criterion = criteria[0]
     function = load(criterion, allow_code=bench.allow_code)
     try:
-        value = float(function(subject.prompt, subject.text))
+        if _bounded(criterion):
+            value = float(function(subject.prompt, subject.text))
+        else:
+            value = await _apart(criterion, subject)
         if not (math.isfinite(value) and criterion.low <= value <= criterion.high):
             raise ValueError(f"{value!r} is outside {criterion.low:g} to {criterion.high:g}")
     except ModelError as error:
         return Verdict([Score(criterion.key, failure=error.kind)], failure=error.kind, detail=str(error), calls=0)
-    except InputError:
+    except (InputError, UnsentError):
         raise
-    # A function that ends the program has crashed too.
-    except (Exception, SystemExit) as error:
-        detail = f"{type(error).__name__}: {error}"
+    except Exception as error:
+        detail = str(error) if isinstance(error, check_process.CheckError) else f"{type(error).__name__}: {error}"
         return Verdict([Score(criterion.key, failure="crashed")], failure="crashed", detail=detail, calls=0)
     return Verdict([Score(criterion.key, value)], calls=0)
 
 
-def load(criterion: Check, *, allow_code: bool) -> Function:
-    """The criterion's function with its options. Others' code runs only where the user allowed it.
+def _bounded(criterion: Check) -> bool:
+    """Whether the check's time is bounded by the length of the text, whatever the text is."""
+    if criterion.function not in BUILT_IN:
+        return criterion.function.startswith(_ORACLE)
+    return criterion.options.get(_UNBOUNDED.get(criterion.function, "")) is None
 
-    Raises InputError for one that does not exist, or does not take these options.
+
+async def _apart(criterion: Check, subject: Subject) -> float:
+    limit = criterion.timeout or (SECONDS if criterion.function in BUILT_IN else USER_SECONDS)
+    return await check_process.call(criterion.function, criterion.options, subject.prompt, subject.text, limit)
+
+
+def ready(function: str, options: Mapping[str, Any]) -> Function:
+    """The function with its options, ready for calls, in a process that was started for it."""
+    if function not in BUILT_IN:
+        module, _, name = function.partition(":")
+        return partial(getattr(own_code.load(module), name), **options)
+    found = partial(BUILT_IN[function], **options)
+    with suppress(ModelError):
+        found(_TRIAL, "1")
+    return found
+
+
+def load(criterion: Check, *, allow_code: bool) -> Function:
+    """The criterion's function with its options. User code is loaded only if the user allowed it.
+
+    Raises InputError for a function that does not exist or does not take these options.
     """
     name, where = criterion.function, f"check {criterion.name!r}"
     if ":" in name:
@@ -73,7 +114,7 @@ def load(criterion: Check, *, allow_code: bool) -> Function:
 
 
 def verify(criteria: Iterable[object]) -> None:
-    """Raises InputError for a check of rlaif's own that does not exist, or whose options will not do, by trying it."""
+    """Try every built-in check once. Raises InputError for one that does not exist or cannot run with its options."""
     for criterion in criteria:
         if isinstance(criterion, Check) and ":" not in criterion.function:
             function = load(criterion, allow_code=False)
@@ -82,7 +123,7 @@ def verify(criteria: Iterable[object]) -> None:
             except InputError:
                 raise
             except ModelError:
-                pass  # It says nothing about this text, which is no mistake.
+                pass  # The check does not apply to the trial text, which is no mistake.
             except Exception as error:
                 where = f"check {criterion.name!r}"
                 raise InputError(f"{criterion.function} cannot run with these options: {error}", where=where) from None

@@ -1,25 +1,19 @@
 """Checks of a response against the reference answer or the document."""
 
-import re
 import unicodedata
 from collections import Counter
-from decimal import Decimal
 from fractions import Fraction
 
 from rlaif.errors import InputError, ModelError
+from rlaif.judges.read_number import Reading, read_number
 from rlaif.records import Prompt
-
-# A minus is a sign unless it stands between two things; thousands in threes.
-_NUMBER = re.compile(
-    r"(?P<sign>(?<![\w)])[-−])?[$€£]?(?P<whole>\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?P<part>\.\d+)?(?:/(?P<under>[1-9]\d*))?"
-)
-_WORD = re.compile(r"\w+")
+from rlaif.words import find_words
 
 
 def exact(prompt: Prompt, response: str, *, after: str | None = None, ignore_case: bool = True) -> float:
-    """1 if the response is the reference but for spacing, case and a full stop at its end, else 0.
+    """1 if the response equals the reference apart from spacing, case and a final full stop, else 0.
 
-    `after` is the marker that the answer follows in either text; its last place counts.
+    `after` is a marker that the answer follows in both texts; its last occurrence counts.
     """
     wanted, found = _after(told_by(prompt, "reference"), after), _after(response, after)
     if wanted is None:
@@ -28,24 +22,32 @@ def exact(prompt: Prompt, response: str, *, after: str | None = None, ignore_cas
 
 
 def number(prompt: Prompt, response: str, *, after: str | None = None, tolerance: float = 0.0) -> float:
-    """1 if the response's number equals the reference's, to within `tolerance`, else 0; 1,000 and 1000.0 are equal.
+    """1 if the response's number equals the reference's, to within `tolerance`, else 0; 1,000, 1 000 and 1e3 are equal.
 
-    Each text's last number counts, or the first one after the last place of the marker `after`. A response without it
-    is wrong; a reference without it cannot be checked against.
+    The last number of each text counts, or the first one after the last occurrence of the marker `after`. A response without
+    a number is wrong; a reference without one cannot be checked against. Spellings with two meanings are read as in English;
+    if only the other meaning is right (1.234 for 1234), the check is inapplicable.
     """
     wanted, found = _number(told_by(prompt, "reference"), after), _number(response, after)
-    if wanted is None:
+    if wanted is None or wanted.value is None:
         raise ModelError("inapplicable", "the reference holds no number to check against")
-    return found is not None and abs(found - wanted) <= Fraction(str(tolerance))
+    if found is None or found.value is None:
+        return 0.0
+    allowed = Fraction(str(tolerance))
+    if abs(found.value - wanted.value) <= allowed:
+        return 1.0
+    if any(abs(one - other) <= allowed for one in (found.value, *found.others) for other in (wanted.value, *wanted.others)):
+        raise ModelError("inapplicable", f"{found.spelling!r} or {wanted.spelling!r} can be read as two different numbers")
+    return 0.0
 
 
 def overlap(
     prompt: Prompt, response: str, *, source: str = "document", of: str = "response", words: int = 1
 ) -> float:  # fmt: skip
-    """The share of the response's runs of so many words that stand in the document (or the reference) too.
+    """The share of the response's runs of so many words that also occur in the document (or the reference).
 
-    `of: source` asks the other way round: the share of the document's that stand in the response. Each counts as often as
-    it occurs. A response without any has a share of 0.
+    `of: source` asks the reverse: the share of the document's runs that also occur in the response. Each run counts as often
+    as it occurs. A response without any has a share of 0.
     """
     if of not in ("response", "source"):
         raise InputError(f"`of` is {of!r}", where="check overlap", fix="It is response or source.")
@@ -56,7 +58,7 @@ def overlap(
 
 
 def told_by(prompt: Prompt, name: str) -> str:
-    """The prompt's document or reference. Without one, the check says nothing."""
+    """The prompt's document or reference. Raises ModelError `inapplicable` if it has none."""
     if name not in ("document", "reference"):
         raise InputError(f"`source` is {name!r}", where="check", fix="It is document or reference.")
     text = prompt.document if name == "document" else prompt.reference
@@ -66,7 +68,7 @@ def told_by(prompt: Prompt, name: str) -> str:
 
 
 def _runs(text: str, words: int) -> Counter[tuple[str, ...]]:
-    found = [word.casefold() for word in _WORD.findall(unicodedata.normalize("NFKC", text))]
+    found = [word.casefold() for word in find_words(unicodedata.normalize("NFKC", text))]
     return Counter(zip(*(found[place:] for place in range(words)), strict=False))
 
 
@@ -82,12 +84,6 @@ def _plain(text: str, ignore_case: bool) -> str:
     return text.casefold() if ignore_case else text
 
 
-def _number(text: str, marker: str | None) -> Fraction | None:
+def _number(text: str, marker: str | None) -> Reading | None:
     rest = _after(text, marker)
-    found = list(_NUMBER.finditer(rest)) if rest is not None else []
-    if not found:
-        return None
-    match = found[-1] if marker is None else found[0]
-    value = Fraction(Decimal(match["whole"].replace(",", "") + (match["part"] or "")))
-    value /= int(match["under"] or 1)
-    return -value if match["sign"] else value
+    return None if rest is None else read_number(rest, last=marker is None)

@@ -9,16 +9,14 @@ from collections.abc import Sequence
 
 from rlaif.judges.bench import Bench, Note, Subject
 from rlaif.judges.dialogue import Counted, Dialogue, judged, noted, texts_of
-from rlaif.judges.scale import conversation
 from rlaif.records import CHECKLIST, Verdict
 from rlaif.rubric import Checklist
-from rlaif.template import defuse, fence
 from rlaif.verdict import TEXTS
 
 NEEDS_MODEL = True
 TEMPLATES = {
-    "checklist": frozenset({"document", "request", "reference"}),
-    "checked": frozenset({"document", "texts", "request", "response", "fence"}),
+    "checklist": frozenset({"document", "request", "reference", "prompt_fence"}),
+    "checked": frozenset({"document", "texts", "request", "prompt_fence", "response", "fence"}),
 }
 NONE = "the checklist is empty"
 
@@ -32,12 +30,7 @@ async def judge(subject: Subject, criteria: Sequence[Checklist], repeat: int, be
             await bench.once(subject.prompt, criterion.key, lambda: _note(subject, criterion, bench))
         )
         parts = [item.split(": ", 1) for item in items]
-        document = subject.prompt.document
-        said = await dialogue.ask_each(
-            "checked", [text for _, text in parts], ("yes", "no"),
-            document=None if document is None else defuse(document), request=defuse(conversation(subject)),
-            response=defuse(subject.text), fence=fence(subject.answer),
-        )  # fmt: skip
+        said = await dialogue.ask_each("checked", [text for _, text in parts], ("yes", "no"), subject)
         return [
             Counted(item, word, word == ("no" if weight == "pitfall" else "yes"), CHECKLIST[weight])
             for item, (weight, _), word in zip(items, parts, said, strict=True)
@@ -51,9 +44,8 @@ async def _note(subject: Subject, criterion: Checklist, bench: Bench) -> Note:
 
     async def work(dialogue: Dialogue) -> list[str]:
         reply = await dialogue.ask(
-            "checklist", dict.fromkeys(CHECKLIST, TEXTS),
-            document=None if prompt.document is None else defuse(prompt.document), request=defuse(conversation(subject)),
-            reference=None if prompt.reference is None else defuse(prompt.reference),
+            "checklist", dict.fromkeys(CHECKLIST, TEXTS), prompt_fence=subject.prompt_fence,
+            **bench.shown_prompt(prompt, subject.prompt_fence),
         )  # fmt: skip
         return [f"{weight}: {text}" for weight in CHECKLIST for text in reply[weight]]
 

@@ -9,18 +9,17 @@ from rlaif.errors import ModelError
 from rlaif.judges.bench import Bench, Subject
 from rlaif.judges.dialogue import THINGS, Counted, Dialogue, judged
 from rlaif.judges.retrieve import chunks
-from rlaif.judges.scale import conversation
 from rlaif.records import Verdict, key
 from rlaif.rubric import Claims
-from rlaif.template import defuse, fence
+from rlaif.template import fence
 from rlaif.verdict import MOST_TEXTS, TEXT, TEXTS
 
 NEEDS_MODEL = True
 # One request lists the claims, and one checks each of them.
 ASKS = 1 + THINGS
 TEMPLATES = {
-    "claims": frozenset({"request", "response", "fence", "most"}),
-    "support": frozenset({"passages", "claim", "fence"}),
+    "claims": frozenset({"request", "prompt_fence", "response", "fence", "most"}),
+    "support": frozenset({"passages", "prompt_fence", "claim", "fence"}),
 }
 SUPPORT = {"supported": 1.0, "partly": 0.5, "not": 0.0}
 NONE = "the response makes no claim that can be checked"
@@ -34,27 +33,30 @@ async def judge(subject: Subject, criteria: Sequence[Claims], repeat: int, bench
         pieces = chunks(subject.prompt.document or "", criterion.chunk_words)
         if not pieces:
             raise ModelError("inapplicable", "the prompt has no document")
-        claims = await _claims(subject, dialogue)
+        claims = await _claims(subject, bench, dialogue)
         found = await bench.retrieval.best(pieces, claims, criterion.chunks)
-        return [await _checked(*each, subject, dialogue) for each in zip(claims, found, strict=True)]
+        return [await _checked(*each, subject, bench, dialogue) for each in zip(claims, found, strict=True)]
 
     return await judged(subject, criterion, repeat, bench, NONE, work)
 
 
-async def _claims(subject: Subject, dialogue: Dialogue) -> list[str]:
+async def _claims(subject: Subject, bench: Bench, dialogue: Dialogue) -> list[str]:
+    nonces = nonce, _ = fence(subject.answer), subject.prompt_fence
     reply = await dialogue.ask(
-        "claims", {"claims": TEXTS}, most=MOST_TEXTS,
-        request=defuse(conversation(subject)), response=defuse(subject.text), fence=fence(subject.answer),
+        "claims", {"claims": TEXTS}, most=MOST_TEXTS, prompt_fence=subject.prompt_fence, fence=nonce,
+        request=bench.shown_prompt(subject.prompt, *nonces)["request"], response=bench.shown(subject.text, *nonces),
     )  # fmt: skip
     # A claim that a response makes twice counts once.
     return list(dict.fromkeys(reply["claims"]))
 
 
-async def _checked(claim: str, passages: Sequence[str], subject: Subject, dialogue: Dialogue) -> Counted:
+async def _checked(
+    claim: str, passages: Sequence[str], subject: Subject, bench: Bench, dialogue: Dialogue
+) -> Counted:  # fmt: skip
+    # The claim is in the response's words, so its nonce is a digest of both.
+    nonces = nonce, _ = fence(key("claim", subject.answer, claim)), subject.prompt_fence
     reply = await dialogue.ask(
-        "support", {"rationale": TEXT, "support": tuple(SUPPORT)},
-        passages=[defuse(passage) for passage in passages], claim=defuse(claim),
-        # The claim is text of the response, so it is fenced in the same way.
-        fence=fence(key("claim", subject.answer, claim)),
+        "support", {"rationale": TEXT, "support": tuple(SUPPORT)}, prompt_fence=subject.prompt_fence, fence=nonce,
+        passages=[bench.shown(passage, *nonces) for passage in passages], claim=bench.shown(claim, *nonces),
     )  # fmt: skip
     return Counted(claim, reply["support"], SUPPORT[reply["support"]], rationale=reply["rationale"])

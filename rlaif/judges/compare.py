@@ -10,15 +10,17 @@ from rlaif.config import JudgeSpec
 from rlaif.errors import ModelError
 from rlaif.judges.bench import Bench, Subject
 from rlaif.judges.dialogue import Dialogue
-from rlaif.judges.scale import TOP_LOGPROBS, conversation
+from rlaif.judges.scale import TOP_LOGPROBS
 from rlaif.records import Comparison, Verdict, key
 from rlaif.rubric import Compare
-from rlaif.template import defuse, fence
+from rlaif.template import fence
 from rlaif.verdict import TEXT, Fields, token_fault, word_shares, word_start, wrapping_of
 
 NEEDS_MODEL = True
 TEMPLATES = {
-    "compare": frozenset({"document", "request", "reference", "first", "second", "first_fence", "second_fence", "criterion"})
+    "compare": frozenset(
+        {"document", "request", "reference", "prompt_fence", "first", "second", "first_fence", "second_fence", "criterion"}
+    )
 }
 # The value of each word for the response that is shown first.
 WORTH = {"first": 1.0, "second": 0.0, "tie": 0.5}
@@ -39,7 +41,7 @@ async def compare(first: Subject, second: Subject, criterion: Compare, repeat: i
     dialogue = Dialogue(bench, first.answer, second.answer, criterion.key, repeat, top=top)
     failure = detail = None
     try:
-        comparison = await _compared(first, second, criterion, dialogue, bench)
+        comparison = await _compared(first, second, criterion, bench, dialogue)
     except ModelError as error:
         if error.fatal:
             raise
@@ -52,17 +54,15 @@ async def compare(first: Subject, second: Subject, criterion: Compare, repeat: i
 
 
 async def _compared(
-    first: Subject, second: Subject, criterion: Compare, dialogue: Dialogue, bench: Bench
+    first: Subject, second: Subject, criterion: Compare, bench: Bench, dialogue: Dialogue
 ) -> Comparison:  # fmt: skip
-    prompt = first.prompt
     both = key("two", first.answer, second.answer)
+    # Digests of both texts, so that neither response can contain its own nonce or the other's.
+    nonces = one, two, _ = fence(key("first", both)), fence(key("second", both)), first.prompt_fence
     reply = await dialogue.ask(
-        "compare", FIELDS,
-        document=None if prompt.document is None else defuse(prompt.document),
-        reference=None if prompt.reference is None else defuse(prompt.reference),
-        request=defuse(conversation(first)), first=defuse(first.text), second=defuse(second.text),
-        # Digests of both texts, so that neither response can know its own fence or the other's.
-        first_fence=fence(key("first", both)), second_fence=fence(key("second", both)), criterion=criterion.spec,
+        "compare", FIELDS, **bench.shown_prompt(first.prompt, *nonces), prompt_fence=first.prompt_fence,
+        first=bench.shown(first.text, *nonces), second=bench.shown(second.text, *nonces), first_fence=one, second_fence=two,
+        criterion=criterion.spec,
     )  # fmt: skip
     last = dialogue.last
     wrapping = wrapping_of(last)

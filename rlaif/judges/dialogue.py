@@ -10,7 +10,7 @@ from rlaif.judges.scale import RETRIED, RETRY_ROOM, RETRY_TEMPERATURE
 from rlaif.models.ask import Ask, Completion, Sampling
 from rlaif.records import Finding, Score, Verdict, key
 from rlaif.rubric import Counting
-from rlaif.template import defuse
+from rlaif.template import fence
 from rlaif.verdict import MOST_TEXTS, TEXT, Fields, fields_schema, read_fields, require_whole, wrapping_of
 
 # How many things a judge lists (claims, key points, checklist items), as an estimate: LongReward's responses have 18 to 33
@@ -50,14 +50,21 @@ class Dialogue:
                 last = error
         raise last
 
-    async def ask_each(self, template: str, texts: Sequence[str], words: Sequence[str], **values: Any) -> list[str]:
-        """Ask for one of `words` about each text (the template's `texts`) by its number, some texts at a time.
+    async def ask_each(self, template: str, texts: Sequence[str], words: Sequence[str], subject: Subject) -> list[str]:
+        """The word that the judge gives each text (the template's `texts`) about the subject, some texts at a time.
 
-        A request on more than MOST_TEXTS would leave no room in its reply for all of the words.
+        With more than MOST_TEXTS at once, the reply would have no room for all of the words.
         """
         said: list[str] = []
+        nonces = nonce, _ = fence(subject.answer), subject.prompt_fence
+        values = self._bench.shown_prompt(subject.prompt, *nonces) | {
+            "prompt_fence": subject.prompt_fence, "response": self._bench.shown(subject.text, *nonces), "fence": nonce,
+        }  # fmt: skip
+        used = self._bench.templates[template].used
+        values = {name: value for name, value in values.items() if name in used}
         for start in range(0, len(texts), MOST_TEXTS):
-            part = [defuse(text) for text in texts[start : start + MOST_TEXTS]]
+            # In one line each, so that no text can forge another number.
+            part = [" ".join(self._bench.shown(text, *nonces).split()) for text in texts[start : start + MOST_TEXTS]]
             numbers = [str(number) for number in range(1, len(part) + 1)]
             fields: Fields = {"rationale": TEXT, **dict.fromkeys(numbers, tuple(words))}
             reply = await self.ask(template, fields, texts=part, **values)

@@ -10,16 +10,14 @@ from rlaif.errors import ModelError
 from rlaif.judges.bench import Bench, Note, Subject
 from rlaif.judges.dialogue import Counted, Dialogue, judged, noted, texts_of
 from rlaif.judges.retrieve import chunks
-from rlaif.judges.scale import conversation
 from rlaif.records import Verdict
 from rlaif.rubric import KeyPoints
-from rlaif.template import defuse, fence
 from rlaif.verdict import MOST_TEXTS, TEXTS
 
 NEEDS_MODEL = True
 TEMPLATES = {
-    "keypoints": frozenset({"document", "request", "most"}),
-    "coverage": frozenset({"texts", "request", "response", "fence"}),
+    "keypoints": frozenset({"document", "request", "prompt_fence", "most"}),
+    "coverage": frozenset({"texts", "request", "prompt_fence", "response", "fence"}),
 }
 COVERED = {"covered": 1.0, "partly": 0.5, "missing": 0.0}
 NONE = "the document holds nothing for the request"
@@ -31,10 +29,7 @@ async def judge(subject: Subject, criteria: Sequence[KeyPoints], repeat: int, be
 
     async def work(dialogue: Dialogue) -> list[Counted]:
         points = texts_of(await bench.once(subject.prompt, criterion.key, lambda: _note(subject, criterion, bench)))
-        said = await dialogue.ask_each(
-            "coverage", points, tuple(COVERED),
-            request=defuse(conversation(subject)), response=defuse(subject.text), fence=fence(subject.answer),
-        )  # fmt: skip
+        said = await dialogue.ask_each("coverage", points, tuple(COVERED), subject)
         return [Counted(point, word, COVERED[word]) for point, word in zip(points, said, strict=True)]
 
     return await judged(subject, criterion, repeat, bench, NONE, work)
@@ -45,9 +40,14 @@ async def _note(subject: Subject, criterion: KeyPoints, bench: Bench) -> Note:
         if not (pieces := chunks(subject.prompt.document or "", criterion.chunk_words)):
             raise ModelError("inapplicable", "the prompt has no document")
         points: list[str] = []
+        nonce = subject.prompt_fence
+        request = bench.shown_prompt(subject.prompt, nonce)["request"]
         for piece in pieces:
-            asked = {"document": defuse(piece), "request": defuse(conversation(subject)), "most": MOST_TEXTS}
-            points += (await dialogue.ask("keypoints", {"points": TEXTS}, **asked))["points"]
+            reply = await dialogue.ask(
+                "keypoints", {"points": TEXTS}, most=MOST_TEXTS, prompt_fence=nonce, request=request,
+                document=bench.shown(piece, nonce),
+            )  # fmt: skip
+            points += reply["points"]
         return list(dict.fromkeys(points))
 
     return await noted(Dialogue(bench, subject.prompt.key, criterion.key), work)

@@ -1,6 +1,5 @@
 """Splits documents into passages and retrieves those that may support a claim: by BM25 or by embeddings."""
 
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from itertools import pairwise
@@ -8,12 +7,8 @@ from typing import Any, Protocol
 
 from rlaif.errors import InputError
 from rlaif.shared import Shared
+from rlaif.words import word_pattern, word_starts
 
-# In scripts without spaces (kana and Han), each character counts as a word.
-_LONE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_WORD = re.compile(rf"[{_LONE}]|[^\s{_LONE}]+")
-# The same without punctuation, for the search.
-_SEARCHED = rf"[{_LONE}]|[^\W{_LONE}]+"
 # Documents whose index is kept. Responses to one prompt come together, so few documents are in use at once.
 INDEXES = 64
 
@@ -23,20 +18,20 @@ Embed = Callable[[Sequence[str]], Awaitable[list[list[float]]]]
 
 @lru_cache(INDEXES)
 def chunks(document: str, words: int) -> Pieces:
-    """Split a document into passages of at most `words` words each, without overlap and without losing a word."""
-    starts = [word.start() for word in _WORD.finditer(document)][::words]
+    """The document in consecutive pieces of at most `words` words; nothing overlaps and no word is lost."""
+    starts = word_starts(document)[::words]
     return tuple(document[start:end].rstrip() for start, end in pairwise([*starts, len(document)]))
 
 
 class Retrieval(Protocol):
-    """Finds the passages of a document that are relevant to a text."""
+    """Finds the pieces of a document that bear on a text."""
 
     async def best(self, pieces: Pieces, texts: Sequence[str], most: int) -> list[list[str]]:
-        """Return for each text at most `most` passages, in the document's order; of equal ones, the earlier."""
+        """For each text at most `most` pieces, in the document's order; of equals, the earlier."""
 
 
 class Words:
-    """Finds the passages that share the rarest words with a text: BM25 (Robertson et al. 1994), computed by bm25s."""
+    """Finds the pieces that share the rarest words with a text: BM25 (Robertson et al. 1994), with bm25s."""
 
     async def best(self, pieces: Pieces, texts: Sequence[str], most: int) -> list[list[str]]:
         if len(pieces) <= most:
@@ -46,7 +41,7 @@ class Words:
 
 
 class Meanings:
-    """Finds the passages with the greatest cosine similarity to a text; each document is embedded once."""
+    """Finds the pieces whose embeddings are most similar to a text's (cosine); each document is embedded once."""
 
     def __init__(self, embed: Embed) -> None:
         self._embed = embed
@@ -74,9 +69,9 @@ def _first(pieces: Pieces, scores: Sequence[float], most: int) -> list[str]:
 
 @lru_cache(INDEXES)
 def _index(pieces: Pieces) -> Any:
-    """The index of the passages; None if they have no words."""
+    """The index of the pieces; None if they have no word."""
     bm25s = _bm25s()
-    words = bm25s.tokenize(list(pieces), token_pattern=_SEARCHED, stopwords=None, show_progress=False)
+    words = bm25s.tokenize(list(pieces), token_pattern=word_pattern(), stopwords=None, show_progress=False)
     if not words.vocab:
         return None
     index = bm25s.BM25()
@@ -85,7 +80,7 @@ def _index(pieces: Pieces) -> Any:
 
 
 def _bm25(index: Any, text: str, pieces: int) -> Sequence[float]:
-    options = {"token_pattern": _SEARCHED, "stopwords": None, "show_progress": False, "return_ids": False}
+    options = {"token_pattern": word_pattern(), "stopwords": None, "show_progress": False, "return_ids": False}
     words = _bm25s().tokenize([text], **options)[0] if index else []
     return index.get_scores(words).tolist() if words else [0.0] * pieces
 

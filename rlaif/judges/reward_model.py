@@ -15,7 +15,6 @@ from rlaif.judges.bench import Bench, Subject
 from rlaif.models.ask import Ask, Sampling, prompt_cut
 from rlaif.records import Message, Score, Verdict
 from rlaif.rubric import RewardModel
-from rlaif.template import defuse
 
 NEEDS_MODEL = True
 TEMPLATES = {"reward_model": frozenset({"document", "request"})}
@@ -50,10 +49,10 @@ async def judge(subject: Subject, criteria: Sequence[RewardModel], repeat: int, 
 def chat(subject: Subject, bench: Bench) -> list[Message]:
     """Return the prompt, its last turn rendered by the template with the document, and the response as the last turn."""
     *before, last = subject.prompt.messages
-    shown: list[Message] = [{"role": turn["role"], "content": defuse(turn["content"])} for turn in before]
-    document = None if subject.prompt.document is None else defuse(subject.prompt.document)
-    request = bench.templates["reward_model"].render(document=document, request=defuse(last["content"]))
-    return [*shown, {"role": last["role"], "content": request}, {"role": "assistant", "content": defuse(subject.text)}]
+    shown: list[Message] = [{"role": turn["role"], "content": bench.shown(turn["content"])} for turn in before]
+    document = bench.shown_prompt(subject.prompt)["document"]
+    request = bench.templates["reward_model"].render(document=document, request=bench.shown(last["content"]))
+    return [*shown, {"role": last["role"], "content": request}, {"role": "assistant", "content": bench.shown(subject.text)}]
 
 
 def value(said: str, width: float) -> float:

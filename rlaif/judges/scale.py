@@ -15,13 +15,13 @@ from rlaif.judges.bench import Bench, Subject
 from rlaif.models.ask import Ask, Completion, Sampling
 from rlaif.records import Score, Verdict, key
 from rlaif.rubric import Scale
-from rlaif.template import defuse, fence
+from rlaif.template import fence
 from rlaif.verdict import expectation, read_marks, require_whole, token_fault, wrapping_of
 
 NEEDS_MODEL = True
 # The variables of a judge's template.
-VARIABLES = frozenset({"document", "request", "reference", "response", "fence", "criteria", "criterion", "apart",
-                       "low", "high"})  # fmt: skip
+VARIABLES = frozenset({"document", "request", "reference", "prompt_fence", "response", "fence", "criteria", "criterion",
+                       "apart", "low", "high"})  # fmt: skip
 # The most alternatives per token that common servers return.
 TOP_LOGPROBS = 20
 # A judge that gave no verdict at temperature 0 would give the same reply again.
@@ -80,27 +80,18 @@ def _ask(subject: Subject, criteria: Sequence[Scale], repeat: int, attempt: int,
 
 def render(subject: Subject, criteria: Sequence[Scale], bench: Bench) -> str:
     """Render the judge's prompt."""
-    prompt = subject.prompt
+    nonces = nonce, _ = fence(subject.answer), subject.prompt_fence
     return bench.template.render(
-        document=None if prompt.document is None else defuse(prompt.document),
-        request=defuse(conversation(subject)),
-        reference=None if prompt.reference is None else defuse(prompt.reference),
-        response=defuse(subject.text),
-        fence=fence(subject.answer),
+        **bench.shown_prompt(subject.prompt, *nonces),
+        prompt_fence=subject.prompt_fence,
+        response=bench.shown(subject.text, *nonces),
+        fence=nonce,
         criteria=[criterion.spec for criterion in criteria],
         criterion=criteria[0].spec,
         low=criteria[0].low,
         high=criteria[0].high,
         apart=bench.spec.calls == "apart",
     )
-
-
-def conversation(subject: Subject) -> str:
-    """Return the request as a judge reads it: the only turn, or all turns with their roles if there are several."""
-    messages = subject.prompt.messages
-    if len(messages) == 1:
-        return messages[0]["content"]
-    return "\n\n".join(f"{message['role']}: {message['content']}" for message in messages)
 
 
 def schema(criteria: Sequence[Scale], *, apart: bool) -> dict[str, Any]:

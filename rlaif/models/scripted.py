@@ -38,7 +38,7 @@ class Scripted:
             text = words(digest, SHORTEST, LONGEST)
         else:
             text = json.dumps(instance(ask.schema, digest), ensure_ascii=False, separators=(",", ":"))
-        pieces = re.findall(r"\s*(?:\w+|[^\w\s]+)", text)
+        pieces = re.findall(r"\s*(?:\w+|[^\w\s]+)", text.rstrip())
         finish = "stop" if len(pieces) <= ask.sampling.max_tokens else "length"
         pieces = pieces[: ask.sampling.max_tokens]
         prompt_tokens = sum(len(message["content"].split()) for message in ask.messages)

@@ -1,10 +1,9 @@
-"""Filters: which candidates and prompts stay out of every pair, each with one reason. What they see is texts.
+"""Filters: which responses and prompts stay out of every pair, each with one reason, by their texts alone.
 
-A filter leaves the responses that it takes out in the temporary table `filtered`; a null response there is a whole prompt.
+A filter writes the responses that it drops to the temporary table `filtered`; a null response there is a whole prompt.
 """
 
 import hashlib
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from itertools import groupby
@@ -16,40 +15,40 @@ from rlaif.config import Config, Filters, Truncation
 from rlaif.errors import InputError
 from rlaif.models.checkpoint import locate
 from rlaif.store import Row, Store, sql
+from rlaif.words import find_words
 
 # Standard error of the estimate is 1 / sqrt(permutations): 0.06 at most, and 0.04 near the thresholds in use.
 _PERMUTATIONS = 256
-# What two texts share is counted in runs of three words: long enough to mean something, short enough for short answers.
+# Runs of three words are long enough to mean something and short enough for short responses.
 _SHINGLE = 3
-_WORD = re.compile(r"\w+")
-# Functions of DuckDB, by kind of file.
+# DuckDB's functions, by kind of file.
 _READERS = {".jsonl": "read_json", ".ndjson": "read_json", ".json": "read_json",
             ".csv": "read_csv", ".tsv": "read_csv", ".parquet": "read_parquet"}  # fmt: skip
-# Rows written to the store at once.
+# Rows per write to the store.
 _BATCH = 4096
 
 
 def check(config: Config, filters: Filters) -> None:
-    """Raises InputError for a file that is not there or of no known kind, and for a package that is not installed."""
+    """Raises InputError for a missing file, a file of an unknown kind, or a package that is not installed."""
     for path in _benchmarks(config, filters).values():
         if path.suffix.lower() not in (*_READERS, ".txt"):
-            fix = f"One of {' '.join(_READERS)} .txt is."
-            raise InputError("not a kind of file that texts are read from", where=str(path), fix=fix)
+            fix = f"Use one of {' '.join(_READERS)} .txt."
+            raise InputError("unsupported kind of file", where=str(path), fix=fix)
     if filters.near_duplicates is not None and find_spec("rensa") is None:
         raise InputError(
-            "near-duplicates are found by the package rensa", fix="pip install 'rlaif[filters]'",
+            "finding near-duplicates needs the package rensa", fix="pip install 'rlaif[filters]'",
             where=config.file.where(("pair", "filters", "near_duplicates")),
         )  # fmt: skip
 
 
 def check_tokenizer(config: Config, filters: Filters) -> None:
-    """Raises InputError for a tokenizer that cannot be opened. Without one, nothing is imported."""
+    """Raises InputError for a tokenizer that cannot be opened. If none is needed, nothing is imported."""
     if filters.truncation:
         _tokenizer(config, filters.truncation)
 
 
 def digests(config: Config, filters: Filters) -> dict[str, str]:
-    """What the named files hold, as digests: with it the pairs may change."""
+    """Digests of the named files: when their content changes, the pairs may change."""
     files = _benchmarks(config, filters)
     return {name: hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest() for name, path in files.items()}
 
@@ -61,7 +60,7 @@ def _benchmarks(config: Config, filters: Filters) -> dict[str, Path]:
 
 
 def apply(store: Store, config: Config, filters: Filters) -> None:
-    """Fills `filtered`, one filter after the other: what it names is no candidate any more."""
+    """Fill `filtered`, one filter after the other; each sees only what the filters before it kept."""
     if filters.contamination:
         _take(store, _contaminated(store, _benchmarks(config, filters), filters.contamination.words))
     lengths = filters.min_length is not None or filters.max_length is not None
@@ -87,7 +86,7 @@ def _take(store: Store, rows: Iterable[Row]) -> None:
 
 
 def _rows(store: Store, name: str) -> Iterator[Row]:
-    """The rows of the named query, in order, by way of a file: another cursor would not see this one's temporary tables."""
+    """The rows of the named query, in order, through a file, because another cursor does not see temporary tables."""
     import pyarrow.parquet
 
     with TemporaryDirectory(dir=store.path.parent, prefix=".texts-") as folder:
@@ -100,7 +99,7 @@ def _rows(store: Store, name: str) -> Iterator[Row]:
 
 
 def _words(text: str) -> list[str]:
-    return _WORD.findall(text.casefold())
+    return find_words(text.casefold())
 
 
 def _runs(words: list[str], length: int) -> set[str]:
@@ -109,7 +108,7 @@ def _runs(words: list[str], length: int) -> set[str]:
 
 
 def _near_duplicates(store: Store, similarity: float) -> Iterator[Row]:
-    """Of responses to one prompt that are nearly the same, all but one, which the seed draws.
+    """Of responses to one prompt that are nearly the same, all but one, which depends on the seed.
 
     Similarity is the Jaccard index of the sets of three-word runs (all words as one run, where there are fewer), estimated
     by MinHash (Broder 1997).
@@ -129,7 +128,7 @@ def _near_duplicates(store: Store, similarity: float) -> Iterator[Row]:
 
 
 def _same_start(store: Store, config: Config, truncation: Truncation) -> Iterator[Row]:
-    """Of responses to one prompt that a trainer cuts to the same tokens, all but one, which the seed draws."""
+    """Of responses to one prompt that a trainer truncates to the same tokens, all but one, which depends on the seed."""
     tokenizer = _tokenizer(config, truncation)
     for prompt, rows in groupby(_rows(store, "pair/candidate_texts"), key=lambda row: row["prompt"]):
         seen: set[tuple[int, ...]] = set()
@@ -149,17 +148,17 @@ def _tokenizer(config: Config, truncation: Truncation) -> Any:
         return AutoTokenizer.from_pretrained(path)
     except ModuleNotFoundError:
         raise InputError("a tokenizer needs transformers", where=where, fix="pip install 'rlaif[train]'") from None
-    except Exception as error:  # A checkpoint can be wrong in as many ways as there are libraries that read it.
+    except Exception as error:  # Every library that reads checkpoints raises its own errors.
         said = next(iter(str(error).splitlines()), type(error).__name__)
         raise InputError(
-            f"no tokenizer can be opened at {truncation.tokenizer}: {said}", where=where,
-            fix="Give the folder or the hub name of the model to be trained.",
+            f"cannot open a tokenizer at {truncation.tokenizer}: {said}", where=where,
+            fix="Give the folder or the hub name of the model that you train.",
         ) from None  # fmt: skip
 
 
 def _contaminated(store: Store, files: Mapping[str, Path], length: int) -> Iterator[Row]:
-    """Prompts and candidates that hold a run of words of a benchmark's text, or a whole shorter one as their request."""
-    # What several files hold is put down to the first of them.
+    """Prompts and responses that contain a run of words of a benchmark's text, or have a whole shorter text as a turn."""
+    # Text that several files contain is reported for the first of them.
     known: dict[str, str] = {}
     whole: dict[str, str] = {}
     for name, path in files.items():
@@ -182,7 +181,7 @@ def _contaminated(store: Store, files: Mapping[str, Path], length: int) -> Itera
 
 
 def _held(texts: Iterable[str | None], known: Mapping[str, str], words: int) -> str | None:
-    """The benchmark that one of the texts holds a run of."""
+    """The benchmark of which one of the texts contains a run."""
     for text in texts:
         for run in sorted(_runs(_words(text or ""), words) & known.keys()):
             return known[run]
@@ -190,7 +189,7 @@ def _held(texts: Iterable[str | None], known: Mapping[str, str], words: int) -> 
 
 
 def _texts(path: Path) -> Iterator[str]:
-    """Every text in a benchmark's file, in whatever column."""
+    """Every text in a benchmark's file, in any column."""
     import duckdb
 
     suffix = path.suffix.lower()

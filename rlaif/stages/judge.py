@@ -196,7 +196,7 @@ async def _ask(unit: _Unit, judge: Judge, bench: Bench, tally: Tally) -> _Judged
     try:
         verdict = await call.judge(unit.subject, call.criteria, unit.repeat, bench)
     except UnsentError:
-        tally.add(calls=-1)
+        tally.add(calls=-1 if bench.model else 0)
         raise
     except ModelError as error:
         if error.fatal:

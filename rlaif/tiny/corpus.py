@@ -47,10 +47,10 @@ def writing(document: str, request: str) -> str:
     return f"{document}\n{request}"
 
 
-def judging(document: str, request: str, response: str, criterion: str, fence: str) -> str:
+def judging(document: str, request: str, response: str, criterion: str, fence: str, prompt_fence: str) -> str:
     """The judge's prompt, as prompts/judge/compact.jinja renders it."""
-    data = f"{document}\n{request}\nAnswer {fence[:4]}\n{response}\nEnd {fence[:4]}"
-    return f"{data}\nRate {criterion} {LOW} to {HIGH}."
+    given = f"{prompt_fence}\n{document}\n{request}\n{prompt_fence}"
+    return f"{given}\nAnswer {fence}\n{response}\nEnd {fence}\nRate {criterion} {LOW} to {HIGH}."
 
 
 def flawed(drawn: Case, flaws: Flaws, rng: random.Random) -> tuple[list[Fact], Form]:
@@ -148,8 +148,8 @@ def score(mark: float) -> int:
 
 
 def _judged(drawn: Case, response: str, criterion: str, rng: random.Random) -> Example:
-    fence = f"{rng.getrandbits(64):016x}"
-    shown = judging(drawn.document, drawn.request, response, criterion, fence)
+    fence, prompt_fence = (f"{rng.getrandbits(64):016x}" for _ in range(2))
+    shown = judging(drawn.document, drawn.request, response, criterion, fence, prompt_fence)
     return Example(shown, verdict(drawn.document, drawn.request, response, criterion))
 
 

@@ -62,7 +62,7 @@ def _phrases(seed: int) -> list[str]:
         example = corpus.demonstration(rng)
         document, request = example.prompt.split("\n")
         for criterion in corpus.CRITERIA:
-            texts.append(corpus.judging(document, request, example.answer, criterion, ""))
+            texts.append(corpus.judging(document, request, example.answer, criterion, "", ""))
             texts.append(corpus.verdict(document, request, example.answer, criterion))
         texts.append(json.loads(corpus.verdict(document, request, "", criterion))["rationale"])
     return texts

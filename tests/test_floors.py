@@ -15,7 +15,7 @@ FLOORS = [
     ["errors", "records", "models.ask", "yaml_file", "override", "own_code", "shipped", "stop", "loop", "shared",
      "legible"],
     ["config", "secret", "redacted", "rubric", "template", "verdict", "progress", "tiny"],
-    ["models", "store", "store_file", "work", "breaker", "prices"],
+    ["models", "confined", "store", "store_file", "store_schema", "work", "breaker", "prices"],
     ["judges", "generator", "context", "remarks", "owed", "notes", "witness", "aside", "equip", "comparing", "budget",
      "spent", "sources", "training", "pairing"],
     ["stages"],

@@ -8,9 +8,6 @@ later stages work on. A prompt taken out of its source is thus out of play, and 
 the source has it again. What else came with the sources is a copy, and follows them.
 """
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 from rlaif import __version__
 from rlaif.config import Source
 from rlaif.context import Context, now
@@ -33,9 +30,9 @@ def run(context: Context) -> None:
         return
     with (
         context.stage("collect") as tally,
-        TemporaryDirectory(dir=context.store.path.parent, prefix=".collect-") as folder,
+        context.store.folder() as folder,
     ):
-        with Staging(Path(folder)) as staging:
+        with Staging(folder) as staging:
             for index, source in enumerate(context.config.pipeline.collect.sources):
                 facts = Facts(source, staging)
                 count = 0
@@ -44,7 +41,7 @@ def run(context: Context) -> None:
                     if count % STEP == 0:
                         tally.add(done=STEP)
                 tally.add(done=count % STEP)
-        _keep(context, folder, collection)
+        _keep(context, str(folder), collection)
     _tell(context)
 
 

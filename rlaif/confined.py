@@ -28,7 +28,9 @@ OFF: Final = {
 FREE: Final = ("search_path", "threads", "memory_limit", "preserve_insertion_order", "disabled_optimizers")
 
 
-def connect(databases: Sequence[Path] = (), folders: Sequence[Path] = (), spill: Path | None = None) -> duckdb.DuckDBPyConnection:
+def connect(
+    databases: Sequence[Path] = (), folders: Sequence[Path] = (), spill: Path | None = None
+) -> duckdb.DuckDBPyConnection:
     """An in-memory connection that can attach these `databases`, and read and write files in these `folders`.
 
     All are resolved paths: DuckDB follows links before it compares.

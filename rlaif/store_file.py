@@ -17,9 +17,15 @@ from rlaif.errors import StoreError
 # DuckDB 2 can write files that 1.5 cannot read; both are supported, so the older layout is kept.
 STORAGE_VERSION = "v1.5.0"
 # DuckDB's messages, without the file's path, that may hold any of these words.
-BUSY: Final = re.compile(r"could not set lock|conflicting lock|being used by another process|file handle conflict", re.IGNORECASE)
-NEWER: Final = re.compile(r"version number \d+, but|newer version|storage version|not supported by this version", re.IGNORECASE)
-DAMAGED: Final = re.compile(r"corrupt|checksum|not read enough bytes|not a valid DuckDB|deserializ|INTERNAL|out of range", re.IGNORECASE)
+BUSY: Final = re.compile(
+    r"could not set lock|conflicting lock|being used by another process|file handle conflict", re.IGNORECASE
+)
+NEWER: Final = re.compile(
+    r"version number \d+, but|newer version|storage version|not supported by this version", re.IGNORECASE
+)
+DAMAGED: Final = re.compile(
+    r"corrupt|checksum|not read enough bytes|not a valid DuckDB|deserializ|INTERNAL|out of range", re.IGNORECASE
+)
 LOG: Final = re.compile(r"\bWAL\b")
 STRANGER: Final = re.compile(r"does not match|different")
 
@@ -66,7 +72,9 @@ def _check(path: Path) -> None:
         if reason := confined.not_duckdb(path):
             raise StoreError(f"{path}: {reason}. Restore a copy of the store, or name another `out`.")
     except OSError as error:
-        raise StoreError(f"{path}: cannot be opened: {error.strerror}. Check its permissions, or name another `out`.") from None
+        raise StoreError(
+            f"{path}: cannot be opened: {error.strerror}. Check its permissions, or name another `out`."
+        ) from None
 
 
 def unreadable(path: Path, error: Exception) -> StoreError:

@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "rlaif"
 FLOORS = [
     ["errors", "records", "models.ask", "yaml_file", "override", "own_code", "shipped", "stop", "loop", "shared",
      "legible"],
-    ["config", "secret", "redacted", "rubric", "template", "verdict", "progress", "tiny"],
+    ["config", "secret", "redacted", "rubric", "template", "template_sandbox", "verdict", "progress", "tiny"],
     ["models", "confined", "store", "store_file", "store_schema", "work", "breaker", "prices"],
     ["judges", "generator", "context", "remarks", "owed", "notes", "witness", "aside", "equip", "comparing", "budget",
      "spent", "sources", "training", "pairing"],

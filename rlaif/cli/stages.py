@@ -20,11 +20,11 @@ def collect(file: File, set: Set = [], quiet: Quiet = False) -> None:
 
 
 @app.command()
-def generate(file: File, set: Set = [], quiet: Quiet = False) -> None:
+def generate(file: File, set: Set = [], quiet: Quiet = False, allow_code: AllowCode = False) -> None:
     """Sample the responses that are owed."""
     from rlaif import run as running
 
-    with session(file, set, quiet) as context:
+    with session(file, set, quiet, allow_code=allow_code) as context:
         running.generate(context)
 
 
@@ -33,7 +33,7 @@ def judge(file: File, set: Set = [], quiet: Quiet = False, judge: JudgeName = No
     """Score the responses that a judge still owes."""
     from rlaif import run as running
 
-    with session(file, set, quiet) as context:
+    with session(file, set, quiet, allow_code=allow_code) as context:
         running.judge(context, [judge] if judge else [], allow_code=allow_code)
 
 
@@ -60,7 +60,7 @@ def train(
     """Train the generator's model on the newest pairs, or on rewards."""
     from rlaif import run as running
 
-    with session(file, set, quiet) as context:
+    with session(file, set, quiet, allow_code=allow_code) as context:
         if prepare is None:
             print(running.train(context, allow_code=allow_code).path)
             return
@@ -74,7 +74,7 @@ def evaluate(file: File, set: Set = [], quiet: Quiet = False, json: Json = False
     from rlaif import run as running
     from rlaif.evaluate import render
 
-    with session(file, set, quiet) as context:
+    with session(file, set, quiet, allow_code=allow_code) as context:
         evaluation = running.evaluate(context, allow_code=allow_code)
     if json:
         print_json(evaluation)
@@ -85,9 +85,9 @@ def evaluate(file: File, set: Set = [], quiet: Quiet = False, json: Json = False
 
 
 @app.command()
-def report(file: File, set: Set = [], quiet: Quiet = False) -> None:
+def report(file: File, set: Set = [], quiet: Quiet = False, allow_code: AllowCode = False) -> None:
     """Write the HTML report of what there is."""
     from rlaif import run as running
 
-    with session(file, set, quiet, filled=True) as context:
-        print(running.report(context, running.evaluate(context)))
+    with session(file, set, quiet, filled=True, allow_code=allow_code) as context:
+        print(running.report(context, running.evaluate(context, allow_code=allow_code)))

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rlaif import override, secret
+from rlaif.config.code import refuse_code
 from rlaif.config.pipeline import Pipeline
 from rlaif.errors import InputError
 from rlaif.shipped import find
@@ -47,13 +48,18 @@ class Config:
         return self.pipeline.judge.by or list(self.pipeline.judges)
 
 
-def load(path: Path, overrides: list[str] | None = None) -> Config:
-    """The pipeline in a YAML file, after `a.b=value` overrides. Raises InputError that says where and how to fix it."""
+def load(path: Path, overrides: list[str] | None = None, *, allow_code: bool = False) -> Config:
+    """The pipeline in a YAML file, after `a.b=value` overrides. Raises InputError that says where and how to fix it.
+
+    Settings that let models or trainers run other people's code need `allow_code`.
+    """
     file = read_yaml(path)
     for each in overrides or []:
         override.apply(file.data, each)
     pipeline = validate(Pipeline, file)
     secret.refuse(file)
+    if not allow_code:
+        refuse_code(pipeline, file)
     return Config(pipeline, file, overrides or ())
 
 

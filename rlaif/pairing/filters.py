@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from rlaif import confined
-from rlaif.confined import quoted
 from rlaif.config import Config, Filters, Truncation
+from rlaif.confined import quoted
 from rlaif.errors import InputError
 from rlaif.models.checkpoint import locate
 from rlaif.store import Row, Store, sql

@@ -34,7 +34,7 @@ def _tokenizer(folder: Path) -> Counter | None:
     except ModuleNotFoundError:
         return None
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError):  # opening the model will say what is wrong; an estimate need not
         return None
 

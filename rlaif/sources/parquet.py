@@ -21,5 +21,7 @@ def _rows(path: Path, origin: Origin) -> Iterator[Row]:
             columns = origin.check(file.schema_arrow.names)
             batches = file.iter_batches(BATCH, columns=columns)
             yield from numbered(str(path), (row for batch in batches for row in batch.to_pylist()))
-    except (pyarrow.ArrowException, OSError) as error:
-        raise InputError(f"not Parquet that can be read: {error}", where=str(path)) from None
+    # Text that is not UTF-8 or a date that Python cannot hold is a ValueError.
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
+        message = next(iter(str(error).splitlines()), type(error).__name__)
+        raise InputError(f"not Parquet that can be read: {message}", where=str(path)) from None

@@ -213,7 +213,7 @@ def _harmless(name: str, value: Any) -> bool:
             for each, given in value.items()
         )  # fmt: skip
     if name in _GROUPS:
-        return isinstance(value, Mapping) and set(value) <= _GROUPS[name] and not _reaches(value)
+        return isinstance(value, Mapping) and set(value) <= _GROUPS[name] and "--" not in value and not _reaches(value)
     return name.startswith("hub_strategy") or name == "hub_private_repo"
 
 
@@ -221,7 +221,7 @@ def _is_plain(value: Any) -> bool:
     """Whether a value is a number, a switch, or a word that names no file and no address; or a list of such."""
     if isinstance(value, str):
         # No leading dash: the next word of a command line would be taken for an option.
-        return bool(re.fullmatch(r"\w[\w.,:+ -]*", value)) and not _reaches(value)
+        return bool(re.fullmatch(r"\w[\w.,:+ -]*", value)) and "--" not in value and not _reaches(value)
     if isinstance(value, list):
         return all(_is_plain(each) for each in value)
     return value is None or isinstance(value, bool | int | float)

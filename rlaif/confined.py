@@ -1,8 +1,8 @@
 """A DuckDB connection that reaches only the files that it is given.
 
-A database file from a stranger may hold views over `read_text('/etc/passwd')`, macros, defaults and generated columns. On such a
-connection they reach nothing: external access is off, no extension is installed or loaded, no Python variable of the caller
-can be read, and none of this can be turned on again.
+A database file from a stranger may hold views over `read_text('/etc/passwd')`, macros, defaults and generated columns. Here
+they reach nothing: external access is off, no extension is installed or loaded, no Python variable of the caller can be read, and
+none of this can be turned on again.
 """
 
 from collections.abc import Sequence
@@ -55,8 +55,8 @@ def connect(
 def lock(connection: duckdb.DuckDBPyConnection, free: Sequence[str] = ()) -> None:
     """Locks the configuration but for the settings that are `free`.
 
-    DuckDB 1.5 cannot leave any setting free, so nothing is locked there if some must be: SQL that a file holds cannot change a
-    setting, and external access cannot be turned on again in any case.
+    DuckDB 1.5 cannot leave any setting free, so nothing is locked there if some must be: SQL that a file holds cannot
+    change a setting, and external access cannot be turned on again in any case.
     """
     if free:
         try:

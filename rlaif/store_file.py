@@ -27,6 +27,8 @@ DAMAGED: Final = re.compile(
     r"corrupt|checksum|not read enough bytes|not a valid DuckDB|deserializ|INTERNAL|out of range", re.IGNORECASE
 )
 LOG: Final = re.compile(r"\bWAL\b")
+# The first entry of every log of DuckDB 1.5 and 2: its kind is a version.
+LOG_HEAD: Final = b"\x64\x00\x62"
 STRANGER: Final = re.compile(r"does not match|different")
 
 
@@ -42,6 +44,9 @@ def connect(path: Path, folder: Path, read_only: bool) -> duckdb.DuckDBPyConnect
     connection = confined.connect([path], [folder], spill=Path(f"{path}.spill"))
     try:
         try:
+            if _is_garbled(_log(path)):
+                # DuckDB would take it for an empty log and delete it.
+                raise duckdb.IOException("WAL is damaged: it does not begin as a log does")
             connection.execute(attach)
         except (duckdb.Error, UnicodeDecodeError) as error:
             if read_only or not _set_log_aside(path, _plain(error, path)):
@@ -87,7 +92,7 @@ def unreadable(path: Path, error: Exception) -> StoreError:
     if LOG.search(message):
         return StoreError(
             f"{path}: its write-ahead log {_log(path).name} cannot be replayed: {message}\n"
-            f"If the log belongs to another store, move it away. Otherwise `rlaif run` sets it aside and continues without it."
+            f"If the log belongs to another store, move it away. Otherwise `rlaif run` sets it aside."
         )
     if NEWER.search(message):
         return StoreError(f"{path}: written by a newer DuckDB: {message}\nUpdate DuckDB: pip install -U duckdb")
@@ -121,6 +126,14 @@ def has_log(path: Path) -> bool:
     return _log(path).exists()
 
 
+def _is_garbled(log: Path) -> bool:
+    if not log.exists():
+        return False
+    with log.open("rb") as file:
+        head = file.read(len(LOG_HEAD))
+    return not LOG_HEAD.startswith(head)
+
+
 def _set_log_aside(path: Path, message: str) -> bool:
     """Moves a write-ahead log that DuckDB cannot replay out of the way, keeping its bytes."""
     log = _log(path)
@@ -129,8 +142,8 @@ def _set_log_aside(path: Path, message: str) -> bool:
     aside = log.with_name(f"{log.name}.corrupt-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}")
     log.rename(aside)
     why = "does not belong to this state of the store" if STRANGER.search(message) else "is damaged"
-    print(f"rlaif: the write-ahead log {log.name} {why} and is kept as {aside.name}. The last rows before a crash may be missing; "
-          "the next run makes them again.", file=sys.stderr)  # fmt: skip
+    print(f"rlaif: the write-ahead log {log.name} {why} and is kept as {aside.name}. The last rows before "
+          "a crash may be missing; the next run makes them again.", file=sys.stderr)  # fmt: skip
     return True
 
 

@@ -1,7 +1,7 @@
-"""What a store's file may hold: the tables of `sql/schema.sql` as they are there, and nothing that changes what a query means.
+"""What a store's file may hold: the tables of `sql/schema.sql` and nothing that changes what a query means.
 
-A macro called `len` in the file would take the place of DuckDB's own; a view called `prompts` could read other files than the
-table; a column might compute its values. Views in the file are never read, so they may be any.
+A macro called `len` in the file would take the place of DuckDB's own; a view called `prompts` could read other
+files; a column might compute its values. Views in the file are never read, so they may be any.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,8 @@ Tables = Mapping[str, Mapping[str, str]]
 _STRANGERS: Mapping[str, str] = {
     "a function": "SELECT function_name FROM duckdb_functions() WHERE database_name = 'store' AND NOT internal",
     "a type": "SELECT type_name FROM duckdb_types() WHERE database_name = 'store' AND NOT internal",
-    "a schema": "SELECT schema_name FROM duckdb_schemas() WHERE database_name = 'store' AND NOT internal AND schema_name <> 'main'",
+    "a schema": "SELECT schema_name FROM duckdb_schemas() WHERE database_name = 'store' AND NOT internal "
+    "AND schema_name <> 'main'",
     "a sequence": "SELECT sequence_name FROM duckdb_sequences() WHERE database_name = 'store'",
     "an index": "SELECT index_name FROM duckdb_indexes() WHERE database_name = 'store'",
     "a trigger": "SELECT trigger_name FROM duckdb_triggers() WHERE database_name = 'store'",
@@ -59,7 +60,7 @@ def refuse_strangers(path: Path, connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def compare(path: Path, connection: duckdb.DuckDBPyConnection, here: Tables, schema: str) -> None:
-    """Raises StoreError unless the tables `here` are those of the schema, given as SQL, with their columns and constraints."""
+    """Raises StoreError unless the tables `here` are those of the schema, given as SQL, with columns and constraints."""
     wanted, bounds = _made_by(schema)
     for name, columns in wanted.items():
         if here.get(name) != columns:

@@ -1,7 +1,7 @@
 """The sandbox of templates: no attribute of Python, no file, and bounds on time and size.
 
-Jinja's own sandbox keeps a template from Python's insides, but not from looping a billion times or growing a text to gigabytes.
-Here every loop and call is counted against one rendering's budget, and whatever can make a text longer checks the length first.
+Jinja's own sandbox keeps a template from Python's insides, but not from looping a billion times or making gigabytes of
+text. Here every loop and call is counted against one rendering's budget, and whatever makes a text longer is measured.
 """
 
 import re
@@ -24,6 +24,9 @@ MAX_POWER_BITS: Final = 4096
 _GROWING: Final = frozenset(
     {"ljust", "rjust", "center", "zfill", "expandtabs", "replace", "join", "format", "format_map", "translate"}
 )
+_GROWING_FILTERS: Final = (
+    "replace", "center", "indent", "format", "wordwrap", "join", "batch", "slice", "tojson", "truncate", "round",
+)  # fmt: skip
 _WIDE: Final = re.compile(r"\d{5,}|\*|\{[^{}]*\{")
 
 
@@ -195,7 +198,7 @@ def _concatenated(node: nodes.Concat, environment: _Environment) -> nodes.Expr:
     return _filtered(nodes.List(node.nodes, lineno=node.lineno), "_joined", environment)
 
 
-def _filtered(node: nodes.Expr, name: str, environment: _Environment) -> nodes.Filter:
+def _filtered(node: nodes.Node, name: str, environment: _Environment) -> nodes.Filter:
     return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno, environment=environment)
 
 
@@ -213,7 +216,6 @@ def environment() -> ImmutableSandboxedEnvironment:
         finalize=_shown,
     )  # fmt: skip
     made.globals.pop("lipsum")
-    made.filters |= {name: _bounded(name) for name in ("replace", "center", "indent", "format", "wordwrap", "join", "batch", "slice",
-                                                       "tojson", "truncate", "round")}  # fmt: skip
+    made.filters |= {name: _bounded(name) for name in _GROWING_FILTERS}
     made.filters |= {"_counted": _counted, "_joined": _joined}
     return made

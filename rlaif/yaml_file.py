@@ -1,8 +1,8 @@
 """YAML files as plain data that remembers its lines, so that an error can say where.
 
 Stricter than YAML 1.1 where it hurts: a key given twice is refused, `5e-6` is a number, and only plain tags are read. A file
-from a stranger is refused in well under a second, whatever is in it: there is a bound on its size, its depth, the number of its
-values, aliases included, and on its numbers.
+from a stranger is refused in well under a second, whatever is in it: its size, its depth, the number of its values
+(aliases included) and its numbers are bounded.
 """
 
 import difflib
@@ -76,7 +76,7 @@ class _Loader(yaml.SafeLoader):
             raise _RefusedError(f"more than {MAX_VALUES:,} values", line)
         self._depth += 1
         try:
-            return super().compose_node(parent, index)  # type: ignore[no-any-return]
+            return super().compose_node(parent, index)
         finally:
             self._depth -= 1
 
@@ -186,7 +186,7 @@ def _scalar(node: yaml.Node, line: int, place: Place) -> Any:
     if node.tag == _INTEGER and len(node.value) > MAX_DIGITS:
         raise _RefusedError("an integer of more than 64 bits", line, "Write a smaller number, or quote it.", place)
     try:
-        value = _Loader("").construct_object(node)  # type: ignore[no-untyped-call]
+        value = _Loader("").construct_object(node)
     except (ValueError, OverflowError, KeyError) as error:
         raise _RefusedError(f"not a value: {error}", line, place=place) from None
     if isinstance(value, int) and not -MAX_INTEGER <= value < MAX_INTEGER:

@@ -16,7 +16,7 @@ Set = Annotated[list[str], typer.Option("--set", help="Override a value: section
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 JudgeName = Annotated[str | None, typer.Option("--judge", help="A judge's name.", show_default=False)]
-AllowCode = Annotated[bool, typer.Option("--allow-code", help="Let checks, models and trainers run code that the pipeline names.")]
+AllowCode = Annotated[bool, typer.Option("--allow-code", help="Let checks, models and trainers run code of the pipeline.")]
 
 
 def _version(wanted: bool) -> None:

@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def _translated(error: Exception) -> RlaifError:
-    """What files, disks, DuckDB or a text's depth can raise anywhere, as an error with a sentence; else an internal error."""
+    """What files, disks, DuckDB or deep data can raise anywhere, as an error with a sentence; else an internal error."""
     message = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
     where = str(getattr(error, "filename", None) or "")
     if isinstance(error, OSError):
@@ -65,8 +65,8 @@ def _translated(error: Exception) -> RlaifError:
     if type(error).__module__.partition(".")[0] in ("duckdb", "_duckdb"):
         return StoreError(f"DuckDB cannot finish this: {message}\nIf it reports damage, restore a copy of the store.")
     return RlaifError(
-        f"internal error: {type(error).__name__}: {message}\nThis is a bug in rlaif. Run the command again with {TRACEBACK}=1 "
-        "in the environment and report the traceback, with the version, to the project's issues."
+        f"internal error: {type(error).__name__}: {message}\nThis is a bug in rlaif. Run the command again with "
+        f"{TRACEBACK}=1 in the environment and report the traceback, with the version, to the project's issues."
     )
 
 

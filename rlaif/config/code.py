@@ -1,7 +1,7 @@
 """What in a pipeline file can run other people's code, or reach the network or files that the pipeline does not name.
 
-None of it works unless the user passes `--allow-code`: a pipeline from a stranger is data. The lists name what is harmless where
-a library has many options (vLLM) and what is not where it has few of those (TRL, transformers, PEFT).
+None of it works unless the user passes `--allow-code`: a pipeline from a stranger is data. The lists name what is harmless
+where a library has many dangerous options (vLLM), and what is not where it has few (TRL, transformers, PEFT).
 """
 
 import re
@@ -14,8 +14,8 @@ from rlaif.config.training import Train
 from rlaif.errors import InputError
 from rlaif.yaml_file import Place, YamlFile
 
-# Options of `vllm serve` that take plain values and reach no code, file or address. vLLM also takes abbreviations, dashes and
-# JSON in any of its options, so whatever is not spelt exactly like one of these counts as one that can.
+# Options of `vllm serve` that take plain values and reach no code, file or address. vLLM also takes abbreviations and
+# JSON, so whatever is not spelt exactly like one of these counts as one that can.
 VLLM_FREE: Final = frozenset({
     "api_server_count", "async_scheduling", "block_size", "calculate_kv_scales", "cpu_offload_gb", "cuda_graph_sizes",
     "data_parallel_backend", "data_parallel_size_local", "disable_cascade_attn", "disable_chunked_mm_input",
@@ -24,7 +24,7 @@ VLLM_FREE: Final = frozenset({
     "enable_log_requests", "enable_prefix_caching", "enable_prompt_tokens_details", "enable_return_routed_experts",
     "enable_sleep_mode", "enforce_eager", "fully_sharded_loras", "generation_config", "gpu_memory_utilization",
     "kv_cache_dtype", "kv_cache_memory_bytes", "kv_sharing_fast_prefill", "load_format", "logprobs_mode",
-    "long_prefill_token_threshold", "max_cpu_loras", "max_log_len", "max_logprobs", "max_long_partial_prefills", "max_lora_rank",
+    "long_prefill_token_threshold", "max_cpu_loras", "max_log_len", "max_logprobs", "max_long_partial_prefills", "max_lora_rank",  # noqa: E501
     "max_loras", "max_num_batched_tokens", "max_num_partial_prefills", "max_num_seqs", "max_parallel_loading_workers",
     "max_seq_len_to_capture", "mm_processor_cache_gb", "model_impl", "num_gpu_blocks_override", "num_lookahead_slots",
     "pipeline_parallel_size", "prefix_caching_hash_algo", "quantization", "reasoning_parser", "runner", "convert", "task",
@@ -51,7 +51,8 @@ CONNECTS: Final = "connects to a server that the pipeline does not name"
 _TRAIN: Final[Mapping[str, str]] = {
     **dict.fromkeys(("push_to_hub", "report_to", "log_completions_hub_repo", "run_name", "project"), SENDS),
     **dict.fromkeys((
-        "deepspeed", "fsdp", "fsdp_config", "accelerator_config", "parallelism_config", "model_init_kwargs", "dataset_kwargs",
+        "deepspeed", "fsdp", "fsdp_config", "accelerator_config", "parallelism_config", "model_init_kwargs",
+        "dataset_kwargs",
         "chat_template_path", "chat_template_kwargs", "generation_kwargs", "lr_scheduler_kwargs", "optim", "optim_args",
         "gradient_checkpointing_kwargs", "liger_kernel_config", "torch_compile_backend", "debug", "logging_dir", "tools",
         "environment_factory", "rollout_func", "teacher_model_init_kwargs", "vllm_model_impl", "logging_config",
@@ -68,8 +69,13 @@ _WORDS: Final = re.compile(r"\w+_token|vllm_structured_outputs_regex|optim_targe
 # Their values that do nothing of that kind.
 _NUMBERS: Final = re.compile(r"[\w. ,=+-]*")
 _REPORTS: Final = frozenset({"none", "tensorboard"})
-_OPTIMIZERS: Final = re.compile(r"(adamw_torch(_fused|_npu_fused|_xla|_4bit|_8bit)?|adamw_apex_fused|adafactor|sgd|adagrad|rmsprop|"
-                                r"lion_32bit|(adamw|lion|paged_adamw|paged_lion|rmsprop|ademamix|paged_ademamix)(_bnb)?(_32bit|_8bit)?)")  # fmt: skip
+_OPTIMIZERS: Final = re.compile(
+    r"adamw_torch(_fused|_npu_fused|_xla|_4bit|_8bit)?|adamw_apex_fused|adafactor|sgd|adagrad|"
+    r"(adamw|lion|paged_adamw|paged_lion|rmsprop|ademamix|paged_ademamix)(_bnb)?(_32bit|_8bit)?"
+)
+_BACKENDS: Final = frozenset({
+    "nccl", "gloo", "mpi", "ccl", "hccl", "cncl", "mccl", "full_shard", "shard_grad_op", "vllm", "colocate",
+})  # fmt: skip
 _ATTENTION: Final = frozenset({"eager", "sdpa", "flash_attention_2", "flash_attention_3", "flex_attention"})
 _INITIAL: Final = frozenset({"gaussian", "pissa", "olora", "orthogonal", "eva", "loftq", "corda", "lora_ga"})
 _MODEL_FREE: Final = frozenset({"dtype", "torch_dtype", "device_map", "low_cpu_mem_usage", "use_cache", "revision"})
@@ -94,8 +100,9 @@ _GROUPS: Final[Mapping[str, frozenset[str]]] = {
     "parallelism_config": frozenset(),
 }  # fmt: skip
 _PEFT: Final[Mapping[str, str]] = dict.fromkeys((
-    "auto_mapping", "base_model_name_or_path", "megatron_config", "megatron_core", "revision", "runtime_config", "eva_config",
-    "corda_config", "loftq_config", "lora_ga_config", "arrow_config", "monteclora_config", "kasa_config", "velora_config",
+    "auto_mapping", "base_model_name_or_path", "megatron_config", "megatron_core", "revision", "runtime_config",
+    "eva_config", "corda_config", "loftq_config", "lora_ga_config", "arrow_config",
+    "monteclora_config", "kasa_config", "velora_config",
 ), LOADS)  # fmt: skip
 
 Found = tuple[Place, str]
@@ -106,7 +113,7 @@ def refuse_code(pipeline: Pipeline, file: YamlFile) -> None:
     for place, why in needs(pipeline):
         raise InputError(
             f"{place[-1]} {why}", where=file.where(place),
-            fix="If you trust this pipeline as you trust a program, run the command with --allow-code. Otherwise remove the key.",
+            fix="If you trust this pipeline as you trust a program, run it with --allow-code. Otherwise remove the key.",
         )  # fmt: skip
 
 
@@ -193,19 +200,7 @@ def _harmless(name: str, value: Any) -> bool:
     if name == "debug":
         return all(word in ("", "underflow_overflow", "tpu_metrics_debug") for word in str(value).split())
     if name in ("ddp_backend", "fsdp", "vllm_model_impl", "vllm_mode"):
-        return str(value) in (
-            "nccl",
-            "gloo",
-            "mpi",
-            "ccl",
-            "hccl",
-            "cncl",
-            "mccl",
-            "full_shard",
-            "shard_grad_op",
-            "vllm",
-            "colocate",
-        )
+        return str(value) in _BACKENDS
     if name == "model_init_kwargs":
         return isinstance(value, Mapping) and all(
             (each in _MODEL_FREE and _is_plain(given)) or (each == "attn_implementation" and given in _ATTENTION)
@@ -213,7 +208,7 @@ def _harmless(name: str, value: Any) -> bool:
             for each, given in value.items()
         )  # fmt: skip
     if name in _GROUPS:
-        return isinstance(value, Mapping) and set(value) <= _GROUPS[name] and "--" not in value and not _reaches(value)
+        return isinstance(value, Mapping) and set(value) <= _GROUPS[name] and not _reaches(value)
     return name.startswith("hub_strategy") or name == "hub_private_repo"
 
 

@@ -19,10 +19,10 @@ from rlaif.records import Message
 
 
 def read(family: Any, config: TransformersModel, where: str) -> tuple[Any, Any, list[str]]:
-    """Load a checkpoint as a model of this family, with its tokenizer and the names of weights that it lacks, which are random.
+    """Load a checkpoint as a model of this family, with its tokenizer and the names of missing weights, which are random.
 
-    Only *.safetensors are read, and no code of the checkpoint runs unless `trust_remote_code` is set. Raises InputError if it
-    cannot be loaded, or has no chat template.
+    Only *.safetensors are read, and no code of the checkpoint runs unless `trust_remote_code` is set. Raises InputError if
+    it cannot be loaded, or has no chat template.
     """
     place = locate(config.path, where=where)
     if isinstance(place, Path):
@@ -62,8 +62,10 @@ def _reason(error: Exception) -> str:
 
 def _fix(message: str) -> str:
     if "trust_remote_code" in message:
-        return "The checkpoint brings its own code. If you trust it as you trust a program, set trust_remote_code: true and run "\
-            "with --allow-code."
+        return (
+            "The checkpoint brings its own code. If you trust it as you trust a program, set trust_remote_code: true and "
+            "run with --allow-code."
+        )
     return ""
 
 

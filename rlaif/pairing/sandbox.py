@@ -25,7 +25,7 @@ WRONG = {
 
 
 def run(store: Store, text: str, file: Path, values: Mapping[str, Any]) -> None:
-    """Fills the temporary table `made` by the statement. Raises InputError, naming the file, for rows that are not allowed."""
+    """Fills the temporary table `made` by the statement. Raises InputError, naming the file, for wrong rows."""
     with store.folder() as folder:
         names = [name for name in TABLES if re.search(rf"\b{name}\b", text)]
         for name in names:

@@ -101,7 +101,7 @@ def _inspect(folder: Path, origin: Origin) -> None:
 
 
 def _named(folder: Path, where: str) -> Iterator[tuple[str, str]]:
-    """Every text in the settings that a data set's folder brings: its card, and the files that `datasets` reads beside it."""
+    """Every text in the settings that a data set's folder brings: its card, and files that `datasets` reads beside it."""
     for name in CARDS:
         card = folder / name
         text = _read(card) if card.is_file() else ""

@@ -32,7 +32,7 @@ def _rows(path: Path, origin: Origin) -> Iterator[Row]:
             if name not in tables:
                 what = f"no table {name!r} in {path.name}" if name else f"{path.name} needs a `table`"
                 raise InputError(what, where=origin.where("table"), fix=did_you_mean(name or "", tables))
-            table = connection.table('"{}"'.format(name.replace('"', '""')))
+            table = connection.sql('FROM source.main."{}"'.format(name.replace('"', '""')))
             columns = origin.check(table.columns)
             reader = table.select(*map(duckdb.ColumnExpression, columns)).to_arrow_reader(BATCH)
             yield from numbered(f"{path}#{name}", (row for batch in reader for row in batch.to_pylist()))
@@ -44,5 +44,5 @@ def _rows(path: Path, origin: Origin) -> Iterator[Row]:
 
 def _fix(message: str) -> str:
     if "disabled by configuration" in message or "disabled through configuration" in message:
-        return "The table or view reads other files or extensions, which rlaif does not allow. Copy its rows into a plain table."
+        return "It reads other files or extensions, which rlaif does not allow. Copy its rows into a plain table."
     return ""

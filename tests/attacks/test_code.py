@@ -118,7 +118,21 @@ def test_everyday_options_need_no_flag(case: str, tmp_path: Path) -> None:
 
 
 def test_no_option_of_trl_that_sends_or_connects_is_new_to_us() -> None:
-    suspicious = ("hub", "push", "report", "trackio", "wandb", "server", "url", "host", "token_", "path", "space", "bucket", "code")
+    suspicious = (
+        "hub",
+        "push",
+        "report",
+        "trackio",
+        "wandb",
+        "server",
+        "url",
+        "host",
+        "token_",
+        "path",
+        "space",
+        "bucket",
+        "code",
+    )
     from rlaif.config.code import of_training as needs
 
     harmless = {"hub_strategy", "hub_private_repo"}
@@ -126,7 +140,10 @@ def test_no_option_of_trl_that_sends_or_connects_is_new_to_us() -> None:
         known = declared(name)
         assert known is not None
         for option in known:
-            if any(word in option for word in suspicious) and option not in harmless | {"hub_token", "resume_from_checkpoint"}:
+            if any(word in option for word in suspicious) and option not in harmless | {
+                "hub_token",
+                "resume_from_checkpoint",
+            }:
                 assert list(needs({option: "org/name"})), option
 
 
@@ -139,7 +156,9 @@ FUNCTIONS = [
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_only_built_in_checks_and_the_demos_oracle_are_free(function: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_built_in_checks_and_the_demos_oracle_are_free(
+    function: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     canary = tmp_path / "canary"
     (tmp_path / "own.py").write_text(MARK)
     monkeypatch.chdir(tmp_path)
@@ -154,9 +173,22 @@ def test_the_demos_oracle_is_free() -> None:
         assert check.load(Check(name="x", kind="check", function=f"rlaif.tiny.oracle:{name}", high=100), allow_code=False)
 
 
-@pytest.mark.parametrize("command", [["-m", "rlaif"], [str(Path(sys.executable).parent / "rlaif")]], ids=["python -m", "rlaif"])
+@pytest.mark.parametrize(
+    "command", [["-m", "rlaif"], [str(Path(sys.executable).parent / "rlaif")]], ids=["python -m", "rlaif"]
+)
 def test_no_module_of_the_current_folder_is_imported(command: list[str], tmp_path: Path) -> None:
-    for name in ("yaml", "torch", "datasets", "duckdb", "typer", "sitecustomize", "usercustomize", "orjson", "jinja2", "rich"):
+    for name in (
+        "yaml",
+        "torch",
+        "datasets",
+        "duckdb",
+        "typer",
+        "sitecustomize",
+        "usercustomize",
+        "orjson",
+        "jinja2",
+        "rich",
+    ):
         (tmp_path / f"{name}.py").write_text(MARK)
     canary = tmp_path / "canary"
     file = pipeline(tmp_path, generate={"model": "w"}, judges={}, models={"w": {"kind": "scripted"}})
@@ -218,7 +250,16 @@ def broken(folder: Path, what: str, canary: Path) -> None:
             (folder / "own.py").write_text(f"open({str(canary)!r}, 'w').write('ran')\n")
 
 
-BEFORE = ["a pickle", "an adapter", "config is a list", "config is deep", "config is text", "weights elsewhere", "a link", "no weights"]
+BEFORE = [
+    "a pickle",
+    "an adapter",
+    "config is a list",
+    "config is deep",
+    "config is text",
+    "weights elsewhere",
+    "a link",
+    "no weights",
+]
 LOADING = [*BEFORE, "no config", "cut weights", "empty weights", "another architecture", "code of its own"]
 
 

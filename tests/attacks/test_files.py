@@ -117,7 +117,17 @@ def test_a_source_that_is_a_link_to_another_folder_is_refused(name: str, tmp_pat
         list(rows(config(here, {"path": name, "table": "t"}), 0))
 
 
-@pytest.mark.parametrize("address", ["s3://bucket/x.parquet", "http://127.0.0.1:9/x.jsonl", "hf://datasets/a/b/x.csv", "file:///etc/passwd", "a\0b.csv", "x" * 5000 + ".csv"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "s3://bucket/x.parquet",
+        "http://127.0.0.1:9/x.jsonl",
+        "hf://datasets/a/b/x.csv",
+        "file:///etc/passwd",
+        "a\0b.csv",
+        "x" * 5000 + ".csv",
+    ],
+)
 @pytest.mark.parametrize("key", ["path", "dataset"])
 def test_an_address_is_no_source(key: str, address: str, tmp_path: Path) -> None:
     with pytest.raises(InputError):
@@ -163,7 +173,9 @@ def data_set(folder: Path, what: str, outside: Path) -> None:
         case "a link of links":
             (folder / "more.jsonl").symlink_to(folder / "more.jsonl")
         case "a saved data set of other files":
-            (folder / "state.json").write_text(json.dumps({"_data_files": [{"filename": "../../secret.txt"}], "_fingerprint": "x"}))
+            (folder / "state.json").write_text(
+                json.dumps({"_data_files": [{"filename": "../../secret.txt"}], "_fingerprint": "x"})
+            )
             (folder / "dataset_info.json").write_text("{}")
         case "a saved state that is deep":
             (folder / "state.json").write_text("[" * 100_000)
@@ -190,7 +202,9 @@ def test_a_plain_folder_with_a_card_is_read(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     folder.mkdir()
     (folder / "train.jsonl").write_text('{"prompt": "hello"}\n')
-    (folder / "README.md").write_text("---\nconfigs:\n- config_name: default\n  data_files: train.jsonl\n---\nSee ../x and http://x.\n")
+    (folder / "README.md").write_text(
+        "---\nconfigs:\n- config_name: default\n  data_files: train.jsonl\n---\nSee ../x and http://x.\n"
+    )
     assert [row for _, row in rows(config(tmp_path, {"dataset": "data"}), 0)] == [{"prompt": "hello"}]
 
 
@@ -277,7 +291,14 @@ def test_what_rlaif_itself_reads_and_writes_stays_beside_the_store(tmp_path: Pat
         run.collect(Context(found, store))
         store.write("SELECT 1 AS a", tmp_path / "elsewhere.parquet", "FORMAT parquet")
         assert [path.name for path in here.joinpath("out").iterdir() if "work" in path.name]
-        for words in (f"COPY prompts TO '{tmp_path}/x'", f"ATTACH '{tmp_path}/x.duckdb'", "INSTALL httpfs", "LOAD httpfs", "SET enable_external_access = true", "SET allowed_directories = ['/']"):
+        for words in (
+            f"COPY prompts TO '{tmp_path}/x'",
+            f"ATTACH '{tmp_path}/x.duckdb'",
+            "INSTALL httpfs",
+            "LOAD httpfs",
+            "SET enable_external_access = true",
+            "SET allowed_directories = ['/']",
+        ):
             with pytest.raises(duckdb.Error):
                 store.run(words)
     assert sorted(path.name for path in here.joinpath("out").iterdir()) == ["store.duckdb"]
@@ -350,18 +371,24 @@ def test_a_strangers_template_is_bounded_and_reaches_nothing(case: str, tmp_path
 
 def test_ordinary_templates_work_as_before(tmp_path: Path) -> None:
     file = tmp_path / "x.jinja"
-    file.write_text("{% for a in x %}{{ loop.index }}/{{ loop.length }} {{ a ~ '!' }}{{ ', ' if not loop.last }}{% endfor %} {{ x | join('+') }}")
+    file.write_text(
+        "{% for a in x %}{{ loop.index }}/{{ loop.length }} {{ a ~ '!' }}{{ ', ' if not loop.last }}{% endfor %} {{ x | join('+') }}"
+    )
     assert Template(file, frozenset({"x"})).render(x=["a", "b"]) == "1/2 a!, 2/2 b! a+b"
 
 
-@pytest.mark.parametrize(("lines", "said"), [
-    (["FROM read_text('{file}')"], "disabled"), (["FROM '{file}'"], "disabled"), (["SELECT 1) TO '{file}' (FORMAT csv"], ""),
+@pytest.mark.parametrize("source", [
+    "read_text('{file}')", "'{file}'", "read_csv('{file}')", "glob('{folder}/*')", "query('FROM read_text(''{file}'')')", "table_of_python",
+    "(SELECT 1)) TO '{file}' (FORMAT csv); SELECT 1 FROM (SELECT 1",
 ])  # fmt: skip
-def test_a_strategy_reads_its_tables_alone(lines: list[str], said: str, tmp_path: Path) -> None:
+def test_a_strategy_reads_its_tables_alone(source: str, tmp_path: Path) -> None:
     from rlaif.pairing.sandbox import _answer
 
-    with pytest.raises(duckdb.Error, match=said):
-        _answer(tmp_path, [], "\n".join(lines).format(file=secret(tmp_path)), {}, tmp_path / "made")
+    table_of_python, file = [SECRET], secret(tmp_path)
+    statement = f"SELECT 1 AS prompt, 2 AS chosen, 3 AS rejected, 4 AS lead FROM {source.format(file=file, folder=tmp_path)}"
+    with pytest.raises(duckdb.Error):
+        _answer(tmp_path / "work", [], statement, {}, tmp_path / "made")
+    assert file.read_text() == f"{table_of_python[0]}\n"
 
 
 def test_a_run_with_a_strangers_folder_leaves_the_secret_out(tmp_path: Path) -> None:

@@ -99,7 +99,9 @@ def test_what_is_harmless_is_read(case: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", ["inf", "nan", "'.inf'", "'inf'", "'NaN'", "'-Infinity'", ".inf"])
-@pytest.mark.parametrize("key", ["collect.held_out", "generate.temperature", "pair.min_margin", "budget.usd", "gate.most.failures"])
+@pytest.mark.parametrize(
+    "key", ["collect.held_out", "generate.temperature", "pair.min_margin", "budget.usd", "gate.most.failures"]
+)
 def test_no_bound_is_infinite_or_not_a_number(key: str, value: str, tmp_path: Path) -> None:
     file = tmp_path / "x.yaml"
     file.write_text(
@@ -110,7 +112,10 @@ def test_no_bound_is_infinite_or_not_a_number(key: str, value: str, tmp_path: Pa
         load(file, [f"{key}={value}"])
 
 
-@pytest.mark.parametrize("override", ["a" + ".a" * 10_000 + "=1", "=1", "a", "a..b=1", "collect.sources.99999999999999999999=1", "a=" + "[" * 9_999])
+@pytest.mark.parametrize(
+    "override",
+    ["a" + ".a" * 10_000 + "=1", "=1", "a", "a..b=1", "collect.sources.99999999999999999999=1", "a=" + "[" * 9_999],
+)
 def test_an_override_that_makes_no_sense_is_refused(override: str) -> None:
     with pytest.raises(InputError) as error:
         apply({"collect": {"sources": [{}]}}, override)

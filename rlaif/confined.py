@@ -1,7 +1,7 @@
 """A DuckDB connection that reaches only the files that it is given.
 
 A database file from a stranger may hold views over `read_text('/etc/passwd')`, macros, defaults and generated columns. Here
-they reach nothing: external access is off, no extension is installed or loaded, no Python variable of the caller can be read, and
+they reach nothing: external access is off, no extension is installed or loaded, no variable of the caller can be read, and
 none of this can be turned on again.
 """
 

@@ -6,7 +6,7 @@ from operator import itemgetter
 
 from rlaif import rounds
 from rlaif.audit import Audited
-from rlaif.config import Config, Mix, ModelConfig, Pair, Source, TransformersModel, VllmModel
+from rlaif.config import Config, Mix, ModelConfig, Pair, TransformersModel, VllmModel
 from rlaif.context import Context, HeldOut
 from rlaif.errors import InputError
 from rlaif.generator import Generator, generator
@@ -18,6 +18,7 @@ from rlaif.records import key
 from rlaif.stages import pair as pairing
 from rlaif.stages import train as training
 from rlaif.store import Row
+from rlaif.training.job import Training
 from rlaif.yaml_file import Place, did_you_mean
 
 
@@ -44,6 +45,25 @@ def pair_judges(config: Config) -> tuple[list[str], Mix]:
     if not judges:
         raise InputError("no judge to pair by", where=config.file.where(("pair",)), fix="Name one under `pair.judge`.")
     return (judges, "cascade") if config.pipeline.judge.cascade else (judges[:1], section.mix)
+
+
+def panel(context: Context) -> tuple[list[Member], list[str], Mix]:
+    """The judges whose scores make the pairs, those asked to agree (keys), and how several judges become one."""
+    named, mix = pair_judges(context.config)
+    agree = [judge_key(context, other) for other in pairing.check(context.config).agree]
+    return [member(context, name) for name in named], agree, mix
+
+
+def described_pairing(context: Context) -> str | None:
+    """The key of the pairing that the pipeline file describes, made or not; with rounds, the one that the last round made.
+
+    None where no round has made one yet. Raises InputError where the file names a judge or a file that is not there.
+    """
+    if context.config.pipeline.rounds:
+        made = context.store.query("rounds/newest_pairing", chain=rounds.chain(context.config.pipeline))
+        return str(made[0]["pairing"]) if made else None
+    members, agree, mix = panel(context)
+    return pairing.key_of(pairing.specify(context, members, generators(context.config), agree, mix))
 
 
 def member(context: Context, name: str) -> Member:
@@ -92,6 +112,10 @@ def judge_key(context: Context, name: str) -> str:
     if name in context.config.pipeline.judges:
         return named_judge(context.config, name).key
     known = {row["name"]: row["key"] for row in context.store.query("judge/names")}
+    if name not in known and name.startswith("human:"):
+        fix = f"Vote first: `{context.config.command('label', '--by', name.removeprefix('human:'))}`."
+        where = context.config.file.where(_place_of(context.config, name))
+        raise InputError(f"there are no votes by {name} yet", where=where, fix=fix)
     if name not in known:
         names = dict.fromkeys([*known, *context.config.pipeline.judges])
         where = context.config.file.where(_place_of(context.config, name))
@@ -151,13 +175,9 @@ def generator_names(context: Context) -> list[str]:
 
 def _writers(config: Config) -> dict[str, str]:
     sources = config.pipeline.collect.sources
-    imported = {key("imported", source.generator): source.generator for source in sources if _has_responses(source)}
+    imported = {key("imported", source.generator): source.generator for source in sources if source.has_responses}
     sampled = [generator(config)] if config.pipeline.generate else []
     return imported | {each.key: each.name for each in sampled}
-
-
-def _has_responses(source: Source) -> bool:
-    return bool(source.columns.responses or (source.preferences and source.preferences.chosen))
 
 
 def criteria_of(config: Config, name: str) -> list[Row] | None:
@@ -196,13 +216,24 @@ def trained_generator(context: Context) -> Generator | None:
     if context.config.pipeline.rounds:
         path = rounds.last_path(context)
     else:
-        found = training.find(context, practice=practice(context))
+        found = _finished_training(context)
         path = found.path if found else None
     if path is None or context.config.pipeline.generate is None:
         return None
     name, base = training.base_model(context.config)
     model = base.model_copy(update={"path": str(path), "revision": None})
     return generator(context.config, model, f"{name}, trained")
+
+
+def _finished_training(context: Context) -> Training | None:
+    """The training on the pairs that the file describes, else on the newest ones."""
+    section = context.config.pipeline.train
+    pairings: list[str | None] = [None]
+    if section and section.needs_pairs:
+        with suppress(InputError):
+            pairings.insert(0, described_pairing(context))
+    trainer = practice(context)
+    return next((found for each in pairings if (found := training.find(context, each, practice=trainer))), None)
 
 
 def practice(context: Context, *, allow_code: bool = False) -> Practice | None:

@@ -32,16 +32,17 @@ LOG_HEAD: Final = b"\x64\x00\x62"
 STRANGER: Final = re.compile(r"does not match|different")
 
 
-def connect(path: Path, folder: Path, read_only: bool) -> duckdb.DuckDBPyConnection:
-    """The file, a resolved path, attached as `store`. Queries can read and write files in `folder` and nowhere else.
+def connect(path: Path, read_only: bool, folder: Path | None = None) -> duckdb.DuckDBPyConnection:
+    """The file attached as `store`. Queries can read and write files in `folder` (a resolved path) and nowhere else.
 
     Raises StoreError, `busy` where another process has the store.
     """
+    path = path.resolve()
     _check(path)
     options = "READ_ONLY" if read_only else f"STORAGE_VERSION '{STORAGE_VERSION}'"
     attach = f"ATTACH {quoted(path)} AS store ({options})"
     # What does not fit in memory goes beside the store, not into the current folder.
-    connection = confined.connect([path], [folder], spill=Path(f"{path}.spill"))
+    connection = confined.connect([path], [folder] if folder else [], spill=Path(f"{path}.spill"))
     try:
         try:
             if _is_garbled(_log(path)):

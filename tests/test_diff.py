@@ -74,7 +74,6 @@ CASES: dict[str, tuple[dict[str, Any], list[str], list[str], dict[str, Any] | No
     ),
     "a margin loses": (ONE, [], ["pair.min_margin=80"], None, [("lost", "prompt: below the margin", 1)]),
     "a margin gains": (ONE, ["pair.min_margin=80"], [], None, [("gained", "prompt: below the margin", 1)]),
-    "a judge has scored nothing": (ONE, [], ["pair.judge=gold"], {}, [("lost", "prompt: fewer than two scored answers", 1)]),
 }  # fmt: skip
 
 
@@ -84,6 +83,11 @@ def test_every_pair_has_its_fate_and_reason(name: str, tmp_path: Path) -> None:
     found = difference(tmp_path, table, a, b, second)
     assert [(change.fate, change.why, change.pairs) for change in found.changes] == expected
     assert (found.a.settings, found.b.settings) == (a, b)
+
+
+def test_a_judge_that_has_scored_nothing_is_no_side(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="judge gold has scored 0 of 3 responses"):
+        difference(tmp_path, ONE, [], ["pair.judge=gold"], {})
 
 
 def test_a_flip_names_the_criterion_that_caused_it_and_what_each_side_made_of_it(tmp_path: Path) -> None:
@@ -98,13 +102,13 @@ def test_a_flip_names_the_criterion_that_caused_it_and_what_each_side_made_of_it
 
 
 @pytest.mark.parametrize(
-    ("b", "said"), [([], "No pair changes."), (["pair.strategy=best_vs_second"], "No score and no weight differs")]
+    ("b", "said"), [([], "No pair changes."), (["pair.strategy=best_vs_second"], "Scores and weights are the same")]
 )
 def test_it_ends_with_whether_anything_changed(b: list[str], said: str, tmp_path: Path) -> None:
     console = Console(file=io.StringIO(), width=120)
     render(difference(tmp_path, ONE, [], b), console)
     text = console.file.getvalue()  # type: ignore[attr-defined]
-    assert [each for each in ("No pair changes.", "No score and no weight differs") if each in text] == [said]
+    assert [each for each in ("No pair changes.", "Scores and weights are the same") if each in text] == [said]
 
 
 def test_lengths_are_told_of_both_sides(tmp_path: Path) -> None:
@@ -165,7 +169,7 @@ def test_the_store_is_left_as_it_was(tmp_path: Path) -> None:
 
 
 WRONG = {
-    "another store": (["out=elsewhere"], "of one store"),
+    "another store": (["out=elsewhere"], "in one store"),
     "an unknown pairing": (["zzz"], "no pairing starts with 'zzz'"),
     "an unknown strategy": (["pair.strategy=best"], "no strategy is called 'best'"),
     "an unknown judge": (["pair.judge=nobody"], "no judge is called 'nobody'"),

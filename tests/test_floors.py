@@ -12,11 +12,11 @@ PACKAGE = Path(__file__).parent.parent / "rlaif"
 
 # From the bottom up. A module's floor is that of the longest entry that it starts with.
 FLOORS = [
-    ["errors", "records", "models.ask", "yaml_file", "override", "own_code", "shipped", "stop", "loop", "shared",
-     "legible"],
+    ["errors", "records", "models.ask", "models.reasoning", "yaml_file", "override", "own_code", "shipped", "stop", "loop", "shared",
+     "legible", "safe_output", "console"],
     ["config", "secret", "redacted", "rubric", "template", "template_sandbox", "verdict", "progress", "tiny"],
     ["models", "confined", "store", "store_file", "store_schema", "work", "breaker", "prices"],
-    ["judges", "generator", "context", "remarks", "owed", "notes", "witness", "aside", "equip", "comparing", "budget",
+    ["judges", "generator", "context", "remarks", "owed", "notes", "witness", "versions", "aside", "equip", "comparing", "budget",
      "spent", "sources", "training", "pairing"],
     ["stages"],
     ["evaluate", "explain", "report", "export", "audit", "label"],

@@ -1,5 +1,7 @@
 """A cascade: what a judge leaves to the next one, that nothing else is asked of it, and who counts for which prompt."""
 
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,8 +10,10 @@ import pytest
 
 from rlaif import run
 from rlaif.config import load
+from rlaif.doctor import examine
 from rlaif.errors import InputError
 from rlaif.explain import explain
+from rlaif.plan import plan
 from rlaif.records import key
 from rlaif.rubric import factors
 from rlaif.store import Store
@@ -195,3 +199,75 @@ def test_judges_that_cannot_stand_in_for_each_other_make_no_cascade(judge: str, 
     overrides = [f"judges.b={judge.replace('rubric.yaml', 'other.yaml')}", f"judge.by={order}", "judge.cascade={margin: 5}"]
     with pytest.raises(InputError, match=said):
         run.check(load(file, overrides))
+
+
+# Combinations that would make pairs of a part of the responses, or of nothing: what is said, and what to write instead.
+CONTRADICTIONS = {
+    "the second judge alone": (["pair={judge: b}"], r"pair.judge: b cannot make the pairs in a cascade of a, b", "Remove `pair.judge`"),
+    "a list with the second": (["pair={judge: [a, b]}"], "a and b cannot make the pairs in a cascade", "`pair: {judge: a}`"),
+    "a mix": (["pair={mix: median}"], "pair.mix: judges in a cascade are not mixed", "Remove `pair.mix`"),
+    "the second asked to agree": (["pair={judge: a, agree: [b]}"], "pair.agree.0: judge 'b' is part of the cascade", "Remove it"),
+    "one asked to agree with itself": (["pair={agree: [a]}"], "pair.agree.0: judge 'a' is part of the cascade", "Remove it"),
+    "one judge": (["judge.by=[a]"], "judge.cascade: a cascade needs two judges or more, and this one has 1", "judge.by"),
+    "a judge twice": (["judge.by=[a, a]"], "judge.by.1: judge 'a' is named twice", "Leave one out"),
+    "votes of several": (
+        ["judge.cascade=null", "pair={judge: [a, b], strategy: votes}"], "counts the comparisons of one judge, and 2 are named", "pair.judge",
+    ),
+    "votes of a judge that scores": (
+        ["judge.cascade=null", "pair={judge: a, strategy: votes}"], "judge a has no criterion of kind `compare`", "best_vs_worst",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CONTRADICTIONS)
+def test_a_contradiction_is_found_by_every_command_before_anything_is_asked(name: str, tmp_path: Path) -> None:
+    overrides, said, fix = CONTRADICTIONS[name]
+    file = project(tmp_path, prompts=3)
+    both = [*CASCADE, *overrides]
+    for command in (plan, run.pair, lambda context: run.check(context.config)):
+        with run.opened(load(file, both)) as context, pytest.raises(InputError, match=said) as caught:
+            command(context)
+        assert fix in caught.value.fix
+    found = {check.name: check for check in examine(load(file, both))}
+    assert found["pairs"].outcome == "fail"
+    assert fix in found["pairs"].fix
+
+
+def test_the_first_judge_of_a_cascade_can_make_pairs_alone(tmp_path: Path) -> None:
+    file = project(tmp_path)
+    go(file, *CASCADE)
+    with run.opened(load(file, CASCADE)) as context:
+        whole = run.pair(context)
+    with run.opened(load(file, [*CASCADE, "pair={judge: a}"])) as context:
+        alone = run.pair(context)
+    assert (whole.by, alone.by) == ("a, b (cascade)", "a")
+
+
+def test_a_cascade_whose_second_judge_has_not_run_makes_no_pairs(tmp_path: Path) -> None:
+    file = project(tmp_path)
+    with run.opened(load(file, CASCADE)) as context:
+        run.collect(context)
+        run.generate(context)
+        run.judge(context, ["a"])
+        said = r"judge b has scored 0 of \d+ responses that the judge before it left open"
+        with pytest.raises(InputError, match=said):
+            run.pair(context)
+        assert context.store.rows("FROM pairings") == []
+        run.judge(context, ["b"])
+        assert run.pair(context).pairs > 0
+
+
+def test_one_judge_of_a_cascade_can_be_run_alone(tmp_path: Path) -> None:
+    file = project(tmp_path, prompts=4)
+    file.write_text(
+        file.read_text()
+        .replace("judge: {by: [a]}", "judge: {by: [a, b], cascade: {margin: 12}}")
+        .replace("pair: {judge: a, ", "pair: {")
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "rlaif", "run", str(file), "--judge", "b"], capture_output=True, check=False
+    )
+    assert done.returncode == 0
+    assert {
+        row["name"] for row in rows(file, "SELECT DISTINCT name FROM judges SEMI JOIN verdicts ON judge = judges.key")
+    } == {"b"}

@@ -176,8 +176,8 @@ def test_a_store_in_use_is_told_with_who_holds_it(tmp_path: Path) -> None:
 
 def test_status_before_any_run_says_so(tmp_path: Path) -> None:
     done = rlaif("status", str(project(tmp_path)))
-    assert done.returncode == 7
-    assert "no store here yet" in done.stderr
+    assert done.returncode == 2
+    assert "nothing has been done yet" in done.stderr
 
 
 def test_an_override_sets_one_value_and_a_wrong_one_is_told(tmp_path: Path) -> None:
@@ -222,7 +222,11 @@ def test_any_override_is_taken_or_told(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("verb", "code", "said"),
-    [("report", 7, "no store here yet"), ("export", 7, "no store here yet"), ("train", 2, "nothing to train")],
+    [
+        ("report", 2, "nothing has been done yet"),
+        ("export", 2, "nothing has been done yet"),
+        ("train", 2, "nothing to train"),
+    ],
 )
 def test_a_command_that_has_nothing_to_do_says_so(verb: str, code: int, said: str, tmp_path: Path) -> None:
     file = project(tmp_path, prompts=3)

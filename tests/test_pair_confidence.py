@@ -121,6 +121,60 @@ def test_confidence_by_case(name: str, tmp_path: Path) -> None:
     assert row["confidence"] == (None if expected is None else pytest.approx(expected, abs=3e-4))
 
 
+AGREEING: dict[str, tuple[Votes, dict[str, Any], int, str]] = {
+    "two of three against it": ([("x", "b", "a", "first"), ("y", "b", "a", "first")], {}, 0, "more likely wrong than right"),
+    "one of two against it": ([("x", "b", "a", "first")], {}, 1, "paired"),
+    "one against it and one tie": ([("x", "b", "a", "first"), ("y", "b", "a", "tie")], {}, 1, "paired"),
+    "two against it and one for it": (
+        [("x", "b", "a", "first"), ("y", "b", "a", "first"), ("z", "a", "b", "first")], {}, 1, "paired",
+    ),
+    "two ties": ([("x", "b", "a", "tie"), ("y", "b", "a", "tie")], {}, 1, "paired"),
+    "a lower bound that was asked for": (
+        [("x", "b", "a", "first"), ("y", "b", "a", "first")], {"min_confidence": 0.3}, 1, "paired",
+    ),
+    "a higher one": ([("x", "b", "a", "first")], {"min_confidence": 0.6}, 0, "below the confidence"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", AGREEING)
+def test_judges_asked_to_agree_keep_no_pair_that_is_more_likely_wrong_than_right(name: str, tmp_path: Path) -> None:
+    votes, section, count, outcome = AGREEING[name]
+    found, made = pairs(tmp_path, [A, B], votes=votes, agree=["x", "y", "z"], **section)
+    assert (len(found), made.outcomes) == (count, {outcome: 1})
+
+
+# Votes of several people on two answers, for each strategy: whether they make a pair.
+PEOPLE: dict[str, tuple[str, bool]] = {
+    "one vote": ("1", True),
+    "one tie": ("t", False),
+    "two of three for a tie": ("1tt", False),
+    "two of three for the first": ("11t", True),
+    "one vote and a tie": ("1t", True),
+    "one each": ("12", False),
+    "one each and a tie": ("12t", False),
+    "two to one and two ties": ("112tt", True),
+    "two to one and three ties": ("112ttt", False),
+    "three to two": ("11122", True),
+    "three ties of five": ("11ttt", False),
+}
+
+
+@pytest.mark.parametrize("strategy", ["votes", "best_vs_worst", "all_above_margin"])
+@pytest.mark.parametrize("name", PEOPLE)
+def test_several_peoples_votes_make_a_pair_where_most_are_for_it(name: str, strategy: str, tmp_path: Path) -> None:
+    said, makes = PEOPLE[name]
+    words = {"1": "first", "2": "second", "t": "tie"}
+    votes = [("people", "a", "b", words[each]) if place % 2 else
+             ("people", "b", "a", {"first": "second", "second": "first", "tie": "tie"}[words[each]])
+             for place, each in enumerate(said)]  # fmt: skip
+    found, made = pairs(tmp_path, [{"text": "a"}, {"text": "b"}], votes=votes, judge="people", strategy=strategy)
+    assert [row["chosen"] for row in found] == ["a"] * makes
+    if makes:
+        assert found[0]["confidence"] > 0.5
+    elif strategy != "votes":
+        assert made.outcomes == {"tied": 1}
+
+
 def test_a_programs_score_is_exact_and_needs_no_spread(tmp_path: Path) -> None:
     answers = [{"text": "a", "help": 4, "exact": 1}, {"text": "b", "help": 3, "exact": 1}]
     changes = [f"UPDATE scores SET spread = 1 WHERE criterion = '{key('criterion', 'help')}'"]

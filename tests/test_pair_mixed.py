@@ -92,8 +92,23 @@ CASES: dict[str, tuple[Said, str, list[tuple[str, str, float]], str]] = {
     "as many for as against": (
         one(x={"a": 5, "b": 4}, y={"a": 1, "b": 5}), "majority", [], "tied",
     ),
-    "one that has no opinion leaves it to the others": (
-        one(x={"a": 3, "b": 3}, y={"a": 3, "b": 3}, z={"a": 2, "b": 1}), "majority", [("a", "b", 100)], "paired",
+    "two of three votes for a tie": (
+        one(x={"a": 3, "b": 3}, y={"a": 3, "b": 3}, z={"a": 2, "b": 1}), "majority", [], "tied",
+    ),
+    "one of three votes for a tie leaves it to the others": (
+        one(x={"a": 3, "b": 3}, y={"a": 3, "b": 2}, z={"a": 2, "b": 1}), "majority", [("a", "b", 100)], "paired",
+    ),
+    "one vote and one tie": (one(x={"a": 3, "b": 3}, y={"a": 3, "b": 2}), "majority", [("a", "b", 100)], "paired"),
+    "as many ties as votes for, and one against": (
+        one(v={"a": 3, "b": 3}, w={"a": 3, "b": 3}, x={"a": 3, "b": 2}, y={"a": 3, "b": 2}, z={"a": 2, "b": 3}),
+        "majority", [("a", "b", 100)], "paired",
+    ),
+    "more ties than votes for": (
+        one(u={"a": 3, "b": 3}, v={"a": 3, "b": 3}, w={"a": 3, "b": 3}, x={"a": 3, "b": 2}, y={"a": 3, "b": 2}, z={"a": 2, "b": 3}),
+        "majority", [], "tied",
+    ),
+    "the mean is no vote: the one that differs decides": (
+        one(x={"a": 3, "b": 3}, y={"a": 3, "b": 3}, z={"a": 4, "b": 1}), "mean", [("a", "b", 25)], "paired",
     ),
     # a beats b and b beats c, each by two of three, and c beats a: all have one win of two.
     "a circle": (
@@ -171,6 +186,13 @@ def test_judges_that_weigh_a_criterion_differently_are_not_mixed_silently(tmp_pa
         paired(tmp_path / "floors", said, [*members("x"), *members("y", floors={"help": 2.0})])
 
 
+def won(whole: Mapping[str, Mapping[str, Fraction]], a: str, b: str) -> int:
+    """1 if the judges prefer a by their votes, -1 if they prefer b, 0 if neither or if more of them find both equal."""
+    more, less = sum(by[a] > by[b] for by in whole.values()), sum(by[a] < by[b] for by in whole.values())
+    ties = len(whole) - more - less
+    return 0 if more == less or ties > max(more, less) else 1 if more > less else -1
+
+
 def lead(mix: str, given: Mapping[str, Mapping[str, tuple[int, int]]], chosen: str, rejected: str) -> Fraction:
     """By how much one text leads the other, in hundredths: given judge -> text -> (help, faith), each from 1 to 5."""
     texts = list(next(iter(given.values())))
@@ -193,9 +215,7 @@ def lead(mix: str, given: Mapping[str, Mapping[str, tuple[int, int]]], chosen: s
             for text in texts:
                 points[text] += weight * median(by[text] for by in centred.values())
     else:
-        votes = {
-            (a, b): sum((by[a] > by[b]) - (by[a] < by[b]) for by in whole.values()) for a in texts for b in texts if a != b
-        }
+        votes = {(a, b): won(whole, a, b) for a in texts for b in texts if a != b}
         if votes[chosen, rejected] <= 0:
             return Fraction()
         points = {

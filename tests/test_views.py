@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from rlaif import run
+from rlaif.config import load
 from rlaif.context import now
 from rlaif.errors import InputError
 from rlaif.query import as_csv, query
@@ -19,7 +21,7 @@ from rlaif.stages import pair
 from rlaif.store import Row, Store
 from tests import report_store
 from tests.stores import GENERATOR, JUDGE, context, criteria, fill, prompt
-from tests.test_loop import go, project
+from tests.test_loop import go, project, rows
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 TABLE: dict[str, list[dict[str, Any]]] = {
@@ -85,6 +87,7 @@ def test_the_outcomes_of_a_pairing_are_those_of_the_responses_that_it_saw(tmp_pa
             "answer": key("late"),
             "finish": "stop",
             "created": now(),
+            "kept_after": 1,
         }
         store.append("responses", [later | {"key": "z", "text": "late", "sample": 8, "attempt": 0}])
         assert store.rows("SELECT response, outcome FROM outcomes ORDER BY ALL") == before
@@ -172,22 +175,22 @@ def test_a_store_full_of_hostile_text_moves_no_cursor(tmp_path: Path) -> None:
     with Store(tmp_path / "store.duckdb") as store:
         report_store.fill(store, prompts=3, hostile=True)
     with Store(tmp_path / "store.duckdb", read_only=True) as store:
-        rows = query(store, 'SELECT request AS "[red]x", text FROM responses_readable WHERE failure IS NULL LIMIT 2')
+        found = query(store, 'SELECT request AS "[red]x", text FROM responses_readable WHERE failure IS NULL LIMIT 2')
     console = Console(file=io.StringIO(), width=100)
-    render(rows, console)
+    render(found, console)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "\x1b" not in text
     assert "\u202e" not in text
     assert "[red]x" in text
 
 
-def shown(rows: list[Row], width: int) -> list[str]:
+def shown(table: list[Row], width: int) -> list[str]:
     from rich.console import Console
 
     from rlaif.query import render
 
     console = Console(file=io.StringIO(), width=width)
-    render(rows, console)
+    render(table, console)
     return console.file.getvalue().splitlines()  # type: ignore[attr-defined, no-any-return]
 
 
@@ -207,3 +210,80 @@ def test_a_prompt_is_known_by_its_last_user_turn(tmp_path: Path) -> None:
         store.run("UPDATE prompts SET messages = $messages", messages=json.dumps(turns))
         (row,) = store.rows("FROM prompts_readable")
     assert (row["prompt"], row["request"], row["turns"]) == (prompt("one").key, "last", 4)
+
+
+SCORED = "SELECT count(*) AS n, count(DISTINCT response) AS responses FROM {}"
+
+
+def changed(folder: Path, name: str, old: str, new: str) -> None:
+    file = folder / name
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+
+
+def counts(file: Path, view: str) -> tuple[int, int]:
+    (found,) = rows(file, SCORED.format(view))
+    return found["n"], found["responses"]
+
+
+@pytest.mark.parametrize(
+    ("what", "name", "old", "new"),
+    [
+        ("a wording", "rubric.yaml", "Is every statement", "Is each statement"),
+        ("a judge's model", "loop.yaml", "salt: a,", "salt: other,"),
+        ("a judge's settings", "loop.yaml", "calls: apart", "calls: together"),
+        ("a generator's settings", "loop.yaml", "samples: 3", "samples: 3, temperature: 0.5"),
+    ],
+)
+def test_views_show_the_current_version_and_all_when_asked(what: str, name: str, old: str, new: str, tmp_path: Path) -> None:
+    file = project(tmp_path, prompts=4)
+    changed(tmp_path, "loop.yaml", "malformed: 0.1, ", "")
+    go(file)
+    assert counts(file, "responses_scored") == (36, 12)
+    changed(tmp_path, name, old, new)
+    go(file)
+    assert counts(file, "responses_scored") == (36, 12), what
+    both, responses = counts(file, "responses_scored_all")
+    assert both > 36
+    assert counts(file, "(FROM responses_scored_all WHERE current)") == (36, 12)
+    assert len(rows(file, "FROM responses_readable")) == 12
+    assert len(rows(file, "FROM responses_readable_all")) == responses
+    # The newest pairs are of the new version, and the earlier ones can still be read.
+    assert {row["newest"] for row in rows(file, "FROM pairs_readable")} == {True, False}
+    first = rows(file, "SELECT min(score) AS least, avg(score) AS mean FROM responses_scored")
+    changed(tmp_path, name, new, old)
+    with run.opened(load(file)) as context:
+        run.pair(context)
+    assert counts(file, "responses_scored") == (36, 12), "back at the first version, which asks nothing"
+    assert rows(file, "SELECT min(score) AS least, avg(score) AS mean FROM responses_scored") != first
+    assert len(rows(file, "FROM responses_readable")) == 12
+
+
+def test_an_override_for_one_command_makes_its_version_the_current_one(tmp_path: Path) -> None:
+    file = project(tmp_path, prompts=3)
+    go(file)
+    go(file, "models.first.salt=other")
+    keys = "SELECT DISTINCT judge_key FROM responses_scored"
+    (second,) = rows(file, keys)
+    go(file)
+    (first,) = rows(file, keys)
+    assert first != second
+
+
+def test_a_store_without_versions_in_use_shows_those_that_were_registered_last(tmp_path: Path) -> None:
+    file = project(tmp_path, prompts=3)
+    go(file)
+    go(file, "models.first.salt=other")
+    wanted = rows(file, "SELECT DISTINCT judge_key FROM responses_scored")
+    with Store(load(file).store_path) as store:
+        store.run("DELETE FROM in_use")
+    assert rows(file, "SELECT DISTINCT judge_key FROM responses_scored") == wanted
+    assert len(rows(file, "FROM responses_readable")) == 9
+
+
+def test_two_judges_and_imported_ones_are_all_current(tmp_path: Path) -> None:
+    file = project(tmp_path, prompts=3)
+    go(file, "judge.by=[a, b]")
+    assert {row["judge"] for row in rows(file, "FROM responses_scored")} == {"a", "b"}
+    go(file)
+    assert {row["judge"] for row in rows(file, "FROM responses_scored")} == {"a", "b"}

@@ -1,13 +1,14 @@
-"""A whole audit: what is owed for it is asked for, then everything is measured."""
+"""A whole audit: generates and judges what it still needs, then measures everything."""
 
 from collections.abc import Sequence
 from functools import partial
 
 from rlaif import roles, run
 from rlaif.audit.attack import attack
-from rlaif.audit.findings import Audit
+from rlaif.audit.findings import MEASURES, Audit
 from rlaif.audit.measure import measure
 from rlaif.context import EVERYTHING, Context, HeldOut
+from rlaif.errors import InputError
 from rlaif.overlap import alone
 
 
@@ -15,10 +16,10 @@ def audit(
     context: Context, names: Sequence[str] = (), gold: str | None = None, *,
     limit: int | None = None, attacks: int = 0, stored: bool = False, allow_code: bool = False,
 ) -> Audit:  # fmt: skip
-    """Audits the judges of these names, or all that the pipeline has, beside `gold` or whom `roles.gold` finds.
+    """Audit the judges of these names, or all that the pipeline has, against `gold` or the one that `roles.gold` finds.
 
-    Responses and scores that are owed are asked for, to the first `limit` prompts or all, and so are those of `attacks`
-    many answers to each attack; not so where only what is `stored` counts.
+    Missing responses and scores are made first, for the first `limit` prompts or all, and so are those of `attacks` altered
+    responses for each attack; with `stored`, no model is called. Raises InputError where there is nothing to measure.
     """
     config = context.config
     run.check(config)
@@ -27,8 +28,41 @@ def audit(
     own = [name for name in names or roles.all_judges(config) if name != right]
     if not stored:
         _ask(context, own, right, limit, attacks, allow_code)
-    found = [roles.audited(context, name) for name in names or [*own, *_imported(context, right)]]
-    return measure(context.store, found, roles.audited(context, right) if right else None, roles.generators(config))
+    run.need_responses(context)
+    audited = list(names or [*own, *_imported(context, right)])
+    right = _usable_gold(context, right, named=bool(gold))
+    if audited and not any(run.usable(context, name)["usable"] for name in audited):
+        said = ", and ".join(run.in_words(context, name) for name in audited)
+        raise InputError(f"there is nothing to audit: {said}", where="audit", fix=run.advice(context, *audited))
+    found = measure(
+        context.store, [roles.audited(context, name) for name in audited], roles.audited(context, right) if right else None,
+        roles.generators(config),
+    )  # fmt: skip
+    if gold:
+        _check_compared(context, gold, [name for name in audited if name != gold], found)
+    return found
+
+
+def _usable_gold(context: Context, name: str | None, *, named: bool) -> str | None:
+    """The gold judge, if it has a usable verdict. Raises InputError if it has none and was `named` by the user."""
+    if name is None or run.usable(context, name)["usable"]:
+        return name
+    said = run.in_words(context, name)
+    if named:
+        raise InputError(f"no gold to compare with: {said}", where=f"audit --gold {name}", fix=run.advice(context, name))
+    context.progress.note(f"Audit without gold: {said}.")
+    return None
+
+
+def _check_compared(context: Context, gold: str, audited: Sequence[str], found: Audit) -> None:
+    """Raises InputError where no judge has anything in common with the gold."""
+    if not audited or any(MEASURES[each.measure].section == "gold" for judge in found.judges for each in judge.found):
+        return
+    said = ", ".join(run.in_words(context, name) for name in audited)
+    raise InputError(
+        f"nothing to compare with {gold}: {run.in_words(context, gold)}, {said}, but no prompt has two responses that both "
+        "have judged", where=f"audit --gold {gold}", fix="Label or judge the same responses by both.",
+    )  # fmt: skip
 
 
 def _ask(

@@ -12,10 +12,13 @@ app = typer.Typer(
 )  # fmt: skip
 
 File = Annotated[Path, typer.Argument(help="The pipeline file.", show_default=False)]
-Set = Annotated[list[str], typer.Option("--set", help="Override a value: section.key=value.", metavar="A.B=C")]
+Set = Annotated[
+    list[str], typer.Option("--set", help="Override a value, as if in the file: section.key=value.", metavar="A.B=C")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 JudgeName = Annotated[str | None, typer.Option("--judge", help="A judge's name.", show_default=False)]
+Newest = Annotated[bool, typer.Option("--newest", help="Take the pairs made last, even if the file describes others.")]
 AllowCode = Annotated[bool, typer.Option("--allow-code", help="Let checks, models and trainers run code of the pipeline.")]
 
 

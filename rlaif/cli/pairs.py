@@ -1,11 +1,11 @@
-"""Pairs that there are, put where trainers read them; and other ways to make them, compared."""
+"""Commands that export pairs, push them to the Hub, and compare ways to make them."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from rlaif.cli.app import File, Json, Set, app
+from rlaif.cli.app import File, Json, Newest, Set, app
 from rlaif.cli.session import session
 from rlaif.cli.show import show
 
@@ -21,13 +21,13 @@ def export(
     folder: Annotated[Path, typer.Argument(help="Where the files go.", show_default=False)],
     form: Form = "preference",
     format: Annotated[list[str], typer.Option(help="jsonl, parquet or datasets; may be repeated.")] = ["parquet"],
-    set: Set = [],
+    newest: Newest = False, set: Set = [],
 ) -> None:  # fmt: skip
-    """Write the newest pairs as files that trainers read."""
+    """Write the pairs that the file describes as files that trainers read."""
     from rlaif import run as running
 
     with session(file, set, quiet=False, filled=True) as context:
-        done = running.export(context, folder, format, form)
+        done = running.export(context, folder, format, form, pairing=running.newest(context) if newest else None)
     print(", ".join(f"{split}: {count:,} rows" for split, count in done.rows.items()))
     for reason, count in done.left_out.items():
         print(f"left out: {count:,} {reason}")
@@ -40,14 +40,15 @@ def push(
     form: Form = "preference",
     token: Annotated[str, typer.Option(help="Where the hub's token is: env:NAME.")] = "env:HF_TOKEN",
     public: Annotated[bool, typer.Option("--public", help="For everybody to see; a new one is private otherwise.")] = False,
-    set: Set = [],
+    newest: Newest = False, set: Set = [],
 ) -> None:  # fmt: skip
-    """Put the newest pairs on the Hugging Face Hub, with their card, in one commit."""
+    """Put the pairs that the file describes on the Hugging Face Hub, with their card, in one commit."""
     from rlaif import run as running
     from rlaif.export.push import push as send
 
     with session(file, set, quiet=False, filled=True) as context:
-        done = running.export(context, context.config.out / "pushed", ["parquet"], form)
+        pairing = running.newest(context) if newest else None
+        done = running.export(context, context.config.out / "pushed", ["parquet"], form, pairing=pairing)
     print(f"{send(done.folder, repo, token=token, public=public)} holds {done.folder}")
 
 
@@ -59,7 +60,7 @@ def pairs_diff(
     examples: Annotated[int, typer.Option(help="Pairs to show, of each kind of change.", min=0)] = 2,
     set: Set = [], json: Json = False,
 ) -> None:  # fmt: skip
-    """Tell what another strategy, judge, weight or margin would change; nothing is asked and nothing kept."""
+    """Show what another strategy, judge, weight or margin would change; calls no model and keeps nothing."""
     from rlaif.diff import compare, render
 
     with session(file, set, filled=True) as context:

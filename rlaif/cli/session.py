@@ -1,7 +1,7 @@
-"""A pipeline opened for one command, and how the command ends.
+"""Opens a pipeline for one command, and ends the command.
 
-Exit codes: 0 done, 1 internal error, 2 a mistake in the input, 4 the budget is spent, 5 the store is in use, 6 a model
-refuses to serve, 7 the store cannot be read or written, 129, 130 and 143 interrupted.
+Exit codes: 0 done, 1 internal error, 2 input error, 4 budget spent, 5 store in use, 6 model not serving, 7 store cannot be
+read or written, 129, 130 and 143 interrupted.
 """
 
 import errno
@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
+from rlaif import safe_output
 from rlaif.cli.app import app
 from rlaif.errors import InputError, RlaifError, StoreError
-from rlaif.legible import visible
 from rlaif.stop import STOP
 
 if TYPE_CHECKING:
@@ -35,15 +35,29 @@ FIRST_OF_NETWORK: Final = 88
 
 def main() -> None:
     """The `rlaif` command: errors of known kinds print without a traceback."""
+    safe_output.install()
     STOP.listen()
+    execute()
+
+
+def execute(arguments: list[str] | None = None) -> None:
+    """Run the command that the arguments, or those of the process, name; always ends with SystemExit."""
     try:
-        app()
+        app(arguments)
+    except SystemExit as ended:
+        # Where a signal ended a command without a session, Typer knows only that it was aborted.
+        raise SystemExit(STOP.exit_code if STOP.exit_code and ended.code in (1, 130) else ended.code) from None
     except Exception as error:
-        if os.environ.get(TRACEBACK):
+        if STOP.caused(error):
+            sys.exit(STOP.exit_code)
+        if os.environ.get(TRACEBACK) and not isinstance(error, RlaifError):
             raise
         known = error if isinstance(error, RlaifError) else _translated(error)
-        print(f"rlaif: {visible(str(known))}", file=sys.stderr)
+        print(f"rlaif: {known}", file=sys.stderr)
         sys.exit(known.exit_code)
+    finally:
+        # Here, and not when the interpreter ends: a closed pipe is no error.
+        sys.stdout.flush()
 
 
 def _translated(error: Exception) -> RlaifError:
@@ -74,24 +88,22 @@ def _translated(error: Exception) -> RlaifError:
 def session(
     file: Path, overrides: list[str], quiet: bool = True, *, filled: bool = False, allow_code: bool = OPENS_NO_MODEL
 ) -> "Iterator[Context]":
-    """The pipeline with its store to write to; when it is told to stop, the command says how to go on, and ends.
+    """Open the pipeline and its store for writing; after Ctrl-C, print how to go on and exit.
 
-    Raises StoreError where the store must be `filled` by other commands, and there is none.
+    Raises InputError where the store must be `filled` by other commands, and there is none.
     """
     from rlaif.config import load
     from rlaif.progress import progress
     from rlaif.run import opened
-    from rlaif.store import must_exist
 
     config = load(file, overrides, allow_code=allow_code)
     if filled:
-        must_exist(config.store_path)
+        _need_store(config)
     try:
         with opened(config, progress(quiet=quiet)) as context:
             yield context
-    except (KeyboardInterrupt, RuntimeError) as error:
-        # DuckDB makes a RuntimeError of an interrupt in the middle of a query.
-        if isinstance(error, RuntimeError) and not STOP.asked:
+    except (KeyboardInterrupt, Exception) as error:
+        if not STOP.caused(error):
             raise
         STOP.over()
         _stopped(config)
@@ -107,11 +119,21 @@ def _stopped(config: "Config") -> None:
 
 @contextmanager
 def reading(file: Path, overrides: list[str]) -> "Iterator[Context]":
-    """The pipeline with its store to read from, which others may do at the same time."""
+    """Open the pipeline and its store for reading, which other commands may do at the same time."""
     from rlaif.config import load
     from rlaif.context import Context
     from rlaif.store import Store
 
     config = load(file, overrides, allow_code=OPENS_NO_MODEL)
+    _need_store(config)
     with Store(config.store_path, read_only=True) as store:
         yield Context(config, store)
+
+
+def _need_store(config: "Config") -> None:
+    from rlaif.run import refuse_moved
+
+    refuse_moved(config)
+    if not config.store_path.exists():
+        fix = f"Run `{config.command('run')}`, or one stage after the other, beginning with `{config.command('collect')}`."
+        raise InputError("nothing has been done yet: there is no store", where=str(config.store_path), fix=fix)

@@ -1,13 +1,17 @@
 """One verb a stage, and the report of them all."""
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rlaif.cli.app import AllowCode, File, Json, JudgeName, Quiet, Set, app
-from rlaif.cli.session import session
+from rlaif.cli.app import AllowCode, File, Json, JudgeName, Newest, Quiet, Set, app
+from rlaif.cli.session import reading, session
 from rlaif.cli.show import print_json, render_pairing, show, terminal
+
+if TYPE_CHECKING:
+    from rlaif.context import Context
 
 
 @app.command()
@@ -25,6 +29,8 @@ def generate(file: File, set: Set = [], quiet: Quiet = False, allow_code: AllowC
     from rlaif import run as running
 
     with session(file, set, quiet, allow_code=allow_code) as context:
+        if context.config.pipeline.generate is None:
+            context.progress.note("generate: nothing to sample, because the file has no `generate` section")
         running.generate(context)
 
 
@@ -55,16 +61,17 @@ def train(
     prepare: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write what `accelerate` needs to train, on several GPUs or machines.")
     ] = None,
-    set: Set = [], quiet: Quiet = False, allow_code: AllowCode = False,
+    newest: Newest = False, set: Set = [], quiet: Quiet = False, allow_code: AllowCode = False,
 ) -> None:  # fmt: skip
-    """Train the generator's model on the newest pairs, or on rewards."""
+    """Train the generator's model on the pairs that the file describes, or on rewards."""
     from rlaif import run as running
 
     with session(file, set, quiet, allow_code=allow_code) as context:
+        pairing = running.newest(context) if newest else None
         if prepare is None:
-            print(running.train(context, allow_code=allow_code).path)
+            print(running.train(context, pairing, allow_code=allow_code).path)
             return
-        command = running.prepare_training(context, prepare)
+        command = running.prepare_training(context, prepare, pairing)
     print(f"{command}\nThen this command again takes the model in." if command else f"Taken in from {prepare}.")
 
 
@@ -75,19 +82,38 @@ def evaluate(file: File, set: Set = [], quiet: Quiet = False, json: Json = False
     from rlaif.evaluate import render
 
     with session(file, set, quiet, allow_code=allow_code) as context:
+        running.need_models(context)
         evaluation = running.evaluate(context, allow_code=allow_code)
     if json:
         print_json(evaluation)
-    elif evaluation.matches:
-        render(evaluation, terminal())
     else:
-        print("Nothing to compare: no training yet and no `evaluate.models`, or no `evaluate` section.")
+        render(evaluation, terminal())
 
 
 @app.command()
-def report(file: File, set: Set = [], quiet: Quiet = False, allow_code: AllowCode = False) -> None:
-    """Write the HTML report of what there is."""
+def report(file: File, set: Set = [], quiet: Quiet = False) -> None:
+    """Write the HTML report of what the store holds; calls no model."""
     from rlaif import run as running
+    from rlaif.config import short
 
-    with session(file, set, quiet, filled=True, allow_code=allow_code) as context:
-        print(running.report(context, running.evaluate(context, allow_code=allow_code)))
+    with reading(file, set) as context:
+        print(short(running.report(context, running.evaluate(context, stored=True))))
+        if not quiet and (rest := _left(context)):
+            print(rest, file=sys.stderr)
+
+
+def _left(context: "Context") -> str:
+    """What the report lacks because it is not done yet, with its cost and the command that does it; empty if nothing."""
+    from rlaif.errors import RlaifError
+    from rlaif.plan import left, summary
+
+    config = context.config
+    try:
+        plan = left(context)
+    except RlaifError:
+        return f"`{config.command('plan')}` shows what is not done yet."
+    if not plan.lines:
+        return ""
+    evaluating = not any(line.stage.startswith(("generate", "judge ", "train: ")) for line in plan.lines)
+    command = config.command("evaluate" if evaluating else "run")
+    return f"Not done yet, so not in the report: {summary(plan)}. `{command}` does it."

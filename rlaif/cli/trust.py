@@ -1,4 +1,4 @@
-"""Can a judge be trusted: by another judge, by gold, under attack, by people."""
+"""Commands that measure judges: against each other, against gold, under attack, and by people who label."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,12 +17,12 @@ def agree(
     second: Annotated[str, typer.Argument(help="Another judge.", show_default=False)],
     set: Set = [], json: Json = False,
 ) -> None:  # fmt: skip
-    """Tell how two judges differ on what both have judged."""
-    from rlaif import roles
-    from rlaif.evaluate import agreement, render_agreement
+    """Compare two judges on the responses that both have judged; calls no model."""
+    from rlaif import run as running
+    from rlaif.evaluate import render_agreement
 
-    with session(file, set) as context:
-        found = agreement(context.store, roles.judge_key(context, first), roles.judge_key(context, second))
+    with session(file, set, filled=True) as context:
+        found = running.agreed(context, first, second)
     show(found, render_agreement, json)
 
 
@@ -30,16 +30,17 @@ def agree(
 def audit(
     file: File,
     judge: Annotated[list[str], typer.Option("--judge", help="A judge's name; may be repeated. All, if not given.")] = [],
-    gold: Annotated[str | None, typer.Option(help="The judge that is taken to be right.", show_default=False)] = None,
-    limit: Annotated[int | None, typer.Option(help="Ask on the first so many prompts only.", min=1)] = None,
-    attacks: Annotated[int, typer.Option(help="Answers to change by each attack, which the judge then scores.", min=0)] = 20,
-    stored: Annotated[bool, typer.Option("--stored", help="Ask no model: measure what the store has.")] = False,
-    plan: Annotated[bool, typer.Option("--plan", help="Show what it would ask and cost; ask nothing.")] = False,
+    gold: Annotated[str | None, typer.Option(help="The judge to compare with as correct.", show_default=False)] = None,
+    limit: Annotated[int | None, typer.Option(help="Use only the first prompts, up to this many.", min=1)] = None,
+    attacks: Annotated[int, typer.Option(help="Responses to alter by each attack, for the judge to score.", min=0)] = 20,
+    stored: Annotated[bool, typer.Option("--stored", help="Call no model: measure what the store has.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Show requests and cost; call no model.")] = False,
     set: Set = [], json: Json = False, quiet: Quiet = False, allow_code: AllowCode = False,
 ) -> None:  # fmt: skip
     """Measure whether a judge can be trusted: against gold, on its own, and under attack."""
     from rlaif.audit import render, write
     from rlaif.audit.whole import audit as measure
+    from rlaif.config import short
 
     if plan:
         _plan_audit(file, set, json, quiet, judge, gold, limit, attacks)
@@ -52,7 +53,7 @@ def audit(
         print_json(found)
         return
     render(found, terminal())
-    terminal().print(f"Page: {page}", soft_wrap=True)
+    terminal().print(f"Page: {short(page)}", soft_wrap=True)
 
 
 def _plan_audit(
@@ -68,15 +69,15 @@ def _plan_audit(
 @app.command()
 def label(
     file: File,
-    by: Annotated[str, typer.Option(help="Who votes. Votes are kept as those of the judge human:NAME.")] = "me",
-    limit: Annotated[int | None, typer.Option(help="At most so many pairs.", min=1)] = None,
-    per_prompt: Annotated[int, typer.Option(help="Pairs of each prompt.", min=1)] = 1,
-    seed: Annotated[int, typer.Option(help="Another seed: other pairs in another order.")] = 0,
+    by: Annotated[str, typer.Option(help="Your name. Votes are stored as those of the judge human:NAME.")] = "me",
+    limit: Annotated[int | None, typer.Option(help="Most pairs to show.", min=1)] = None,
+    per_prompt: Annotated[int, typer.Option(help="Pairs per prompt.", min=1)] = 1,
+    seed: Annotated[int, typer.Option(help="Another seed gives other pairs in another order.")] = 0,
     export: Annotated[Path | None, typer.Option(help="Write a sheet to fill in.", show_default=False)] = None,
     import_: Annotated[Path | None, typer.Option("--import", help="Read a filled-in sheet.", show_default=False)] = None,
     set: Set = [],
 ) -> None:  # fmt: skip
-    """Compare answers yourself, blind; the votes are a judge like any other, and the audit's gold."""
+    """Compare responses yourself, blind. Your votes count as a judge, and as gold for `audit`."""
     from rlaif import label as labelling
     from rlaif import roles
     from rlaif import run as running
@@ -86,14 +87,15 @@ def label(
         voter, writers = labelling.Voter(by), roles.generators(context.config)
         if import_:
             new, others = labelling.read(context.store, voter, import_)
-            print(f"{new:,} votes by {voter.name}; {others:,} lines were empty or known before.")
+            print(f"{new:,} votes by {voter.name}; {others:,} lines were empty or stored before.")
             return
+        running.need_responses(context)
         ballots = labelling.ballots(context.store, voter, writers, per_prompt=per_prompt, limit=limit, seed=seed)
         if export:
             labelling.write(ballots, export)
             print(f"{len(ballots):,} pairs to vote on: {export}")
         elif not ballots:
-            print("Nothing to vote on: no prompt has two answers, or all have your votes.")
+            print("Nothing to vote on: no prompt has two different responses left without your vote.")
         else:
             votes = labelling.ask(context.store, voter, ballots, terminal())
-            print(f"{votes:,} votes by {voter.name} are kept. The same command goes on with the rest.")
+            print(f"{votes:,} votes by {voter.name} are stored. Run the same command to go on.")

@@ -26,7 +26,7 @@ def run(file: File, set: Set = [], json: Json = False, quiet: Quiet = False, all
     from rlaif import run as running
 
     if judge:
-        set = [*set, f"judge.by=[{judge}]", f"pair.judge={judge}"]
+        set = [*set, f"judge.by=[{judge}]", "judge.cascade=null", f"pair.judge={judge}"]
     with session(file, set, quiet, allow_code=allow_code) as context:
         running.check(context.config)
         pairing, evaluation, report = running.everything(context, allow_code=allow_code)
@@ -34,6 +34,7 @@ def run(file: File, set: Set = [], json: Json = False, quiet: Quiet = False, all
     if json:
         print_json({"rounds": turns, "pairing": pairing, "evaluation": evaluation, "report": str(report)})
         return
+    from rlaif.config import short
     from rlaif.evaluate import render
     from rlaif.rounds import line
 
@@ -47,7 +48,7 @@ def run(file: File, set: Set = [], json: Json = False, quiet: Quiet = False, all
             console.print(f"{pairing.pairs:,} of {target:,} pairs: every prompt without one has all its samples.")
     if evaluation.matches:
         render(evaluation, console)
-    console.print(f"Report: {report}", soft_wrap=True)
+    console.print(f"Report: {short(report)}", soft_wrap=True)
 
 
 @app.command()
@@ -67,7 +68,7 @@ def plan(
 
 @app.command()
 def doctor(file: File, set: Set = [], json: Json = False) -> None:
-    """Check that all is there which a pipeline needs: servers and what they can do, files, disk, store."""
+    """Check what a pipeline needs: servers (by a few tiny test requests), files, disk, store."""
     from rlaif.config import load
     from rlaif.doctor import examine, exit_code, render
 

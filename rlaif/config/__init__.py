@@ -4,7 +4,7 @@ Sections are stages (collect, generate, judge, pair, train, evaluate); `models` 
 use. Fields that change a result enter content keys; those that change only speed do not.
 """
 
-from rlaif.config.file import Config, load
+from rlaif.config.file import Config, load, short
 from rlaif.config.judging import Cascade, Gate, Judge, JudgeSpec, Measured
 from rlaif.config.models import (
     TAKEN,
@@ -58,4 +58,5 @@ __all__ = [
     "Truncation",
     "VllmModel",
     "load",
+    "short",
 ]

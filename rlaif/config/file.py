@@ -1,4 +1,4 @@
-"""A pipeline file, read: overrides applied, names checked, paths found from where it stands."""
+"""A pipeline file, read: overrides applied, names checked, paths taken from the folder of the file."""
 
 import shlex
 from collections.abc import Iterator, Sequence
@@ -17,8 +17,25 @@ class Config:
 
     def __init__(self, pipeline: Pipeline, file: YamlFile, overrides: Sequence[str] = ()) -> None:
         self.pipeline, self.file, self.overrides = pipeline, file, tuple(overrides)
-        self.out = Path(pipeline.out or f"runs/{pipeline.name}")
+        # From the folder of the file, as all other paths in it, so that the same command works from any folder.
+        self.out = self._out()
         _check_names(pipeline, file)
+
+    def _out(self) -> Path:
+        try:
+            return (self.file.path.parent / self._written_out).resolve()
+        except (ValueError, OSError, RuntimeError) as error:
+            where = self.file.where(("out",))
+            raise InputError(f"{self.pipeline.out!r} is not the name of a folder: {error}", where=where) from None
+
+    @property
+    def _written_out(self) -> Path:
+        return Path(self.pipeline.out or f"runs/{self.pipeline.name}").expanduser()
+
+    @property
+    def out_from_here(self) -> Path:
+        """Where `out` would be if it were taken from the working directory, as earlier versions of rlaif did."""
+        return self._written_out.resolve()
 
     @property
     def store_path(self) -> Path:
@@ -46,6 +63,12 @@ class Config:
     def judges(self) -> list[str]:
         """The judges of the judge stage, the pair stage's first."""
         return self.pipeline.judge.by or list(self.pipeline.judges)
+
+
+def short(path: Path) -> Path:
+    """The path from the working directory, if it is below that."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def load(path: Path, overrides: list[str] | None = None, *, allow_code: bool = False) -> Config:
@@ -80,7 +103,8 @@ def _check_names(pipeline: Pipeline, file: YamlFile) -> None:
         rewards = enumerate(pipeline.train.rewards)
         judges += [(("train", "rewards", place), each.judge) for place, each in rewards if each.judge]
     _check_scales(pipeline, file)
-    for judge, place in _imported(pipeline):
+    _check_imported_judges(pipeline, file)
+    for judge, place in _imported(pipeline, file):
         if judge in pipeline.judges:
             raise InputError(
                 f"{judge!r} came with the data, and is a judge of this file too", where=file.where(place),
@@ -107,11 +131,31 @@ def _check_scales(pipeline: Pipeline, file: YamlFile) -> None:
                 )  # fmt: skip
 
 
-def _imported(pipeline: Pipeline) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+def preferences_place(file: YamlFile, source: int, at: int) -> tuple[str | int, ...]:
+    """Where a source's preferences stand: in a list, or alone as a mapping."""
+    place: tuple[str | int, ...] = ("collect", "sources", source, "preferences")
+    return (*place, at) if (*place, at) in file.lines else place
+
+
+def _check_imported_judges(pipeline: Pipeline, file: YamlFile) -> None:
+    """A judge that came with the data has scores or preferences, not both: pairs would be made by one of them only."""
+    scoring = {scores.judge for source in pipeline.collect.sources for scores in source.scores}
+    for number, source in enumerate(pipeline.collect.sources):
+        for at, preferences in enumerate(source.preferences):
+            if preferences.judge in scoring:
+                raise InputError(
+                    f"{preferences.judge!r} has both scores and preferences, and only one of them can make pairs",
+                    where=file.where((*preferences_place(file, number, at), "judge")),
+                    fix="Give the two different names, such as 'human' and 'human votes'. Name one under `pair.judge` and "
+                    "the other under `pair.agree`.",
+                )  # fmt: skip
+
+
+def _imported(pipeline: Pipeline, file: YamlFile) -> Iterator[tuple[str, tuple[str | int, ...]]]:
     """The judges that come with the data, and where the file names them."""
     for number, source in enumerate(pipeline.collect.sources):
         place = ("collect", "sources", number)
-        if source.preferences:
-            yield source.preferences.judge, (*place, "preferences", "judge")
+        for at, preferences in enumerate(source.preferences):
+            yield preferences.judge, (*preferences_place(file, number, at), "judge")
         for at, scores in enumerate(source.scores):
             yield scores.judge, (*place, "scores", at, "judge")

@@ -62,7 +62,8 @@ class Pair(Section):
     min_margin: float = Field(0.0, ge=0, le=100)
     """Least lead of the chosen response, in hundredths of the scale: 20 is 2 points of 10. Ties never make a pair."""
     min_confidence: float = Field(0.0, ge=0, le=1)
-    """Least probability that the label is right; above 0, pairs of which it is not known are left out too."""
+    """Least probability that the label is right; above 0, pairs of which it is not known are left out too. At 0, pairs whose
+    label is more likely wrong than right are left out: by their votes, or by the judges under `agree`."""
     filters: Filters = Filters()
     # DuckDB draws fewer than a million at once.
     per_prompt: int = Field(1, ge=1, lt=1_000_000)

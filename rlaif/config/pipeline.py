@@ -30,7 +30,7 @@ class Pipeline(Section):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
     out: str | None = None
-    """The folder of everything this pipeline makes; runs/NAME where omitted."""
+    """The folder of everything this pipeline makes, from the folder of the file; by default runs/NAME."""
     budget: Budget | None = None
     models: dict[str, ModelConfig] = {}
     judges: dict[str, JudgeSpec] = {}

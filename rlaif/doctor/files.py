@@ -12,7 +12,7 @@ from rlaif.budget import rate
 from rlaif.config import Config
 from rlaif.context import Context
 from rlaif.doctor.check import Check, fail, ok, warn
-from rlaif.errors import InputError, RlaifError
+from rlaif.errors import InputError, RlaifError, StoreError
 from rlaif.generator import generator
 from rlaif.judges.named import judge
 from rlaif.store import Store
@@ -22,12 +22,15 @@ def files(config: Config) -> list[Check]:
     """Every template and rubric read, every price looked up."""
     checks = [_try("generate", partial(_generate, config))] if config.pipeline.generate else []
     checks += [_try(f"judge {name}", partial(_judge, config, name)) for name in config.pipeline.judges]
+    checks.append(_try("pairs", partial(_pairs, config)))
     return checks + [_price(config, name) for name in roles.models_paid(config)]
 
 
 def _try(name: str, read: Callable[[], str]) -> Check:
     try:
         return ok(name, read())
+    except StoreError as error:
+        return warn(name, str(error))
     except InputError as error:
         return fail(name, f"{error.where}: {error.what}" if error.where else error.what, error.fix)
 
@@ -39,6 +42,14 @@ def _generate(config: Config) -> str:
 def _judge(config: Config, name: str) -> str:
     rubric = judge(config, name).rubric
     return f"rubric {rubric.name} has {len(rubric.criteria)} criteria, and the template reads well"
+
+
+def _pairs(config: Config) -> str:
+    run.check_judges(config)
+    if config.store_path.exists():
+        with Store(config.store_path, read_only=True) as store:
+            run.check_scored(Context(config, store))
+    return "`judge` and `pair` fit together"
 
 
 def _price(config: Config, name: str) -> Check:

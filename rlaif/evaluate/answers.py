@@ -21,16 +21,17 @@ def answer(context: Context, models: Sequence[Generator], only: HeldOut) -> None
 
 def score(
     context: Context, judge: Judge, base: Generator, models: Sequence[Generator], only: HeldOut, *,
-    allow_code: bool,
+    allow_code: bool, stored: bool = False,
 ) -> list[tuple[Contest, Scored]]:  # fmt: skip
-    """The contest of each model with the base before this judge, and what was scored in it."""
+    """The contest of each model with the base before this judge, and its scores: with `stored`, those in the store alone."""
     keys = [each.key for each in (base, *models)]
 
     async def work(opened: Models) -> None:
         # Where it compares, each model meets the base, and no model another or itself.
         await judging.run(context, opened, judge, keys, only=only, allow_code=allow_code, against=base.key)
 
-    alone(context, work)
+    if not stored:
+        alone(context, work)
     # A criterion that compares gives no scores.
     weights = {each.name: each.weight for each in judge.rubric.criteria if each.kind != "compare"}
     contests = [Contest(base.key, each.key, judge.key, only) for each in models]

@@ -24,21 +24,32 @@ def check(config: Config) -> None:
         )  # fmt: skip
 
 
-def measure(config: Config, tasks: Sequence[str], models: Sequence[Generator]) -> list[HarnessResult]:
-    """Each of these models that is a checkpoint on each of these tasks. What was measured before is not again."""
+def measure(
+    config: Config, tasks: Sequence[str], models: Sequence[Generator], *, stored: bool = False
+) -> list[HarnessResult]:  # fmt: skip
+    """Each of these models that is a checkpoint on each of these tasks; what was measured before is read from its file.
+
+    With `stored`, nothing is measured.
+    """
+    if stored and find_spec("lm_eval") is None:
+        return []
     check(config)
     return [
         HarnessResult(each.name, task, metrics)
         for each in models
         if isinstance(each.model, TransformersModel)
-        for task, metrics in _results(config, each.spec["model"], each.model, tasks).items()
+        for task, metrics in _results(config, each.spec["model"], each.model, tasks, stored).items()
     ]
 
 
-def _results(config: Config, identity: Any, model: TransformersModel, tasks: Sequence[str]) -> dict[str, dict[str, float]]:
+def _results(
+    config: Config, identity: Any, model: TransformersModel, tasks: Sequence[str], stored: bool
+) -> dict[str, dict[str, float]]:  # fmt: skip
     """The metrics of each task, from the file that keeps them where it is there."""
     name = key("harness", identity, list(tasks), version("lm_eval"))
     file = config.out / "harness" / f"{name}.json"
+    if stored and not file.exists():
+        return {}
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         unfinished = file.with_suffix(".partial")

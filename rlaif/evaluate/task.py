@@ -20,15 +20,30 @@ from rlaif.store import Store
 
 
 def in_task(
-    context: Context, task: Task, base: Generator, models: Sequence[Generator], *, allow_code: bool
-) -> TaskResult:  # fmt: skip
-    """Each model against the base on all prompts of the task."""
+    context: Context, task: Task, base: Generator, models: Sequence[Generator], *, allow_code: bool, stored: bool = False
+) -> TaskResult | None:  # fmt: skip
+    """Each model against the base on all prompts of the task; None where only what is `stored` counts, and nothing is."""
     only = asked(context)
+    if stored:
+        return _stored(context, task, base, models, only)
     with opened(context, task) as inner:
         answer(inner, [base, *models], only)
         judge = named_judge(inner.config, task.name)
         found = score(inner, judge, base, models, only, allow_code=allow_code)
         return TaskResult(task.name, [match(inner.store, *each) for each in found])
+
+
+def _stored(
+    context: Context, task: Task, base: Generator, models: Sequence[Generator], only: HeldOut
+) -> TaskResult | None:  # fmt: skip
+    config = task_config(context.config, task)
+    if not config.store_path.exists():
+        return None
+    with Store(config.store_path, read_only=True) as store:
+        inner = Context(config, store, context.run, context.progress)
+        found = score(inner, named_judge(config, task.name), base, models, only, allow_code=False, stored=True)
+        matches = [match(store, *each) for each in found]
+    return TaskResult(task.name, matches) if any(each.prompts for each in matches) else None
 
 
 def asked(context: Context) -> HeldOut:

@@ -38,28 +38,41 @@ def check(config: Config) -> None:
     harness.check(config)
 
 
-def evaluate(context: Context, *, allow_code: bool = False) -> Evaluation:
-    """The trained model, where there is one, and those of `evaluate.models` against the base on held-out prompts."""
+def evaluate(context: Context, *, allow_code: bool = False, stored: bool = False) -> Evaluation:
+    """The trained model, where there is one, and those of `evaluate.models` against the base on held-out prompts.
+
+    With `stored` no model is called and nothing is written: only what the store holds already is compared.
+    """
     config, section = context.config, context.config.pipeline.evaluate
     if section is None or config.pipeline.generate is None:
         return Evaluation()
-    check(config)
+    if not stored:
+        check(config)
     trained = trained_generator(context) if config.pipeline.train else None
     models = ([trained] if trained else []) + contenders(config)
     if not models:
         return Evaluation()
     base, only = base_generator(config), held_out(config)
-    answer(context, [base, *models], only)
+    if not stored:
+        answer(context, [base, *models], only)
     judges = [named_judge(config, name) for name in evaluators(config)]
-    scored = {judge.name: score(context, judge, base, models, only, allow_code=allow_code) for judge in judges}
+    scored = {
+        judge.name: score(context, judge, base, models, only, allow_code=allow_code, stored=stored) for judge in judges
+    }
+    matches = [match(context.store, *each) for found in scored.values() for each in found]
+    if stored and not any(each.prompts for each in matches):
+        return Evaluation()
     return Evaluation(
-        matches=[match(context.store, *each) for found in scored.values() for each in found],
+        matches=[each for each in matches if each.prompts or not stored],
         gaps=_gaps(models, scored, training_judges(config)),
         texts=read_texts(context.store, [base.key, *(each.key for each in models)], only=only),
-        divergences=[found for each in models if (found := _divergence(context, base, each, only))],
-        tasks=[in_task(context, task, base, models, allow_code=allow_code) for task in section.tasks],
-        harness=harness.measure(config, section.harness, [base, *models]) if section.harness else [],
-    )
+        divergences=[found for each in models if (found := _divergence(context, base, each, only, stored=stored))],
+        tasks=[
+            result for task in section.tasks
+            if (result := in_task(context, task, base, models, allow_code=allow_code, stored=stored))
+        ],
+        harness=harness.measure(config, section.harness, [base, *models], stored=stored) if section.harness else [],
+    )  # fmt: skip
 
 
 def first_match(context: Context, *, allow_code: bool = False) -> Match | None:
@@ -86,11 +99,15 @@ def _gaps(
     return [each for each in gaps if each.prompts]
 
 
-def _divergence(context: Context, base: Generator, model: Generator, only: HeldOut) -> Divergence | None:
+def _divergence(
+    context: Context, base: Generator, model: Generator, only: HeldOut, *, stored: bool
+) -> Divergence | None:  # fmt: skip
     """How far a model is from its base, where both run in this process."""
     if not all(isinstance(each.model, TransformersModel) for each in (base, model)):
         return None
     store = context.store
+    if stored:
+        return read_divergence(store, model.key, base.key, only=only)
     owed = store.query("evaluate/undiverged", generator=model.key, reference=base.key, **only.parameters)
     with context.stage("divergence", len(owed)) as tally:
         if owed:

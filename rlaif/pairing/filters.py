@@ -203,8 +203,10 @@ def _texts(path: Path) -> Iterator[str]:
     if glob.has_magic(str(path.resolve())) or not path.is_file():
         raise InputError("cannot be read: not a plain file name", where=str(path), fix="Rename the file.")
     try:
+        # What `key=value` in a path says is not a column.
+        options = ", hive_partitioning = false"
         with confined.connect([path.resolve()]) as connection:
-            reader = connection.sql(f"FROM {_READERS[suffix]}({quoted(path.resolve())})").to_arrow_reader(_BATCH)
+            reader = connection.sql(f"FROM {_READERS[suffix]}({quoted(path.resolve())}{options})").to_arrow_reader(_BATCH)
             for batch in reader:
                 yield from _strings(batch.to_pylist())
     except (duckdb.Error, ValueError) as error:

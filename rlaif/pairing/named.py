@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from rlaif.config import Config, Pair
 from rlaif.errors import InputError
 from rlaif.pairing.weigh import Member
+from rlaif.rubric import load_rubric
 from rlaif.yaml_file import did_you_mean
 
 
@@ -33,4 +34,23 @@ def check_checks(config: Config, settings: Pair, members: Sequence[Member]) -> N
             f"checks_alone needs a criterion of kind `check`, and {' and '.join(member.name for member in members)} has none"
             + (" with a weight" if criteria else ""),
             where=config.file.where(("pair", "strategy")), fix="Name a judge whose rubric has checks under `pair.judge`.",
+        )  # fmt: skip
+
+
+def check_votes(config: Config, settings: Pair, judges: Sequence[str]) -> None:
+    """Raises InputError where the strategy `votes` has no comparisons to count: several judges, or one that only scores."""
+    where = config.file.where(("pair", "strategy"))
+    if len(judges) > 1:
+        raise InputError(
+            f"the strategy votes counts the comparisons of one judge, and {len(judges)} are named: {', '.join(judges)}",
+            where=where, fix="Name one under `pair.judge`, or choose another strategy with `mix: majority`.",
+        )  # fmt: skip
+    spec = config.pipeline.judges.get(judges[0])
+    if spec is None:
+        return
+    rubric = load_rubric(config.find(spec.rubric, ("judges", judges[0], "rubric")))
+    if not any(each.kind == "compare" and settings.weights.get(each.name, each.weight) for each in rubric.criteria):
+        raise InputError(
+            f"the strategy votes needs comparisons, and judge {judges[0]} has no criterion of kind `compare` with a weight",
+            where=where, fix="Choose another strategy, such as best_vs_worst, or another rubric for that judge.",
         )  # fmt: skip

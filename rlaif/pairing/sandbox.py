@@ -41,7 +41,7 @@ def run(store: Store, text: str, file: Path, values: Mapping[str, Any]) -> None:
                 f"no value is given for {error}", where=str(file),
                 fix=f"Declare it in a comment line: -- {str(error)[1:-1]} = 5: what it means.",
             ) from None  # fmt: skip
-        store.run(f"CREATE OR REPLACE TEMP TABLE made AS FROM read_parquet({quoted(path)})")
+        store.run(f"CREATE OR REPLACE TEMP TABLE made AS FROM read_parquet({quoted(path)}, hive_partitioning = false)")
     wrong = store.query("pair/wrong")
     if wrong:
         kind, pairs, response = wrong[0]["kind"], wrong[0]["pairs"], wrong[0]["response"]
@@ -54,7 +54,8 @@ def _answer(folder: Path, names: list[str], text: str, values: Mapping[str, Any]
 
     with confined.connect(folders=[folder], spill=folder / "spill") as connection:
         for name in names:
-            connection.execute(f"CREATE TABLE {name} AS FROM read_parquet({quoted(folder / name)})")
+            given = f"read_parquet({quoted(folder / name)}, hive_partitioning = false)"
+            connection.execute(f"CREATE TABLE {name} AS FROM {given}")
             # Only the statement's own result is still to be written, and not by DuckDB.
             (folder / name).unlink()
         confined.lock(connection)

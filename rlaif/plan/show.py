@@ -22,6 +22,12 @@ def render(plan: Plan, console: "Console") -> None:
         console.print(verdict)
 
 
+def summary(plan: Plan) -> str:
+    """What is not done yet in a few words: how many requests, and what they cost."""
+    requests = sum(line.asks for line in plan.lines)
+    return f"{requests:,} requests, cost {_together(plan)}".replace("\n", " (") + (")" if "\n" in _together(plan) else "")
+
+
 def _render_owed(plan: Plan, console: "Console") -> None:
     from rich.table import Table
 

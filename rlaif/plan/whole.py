@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rlaif import cascade, roles, run
-from rlaif.config import Config, Evaluate, OpenAIModel
+from rlaif.config import Config, Evaluate, OpenAIModel, Task
 from rlaif.context import Context, HeldOut
 from rlaif.evaluate.task import asked, opened
 from rlaif.generator import Generator, generator
@@ -20,7 +20,7 @@ def plan(context: Context, pilot: int = 0, *, allow_code: bool = False) -> Plan:
     A pilot generates and judges the first so many prompts, so that lengths are measured. What it makes is kept, and not
     owed any more. It asks live, also where the pipeline asks by batch: a plan must not wait for a day.
     """
-    config, section = context.config, context.config.pipeline.evaluate
+    config = context.config
     run.check(config)
     run.collect(context)
     run.check_pairs(context)
@@ -28,16 +28,30 @@ def plan(context: Context, pilot: int = 0, *, allow_code: bool = False) -> Plan:
         live, only = _live(context), HeldOut(1.0, pilot)
         run.generate(live, only=only)
         run.judge(live, only=only, allow_code=allow_code)
+    return _estimate(context)
+
+
+def left(context: Context) -> Plan:
+    """What is not done yet and what it is going to cost, from the store alone, which is only read.
+
+    Tasks of the evaluation are left out.
+    """
+    run.check(context.config)
+    return _estimate(context, reading=True)
+
+
+def _estimate(context: Context, *, reading: bool = False) -> Plan:
+    config, section = context.config, context.config.pipeline.evaluate
     first = rounds.numbered(context, 1)
     estimate = Estimate(first)
     written = [estimate.generate(generator(first.config))] if config.pipeline.generate else []
     for name in config.judges:
-        _judge(first, name, estimate, written)
+        _judge(first, name, estimate, written, reading)
     estimate.lines += target.beyond(first, estimate.lines)
     if config.pipeline.train and not roles.trained_generator(context):
         rewards(first, estimate)
     if section and config.pipeline.generate and (config.pipeline.train or section.models):
-        _evaluate(context, section, estimate)
+        _evaluate(context, section, estimate, [] if reading else section.tasks)
     estimate.lines += rounds.later(context)
     return estimate.plan
 
@@ -54,11 +68,12 @@ def _live(context: Context) -> Context:
     return replace(context, config=config)
 
 
-def _judge(context: Context, name: str, estimate: Estimate, written: Sequence[Pending]) -> None:
+def _judge(context: Context, name: str, estimate: Estimate, written: Sequence[Pending], reading: bool) -> None:
     """A line for a judge; in a cascade, at most what the one before it may leave to it, until that one is done."""
     config, judge = context.config, roles.named_judge(context.config, name)
     earlier = roles.before(config, name)
-    known = earlier is None or _is_done(config, earlier, estimate, written)
+    # What a judge leaves to the next one is written down when it is found.
+    known = earlier is None or (not reading and _is_done(config, earlier, estimate, written))
     judge = cascade.in_turn(context, name) if known else judge
     estimate.judge(judge, roles.generators(config), written, at_most=not known)
 
@@ -70,7 +85,7 @@ def _is_done(config: Config, name: str, estimate: Estimate, written: Sequence[Pe
     return asks and not lines & {f"judge {name}", f"judge {name}, at most"} and not any(each.responses for each in written)
 
 
-def _evaluate(context: Context, section: Evaluate, estimate: Estimate) -> None:
+def _evaluate(context: Context, section: Evaluate, estimate: Estimate, tasks: Sequence[Task]) -> None:
     """Lines for all models of the evaluation, on held-out prompts and on tasks."""
     config, held_out = context.config, roles.held_out(context.config)
     sides = _sides(context)
@@ -84,7 +99,7 @@ def _evaluate(context: Context, section: Evaluate, estimate: Estimate) -> None:
             if not (counted and name in config.judges):
                 judge, stage = roles.named_judge(config, name), f"{side}: judge {name}"
                 estimate.judge(judge, [key], [answers], only=held_out, stage=stage, against=base)
-    for task in section.tasks:
+    for task in tasks:
         with opened(context, task) as inner:
             on_task = Estimate(inner)
             for side, who, key in _sides(context):

@@ -4,14 +4,17 @@ Nothing here is remembered between stages but what the store holds, so any verb 
 """
 
 from rlaif.run.answers import collect, generate, generate_and_judge, judge
-from rlaif.run.beforehand import check, check_pairs
-from rlaif.run.pairs import export, newest, pair, paired, top_up
-from rlaif.run.store import opened, resolved, status
+from rlaif.run.beforehand import check, check_judges, check_pairs, check_scored
+from rlaif.run.pairs import described, export, newest, pair, paired, top_up
+from rlaif.run.ready import need_models, need_prompts, need_responses, need_scores
+from rlaif.run.store import opened, refuse_moved, resolved, status
 from rlaif.run.trained import agreements, evaluate, prepare_training, report, train
+from rlaif.run.verdicts import advice, agreed, in_words, usable
 from rlaif.run.whole import everything
 
 __all__ = [
-    "agreements", "check", "check_pairs", "collect", "evaluate", "everything", "export", "generate",
-    "generate_and_judge", "judge", "newest", "opened", "pair", "paired", "prepare_training", "report", "resolved",
-    "status", "top_up", "train",
+    "advice", "agreed", "agreements", "check", "check_judges", "check_pairs", "check_scored", "collect", "described",
+    "evaluate", "everything", "export", "generate", "generate_and_judge", "in_words", "judge", "need_models",
+    "need_prompts", "need_responses", "need_scores", "newest", "opened", "pair", "paired", "prepare_training",
+    "refuse_moved", "report", "resolved", "status", "top_up", "train", "usable",
 ]  # fmt: skip

@@ -9,6 +9,7 @@ from rlaif.generator import generator
 from rlaif.models import is_local
 from rlaif.overlap import alone, overlapped
 from rlaif.roles import before, generators, models_asked, named_judge
+from rlaif.run.ready import need_prompts, need_responses
 from rlaif.stages import generate as generating
 from rlaif.stages import judge as judging
 
@@ -22,6 +23,7 @@ def collect(context: Context) -> None:
 
 def generate(context: Context, *, only: HeldOut = EVERYTHING) -> None:
     """Responses that the pipeline's generator owes, to all prompts or to `only` these."""
+    need_prompts(context)
     generating.show_imported(context)
     if context.config.pipeline.generate:
         writer = generator(context.config)
@@ -31,7 +33,14 @@ def generate(context: Context, *, only: HeldOut = EVERYTHING) -> None:
 def judge(
     context: Context, names: Sequence[str] = (), *, only: HeldOut = EVERYTHING, allow_code: bool = False
 ) -> None:  # fmt: skip
-    """Scores that these judges owe (all of the judge stage, where none is named) on all responses to pair."""
+    """Scores that these judges (all of the judge stage by default) have not given yet, on all responses to pair."""
+    for name in names:
+        named_judge(context.config, name)
+    need_responses(context)
+    _judge(context, names, only, allow_code)
+
+
+def _judge(context: Context, names: Sequence[str], only: HeldOut, allow_code: bool) -> None:
     writers = generators(context.config)
     for name in names or context.config.judges:
         scoring = partial(judging.run, context, judge=cascade.in_turn(context, name), generators=writers)
@@ -49,4 +58,4 @@ def generate_and_judge(context: Context, *, allow_code: bool = False) -> None:
         judges = [named_judge(config, name) for name in config.judges if before(config, name) is None]
         loop.run(overlapped(context, generator(config), judges, allow_code))
         context.budget.check()
-    judge(context, allow_code=allow_code)
+    _judge(context, (), EVERYTHING, allow_code)

@@ -4,16 +4,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rlaif import cascade, versions
 from rlaif.audit import measure
-from rlaif.config import Mix
+from rlaif.config import short
 from rlaif.context import Context
 from rlaif.errors import InputError
 from rlaif.generator import generator
-from rlaif.pairing.weigh import Member
-from rlaif.roles import audited, generator_names, generators, gold, judge_key, member, pair_judges
-from rlaif.rounds import chain
+from rlaif.roles import (
+    audited,
+    criteria_of,
+    described_pairing,
+    generator_names,
+    generators,
+    gold,
+    judge_key,
+    pair_judges,
+    panel,
+)
 from rlaif.run.answers import generate_and_judge
-from rlaif.run.beforehand import check_apart
+from rlaif.run.beforehand import check_apart, check_judges
+from rlaif.run.ready import need_prompts, need_scores
 from rlaif.stages import generate as generating
 from rlaif.stages import pair as pairing
 from rlaif.stages.pair import Pairing
@@ -24,9 +34,7 @@ if TYPE_CHECKING:
 
 def pair(context: Context) -> Pairing:
     """Pairs by the scores of `pair.judge`, written to the store and to files."""
-    for name in pair_judges(context.config)[0]:
-        _pass_gate(context, name)
-    made = paired(context)
+    made = paired(context, gate=True)
     export(context, context.config.out / "pairs", ("jsonl", "parquet"), pairing=made.key)
     return made
 
@@ -49,57 +57,78 @@ def top_up(context: Context, made: Pairing, *, allow_code: bool = False) -> Pair
     return made
 
 
-def paired(context: Context) -> Pairing:
-    """The same pairs in the store alone, whatever the gate says."""
-    members, agree, mix = _panel(context)
+def paired(context: Context, *, gate: bool = False) -> Pairing:
+    """The same pairs in the store alone; only if the judges pass the `gate`, where that is asked for.
+
+    Raises InputError where a judge has scored none of the responses: "0 pairs" would look like a result.
+    """
+    check_judges(context.config)
+    check_apart(context.config, pair_judges(context.config)[0])
+    need_prompts(context)
+    members, agree, mix = panel(context)
     pairing.check_names(context, members, generator_names(context))
+    if mix == "cascade":
+        for each in members[1:]:
+            cascade.in_turn(context, each.name)
+    need_scores(context, members, pairing.check(context.config).agree, mix)
+    for each in members if gate else ():
+        _pass_gate(context, each.name)
+    _use(context)
     return pairing.run(context, members, generators(context.config), agree=agree, mix=mix)
 
 
-def _panel(context: Context) -> tuple[list[Member], list[str], Mix]:
-    """Whose scores make the pairs, who is asked to agree (keys), and how several judges become one."""
-    named, mix = pair_judges(context.config)
-    check_apart(context.config, named)
-    agree = [judge_key(context, other) for other in pairing.check(context.config).agree]
-    return [member(context, name) for name in named], agree, mix
+def _use(context: Context) -> None:
+    """Writes down that the generator and judges of this file are the current versions, as far as they have worked here."""
+    config, store = context.config, context.store
+    known = {(row["what"], row["key"]) for row in store.query("changes/known")}
+    if config.pipeline.generate and ("generator", (writer := generator(config)).key) in known:
+        versions.use(store, "generator", writer.name, writer.key)
+    for name in dict.fromkeys([*pair_judges(config)[0], *pairing.check(config).agree]):
+        criteria = [row["key"] for row in criteria_of(config, name) or []]
+        if criteria and {("judge", key := judge_key(context, name)), *(("criterion", each) for each in criteria)} <= known:
+            versions.use(store, "judge", name, key, criteria)
 
 
-def newest(context: Context) -> str:
-    """The pairing that was made last, and a note where it is none that this pipeline would make."""
-    found = pairing.latest(context.store)
-    if not _own(context, found):
-        made = context.store.query("pair/told_of", pairing=found)[0]
+def described(context: Context) -> str:
+    """The pairing (its key) that the pipeline file describes, made now from the stored scores, which asks no model.
+
+    With rounds it is the one that the last round made. A note says where other pairs are newer.
+    """
+    last = context.store.query("pair/latest")
+    if context.config.pipeline.rounds:
+        found = described_pairing(context)
+        if found is None:
+            raise InputError("no round has made pairs yet", fix=f"Run `{context.config.command('run')}` first.")
+    else:
+        found = paired(context, gate=True).key
+    if last and last[0]["key"] != found:
+        mine, newer = (context.store.query("pair/made_by", pairing=key)[0] for key in (found, last[0]["key"]))
         context.progress.note(
-            f"The newest pairs are by {made['judge']}, {made['strategy']}, and not those that this pipeline now makes; "
-            f"for these first: {context.config.command('pair')}"
+            f"Pairs by {mine['judge']}, {mine['strategy']}, as the file describes them. Others were made last "
+            f"(by {newer['judge']}, {newer['strategy']}); `--newest` takes those."
         )
     return found
 
 
-def _own(context: Context, key: str) -> bool:
-    """Whether the pipeline, as it is now, makes a pairing."""
-    config = context.config
-    if config.pipeline.rounds:
-        return bool(context.store.query("rounds/of", chain=chain(config.pipeline), pairing=key))
-    try:
-        members, agree, mix = _panel(context)
-        return key == pairing.key_of(pairing.specify(context, members, generators(config), agree, mix))
-    except InputError:
-        # It names a judge or a file that is not there (any more), so it makes no pairs at all.
-        return False
+def newest(context: Context) -> str:
+    """The pairing (its key) that was made last, whatever the pipeline file describes; a note says whose it is."""
+    found = pairing.latest(context.store)
+    made = context.store.query("pair/made_by", pairing=found)[0]
+    context.progress.note(f"The newest pairs: by {made['judge']}, {made['strategy']}.")
+    return found
 
 
 def export(
     context: Context, folder: Path, formats: Sequence[str], form: str = "preference", *, pairing: str | None = None
 ) -> "Exported":
-    """A pairing, the newest unless named, as a data set in `folder/FORM`, with its card."""
+    """A pairing, by default the one that the file describes, as a data set in `folder/FORM`, with its card."""
     from rlaif.export import export as write
 
-    config, pairing = context.config, pairing or newest(context)
+    config, pairing = context.config, pairing or described(context)
     options = [word for format in formats for word in ("--format", format)]
     return write(
         context.store, pairing, folder, held_out=config.pipeline.collect.held_out, form=form, formats=formats,
-        pipeline=config.pipeline, command=config.command("export", str(folder), "--form", form, *options),
+        pipeline=config.pipeline, command=config.command("export", str(short(folder)), "--form", form, *options),
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from rlaif.evaluate import Agreement, Evaluation
 from rlaif.evaluate import whole as evaluating
 from rlaif.evaluate.table import judged
 from rlaif.roles import evaluators, named_judge, practice, trained_generator
-from rlaif.run.pairs import newest
+from rlaif.run.pairs import described
 from rlaif.spent import spent_on_tasks
 from rlaif.stages import train as training
 from rlaif.training.job import Training
@@ -20,29 +20,28 @@ if TYPE_CHECKING:
 
 
 def train(context: Context, pairing: str | None = None, *, whole: bool = False, allow_code: bool = False) -> Training:
-    """The generator's model, trained on the pairs, or on answers of its own and their rewards, with its card.
+    """Train the generator's model on pairs, or on rewards of responses that it samples, and write its card.
 
-    `whole` says that this is part of a run of all stages.
+    `pairing` is by default the one that the file describes. `whole` says that this is part of a run of all stages.
     """
-    trained = training.run(context, pairing or _newest(context), practice(context, allow_code=allow_code))
+    pairing = pairing or _described(context)
+    trained = training.run(context, pairing, practice(context, allow_code=allow_code))
     return _with_card(context, trained, whole=whole)
 
 
-def prepare_training(context: Context, folder: Path) -> str | None:
-    """The command by which `accelerate` trains what is put into `folder`; None where it did, and the model is taken in."""
-    _newest(context)
-    made = training.prepare(context, folder)
+def prepare_training(context: Context, folder: Path, pairing: str | None = None) -> str | None:
+    """Write into `folder` what `accelerate` needs to train, and return its command; None once that is done and taken in."""
+    made = training.prepare(context, folder, pairing or _described(context))
     if isinstance(made, str):
         return made
     _with_card(context, made)
     return None
 
 
-def _newest(context: Context) -> str | None:
-    """The newest pairing, where there is one and the training needs it."""
+def _described(context: Context) -> str | None:
+    """The pairing that the file describes, where the training needs pairs."""
     section = context.config.pipeline.train
-    known = section and section.needs_pairs and context.store.query("train/newest_pairing")
-    return newest(context) if known else None
+    return described(context) if section and section.needs_pairs else None
 
 
 def _with_card(context: Context, trained: Training, *, whole: bool = False) -> Training:
@@ -75,12 +74,14 @@ def _origin(context: Context, trained: Training, *, whole: bool) -> "Origin":
     )  # fmt: skip
 
 
-def evaluate(context: Context, *, allow_code: bool = False) -> Evaluation:
-    """The trained model and others against the base on held-out prompts, in the model's card too.
+def evaluate(context: Context, *, allow_code: bool = False, stored: bool = False) -> Evaluation:
+    """Compare the trained model and others with the base on held-out prompts, and put the result into the model's card.
 
-    There are no matches where there is nothing to compare.
+    There are no matches where there is nothing to compare. With `stored`, no model is called and nothing is written.
     """
-    found = evaluating.evaluate(context, allow_code=allow_code)
+    found = evaluating.evaluate(context, allow_code=allow_code, stored=stored)
+    if stored:
+        return found
     trained = trained_generator(context) if found.matches and context.config.pipeline.train else None
     if trained and isinstance(trained.model, TransformersModel):
         from rlaif.export import model_card

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rlaif.errors import InputError
-from rlaif.sources.origin import BATCH, Origin, Row, numbered
+from rlaif.sources.origin import BATCH, Origin, Row, numbered, shown
+from rlaif.sources.parquet import plain
 from rlaif.yaml_file import did_you_mean
 
 
@@ -17,8 +18,9 @@ def _rows(path: Path, origin: Origin) -> Iterator[Row]:
     import duckdb
 
     from rlaif import confined
-    from rlaif.store import sql
+    from rlaif.store import check_path, sql
 
+    check_path(path)
     file = path.resolve()
     try:
         if reason := confined.not_duckdb(file):
@@ -35,11 +37,10 @@ def _rows(path: Path, origin: Origin) -> Iterator[Row]:
             table = connection.sql('FROM source.main."{}"'.format(name.replace('"', '""')))
             columns = origin.check(table.columns)
             reader = table.select(*map(duckdb.ColumnExpression, columns)).to_arrow_reader(BATCH)
-            yield from numbered(f"{path}#{name}", (row for batch in reader for row in batch.to_pylist()))
-    # Stored text that is not UTF-8 or a date that Python cannot hold is a ValueError.
-    except (duckdb.Error, ValueError, OverflowError) as error:
+            yield from numbered(f"{shown(path)}#{name}", (row for batch in reader for row in plain(batch)))
+    except (duckdb.Error, ValueError) as error:
         message = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"cannot be read: {message}", where=str(path), fix=_fix(message)) from None
+        raise InputError(f"cannot be read: {message}", where=shown(path), fix=_fix(message)) from None
 
 
 def _fix(message: str) -> str:

@@ -29,17 +29,22 @@ CREATE TABLE responses (
     key VARCHAR, prompt VARCHAR, generator VARCHAR, sample UINTEGER,
     answer VARCHAR,             -- digest of (prompt, text): equal samples share their scores
     text VARCHAR,
-    finish VARCHAR,             -- stop, length, refused
+    finish VARCHAR,             -- stop (whole), length, refused, prompt_cut, unknown
     prompt_tokens UBIGINT, output_tokens UBIGINT,
     logprob DOUBLE,             -- sum over tokens, natural logarithm
     failure VARCHAR, detail VARCHAR,
-    attempt UINTEGER, created TIMESTAMP
+    attempt UINTEGER, created TIMESTAMP,
+    kept_after UBIGINT          -- `number` of the newest pairing at the time; null where there was none yet
 );
 
 -- More samples than the pipeline's number, for prompts that were short of a pair: `samples` in all.
 CREATE TABLE top_ups (generator VARCHAR, prompt VARCHAR, samples UINTEGER);
 
 CREATE TABLE judges (key VARCHAR, name VARCHAR, spec VARCHAR);
+
+-- The current version of each generator and judge that has worked here: the one that the last command used under that name.
+-- `what` is 'generator' or 'judge'; a judge has one row per criterion, a generator one row without. Replaced by name.
+CREATE TABLE in_use (what VARCHAR, name VARCHAR, key VARCHAR, criterion VARCHAR);
 
 -- Under which name the server of a judge's model answered first. It must not become another.
 CREATE TABLE served (judge VARCHAR, model VARCHAR);
@@ -108,7 +113,8 @@ CREATE TABLE retries (
 CREATE TABLE attacks (judge VARCHAR, attack VARCHAR, prompt VARCHAR, original VARCHAR, answer VARCHAR, text VARCHAR);
 
 -- Pairs are no facts but a query's result: the rows of one pairing are replaced whole.
-CREATE TABLE pairings (key VARCHAR, spec VARCHAR, created TIMESTAMP, run VARCHAR);
+-- `number` counts pairings in the order in which they were made, whatever the clock says; making one again gives it a new number.
+CREATE TABLE pairings (key VARCHAR, spec VARCHAR, created TIMESTAMP, run VARCHAR, number UBIGINT);
 
 -- What each criterion weighs in a pairing, in exact integers: points = sum(factor * (score - low)).
 CREATE TABLE pairing_criteria (

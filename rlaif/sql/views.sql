@@ -36,6 +36,36 @@ FROM scores LEFT JOIN uneven_scores AS uneven
     ON uneven.answer = scores.answer AND uneven.judge = scores.judge AND uneven.criterion = scores.criterion
 GROUP BY scores.answer, scores.judge, scores.criterion;
 
+-- The current versions of generators and judges: the `key` in use under each name. Where none is written down (a store that
+-- only an older rlaif has filled, data that was imported, people), it is the one that was registered last.
+CREATE OR REPLACE VIEW current_generators AS
+SELECT name, key FROM in_use WHERE what = 'generator'
+UNION
+SELECT name, key FROM generators ANTI JOIN (FROM in_use WHERE what = 'generator') AS used ON used.name = generators.name
+QUALIFY row_number() OVER (PARTITION BY name ORDER BY generators.rowid DESC) = 1;
+
+-- The same for judges.
+CREATE OR REPLACE VIEW current_judges AS
+SELECT name, key FROM in_use WHERE what = 'judge'
+UNION
+SELECT name, key FROM judges ANTI JOIN (FROM in_use WHERE what = 'judge') AS used ON used.name = judges.name
+QUALIFY row_number() OVER (PARTITION BY name ORDER BY judges.rowid DESC) = 1;
+
+-- The current criteria of each judge, one row per judge (key) and criterion (key). Where they are not written down: of the
+-- criteria of one name that a judge has scored by, the one that was registered last.
+CREATE OR REPLACE VIEW current_criteria AS
+SELECT key AS judge, criterion FROM in_use WHERE what = 'judge'
+UNION
+SELECT scored.judge, scored.criterion
+FROM (SELECT DISTINCT judge, criterion FROM scores) AS scored
+ANTI JOIN (FROM in_use WHERE what = 'judge') AS used ON used.key = scored.judge
+LEFT JOIN (SELECT key, max(name) AS name, max(rowid) AS place FROM criteria GROUP BY key) AS criteria
+    ON criteria.key = scored.criterion
+QUALIFY row_number() OVER (PARTITION BY scored.judge, coalesce(criteria.name, scored.criterion) ORDER BY place DESC) = 1;
+
+-- The pairing that was made last, or no row: what "the newest pairing" means everywhere.
+CREATE OR REPLACE VIEW newest_pairing AS SELECT * FROM pairings ORDER BY number DESC NULLS LAST, rowid DESC LIMIT 1;
+
 -- The judges whose scores make a pairing, one row each, in their order; `mix` is how several become one, null for one alone.
 CREATE OR REPLACE VIEW pairing_judges AS
 SELECT pairing, place, list.judges[place] AS judge, coalesce(names.name, list.judges[place]) AS name, mix
@@ -55,7 +85,8 @@ FROM pairings JOIN latest_scores AS scores ON scores.judge = (pairings.spec ->> 
 WHERE (pairings.spec ->> '$.mix') IS NULL AND score IS NOT NULL
 UNION ALL
 SELECT pairing, strengths.answer, strengths.criterion, score
-FROM strengths JOIN pairings ON pairings.key = strengths.pairing AND (pairings.spec ->> '$.mix') IS NULL
+FROM strengths JOIN pairings ON pairings.key = strengths.pairing
+    AND ((pairings.spec ->> '$.mix') IS NULL OR json_array_length(pairings.spec -> '$.criteria') = 0)
 UNION ALL
 SELECT pairing, answer, criterion, score FROM mixed;
 
@@ -73,7 +104,7 @@ FROM (
     SELECT 'comparison', concat_ws('/', first, second, judge, criterion, repeat), judge, count(*), arg_max(failure, attempt)
     FROM comparisons GROUP BY first, second, judge, criterion, repeat HAVING bool_and(failure IS NOT NULL)
     UNION ALL
-    SELECT 'note', concat_ws('/', prompt, judge, criterion), judge, count(*), arg_max(failure, created)
+    SELECT 'note', concat_ws('/', prompt, judge, criterion), judge, count(*), arg_max(failure, rowid)
     FROM notes GROUP BY prompt, judge, criterion HAVING bool_and(failure IS NOT NULL)
 ) AS tried
 LEFT JOIN (SELECT unit, max(attempts) AS attempts FROM retries GROUP BY unit) AS forgiven USING (unit);
@@ -85,34 +116,47 @@ SELECT key AS prompt, json_array_length(messages) AS turns,
     document, reference, metadata, source, bucket, position
 FROM current_prompts;
 
--- One row a response to a prompt in play: the attempt that gave it, or the last one that failed. `words` are runs of
--- characters between spaces.
-CREATE OR REPLACE VIEW responses_readable AS
+-- One row per response to a prompt in play, by any version of a generator: the attempt that gave it, or the last one that
+-- failed. `words` are runs of characters between spaces; `current` is true for the generator's current version.
+CREATE OR REPLACE VIEW responses_readable_all AS
 SELECT responses.key AS response, responses.prompt, prompts.request, coalesce(names.name, responses.generator) AS generator,
-    sample, text, len(regexp_extract_all(text, '\S+')) AS words, finish, output_tokens, logprob, failure, detail, answer
+    sample, text, len(regexp_extract_all(text, '\S+')) AS words, finish, output_tokens, logprob, failure, detail, answer,
+    responses.generator IN (SELECT key FROM current_generators) OR names.key IS NULL AS current
 FROM responses
 JOIN prompts_readable AS prompts ON prompts.prompt = responses.prompt
 LEFT JOIN (SELECT key, max(name) AS name FROM generators GROUP BY key) AS names ON names.key = responses.generator
 QUALIFY row_number() OVER (PARTITION BY responses.key ORDER BY responses.failure IS NULL DESC, attempt DESC) = 1;
 
--- One row a response, judge and criterion: the score, and the same as `percent` of the criterion's scale; or the failure
--- kind and no score. `judge_key` tells a judge from its earlier versions of the same name.
-CREATE OR REPLACE VIEW responses_scored AS
+-- The same for the current version of each generator.
+CREATE OR REPLACE VIEW responses_readable AS SELECT * EXCLUDE (current) FROM responses_readable_all WHERE current;
+
+-- One row per response, judge and criterion: the score, and the same as `percent` of the criterion's scale; or the failure
+-- kind and no score. All versions of judges, criteria and generators are here: `judge_key` and `criterion_key` tell those of
+-- one name apart, and `current` is true where all three are the current version.
+CREATE OR REPLACE VIEW responses_scored_all AS
 SELECT responses.response, responses.prompt, responses.request, responses.generator, responses.sample, responses.text,
     responses.words, coalesce(judges.name, scores.judge) AS judge, scores.judge AS judge_key,
-    coalesce(criteria.name, scores.criterion) AS criterion, scores.score::DOUBLE AS score,
+    coalesce(criteria.name, scores.criterion) AS criterion, scores.criterion AS criterion_key, scores.score::DOUBLE AS score,
     (100 * (scores.score - criteria.low) / (criteria.high - criteria.low))::DOUBLE AS percent,
-    scores.spread::DOUBLE AS spread, scores.repeats, scores.failure, scores.rationale
-FROM responses_readable AS responses
+    scores.spread::DOUBLE AS spread, scores.repeats, scores.failure, scores.rationale,
+    responses.current AND in_force.judge IS NOT NULL
+        AND (judges.key IS NULL OR judges.key IN (SELECT key FROM current_judges)) AS current
+FROM responses_readable_all AS responses
 JOIN latest_scores AS scores ON scores.answer = responses.answer
+LEFT JOIN current_criteria AS in_force ON in_force.judge = scores.judge AND in_force.criterion = scores.criterion
 LEFT JOIN (SELECT key, max(name) AS name FROM judges GROUP BY key) AS judges ON judges.key = scores.judge
 LEFT JOIN (SELECT key, max(name) AS name, max(low) AS low, max(high) AS high FROM criteria GROUP BY key) AS criteria
     ON criteria.key = scores.criterion
 WHERE responses.failure IS NULL;
 
+-- The same for current versions: a changed rubric, judge or generator counts from its first score on, and what an earlier
+-- version of that name scored is left out.
+CREATE OR REPLACE VIEW responses_scored AS
+SELECT * EXCLUDE (criterion_key, current) FROM responses_scored_all WHERE current;
+
 -- One row a pairing; `newest` is true for the one that was made last.
 CREATE OR REPLACE VIEW pairings_readable AS
-SELECT pairings.key AS pairing, created, created = max(created) OVER () AS newest, spec ->> '$.strategy' AS strategy,
+SELECT pairings.key AS pairing, created, pairings.key = (SELECT key FROM newest_pairing) AS newest, spec ->> '$.strategy' AS strategy,
     judges.named AS judge, spec -> '$.settings' AS settings,
     (SELECT count(*) FROM pairs WHERE pairs.pairing = pairings.key) AS pairs
 FROM pairings
@@ -131,8 +175,8 @@ SELECT pairs.pairing, pairings.newest, pairings.strategy, pairings.judge, pairs.
 FROM pairs
 JOIN pairings_readable AS pairings ON pairings.pairing = pairs.pairing
 JOIN prompts_readable AS prompts ON prompts.prompt = pairs.prompt
-JOIN responses_readable AS chosen ON chosen.response = pairs.chosen
-JOIN responses_readable AS rejected ON rejected.response = pairs.rejected;
+JOIN responses_readable_all AS chosen ON chosen.response = pairs.chosen
+JOIN responses_readable_all AS rejected ON rejected.response = pairs.rejected;
 
 -- One row a response that is in pairs of a pairing: the side on which it is.
 CREATE OR REPLACE VIEW pair_sides AS
@@ -155,10 +199,10 @@ SELECT whole.pairing, whole.prompt, responses.key,
     if(whole.reason = 'paired', 'not selected by the strategy', 'prompt without a pair: ' || whole.reason)
 FROM reasons AS whole
 JOIN (
-    SELECT key, created, unnest(json_extract_string(spec, '$.generators[*]')) AS generator FROM pairings
+    SELECT key, number, unnest(json_extract_string(spec, '$.generators[*]')) AS generator FROM pairings
 ) AS pairings ON pairings.key = whole.pairing
 JOIN responses ON responses.prompt = whole.prompt AND responses.generator = pairings.generator
-    AND responses.failure IS NULL AND coalesce(responses.created <= pairings.created, true)
+    AND responses.failure IS NULL AND coalesce(responses.kept_after < pairings.number, true)
 ANTI JOIN reasons AS own ON own.pairing = whole.pairing AND own.response = responses.key
 ANTI JOIN pairs AS first ON first.pairing = whole.pairing AND first.chosen = responses.key
 ANTI JOIN pairs AS second ON second.pairing = whole.pairing AND second.rejected = responses.key
@@ -185,4 +229,4 @@ SELECT outcomes.pairing, pairings.newest, outcomes.prompt, prompts.request, outc
 FROM outcomes
 JOIN pairings_readable AS pairings ON pairings.pairing = outcomes.pairing
 JOIN prompts_readable AS prompts ON prompts.prompt = outcomes.prompt
-LEFT JOIN responses_readable AS responses ON responses.response = outcomes.response;
+LEFT JOIN responses_readable_all AS responses ON responses.response = outcomes.response;

@@ -24,6 +24,8 @@ _CONTESTS = 16_384
 _PRIME = 2147483647
 # Settings that a pairing's specification has by other names, or that make no difference to it.
 _ELSEWHERE = {"judge", "mix", "agree", "weights", "options", "max_samples"}
+# Below it, a label is more likely wrong than right.
+_HALF = 0.5
 # The least confidence above one half: more votes for the label than against it.
 _MORE_THAN_HALF = 0.500001
 
@@ -85,14 +87,20 @@ def run(
         "stir": int(key("coin", settings.seed)[:8], 16) % (_PRIME - 1) + 1,
         "threshold": threshold(settings.min_margin, denominator), "per_prompt": settings.per_prompt,
         "denominator": denominator, "least": settings.min_confidence, "compared": compared,
+        "strategy": settings.strategy, "min_margin": settings.min_margin,
         "points": "pair/points_and_scores" if chosen.asks_scores else "pair/points_of_scores",
     }  # fmt: skip
     values["criteria"] = [row["criterion"] for row in values["panel"]]
+    # A mean or median of scores may side with the minority of the judges; that is what was asked for.
+    values["even"] = 0.0 if values["mix"] in ("mean", "median") and not agree else _HALF
     if values["mix"] == "majority":
         values["least"] = max(settings.min_confidence, _MORE_THAN_HALF)
     with store.transaction():
+        number = store.query("pair/next_number")[0]["number"]
         store.execute("pair/forget", **values)
-        store.append("pairings", [{"key": pairing, "spec": json.dumps(spec), "created": now(), "run": context.run}])
+        store.append("pairings", [
+            {"key": pairing, "spec": json.dumps(spec), "created": now(), "run": context.run, "number": number}
+        ])  # fmt: skip
         store.append("pairing_criteria", [
             {"pairing": pairing} | {name: row[name] for name in ("criterion", "name", "weight", "factor", "low", "floor")}
             for row in weighed
@@ -130,17 +138,30 @@ def key_of(spec: Row) -> str:
 
 
 def _compared(context: Context, settings: Pair, members: Sequence[Member]) -> bool:
-    """Whether the judge's word is votes by no criterion. Raises InputError where that word cannot be used."""
+    """Whether the judges have votes, which have no criterion. Raises InputError for votes that cannot be used so."""
     voting = [each for each in members if context.store.query("pair/compared", judge=each.key)]
-    if voting and len(members) > 1:
+    if voting and len(voting) < len(members):
+        other = next(each for each in members if each not in voting)
+        where = context.config.file.where(("pair", "judge"))
+        if not other.criteria:
+            raise InputError(f"judge {other.name!r} has neither votes nor scores", where=where, fix="Leave it out.")
         raise InputError(
-            f"judge {voting[0].name!r} compared by no criterion, so it cannot be mixed with others",
-            where=context.config.file.where(("pair", "judge")), fix="Name it under `pair.agree`.",
+            f"judge {voting[0].name!r} has votes and judge {other.name!r} has scores, so they cannot be mixed",
+            where=where, fix="Name one of them under `pair.agree`.",
         )  # fmt: skip
-    if voting and settings.min_margin:
+    if len(voting) > 1 and settings.mix == "median":
         raise InputError(
-            "comparisons have no margin", where=context.config.file.where(("pair", "min_margin")),
-            fix="Ask for `min_confidence`: it tells how sure the comparisons make of each pair.",
+            "votes have no median", where=context.config.file.where(("pair", "mix")),
+            fix="Give `majority` (a vote each on every two responses) or `mean` (the mean of their votes).",
+        )  # fmt: skip
+    graded = voting and settings.strategy == "votes" and context.store.query(
+        "pair/has_strengths", judges=[each.key for each in voting]
+    )  # fmt: skip
+    if voting and settings.min_margin and not graded:
+        raise InputError(
+            "votes have no margin", where=context.config.file.where(("pair", "min_margin")),
+            fix="Give `min_confidence`: the probability, by the votes, that a label is right. Preferences that "
+            "came with a `scale` have a margin in the strategy `votes`.",
         )  # fmt: skip
     return bool(voting)
 
@@ -150,8 +171,10 @@ def _gather(store: Store, values: Row) -> None:
     store.execute("pair/weighed", **values)
     store.execute("pair/panel", **values)
     store.execute("pair/told_evenly" if store.query("pair/partly_expected", **values) else "pair/told", **values)
+    store.execute("pair/ballots_mixed" if values["mix"] and values["compared"] else "pair/ballots", **values)
+    _scale_votes(store, values)
     _fit(store, values)
-    if values["mix"]:
+    if values["mix"] and not values["compared"]:
         _mix(store, values)
     else:
         store.execute("pair/averaged_once")
@@ -165,6 +188,13 @@ def _gather(store: Store, values: Row) -> None:
     store.execute("pair/same_texts")
     store.execute("pair/filtered")
     store.execute("pair/views")
+
+
+def _scale_votes(store: Store, values: Row) -> None:
+    """Leads of votes that came with strengths are parts of their scale, if they are what the strategy goes by."""
+    values["scaled"] = values["compared"] and values["strategy"] == "votes" and bool(store.query("pair/graded", **values))
+    if values["scaled"]:
+        values["threshold"] = threshold(values["min_margin"], 1)
 
 
 def _mix(store: Store, values: Row) -> None:
@@ -189,9 +219,9 @@ def _fit(store: Store, values: Row) -> None:
 def _judge(store: Store, values: Row) -> None:
     """How sure each pair that was made is."""
     store.execute("pair/opinions")
-    if values["mix"]:
+    if values["mix"] and not values["compared"]:
         if values["mix"] != "cascade":
-            store.execute("pair/mix_opinions")
+            store.execute("pair/mix_opinions", **values)
     elif store.query("pair/fought"):
         store.execute("pair/own_opinions", **values)
     if values["agree"]:
@@ -200,8 +230,8 @@ def _judge(store: Store, values: Row) -> None:
 
 
 def latest(store: Store) -> str:
-    """The key of the pairing that was made last. Raises InputError where there is none."""
+    """The key of the pairing that was made last, by the count of pairings. Raises InputError where there is none."""
     rows = store.query("pair/latest")
     if not rows:
-        raise InputError("no pairs yet", fix="Run `rlaif pair` first.")
+        raise InputError("no pairs have been made yet", fix="Run `rlaif pair FILE` first.")
     return str(rows[0]["key"])

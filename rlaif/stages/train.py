@@ -13,6 +13,7 @@ from rlaif.context import Context, now
 from rlaif.errors import InputError
 from rlaif.models import identity
 from rlaif.models.checkpoint import locate
+from rlaif.sources.faults import Faults
 from rlaif.training import launch
 from rlaif.training.fit import Lesson, Score, fit
 from rlaif.training.job import Job, Training
@@ -36,7 +37,7 @@ class Practice(Protocol):
 
 
 def run(context: Context, pairing: str | None = None, practice: Practice | None = None) -> Training:
-    """Trains on the pairs of `pairing` (the newest where None), or finds that this was done.
+    """Train on the pairs of `pairing` (by default the newest), or find that this was done.
 
     The key covers the method, the base model, the options, the seed and the pairs in order: equal keys mean equal
     work, so a finished training is never repeated and a stopped one goes on exactly where its last checkpoint stands.
@@ -63,16 +64,16 @@ def _trained(context: Context, section: Train, pairing: str | None, practice: Pr
     return _record(context, job)
 
 
-def prepare(context: Context, folder: Path) -> Training | str:
-    """Makes a folder in which `accelerate` trains, and gives the command; or the training, taken in, where that was done.
+def prepare(context: Context, folder: Path, pairing: str | None = None) -> Training | str:
+    """Write a folder in which `accelerate` trains, and return the command; or the training, once that is done.
 
-    Raises InputError for methods that sample answers.
+    `pairing` is as in `run`. Raises InputError for methods that sample answers.
     """
     section, where = _section(context.config), context.config.file.where(("train",))
     if METHODS[section.method].samples:
         raise InputError(f"{section.method} asks the pipeline's judges for rewards, which one process does", where=where,
                          fix="Train it with `rlaif train`, without --prepare.")  # fmt: skip
-    job = _job(context, section, None, None)
+    job = _job(context, section, pairing, None)
     done = folder / job.key
     if done.exists() and not job.folder.exists():
         job.models.mkdir(exist_ok=True)
@@ -120,7 +121,9 @@ def base_model(config: Config) -> tuple[str, TransformersModel]:
 
 
 def _check(context: Context, job: Job) -> None:
-    """Raises InputError where there is nothing to train on."""
+    """Reports the rows that are left out. Raises InputError where there is nothing to train on."""
+    for line in job.lesson.notes:
+        context.progress.note(f"train.data:{line[1:]}")
     if job.lesson.read(job.section.method) or job.lesson.refused:
         return
     what = "prompts" if METHODS[job.section.method].samples else "pairs"
@@ -134,7 +137,7 @@ def _job(context: Context, section: Train, pairing: str | None, practice: Practi
     config = context.config
     name, model = base_model(config)
     where = config.file.where(("models", name, "path"))
-    newest = context.store.query("train/newest_pairing")
+    newest = context.store.query("pair/latest")
     pairing = pairing or (newest[0]["key"] if newest else "")
     lesson, rewards = _lesson(context, section, pairing, practice)
     return Job(
@@ -153,17 +156,25 @@ def _lesson(context: Context, section: Train, pairing: str, practice: Practice |
     if samples and practice:
         rewards = [practice.identity, *([pairs] if any(each.fit is not None for each in section.rewards) else [])]
     taught = practice.rows if samples and practice else pairs
-    shown = imitated(config.find(section.data, ("train", "data"))) if section.data else []
+    shown, faults = _imitated(config, section)
     asked = {said(json.loads(row["messages"])) for row in context.store.query("train/held_out", held_out=_held_out(config))}
     rows, data = ([row for row in each if said(row["prompt"]) not in asked] for each in (taught, shown))
-    left_out = {"held_out": len(taught) + len(shown) - len(rows) - len(data)}
+    left_out = {"held_out": len(taught) + len(shown) - len(rows) - len(data), "bad_row": faults.bad}
     if section.method == "dpo_soft":
         left_out["unsure"] = sum(row["confidence"] is None for row in rows)
     lesson = Lesson(
         rows, data, sampling=_sampling(config) if samples else {}, reference=_reference(config, section),
-        refused={kind: count for kind, count in left_out.items() if count},
+        refused={kind: count for kind, count in left_out.items() if count}, notes=list(faults.listed()),
     )  # fmt: skip
     return lesson, rewards
+
+
+def _imitated(config: Config, section: Train) -> tuple[list[Row], Faults]:
+    """The responses of `train.data`."""
+    if section.data is None:
+        return [], Faults()
+    place = ("train", "data")
+    return imitated(config.find(section.data, place), config.pipeline.collect.max_bad_rows, where=config.file.where(place))
 
 
 def _located(model: TransformersModel, where: str) -> TransformersModel:

@@ -3,4 +3,4 @@ SELECT judge, coalesce(criteria.name, criterion) AS criterion, texts, failure, d
 FROM notes
 LEFT JOIN (SELECT key, min(name) AS name FROM criteria GROUP BY key) AS criteria ON criteria.key = notes.criterion
 WHERE prompt = $prompt
-ORDER BY judge, criteria.name, criterion, created
+ORDER BY judge, criteria.name, criterion, notes.rowid

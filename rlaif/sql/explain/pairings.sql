@@ -6,4 +6,4 @@ JOIN (
     SELECT pairing, list(judge ORDER BY place) AS judges, any_value(mix) AS mix FROM pairing_judges GROUP BY pairing
 ) AS theirs ON theirs.pairing = pairings.key
 SEMI JOIN (SELECT pairing FROM reasons WHERE prompt = $prompt) AS mine ON mine.pairing = pairings.key
-ORDER BY pairings.created DESC, pairings.key
+ORDER BY pairings.number DESC NULLS LAST, pairings.rowid DESC

@@ -4,4 +4,4 @@ SELECT responses.key, coalesce(names.name, generator) AS generator, sample, answ
 FROM responses
 LEFT JOIN (SELECT key, min(name) AS name FROM generators GROUP BY key) AS names ON names.key = responses.generator
 WHERE prompt = $prompt
-ORDER BY responses.created, generator, sample, attempt
+ORDER BY responses.rowid, generator, sample, attempt

@@ -2,4 +2,4 @@
 SELECT verdicts.key, verdicts.answer, judge, repeat, attempt, raw, failure, detail
 FROM verdicts
 SEMI JOIN (SELECT answer FROM responses WHERE prompt = $prompt AND failure IS NULL) AS mine ON mine.answer = verdicts.answer
-ORDER BY judge, repeat, attempt, created
+ORDER BY judge, repeat, attempt, verdicts.rowid

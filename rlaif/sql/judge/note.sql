@@ -6,5 +6,5 @@ SELECT texts, failure, detail, count(*) OVER () - coalesce(
 FROM notes
 WHERE prompt = $prompt AND judge = $judge AND criterion = $criterion
 QUALIFY failure IS NULL OR attempts > 0
-ORDER BY failure IS NOT NULL, if(failure IS NULL, created, NULL), created DESC
+ORDER BY failure IS NOT NULL, if(failure IS NULL, rowid, NULL), rowid DESC
 LIMIT 1

@@ -22,12 +22,12 @@ unscored AS (SELECT responses.rowid AS response, failures.failure FROM responses
 kept AS (SELECT DISTINCT prompt, unnest([chosen, rejected]) AS response FROM judged WHERE kept),
 -- On a side of pairs of which none is kept.
 unkept AS (
-    SELECT response, bool_or(confidence IS NOT NULL) AS known
-    FROM (SELECT unnest([chosen, rejected]) AS response, confidence FROM judged WHERE NOT kept)
+    SELECT response, bool_or(confidence IS NOT NULL) AS known, bool_and(tied) AS tied
+    FROM (SELECT unnest([chosen, rejected]) AS response, confidence, tied FROM judged WHERE NOT kept)
     ANTI JOIN kept USING (response)
     GROUP BY response
 ),
-unsure AS (SELECT prompt, bool_or(confidence IS NOT NULL) AS known FROM judged WHERE NOT kept GROUP BY prompt),
+unsure AS (SELECT prompt, bool_or(confidence IS NOT NULL) AS known, bool_and(tied) AS tied FROM judged WHERE NOT kept GROUP BY prompt),
 over AS (SELECT DISTINCT response FROM (SELECT unnest([chosen, rejected]) AS response FROM surplus) ANTI JOIN kept USING (response)),
 asked AS (SELECT prompts.rowid AS prompt, key FROM prompts SEMI JOIN collected ON collected.prompt = prompts.key),
 unpaired AS (FROM asked ANTI JOIN (FROM judged WHERE kept) AS kept ON kept.prompt = asked.prompt),
@@ -47,14 +47,15 @@ of_unpaired AS (
     SELECT unpaired.prompt, CASE
         WHEN unpaired.prompt IN (SELECT prompt FROM surplus) THEN 'over the target'
         WHEN left_out.reason IS NOT NULL THEN 'filtered: ' || left_out.reason
-        WHEN unsure.known THEN 'below the confidence'
+        WHEN unsure.tied THEN 'tied'
+        WHEN unsure.known THEN if($least = 0, 'more likely wrong than right', 'below the confidence')
         WHEN unsure.prompt IS NOT NULL THEN 'confidence not known'
         WHEN found.prompt IS NULL THEN 'no response'
         WHEN scored < 2 THEN 'fewer than two scored answers'
         WHEN candidates < 2 THEN 'fewer than two answers after the filters'
         WHEN most = least THEN 'tied'
         WHEN best IS NULL OR best <= least THEN 'best below a floor'
-        WHEN best - least < $threshold THEN 'below the margin'
+        WHEN if($scaled, $threshold > 0, best - least < $threshold) THEN 'below the margin'
         ELSE 'not selected by the strategy' END AS reason
     FROM unpaired
     LEFT JOIN found ON found.prompt = unpaired.prompt
@@ -69,7 +70,8 @@ of_answers AS (
         WHEN complete AND taken_out.reason IS NOT NULL THEN 'filtered: ' || taken_out.reason
         WHEN NOT complete THEN 'not judged'
         WHEN of_unpaired.reason IS NOT NULL THEN NULL
-        WHEN unkept.known THEN 'below the confidence'
+        WHEN unkept.tied THEN 'tied'
+        WHEN unkept.known THEN if($least = 0, 'more likely wrong than right', 'below the confidence')
         WHEN unkept.response IS NOT NULL THEN 'confidence not known'
         WHEN over.response IS NOT NULL THEN 'over the target' END AS why
     FROM answers

@@ -2,10 +2,13 @@
 -- is right: what the judge that compared the two said itself, where it did, else from the votes of those who compared them
 -- or are asked to agree, else from the lead and the spread of both (as if both were normal; by the logistic approximation of
 -- Page 1977, error below 0.0002), else not known. A spread is the standard deviation of a response's points as a share of the
--- scale, where every criterion tells one. Pairs are kept down to the confidence $least.
+-- scale, where every criterion tells one. Pairs are kept down to the confidence $least; where that is 0, down to $even,
+-- if it is known at all. Where the pairs are made by votes, `tied` ones, of which more votes say that both
+-- are equal than that the chosen one is better, are not kept.
 CREATE OR REPLACE TEMP TABLE judged AS
 WITH counted AS (
     SELECT chosen, rejected, sum(won)::BIGINT AS won, sum(lost)::BIGINT AS lost,
+        coalesce(sum(even), 0)::BIGINT AS even,
         if(count(sure) = count(*), round(avg(sure), 6), NULL) AS sure
     FROM opinions GROUP BY chosen, rejected
 ),
@@ -23,7 +26,7 @@ spreads AS (
     GROUP BY sides.response HAVING count(*) = (SELECT count(*) FROM weighed WHERE weight > 0)
 ),
 told AS (
-    SELECT made.prompt, made.chosen, made.rejected, made.lead, won, lost, sure,
+    SELECT made.prompt, made.chosen, made.rejected, made.lead, won, lost, even, sure,
         CASE WHEN chosen.spread + rejected.spread > 0
             THEN made.lead::DOUBLE / $denominator / sqrt(chosen.spread * chosen.spread + rejected.spread * rejected.spread) END AS z
     FROM made
@@ -32,7 +35,9 @@ told AS (
     LEFT JOIN counted ON counted.chosen = made.chosen AND counted.rejected = made.rejected
 )
 SELECT prompt, chosen, rejected, lead,
-    CASE WHEN $denominator > 0 THEN CAST(100 * lead / $denominator AS DECIMAL(18, 6)) END AS margin,
+    CASE WHEN $denominator > 0 THEN CAST(100 * lead / $denominator AS DECIMAL(18, 6))
+        WHEN $scaled THEN CAST(100 * lead AS DECIMAL(18, 6)) END AS margin,
     coalesce(sure, sided(won, lost), round(1 / (1 + exp(-2 * sqrt(2 / pi()) * (z + 0.044715 * z * z * z))), 6)) AS confidence,
-    $least = 0 OR coalesce(confidence >= $least, false) AS kept
+    coalesce(even > won - even, false) AS tied,
+    NOT tied AND if($least = 0, coalesce(confidence >= $even, true), coalesce(confidence >= $least, false)) AS kept
 FROM told

@@ -1,2 +1,2 @@
--- The pairing that was made last.
-SELECT key FROM pairings ORDER BY created DESC LIMIT 1
+-- The pairing that was made last; no row before the first one.
+SELECT key FROM newest_pairing

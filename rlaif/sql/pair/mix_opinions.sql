@@ -1,6 +1,8 @@
--- What each judge of a mix says of each pair: a vote for the response with more of its own points, a tie being one for each.
+-- The vote of each judge of a mix on each pair: for the response with more of its own points, a tie being one for each. Ties
+-- decide only where the mix is a vote.
 INSERT INTO opinions BY NAME
-SELECT chosen, rejected, count(*) FILTER (one.total >= other.total) AS won, count(*) FILTER (one.total <= other.total) AS lost
+SELECT chosen, rejected, count(*) FILTER (one.total >= other.total) AS won, count(*) FILTER (one.total <= other.total) AS lost,
+    if($mix = 'majority', count(*) FILTER (one.total = other.total), 0) AS even
 FROM rivals
 JOIN totals AS one ON one.answer = rivals.one
 JOIN totals AS other ON other.answer = rivals.other AND other.place = one.place

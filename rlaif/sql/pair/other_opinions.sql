@@ -8,7 +8,7 @@ WITH judges AS (SELECT DISTINCT unnest($agree::VARCHAR[]) AS judge),
 scales AS (SELECT key, max(low) AS low, max(high) AS high FROM criteria GROUP BY key),
 rated AS (
     SELECT judge, answer, criterion, CAST((score::DOUBLE - low) / (high - low) AS DECIMAL(18, 9)) AS part
-    FROM latest_scores AS scores SEMI JOIN judges USING (judge) JOIN scales ON scales.key = scores.criterion
+    FROM latest_scores AS scores SEMI JOIN judges USING (judge) SEMI JOIN current_criteria USING (judge, criterion) JOIN scales ON scales.key = scores.criterion
     WHERE score IS NOT NULL
 ),
 compared AS (

@@ -8,7 +8,7 @@ votes AS (
     SELECT one, other, comparisons, "for" AS won, against AS lost, sure FROM mine
     UNION ALL SELECT other, one, comparisons, against, "for", 1 - sure FROM mine
 )
-SELECT chosen, rejected, sum(votes.won) AS won, sum(votes.lost) AS lost,
+SELECT chosen, rejected, sum(votes.won) AS won, sum(votes.lost) AS lost, sum(votes.won + votes.lost - comparisons) AS even,
     if(count(votes.sure) = count(*), sum(votes.sure * comparisons) / sum(comparisons), NULL) AS sure
 FROM rivals JOIN votes USING (one, other)
 GROUP BY chosen, rejected

@@ -1,5 +1,6 @@
 -- What each judge's scores come to for each response that all of them have scored, as points; and `beaten`: of the prompt's
--- other responses, the share that most judges put below it, those between which they are even being half, as points too.
+-- other responses, the share that the judges put below it by their votes, those that tie with it counting half, as points too.
+-- Two responses tie if as many judges prefer the one as the other, or if more judges find them equal than prefer the winner.
 CREATE OR REPLACE TEMP TABLE totals AS
 SELECT prompt, answer, place, sum(factor * (score - low))::DECIMAL(38, 9) AS total
 FROM whole JOIN weighed ON weighed.criterion = whole.criterion
@@ -11,9 +12,10 @@ GROUP BY prompt, answer, place;
 
 CREATE OR REPLACE TEMP TABLE beaten AS
 WITH votes AS (
-    SELECT one.answer, other.answer AS rival, sum(sign(one.total - other.total)) AS votes
+    SELECT one.answer, other.answer AS rival, count(*) FILTER (one.total = other.total) AS ties,
+        sum(sign(one.total - other.total)) AS votes, (count(*) - ties + abs(votes)) / 2 AS preferred
     FROM totals AS one
     JOIN totals AS other ON other.prompt = one.prompt AND other.place = one.place AND other.answer <> one.answer
     GROUP BY one.answer, other.answer
 )
-SELECT answer, CAST($denominator * (1 + avg(sign(votes))) / 2 AS DECIMAL(38, 6)) AS points FROM votes GROUP BY answer
+SELECT answer, CAST($denominator * (1 + avg(if(preferred >= ties, sign(votes), 0))) / 2 AS DECIMAL(38, 6)) AS points FROM votes GROUP BY answer

@@ -3,7 +3,7 @@
 
 CREATE OR REPLACE TEMP VIEW report_pairing AS
 SELECT key, json_extract_string(spec, '$.generators[*]') AS generators
-FROM pairings ORDER BY created DESC, rowid DESC LIMIT 1;
+FROM newest_pairing;
 
 CREATE OR REPLACE TEMP VIEW report_generators AS
 SELECT name, key FROM generators
@@ -54,4 +54,4 @@ FROM pairs
 
 CREATE OR REPLACE TEMP VIEW report_training AS
 SELECT * FROM trainings
-ORDER BY pairing IN (SELECT key FROM report_pairing) DESC, created DESC, rowid DESC LIMIT 1;
+ORDER BY pairing IN (SELECT key FROM report_pairing) DESC, rowid DESC LIMIT 1;

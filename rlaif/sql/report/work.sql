@@ -4,4 +4,4 @@ SELECT stage, count(DISTINCT run) AS runs, sum(done)::BIGINT AS done, sum(failed
     sum(output_tokens)::BIGINT AS output_tokens, sum(seconds) AS seconds
 FROM work
 GROUP BY stage
-ORDER BY min(started), stage
+ORDER BY min(rowid), stage

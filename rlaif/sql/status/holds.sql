@@ -5,5 +5,5 @@ UNION ALL SELECT 'distinct answers', count(DISTINCT answer) FROM responses WHERE
 UNION ALL SELECT 'scores', count(*) FROM scores WHERE value IS NOT NULL
 UNION ALL SELECT 'comparisons', count(preferred) FROM comparisons
 UNION ALL SELECT 'pairs (newest pairing)', count(*) FROM pairs
-    WHERE pairing = (SELECT arg_max(key, created) FROM pairings)
+    WHERE pairing = (SELECT key FROM newest_pairing)
 UNION ALL SELECT 'trained models', count(*) FROM trainings

@@ -3,4 +3,4 @@
 SELECT server, model, remark, value, count(DISTINCT run) AS runs, sum(times)::BIGINT AS times
 FROM remarks
 GROUP BY server, model, remark, value
-ORDER BY server, model, remark, min(created), value
+ORDER BY server, model, remark, min(rowid), value

@@ -1,0 +1,15 @@
+-- A store of schema 5 becomes one of schema 6: pairings are numbered in the order of making (for those made so far: by time,
+-- then by key), each response knows the newest pairing that was made before it, and the versions in use are written down.
+ALTER TABLE pairings ADD COLUMN number UBIGINT;
+UPDATE pairings SET number = counted.number
+FROM (SELECT key, row_number() OVER (ORDER BY created NULLS FIRST, key) AS number FROM pairings) AS counted
+WHERE counted.key = pairings.key;
+ALTER TABLE responses ADD COLUMN kept_after UBIGINT;
+UPDATE responses SET kept_after = earlier.number
+FROM (
+    SELECT moments.created, pairings.number
+    FROM (SELECT DISTINCT created FROM responses WHERE created IS NOT NULL) AS moments
+    ASOF JOIN (FROM pairings WHERE created IS NOT NULL) AS pairings ON moments.created > pairings.created
+) AS earlier
+WHERE earlier.created = responses.created;
+CREATE TABLE in_use (what VARCHAR, name VARCHAR, key VARCHAR, criterion VARCHAR);

@@ -194,7 +194,7 @@ def test_no_module_of_the_current_folder_is_imported(command: list[str], tmp_pat
     file = pipeline(tmp_path, generate={"model": "w"}, judges={}, models={"w": {"kind": "scripted"}})
     words = [sys.executable, *command] if command[0] == "-m" else command
     done = subprocess.run(
-        [*words, "generate", file.name], cwd=tmp_path, capture_output=True, text=True,
+        [*words, "run", file.name], cwd=tmp_path, capture_output=True, text=True,
         env={**os.environ, "CANARY": str(canary)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

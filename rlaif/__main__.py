@@ -1,5 +1,9 @@
 """`python -m rlaif` is the `rlaif` command."""
 
-from rlaif.cli import main
+from rlaif.own_code import leave_out_working_directory
+
+leave_out_working_directory()
+
+from rlaif.cli import main  # noqa: E402
 
 main()

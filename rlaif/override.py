@@ -3,16 +3,18 @@
 from typing import Any
 
 from rlaif.errors import InputError
-from rlaif.yaml_file import parse_value
+from rlaif.yaml_file import MAX_DEPTH, parse_value
 
 
 def apply(data: dict[str, Any], override: str) -> None:
-    """Puts the value into the data at its dotted path. Raises InputError where there is no such place."""
-    where = f"--set {override}"
+    """Put the value into the data at its dotted path. Raises InputError if there is no such place."""
+    where = f"--set {override[:200]}"
     dotted, equals, text = override.partition("=")
     path = dotted.strip().split(".")
     if not equals or not all(path):
-        raise InputError(f"{override!r} is no override", where="--set", fix="Write --set section.key=value.")
+        raise InputError(f"{override[:200]!r} is not an override", where="--set", fix="Write --set section.key=value.")
+    if len(path) > MAX_DEPTH:
+        raise InputError(f"nested more than {MAX_DEPTH} levels deep", where=where)
     value = parse_value(text, where)
     node: Any = data
     for part in path[:-1]:
@@ -25,6 +27,6 @@ def apply(data: dict[str, Any], override: str) -> None:
 
 
 def _index(items: list[Any], part: str, where: str) -> int:
-    if not (part.isascii() and part.isdigit() and int(part) < len(items)):
-        raise InputError(f"{part!r} is no position in a list of {len(items)}", where=where, fix="Positions count from 0.")
+    if not (part.isascii() and part.isdigit() and len(part) < 7 and int(part) < len(items)):
+        raise InputError(f"{part!r} is not a position in a list of {len(items)}", where=where, fix="Positions count from 0.")
     return int(part)

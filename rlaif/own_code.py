@@ -1,6 +1,7 @@
-"""Code of the user's own: modules of the folder that a command is called in, or installed ones."""
+"""The user's own code: modules in the current folder, or installed ones."""
 
 import importlib
+import os
 import sys
 from hashlib import sha256
 from importlib.machinery import PathFinder
@@ -8,10 +9,22 @@ from pathlib import Path
 from types import ModuleType
 
 
-def digest(module: str) -> str | None:
-    """A digest of the module's source, of which nothing is run, so that scores of an edited one are told from the old ones.
+def leave_out_working_directory() -> None:
+    """Takes the current folder out of the places that modules are imported from.
 
-    None for one that is not found: loading it will say so. What it imports itself is not looked at.
+    `python -m` puts it first there, and a `yaml.py` in a stranger's folder would be imported in place of the library. Only
+    `load` puts it back, last, for code that the user allowed.
+    """
+    here = os.path.realpath(os.curdir)
+    if here == os.path.realpath(Path(__file__).parent.parent):
+        return  # rlaif's own checkout
+    sys.path[:] = [place for place in sys.path if place and os.path.realpath(place) != here]
+
+
+def digest(module: str) -> str | None:
+    """A digest of the module's source, so that scores of an edited check differ from the old ones. Runs none of its code.
+
+    None for a module that is not found: loading it will say so. Modules that it imports itself are not covered.
     """
     parts, places, found = module.split("."), [*sys.path, str(Path.cwd())], None
     for number in range(len(parts)):
@@ -24,7 +37,7 @@ def digest(module: str) -> str | None:
 
 
 def load(module: str) -> ModuleType:
-    """The module, which runs what it says. Raises ImportError."""
+    """Import the module, which runs its code. Only for code that the user allowed. Raises ImportError."""
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.append(here)

@@ -1,4 +1,4 @@
-"""SQL of the user's own over a store: one statement that reads, and nothing outside the store within its reach."""
+"""The user's own SQL over a store: one statement that reads, and reaches nothing outside the store."""
 
 import csv
 import io
@@ -16,28 +16,29 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-# A long text is still read in a column of so many characters.
+# A long text stays readable in a column of this many characters.
 MOST: Final = 24
 
 
 def query(store: Store, text: str) -> list[Row]:
     """The rows of a statement over the tables of `sql/schema.sql` and the views of `sql/views.sql`.
 
-    The store must be open for reading only. From here on its connection opens no file, loads no extension and changes no
-    setting. Columns of one name are told apart by a number. Raises InputError for a statement that DuckDB refuses.
+    The store must be open for reading only. Its connection opens no other file and loads no extension, and from here on it
+    changes no setting. Columns with the same name get a number. Raises InputError for a statement that DuckDB refuses.
     """
     statement = text.strip().rstrip(";")
     if not statement:
-        raise InputError("no statement", where="sql", fix="For one: FROM pairs_readable LIMIT 5")
+        raise InputError("the statement is empty", where="sql", fix="An example: FROM pairs_readable LIMIT 5")
     try:
+        # DuckDB 1.5 cannot lock the store's configuration while `rlaif` still needs a setting (see `confined`).
         if not store.rows("SELECT current_setting('lock_configuration') AS locked")[0]["locked"]:
-            store.run("SET enable_external_access = false; SET lock_configuration = true")
-        # As a subquery nothing but a reading statement stands; the line break ends a comment.
+            store.run("SET lock_configuration = true")
+        # As a subquery nothing but a reading statement is accepted; the line break ends a comment.
         return store.rows(f"SELECT * FROM (\n{statement}\n)")
     except duckdb.Error as error:
-        told = re.sub(r"(?m)^LINE (\d+):", lambda line: f"LINE {int(line[1]) - 1}:", str(error))
+        message = re.sub(r"(?m)^LINE (\d+):", lambda line: f"LINE {int(line[1]) - 1}:", str(error))
         raise InputError(
-            f"DuckDB refuses this: {told}", where="sql", fix="`FROM (SHOW TABLES)` lists what there is."
+            f"DuckDB refuses this: {message}", where="sql", fix="`FROM (SHOW ALL TABLES)` lists the tables and views."
         ) from None
 
 
@@ -51,9 +52,9 @@ def as_csv(rows: Sequence[Row]) -> str:
 
 
 def render(rows: Sequence[Row], console: "Console") -> None:
-    """Prints the rows as a table, or one below the other where the columns would be too narrow to read.
+    """Print the rows as a table, or one below the other if the columns would be too narrow to read.
 
-    Texts are untrusted: what could hide or move text is spelt out.
+    Texts are untrusted: characters that could hide or move text are made visible.
     """
     if not rows:
         console.print("no rows")

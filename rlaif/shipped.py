@@ -20,8 +20,11 @@ def find(name: str, beside: Path, *, where: str = "") -> Path:
     folders = (beside, beside.parent, Path(), root())
     for folder in folders:
         path = folder / name
-        if path.exists():
-            return path
+        try:
+            if path.exists():
+                return path
+        except (OSError, ValueError) as error:  # a name that is too long, or that holds a zero byte
+            raise InputError(f"not a file name: {error}", where=where) from None
     near = {
         str(Path(name).with_name(item.name))
         for folder in folders

@@ -1,15 +1,20 @@
 """The store: one DuckDB file of append-only facts, where the stages meet.
 
-Stages ask it what is owed (a named query of `sql/`), and append what they made. Every append is one transaction, and a
-unit counts as done only once that is committed.
+Stages ask it which work is pending (a named query of `sql/`), and append what they made. Every append is one transaction,
+and a unit counts as done only once that is committed.
+
+The file may come from a stranger. Its connection reaches no file but the store's own and those in `folder()`, what it holds
+is compared with the schema, and the views that queries read are those of `sql/views.sql`, never those in the file.
 """
 
 import re
+import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import RLock
 from types import TracebackType
 from typing import Any, Self
@@ -17,9 +22,11 @@ from weakref import WeakSet
 
 import duckdb
 
+from rlaif import store_schema
+from rlaif.confined import quoted
 from rlaif.errors import InputError, StoreError
 from rlaif.stop import STOP
-from rlaif.store_file import connect, copy, search
+from rlaif.store_file import connect, copy, has_log, remove_left, search, unreadable, work_folder
 
 SQL = Path(__file__).parent / "sql"
 SCHEMA_VERSION = 6
@@ -27,6 +34,8 @@ SCHEMA_VERSION = 6
 OLDEST_VERSION = 3
 # What the system calls a disk, a file or a share without room; DuckDB passes it on in its message.
 FULL = ("No space left", "File too large", "quota exceeded")
+# The fact in `meta` that a process has the store open for writing.
+WRITING = "writing"
 # In the path of a database, DuckDB takes what follows a question mark for options, and a backslash for a slash.
 MISREAD = "?\\\0"
 
@@ -50,39 +59,73 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"{path.parent}: no folder for the store: {error.strerror}. Name another `out`.") from None
-        self.path = path
+        self.path, self.read_only = path, read_only
+        self._file = path.resolve()
+        self._work = work_folder(self._file)
         self._lock = RLock()
         self._scratch = False
-        self._connection = connect(path, read_only)
         self._cursors: WeakSet[duckdb.DuckDBPyConnection] = WeakSet()
+        logged = has_log(self._file)
+        self._connection = connect(self._file, read_only, self._work)
         self._unregister = STOP.interrupted_by(self._interrupt)
         try:
-            self._prepare(read_only)
+            self._prepare(logged)
+        except duckdb.Error as error:
+            self._abandon()
+            raise unreadable(path, error) from None
         except BaseException:
-            self.close()
+            self._abandon()
             raise
 
-    def _prepare(self, read_only: bool) -> None:
-        tables = {row[0] for row in self._connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    def _prepare(self, logged: bool) -> None:
+        tables = store_schema.tables(self._connection)
         if not tables:
-            if read_only:
+            if self.read_only:
                 raise StoreError(f"{self.path}: an empty store. `rlaif run` fills it.")
             with self._renewed():
                 self.execute("schema")
-        found = self.meta("schema") if "meta" in tables or not tables else ""
-        if not found.isdecimal():
-            raise StoreError(f"{self.path}: a DuckDB file, but no store of rlaif. Name another `out`.")
+        found = self.meta("schema") if not tables or "value" in tables.get("meta", {}) else ""
+        if not found.isdecimal() or len(found) > 9:
+            raise StoreError(f"{self.path}: a DuckDB file, but not a store of rlaif. Name another `out`.")
+        if tables:
+            store_schema.refuse_strangers(self.path, self._connection)
         version = int(found)
-        if OLDEST_VERSION <= version < SCHEMA_VERSION and not read_only:
+        if OLDEST_VERSION <= version < SCHEMA_VERSION and not self.read_only:
             self._migrate(version)
+            tables = store_schema.tables(self._connection)
         elif version != SCHEMA_VERSION:
             raise StoreError(_unfit(self.path, version))
+        if tables:
+            store_schema.compare(self.path, self._connection, tables, sql("schema"))
+        self.execute("views")
+        if not self.read_only and store_schema.other_views(self._connection):
+            with self._renewed():
+                pass
+        self._note_writing(logged)
+
+    def _note_writing(self, logged: bool) -> None:
+        """Reports a write-ahead log that is gone, and notes in the file itself that a process writes to the store.
+
+        Rows reach the file when DuckDB folds its log into it, at the latest when the store is closed. A file whose last
+        process did not close it and that has no log beside it was copied without it, or the log was deleted.
+        """
+        noted = self.meta(WRITING)
+        if noted and not logged:
+            print(f"rlaif: {self.path}: the last process did not close this store, and its write-ahead log "
+                  f"{self.path.name}.wal is missing. Rows written shortly before may be missing; the next run makes them "
+                  "again. If you copied the store, copy the .wal file too.", file=sys.stderr)  # fmt: skip
+        if not self.read_only:
+            remove_left(self._file)
+            if not noted:
+                with self._room():
+                    self._connection.execute("INSERT INTO meta VALUES (?, 'yes')", [WRITING])
+                    self._connection.execute("CHECKPOINT store")
 
     def _migrate(self, version: int) -> None:
-        """Brings the tables of an older rlaif up to date, all or nothing; what they were is kept beside the store."""
+        """Brings the tables of an older rlaif up to date, all or nothing; a copy of the old store is kept beside it."""
         kept = self.path.with_name(f"{self.path.name}.schema-{version}")
-        with self._room():
-            copy(self._connection, kept)
+        with self._room(), self.folder() as folder:
+            copy(self._connection, folder, kept)
         with self._renewed():
             for step in range(version + 1, SCHEMA_VERSION + 1):
                 self.execute(f"migrate/to_{step}")
@@ -92,12 +135,34 @@ class Store:
     @contextmanager
     def _renewed(self) -> Iterator[None]:
         """The tables that are made or changed within have views and a version at the end."""
-        with self.transaction():
-            yield
-            self.execute("views")
-            self.execute("migrate/version", version=str(SCHEMA_VERSION))
+        # New tables and views go into the file. People who open it with other programs find the views there.
+        self._connection.execute("SET search_path = 'store'")
+        try:
+            with self.transaction():
+                yield
+                self.execute("views")
+                self.execute("migrate/version", version=str(SCHEMA_VERSION))
+        finally:
+            search(self._connection)
         # DDL that is still in the log at a crash is what DuckDB replays least reliably.
-        self._connection.execute("CHECKPOINT")
+        self._connection.execute("CHECKPOINT store")
+
+    @contextmanager
+    def folder(self) -> Iterator[Path]:
+        """A new folder beside the store, the only place where queries can read and write files; removed at the end."""
+        try:
+            self._work.mkdir(exist_ok=True)
+            made = TemporaryDirectory(dir=self._work)
+        except OSError as error:
+            raise self._unwritable(error) from None
+        with made as name:
+            yield Path(name)
+
+    def _unwritable(self, error: OSError) -> StoreError:
+        why = error.strerror or str(error)
+        if any(words in str(error) for words in FULL):
+            return _full(self.path)
+        return StoreError(f"{self.path.parent}: cannot be written to: {why}. Name another `out`.")
 
     def meta(self, name: str) -> str:
         """A fact about the store itself, such as its `schema` version."""
@@ -143,11 +208,13 @@ class Store:
     def write(self, query: str, path: Path, options: str) -> None:
         """The rows of a query given as text, as a file; `options` are those of DuckDB's COPY.
 
-        Threads write side by side, and see what is committed and what is in `memory`, but no temporary table.
+        Threads write side by side, and see what is committed and what is in `memory`, but no temporary table. Raises OSError
+        where the file cannot be put in its place.
         """
-        escaped = str(path).replace("'", "''")
-        with self._room(path):
-            self._cursor().execute(f"COPY ({query}) TO '{escaped}' ({options})")
+        # Queries can write beside the store only; from there to another folder of the same disk is a rename.
+        with self.folder() as folder, self._room(path):
+            self._cursor().execute(f"COPY ({query}) TO {quoted(folder / 'rows')} ({options})")
+            shutil.move(folder / "rows", path)
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         with self._lock:
@@ -212,10 +279,7 @@ class Store:
         except duckdb.Error as error:
             if not any(words in str(error) for words in FULL):
                 raise
-            raise StoreError(
-                f"{path or self.path}: the disk is full. All that was kept before is there.\n"
-                "Free some space and run the same command: it goes on from there."
-            ) from None
+            raise _full(path or self.path) from None
 
     @contextmanager
     def scratch(self) -> Iterator[None]:
@@ -230,9 +294,20 @@ class Store:
                 self._connection.execute("ROLLBACK")
 
     def close(self) -> None:
+        """Folds the write-ahead log into the file, which is whole by itself then, and closes it."""
         with self._lock:
-            self._unregister()
-            self._connection.close()
+            if not self.read_only:
+                # What fails here loses nothing: the log stays beside the file.
+                with suppress(duckdb.Error):
+                    self._connection.execute("DELETE FROM meta WHERE name = ?", [WRITING])
+                    self._connection.execute("CHECKPOINT store")
+            self._abandon()
+
+    def _abandon(self) -> None:
+        self._unregister()
+        self._connection.close()
+        if not self.read_only:
+            shutil.rmtree(self._work, ignore_errors=True)
 
     def __enter__(self) -> Self:
         return self
@@ -258,6 +333,13 @@ def check_path(path: Path) -> None:
     except UnicodeEncodeError:
         shown = text.encode("utf-8", "backslashreplace").decode()
         raise InputError("DuckDB cannot open a database whose path is not UTF-8", where=shown, fix=fix) from None
+
+
+def _full(path: Path) -> StoreError:
+    return StoreError(
+        f"{path}: the disk is full. Everything that was stored before is kept.\n"
+        "Free some space and run the same command: it continues from there."
+    )
 
 
 def _used(text: str, parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,13 +1,14 @@
 """Prompt templates: one sandboxed Jinja environment, and the nonces of the fences around text from outside."""
 
+import traceback
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import orjson
-from jinja2 import StrictUndefined, TemplateError, meta, nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import TemplateError, meta, nodes
 
+from rlaif import template_sandbox
 from rlaif.errors import InputError
 from rlaif.records import key
 from rlaif.yaml_file import did_you_mean
@@ -16,29 +17,11 @@ from rlaif.yaml_file import did_you_mean
 _MARK = "\x00"
 # A judge needs one frame per call on a response, and twice that if some prompts have no document.
 _FRAMES = 64
+# The shipped templates have 3 kB at most.
+MAX_BYTES = 200_000
 
 
-class _Environment(ImmutableSandboxedEnvironment):
-    """The sandbox, with data before methods: a column named `items` is data, and `levels.items()` still works."""
-
-    def getattr(self, obj: Any, attribute: str) -> Any:
-        if type(obj) is dict and attribute in obj:
-            return obj[attribute]
-        return super().getattr(obj, attribute)
-
-    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        # The answer depends on the type alone, so a million renderings need it once.
-        known = (type(obj), attr)
-        if known not in self._safe:
-            self._safe[known] = super().is_safe_attribute(obj, attr, value)
-        return self._safe[known]
-
-    _safe: ClassVar[dict[tuple[type, str], bool]] = {}
-
-
-_environment = _Environment(
-    undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=False
-)
+_environment = template_sandbox.environment()
 
 
 class Template:
@@ -51,6 +34,8 @@ class Template:
         self.path = path
         self._frames: dict[bytes, list[str]] = {}
         try:
+            if path.stat().st_size > MAX_BYTES:
+                raise InputError(f"more than {MAX_BYTES:,} bytes, which no template needs", where=str(path))
             self.text = path.read_text(encoding="utf-8")
             tree = _environment.parse(self.text)
             self._compiled = _environment.from_string(self.text)
@@ -60,6 +45,9 @@ class Template:
             raise InputError(f"invalid template: {error.message}", where=f"{path}:{line}" if line else str(path)) from None
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"cannot be read: {error}", where=str(path)) from None
+        # Python's compiler refuses what is nested too deeply, in one of these ways.
+        except (RecursionError, MemoryError, SyntaxError, ValueError, OverflowError) as error:
+            raise InputError(f"not a template: {type(error).__name__}: {error}", where=str(path)) from None
         self.used = used = meta.find_undeclared_variables(tree)
         for name in sorted(used - allowed):
             raise InputError(f"unknown variable {name!r}", where=str(path), fix=did_you_mean(name, allowed))
@@ -90,10 +78,25 @@ class Template:
         return "".join(texts[piece] if place % 2 else piece for place, piece in enumerate(pieces)).strip("\n")
 
     def _render(self, values: dict[str, Any]) -> str:
+        template_sandbox.start()
+        pieces, size = [], 0
         try:
-            return self._compiled.render(**values)
-        except TemplateError as error:
-            raise InputError(f"cannot be rendered: {error.message}", where=str(self.path)) from None
+            for piece in self._compiled.generate(**values):
+                pieces.append(piece)
+                size += len(piece)
+                if size > template_sandbox.MAX_TEXT:
+                    raise TemplateError(f"it makes a text of more than {template_sandbox.MAX_TEXT:,} characters")
+        # A template may divide by zero, add a text to a number, or call itself for ever.
+        except Exception as error:
+            what = str(error) if isinstance(error, TemplateError) else f"{type(error).__name__}: {error}"
+            raise InputError(f"cannot be rendered: {what}", where=_place(error, self.path)) from None
+        return "".join(pieces)
+
+
+def _place(error: BaseException, path: Path) -> str:
+    """`file:line` of the template where it failed, as far as the traceback tells."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<template>"]
+    return f"{path}:{lines[-1]}" if lines else str(path)
 
 
 def _printed(tree: nodes.Template) -> set[str]:

@@ -189,7 +189,7 @@ def test_an_override_sets_one_value_and_a_wrong_one_is_told(tmp_path: Path) -> N
     assert config.pipeline.pair.min_margin == 10
     assert config.pipeline.collect.sources[0].limit == 5
     assert config.judges == ["b"]
-    for wrong, said in [("samples", "no override"), ("generate.sampels=7", "Did you mean 'samples'?"),
+    for wrong, said in [("samples", "not an override"), ("generate.sampels=7", "Did you mean 'samples'?"),
                         ("generate.samples=many", "generate.samples"),
                         ("train={method: grpo, rewards: [{judge:a}]}", "train.rewards.0.judge:a: unknown key"), ("name.x=1", "not a section")]:  # fmt: skip
         with pytest.raises(InputError) as caught:

@@ -339,7 +339,7 @@ REFUSED = {
         f"WITH mine AS ({OWN}) SELECT * FROM mine UNION ALL SELECT prompt, rejected, chosen, lead FROM mine", "given twice",
     ),
     "a pair twice": (f"SELECT * FROM ({OWN}\n) UNION ALL SELECT * FROM ({OWN}\n)", "given twice"),
-    "an option that is not declared": (OWN.replace("$least", "$most").replace("-- $most", "-- most"), "nothing is given for '\\$most'"),
+    "an option that is not declared": (OWN.replace("$least", "$most").replace("-- $most", "-- most"), "no value is given for '\\$most'"),
 }  # fmt: skip
 
 

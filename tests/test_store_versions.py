@@ -92,7 +92,7 @@ def test_another_database_is_not_written_into(tmp_path: Path) -> None:
     with duckdb.connect() as connection:
         connection.execute(f"ATTACH '{path}' AS other (STORAGE_VERSION 'v1.5.0')")
         connection.execute("CREATE TABLE other.meta (name VARCHAR, value VARCHAR)")
-    with pytest.raises(StoreError, match="no store of rlaif"):
+    with pytest.raises(StoreError, match="not a store of rlaif"):
         Store(path)
 
 
@@ -103,7 +103,7 @@ def test_a_migration_that_fails_half_way_leaves_the_store_as_it_was(tmp_path: Pa
         connection.execute("DROP VIEW current_prompts")
         connection.execute("CREATE TABLE current_prompts (key VARCHAR)")
     for _ in range(2):
-        with pytest.raises(duckdb.Error):
+        with pytest.raises(StoreError, match="current_prompts"):
             Store(path)
     with duckdb.connect(str(path)) as connection:
         assert connection.execute("SELECT value FROM meta").fetchall() == [("3",)]

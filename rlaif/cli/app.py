@@ -19,7 +19,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 JudgeName = Annotated[str | None, typer.Option("--judge", help="A judge's name.", show_default=False)]
 Newest = Annotated[bool, typer.Option("--newest", help="Take the pairs made last, even if the file describes others.")]
-AllowCode = Annotated[bool, typer.Option("--allow-code", help="Let checks run functions of your own.")]
+AllowCode = Annotated[bool, typer.Option("--allow-code", help="Let checks, models and trainers run code of the pipeline.")]
 
 
 def _version(wanted: bool) -> None:

@@ -1,6 +1,7 @@
 """What a pipeline file may say, and what one says."""
 
 from rlaif.cli.app import File, Set, app
+from rlaif.cli.session import OPENS_NO_MODEL
 from rlaif.cli.show import print_json
 
 
@@ -18,4 +19,4 @@ def show_config(file: File, set: Set = []) -> None:
     from rlaif.config import load
     from rlaif.run import resolved
 
-    print(resolved(load(file, set)))
+    print(resolved(load(file, set, allow_code=OPENS_NO_MODEL)))

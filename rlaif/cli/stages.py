@@ -24,11 +24,11 @@ def collect(file: File, set: Set = [], quiet: Quiet = False) -> None:
 
 
 @app.command()
-def generate(file: File, set: Set = [], quiet: Quiet = False) -> None:
+def generate(file: File, set: Set = [], quiet: Quiet = False, allow_code: AllowCode = False) -> None:
     """Sample the responses that are owed."""
     from rlaif import run as running
 
-    with session(file, set, quiet) as context:
+    with session(file, set, quiet, allow_code=allow_code) as context:
         if context.config.pipeline.generate is None:
             context.progress.note("generate: nothing to sample, because the file has no `generate` section")
         running.generate(context)
@@ -39,7 +39,7 @@ def judge(file: File, set: Set = [], quiet: Quiet = False, judge: JudgeName = No
     """Score the responses that a judge still owes."""
     from rlaif import run as running
 
-    with session(file, set, quiet) as context:
+    with session(file, set, quiet, allow_code=allow_code) as context:
         running.judge(context, [judge] if judge else [], allow_code=allow_code)
 
 
@@ -66,7 +66,7 @@ def train(
     """Train the generator's model on the pairs that the file describes, or on rewards."""
     from rlaif import run as running
 
-    with session(file, set, quiet) as context:
+    with session(file, set, quiet, allow_code=allow_code) as context:
         pairing = running.newest(context) if newest else None
         if prepare is None:
             print(running.train(context, pairing, allow_code=allow_code).path)
@@ -81,7 +81,7 @@ def evaluate(file: File, set: Set = [], quiet: Quiet = False, json: Json = False
     from rlaif import run as running
     from rlaif.evaluate import render
 
-    with session(file, set, quiet) as context:
+    with session(file, set, quiet, allow_code=allow_code) as context:
         running.need_models(context)
         evaluation = running.evaluate(context, allow_code=allow_code)
     if json:

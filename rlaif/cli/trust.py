@@ -45,7 +45,7 @@ def audit(
     if plan:
         _plan_audit(file, set, json, quiet, judge, gold, limit, attacks)
         return
-    with session(file, set, quiet) as context:
+    with session(file, set, quiet, allow_code=allow_code) as context:
         found = measure(context, judge, gold, limit=limit, attacks=attacks, stored=stored, allow_code=allow_code)
         page = context.config.out / "audit.html"
         write(found, context.config.pipeline.name, page)

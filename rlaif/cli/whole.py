@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from rlaif.cli.app import AllowCode, File, Json, JudgeName, Quiet, Set, app
-from rlaif.cli.session import session
+from rlaif.cli.session import OPENS_NO_MODEL, session
 from rlaif.cli.show import print_json, render_pairing, show, terminal
 
 
@@ -27,7 +27,7 @@ def run(file: File, set: Set = [], json: Json = False, quiet: Quiet = False, all
 
     if judge:
         set = [*set, f"judge.by=[{judge}]", "judge.cascade=null", f"pair.judge={judge}"]
-    with session(file, set, quiet) as context:
+    with session(file, set, quiet, allow_code=allow_code) as context:
         running.check(context.config)
         pairing, evaluation, report = running.everything(context, allow_code=allow_code)
         turns = context.store.query("report/rounds") if context.config.pipeline.rounds else []
@@ -61,7 +61,7 @@ def plan(
     from rlaif.plan import plan as estimate
     from rlaif.plan import render
 
-    with session(file, set, quiet) as context:
+    with session(file, set, quiet, allow_code=allow_code) as context:
         found = estimate(context, pilot, allow_code=allow_code)
     show(found, render, json)
 
@@ -72,6 +72,6 @@ def doctor(file: File, set: Set = [], json: Json = False) -> None:
     from rlaif.config import load
     from rlaif.doctor import examine, exit_code, render
 
-    checks = examine(load(file, set))
+    checks = examine(load(file, set, allow_code=OPENS_NO_MODEL))
     show(checks, render, json)
     raise typer.Exit(exit_code(checks))

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rlaif import override, secret
+from rlaif.config.code import refuse_code
 from rlaif.config.pipeline import Pipeline
 from rlaif.errors import InputError
 from rlaif.shipped import find
@@ -72,8 +73,11 @@ def short(path: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
-def load(path: Path, overrides: list[str] | None = None) -> Config:
-    """The pipeline in a YAML file, after `a.b=value` overrides. Raises InputError that says where and how to fix it."""
+def load(path: Path, overrides: list[str] | None = None, *, allow_code: bool = False) -> Config:
+    """The pipeline in a YAML file, after `a.b=value` overrides. Raises InputError that says where and how to fix it.
+
+    Settings that let models or trainers run other people's code need `allow_code`.
+    """
     file = read_yaml(path)
     for each in overrides or []:
         if any("\ud800" <= character <= "\udfff" for character in each):
@@ -81,6 +85,8 @@ def load(path: Path, overrides: list[str] | None = None) -> Config:
         override.apply(file.data, each)
     pipeline = validate(Pipeline, file)
     secret.refuse(file)
+    if not allow_code:
+        refuse_code(pipeline, file)
     return Config(pipeline, file, overrides or ())
 
 

@@ -9,4 +9,4 @@ class Section(BaseModel):
     What checks a part is made with what checks the whole file, and not once more for itself.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True, allow_inf_nan=False)

@@ -120,7 +120,8 @@ def _pairing(context: Context, given: Sequence[str]) -> str:
                 fix="Write section.key=value, or list pairings: rlaif sql FILE \"FROM pairings_readable\".",
             )  # fmt: skip
         return str(found[0]["key"])
-    config = load(context.config.file.path, [*context.config.overrides, *given])
+    # A comparison opens no model.
+    config = load(context.config.file.path, [*context.config.overrides, *given], allow_code=True)
     if config.store_path != context.config.store_path:
         raise InputError("both pairings must be in one store", where="pairs diff", fix="Do not override `name` or `out`.")
     return run.paired(Context(config, context.store, context.run, context.progress)).key

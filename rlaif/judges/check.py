@@ -40,7 +40,8 @@ _UNBOUNDED = {
     "within": "tokenizer",
     "chunks": "tokenizer",
 }
-_ORACLE = "rlaif.tiny.oracle:"
+# The only functions in modules that run without --allow-code: the demo's oracle.
+FREE = frozenset(f"rlaif.tiny.oracle:{name}" for name in ("helpfulness", "faithfulness", "completeness"))
 # Seconds that a check may take for one response: one of rlaif's own, and a user's.
 SECONDS, USER_SECONDS = 10.0, 60.0
 # A prompt that every check can read.
@@ -71,7 +72,7 @@ async def judge(subject: Subject, criteria: Sequence[Check], repeat: int, bench:
 def _bounded(criterion: Check) -> bool:
     """Whether the check's time is bounded by the length of the text, whatever the text is."""
     if criterion.function not in BUILT_IN:
-        return criterion.function.startswith(_ORACLE)
+        return criterion.function in FREE
     return criterion.options.get(_UNBOUNDED.get(criterion.function, "")) is None
 
 
@@ -130,11 +131,15 @@ def verify(criteria: Iterable[object]) -> None:
 
 
 def _imported(name: str, where: str, allow_code: bool) -> Callable[..., float]:
+    if not allow_code and name not in FREE:
+        fix = f"Run with --allow-code if you trust it as you trust a program. Built in are {', '.join(BUILT_IN)}."
+        raise InputError(f"{name} is code that is not one of rlaif's checks", where=where, fix=fix)
     module_name, _, function_name = name.partition(":")
-    if not allow_code and module_name.partition(".")[0] != "rlaif":
-        raise InputError(f"{name} is code of your own", where=where, fix="Run with --allow-code if you trust it.")
     try:
         function: Callable[..., float] = getattr(own_code.load(module_name), function_name)
-    except (ImportError, AttributeError) as error:
-        raise InputError(f"{name} cannot be loaded: {error}", where=where) from None
+    # A module can raise anything while it is imported.
+    except (Exception, SystemExit) as error:
+        raise InputError(f"{name} cannot be loaded: {type(error).__name__}: {error}", where=where) from None
+    if not callable(function):
+        raise InputError(f"{name} is not a function", where=where, fix="Give module:function.")
     return function

@@ -42,7 +42,7 @@ def _tokenizer(path: str) -> Any:
 
     from rlaif.models.checkpoint import locate
 
-    return AutoTokenizer.from_pretrained(locate(path, where="check"))
+    return AutoTokenizer.from_pretrained(locate(path, where="check"), trust_remote_code=False)
 
 
 def length(prompt: Prompt, response: str, *, unit: str = "words", tokenizer: str | None = None) -> float:

@@ -1,9 +1,10 @@
-"""Checkpoints as files: where a named one lies, and what identifies it. Loads no model."""
+"""Checkpoints as files: where a named one lies, what identifies it, and what a stranger's may not hold. Loads no model."""
 
 import hashlib
+import json
 import re
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rlaif.errors import InputError
 from rlaif.records import key
@@ -18,6 +19,9 @@ TEXT_FILES: Final = frozenset({
     "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "vocab.txt", "tokenizer.model",
     "model.safetensors.index.json", "adapter_config.json",
 })  # fmt: skip
+# Weights in these formats are pickles or programs, which run code when they are loaded.
+UNSAFE: Final = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".h5", ".msgpack", ".keras"})
+INDEX: Final = "model.safetensors.index.json"
 # Weights up to here are digested whole, in tens of milliseconds; of larger files, both ends and the size. Training
 # moves every tensor, so the ends tell checkpoints apart.
 WHOLE_BYTES: Final = 64 * 2**20
@@ -32,11 +36,56 @@ def locate(path: str, *, where: str = "") -> Path | str:
     if folder.is_dir():
         if not (folder / "config.json").is_file():
             raise InputError(f"{path} holds no checkpoint: config.json is missing", where=where, fix=_checkpoints_in(folder))
-        return folder
+        return folder.absolute() if path.startswith("-") else folder
     # "models/writr" reads like a hub name too; beside a folder "models" it is meant as a path.
     if HUB_NAME.fullmatch(path) and not folder.parent.is_dir():
         return path
     raise InputError(f"no checkpoint at {path}", where=where, fix=_hint(folder))
+
+
+def inspect(folder: Path, *, where: str = "") -> None:
+    """Raises InputError for a folder from which weights cannot be loaded without running code or reading other files."""
+    try:
+        _json(folder / "config.json", where)
+        if not any(folder.glob("*.safetensors")):
+            other = next((file.name for file in sorted(folder.iterdir()) if file.suffix in UNSAFE), None)
+            found = f"{other} is a pickle, which can run code" if other else "there are no *.safetensors"
+            raise InputError(
+                f"{folder} holds no weights that rlaif reads: {found}", where=where,
+                fix="Save the model with `save_pretrained`, which writes *.safetensors.",
+            )  # fmt: skip
+        if (folder / "adapter_config.json").exists():
+            raise InputError(
+                f"{folder} holds an adapter, whose base model is somewhere else", where=where,
+                fix="Merge it into its base model (PEFT's merge_and_unload), and name the merged checkpoint.",
+            )  # fmt: skip
+        index = _json(folder / INDEX, where) if (folder / INDEX).exists() else {}
+        for name in (index.get("weight_map") or {}).values():
+            if not isinstance(name, str) or Path(name).name != name or not name.endswith(".safetensors"):
+                raise InputError(f"{INDEX} names {name!r}, which is not a weights file in this folder", where=where)
+        for file in folder.iterdir():
+            _stays_inside(file, folder, where)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be read: {error.strerror or error}", where=where) from None
+
+
+def _stays_inside(file: Path, folder: Path, where: str) -> None:
+    """The hub's cache links files to its folder `blobs`; weights may be linked from anywhere, for they are only numbers."""
+    if not file.is_symlink() or file.suffix == ".safetensors":
+        return
+    target = file.resolve()
+    if not target.is_relative_to(folder.resolve()) and target.parent.name != "blobs":
+        raise InputError(f"{file} is a link to a file outside the checkpoint", where=where, fix="Put a copy in its place.")
+
+
+def _json(file: Path, where: str) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{file} is not JSON: {error}", where=where, fix="Restore the checkpoint's files.") from None
+    if not isinstance(found, dict):
+        raise InputError(f"{file} is not a JSON object", where=where, fix="Restore the checkpoint's files.")
+    return found
 
 
 def fingerprint(path: str, revision: str | None = None, *, where: str = "") -> dict[str, str | None]:
@@ -47,8 +96,9 @@ def fingerprint(path: str, revision: str | None = None, *, where: str = "") -> d
     weights = sorted(place.glob("*.safetensors"))
     if not weights:
         raise InputError(
-            f"{path} holds no weights", where=where, fix="Only *.safetensors are read: other formats can run code."
+            f"{path} holds no weights", where=where, fix="rlaif reads *.safetensors only: other formats can run code."
         )
+    inspect(place, where=where)
     whole = sum(file.stat().st_size for file in weights) <= WHOLE_BYTES
     texts = sorted(file for file in place.iterdir() if file.name in TEXT_FILES or file.suffix == ".py")
     files = [(file.name, _digest(file, whole=True)) for file in texts]

@@ -14,16 +14,19 @@ from rlaif.config import TransformersModel
 from rlaif.errors import InputError, ModelError
 from rlaif.models.ask import Completion
 from rlaif.models.batch import Draw
-from rlaif.models.checkpoint import locate
+from rlaif.models.checkpoint import inspect, locate
 from rlaif.records import Message
 
 
 def read(family: Any, config: TransformersModel, where: str) -> tuple[Any, Any, list[str]]:
-    """A checkpoint as a model of this family and its tokenizer; and the names of weights that it lacks and that are random.
+    """Load a checkpoint as a model of this family, with its tokenizer and the names of missing weights, which are random.
 
-    Raises InputError if it cannot be loaded, or has no chat template.
+    Only *.safetensors are read, and no code of the checkpoint runs unless `trust_remote_code` is set. Raises InputError if
+    it cannot be loaded, or has no chat template.
     """
     place = locate(config.path, where=where)
+    if isinstance(place, Path):
+        inspect(place, where=where)
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     options: dict[str, Any] = {
@@ -41,16 +44,29 @@ def read(family: Any, config: TransformersModel, where: str) -> tuple[Any, Any, 
     except torch.OutOfMemoryError:
         raise InputError(
             f"{config.path} does not fit in the memory of {config.device}", where=where,
-            fix="Give dtype: bfloat16, a smaller checkpoint, or serve it and use kind: openai.",
+            fix="Set dtype: bfloat16, use a smaller checkpoint, or serve it and use kind: openai.",
         ) from None  # fmt: skip
     except Exception as error:  # a checkpoint can be wrong in as many ways as there are libraries that read it
-        raise InputError(f"{config.path} cannot be loaded: {error}", where=where) from error
+        raise InputError(f"{config.path} cannot be loaded: {_reason(error)}", where=where, fix=_fix(str(error))) from error
     if not tokenizer.chat_template:
         raise InputError(
             f"{config.path} has no chat template", where=where,
             fix="Use an instruction-tuned checkpoint, or add chat_template.jinja to its folder.",
         )  # fmt: skip
     return model, tokenizer, sorted(told["missing_keys"])
+
+
+def _reason(error: Exception) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)[:500]
+
+
+def _fix(message: str) -> str:
+    if "trust_remote_code" in message:
+        return (
+            "The checkpoint brings its own code. If you trust it as you trust a program, set trust_remote_code: true and "
+            "run with --allow-code."
+        )
+    return ""
 
 
 def _device(name: str) -> str:

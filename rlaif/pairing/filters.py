@@ -3,15 +3,17 @@
 A filter writes the responses that it drops to the temporary table `filtered`; a null response there is a whole prompt.
 """
 
+import glob
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
+from rlaif import confined
 from rlaif.config import Config, Filters, Truncation
+from rlaif.confined import quoted
 from rlaif.errors import InputError
 from rlaif.models.checkpoint import locate
 from rlaif.store import Row, Store, sql
@@ -89,10 +91,9 @@ def _rows(store: Store, name: str) -> Iterator[Row]:
     """The rows of the named query, in order, through a file, because another cursor does not see temporary tables."""
     import pyarrow.parquet
 
-    with TemporaryDirectory(dir=store.path.parent, prefix=".texts-") as folder:
-        path = Path(folder) / "rows"
-        escaped = str(path).replace("'", "''")
-        store.run(f"COPY ({sql(name)}) TO '{escaped}' (FORMAT parquet)")
+    with store.folder() as folder:
+        path = folder / "rows"
+        store.run(f"COPY ({sql(name)}) TO {quoted(path)} (FORMAT parquet)")
         with pyarrow.parquet.ParquetFile(path) as file:
             for batch in file.iter_batches(_BATCH):
                 yield from batch.to_pylist()
@@ -145,7 +146,7 @@ def _tokenizer(config: Config, truncation: Truncation) -> Any:
     try:
         from transformers import AutoTokenizer
 
-        return AutoTokenizer.from_pretrained(path)
+        return AutoTokenizer.from_pretrained(path, trust_remote_code=False)
     except ModuleNotFoundError:
         raise InputError("a tokenizer needs transformers", where=where, fix="pip install 'rlaif[train]'") from None
     except Exception as error:  # Every library that reads checkpoints raises its own errors.
@@ -197,11 +198,17 @@ def _texts(path: Path) -> Iterator[str]:
         with path.open(encoding="utf-8") as lines:
             yield from lines
         return
+    # DuckDB reads a file name with * or ? as a pattern, and one with :// as an address.
+    if glob.has_magic(str(path.resolve())) or not path.is_file():
+        raise InputError("cannot be read: not a plain file name", where=str(path), fix="Rename the file.")
     try:
-        reader = getattr(duckdb, _READERS[suffix])(str(path), hive_partitioning=False).to_arrow_reader(_BATCH)
-        for batch in reader:
-            yield from _strings(batch.to_pylist())
-    except duckdb.Error as error:
+        # What `key=value` in a path says is not a column.
+        options = ", hive_partitioning = false"
+        with confined.connect([path.resolve()]) as connection:
+            reader = connection.sql(f"FROM {_READERS[suffix]}({quoted(path.resolve())}{options})").to_arrow_reader(_BATCH)
+            for batch in reader:
+                yield from _strings(batch.to_pylist())
+    except (duckdb.Error, ValueError) as error:
         raise InputError(f"cannot be read: {str(error).splitlines()[0]}", where=str(path)) from None
 
 

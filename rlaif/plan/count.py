@@ -34,7 +34,7 @@ def _tokenizer(folder: Path) -> Counter | None:
     except ModuleNotFoundError:
         return None
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError):  # an estimate goes on; opening the model will report it
         return None
 

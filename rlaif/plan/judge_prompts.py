@@ -11,7 +11,7 @@ from rlaif.judges import Bench, Call, Subject
 from rlaif.judges.dialogue import THINGS
 from rlaif.judges.named import Judge
 from rlaif.judges.retrieve import chunks
-from rlaif.judges.scale import conversation, render
+from rlaif.judges.scale import render
 from rlaif.records import Prompt
 from rlaif.rubric import Compare
 from rlaif.template import Template
@@ -32,7 +32,7 @@ class JudgePrompt:
 
 def judgement_prompts(judge: Judge, call: Call, prompt: Prompt, claims: float = THINGS) -> list[JudgePrompt]:
     """The prompts of one judgement; `claims` is the number of claims that the judge finds in a response."""
-    criterion, request = call.criteria[0], conversation(Subject(prompt, ""))
+    criterion, request = call.criteria[0], _conversation(prompt)
     match criterion.kind:
         case "scale":
             return [JudgePrompt(render(Subject(prompt, ""), call.criteria, Bench(judge.settings, judge.template)), 1, 1)]
@@ -50,7 +50,7 @@ def judgement_prompts(judge: Judge, call: Call, prompt: Prompt, claims: float = 
 
 def note_prompts(judge: Judge, criterion: Any, prompt: Prompt) -> list[JudgePrompt]:
     """The prompts that are sent once for all responses to a prompt: its key points, or its checklist."""
-    request = conversation(Subject(prompt, ""))
+    request = _conversation(prompt)
     if criterion.kind == "keypoints":
         pieces = chunks(prompt.document or "", criterion.chunk_words)
         return [JudgePrompt(_text(judge.templates["keypoints"], piece, request)) for piece in pieces]
@@ -61,9 +61,16 @@ def note_prompts(judge: Judge, criterion: Any, prompt: Prompt) -> list[JudgeProm
 
 def comparison_prompt(judge: Judge, criterion: Compare, prompt: Prompt) -> JudgePrompt:
     """The prompt of one comparison."""
-    request = conversation(Subject(prompt, ""))
+    request = _conversation(prompt)
     shown = (prompt.document, request, prompt.reference, criterion.question)
     return JudgePrompt(_text(judge.templates["compare"], *shown), 1, 2)
+
+
+def _conversation(prompt: Prompt) -> str:
+    """The prompt's turns as a judge's template shows them."""
+    if len(prompt.messages) == 1:
+        return prompt.messages[0]["content"]
+    return "\n\n".join(f"{turn['role']}: {turn['content']}" for turn in prompt.messages)
 
 
 def _text(template: Template, *parts: str | None) -> str:

@@ -66,11 +66,24 @@ def digest(config: Config, index: int) -> str | None:
 
 def _file(origin: Origin) -> Path:
     path = origin.config.find(str(origin.source.path), origin.place("path"))
-    if not path.is_file():
-        raise InputError(f"{shown(path)} is not a file", where=origin.where("path"))
+    where = origin.where("path")
+    try:
+        if not path.is_file():
+            raise InputError(f"{shown(path)} is not a file", where=where)
+        target = path.resolve()
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"{shown(path)} cannot be read: {error}", where=where) from None
+    if path.is_symlink() and not target.is_relative_to(path.parent.resolve()):
+        # Whoever sent the folder chose the target, and the pipeline file does not tell.
+        raise InputError(
+            f"{shown(path)} is a link to a file in another folder", where=where, fix=f"Name the file itself: {shown(target)}"
+        )
     return path
 
 
 def _file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "blake2b").hexdigest()
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "blake2b").hexdigest()
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from None

@@ -24,7 +24,7 @@ def _rows(path: Path, origin: Wanted) -> Iterator[Row]:
             columns = origin.check(file.schema_arrow.names)
             batches = file.iter_batches(BATCH, columns=columns)
             yield from numbered(shown(path), (row for batch in batches for row in plain(batch)))
-    except (pyarrow.ArrowException, OSError) as error:
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise InputError(f"not a Parquet file that can be read: {error}", where=shown(path)) from None
 
 

@@ -10,7 +10,6 @@ that was paid for it when the source has it again. All else that came with the s
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from rlaif import __version__
 from rlaif.config import Source
@@ -39,11 +38,11 @@ def run(context: Context) -> None:
         return
     with (
         context.stage("collect") as tally,
-        TemporaryDirectory(dir=context.store.path.parent, prefix=".collect-") as folder,
+        context.store.folder() as folder,
     ):
-        with Staging(Path(folder)) as staging:
+        with Staging(folder) as staging:
             facts = [_read(context, index, staging, tally) for index in range(len(context.config.pipeline.collect.sources))]
-        _keep(context, Path(folder), collection)
+        _keep(context, folder, collection)
     _tell(context, facts)
 
 

@@ -124,7 +124,11 @@ def _load(base: TransformersModel) -> tuple[Any, Any]:
     from transformers import AutoConfig, AutoTokenizer
 
     options = {"revision": base.revision, "trust_remote_code": base.trust_remote_code}
-    tokenizer = AutoTokenizer.from_pretrained(base.path, **options)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(base.path, **options)
+        shape = AutoConfig.from_pretrained(base.path, **options)
+    except Exception as error:  # a checkpoint can be wrong in as many ways as there are libraries that read it
+        raise InputError(f"the model to train cannot be loaded: {error}", where=base.path) from error
     if tokenizer.chat_template is None:
         raise InputError("the model to train has no chat template", where=base.path, fix="Train a chat model.")
     if tokenizer.eos_token_id is None:
@@ -132,7 +136,7 @@ def _load(base: TransformersModel) -> tuple[Any, Any]:
                          fix="Set eos_token in its tokenizer_config.json.")  # fmt: skip
     # The pre-flight counts what is too long; a warning about the first of them says less.
     tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
-    return AutoConfig.from_pretrained(base.path, **options), tokenizer
+    return shape, tokenizer
 
 
 def _inspection(section: Train, lesson: Lesson, arguments: Any, shape: Any, tokenizer: Any) -> Callable[..., Checked]:
@@ -192,7 +196,10 @@ def _special(section: Train, lesson: Lesson, file: YamlFile) -> dict[str, Any]:
     if section.method == "dpo_sft":
         found |= {"imitated": lesson.imitated, "joint": section.joint, "share": section.share}
     if lesson.reference:
-        found["ref_model"] = AutoModelForCausalLM.from_pretrained(lesson.reference.path, revision=lesson.reference.revision)
+        found["ref_model"] = AutoModelForCausalLM.from_pretrained(
+            lesson.reference.path, revision=lesson.reference.revision, use_safetensors=True,
+            trust_remote_code=lesson.reference.trust_remote_code,
+        )  # fmt: skip
     if section.peft:
         found["peft_config"] = adapter(section, file, reward=section.method == "reward")
     return found

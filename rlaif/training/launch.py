@@ -7,13 +7,21 @@ judges, whose verdicts one process keeps.
 """
 
 import json
+import re
 import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rlaif.own_code import leave_out_working_directory
+
+if __name__ == "__main__":
+    leave_out_working_directory()
+
 from rlaif.config import Train, TransformersModel
+from rlaif.config.code import needs_code
+from rlaif.errors import InputError, RlaifError
 from rlaif.progress import Tally, progress
 from rlaif.training.checkpoints import first
 from rlaif.training.fit import Lesson, fit
@@ -21,11 +29,12 @@ from rlaif.training.rows import Row
 from rlaif.yaml_file import YamlFile
 
 JOB, ROWS, DATA, ACCELERATE = "job.json", "rows.jsonl", "data.jsonl", "accelerate.yaml"
+ALLOW = "--allow-code"
 PAGE = Path(__file__).parent / ACCELERATE
 
 
 def prepare(folder: Path, key: str, section: Train, base: TransformersModel, lesson: Lesson) -> str:
-    """Writes the folder, and gives the command that trains in it."""
+    """Write the folder, and return the command that trains in it."""
     import torch
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -42,20 +51,36 @@ def prepare(folder: Path, key: str, section: Train, base: TransformersModel, les
     for name, value in filled.items():
         text = text.replace(name, value)
     (folder / ACCELERATE).write_text(text, encoding="utf-8")
-    return shlex.join(
-        ["accelerate", "launch", "--config_file", str(folder / ACCELERATE), "-m", "rlaif.training.launch", str(folder)]
-    )
+    words = ["accelerate", "launch", "--config_file", str(folder / ACCELERATE), "-m", "rlaif.training.launch", str(folder)]
+    # The user who prepared the folder has allowed the code; one who got it from a stranger has not.
+    models = [base, *([lesson.reference] if lesson.reference else [])]
+    return shlex.join([*words, *([ALLOW] if any(needs_code(section, models)) else [])])
 
 
-def run(folder: Path) -> Path:
-    """Trains what was prepared there, or goes on with it; the trained model."""
-    job = json.loads((folder / JOB).read_text(encoding="utf-8"))
-    target = folder / str(job["key"])
+def run(folder: Path, *, allow_code: bool = False) -> Path:
+    """Train what was prepared in the folder, or continue with it, and return the trained model.
+
+    Raises InputError for a folder that was not prepared by rlaif, or that needs `allow_code`.
+    """
+    try:
+        job = json.loads((folder / JOB).read_text(encoding="utf-8"))
+        section, base = Train(**job["train"]), TransformersModel(**job["base"])
+        reference = job["reference"] and TransformersModel(**job["reference"])
+        key = str(job["key"])
+        lesson = Lesson(_read(folder / ROWS), _read(folder / DATA), reference=reference, refused=job["refused"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"not a folder that `rlaif train --prepare` wrote: {error}", where=str(folder)) from None
+    if not re.fullmatch(r"\w+", key):
+        raise InputError(f"the key {key!r} is not one of a training", where=str(folder / JOB))
+    if not allow_code:
+        for place, why in needs_code(section, [base, *([reference] if reference else [])]):
+            raise InputError(
+                f"{place[-1]} {why}", where=str(folder / JOB), fix=f"Add {ALLOW} if you trust it as you trust a program."
+            )
+    target = folder / key
     if target.exists():
         return target
-    reference = job["reference"] and TransformersModel(**job["reference"])
-    lesson = Lesson(_read(folder / ROWS), _read(folder / DATA), reference=reference, refused=job["refused"])
-    section, base, file = Train(**job["train"]), TransformersModel(**job["base"]), YamlFile(folder / JOB, {}, {})
+    file = YamlFile(folder / JOB, {}, {})
     display, tally = progress(quiet=not first()), Tally("train")
     with display.show(tally):
         fit(section, base, lesson, target, file, tally, display.note)
@@ -71,4 +96,8 @@ def _read(path: Path) -> list[Any]:
 
 
 if __name__ == "__main__":
-    run(Path(sys.argv[1]))
+    try:
+        run(Path(sys.argv[1]), allow_code=ALLOW in sys.argv[2:])
+    except RlaifError as error:
+        print(f"rlaif: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

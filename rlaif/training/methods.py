@@ -90,7 +90,8 @@ def configure(
     known = {option.name: option.default for option in dataclasses.fields(config) if option.init}
     refuse(section.options, known, config.__name__, file, ("train", "options"))
     settings = {**DEFAULTS, **method.defaults, **(sampling or {}), **_device_settings(base), **section.options}
-    model = {"revision": base.revision, **(section.options.get("model_init_kwargs") or {})}
+    # Weights in other formats than safetensors are pickles, which can run code.
+    model = {"revision": base.revision, **(section.options.get("model_init_kwargs") or {}), "use_safetensors": True}
     try:
         return config(
             **settings | {"model_init_kwargs": model},

@@ -1,0 +1,1 @@
+"""Files and servers of strangers: what they try, and what comes of it."""

@@ -101,7 +101,7 @@ def raw(strategy: str, folder: Path, texts: bool, options: str = PLAIN) -> int:
         for table in ("pairs", "reasons"):
             connection.execute(f"INSERT INTO raw.{table} FROM made.{table}")
         for path in sorted((folder / "out").rglob("*.parquet")):
-            connection.execute(f"COPY (FROM '{path}') TO '{path}.raw' ({options})")
+            connection.execute(f"COPY (FROM read_parquet('{path}', hive_partitioning = false)) TO '{path}.raw' ({options})")
         return int(connection.execute("SELECT count(*) FROM raw.pairs").fetchall()[0][0])
 
 

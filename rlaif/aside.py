@@ -1,7 +1,7 @@
-"""A model that is asked beside the units of a stage: what it is paid for is kept by itself, and counts for the budget.
+"""A metered model for auxiliary calls, which are not units of a stage: their cost is stored and counts towards the budget.
 
-Embeddings find what a claim may rest on, and reward models tell what sampled answers are worth; neither leaves a row of its
-own as responses and judgements do.
+Embeddings find the passages that support a claim, and reward models score sampled responses; neither writes a row of the
+kind that responses and judgements write.
 """
 
 import asyncio
@@ -18,24 +18,24 @@ from rlaif.models.ask import Ask, Completion, Model
 
 
 class Aside:
-    """The open `model` of that configuration, asked on behalf of `stage`. Its replies are given once their cost is kept."""
+    """An open `model` with its configuration, called on behalf of `stage`. A reply is returned once its cost is stored."""
 
     def __init__(self, context: Context, model: Model, config: ModelConfig, stage: str, *, where: str = "") -> None:
         self.concurrency = model.concurrency
         self._context, self._model = context, model
         self._whose = {"run": context.run, "stage": stage, "model": json.dumps(identity(config, where=where))}
         self._meter = context.budget.beside(stage, config)
-        # Prompt tokens of each reply, and whether they are guessed.
+        # Prompt tokens of each reply, and whether they are estimated.
         self._unkept: deque[tuple[int, bool]] = deque()
         self._lock = asyncio.Lock()
 
     async def complete(self, ask: Ask) -> list[Completion]:
-        """The model's completions."""
+        """Return the model's completions."""
         found = await self._model.complete(ask)
         counted = [each.prompt_tokens for each in found if each.prompt_tokens is not None]
         guess = round(tokens_of(*(turn["content"] for turn in ask.messages)))
         self._unkept.append((sum(counted) if counted else guess, not counted))
-        # Those who wait here meanwhile find that theirs was kept together with the first one's.
+        # One caller stores the costs of all that wait here.
         async with self._lock:
             if self._unkept:
                 await self._keep([self._unkept.popleft() for _ in range(len(self._unkept))])
@@ -54,4 +54,4 @@ class Aside:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Its owner closes the model."""
+        """Do nothing: the owner of the model closes it."""

@@ -1,4 +1,4 @@
-"""Ends a stage in which nearly every unit fails, or all do: what is wrong is no longer the units, and each costs money."""
+"""Stop a stage in which nearly every unit fails: then the units are not the cause, and each attempt costs money."""
 
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
@@ -7,18 +7,18 @@ from typing import Any, Final
 from rlaif.errors import ModelError
 from rlaif.stop import STOP
 
-# Units that are looked back on. Where half of all fail, 95 of 100 do so by chance less than once in 10^20 windows; where
-# four in five do, still only once in 20,000.
+# The window of recent units. If half of all units fail, 95 of 100 do so by chance in fewer than one of 10^20 windows; if
+# four in five fail, in only one of 20,000.
 WINDOW: Final = 100
 MOST: Final = 95
-# A judge that finds nothing to judge has done its work.
+# A judge to whose criterion a response gives no occasion has done its work.
 NO_FAILURE: Final = "inapplicable"
-# Failures that lie in one text, and tell nothing of the next.
+# Failures that are due to one text, and say nothing about the next.
 OF_THE_UNIT: Final = frozenset({"context_overflow", "oversized", "refused", "inapplicable"})
 
 
 class Breaker:
-    """Looks at what became of a stage's last units."""
+    """Watches the outcomes of a stage's most recent units."""
 
     def __init__(self, stage: str) -> None:
         self._stage = stage
@@ -28,7 +28,7 @@ class Breaker:
         self._detail, self._done = "", False
 
     def heard(self, failure: str | None, detail: str | None = None) -> None:
-        """One more unit's failure kind, or None. Raises ModelError `failing` if nearly all of the last have failed."""
+        """Record one unit's failure kind, or None. Raises ModelError `failing` if nearly all of the recent units failed."""
         if failure is None or failure == NO_FAILURE:
             self._done = True
         else:
@@ -43,8 +43,7 @@ class Breaker:
             raise self._failing(f"{self._failed} of the last {len(self._last)}", Counter(filter(None, self._last)))
 
     def over(self, before: Callable[[], Sequence[Any]]) -> None:
-        """The stage has ended. Raises ModelError `failing` if all of its units have failed, and there is none `before` that
-        was done."""
+        """End the stage. Raises ModelError `failing` if all of its units failed and no unit succeeded `before`."""
         if self._kinds and not (self._done or STOP.asked or before()):
             raise self._failing(f"all {self._kinds.total()}" if self._kinds.total() > 1 else "the only one", self._kinds)
 
@@ -53,6 +52,6 @@ class Breaker:
         return ModelError(
             "failing",
             f"{self._stage}: {what} failed ({counts}): {self._detail}\n"
-            "All that was finished is kept. See to the cause and run the same command: it goes on from there; "
-            "`rlaif retry` owes again what was given up.",
+            "Everything that was finished is stored. Fix the cause and run the same command: it continues from there. "
+            "`rlaif retry` makes items pending again that have used up their attempts.",
         )

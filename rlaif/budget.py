@@ -1,7 +1,7 @@
-"""What was spent, and how a run keeps within the pipeline's budget.
+"""Keep a run within the pipeline's budget.
 
-Units pass through `Budget.within` on their way to a model. The next one is begun only if it fits beside all that the
-store has spent and all that is in flight, so what can be spent beyond the cap is what was in flight, less its estimate.
+Units pass through `Budget.within` on their way to a model. The next unit starts only if its estimate fits into the budget
+beside the stored spending and the open requests, so a run exceeds the cap at most by the estimation error of open requests.
 """
 
 import asyncio
@@ -19,16 +19,16 @@ from rlaif.store import Store
 
 Unit = TypeVar("Unit")
 
-# English text has about four characters a token with common tokenizers; code and other languages have fewer.
+# English text has about four characters per token with common tokenizers; code and other languages have fewer.
 CHARACTERS_PER_TOKEN: Final = 4
-# Of `max_tokens`, before anything was measured: a bound is usually set well above what is written.
+# Assumed share of `max_tokens` before anything was measured: the limit is usually far above the actual length.
 OUTPUT_SHARE: Final = 0.25
-# Seconds between looks at what is in flight, once the next unit may not fit.
+# Seconds between checks of the open requests, once the next unit may not fit.
 PAUSE: Final = 0.05
 
 
 def rate(config: Config, model: ModelConfig) -> Rate | None:
-    """The model's rate. Raises InputError where the pipeline's cap is in dollars and the rate unknown."""
+    """Return the model's rate. Raises InputError if the cap is in dollars and the rate is unknown."""
     found, cap = prices.rate(model), config.pipeline.budget
     if found is None and cap and cap.usd is not None:
         raise _unknown(config, next((name for name, known in config.pipeline.models.items() if known is model), model.kind))
@@ -45,9 +45,10 @@ def _unknown(config: Config, name: str) -> InputError:
 
 @dataclass(slots=True)
 class Meter:
-    """One stage's spending in this run: `begun` completions, of which `tally` counts those that are kept.
+    """One stage's spending in this run: `begun` completions, of which `tally` counts those that are stored.
 
-    The store's sum holds `settled` of them. `guess` is one completion's prompt and output tokens, until some are counted.
+    The sum that was read from the store contains `settled` of them. `guess` holds the prompt and output tokens of one
+    completion, until some are counted.
     """
 
     tally: Tally
@@ -61,7 +62,7 @@ class Meter:
         return self.tally.done + self.tally.failed
 
     def total(self, more: int = 0) -> tuple[float, float]:
-        """Tokens and US dollars of what is not settled and of `more`, at the mean of what is kept, else as guessed."""
+        """Return tokens and US dollars of unsettled completions and of `more`: at the mean of stored ones, or guessed."""
         prompt, output = (
             counted / self.kept if counted else guessed
             for counted, guessed in zip((self.tally.prompt_tokens, self.tally.output_tokens), self.guess, strict=True)
@@ -73,7 +74,7 @@ class Meter:
 
 @dataclass
 class Budget:
-    """The cap of one pipeline, what is spent of it, there and `elsewhere`, and whether it has stopped the run."""
+    """The cap of one pipeline, its spending here and `elsewhere`, and whether the cap has stopped the run."""
 
     config: Config
     store: Store
@@ -93,11 +94,10 @@ class Budget:
         *,
         handed: bool = False,
     ) -> Iterable[Unit] | AsyncIterable[Unit]:
-        """The units for as long as they fit. `estimate` gives a unit's completions, prompt tokens and output tokens.
+        """Yield the units for as long as they fit. `estimate` gives a unit's completions, prompt and output tokens.
 
-        `handed` units come from another stage while it works, and are all taken, so that it is not held up.
-
-        Raises InputError for a cap in dollars and a price that is unknown.
+        Units that are `handed` over by another stage while it runs are all taken from it, so that it does not wait.
+        Raises InputError for a cap in dollars with an unknown price.
         """
         if self.config.pipeline.budget is None or model is None:
             return units
@@ -121,8 +121,8 @@ class Budget:
             meter.guess = self._means.get(meter.tally.stage, (prompt / completions, output / completions))
             while not self.stopped and not self._fits(meter, completions):
                 await asyncio.sleep(PAUSE)
-                # What was in flight may have turned out cheaper than it was thought. A stage that is handed its units must
-                # not wait for the one that hands them over, which may be waiting for it.
+                # Open requests may have turned out cheaper than estimated. A stage that is handed its units must not wait
+                # for the stage that hands them over, which may be waiting for it.
                 waited_for = [meter] if handed else self._meters
                 if all(each.begun <= each.kept for each in waited_for):
                     self._settle()
@@ -144,7 +144,7 @@ class Budget:
         return (cap.tokens is None or tokens <= cap.tokens) and (cap.usd is None or usd <= cap.usd)
 
     def _settle(self) -> None:
-        """Takes over what the store says was spent, and what a unit of each stage has cost on the mean."""
+        """Read the spending from the store, and the mean cost of a unit of each stage."""
         for meter in self._meters:
             meter.settled = meter.kept
         here = spent(self.store, self.config.pipeline)
@@ -158,7 +158,7 @@ class Budget:
         self._means = {row.stage: (row.prompt_tokens / row.units, row.output_tokens / row.units) for row in counted}
 
     def beside(self, stage: str, model: ModelConfig) -> Meter | None:
-        """What to `count` a model by that is asked beside the units of other stages; None where nothing is capped."""
+        """Return a meter for a model that is called outside the units of a stage; None without a budget."""
         if self.config.pipeline.budget is None:
             return None
         meter = Meter(Tally(stage), rate(self.config, model))
@@ -168,7 +168,7 @@ class Budget:
         return meter
 
     def count(self, meter: Meter, replies: int, prompt_tokens: int) -> None:
-        """So many more replies are kept. Where the cap is reached by them, nothing new is begun."""
+        """Count stored replies. If they reach the cap, no further unit starts."""
         meter.begun += replies
         meter.tally.add(done=replies, prompt_tokens=prompt_tokens)
         if not self.stopped and not self._fits(meter, 0):
@@ -176,7 +176,7 @@ class Budget:
             self.stopped = not self._fits(meter, 0)
 
     def check(self) -> None:
-        """Raises BudgetError if the cap has stopped this run."""
+        """Raise BudgetError if the cap has stopped this run."""
         if self.stopped:
             raise BudgetError(self._story())
 
@@ -188,8 +188,8 @@ class Budget:
         if cap and cap.tokens is not None:
             parts.append(f"{sum(row.tokens for row in rows):,} of {cap.tokens:,} tokens")
         return (
-            f"the budget is spent: {' and '.join(parts)}; the next unit would not fit. All that was finished is kept.\n"
-            f"Raise `budget` ({self.config.file.where(('budget',))}) and run the same command: it goes on from there."
+            f"the budget is spent: {' and '.join(parts)}; the next unit would not fit. Everything finished is stored.\n"
+            f"Raise `budget` ({self.config.file.where(('budget',))}) and run the same command: it continues from there."
         )
 
 
@@ -203,5 +203,5 @@ async def _each(units: Iterable[Unit] | AsyncIterable[Unit]) -> AsyncIterator[Un
 
 
 def tokens_of(*texts: str | None) -> float:
-    """A rough count of tokens, from the number of characters."""
+    """Return a rough count of tokens, from the number of characters."""
     return sum(len(text) for text in texts if text) / CHARACTERS_PER_TOKEN

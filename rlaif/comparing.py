@@ -1,6 +1,6 @@
-"""What a judge has to compare, two responses at a time, and doing so: its criteria of kind `compare`.
+"""Pairwise judging: the criteria of kind `compare`, by which a judge compares two responses at a time.
 
-It begins when the responses are there: which of them meet depends on all that a prompt has.
+It starts when generation has finished, because the schedule depends on all responses of a prompt.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -24,7 +24,7 @@ from rlaif.work import drain
 
 @dataclass(frozen=True)
 class Comparing:
-    """A judge (its key) as far as it compares. `bench` is set up when there is something to do."""
+    """The comparing part of a judge (given by key). `bench` opens its models, and is called if anything is pending."""
 
     judge: str
     criteria: Mapping[str, Compare]
@@ -33,12 +33,12 @@ class Comparing:
 
 
 def schedules(criteria: Iterable[Compare]) -> list[Row]:
-    """Criteria as the query for what is owed takes them."""
+    """Return the criteria as the query for pending comparisons takes them."""
     return [{"criterion": criterion.key, "schedule": criterion.schedule} for criterion in criteria]
 
 
 async def run(context: Context, stage: str, who: Comparing, **wanted: Any) -> None:
-    """Compares what is owed; where winners meet winners, round after round, each decided by what the store then holds."""
+    """Run the pending comparisons. In a knock-out, each round is scheduled from the results of the one before."""
     rounds = any(criterion.schedule == "knock_out" for criterion in who.criteria.values())
     more = bool(who.criteria)
     while more:
@@ -58,11 +58,12 @@ async def _round(context: Context, who: Comparing, owed: Owed, tally: Tally) -> 
         concurrency=bench.model.concurrency if bench.model else 1,
         heard=lambda compared: breaker.heard(compared.verdict["failure"], compared.verdict["detail"]),
     )
+    bench.report(tally.stage, context.progress.note)
     breaker.over(lambda: context.store.query("judge/had", judge=who.judge))
 
 
 def _guess(row: Row, who: Comparing, bench: Bench) -> tuple[int, float, float]:
-    """A unit is one call; its prompt and output tokens before anything is known of them."""
+    """Estimate a unit: one call, its prompt tokens and its output tokens, before anything was measured."""
     wording = [bench.templates[name].text for name in TEMPLATES] + [who.criteria[row["criterion"]].question]
     shown = [row["messages"], row["document"], row["reference"], row["texts"][row["first"]], row["texts"][row["second"]]]
     return 1, tokens_of(*wording, *shown), bench.spec.max_tokens * OUTPUT_SHARE
@@ -83,7 +84,7 @@ async def _compare(row: Row, who: Comparing, bench: Bench, tally: Tally) -> _Com
     except UnsentError:
         tally.add(calls=-1)
         raise
-    # One was counted when it began.
+    # One call was counted at the start.
     tally.add(calls=verdict.calls - 1)
     unit = {"judge": who.judge, "repeat": row["repeat"], "attempt": row["attempt"]}
     two = {"prompt": row["prompt"], "first": row["first"], "second": row["second"], "criterion": row["criterion"]}

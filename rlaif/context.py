@@ -59,7 +59,7 @@ class Context:
         tally = Tally(name, owed)
         started = now()
         if owed == 0:
-            self.progress.note(f"{name}: nothing owed")
+            self.progress.note(f"{name}: up to date")
             yield tally
             return
         try:

@@ -1,4 +1,4 @@
-"""What a judge is given to judge by: its model, its templates, its notes, and what finds passages for it."""
+"""Build what a judge works with: its model, templates, notes and retrieval of passages."""
 
 from functools import partial
 
@@ -17,7 +17,7 @@ from rlaif.witness import Witness
 
 
 async def equip(context: Context, models: Models, judge: Judge, allow_code: bool, tally: Tally) -> Bench:
-    """The judge's bench, its models opened through `models`."""
+    """Return the judge's bench, with its models opened through `models`."""
     model: Model | None = None
     if judge.model:
         opened = await models.get(judge.model, where=judge.where, rewards=judge.rewards)

@@ -1,14 +1,19 @@
-"""Every error of rlaif, one class a boundary.
+"""Every error of rlaif, one class per boundary.
 
     RlaifError
-    ├── InputError    something the user wrote or pointed to: file, key, what to do about it
-    ├── StoreError    the store is busy, of another version, or cannot be opened
-    ├── BudgetError   what the pipeline may spend is spent
-    └── ModelError    a language model gave no usable answer; `kind` says how
+    ├── InputError    a mistake in something the user wrote or pointed to: file, key, how to fix it
+    ├── StoreError    the store is in use, has another version, or cannot be opened
+    ├── BudgetError   the pipeline's budget is spent
+    └── ModelError    a language model gave no usable answer; `kind` says why
 
-A failed judgement is a `ModelError` that becomes a row with its kind: never a number, never dropped. Kinds fall in
-three groups, and the group decides what happens: a *transient* unit is owed again on the next run (up to a bound), a
-*terminal* one is recorded and left, a *fatal* one stops the run, which can then be resumed.
+A failed judgement is a `ModelError` that becomes a row with its kind: never a number, never dropped. The kinds form three
+groups: a *transient* failure is retried on the next run (a bounded number of times), a *terminal* one is recorded and left,
+a *fatal* one stops the run, which can then be resumed.
+
+Some kinds need an explanation. `empty`: a response without a visible character, or with nothing but the model's reasoning.
+`truncated`: a judge's reply that was cut off. `prompt_cut`: the server's token count shows that it read only a part of the
+prompt. `inapplicable`: a criterion that has nothing to judge, such as a response without claims. `oversized`: a reply beyond
+the byte limit. `rejected`: a request that the server does not accept.
 """
 
 from collections.abc import Mapping
@@ -16,19 +21,20 @@ from typing import Any, Final
 
 TRANSIENT: Final = frozenset({"connection", "timeout", "rate_limited", "server"})
 TERMINAL: Final = frozenset(
-    {"malformed", "refused", "truncated", "context_overflow", "oversized", "rejected", "crashed", "inapplicable"}
-)
+    {"malformed", "refused", "truncated", "empty", "prompt_cut", "context_overflow", "oversized", "rejected", "crashed",
+     "inapplicable"}
+)  # fmt: skip
 FATAL: Final = frozenset({"auth", "quota", "unknown_model", "unreachable", "other_model", "failing"})
 
 
 class RlaifError(Exception):
-    """An error with a message for people; the command line prints it without a traceback."""
+    """An error with a message for users; the command line prints it without a traceback."""
 
     exit_code = 1
 
 
 class InputError(RlaifError):
-    """A mistake in what the user gave: `what` is wrong, `where` (file:line key) it stands, how to `fix` it."""
+    """A mistake in the user's input: `what` is wrong, `where` it is (file:line key), how to `fix` it."""
 
     exit_code = 2
 
@@ -38,7 +44,7 @@ class InputError(RlaifError):
 
 
 class StoreError(RlaifError):
-    """The store cannot serve: `busy` while another process holds it, else unreadable or of another version."""
+    """The store cannot be used: it is `busy` in another process, unreadable, or has another version."""
 
     def __init__(self, message: str, *, busy: bool = False) -> None:
         super().__init__(message)
@@ -46,15 +52,15 @@ class StoreError(RlaifError):
 
 
 class BudgetError(RlaifError):
-    """The budget is spent: nothing new was begun, and all that was begun is kept."""
+    """The budget is spent: no new work was started, and all started work is kept."""
 
     exit_code = 4
 
 
 class ModelError(RlaifError):
-    """A model gave no usable answer. `kind` is one of TRANSIENT, TERMINAL or FATAL; `raw` is what it did say.
+    """A model gave no usable answer. `kind` is one of TRANSIENT, TERMINAL or FATAL; `raw` is the reply, if there was one.
 
-    Of several completions asked for, `found` holds by place those that were had nevertheless: they are paid for.
+    If several completions were requested, `found` holds those that arrived, by index: they are paid for.
     """
 
     exit_code = 6

@@ -1,32 +1,77 @@
-"""How text and numbers are written for people: untrusted characters made visible, missing numbers as a dash."""
+"""How text and numbers are written for people: hidden and control characters made visible, missing numbers as a dash."""
 
+import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from markupsafe import Markup
 
-MISSING = "–"
-# Control, format, line and paragraph separator: what can hide or reorder text.
-_HIDING = frozenset({"Cc", "Cf", "Zl", "Zp"})
-# Line feed and tab lay text out; the joiners are part of words in many scripts, and of emoji.
-_HARMLESS = frozenset("\n\t\u200c\u200d")
+MISSING: Final = "–"
+
+# What drives a terminal: C0 and C1 controls and DEL, but not tab and line feed, which lay text out.
+_CONTROLS: Final = "\x00-\x08\x0b-\x1f\x7f-\x9f"
+# What draws nothing, hides or reorders text, or cannot be encoded: soft hyphen, fillers, bidi and zero-width characters,
+# line and paragraph separators, variation selectors, interlinear and shorthand controls, surrogates, tags.
+_INVISIBLE: Final = (
+    "\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u115f-\u1160\u17b4-\u17b5\u180b-\u180f\u200b-\u200f"
+    "\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000110bd\U000110cd"
+    "\U00013430-\U0001345f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+_CONTROL = re.compile(f"[{_CONTROLS}]")
+_HIDING = re.compile(f"[{_CONTROLS}{_INVISIBLE}]")
+_JOINERS: Final = "\u200c\u200d"
+_SELECTOR = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+# Latin and what comes before it needs no joiner; a keycap such as 1️⃣ has a selector.
+_LAST_LATIN: Final = "\u02ff"
+_KEYCAPS: Final = "0123456789#*©®"
 
 
 def visible(value: Any) -> Any:
-    """A value as a reader may see it: hiding characters as ⟨U+202E⟩, None as a dash. Pages pass all data through."""
+    """Return a value as people may see it: hiding characters as ⟨U+202E⟩, None as a dash, anything else unchanged.
+
+    Joiners stay where Persian, Indic scripts and emoji need them. Pages, cards and terminals pass all data through this.
+    """
     if value is None:
         return MISSING
     if isinstance(value, str) and not isinstance(value, Markup):
-        return "".join(map(_shown, value.replace("\r\n", "\n")))
+        return _HIDING.sub(_shown, value.replace("\r\n", "\n"))
     return value
 
 
-def _shown(character: str) -> str:
-    if character in _HARMLESS or unicodedata.category(character) not in _HIDING:
-        return character
+def without_controls(text: str) -> str:
+    """Return the text with the characters that drive a terminal made visible, and all others as they are."""
+    return _CONTROL.sub(lambda found: code_point(found[0]), text)
+
+
+def code_point(character: str) -> str:
+    """Return how a character is shown that cannot be shown as itself."""
     return f"⟨U+{ord(character):04X}⟩"
+
+
+def _shown(found: re.Match[str]) -> str:
+    character, text, place = found[0], found.string, found.start()
+    before = text[place - 1] if place else ""
+    if _SELECTOR.match(character) and _takes_selector(before):
+        return character
+    if character in _JOINERS and (_takes_joiner(before) or _is_chosen(text, place - 1)):
+        return character
+    return code_point(character)
+
+
+def _takes_selector(character: str) -> bool:
+    return character != "" and (character in _KEYCAPS or _takes_joiner(character))
+
+
+def _takes_joiner(character: str) -> bool:
+    """Whether a letter, mark or symbol may need a joiner after it: only those beyond the Latin script do."""
+    return character > _LAST_LATIN and unicodedata.category(character)[0] in "LMS" and not _HIDING.fullmatch(character)
+
+
+def _is_chosen(text: str, place: int) -> bool:
+    """Whether there is a variation selector at the place that belongs to the character before it."""
+    return place > 0 and bool(_SELECTOR.match(text[place])) and _takes_selector(text[place - 1])
 
 
 def _or_dash(write: Callable[..., str]) -> Callable[..., str]:

@@ -1,4 +1,4 @@
-"""Runs asynchronous work from where nothing is asynchronous, on the fastest event loop there is."""
+"""Run asynchronous work from synchronous code, on the fastest event loop that is installed."""
 
 import asyncio
 import gc
@@ -12,9 +12,9 @@ T = TypeVar("T")
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """The work's result. Where a loop runs already, as in a notebook, the work runs in a thread of its own.
+    """Return the work's result. Where a loop is running already, as in a notebook, the work runs in another thread.
 
-    Raises KeyboardInterrupt if it was told to stop, however much of the work is done.
+    Raises KeyboardInterrupt if a stop was requested, however much of the work is done.
     """
     try:
         asyncio.get_running_loop()
@@ -25,7 +25,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
-    # What is loaded stays, so the collector need not look through all of it while thousands of requests come and go.
+    # Loaded modules stay, so the garbage collector need not scan them while thousands of requests come and go.
     gc.freeze()
     try:
         with asyncio.Runner(loop_factory=factory()) as runner:
@@ -35,7 +35,7 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
 
 
 def within(runner: asyncio.Runner, work: Coroutine[Any, Any, T]) -> T:
-    """The same in a loop that is kept for other work to come."""
+    """Do the same in a loop that is kept for later work."""
     try:
         result = runner.run(STOP.attended(work))
     except (asyncio.CancelledError, UnsentError):
@@ -46,9 +46,9 @@ def within(runner: asyncio.Runner, work: Coroutine[Any, Any, T]) -> T:
 
 
 def factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """What makes the fastest loop there is."""
+    """Return the constructor of uvloop, or None for the standard loop."""
     try:
         import uvloop
-    except ModuleNotFoundError:  # it does not exist for Windows
+    except ModuleNotFoundError:  # not available for Windows
         return None
     return uvloop.new_event_loop

@@ -1,4 +1,4 @@
-"""What a judge writes down once about a prompt, kept in the store: shared by all its responses, runs and resumes."""
+"""Notes that a judge makes once for each prompt, stored and shared by all responses and all runs."""
 
 import asyncio
 import json
@@ -12,21 +12,21 @@ from rlaif.records import Prompt
 from rlaif.shared import Shared
 from rlaif.store import Store
 
-# Answers come grouped by prompt, so older ones are hardly asked for again; those are read from the store.
+# Responses come grouped by prompt, so older notes are rarely needed again; those are read from the store.
 REMEMBERED = 4096
 
 
 class Notes:
-    """The notes of one judge (its key). What making them costs is counted in `tally`."""
+    """The notes of one judge (given by key). The tokens for making them are counted in `tally`."""
 
     def __init__(self, store: Store, judge: str, tally: Tally) -> None:
         self._store, self._judge, self._tally = store, judge, tally
         self._shared: Shared[tuple[str, str], Note] = Shared(REMEMBERED, lambda note: note.failure not in TRANSIENT)
 
     async def once(self, prompt: Prompt, criterion: str, make: Callable[[], Awaitable[Note]]) -> Note:
-        """The note on a prompt for a criterion (its key); made where there is none, by the first who asks.
+        """Return the note on a prompt for a criterion (given by key); the first caller makes it if it is missing.
 
-        One that failed counts like any other, unless the failure may pass and there are attempts left.
+        A failed note counts like any other, unless the failure is transient and attempts are left.
         """
         name = prompt.key, criterion
         return await self._shared.get(name, lambda: self._find(*name, make))

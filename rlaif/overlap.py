@@ -1,4 +1,4 @@
-"""Models at work: one stage's alone, or generation and judging at the same time."""
+"""Schedule stages that call models: one stage alone, or generation and judging at the same time."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
@@ -18,7 +18,7 @@ from rlaif.work import Handover
 
 
 def alone(context: Context, work: Callable[[Models], Coroutine[Any, Any, None]]) -> None:
-    """One stage by itself: its models are closed before the next one's are opened."""
+    """Run one stage by itself; its models are closed before those of the next stage are opened."""
 
     async def inside() -> None:
         async with Remarked(context) as models:
@@ -29,7 +29,7 @@ def alone(context: Context, work: Callable[[Models], Coroutine[Any, Any, None]])
 
 
 async def overlapped(context: Context, writer: Generator, judges: Sequence[Judge], allow_code: bool) -> None:
-    """Generates and judges at once: a response is judged as soon as it is kept."""
+    """Generate and judge at the same time: a response is judged as soon as it is stored."""
     handovers: list[Handover[Row]] = [Handover() for _ in judges]
     writers = generators(context.config)
 
@@ -57,5 +57,5 @@ async def overlapped(context: Context, writer: Generator, judges: Sequence[Judge
                     group.create_task(follow(models, judge, handover))
                 group.create_task(lead(models))
         except BaseExceptionGroup as errors:
-            # The first is the cause; the others are what it stopped.
+            # The first error is the cause; it cancelled the others.
             raise errors.exceptions[0] from None

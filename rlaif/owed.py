@@ -1,6 +1,6 @@
-"""What a stage owes: found at once, as keys alone, and its texts fetched a little ahead of their use.
+"""The pending units of a stage: found in one query, as keys, with their texts fetched shortly before they are used.
 
-So that memory is flat however much is owed: a million units are a hundred megabytes, and their documents many gigabytes.
+So memory stays bounded: the keys of a million units take a hundred megabytes, their documents many gigabytes.
 """
 
 import asyncio
@@ -10,14 +10,14 @@ from typing import Any, Final
 
 from rlaif.store import Row, Store
 
-# Units whose texts are fetched together: the scan for them is shared by seconds of work, and they fit in some megabytes.
+# Units whose texts are fetched by one scan, which serves seconds of work; they take a few megabytes.
 BATCH: Final = 4096
 
 
 class Owed(AsyncIterable[Row]):
-    """The units of `sql/STAGE/owed.sql` as the store is now, each with its row of `sql/STAGE/texts.sql`.
+    """The pending units of a stage as the store is now, each with its row of the stage's query for texts.
 
-    `by` is the column that joins the two. `count` is how much is owed in all. To be made in a running loop.
+    `by` is the column that joins the two. `count` is the number of pending units. Needs a running event loop.
     """
 
     def __init__(self, store: Store, stage: str, by: str, **wanted: Any) -> None:
@@ -26,7 +26,7 @@ class Owed(AsyncIterable[Row]):
         first = list(islice(units, 1))
         self.count = int(first[0]["owed"]) if first else 0
         self._units = chain(first, units)
-        # The first texts are read while their model opens.
+        # The first texts are read while the model opens.
         self._ahead = self._fetch()
 
     def _fetch(self) -> asyncio.Future[list[Row]]:

@@ -1,7 +1,7 @@
-"""What a model's tokens cost: as the pipeline file says, else nothing for models of this machine, else what genai-prices
-knows (`pip install 'rlaif[prices]'`; its own bundled table, no network). A price that nobody knows is None, never 0.
+"""What a model's tokens cost: the price in the pipeline file, else nothing for models on this machine, else the price list
+of genai-prices (`pip install 'rlaif[prices]'`; bundled with that package, no network). An unknown price is None, never 0.
 
-By the Batch API (`mode: batch`) tokens cost half of what is listed; a price in the pipeline file is taken as written.
+With the Batch API (`mode: batch`) tokens cost half of the list price; a price in the pipeline file is taken as written.
 """
 
 import json
@@ -13,25 +13,25 @@ from rlaif.config import ModelConfig, OpenAIModel
 from rlaif.errors import InputError
 from rlaif.models import identity
 
-# Kinds that compute on hardware of one's own, which has no price per token.
+# Kinds that compute on the user's hardware, which has no price per token.
 LOCAL_KINDS: Final = frozenset({"scripted", "transformers", "vllm"})
 MILLION: Final = 1_000_000
-# Some vendors ask more beyond a certain prompt length; this few tokens are below any such bound.
+# Some vendors charge more beyond a certain prompt length; this few tokens are below any such limit.
 SAMPLE_TOKENS: Final = 1000
-# What every vendor with a Batch API takes for it.
+# The discount of every vendor with a Batch API.
 BATCH_SHARE: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """US dollars per million tokens, and who says so: "file", "genai-prices", or "local" for hardware of one's own."""
+    """US dollars per million tokens, and their source: "file", "genai-prices", or "local" for the user's hardware."""
 
     input: float
     output: float
     source: str
 
     def cost(self, prompt_tokens: float, output_tokens: float) -> float:
-        """US dollars."""
+        """Return the cost in US dollars."""
         return (prompt_tokens * self.input + output_tokens * self.output) / MILLION
 
 
@@ -39,7 +39,7 @@ LOCAL: Final = Rate(0.0, 0.0, "local")
 
 
 def rate(model: ModelConfig) -> Rate | None:
-    """What the model's tokens cost; None where that is unknown."""
+    """Return the price of the model's tokens; None if it is unknown."""
     if model.price:
         return Rate(model.price.input, model.price.output, "file")
     if model.kind in LOCAL_KINDS:
@@ -51,7 +51,7 @@ def rate(model: ModelConfig) -> Rate | None:
 
 
 def recorded_rate(recorded: Mapping[str, Any], models: Mapping[str, ModelConfig]) -> tuple[str, Rate | None]:
-    """Name and rate of a model that a store knows by its identity; `models` are those of the pipeline file."""
+    """Return name and rate of a model that a store knows by its identity; `models` are those of the pipeline file."""
     for name, model in models.items():
         if model.kind == recorded.get("kind") and _is(model, recorded):
             return name, rate(model)
@@ -62,12 +62,12 @@ def recorded_rate(recorded: Mapping[str, Any], models: Mapping[str, ModelConfig]
 def _is(model: ModelConfig, recorded: Mapping[str, Any]) -> bool:
     try:
         return bool(json.loads(json.dumps(identity(model))) == recorded)
-    except InputError:  # a checkpoint that is not there any more
+    except InputError:  # a checkpoint that no longer exists
         return False
 
 
 def _listed(recorded: Mapping[str, Any]) -> Rate | None:
-    """What genai-prices knows of a served model, by its name and its server's address."""
+    """Return the list price of a served model, by its name and the address of its server."""
     try:
         from genai_prices import Usage, calc_price
     except ModuleNotFoundError:

@@ -1,22 +1,25 @@
-"""What a person sees while a stage works: a live bar on a terminal, a heartbeat line elsewhere. Always on stderr."""
+"""Progress of a stage, on stderr: a live bar on a terminal, a line every ten seconds in a log."""
 
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-# Logs of batch systems: often enough to see that it lives, seldom enough to read.
+from rlaif.legible import visible
+from rlaif.safe_output import SafeStream
+
+# In the log of a batch system: often enough to see that the run is alive, rarely enough to read.
 HEARTBEAT_SECONDS = 10.0
-# A bar that seems to move by itself.
+# Often enough for a bar to move smoothly.
 REDRAW_SECONDS = 0.2
 
 
 @dataclass
 class Tally:
-    """The running counts of one stage's work."""
+    """The running counts of one stage. The total is the number of pending units, where it is known."""
 
     stage: str
     owed: int | None = None
@@ -27,18 +30,15 @@ class Tally:
     output_tokens: int = 0
     started: float = field(default_factory=time.monotonic)
 
-    def add(
-        self, *, done: int = 0, calls: int = 0,
-        prompt_tokens: int | None = 0, output_tokens: int | None = 0,
-    ) -> None:  # fmt: skip
-        """Counts finished units, and what they cost."""
+    def add(self, *, done: int = 0, calls: int = 0, prompt_tokens: int | None = 0, output_tokens: int | None = 0) -> None:
+        """Count finished units, and the calls and tokens that they took."""
         self.done += done
         self.calls += calls
         self.prompt_tokens += prompt_tokens or 0
         self.output_tokens += output_tokens or 0
 
     def finish(self, unit: Mapping[str, Any]) -> None:
-        """Counts one finished unit by its row: done or failed, and what it cost."""
+        """Count one finished unit by its row: done or failed, and its tokens."""
         failure = unit.get("failure")
         if failure:
             self.failures[failure] += 1
@@ -53,7 +53,7 @@ class Tally:
         return time.monotonic() - self.started
 
     def line(self) -> str:
-        """One line for a log: counts, rate, time left."""
+        """Return one line for a log: counts, failures by kind, rate, time left."""
         finished = self.done + self.failed
         parts = [f"{self.stage}: {finished:,}" + (f" of {self.owed:,}" if self.owed is not None else "")]
         if self.failed:
@@ -70,19 +70,19 @@ class Tally:
 
 
 class Progress(Protocol):
-    """Something that shows a tally while it grows."""
+    """A display of tallies while they grow."""
 
     @contextmanager
     def show(self, tally: Tally) -> Iterator[None]:
-        """Shows the tally until the block ends."""
+        """Show the tally until the block ends."""
         yield
 
     def note(self, text: str) -> None:
-        """One line for the person who watches."""
+        """Print one line."""
 
 
 class Quiet:
-    """Shows nothing: for tests and `--quiet`."""
+    """No display: for tests and `--quiet`."""
 
     @contextmanager
     def show(self, tally: Tally) -> Iterator[None]:
@@ -93,7 +93,7 @@ class Quiet:
 
 
 class Heartbeat:
-    """A line at the start, every ten seconds, and at the end: for logs."""
+    """A line every ten seconds, and one at the end: for logs."""
 
     @contextmanager
     def show(self, tally: Tally) -> Iterator[None]:
@@ -104,20 +104,27 @@ class Heartbeat:
             self.note(f"{tally.line()} in {tally.seconds:.1f} s")
 
     def note(self, text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
+        print(visible(text), file=sys.stderr, flush=True)
 
 
 class Bars:
-    """Live bars with rates and time left, one a stage: for terminals."""
+    """Live bars with rates and time left, one for each stage: for terminals."""
 
     def __init__(self) -> None:
-        from rich.console import Console
         from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as Rich
+        from rich.progress import Progress as RichProgress
 
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[line]}"), TimeRemainingColumn())
-        self._console = Console(stderr=True, highlight=False)
-        self._rich = Rich(*columns, console=self._console, transient=True)
+        from rlaif.console import SafeConsole
+
+        stage = TextColumn("{task.description}", markup=False)
+        line = TextColumn("{task.fields[line]}", markup=False)
+        self._console = SafeConsole(stderr=True)
+        # What others print meanwhile is shown above the bars by `lines_to`: rich would run the codes that are in it.
+        self._rich = RichProgress(
+            stage, BarColumn(), line, TimeRemainingColumn(), console=self._console, transient=True,
+            redirect_stdout=False, redirect_stderr=False,
+        )  # fmt: skip
+        self._others = ExitStack()
         self._shown = 0
 
     @contextmanager
@@ -128,6 +135,8 @@ class Bars:
             self._rich.update(task, completed=tally.done + tally.failed, total=tally.owed, line=tally.line())
 
         self._shown += 1
+        if self._shown == 1:
+            self._show_others_above()
         self._rich.start()
         try:
             with _repeated(draw, REDRAW_SECONDS):
@@ -137,34 +146,41 @@ class Bars:
             self._shown -= 1
             if not self._shown:
                 self._rich.stop()
+                self._others.close()
             self.note(f"{tally.line()} in {tally.seconds:.1f} s")
 
+    def _show_others_above(self) -> None:
+        """Print what the rest of the program and libraries write above the bars, while there are any."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, SafeStream) and stream.isatty():
+                self._others.enter_context(stream.lines_to(self.note))
+
     def note(self, text: str) -> None:
-        self._console.print(text, markup=False)
+        self._console.print(text, soft_wrap=True)
 
 
 @contextmanager
 def _repeated(do: Callable[[], None], seconds: float) -> Iterator[None]:
-    """Within it, a thread does it every so many seconds."""
+    """Call `do` in a thread every so many seconds until the block ends."""
     import threading
 
-    over = threading.Event()
+    ended = threading.Event()
 
-    def beat() -> None:
-        while not over.wait(seconds):
+    def repeat() -> None:
+        while not ended.wait(seconds):
             do()
 
-    thread = threading.Thread(target=beat, daemon=True)
+    thread = threading.Thread(target=repeat, daemon=True)
     thread.start()
     try:
         yield
     finally:
-        over.set()
+        ended.set()
         thread.join()
 
 
 def progress(*, quiet: bool = False) -> Progress:
-    """The display that fits where stderr goes."""
+    """Return the display that fits stderr: bars on a terminal, lines elsewhere."""
     if quiet:
         return Quiet()
     return Bars() if sys.stderr.isatty() else Heartbeat()

@@ -1,6 +1,6 @@
-"""What servers tell of themselves, and what they made us do: kept run by run, and told where it differs from the last run.
+"""Records what servers report about themselves and how requests to them went, run by run, and notes changes.
 
-A server may change its weights, its version or its length and not its name, and nothing in its answers shows it.
+A server may change its weights, its version or its context length under the same name, and nothing in its replies shows it.
 """
 
 import asyncio
@@ -13,24 +13,27 @@ from rlaif.context import Context, now
 from rlaif.models import Models
 from rlaif.models.ask import Model
 from rlaif.models.openai import OpenAI
+from rlaif.models.openai_batch import OpenAIBatch
+from rlaif.models.openai_inspector import UNKNOWN_FINISH
 
-# Remarks by which a server tells what it is. The others tell how requests to it went.
+# Observations that identify a server. The others record how requests to it went.
 IDENTITY: Final = ("version", "root", "max_model_len", "created", "fingerprint")
 
 
 class Remarked(Models):
-    """Models in use together, as Models are, and what their servers remark is kept in the store."""
+    """Models in use together; observations about their servers are kept in the store."""
 
     def __init__(self, context: Context) -> None:
         super().__init__(context.config.batches)
         self._context = context
-        self._met: list[OpenAI] = []
+        self._met: list[OpenAI | OpenAIBatch] = []
 
     async def get(self, config: ModelConfig, *, where: str = "", rewards: bool = False) -> Model:
         model = await super().get(config, where=where, rewards=rewards)
-        if isinstance(model, OpenAI) and model not in self._met:
+        if isinstance(model, OpenAI | OpenAIBatch) and model not in self._met:
             self._met.append(model)
-            await model.meet()
+            if isinstance(model, OpenAI):
+                await model.meet()
             await asyncio.to_thread(self._keep, model)
         return model
 
@@ -43,18 +46,23 @@ class Remarked(Models):
         finally:
             await super().__aexit__(kind, error, trace)
 
-    def _keep(self, model: OpenAI) -> None:
-        """Writes down what was remarked since it was last called, and tells what a server is now and was not before."""
+    def _keep(self, model: OpenAI | OpenAIBatch) -> None:
+        """Store the observations since the last call, and note what the user should know."""
         context, remarks = self._context, model.remarks
         model.remarks = Counter()
         whose = {"run": context.run, "server": model.server, "model": model.name}
         before, after = defaultdict(set), defaultdict(set)
         for row in context.store.query("remarks/last", **whose):
             before[row["remark"]].add(row["value"])
-        for remark, value in remarks:
+        for (remark, value), times in remarks.items():
             after[remark].add(value)
+            if remark == UNKNOWN_FINISH:
+                context.progress.note(
+                    f"{model.name} at {model.server}: {times:,} completions have the unknown finish_reason {value!r} "
+                    "and may not be whole. As responses they are never chosen, and as verdicts they are malformed."
+                )
         for remark in IDENTITY:
-            # Vendors answer by several builds at a time, so one that was there before is no change.
+            # Vendors run several builds at a time, so one that was there before is not a change.
             if before[remark] and after[remark] and not before[remark] & after[remark]:
                 context.progress.note(
                     f"{model.name} at {model.server} is another than in the last run: its {remark} was "

@@ -1,4 +1,4 @@
-"""What failed for good is owed again, on demand: its attempts so far count no more, and the next run asks."""
+"""Make failed items pending again on demand: their attempts so far no longer count, and the next run retries them."""
 
 from collections.abc import Sequence
 
@@ -8,20 +8,19 @@ from rlaif.errors import TERMINAL, TRANSIENT, InputError
 from rlaif.store import Row
 from rlaif.yaml_file import did_you_mean
 
-# Asked again until they say something else, these would choose what is said; and they are answers as they are.
+# These are answers: repeating the request until the answer changes would bias the data.
 ANSWERS = frozenset({"refused", "inapplicable"})
 
 
 def retry(context: Context, kinds: Sequence[str] = ()) -> list[Row]:
-    """Owes the pipeline's failed responses, scores, comparisons and notes again: what, kind and how many of each.
+    """Make the pipeline's failed responses, scores, comparisons and notes pending again; return how many of each kind.
 
-    All kinds but refusals and what a criterion does not apply to, or those of `kinds`. Raises InputError for a kind that is
-    none.
+    Without `kinds`, all kinds except refusals and inapplicable criteria. Raises InputError for an unknown kind.
     """
     known = sorted(TRANSIENT | TERMINAL)
     for kind in kinds:
         if kind not in known:
-            raise InputError(f"no failure is of the kind {kind!r}", where="--kind", fix=did_you_mean(kind, known))
+            raise InputError(f"unknown failure kind {kind!r}", where="--kind", fix=did_you_mean(kind, known))
     config = context.config
     judges = [roles.named_judge(config, name).key for name in roles.all_judges(config)]
     trained = roles.trained_generator(context)

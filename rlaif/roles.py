@@ -6,7 +6,7 @@ from operator import itemgetter
 
 from rlaif import rounds
 from rlaif.audit import Audited
-from rlaif.config import Config, Mix, ModelConfig, Pair, Source, TransformersModel, VllmModel
+from rlaif.config import Config, Mix, ModelConfig, Pair, TransformersModel, VllmModel
 from rlaif.context import Context, HeldOut
 from rlaif.errors import InputError
 from rlaif.generator import Generator, generator
@@ -175,13 +175,9 @@ def generator_names(context: Context) -> list[str]:
 
 def _writers(config: Config) -> dict[str, str]:
     sources = config.pipeline.collect.sources
-    imported = {key("imported", source.generator): source.generator for source in sources if _has_responses(source)}
+    imported = {key("imported", source.generator): source.generator for source in sources if source.has_responses}
     sampled = [generator(config)] if config.pipeline.generate else []
     return imported | {each.key: each.name for each in sampled}
-
-
-def _has_responses(source: Source) -> bool:
-    return bool(source.columns.responses or (source.preferences and source.preferences.chosen))
 
 
 def criteria_of(config: Config, name: str) -> list[Row] | None:

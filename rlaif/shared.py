@@ -1,4 +1,4 @@
-"""Work that several ask for at once and one does."""
+"""Single flight: several callers ask for the same work at once, and it is done once."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable
@@ -9,14 +9,14 @@ Value = TypeVar("Value")
 
 
 class Shared(Generic[Key, Value]):
-    """What came of work, by key: about `most` results that are `lasting` are remembered, an error never is."""
+    """Results of work by key. About `most` results for which `lasting` is true are remembered; errors never are."""
 
     def __init__(self, most: int, lasting: Callable[[Value], bool] = lambda value: True) -> None:
         self._most, self._lasting = most, lasting
         self._tasks: dict[Key, asyncio.Task[Value]] = {}
 
     async def get(self, key: Key, make: Callable[[], Coroutine[Any, Any, Value]]) -> Value:
-        """The work's result; the first who asks has it made. Whoever is cancelled meanwhile leaves the others to it."""
+        """Return the result, made for the first caller. A caller that is cancelled does not cancel it for the others."""
         if key not in self._tasks:
             self._make_room()
             task = self._tasks[key] = asyncio.create_task(make())
@@ -28,8 +28,8 @@ class Shared(Generic[Key, Value]):
             self._tasks = {key: task for key, task in self._tasks.items() if not task.done()}
 
     def _drop(self, key: Key, task: asyncio.Task[Value]) -> None:
-        """Of a task that is done: the next who asks has it made again, unless it gave something that lasts."""
-        # Asking for the error also says that somebody has seen it.
+        """Forget a finished task, so that the next caller has it made again, unless its result lasts."""
+        # Reading the exception also marks it as retrieved.
         failed = task.cancelled() or task.exception() is not None
         if (failed or not self._lasting(task.result())) and self._tasks.get(key) is task:
             del self._tasks[key]

@@ -1,4 +1,4 @@
-"""What a pipeline has spent over all runs: in its own store, and in those of the tasks of its evaluation."""
+"""What a pipeline has spent over all runs: in its store, and in the stores of its evaluation tasks."""
 
 import json
 from dataclasses import dataclass, replace
@@ -10,9 +10,9 @@ from rlaif.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What one stage has spent on one model, over all runs: replies, to so many units of work.
+    """What one stage has spent on one model over all runs: `replies` for so many `units` of work.
 
-    A response is a unit, and so is a judgement. `usd` is None where the price is unknown.
+    A response is a unit, and so is a judgement. `usd` is None if the price is unknown.
     """
 
     stage: str
@@ -31,10 +31,10 @@ class Spent:
 
 
 def spent(store: Store, pipeline: Pipeline) -> list[Spent]:
-    """What the store's responses, verdicts and notes have cost, at today's prices, by stage and model.
+    """Return the cost of the store's responses, verdicts and notes at today's prices, by stage and model.
 
-    `price` says where that is known from: "file", "genai-prices", "local" or "unknown". `guessed` replies came without
-    token counts.
+    `price` is the source of the price: "file", "genai-prices", "local" or "unknown". `guessed` counts replies without token
+    counts.
     """
     found = []
     for row in store.query("plan/spent"):
@@ -46,12 +46,12 @@ def spent(store: Store, pipeline: Pipeline) -> list[Spent]:
 
 
 def spent_in_all(store: Store, config: Config, but: str | None = None) -> list[Spent]:
-    """What the pipeline's own store and those of its evaluation's tasks hold, that of one task left out."""
+    """Return the spending in the pipeline's store and in those of its evaluation tasks, except the task `but`."""
     return [*spent(store, config.pipeline), *spent_on_tasks(config, but)]
 
 
 def spent_on_tasks(config: Config, but: str | None = None) -> list[Spent]:
-    """What the stores of the evaluation's tasks hold, that of one task left out, which may be open already."""
+    """Return the spending in the stores of the evaluation tasks, except the task `but`, whose store may be open already."""
     section = config.pipeline.evaluate
     found = []
     for name in (task.name for task in section.tasks) if section else ():
@@ -63,7 +63,7 @@ def spent_on_tasks(config: Config, but: str | None = None) -> list[Spent]:
 
 
 def money(usd: float | None, price: str = "") -> str:
-    """An amount as people read it: "local" for hardware of one's own, "unknown" where nobody knows the price."""
+    """Return an amount for people: "local" for the user's hardware, "unknown" if there is no price."""
     if usd is None:
         return "unknown"
     if price == "local":

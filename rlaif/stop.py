@@ -1,15 +1,19 @@
 """What SIGINT, SIGTERM and SIGHUP (a closed terminal) do.
 
-The first lets what is in flight come in, the second cancels it, the third leaves at once.
+The first signal waits for open requests, the second cancels them, the third ends the process at once. Whatever the process
+is doing, it ends some seconds after the grace period: queries are interrupted, and a step that does not react is abandoned,
+which costs nothing that is stored.
 
-Only a process that calls `STOP.listen()` is stopped like this, as the command line does; a library leaves its host's
-signals alone.
+Only a process that calls `STOP.listen()`, as the command line does, handles signals like this; a library leaves the signal
+handlers of its host alone.
 """
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
@@ -17,14 +21,18 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Kubernetes and Slurm kill 30 s after they terminate; some of it is left to write what came in.
+# Kubernetes and Slurm kill a process 30 s after they asked it to end; some of that is left for writing results.
 GRACE: Final = 20.0
+# How much later a process ends that has not ended by itself.
+LAST_SECONDS: Final = 4.0
+# How long the event loop may not answer before the query that keeps it busy is interrupted.
+DEAF_SECONDS: Final = 5.0
 
 
 class UnsentError(Exception):
-    """What was waiting to be asked when the process was told to stop: it stays owed.
+    """A request that was not sent because the process was asked to stop; its unit stays pending.
 
-    `found` is, by place, what was had of it nevertheless.
+    `found` holds, by place, completions that were received nevertheless.
     """
 
     def __init__(self) -> None:
@@ -32,49 +40,65 @@ class UnsentError(Exception):
         super().__init__("not sent")
 
 
-# Windows has no hang-up.
+# Windows has no SIGHUP.
 SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 class Stop:
-    """How often this process was told to stop, and what has to hear of it. `exit_code` is 128 + the first signal."""
+    """How many stop signals this process has received, and what reacts to them. `exit_code` is 128 + the first signal."""
 
     def __init__(self) -> None:
         self.exit_code = 0
         self._grace = GRACE
         self._heard = 0
         self._halts: list[Callable[[], None]] = []
+        self._interrupts: list[Callable[[], None]] = []
         self._work: asyncio.Task[Any] | None = None
         self._cancelled = False
+        self._ending = False
+        # Where the system writes the number of each signal at once, whatever the main thread is doing.
+        self._wakeup = -1
 
     @property
     def asked(self) -> bool:
         return self._heard > 0
 
     def listen(self, grace: float = GRACE) -> None:
-        """Takes the signals, but one that is ignored stays so (`nohup`); what is in flight then has `grace` seconds."""
+        """Handle the signals, except those that are ignored (`nohup`); open requests have `grace` seconds to finish."""
         self._grace = grace
         for number in SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._hear)
+        signals, self._wakeup = os.pipe()
+        os.set_blocking(self._wakeup, False)
+        signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
+        if hasattr(os, "register_at_fork"):
+            # The workers of a data loader are stopped by signals that are not ours.
+            os.register_at_fork(after_in_child=lambda: signal.set_wakeup_fd(-1) and None)
+        threading.Thread(target=self._watch, args=(signals,), daemon=True, name="rlaif-stop").start()
 
     def over(self) -> None:
-        """All that is kept is kept: from now on a signal only makes the process leave sooner, with the same exit code."""
+        """Results are stored: from now on a signal only ends the process sooner, with the same exit code."""
         self._heard = 2
 
     async def attended(self, work: Coroutine[Any, Any, T]) -> T:
-        """The work's result. A stop halts what `heeded` names, or cancels the work where there is no such thing."""
+        """Await the work. A stop calls what `heeded` registers, or cancels the work where nothing is registered."""
         import asyncio
 
         before, self._work = self._work, asyncio.current_task()
+        listening = self._wakeup >= 0 and threading.current_thread() is threading.main_thread()
+        # The event loop has set its own, which it reads only when it is not busy.
+        loops = signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False) if listening else -1
         try:
             return await work
         finally:
             self._work = before
+            if listening:
+                signal.set_wakeup_fd(loops, warn_on_full_buffer=False)
 
     @contextmanager
     def heeded(self, halt: Callable[[], None]) -> Iterator[None]:
-        """Within it, the first signal calls `halt`, which must make the work end by itself; at once if it came before."""
+        """Within it, the first signal calls `halt`, which must make the work end; at once if the signal came before."""
         self._halts.append(halt)
         try:
             if self.asked:
@@ -83,10 +107,25 @@ class Stop:
         finally:
             self._halts.remove(halt)
 
+    def interrupted_by(self, interrupt: Callable[[], None]) -> Callable[[], None]:
+        """Register how to interrupt a query, from another thread; return how to take that back."""
+        self._interrupts.append(interrupt)
+
+        def take_back() -> None:
+            with suppress(ValueError):
+                self._interrupts.remove(interrupt)
+
+        return take_back
+
     def check(self) -> None:
-        """Raises KeyboardInterrupt if a stop was asked for."""
+        """Raise KeyboardInterrupt if a stop was requested."""
         if self.asked:
             raise KeyboardInterrupt
+
+    def caused(self, error: BaseException) -> bool:
+        """Whether an error is only the interruption of what was running, of which DuckDB reports several kinds."""
+        wording = isinstance(error, RuntimeError) or "interrupt" in str(error).lower()
+        return isinstance(error, KeyboardInterrupt) or (self.asked and wording)
 
     def _hear(self, number: int, frame: Any) -> None:
         self._heard += 1
@@ -96,7 +135,7 @@ class Stop:
         if self._work is None:
             raise KeyboardInterrupt
         if self._heard == 1 and self._halts:
-            _say(f"\nStopping: waiting up to {self._grace:g} s for what is in flight. Again: do not wait.\n")
+            _say(f"\nStopping: waiting up to {self._grace:g} s for open requests. Repeat to stop at once.\n")
             self._work.get_loop().call_soon_threadsafe(self._halt, self._work)
         else:
             self._work.get_loop().call_soon_threadsafe(self._cancel, self._work)
@@ -107,18 +146,59 @@ class Stop:
         work.get_loop().call_later(self._grace, self._cancel, work)
 
     def _cancel(self, work: "asyncio.Task[Any]") -> None:
-        """Once only: a second time would end the writing of what came in."""
+        """Cancel once only: a second time would end the writing of results."""
         if not self._cancelled:
             self._cancelled = True
             work.cancel()
 
+    def _watch(self, signals: int) -> None:
+        """React to signals in a separate thread, because the main thread may be inside a query or a long step."""
+        while True:
+            numbers = [number for number in os.read(signals, 64) if number in SIGNALS]
+            if not numbers:
+                continue
+            if not self._ending:
+                self._ending = True
+                self._after(self._grace + LAST_SECONDS, partial(self._abandon, 128 + numbers[0]))
+            if self._work is None:
+                self._interrupt()
+            else:
+                self._wake(self._work.get_loop())
+
+    def _wake(self, loop: "asyncio.AbstractEventLoop") -> None:
+        """Make an idle loop see the signal; interrupt the query that keeps a busy one from answering."""
+        answered = threading.Event()
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(answered.set)
+
+        def interrupt_if_busy() -> None:
+            if not answered.is_set():
+                self._interrupt()
+
+        self._after(DEAF_SECONDS, interrupt_if_busy)
+
+    def _after(self, seconds: float, action: Callable[[], object]) -> None:
+        timer = threading.Timer(seconds, action)
+        timer.daemon = True
+        timer.start()
+
+    def _interrupt(self) -> None:
+        for interrupt in tuple(self._interrupts):
+            # A connection may have been closed meanwhile.
+            with suppress(Exception):
+                interrupt()
+
+    def _abandon(self, exit_code: int) -> None:
+        _say("\nStopped in the middle of a step. Everything that was finished is stored; the same command continues.\n")
+        os._exit(self.exit_code or exit_code)
+
 
 def _say(text: str) -> None:
-    """Not by `print`: a signal may have come in the middle of one."""
+    """Write to stderr, but not with `print`: a signal may have come in the middle of one."""
     try:
         os.write(2, text.encode())
     except OSError:
-        # The terminal is gone. What is said from now on goes nowhere, and ends nothing.
+        # The terminal is gone. Further output goes nowhere, and ends nothing.
         nowhere = os.open(os.devnull, os.O_WRONLY)
         for output in (1, 2):
             os.dup2(nowhere, output)

@@ -13,10 +13,12 @@ from pathlib import Path
 from threading import RLock
 from types import TracebackType
 from typing import Any, Self
+from weakref import WeakSet
 
 import duckdb
 
-from rlaif.errors import StoreError
+from rlaif.errors import InputError, StoreError
+from rlaif.stop import STOP
 from rlaif.store_file import connect, copy, search
 
 SQL = Path(__file__).parent / "sql"
@@ -25,6 +27,8 @@ SCHEMA_VERSION = 6
 OLDEST_VERSION = 3
 # What the system calls a disk, a file or a share without room; DuckDB passes it on in its message.
 FULL = ("No space left", "File too large", "quota exceeded")
+# In the path of a database, DuckDB takes what follows a question mark for options, and a backslash for a slash.
+MISREAD = "?\\\0"
 
 Row = dict[str, Any]
 
@@ -41,6 +45,7 @@ class Store:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         if read_only:
             must_exist(path)
+        check_path(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -49,10 +54,12 @@ class Store:
         self._lock = RLock()
         self._scratch = False
         self._connection = connect(path, read_only)
+        self._cursors: WeakSet[duckdb.DuckDBPyConnection] = WeakSet()
+        self._unregister = STOP.interrupted_by(self._interrupt)
         try:
             self._prepare(read_only)
         except BaseException:
-            self._connection.close()
+            self.close()
             raise
 
     def _prepare(self, read_only: bool) -> None:
@@ -144,7 +151,13 @@ class Store:
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         with self._lock:
-            return search(self._connection.cursor())
+            cursor = search(self._connection.cursor())
+            self._cursors.add(cursor)
+            return cursor
+
+    def _interrupt(self) -> None:
+        for each in (self._connection, *self._cursors):
+            each.interrupt()
 
     def append(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Adds rows, matched to columns by name; committed on return unless a transaction is open."""
@@ -158,6 +171,21 @@ class Store:
             self._connection.execute(
                 f'INSERT INTO "{table}" BY NAME SELECT {columns}', {name: [row.get(name) for row in rows] for name in names}
             )
+
+    @contextmanager
+    def reading(self, files: Mapping[str, Path]) -> Iterator[None]:
+        """Parquet files as views by name, for the queries within. DuckDB does not see their paths, in which it would read
+        `key=value` as a column, and `*` as a pattern."""
+        import pyarrow.dataset
+
+        with self._lock:
+            for name, path in files.items():
+                self._connection.register(name, pyarrow.dataset.dataset(str(path.absolute()), format="parquet"))
+            try:
+                yield
+            finally:
+                for name in files:
+                    self._connection.unregister(name)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -200,6 +228,7 @@ class Store:
 
     def close(self) -> None:
         with self._lock:
+            self._unregister()
             self._connection.close()
 
     def __enter__(self) -> Self:
@@ -213,6 +242,19 @@ def must_exist(path: Path) -> None:
     """Raises StoreError where there is no store."""
     if not path.exists():
         raise StoreError(f"{path}: no store here yet. `rlaif run` makes it.")
+
+
+def check_path(path: Path) -> None:
+    """Raises InputError for a path that DuckDB cannot open as a database: it would read part of it as something else."""
+    text, fix = str(path.absolute()), "Rename the folder or the file."
+    wrong = next((mark for mark in MISREAD if mark in text), None)
+    if wrong is not None:
+        raise InputError(f"DuckDB cannot open a database whose path holds {wrong!r}", where=text, fix=fix)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        shown = text.encode("utf-8", "backslashreplace").decode()
+        raise InputError("DuckDB cannot open a database whose path is not UTF-8", where=shown, fix=fix) from None
 
 
 def _used(text: str, parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,8 +20,11 @@ from rlaif.yaml_file import did_you_mean
 # Marks by which chat templates tell roles and turns apart; a model may read them as such wherever they stand. Only the
 # first character is taken, so that one mark inside another is found too.
 _MARKS = re.compile(
-    r"<(?=[|｜][^<>|｜]{1,40}[|｜]>|/?s>|</?SYS>>|(?:start|end)_of_turn>|(?:bos|eos|pad|unk)>)"
-    r"|\[(?=/?INST\]|(?:BEGIN|END) DATA\])",
+    r"<(?=[|｜][^<>|｜]{1,40}[|｜]>|/?s>|</?SYS>>|(?:start|end)_of_turn>|(?:bos|eos|pad|unk)>|channel\|>|\|channel>"
+    # Marks of reasoning: a judge that quotes one would seem to end its own reasoning there.
+    r"|/?(?:\w{1,20}:)?(?:(?:ant)?thinking|thoughts?|think|reasoning|scratch_?pad)(?:\s[^<>]{0,80})?\s*>)"
+    r"|\[(?=/?INST\]|(?:BEGIN|END) DATA\]|/?(?:thinking|thoughts?|think|reasoning)\])"
+    r"|◁(?=/?(?:thinking|thoughts?|think|reasoning)▷)",
     re.IGNORECASE,
 )
 # Characters that a person does not see and a tokenizer does: zero-width, direction overrides, tags.
@@ -133,7 +136,7 @@ def fence(answer: str) -> str:
 def defuse(text: str) -> str:
     """`text` as a judge may safely see it: hidden characters gone, the marks of chat templates broken by a space."""
     shown = text if text.isascii() else _HIDDEN.sub("", text)
-    # Every mark begins with one of these, and most texts have neither.
-    if "<" not in shown and "[" not in shown:
+    # Every mark begins with one of these, and most texts have none.
+    if "<" not in shown and "[" not in shown and "◁" not in shown:
         return shown
     return _MARKS.sub(r"\g<0> ", shown)

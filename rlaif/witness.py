@@ -1,4 +1,4 @@
-"""Under which name a judge's model answers: the first one is written down, and another one, in any later run, ends it."""
+"""Stop a run whose judge is answered by a different model than before, as the server reports it."""
 
 import asyncio
 from types import TracebackType
@@ -10,8 +10,11 @@ from rlaif.store import Store
 
 
 class Witness:
-    """The open model of a judge (its key and name). A server may serve another model under an old name, or a vendor move an
-    alias to one, and scores of two models must not be mixed as if they were one judge's."""
+    """An open model of a judge (given by key and name) that checks the model name in every reply.
+
+    A server may serve another model under an old name, or a vendor may move an alias. The first name is stored; scores of
+    two models must not be mixed as if they came from one judge.
+    """
 
     def __init__(self, model: Model, store: Store, judge: str, name: str) -> None:
         self.concurrency = model.concurrency
@@ -19,7 +22,7 @@ class Witness:
         self._served = next((str(row["model"]) for row in store.query("judge/served", judge=judge)), None)
 
     async def complete(self, ask: Ask) -> list[Completion]:
-        """The model's completions. Raises ModelError `other_model` where the server says that another one made them."""
+        """Return the model's completions. Raises ModelError `other_model` if the server reports a different model."""
         found = await self._model.complete(ask)
         for each in found:
             if each.served is not None and each.served != self._served:
@@ -30,8 +33,8 @@ class Witness:
         if self._served is not None:
             raise ModelError(
                 "other_model",
-                f"judge {self._name!r} was {self._served!r} so far, and now its server answers as {served!r}. "
-                "Name the version as its `model`: its scores are then kept apart from the others.",
+                f"judge {self._name!r} was served by the model {self._served!r}, and the server now reports {served!r}. "
+                "Set the judge's `model` to the exact version: its scores are then stored separately.",
             )
         self._served = served
         await asyncio.to_thread(self._store.append, "served", [{"judge": self._judge, "model": served}])
@@ -42,4 +45,4 @@ class Witness:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Its owner closes the model."""
+        """Do nothing: the owner of the model closes it."""

@@ -1,8 +1,8 @@
-"""Does what is owed: units in, facts out, with a bounded number in hand at any time.
+"""Workers: pending units in, stored results out, with a bounded number of units open at any time.
 
-Results are kept in batches, each one transaction. One that comes alone is kept at once; after each batch the writer rests
-for a while in proportion to what it cost, and takes all that came meanwhile. So a crash loses what was in flight and a
-fraction of a second, writing takes a bounded share of the time, and memory is flat however much is owed.
+Results are stored in batches, one transaction each. A single result is stored at once; after each batch the writer pauses in
+proportion to how long the batch took, and then takes everything that arrived meanwhile. So a crash loses open requests and a
+fraction of a second, writing takes a bounded share of the time, and memory stays flat however much is pending.
 """
 
 import asyncio
@@ -15,10 +15,10 @@ from rlaif.stop import STOP, UnsentError
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")
 
-# How long the writer rests, in times of what its last batch took: a tenth of the time goes into writing, whatever it costs
-# here; and the most seconds, far below the second within which all is to be durable.
+# The writer's pause as a multiple of the time of its last batch, so that writing takes a tenth of the time on any disk; and
+# the longest pause in seconds, far below the second within which results must be durable.
 REST, MOST_REST = 9.0, 0.2
-# Bounds the memory of one batch, whatever the rate.
+# Bounds the memory of one batch at any rate.
 BATCH = 1024
 
 _OVER = object()
@@ -32,11 +32,11 @@ async def drain(
     concurrency: int,
     heard: Callable[[Result], None] = lambda result: None,
 ) -> None:
-    """Runs `do` on every unit, at most `concurrency` at once, and hands the results to `keep`, batch by batch.
+    """Run `do` on every unit, at most `concurrency` at once, and hand the results to `keep` in batches.
 
-    `keep` runs in a thread, one call at a time; `heard` is told each result at once. If `do` or `heard` raises, or the work
-    is cancelled, nothing new is begun and what is finished is kept before the error goes on. Told to stop, it begins nothing
-    new, lets go what was not sent, and returns when the rest is kept.
+    `keep` runs in a thread, one call at a time; `heard` is called with each result at once. If `do` or `heard` raises, or
+    the work is cancelled, no further unit starts, and finished results are stored before the error is raised. When a stop is
+    requested, no further unit starts, units that were not sent stay pending, and the call returns once the rest is stored.
     """
     waiting: asyncio.Queue[object] = asyncio.Queue(maxsize=concurrency)
     finished: asyncio.Queue[object] = asyncio.Queue(maxsize=2 * concurrency + BATCH)
@@ -69,7 +69,7 @@ async def drain(
 
 
 async def _surely(work: Coroutine[None, None, None]) -> None:
-    """Sees the work through, also if it is cancelled meanwhile."""
+    """Complete the work even if this task is cancelled meanwhile."""
     task = asyncio.create_task(work)
     try:
         await asyncio.shield(task)
@@ -79,7 +79,7 @@ async def _surely(work: Coroutine[None, None, None]) -> None:
 
 
 async def _feed(units: Iterable[Unit] | AsyncIterable[Unit], waiting: "asyncio.Queue[object]", workers: int) -> None:
-    # Only a stop cancels it while others work, and sees to it that they end.
+    # Only a stop cancels this task while the workers run, and the stop also ends them.
     with suppress(asyncio.CancelledError):
         if isinstance(units, AsyncIterable):
             async for unit in units:
@@ -103,7 +103,7 @@ async def _work(
 
 
 async def _all_or_first_error(tasks: "set[asyncio.Task[None]]", keeper: "asyncio.Task[None]") -> None:
-    """Waits until all tasks ended well, or one of them or the keeper ended badly, and then raises its error."""
+    """Wait until all tasks have succeeded; raise the error of the first one, or of the keeper, that fails."""
     pending = {*tasks, keeper}
     while pending != {keeper}:
         done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
@@ -132,7 +132,7 @@ async def _keep(
 
 
 class Handover(AsyncIterable[Unit]):
-    """Units that one stage hands to the next as it makes them, few batches at a time: how two stages overlap."""
+    """A queue of a few batches by which one stage passes units to the next while both run."""
 
     def __init__(self, batches: int = 4) -> None:
         self._loop = asyncio.get_running_loop()
@@ -140,17 +140,17 @@ class Handover(AsyncIterable[Unit]):
         self._abandoned = False
 
     def put_from_thread(self, units: Sequence[Unit]) -> None:
-        """Adds a batch from the thread that keeps results; waits while the next stage is behind."""
+        """Add a batch from the thread that stores results; wait while the next stage is behind."""
         if not self._abandoned:
             asyncio.run_coroutine_threadsafe(self._queue.put(units), self._loop).result()
 
     async def close(self) -> None:
-        """Nothing more will come."""
+        """Say that no more units will come."""
         if not self._abandoned:
             await self._queue.put(_OVER)
 
     def abandon(self) -> None:
-        """Nobody will take any more: whoever waits to put goes on, and what is put is let go."""
+        """Say that nobody takes units any more: a waiting put continues, and further units are discarded."""
         self._abandoned = True
         while not self._queue.empty():
             self._queue.get_nowait()

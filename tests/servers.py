@@ -7,9 +7,12 @@ assert len(server.requests) == 2
 
 import asyncio
 import json
+import ssl
+import subprocess
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 
@@ -76,14 +79,15 @@ def error(status: int, message: str, code: str | None = None, **options: Any) ->
 
 @asynccontextmanager
 async def serve(
-    script: Sequence[Script], models: Sequence[str | dict[str, Any]] = ("m",)
+    script: Sequence[Script], models: Sequence[str | dict[str, Any]] = ("m",), *, tls: ssl.SSLContext | None = None,
+    loading: Sequence[Reply] = (),
 ) -> AsyncIterator[Server]:  # fmt: skip
     """Answers each chat request with the next entry of `script`, the last entry again and again.
 
-    `models` are listed on request: names, or whole entries.
+    `models` are listed on request: names, or whole entries; before that come the replies of a server that is `loading`.
     """
     server = Server("")
-    left = list(script)
+    left, starting = list(script), list(loading)
     listed = [{"id": each} if isinstance(each, str) else each for each in models]
 
     handlers: set[asyncio.Task[Any] | None] = set()
@@ -94,7 +98,7 @@ async def serve(
             while (request := await _read(reader)) is not None:
                 server.requests.append(request)
                 if request.path.endswith("/models"):
-                    await _write(writer, reply({"object": "list", "data": listed}))
+                    await _write(writer, starting.pop(0) if starting else reply({"object": "list", "data": listed}))
                     continue
                 step = left.pop(0) if len(left) > 1 else left[0]
                 server.in_flight += 1
@@ -109,8 +113,8 @@ async def serve(
         finally:
             writer.close()
 
-    listener = await asyncio.start_server(handle, "127.0.0.1", 0)
-    server.base_url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/v1"
+    listener = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls)
+    server.base_url = f"http{'s' if tls else ''}://127.0.0.1:{listener.sockets[0].getsockname()[1]}/v1"
     try:
         yield server
     finally:
@@ -119,6 +123,19 @@ async def serve(
             if handler:
                 handler.cancel()
         await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def serve_with_tls(folder: Path, script: Script) -> AsyncIterator[tuple[str, Path]]:
+    """A server with a certificate that it made itself: its base URL, and the certificate's file."""
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    name = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", key, "-out", certificate]
+    subprocess.run([*command, *name], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    async with serve([script], tls=context) as server:
+        yield server.base_url, certificate
 
 
 async def _read(reader: asyncio.StreamReader) -> Request | None:

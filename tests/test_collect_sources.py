@@ -118,7 +118,7 @@ def test_any_metadata_becomes_json_that_reads_back(value: Any) -> None:
 
 @given(st.text(st.characters()))
 def test_any_text_is_a_prompt_that_utf8_can_hold_or_none(text: str) -> None:
-    prompt = prompt_of({"prompt": text}, Columns(), "here")
+    prompt = prompt_of({"prompt": text}, Columns())
     assert (prompt is None) == (not text.strip())
     assert prompt is None or prompt.request.encode()
 
@@ -156,9 +156,9 @@ CONVERSATIONS = [
 
 @pytest.mark.parametrize(("prompt", "conversation", "found"), CONVERSATIONS)
 def test_a_conversation_is_an_answer_to_its_own_turns_alone(prompt: str, conversation: str, found: Answer) -> None:
-    asked = prompt_of({"prompt": chat(prompt)}, Columns(), "here")
+    asked = prompt_of({"prompt": chat(prompt)}, Columns())
     assert asked
-    assert answer(chat(conversation), asked.messages, "text", "here") == found
+    assert answer(chat(conversation), asked.messages, "text") == found
 
 
 WRONG: list[tuple[str, Any, dict[str, Any], str]] = [
@@ -168,9 +168,8 @@ WRONG: list[tuple[str, Any, dict[str, Any], str]] = [
     ("rows.duckdb", duck, {"table": "my row"}, "Did you mean 'my rows'?"),
     ("rows.duckdb", duck, {"table": None}, "needs a `table`"),
     ("rows.duckdb", jsonl, {}, "cannot be read"),
-    ("rows.parquet", jsonl, {}, "not Parquet"),
+    ("rows.parquet", jsonl, {}, "not a Parquet file"),
     ("rows.json", lambda path: path.write_text("5"), {}, "must be a list of objects"),
-    ("rows.json", lambda path: path.write_text("[1]"), {}, "must be an object"),
     ("rows.csv", lambda path: path.write_text("prompt,note\na,b,c\n"), {}, "3 values under 2 columns"),
     ("rows.csv", lambda path: path.write_text('prompt,note\n"a,b\n'), {}, "not CSV"),
     ("rows.csv", lambda path: path.write_bytes(b"prompt,note\n\xff,b\n"), {}, "not UTF-8"),

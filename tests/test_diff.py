@@ -102,13 +102,13 @@ def test_a_flip_names_the_criterion_that_caused_it_and_what_each_side_made_of_it
 
 
 @pytest.mark.parametrize(
-    ("b", "said"), [([], "No pair changes."), (["pair.strategy=best_vs_second"], "No score and no weight differs")]
+    ("b", "said"), [([], "No pair changes."), (["pair.strategy=best_vs_second"], "Scores and weights are the same")]
 )
 def test_it_ends_with_whether_anything_changed(b: list[str], said: str, tmp_path: Path) -> None:
     console = Console(file=io.StringIO(), width=120)
     render(difference(tmp_path, ONE, [], b), console)
     text = console.file.getvalue()  # type: ignore[attr-defined]
-    assert [each for each in ("No pair changes.", "No score and no weight differs") if each in text] == [said]
+    assert [each for each in ("No pair changes.", "Scores and weights are the same") if each in text] == [said]
 
 
 def test_lengths_are_told_of_both_sides(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_the_store_is_left_as_it_was(tmp_path: Path) -> None:
 
 
 WRONG = {
-    "another store": (["out=elsewhere"], "of one store"),
+    "another store": (["out=elsewhere"], "in one store"),
     "an unknown pairing": (["zzz"], "no pairing starts with 'zzz'"),
     "an unknown strategy": (["pair.strategy=best"], "no strategy is called 'best'"),
     "an unknown judge": (["pair.judge=nobody"], "no judge is called 'nobody'"),

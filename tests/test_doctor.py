@@ -9,9 +9,12 @@ import pytest
 
 from rlaif.config import load
 from rlaif.doctor import Check, examine, exit_code, machine
+from rlaif.errors import ModelError
+from rlaif.models.ask import Ask
+from rlaif.models.openai import OpenAI
 from rlaif.store import Store
 from tests.checkpoints import save_random
-from tests.servers import Reply, Request, Server, chat, choice, error, serve
+from tests.servers import Reply, Request, Server, chat, choice, error, serve, serve_with_tls
 
 PIPELINE = """
 name: sick
@@ -37,8 +40,10 @@ def project(folder: Path, url: str = "http://127.0.0.1:1/v1") -> Path:
 def able(request: Request) -> Reply:
     """A server that can do it all."""
     body = request.body
-    text = '{"cold": true}' if "response_format" in body else f"seed {body['seed']}"
-    logprobs = {"content": [{"token": "seed", "logprob": -0.1, "top_logprobs": []}]} if body.get("logprobs") else None
+    schema = body["response_format"]["json_schema"]["schema"] if "response_format" in body else None
+    verdict = {name: {"rationale": "fine", "score": 3} for name in schema["required"]} if schema else None
+    text = json.dumps(verdict) if verdict else f"seed {body.get('seed')}"
+    logprobs = {"content": [{"token": text, "logprob": -0.1, "top_logprobs": []}]} if body.get("logprobs") else None
     choices = [choice(text, index) | {"logprobs": logprobs} for index in range(body.get("n", 1))]
     return chat(*choices, usage={"prompt_tokens": 9, "completion_tokens": 4})
 
@@ -70,8 +75,7 @@ def test_a_server_that_can_do_all_is_well_and_is_asked_little(tmp_path: Path) ->
         assert word in said(found, "ok"), word
     assert said(found, "fail") == ""
     assert exit_code(found) == 0
-    assert len(server.chats) <= 7
-    assert all(request.body["max_tokens"] <= 16 for request in server.chats)
+    assert len(server.chats) <= 5
     assert not (tmp_path / "out").exists(), "the doctor writes nothing"
 
 
@@ -93,11 +97,38 @@ def ignoring(name: str) -> Any:
     return script
 
 
+def refusing(name: str, most: float) -> Any:
+    def script(request: Request) -> Reply:
+        above = request.body.get(name, 0) > most
+        return error(400, f"Unsupported value: '{name}' must be at most {most}.") if above else able(request)
+
+    return script
+
+
+def refusing_keyword(name: str) -> Any:
+    def script(request: Request) -> Reply:
+        found = f'"{name}"' in json.dumps(request.body.get("response_format"))
+        return error(400, f"Invalid schema for response_format: '{name}' is not permitted.") if found else able(request)
+
+    return script
+
+
+def needing_new_name(request: Request) -> Reply:
+    new = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+    return error(400, new) if "max_tokens" in request.body else able(request)
+
+
 numbers = iter(range(1_000_000))
 ABILITIES = [
     ("n refused", without("n"), "warn", "n is not honoured"),
     ("n ignored", ignoring("n"), "warn", "n is not honoured"),
-    ("logprobs refused", without("logprobs"), "warn", "logprobs are not given"),
+    ("logprobs refused", without("logprobs"), "fail", "Set judges.critic.logprobs to false"),
+    ("top_logprobs refused", refusing("top_logprobs", 5), "fail", "Set judges.critic.logprobs to false"),
+    ("temperature refused", refusing("temperature", 0.5), "fail", "Set generate.temperature to a value"),
+    ("seed refused", without("seed"), "warn", "seed is refused: requests go without it"),
+    ("max_tokens refused", needing_new_name, "warn", "max_tokens is refused: requests say max_completion_tokens"),
+    ("minimum refused", refusing_keyword("minimum"), "fail", "Set models.writer.structured to json_object"),
+    ("anything refused", lambda request: error(400, "no"), "fail", "generate cannot be done: rejected: m at http"),
     ("logprobs ignored", ignoring("logprobs"), "warn", "logprobs are not given"),
     ("schema refused", without("response_format"), "fail", "Set models.writer.structured to json_object"),
     ("schema ignored", ignoring("response_format"), "warn", "replies do not keep to it"),
@@ -115,7 +146,7 @@ def test_what_a_server_cannot_do_is_told_with_what_to_do(tmp_path: Path, script:
 
 
 REFUSALS = [
-    ("key", error(401, "Incorrect API key provided"), "auth", "is not taken"),
+    ("no key", error(401, "Incorrect API key provided"), "auth", "asks for a key, and OPENAI_API_KEY is not set"),
     ("bill", error(429, "You exceeded your current quota", "insufficient_quota"), "quota", "Pay the bill"),
     ("name", error(404, "no such model"), "unknown_model", "Correct models.writer.model"),
     ("html", Reply(b"<html>hello</html>"), "malformed", "log"),
@@ -128,6 +159,63 @@ def test_a_server_that_refuses_fails_with_its_kind(tmp_path: Path, script: Reply
     assert kind in said(found, "fail")
     assert fix in said(found, "fail")
     assert exit_code(found) == 6
+
+
+def test_a_key_that_is_not_accepted_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-somebody-else-123")
+    found, _ = checks(tmp_path, error(401, "Incorrect API key provided: sk-of-somebody-else-123"))
+    assert "did not accept the key in OPENAI_API_KEY" in said(found, "fail")
+    assert "somebody" not in said(found, "fail")
+
+
+def test_an_address_without_its_v1_is_reported_with_the_right_one_as_in_a_run(tmp_path: Path) -> None:
+    def script(request: Request) -> Reply:
+        return able(request) if request.path.startswith("/v1/") else error(404, "Not Found")
+
+    async def go() -> tuple[list[Check], str]:
+        async with serve([script]) as server:
+            url = server.base_url.removesuffix("/v1")
+            config = load(project(tmp_path, url))
+            found = await asyncio.to_thread(examine, config)
+            async with OpenAI(config.pipeline.models["writer"]) as model:  # type: ignore[arg-type]
+                with pytest.raises(ModelError) as caught:
+                    await model.complete(Ask([{"role": "user", "content": "hello"}]))
+            assert str(caught.value) in said(found, "fail")
+            return found, f"The server answers at {url}/v1: set base_url to that."
+
+    found, advice = asyncio.run(go())
+    assert advice in said(found, "fail")
+    assert "Correct models.writer.base_url" in said(found, "fail")
+    assert exit_code(found) == 6
+
+
+def test_the_doctor_asks_in_the_form_of_the_run(tmp_path: Path) -> None:
+    settings = ["generate.temperature=0.3", "generate.max_tokens=77", "judges.critic.max_tokens=99", "generate.samples=3"]
+    found, server = checks(tmp_path, able, ("m",), *settings)
+    assert exit_code(found) == 0
+    writing = [request.body for request in server.chats if "response_format" not in request.body]
+    judging = [request.body for request in server.chats if "response_format" in request.body]
+    assert (writing[0]["temperature"], writing[0]["max_tokens"], writing[0]["n"]) == (0.3, 77, 3)
+    assert (judging[0]["temperature"], judging[0]["max_tokens"], judging[0]["top_logprobs"]) == (0.0, 99, 20)
+    assert set(judging[0]["response_format"]["json_schema"]["schema"]["required"]) == {
+        "helpfulness", "faithfulness", "completeness"
+    }  # fmt: skip
+
+
+def test_a_certificate_of_ones_own_is_accepted_through_its_variable_or_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def go() -> tuple[list[Check], list[Check]]:
+        async with serve_with_tls(tmp_path, able) as (url, certificate):
+            config = load(project(tmp_path, url))
+            refused = await asyncio.to_thread(examine, config)
+            monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+            return refused, await asyncio.to_thread(examine, config)
+
+    refused, accepted = asyncio.run(go())
+    assert "set SSL_CERT_FILE to the file that holds it" in said(refused, "fail")
+    assert said(accepted, "fail") == ""
+    assert "answers" in said(accepted, "ok")
 
 
 def test_an_unreachable_server_a_missing_key_and_a_model_not_listed_are_told(tmp_path: Path) -> None:

@@ -169,17 +169,17 @@ def test_text_cannot_drive_the_terminal(store: Store) -> None:
 def test_a_prompt_out_of_play_is_said_to_be(store: Store) -> None:
     story = explain(store, "CD")
     assert not story.in_play
-    assert "out of play" in shown(story)
+    assert "not in use" in shown(story)
     assert "no responses" in shown(story)
 
 
 @pytest.mark.parametrize(
     ("prefix", "what", "fix"),
     [
-        ("ab", "start of several", "ab02  'How?'"),
-        ("", "no id", "cd03  'Who?'"),
-        ("who", "no prompt's id starts with 'who'", "cd03  'Who?'"),
-        ("ff", "no prompt's id starts with 'ff'", "ab01  'Why?'"),
+        ("ab", "several prompt ids start with 'ab'", "ab02  'How?'"),
+        ("", "no id was given", "cd03  'Who?'"),
+        ("who", "no prompt id starts with 'who'", "cd03  'Who?'"),
+        ("ff", "no prompt id starts with 'ff'", "ab01  'Why?'"),
     ],
 )
 def test_an_unknown_or_ambiguous_id_names_what_was_perhaps_meant(store: Store, prefix: str, what: str, fix: str) -> None:

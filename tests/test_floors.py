@@ -12,8 +12,8 @@ PACKAGE = Path(__file__).parent.parent / "rlaif"
 
 # From the bottom up. A module's floor is that of the longest entry that it starts with.
 FLOORS = [
-    ["errors", "records", "models.ask", "yaml_file", "override", "own_code", "shipped", "stop", "loop", "shared",
-     "legible"],
+    ["errors", "records", "models.ask", "models.reasoning", "yaml_file", "override", "own_code", "shipped", "stop", "loop", "shared",
+     "legible", "safe_output", "console"],
     ["config", "secret", "redacted", "rubric", "template", "verdict", "progress", "tiny"],
     ["models", "store", "store_file", "work", "breaker", "prices"],
     ["judges", "generator", "context", "remarks", "owed", "notes", "witness", "versions", "aside", "equip", "comparing", "budget",

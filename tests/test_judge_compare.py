@@ -94,6 +94,14 @@ REPLIES = {
     "no rationale": (Completion('{"better": "second"}'), None, "malformed"),
     "a name twice": (Completion('{"rationale": "x", "better": "first", "better": "second"}'), None, "malformed"),
     "cut off": (Completion('{"rationale": "the', finish="length"), None, "truncated"),
+    "cut off after a whole object": (Completion(GOOD, finish="length"), None, "truncated"),
+    "an unknown ending": (Completion(GOOD, finish="unknown"), None, "malformed"),
+    "a mark where the server returned the reasoning apart": (
+        Completion("x</think>" + GOOD, reasoning="y"),
+        None,
+        "malformed",
+    ),
+    "a fence where the server enforces the schema": (Completion(f"```json\n{GOOD}\n```", held=True), None, "malformed"),
     "a refusal": (Completion(GOOD, finish="refused"), None, "refused"),
 }
 
@@ -104,7 +112,7 @@ def test_a_reply_is_a_preference_or_a_failure_kind(reply: Completion, preferred:
     comparison = verdict.comparison
     assert comparison is not None
     assert (comparison.preferred, comparison.failure, verdict.failure) == (preferred, failure, failure)
-    assert len(model.asked) == verdict.calls == (1 if preferred else 2)
+    assert len(model.asked) == verdict.calls == (1 if preferred or failure == "refused" else 2)
     assert verdict.raw.startswith(reply.text)
 
 

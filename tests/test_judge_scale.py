@@ -1,4 +1,4 @@
-"""A judge of scales that is asked over the wire: what it is asked again, and what is said of a verdict that never comes."""
+"""A judge of kind `scale` on a real local server: which replies are requested again, and how a verdict fails."""
 
 import asyncio
 import json
@@ -47,6 +47,11 @@ LASTING = {
     "prose": (chat("I would say four."), "malformed", "no JSON object"),
     "a refusal": (chat(choice(None, refusal="I cannot")), "refused", "the judge refused"),
     "filtered": (chat(choice("", finish="content_filter")), "refused", "the judge refused"),
+    "a sound verdict that may be cut off": (chat(choice(SOUND, finish="length")), "truncated", "the reply was cut off"),
+    "an unknown ending": (chat(choice(SOUND, finish="odd")), "malformed", "unknown finish_reason 'odd'"),
+    "an unclosed thought": (chat("<think>" + SOUND), "malformed", "before the model's reasoning does"),
+    "reasoning alone": (chat("<think>hm</think>"), "malformed", "the reply is empty"),
+    "no text": (chat("  "), "malformed", "the reply is empty"),
 }
 
 
@@ -55,7 +60,7 @@ def test_a_verdict_that_never_comes_is_a_failure_of_all_its_criteria_with_its_ki
     reply: Script, kind: str, said: str
 ) -> None:
     verdict, server = judged(reply)
-    assert len(server.chats) == SPEC.attempts
+    assert len(server.chats) == (1 if kind == "refused" else SPEC.attempts)
     assert verdict.failure == kind
     assert said in str(verdict.detail)
     assert {(score.value, score.failure) for score in verdict.scores} == {(None, kind)}

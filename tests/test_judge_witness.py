@@ -83,7 +83,7 @@ def test_a_server_that_answers_as_another_model_in_a_later_run_ends_it(tmp_path:
         names.append("m-2026")
         write(tmp_path, 2)
         with pytest.raises(
-            ModelError, match="'critic' was 'm-2025' so far, and now its server answers as 'm-2026'"
+            ModelError, match="'critic' was served by the model 'm-2025', and the server now reports 'm-2026'"
         ) as caught:
             judge(file)
         assert caught.value.kind == "other_model"
@@ -104,7 +104,7 @@ def test_a_server_that_names_no_model_is_taken_at_its_word(tmp_path: Path) -> No
 def test_a_judge_of_the_data_may_not_have_the_name_of_one_of_the_file(what: str, tmp_path: Path) -> None:
     file = project(tmp_path)
     old = "scores: [{judge: gold," if what.startswith("scores") else "columns: {responses: answers}"
-    file.write_text(file.read_text().replace(old, what))
+    file.write_text(file.read_text().replace(old, what if what.startswith("scores") else f"{old}\n      {what}"))
     with pytest.raises(InputError, match=r"p\.yaml:\d+.*'critic' came with the data, and is a judge of this file too"):
         load(file)
 

@@ -38,7 +38,7 @@ NOW = 1_790_000_000.0
         ({"retry-after": "1m30s"}, 90.0),
         ({"retry-after": datetime.fromtimestamp(NOW + 30, UTC).isoformat()}, 30.0),
         ({"x-ratelimit-reset-requests": "500ms"}, 0.5),
-        ({"X-RateLimit-Reset-Requests": "1h0m2s", "x-ratelimit-reset-tokens": "6m0s"}, 3602.0),
+        ({"X-RateLimit-Reset-Requests": "1h0m2s", "x-ratelimit-reset-tokens": "6m0s"}, 3600.0),
         ({"x-ratelimit-reset-requests": "500ms", "retry-after": "3"}, 3.0),
         ({"anthropic-ratelimit-tokens-reset": datetime.fromtimestamp(NOW + 7, UTC).isoformat()}, 7.0),
         ({"x-ratelimit-reset-requests": "0s", "x-ratelimit-remaining-requests": "5"}, None),
@@ -65,9 +65,18 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
-MESSAGES = st.fixed_dictionaries({}, optional={"content": JSON, "refusal": JSON, "role": JSON})
+MESSAGES = st.fixed_dictionaries(
+    {}, optional={"content": JSON, "refusal": JSON, "role": JSON, "reasoning_content": JSON, "reasoning_details": JSON}
+)
 CHOICES = st.fixed_dictionaries(
-    {}, optional={"index": st.integers(-1, 4) | JSON, "message": MESSAGES | JSON, "finish_reason": JSON, "logprobs": JSON}
+    {},
+    optional={
+        "index": st.integers(-1, 4) | JSON,
+        "message": MESSAGES | JSON,
+        "finish_reason": JSON,
+        "logprobs": JSON,
+        "error": JSON,
+    },
 )
 REPLIES = st.fixed_dictionaries(
     {}, optional={"choices": st.lists(CHOICES | JSON, max_size=4) | JSON, "usage": JSON, "error": JSON, "id": JSON}
@@ -85,7 +94,8 @@ def test_any_bytes_are_completions_or_a_fault_with_a_kind(data: bytes, n: int) -
     assert set(found) <= set(range(n))
     for completion in found.values():
         completion.text.encode()
-        assert completion.finish in ("stop", "length", "refused")
+        assert completion.finish in ("stop", "length", "refused", "unknown")
+        assert (completion.finish_reason is None) == (completion.finish != "unknown")
         assert completion.output_tokens is None or completion.output_tokens >= 0
 
 
@@ -143,3 +153,83 @@ def test_one_senseless_log_probability_makes_all_unknown(broken: Any) -> None:
     found = read_tokens(entry("a", -0.5), entry("b", broken))
     assert found.tokens == ()
     assert found.logprob is None
+
+
+FINISHES: dict[str, list[Any]] = {
+    "stop": [None, "stop", "STOP", " Stop ", "eos", "eos_token", "EOS_TOKEN", "end_turn", "END_TURN", "stop_sequence",
+             "stop-sequence", "FinishReason.STOP"],
+    "length": ["length", "LENGTH", "max_tokens", "MAX_TOKENS", "model_length", "model_context_window_exceeded", "max-tokens",
+               "max_output_tokens", "FINISH_REASON_MAX_TOKENS", "length: 4096"],
+    "refused": ["content_filter", "CONTENT_FILTER", "content_filter: hate", "content-filter", "error: content_filter", "SAFETY",
+                "PROHIBITED_CONTENT", "RECITATION", "BLOCKLIST", "SPII", "refusal", "IMAGE_SAFETY", "sensitive", "ERROR_TOXIC",
+                "guardrail_intervened"],
+    "unknown": ["odd", "stop: cut", "stopped", "tool_calls", "function_call", "tool_use", "OTHER", "pause_turn", "null",
+                "MALFORMED_FUNCTION_CALL", "stop_it", "length_or_stop", 0, True, {"type": "stop"}, ["stop"]],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("finish", "reason"), [(finish, each) for finish, all_ in FINISHES.items() for each in all_])
+def test_a_finish_reason_says_whether_the_text_is_whole(finish: str, reason: Any) -> None:
+    found = read_reply(json.dumps({"choices": [choice("x", finish=reason)]}).encode(), 1).found[0]
+    assert (found.text, found.finish) == ("x", finish)
+    assert found.finish_reason == (str(reason) if finish == "unknown" else None)
+
+
+def test_a_reply_without_a_finish_reason_is_whole() -> None:
+    assert read_reply(b'{"choices": [{"message": {"content": "x"}}]}', 1).found[0].finish == "stop"
+
+
+FAULTS: dict[str, tuple[dict[str, Any], str]] = {
+    "error": (choice("x", finish="error"), "server"),
+    "ERROR": (choice("x", finish="ERROR"), "server"),
+    "error with details": (choice("x", finish="error: upstream"), "server"),
+    "abort": (choice("x", finish="abort"), "server"),
+    "network_error": (choice("x", finish="network_error"), "server"),
+    "no resources": (choice("x", finish="insufficient_system_resource"), "server"),
+    "an error of a provider": (choice("x") | {"error": {"code": 502, "message": "Provider returned error"}}, "server"),
+    "an error in words": (choice("x") | {"error": "boom"}, "server"),
+    "an error that is not this request's": (choice("x") | {"error": {"code": 400, "message": "bad"}}, "server"),
+    "an error without a message": ({"error": {"message": "gone"}}, "server"),
+    "too many requests": (choice("x") | {"error": {"code": 429, "message": "slow down"}}, "rate_limited"),
+    "moderation": (choice("x") | {"error": {"code": 403, "message": "flagged by moderation"}}, "refused"),
+}
+
+
+@pytest.mark.parametrize(("broken", "kind"), FAULTS.values(), ids=FAULTS)
+def test_a_fault_of_the_server_within_a_choice_is_an_error_and_its_text_is_not_used(
+    broken: dict[str, Any], kind: str
+) -> None:
+    with pytest.raises(RequestError) as caught:
+        read_reply(orjson.dumps({"choices": [broken]}), 1)
+    assert caught.value.kind == kind
+    beside = read_reply(orjson.dumps({"choices": [broken | {"index": 0}, choice("fine", 1)]}), 2)
+    assert {index: found.text for index, found in beside.found.items()} == {1: "fine"}
+
+
+REASONING: dict[str, dict[str, Any]] = {
+    "vLLM, DeepSeek": {"content": "b", "reasoning_content": "a"},
+    "OpenRouter": {"content": "b", "reasoning": "a", "reasoning_details": [{"type": "reasoning.text", "text": "a"}]},
+    "details alone": {
+        "content": "b",
+        "reasoning": None,
+        "reasoning_details": [{"type": "reasoning.summary", "summary": "a"}],
+    },
+    "Ollama": {"content": "b", "thinking": "a"},
+    "Mistral": {
+        "content": [{"type": "thinking", "thinking": [{"type": "text", "text": "a"}]}, {"type": "text", "text": "b"}]
+    },
+    "Anthropic": {"content": [{"type": "thinking", "thinking": "a", "signature": "s"}, {"type": "text", "text": "b"}]},
+    "a part of reasoning": {"content": [{"type": "reasoning", "text": "a"}, {"type": "output_text", "text": "b"}]},
+}
+
+
+@pytest.mark.parametrize("message", REASONING.values(), ids=REASONING)
+def test_reasoning_that_a_server_returns_apart_is_kept_apart(message: dict[str, Any]) -> None:
+    found = read_reply(orjson.dumps({"choices": [{"message": message}]}), 1).found[0]
+    assert (found.text, found.reasoning) == ("b", "a")
+
+
+@pytest.mark.parametrize("nothing", [None, "", " \n", [], {}, 7, [{"type": "reasoning.encrypted", "data": "x"}]])
+def test_no_reasoning_is_none(nothing: Any) -> None:
+    message = {"content": "b", "reasoning_content": nothing, "reasoning": nothing, "reasoning_details": nothing}
+    assert read_reply(orjson.dumps({"choices": [{"message": message}]}), 1).found[0].reasoning is None

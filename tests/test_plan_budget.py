@@ -41,7 +41,7 @@ def test_a_cap_in_tokens_stops_the_run_below_it_and_a_higher_one_goes_on_from_th
     go(whole)
     all_tokens, _, all_replies = total(whole)
     file = project(tmp_path / "capped")
-    with pytest.raises(BudgetError, match="the same command: it goes on from there") as caught:
+    with pytest.raises(BudgetError, match="the same command: it continues from there") as caught:
         go(file, f"budget.tokens={cap}")
     assert caught.value.exit_code == 4
     tokens, _, replies = total(file)

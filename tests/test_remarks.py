@@ -164,7 +164,7 @@ def test_waiting_for_a_server_is_bounded(capsys: pytest.CaptureFixture[str]) -> 
         async with OpenAI(config("http://127.0.0.1:1/v1", start_timeout=0.2)):
             raise AssertionError("there is no server")
 
-    with pytest.raises(ModelError, match=r"not there after 0\.2 s \(start_timeout\)") as caught:
+    with pytest.raises(ModelError, match=r"no answer after 0\.2 s \(start_timeout\)") as caught:
         asyncio.run(go())
     assert (caught.value.kind, caught.value.fatal) == ("unreachable", True)
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import shlex
 import signal
 import sys
@@ -326,3 +327,146 @@ def test_a_model_in_this_process_stops_as_well_and_the_pairs_stay_the_same(undis
     assert kept(folder, out) > 0
     assert go(folder / "loop.yaml", *sets)["generate"] > 0
     assert pairs(folder, out) == pairs(folder, "whole")
+
+
+# Far longer than the test waits; DuckDB itself looks for signals only now and then.
+ENDLESS = "SELECT count(*) FROM range(1000000) AS a, range(1000000) AS b WHERE md5(a.range::VARCHAR) < md5(b.range::VARCHAR)"
+
+HELD_UP = """
+import sys
+from pathlib import Path
+from rlaif import loop
+from rlaif.stop import STOP
+from rlaif.store import Store
+
+STOP.listen(float(sys.argv[3]))
+store = Store(Path(sys.argv[1]) / "store.duckdb")
+store.append("meta", [{"name": "kept", "value": "yes"}])
+
+async def inline():
+    with STOP.heeded(lambda: None):
+        print("begun", file=sys.stderr, flush=True)
+        store.rows(QUERY)
+
+def query():
+    with store.transaction():
+        store.append("meta", [{"name": "lost", "value": "yes"}])
+        print("begun", file=sys.stderr, flush=True)
+        store.rows(QUERY)
+
+def cursor():
+    print("begun", file=sys.stderr, flush=True)
+    store.write(QUERY, Path(sys.argv[1]) / "x.parquet", "FORMAT parquet")
+
+def numbers():
+    import numpy
+    print("begun", file=sys.stderr, flush=True)
+    numpy.linalg.eigvals(numpy.random.default_rng(0).random((4000, 4000)))
+
+WAYS = {"in a loop": lambda: loop.run(inline()), "in a transaction": query, "as a file": cursor, "in numpy": numbers}
+try:
+    WAYS[sys.argv[2]]()
+except BaseException as error:
+    if not STOP.caused(error):
+        raise
+    sys.exit(STOP.exit_code)
+"""
+# By where the main thread is: the seconds within which the process must end, with a grace period of one second.
+BLOCKED = {"in a transaction": 6.0, "as a file": 6.0, "in a loop": 15.0, "in numpy": 15.0}
+
+
+@pytest.mark.parametrize("way", BLOCKED)
+def test_a_signal_ends_a_process_whose_main_thread_is_busy_and_leaves_a_clean_store(tmp_path: Path, way: str) -> None:
+    script = HELD_UP.replace("QUERY", repr(ENDLESS))
+
+    async def run() -> Ended:
+        async with started("-c", script, str(tmp_path), way, "1" if way == "in numpy" else "20") as process:
+            assert process.stderr
+            while await process.stderr.readline() != b"begun\n":
+                pass
+            await asyncio.sleep(1.0)
+            return await stopped(process, signal.SIGTERM)
+
+    ended = asyncio.run(run())
+    assert ended.code == 143
+    assert ended.seconds < BLOCKED[way]
+    with Store(tmp_path / "store.duckdb") as store:
+        assert (store.meta("kept"), store.meta("lost")) == ("yes", "")
+
+
+def handles_signals(pid: int) -> bool:
+    """Whether a process has installed its handlers: it may still be starting."""
+    caught = re.search(r"SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())
+    return caught is not None and bool(int(caught[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+
+@SIGNALS
+def test_a_signal_ends_a_query_of_the_user(tmp_path: Path, sign: signal.Signals) -> None:
+    file = project(tmp_path, prompts=3)
+    go(file)
+
+    async def run() -> Ended:
+        async with started("-m", "rlaif", "sql", str(file), ENDLESS) as process:
+            await until(lambda: handles_signals(process.pid))
+            await asyncio.sleep(2.0)
+            return await stopped(process, sign)
+
+    ended = asyncio.run(run())
+    assert (ended.code, ended.said) == (128 + sign, "")
+    assert ended.seconds < PROMPT_END
+
+
+def test_a_signal_during_the_collection_of_a_big_file_leaves_the_store_as_it_was(tmp_path: Path) -> None:
+    file = project(tmp_path, prompts=3)
+    go(file)
+    row = json.dumps({"prompt": "Sum up report {}.", "document": "Crates and crates. " * 20})
+    with (tmp_path / "prompts.jsonl").open("a") as prompts:
+        prompts.writelines(row.replace("{}", f"x{number}") + "\n" for number in range(60_000))
+
+    async def run(seconds: float) -> Ended:
+        async with started("-m", "rlaif", "collect", str(file)) as process:
+            await until(lambda: any((tmp_path / "out").glob(".collect-*")))
+            await asyncio.sleep(seconds)
+            return await stopped(process, signal.SIGTERM)
+
+    for seconds in (0.3, 1.5):
+        ended = asyncio.run(run(seconds))
+        assert (ended.code, "Traceback" in ended.said) == (143, False)
+        assert ended.seconds < PROMPT_END
+        with Store(tmp_path / "out/store.duckdb", read_only=True) as store:
+            assert store.rows("SELECT count(*) AS n FROM prompts") == [{"n": 3}]
+        assert not any((tmp_path / "out").glob(".collect-*"))
+
+
+FORKED = """
+import os, signal, time
+from rlaif.stop import STOP
+
+STOP.listen(0.1)
+child = os.fork()
+if not child:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    time.sleep(60)
+    os._exit(1)
+time.sleep(0.5)
+os.kill(child, signal.SIGTERM)
+os.waitpid(child, 0)
+child = os.fork()
+if not child:
+    try:
+        time.sleep(60)
+    finally:
+        os._exit(0)
+time.sleep(0.5)
+os.kill(child, signal.SIGTERM)
+os.waitpid(child, 0)
+time.sleep(5)
+"""
+
+
+def test_a_signal_to_a_forked_worker_is_none_to_this_process() -> None:
+    async def run() -> int | None:
+        async with started("-c", FORKED) as process:
+            return await process.wait()
+
+    assert asyncio.run(run()) == 0

@@ -16,10 +16,15 @@ GOOD = [
     ('{"rationale":"fine","score":4}', 4),
     ('{"score": 5}', 5),
     ('{"score": 4.0, "rationale": "a whole number, written long"}', 4),
-    ('Here it is: {"rationale": "x", "score": 2}', 2),
     ('```json\n{"rationale": "x", "score": 2}\n```', 2),
     ('<think>{"score": 5}? no.</think>{"rationale": "x", "score": 1}', 1),
     ('{"rationale": "it says \\"score\\": 5 itself", "score": 1}', 1),
+    ('```\n{"score": 2}```', 2),
+    ('\n\t {"score": 2}\n\n', 2),
+    ('{"rationale": "it ends with </think>", "score": 1}', 1),
+    ('{"rationale": "it begins with <think>", "score": 1}', 1),
+    ('<think>a</think>{"rationale": "the text says </think> {\\"score\\": 5}", "score": 1}', 1),
+    ('<think>it says </think>{"score": 5} so one.</think>{"rationale": "x", "score": 1}', 1),
 ]
 
 BAD = [
@@ -28,7 +33,12 @@ BAD = [
     '{"score": "4"}', '{"score": "4/5"}', '{"score": null}', '{"score": NaN}', '{"score": Infinity}', '{"score": 1e400}',
     '{"score": [4]}', '{"score": {"score": 4}}', '{"Score": 4}', '{"rating": 4}', '{"score": 4, "extra": 1}',
     '{"rationale": 3, "score": 4}', "{'score': 4}", '{"score": 4,}', '{"score": 04}', '{"faithfulness": {"score": 4}}',
-    '{"a":' * 2000, '{"score": ' + "9" * 5000 + "}",
+    'Here it is: {"rationale": "x", "score": 2}', '{"score": 5} is what it says', '[{"score": 5}]', '```json\n[{"score": 5}]\n```',
+    'It says ```json\n{"score": 5}\n```', '```json\n{"score": 5}\n``` is what it says', '```\n```json\n{"score": 5}\n```\n```',
+    '`{"score": 5}`', '```{"score": 5}', '{"score": 5}```', '"{\\"score\\": 5}"', '{"score": 5}\n\nNo, I would say one.',
+    '<think>{"score": 5}', '<think>it says </think>{"score": 5} and', '<think>a</think><think>{"score": 5}', '{"score": 5}</think>',
+    'The response is <think>x</think>{"score": 5}', '<think>a</think>', '{"score": 5}<think>no', '{"score": 5} {"score": 5}',
+    '<think>it says [/THINK]{"score": 5}', '[THINK]it says </think>{"score": 5}', '</think></think>', '{"a":' * 2000, '{"score": ' + "9" * 5000 + "}",
 ]  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from rlaif import safe_output
 from rlaif.cli.app import app
 from rlaif.errors import RlaifError
 from rlaif.stop import STOP
@@ -24,12 +25,28 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """The `rlaif` command: errors of known kinds print without a traceback."""
+    safe_output.install()
     STOP.listen()
+    execute()
+
+
+def execute(arguments: list[str] | None = None) -> None:
+    """Run the command that the arguments, or those of the process, name; always ends with SystemExit."""
     try:
-        app()
-    except RlaifError as error:
+        app(arguments)
+    except SystemExit as ended:
+        # Where a signal ended a command without a session, Typer knows only that it was aborted.
+        raise SystemExit(STOP.exit_code if STOP.exit_code and ended.code in (1, 130) else ended.code) from None
+    except Exception as error:
+        if STOP.caused(error):
+            sys.exit(STOP.exit_code)
+        if not isinstance(error, RlaifError):
+            raise
         print(f"rlaif: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    finally:
+        # Here, and not when the interpreter ends: a closed pipe is no error.
+        sys.stdout.flush()
 
 
 @contextmanager
@@ -48,9 +65,8 @@ def session(file: Path, overrides: list[str], quiet: bool = True, *, filled: boo
     try:
         with opened(config, progress(quiet=quiet)) as context:
             yield context
-    except (KeyboardInterrupt, RuntimeError) as error:
-        # DuckDB makes a RuntimeError of an interrupt in the middle of a query.
-        if isinstance(error, RuntimeError) and not STOP.asked:
+    except (KeyboardInterrupt, Exception) as error:
+        if not STOP.caused(error):
             raise
         STOP.over()
         _stopped(config)

@@ -1,8 +1,12 @@
-"""What a command found, on stdout: as JSON or for people."""
+"""The result of a command on stdout: as JSON for programs, or laid out for people."""
 
+import dataclasses
 import json
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from rlaif.legible import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -13,32 +17,37 @@ T = TypeVar("T")
 
 
 def show(found: T, render: "Callable[[T, Console], None]", as_json: bool) -> None:
-    """As JSON, or rendered for the terminal."""
+    """Print a result as JSON, or rendered for the terminal."""
     print_json(found) if as_json else render(found, terminal())
 
 
 def print_json(value: Any) -> None:
-    """Dataclasses as objects, and what JSON has no form for as text."""
-    import dataclasses
+    """Print a value as JSON: dataclasses as objects, and as text what JSON cannot express."""
+    # JSON escapes every other control character by itself.
+    print(json.dumps(_plain(value), indent=2).replace("\x7f", "\\u007f"))
 
-    def plain(item: Any) -> Any:
-        if dataclasses.is_dataclass(item) and not isinstance(item, type):
-            return {field.name: getattr(item, field.name) for field in dataclasses.fields(item)}
-        return str(item)
 
-    print(json.dumps(value, default=plain, indent=2))
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {key if isinstance(key, str) else str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
 def terminal() -> "Console":
-    """Where what people read is printed."""
-    from rich.console import Console
+    """The console on which people read results."""
+    from rlaif.console import SafeConsole
 
-    # Names and texts are the user's: brackets in them are no markup.
-    return Console(highlight=False, markup=False)
+    return SafeConsole()
 
 
 def table(title: str, rows: list[dict[str, Any]]) -> Any:
-    """Rows, at least one, with a column a key."""
+    """A table of rows, of which there is at least one, with a column for each key."""
     from rich.table import Table
 
     drawn = Table(title=title, title_justify="left")
@@ -47,13 +56,14 @@ def table(title: str, rows: list[dict[str, Any]]) -> Any:
         # A narrow terminal folds names, and cuts no number.
         drawn.add_column(name.replace("_", "\n"), justify="right" if number else "left", no_wrap=number, overflow="fold")
     for row in rows:
-        drawn.add_row(*(f"{value:,}" if isinstance(value, int | float) else str(value) for value in row.values()))
+        drawn.add_row(*(f"{value:,}" if isinstance(value, int | float) else str(visible(value)) for value in row.values()))
     return drawn
 
 
 def render_pairing(pairing: "Pairing", console: "Console") -> None:
-    """How many pairs there are, by whose scores, and why some prompts have none."""
+    """Print how many pairs there are, by whose scores, and why some prompts have none."""
     rows: list[dict[str, Any]] = [{"outcome": name, "prompts": count} for name, count in pairing.outcomes.items()]
-    # No title of the table: it would be folded into a narrow one.
+    # Not as the table's title, which a narrow table would fold.
     console.print(f"{pairing.pairs:,} pairs by {pairing.by}, {pairing.strategy}", soft_wrap=True)
-    console.print(table("", rows))
+    if rows:
+        console.print(table("", rows))

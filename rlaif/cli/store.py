@@ -7,6 +7,7 @@ import typer
 from rlaif.cli.app import File, Json, Set, app
 from rlaif.cli.session import reading, session
 from rlaif.cli.show import print_json, show, table, terminal
+from rlaif.safe_output import write_data
 
 
 @app.command()
@@ -75,6 +76,6 @@ def show_sql(
     with reading(file, set) as context:
         rows = query(context.store, statement)
     if csv:
-        print(as_csv(rows), end="")
+        write_data(as_csv(rows))
     else:
         show(rows, render, json)

@@ -97,7 +97,8 @@ def _check_names(pipeline: Pipeline, file: YamlFile) -> None:
         rewards = enumerate(pipeline.train.rewards)
         judges += [(("train", "rewards", place), each.judge) for place, each in rewards if each.judge]
     _check_scales(pipeline, file)
-    for judge, place in _imported(pipeline):
+    _check_imported_judges(pipeline, file)
+    for judge, place in _imported(pipeline, file):
         if judge in pipeline.judges:
             raise InputError(
                 f"{judge!r} came with the data, and is a judge of this file too", where=file.where(place),
@@ -124,11 +125,31 @@ def _check_scales(pipeline: Pipeline, file: YamlFile) -> None:
                 )  # fmt: skip
 
 
-def _imported(pipeline: Pipeline) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+def preferences_place(file: YamlFile, source: int, at: int) -> tuple[str | int, ...]:
+    """Where a source's preferences stand: in a list, or alone as a mapping."""
+    place: tuple[str | int, ...] = ("collect", "sources", source, "preferences")
+    return (*place, at) if (*place, at) in file.lines else place
+
+
+def _check_imported_judges(pipeline: Pipeline, file: YamlFile) -> None:
+    """A judge that came with the data has scores or preferences, not both: pairs would be made by one of them only."""
+    scoring = {scores.judge for source in pipeline.collect.sources for scores in source.scores}
+    for number, source in enumerate(pipeline.collect.sources):
+        for at, preferences in enumerate(source.preferences):
+            if preferences.judge in scoring:
+                raise InputError(
+                    f"{preferences.judge!r} has both scores and preferences, and only one of them can make pairs",
+                    where=file.where((*preferences_place(file, number, at), "judge")),
+                    fix="Give the two different names, such as 'human' and 'human votes'. Name one under `pair.judge` and "
+                    "the other under `pair.agree`.",
+                )  # fmt: skip
+
+
+def _imported(pipeline: Pipeline, file: YamlFile) -> Iterator[tuple[str, tuple[str | int, ...]]]:
     """The judges that come with the data, and where the file names them."""
     for number, source in enumerate(pipeline.collect.sources):
         place = ("collect", "sources", number)
-        if source.preferences:
-            yield source.preferences.judge, (*place, "preferences", "judge")
+        for at, preferences in enumerate(source.preferences):
+            yield preferences.judge, (*preferences_place(file, number, at), "judge")
         for at, scores in enumerate(source.scores):
             yield scores.judge, (*place, "scores", at, "judge")

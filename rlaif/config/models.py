@@ -1,10 +1,14 @@
 """Section `models`: one class a kind of model."""
 
+import re
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, model_validator
 
 from rlaif.config.section import Section
+
+# A reference to an environment variable.
+API_KEY: Final = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
 class Price(Section):
@@ -84,7 +88,7 @@ class OpenAIModel(ModelSection):
 
     @model_validator(mode="after")
     def _key_is_a_reference(self) -> "OpenAIModel":
-        if not self.api_key.startswith("env:"):
+        if not API_KEY.fullmatch(self.api_key):
             raise ValueError("api_key must be a reference such as env:OPENAI_API_KEY, so that no secret is stored")
         return self
 

@@ -1,15 +1,22 @@
-"""Sections `collect` and `generate`: which prompts and responses there are."""
+"""Sections `collect` and `generate`: where prompts and responses come from."""
 
-from pydantic import Field, model_validator
+import re
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, model_validator
 
 from rlaif.config.section import Section
+
+_PLAIN_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 
 
 class Columns(Section):
     """Which column of the source holds what. Only `prompt` is needed."""
 
     prompt: str = "prompt"
-    """A string, or a list of chat messages, which counts up to its last user turn."""
+    """A string, or a list of chat messages, which counts up to its last user turn. A column in which every value is a list
+    written as text (JSON or Python), or a transcript (Human: … Assistant: …), is read as such."""
     document: str | None = None
     """A string, or a list of passages, joined by blank lines; a passage may be a list of lines."""
     reference: str | None = None
@@ -17,56 +24,120 @@ class Columns(Section):
     """A list of items for criteria of kind checklist, in place of those that the judge would write: each an object with a
     `text` (or `item`) and a `weight`, which is essential, important, optional or pitfall; or a text, which is essential."""
     responses: str | list[str] | None = None
-    """Existing answers: a column of lists, or several columns with one answer each. An answer is a string, or a conversation
-    of the prompt's turns and the answer; one that answers another conversation is dropped, and counted."""
+    """Existing responses: a column of lists, or several columns with one response each. A response is a string, or a
+    conversation of the prompt's turns and the response; one that answers another conversation is dropped and counted."""
     metadata: list[str] = []
     """Columns to carry along."""
 
 
 class SourceScores(Section):
-    """Scores that came with the responses."""
+    """Scores that came with the responses. Several entries of one judge and criterion are repeats, whose mean counts."""
 
     judge: str
     """Who gave them. A human is a judge."""
     criterion: str
     column: str
-    """A column of lists of numbers, one a response; null where there is none."""
-    low: float
-    high: float
+    """A column of lists of numbers, one for each response; null where there is none. True is 1 and false is 0."""
+    low: float = Field(allow_inf_nan=False)
+    """The lowest possible score. A score outside the range is never used, and its row counts as bad."""
+    high: float = Field(allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _low_is_below_high(self) -> "SourceScores":
+        if self.low >= self.high:
+            raise ValueError(f"`low` must be below `high`, and {self.low:g} is not below {self.high:g}")
+        return self
+
+
+def code_of(value: Any) -> str:
+    """One spelling for 1, 1.0, "1", "1.0" and true."""
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, float):
+        value = f"{value:.0f}" if value.is_integer() else repr(value)
+    elif isinstance(value, Decimal):
+        value = f"{value:f}"
+    code = str(value).strip()
+    if code.lower() in ("true", "false"):
+        return str(int(code.lower() == "true"))
+    if _PLAIN_NUMBER.fullmatch(code):
+        code = code.rstrip("0").rstrip(".") if "." in code else code
+        return "0" if code == "-0" else code
+    return code
 
 
 class SourcePreferences(Section):
-    """Preferences that came with the responses, as codes over pairs of them or as a chosen and a rejected column."""
+    """Preferences of one judge that came with the responses: codes or strengths over pairs of them, or a chosen and a
+    rejected column."""
 
     judge: str
     """Who gave them. A human is a judge."""
     column: str | None = None
-    """A column of lists of codes, one for each entry of `pairs`."""
+    """A column of lists of codes (or of numbers on a `scale`), one for each entry of `pairs`."""
     pairs: list[tuple[int, int]] = []
-    """The pairs that the codes speak of, as positions in `responses`, from 1."""
-    first: int | str = 1
-    """The code for "the first is better"."""
-    second: int | str = 2
-    tie: int | str = 0
+    """The pairs of responses that the codes are about, as positions in `responses`, from 1."""
+    first: bool | int | float | str = 1
+    """The code for "the first is better". 1, 1.0, "1" and true are the same code."""
+    second: bool | int | float | str = 2
+    """The code for "the second is better"."""
+    tie: bool | int | float | str | None = None
+    """The code for a tie. There is none by default; codes that are not declared are dropped and counted."""
+    scale: tuple[float, float] | None = None
+    """For strengths in place of codes: the number for "the first is much better", then the one for "the second is much
+    better", such as [-3, 3] or [1, 2]. The middle is a tie, and what lies between keeps its strength."""
     chosen: str | None = None
     rejected: str | None = None
+
+    @property
+    def meanings(self) -> dict[str, str]:
+        """What each code means: "first", "second" or "tie"."""
+        codes = {"first": self.first, "second": self.second, "tie": self.tie}
+        return {code_of(code): name for name, code in codes.items() if code is not None}
 
     @model_validator(mode="after")
     def _one_form(self) -> "SourcePreferences":
         if (self.column is None) == (self.chosen is None) or (self.chosen is None) != (self.rejected is None):
             raise ValueError("give either `column` with `pairs`, or `chosen` with `rejected`")
+        if self.chosen is not None and self.chosen == self.rejected:
+            raise ValueError("`chosen` and `rejected` must be different columns")
         if self.column is not None and not self.pairs:
-            raise ValueError("`column` needs `pairs`, the pairs of responses that its codes speak of")
+            raise ValueError("`column` needs `pairs`, the pairs of responses that its codes are about")
         if any(min(pair) < 1 or pair[0] == pair[1] for pair in self.pairs):
             raise ValueError("a pair is two different positions in `responses`, counted from 1")
         return self
+
+    @model_validator(mode="after")
+    def _codes_differ(self) -> "SourcePreferences":
+        coded = self.model_fields_set & {"first", "second", "tie"}
+        if self.chosen is not None and (coded or self.scale or self.pairs):
+            raise ValueError(
+                "`first`, `second`, `tie`, `scale` and `pairs` belong to `column`, not to `chosen` and `rejected`"
+            )
+        if self.scale is not None:
+            if coded:
+                raise ValueError("with a `scale` there are no codes: leave out `first`, `second` and `tie`")
+            if not all(abs(end) < float("inf") for end in self.scale) or self.scale[0] == self.scale[1]:
+                raise ValueError("`scale` needs two different numbers: [first much better, second much better]")
+            return self
+        given = {name: getattr(self, name) for name in ("first", "second", "tie") if getattr(self, name) is not None}
+        if any(not code_of(code) for code in given.values()):
+            raise ValueError("a code cannot be empty: a cell without a code counts as missing")
+        if len(self.meanings) < len(given):
+            same = next(code for code in self.meanings if [code_of(each) for each in given.values()].count(code) > 1)
+            names = " and ".join(f"`{name}`" for name, code in given.items() if code_of(code) == same)
+            raise ValueError(f'{names} have the same code, {same} (1, 1.0, "1" and true are one code): give each its own')
+        return self
+
+
+def _listed(value: Any) -> Any:
+    return [] if value is None else value if isinstance(value, list) else [value]
 
 
 class Source(Section):
     """Where prompts come from: a file (JSONL, JSON, CSV, Parquet, DuckDB) or a Hugging Face dataset."""
 
     path: str | None = None
-    """A file, found from the pipeline file's folder, the folder above it, or here."""
+    """A file, searched for in the pipeline file's folder, the folder above it, and the current folder."""
     table: str | None = None
     """The table of a DuckDB file."""
     dataset: str | None = None
@@ -77,16 +148,44 @@ class Source(Section):
     """The commit of a hub dataset. With one, later runs need not load the dataset again to know that it is the same."""
     columns: Columns = Columns()
     scores: list[SourceScores] = []
-    preferences: SourcePreferences | None = None
+    preferences: Annotated[
+        list[SourcePreferences],
+        BeforeValidator(_listed, json_schema_input_type=SourcePreferences | list[SourcePreferences] | None),
+    ] = []
+    """One entry, or a list of them: the preferences of several people, or of one in several columns."""
     generator: str = "imported"
-    """Who wrote the existing responses."""
+    """The name of the generator of the existing responses."""
     limit: int | None = Field(None, ge=1)
-    """The first so many rows."""
+    """Only so many rows, from the first on."""
+
+    @property
+    def has_responses(self) -> bool:
+        """Whether responses come with its prompts."""
+        return self.columns.responses is not None or any(each.chosen is not None for each in self.preferences)
 
     @model_validator(mode="after")
     def _one_origin(self) -> "Source":
         if (self.path is None) == (self.dataset is None):
             raise ValueError("give either `path` or `dataset`")
+        return self
+
+    @model_validator(mode="after")
+    def _facts_are_about_responses(self) -> "Source":
+        responses = self.columns.responses
+        coded = [each for each in self.preferences if each.column is not None]
+        if responses is None and (self.scores or coded):
+            what = "scores" if self.scores else "preferences"
+            raise ValueError(f"{what} need `columns.responses`, the responses that they are about")
+        if isinstance(responses, list):
+            beyond = [place for each in coded for pair in each.pairs for place in pair if place > len(responses)]
+            if beyond:
+                raise ValueError(f"`pairs` names response {beyond[0]}, and `columns.responses` has {len(responses)} columns")
+        kept = [(each.judge, each.column, each.chosen, each.rejected) for each in self.preferences]
+        if len(set(kept)) < len(kept):
+            raise ValueError("two entries of `preferences` have the same judge and column, which would count twice")
+        marks = [(each.judge, each.criterion, each.column) for each in self.scores]
+        if len(set(marks)) < len(marks):
+            raise ValueError("two entries of `scores` have the same judge, criterion and column, which would count twice")
         return self
 
 
@@ -96,14 +195,18 @@ class Collect(Section):
     sources: list[Source] = Field(min_length=1)
     held_out: float = Field(0.1, ge=0, lt=1)
     """Share of prompts kept for evaluation, chosen by the prompt's digest."""
+    max_bad_rows: float = Field(0.01, ge=0, le=1)
+    """The largest share of a source's rows that may be bad: dropped because something in them cannot be read (null content,
+    an image, a number in place of text), or with a score out of range. Above it, `collect` stops and lists the reasons.
+    Small sources may have 3 bad rows nevertheless, but never more bad rows than good ones; 0 allows none at all."""
 
 
 class Generate(Section):
-    """Which responses are sampled."""
+    """How responses are sampled."""
 
     model: str
     template: str = "prompts/generate/grounded.jinja"
-    """How the last user turn is shown with its document."""
+    """The prompt template: how the last user turn is shown with its document."""
     samples: int = Field(4, ge=1)
     """Responses per prompt."""
     temperature: float = Field(1.0, ge=0)

@@ -40,8 +40,8 @@ class Train(Section):
     reference: str | None = None
     """The model that the loss compares with, from `models`; the one that training starts from where omitted."""
     data: str | None = None
-    """Answers to imitate, a file of `messages` or of `prompt` and `completion`: for `sft` in place of the chosen answers,
-    for `dpo_sft` beside the pairs."""
+    """Responses to imitate, a file (JSONL, JSON, CSV, Parquet) of `messages` or of `prompt` and `completion`: for `sft` in
+    place of the chosen responses, for `dpo_sft` beside the pairs. Bad rows are left out, up to `collect.max_bad_rows`."""
     joint: Literal["alternate", "mix"] = "alternate"
     """How `dpo_sft` joins the two: one of them a step, drawn by lot, or both in every step."""
     share: float = Field(0.5, gt=0, lt=1)

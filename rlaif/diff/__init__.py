@@ -1,4 +1,4 @@
-"""What changes between two ways to make pairs of the same scores: another strategy, judge, weight or margin."""
+"""Compare two pairings of the same scores: another strategy, judge, weight or margin."""
 
 from rlaif.diff.compare import Difference, compare
 from rlaif.diff.show import render

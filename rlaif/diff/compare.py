@@ -1,4 +1,4 @@
-"""Makes two pairings of one store, sets them side by side, and leaves the store as it was."""
+"""Make two pairings of one store, compare them, and leave the store as it was."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from rlaif.config import load
 from rlaif.context import Context
 from rlaif.errors import InputError
 
-# Enough of a text to see what it is about.
+# Characters of a text in an example.
 EXCERPT = 600
 FATES = ("same", "flipped", "lost", "gained")
 
 
 @dataclass(frozen=True)
 class Side:
-    """One pairing: its mean margin in hundredths of the scale, mean lengths in characters, the longer answer's share."""
+    """One pairing: mean margin in hundredths of the scale, mean lengths in characters, share that choose the longer."""
 
     settings: Sequence[str]
     pairing: str
@@ -29,7 +29,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Change:
-    """How many pairs had one fate for one reason."""
+    """The number of pairs with one fate and one reason."""
 
     fate: str
     why: str | None
@@ -38,9 +38,9 @@ class Change:
 
 @dataclass(frozen=True)
 class Cause:
-    """What one criterion adds to the margins of the pairs of one fate, in A and in B, in hundredths of the scale.
+    """What one criterion contributes to the margins of the pairs of one fate, in A and in B, in hundredths of the scale.
 
-    It is the `cause` of that many of them. `known` of `pairs` have every score in both pairings.
+    It is the largest change for `cause` of them. `known` of `pairs` have every score in both pairings.
     """
 
     fate: str
@@ -54,7 +54,7 @@ class Cause:
 
 @dataclass(frozen=True)
 class Example:
-    """One pair that changed, as A sees it (as B does where it is gained)."""
+    """One pair that changed, with the labels of A (of B if only B has it)."""
 
     fate: str
     why: str | None
@@ -68,7 +68,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Difference:
-    """All that changes from A to B. Every pair of either is the same, flipped, lost (A's alone) or gained (B's alone)."""
+    """The changes from A to B. Every pair is the same, flipped, lost (only in A) or gained (only in B)."""
 
     a: Side
     b: Side
@@ -82,10 +82,10 @@ class Difference:
 
 
 def compare(context: Context, a: Sequence[str], b: Sequence[str], *, examples: int = 2) -> Difference:
-    """From pairing A to pairing B, each given as overrides of the pipeline (`pair.strategy=best_vs_random`).
+    """Return what changes from pairing A to pairing B, each given as overrides (`pair.strategy=best_vs_random`).
 
-    A single word without `=` names a pairing that the store holds, by the start of its key. No model is asked: where a
-    judge has not scored an answer, it has no say. Raises InputError for what is no pairing.
+    A single word without `=` names a stored pairing by the start of its key. No model is called: responses that a judge has
+    not scored stay unscored. Raises InputError for an unknown pairing.
     """
     store = context.store
     with store.scratch():
@@ -106,7 +106,7 @@ def compare(context: Context, a: Sequence[str], b: Sequence[str], *, examples: i
 
 
 def _pairing(context: Context, given: Sequence[str]) -> str:
-    """The key of a pairing: made now from overrides, or found."""
+    """Return the key of a pairing: made now from overrides, or found in the store."""
     if len(given) == 1 and "=" not in given[0]:
         found = context.store.query("diff/find", prefix=given[0])
         if len(found) != 1:
@@ -117,7 +117,5 @@ def _pairing(context: Context, given: Sequence[str]) -> str:
         return str(found[0]["key"])
     config = load(context.config.file.path, [*context.config.overrides, *given])
     if config.store_path != context.config.store_path:
-        raise InputError(
-            "the two pairings must be of one store", where="pairs diff", fix="Leave `name` and `out` as they are."
-        )
+        raise InputError("both pairings must be in one store", where="pairs diff", fix="Do not override `name` or `out`.")
     return run.paired(Context(config, context.store, context.run, context.progress)).key

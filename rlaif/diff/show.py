@@ -1,4 +1,4 @@
-"""A difference on a terminal. Texts of prompts and models are untrusted: what could hide or move text is spelt out."""
+"""Print a difference. Texts of prompts and models are untrusted, so hidden and control characters are made visible."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def render(difference: Difference, console: "Console") -> None:
-    """Prints the two sides, every pair's fate with its reason, the criteria behind it, and examples."""
+    """Print the two sides, what became of the pairs and why, the criteria behind it, and examples."""
     for part in _parts(difference):
         console.print(part, markup=False, highlight=False)
 
@@ -21,15 +21,15 @@ def _parts(found: Difference) -> Iterator["RenderableType"]:
     yield _table("", ["", "pairs", "prompts", "margin", "chosen length", "rejected length", "longer is chosen"],
                  [[name, *_side(side)] for name, side in sides])  # fmt: skip
     yield "\n".join(f"{name}: {', '.join(side.settings) or 'the pipeline as it is'}" for name, side in sides)
-    yield _table("From A to B", ["pairs", "fate", "what the other has instead"],
+    yield _table("From A to B", ["pairs", "fate", "in the other pairing"],
                  [[f"{change.pairs:,}", change.fate, change.why or ""] for change in found.changes])  # fmt: skip
     if any(cause.cause for cause in found.causes):
-        yield _table("What moved them (hundredths of the scale)",
-                     ["fate", "criterion", "its share of the margin in A", "in B", "furthest moved in", "known"],
+        yield _table("Criteria behind the changes (hundredths of the scale)",
+                     ["fate", "criterion", "part of the margin in A", "in B", "largest change in", "known"],
                      [[cause.fate, cause.criterion, _number(cause.lead_a), _number(cause.lead_b), f"{cause.cause:,}",
                        f"{cause.known:,} of {cause.pairs:,}"] for cause in found.causes])  # fmt: skip
     elif found.lost or found.gained or found.flipped:
-        yield "No score and no weight differs: what changed is which answers are paired."
+        yield "Scores and weights are the same: the pairings differ in which responses they pair."
     elif found.same:
         yield "No pair changes."
     for example in found.examples:

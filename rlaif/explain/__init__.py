@@ -1,4 +1,4 @@
-"""The story of one prompt: what was sampled, what each judge said in its own words, and what became of it in pairs."""
+"""The history of one prompt: its responses, each judge's verdicts word for word, and the pairs made from them."""
 
 from rlaif.explain.show import render
 from rlaif.explain.story import Story

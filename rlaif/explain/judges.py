@@ -1,4 +1,4 @@
-"""What a story calls each judge: by its name, and apart from earlier versions of that name."""
+"""Names of judges in a history, with earlier versions of a judge marked as such."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,8 +6,9 @@ from rlaif.store import Store
 
 
 class Judges:
-    """Names of judges by key. `present` are those of the pipeline file, keys by name; of a name that it has not, the newest
-    in the store is the present one."""
+    """Names of judges by key. `present` holds those of the pipeline file, keys by name; for a name that is missing
+    there, the newest judge in the store is the present one.
+    """
 
     def __init__(self, store: Store, present: Mapping[str, str]) -> None:
         rows = store.query("judge/names")
@@ -19,5 +20,5 @@ class Judges:
         return self._names.get(key, key)
 
     def together(self, keys: Sequence[str], mix: str | None) -> str:
-        """Those whose scores make a pairing, and how several become one."""
+        """Return the names of the judges of a pairing, and how their scores are combined."""
         return ", ".join(self[key] for key in keys) + (f" ({mix})" if mix else "")

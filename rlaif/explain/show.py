@@ -1,4 +1,4 @@
-"""A story on a terminal. Texts of prompts, models and judges are untrusted: what could hide or move text is spelt out."""
+"""Print a history. Texts of prompts, models and judges are untrusted, so hidden and control characters are made visible."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -9,19 +9,19 @@ from rlaif.legible import visible
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-# Enough of a document or of a judge's words to follow; `--json` has all.
+# Characters of a document or a verdict that are printed; `--json` has the whole text.
 EXCERPT = 1500
 
 
 def render(story: Story, console: "Console") -> None:
-    """Prints the story: prompt, responses with verdicts, comparisons, and what each pairing made of it."""
+    """Print the history: prompt, responses with verdicts, comparisons, and the outcome in each pairing."""
     for part in _parts(story):
         console.print(part)
 
 
 def _parts(story: Story) -> Iterator["RenderableType"]:
     yield _rule(f"prompt {story.prompt}")
-    yield _dim(f"from {story.source}" + ("" if story.in_play else "; out of play, because its source holds it no more"))
+    yield _dim(f"from {story.source}" + ("" if story.in_play else "; not in use, because its source no longer contains it"))
     for message in story.messages:
         yield from _text(message["role"], message["content"])
     for name, text in (("document", story.document), ("reference", story.reference)):
@@ -32,7 +32,7 @@ def _parts(story: Story) -> Iterator["RenderableType"]:
     for note in story.notes:
         failed = f"{note.failure}: {note.detail or 'no detail'}"
         yield from _text(
-            f"noted once by judge {note.judge}, {note.criterion}", "\n".join(note.texts) if note.failure is None else failed
+            f"note by judge {note.judge} for {note.criterion}", "\n".join(note.texts) if note.failure is None else failed
         )
     for response in story.responses:
         yield from _response(response)
@@ -48,8 +48,8 @@ def _parts(story: Story) -> Iterator["RenderableType"]:
             ],
         )
     for left in story.passed_on:
-        lead = "no lead" if left.lead is None else f"a lead of {left.lead:.2f}"
-        yield _dim(f"judge {left.before} found {lead} and left the prompt to judge {left.judge}")
+        margin = "no score margin" if left.lead is None else f"a score margin of {left.lead:.2f}"
+        yield _dim(f"judge {left.before} found {margin}; the cascade passed the prompt to judge {left.judge}")
     for outcome in story.outcomes:
         yield from _outcome(outcome)
 
@@ -72,7 +72,7 @@ def _response(response: Sampled) -> Iterator["RenderableType"]:
 
 def _said(said: Said) -> Iterator["RenderableType"]:
     number = f", repeat {said.repeat + 1}" if said.repeat else ""
-    yield from _text(f"judge {said.judge}{number}", said.raw or "(no words)")
+    yield from _text(f"judge {said.judge}{number}", said.raw or "(empty reply)")
     if said.failure is not None:
         yield from _text("failed", f"{said.failure}: {said.detail or 'no detail'}")
     if said.marks:
@@ -82,7 +82,7 @@ def _said(said: Said) -> Iterator["RenderableType"]:
         )
     if said.findings:
         yield _table(
-            ("criterion", "what was looked at", "found", "rationale"),
+            ("criterion", "item", "outcome", "rationale"),
             [(found.criterion, found.text, found.outcome, found.rationale or "") for found in said.findings],
         )
 
@@ -115,7 +115,7 @@ def _outcome(outcome: Outcome) -> Iterator["RenderableType"]:
 
 
 def _text(label: str, text: str | None) -> Iterator["RenderableType"]:
-    """A label, and under it the text, indented and cut."""
+    """Return a label, and below it the text, indented and shortened."""
     from rich.padding import Padding
     from rich.text import Text
 

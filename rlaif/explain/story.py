@@ -1,4 +1,4 @@
-"""One prompt's story as plain data."""
+"""The history of one prompt as plain data."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +8,7 @@ from rlaif.records import Message
 
 @dataclass(frozen=True)
 class Mark:
-    """One criterion's outcome in a verdict: a value in [low, high], or a failure kind."""
+    """One criterion's score in a verdict: a value in [low, high], or a failure kind."""
 
     criterion: str
     value: float | None
@@ -22,7 +22,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Found:
-    """One thing that a judge looked at for a criterion (a claim, a key point, an item), and what it found."""
+    """One item that a judge checked for a criterion (a claim, a key point, a checklist item), and the outcome."""
 
     criterion: str
     text: str
@@ -32,7 +32,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Noted:
-    """What a judge wrote down once about the prompt for a criterion (key points, items), or a failure kind."""
+    """A judge's note on the prompt for a criterion (key points, checklist items), or a failure kind."""
 
     judge: str
     criterion: str
@@ -43,7 +43,7 @@ class Noted:
 
 @dataclass(frozen=True)
 class Said:
-    """One judgement in the judge's own words, the marks read from it, and what it looked at one by one."""
+    """One verdict word for word, the scores parsed from it, and the items that the judge checked."""
 
     judge: str
     repeat: int
@@ -57,7 +57,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Sampled:
-    """One response, or the failure in its place, with every verdict on its text. `name` is generator #sample."""
+    """One response, or its failure, with every verdict on its text. `name` is "GENERATOR #SAMPLE"."""
 
     key: str
     name: str
@@ -76,7 +76,7 @@ class Sampled:
 class Vote:
     """One comparison of two responses (by name), in the order shown: `preferred` is "first", "second" or "tie".
 
-    Of a judge's own there are its words in `raw`, and a failure kind in the place of a preference where there is none.
+    A comparison by a model has its reply in `raw`, and a failure kind if the reply gave no preference.
     """
 
     judge: str
@@ -93,7 +93,7 @@ class Vote:
 
 @dataclass(frozen=True)
 class PassedOn:
-    """In a cascade, the judge `before` left the prompt to `judge`, by that lead in hundredths, or because there was none."""
+    """A cascade passed the prompt from judge `before` to `judge`: the score margin (in hundredths) was small or missing."""
 
     before: str
     judge: str
@@ -102,7 +102,7 @@ class PassedOn:
 
 @dataclass(frozen=True)
 class Paired:
-    """One pair that the prompt gave: responses by name, the margin in hundredths of the scale."""
+    """One pair of the prompt: responses by name, the margin in hundredths of the scale."""
 
     chosen: str
     rejected: str
@@ -112,7 +112,7 @@ class Paired:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one pairing made of the prompt and of each response, by name."""
+    """The outcome of one pairing for the prompt and for each response, by name."""
 
     pairing: str
     created: str
@@ -125,7 +125,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Story:
-    """All that the store knows of one prompt. `in_play` is False once its source holds it no more."""
+    """Everything that the store holds on one prompt. `in_play` is False if its source no longer contains it."""
 
     prompt: str
     source: str

@@ -1,4 +1,4 @@
-"""Reads one prompt's story from the store."""
+"""Read the history of one prompt from the store."""
 
 import json
 from collections import defaultdict
@@ -9,15 +9,15 @@ from rlaif.explain.judges import Judges
 from rlaif.explain.story import Found, Mark, Noted, Outcome, Paired, PassedOn, Said, Sampled, Story, Vote
 from rlaif.store import Row, Store
 
-# Of a text that only has to be recognised.
+# Characters of a text that only has to be recognised.
 GLIMPSE = 60
 
 
 def explain(store: Store, prefix: str, present: Mapping[str, str] = {}) -> Story:
-    """The story of the prompt whose key starts with `prefix`, or that the response with that key answers.
+    """Return the history of the prompt whose key starts with `prefix`, or to which the response with that key belongs.
 
-    `present` are the judges of the pipeline file, keys by name: others of these names are told as earlier versions.
-    Raises InputError if none or several do; it names prompts that may have been meant, by key or by their text.
+    `present` holds the judges of the pipeline file, keys by name; others with these names are marked as earlier versions.
+    Raises InputError if no prompt or several prompts match, and names similar ones by key or text.
     """
     row = _find(store, prefix)
     prompt, judges = row["key"], Judges(store, present)
@@ -25,7 +25,7 @@ def explain(store: Store, prefix: str, present: Mapping[str, str] = {}) -> Story
     verdicts = _verdicts(store, prompt, judges)
     sampled = [_sampled(response, verdicts[response["answer"]]) for response in responses]
     names = {response.key: response.name for response in sampled}
-    # Equal texts are one answer to a judge, so an answer goes by the first response that gave it.
+    # Judges see equal texts once, so such a text is named after its first response.
     answers = {response["answer"]: names[response["key"]] for response in reversed(responses)}
     return Story(
         prompt=prompt, source=row["source"], in_play=row["in_play"], messages=json.loads(row["messages"]),
@@ -55,21 +55,21 @@ def _find(store: Store, prefix: str) -> Row:
     if len(found) == 1:
         return found[0]
     if found:
-        what = f"{prefix!r} is the start of several prompts' ids" if prefix else "no id is given"
-        raise InputError(what, where="explain", fix=f"Give more of one of these:\n{_glimpses(found)}")
+        what = f"several prompt ids start with {prefix!r}" if prefix else "no id was given"
+        raise InputError(what, where="explain", fix=f"Give a longer part of one of these ids:\n{_glimpses(found)}")
     near = store.query("explain/containing", text=prefix.lower()) or store.query("explain/find", prefix="")
-    fix = f"Perhaps one of these:\n{_glimpses(near)}" if near else "The store holds no prompts yet."
-    raise InputError(f"no prompt's id starts with {prefix!r}", where="explain", fix=fix)
+    fix = f"Did you mean one of these?\n{_glimpses(near)}" if near else "The store holds no prompts yet."
+    raise InputError(f"no prompt id starts with {prefix!r}", where="explain", fix=fix)
 
 
 def _glimpses(rows: Iterable[Row]) -> str:
     texts = ((row["key"], " ".join(json.loads(row["messages"])[-1]["content"].split())) for row in rows)
-    # Escaped, because the text is the data set's and goes to a terminal.
+    # Escaped, because the text comes from a data set and goes to a terminal.
     return "\n".join(f"  {key}  {text[:GLIMPSE]!a}" for key, text in texts)
 
 
 def _verdicts(store: Store, prompt: str, judges: Judges) -> dict[str, list[Said]]:
-    """What judges said of each answer."""
+    """Return the verdicts on each answer."""
     marks: dict[str, list[Mark]] = defaultdict(list)
     for row in store.query("explain/scores", prompt=prompt):
         marks[row.pop("verdict")].append(Mark(**row))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rlaif import __version__
 from rlaif.config import Pipeline
 from rlaif.legible import FILTERS, visible
-from rlaif.redacted import config_text, hidden_in_urls
+from rlaif.redacted import config_text, hidden_in_urls, without_servers
 from rlaif.store import Row, Store
 
 if TYPE_CHECKING:
@@ -72,7 +72,8 @@ def card(
         settings=as_yaml(json.dumps(spec["settings"])),
         config=config_text(made.pipeline) if made.pipeline else "",
     )  # fmt: skip
-    return f"---\n{head}---\n\n{body}"
+    specs = [json.loads(row["spec"] or "{}") for row in who]
+    return f"---\n{head}---\n\n{without_servers(body, pipeline, made.pipeline, *specs)}"
 
 
 def _origins(who: Sequence[Row], role: str, made: str, imported: str) -> str:

@@ -14,7 +14,7 @@ from rlaif.config import Pipeline
 from rlaif.export.card import as_yaml, environment
 from rlaif.legible import visible
 from rlaif.models.checkpoint import locate
-from rlaif.redacted import config_text, hidden_in_urls
+from rlaif.redacted import config_text, hidden_in_urls, without_servers
 from rlaif.store import Row, Store
 from rlaif.training.job import Training
 
@@ -86,6 +86,8 @@ def model_card(store: Store, training: Training, origin: Origin) -> str:
     head: dict[str, Any] = {"license": "unknown", "library_name": "transformers", "tags": ["rlaif", "trl", training.method]}
     if isinstance(locate(origin.base), str):
         head["base_model"] = origin.base
+    specs = [json.loads(each["spec"] or "{}") for each in who]
+    body = without_servers(body, origin.pipeline, spec, *specs)
     return f"---\n{yaml.safe_dump(head, sort_keys=False)}---\n\n{visible(body)}"
 
 

@@ -1,5 +1,6 @@
-"""What a kind of criterion is given: the subject to judge, and the judge's bench of model, template and settings."""
+"""The input of a criterion kind: the subject to judge, and the judge's bench of model, template and settings."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,7 +14,7 @@ from rlaif.template import Template
 
 @dataclass(frozen=True)
 class Subject:
-    """A text as an answer to a prompt."""
+    """A prompt and a response to it."""
 
     prompt: Prompt
     text: str
@@ -25,7 +26,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What a judge wrote down once about a prompt, for all its responses, in how many calls; or a failure kind."""
+    """What a judge noted once about a prompt, for all its responses, and the number of calls; or a failure kind."""
 
     texts: list[str]
     raw: str = ""
@@ -40,16 +41,18 @@ Once = Callable[[Prompt, str, Callable[[], Awaitable[Note]]], Awaitable[Note]]
 
 
 async def every_time(prompt: Prompt, criterion: str, make: Callable[[], Awaitable[Note]]) -> Note:
-    """Keeps no notes."""
+    """Make the note each time, and keep none."""
     return await make()
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """All that a judge works with.
+    """Everything that a judge works with.
 
-    `templates` are those of the kinds that need their own, by name. `once` gives the note on a prompt for a criterion
-    (its key), and has it made where there is none yet; `retrieval` finds what in a document a claim may rest on.
+    `templates` are those of the criterion kinds that have their own, by name. `once` returns the note on a prompt for a
+    criterion (its key), and makes it if there is none yet. `retrieval` finds the passages of a document that may support a
+    claim. `without_logprobs` counts verdicts whose log-probabilities could not be used although they were requested, by
+    reason.
     """
 
     spec: JudgeSpec
@@ -59,3 +62,11 @@ class Bench:
     templates: Mapping[str, Template] = field(default_factory=dict)
     once: Once = every_time
     retrieval: Retrieval = field(default_factory=Words)
+    without_logprobs: Counter[str] = field(default_factory=Counter)
+
+    def report(self, stage: str, note: Callable[[str], None]) -> None:
+        """Tell the user how many verdicts have no expected value for want of usable log-probabilities, and forget them."""
+        for reason, count in self.without_logprobs.items():
+            what = f"{count:,} verdicts without an expected value: the server sent {reason}"
+            note(f"{stage}: {what}. Their scores are the judge's plain numbers.")
+        self.without_logprobs.clear()

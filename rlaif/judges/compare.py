@@ -1,7 +1,7 @@
-"""Kind `compare`: a model is shown two responses to one prompt and says which is better, or that it is a tie.
+"""Kind `compare`: a model reads two responses to one prompt and says which is better, or that it is a tie.
 
-One order alone tells as much about the order as about the responses (Zheng et al. 2023, arXiv 2306.05685), so every two
-are shown in both. Where the judge gives log-probabilities, the word's own make a soft preference (Lee et al. 2023, RLAIF).
+Judges prefer a position (Zheng et al. 2023, arXiv 2306.05685), so each two responses are shown in both orders. If the judge
+returns log-probabilities, those of its word give a soft preference (Lee et al. 2023, RLAIF, arXiv 2309.00267).
 """
 
 from collections.abc import Sequence
@@ -14,29 +14,32 @@ from rlaif.judges.scale import TOP_LOGPROBS, conversation
 from rlaif.records import Comparison, Verdict, key
 from rlaif.rubric import Compare
 from rlaif.template import defuse, fence
-from rlaif.verdict import TEXT, Fields, word_shares
+from rlaif.verdict import TEXT, Fields, token_fault, word_shares, word_start, wrapping_of
 
 NEEDS_MODEL = True
 TEMPLATES = {
     "compare": frozenset({"document", "request", "reference", "first", "second", "first_fence", "second_fence", "criterion"})
 }
-# What each word is worth to the response that is shown first.
+# The value of each word for the response that is shown first.
 WORTH = {"first": 1.0, "second": 0.0, "tie": 0.5}
 FIELDS: Fields = {"rationale": TEXT, "better": tuple(WORTH)}
 
 
 def calls(criteria: Sequence[Compare], spec: JudgeSpec) -> list[list[Compare]]:
-    """None: no response is compared alone."""
+    """Return no calls: a response is not compared alone."""
     return []
 
 
 async def compare(first: Subject, second: Subject, criterion: Compare, repeat: int, bench: Bench) -> Verdict:
-    """Shows both in this order. A failed comparison has a kind and no preference. Raises ModelError only for fatal kinds."""
+    """Compare two responses in this order. A failed comparison has a kind and no preference.
+
+    Raises ModelError only for fatal kinds.
+    """
     top = TOP_LOGPROBS if bench.spec.logprobs else None
     dialogue = Dialogue(bench, first.answer, second.answer, criterion.key, repeat, top=top)
     failure = detail = None
     try:
-        comparison = await _compared(first, second, criterion, dialogue)
+        comparison = await _compared(first, second, criterion, dialogue, bench)
     except ModelError as error:
         if error.fatal:
             raise
@@ -48,7 +51,9 @@ async def compare(first: Subject, second: Subject, criterion: Compare, repeat: i
     )  # fmt: skip
 
 
-async def _compared(first: Subject, second: Subject, criterion: Compare, dialogue: Dialogue) -> Comparison:
+async def _compared(
+    first: Subject, second: Subject, criterion: Compare, dialogue: Dialogue, bench: Bench
+) -> Comparison:  # fmt: skip
     prompt = first.prompt
     both = key("two", first.answer, second.answer)
     reply = await dialogue.ask(
@@ -59,6 +64,10 @@ async def _compared(first: Subject, second: Subject, criterion: Compare, dialogu
         # Digests of both texts, so that neither response can know its own fence or the other's.
         first_fence=fence(key("first", both)), second_fence=fence(key("second", both)), criterion=criterion.spec,
     )  # fmt: skip
-    shares = word_shares(dialogue.replies[-1], dialogue.tokens, "better", tuple(WORTH))
+    last = dialogue.last
+    wrapping = wrapping_of(last)
+    if bench.spec.logprobs and (fault := token_fault(last, word_start(last.text, "better", wrapping))):
+        bench.without_logprobs[fault] += 1
+    shares = word_shares(last.text, last.tokens, "better", tuple(WORTH), wrapping)
     probability = sum(WORTH[word] * share for word, share in shares.items()) if shares else None
     return Comparison(reply["better"], probability, reply["rationale"])

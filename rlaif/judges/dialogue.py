@@ -1,4 +1,4 @@
-"""Several calls within one judgement: every reply is kept and counted, also where the judgement fails in the end."""
+"""Several requests within one judgement: every reply is kept and counted, even if the judgement fails in the end."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -6,22 +6,22 @@ from typing import Any
 
 from rlaif.errors import ModelError
 from rlaif.judges.bench import Bench, Note, Subject
-from rlaif.judges.scale import RETRY_ROOM, RETRY_TEMPERATURE
-from rlaif.models.ask import Ask, Sampling, Token
+from rlaif.judges.scale import RETRIED, RETRY_ROOM, RETRY_TEMPERATURE
+from rlaif.models.ask import Ask, Completion, Sampling
 from rlaif.records import Finding, Score, Verdict, key
 from rlaif.rubric import Counting
 from rlaif.template import defuse
-from rlaif.verdict import MOST_TEXTS, TEXT, Fields, fields_schema, read_fields
+from rlaif.verdict import MOST_TEXTS, TEXT, Fields, fields_schema, read_fields, require_whole, wrapping_of
 
-# What a judge lists (a response's claims, key points, items of a checklist), before any were counted: LongReward's
-# responses have 18 to 33 claims, and a checklist of Rubrics as Rewards 7 to 20 items.
+# How many things a judge lists (claims, key points, checklist items), as an estimate: LongReward's responses have 18 to 33
+# claims, and a checklist of Rubrics as Rewards 7 to 20 items.
 THINGS = 20
 
 
 class Dialogue:
-    """What was asked and answered so far. `name` tells its seeds from those of other judgements.
+    """The requests and replies so far. `name` distinguishes its seeds from those of other judgements.
 
-    `tokens` are those of the last reply, with `top` alternatives each, or none.
+    `last` is the last reply, its tokens with `top` alternatives each, or without tokens.
     """
 
     def __init__(self, bench: Bench, *name: str | int, top: int | None = None) -> None:
@@ -29,7 +29,7 @@ class Dialogue:
         self._name = name
         self._top = top
         self.replies: list[str] = []
-        self.tokens: Sequence[Token] = ()
+        self.last = Completion("")
         self.prompt_tokens = self.output_tokens = 0
 
     @property
@@ -37,23 +37,23 @@ class Dialogue:
         return "\n\n".join(self.replies)
 
     async def ask(self, template: str, fields: Fields, **values: Any) -> dict[str, Any]:
-        """One question, asked until its reply holds `fields`, at most `attempts` times. Raises ModelError after that."""
+        """Request a reply with these `fields`, at most `attempts` times. Raises ModelError after that."""
         content, about = self._bench.templates[template].render(**values), values.get("document") or ""
         room = self._bench.spec.max_tokens
         for attempt in range(self._bench.spec.attempts):
             try:
                 return await self._ask(content, about, fields, attempt, room)
             except ModelError as error:
-                if error.kind not in ("malformed", "truncated", "refused"):
+                if error.kind not in RETRIED:
                     raise
                 room = self._bench.spec.max_tokens * (RETRY_ROOM if error.kind == "truncated" else 1)
                 last = error
         raise last
 
     async def ask_each(self, template: str, texts: Sequence[str], words: Sequence[str], **values: Any) -> list[str]:
-        """The word that is said of each text (the template's `texts`) by its number, some texts at a time.
+        """Ask for one of `words` about each text (the template's `texts`) by its number, some texts at a time.
 
-        More than a judge may list at once would leave no room in its reply for all of the words.
+        A request on more than MOST_TEXTS would leave no room in its reply for all of the words.
         """
         said: list[str] = []
         for start in range(0, len(texts), MOST_TEXTS):
@@ -79,22 +79,16 @@ class Dialogue:
         )
         reply = (await self._bench.model.complete(ask))[0]
         self.replies.append(reply.text)
-        self.tokens = reply.tokens
+        self.last = reply
         self.prompt_tokens += reply.prompt_tokens or 0
         self.output_tokens += reply.output_tokens or 0
-        if reply.finish == "refused":
-            raise ModelError("refused", "the judge refused", raw=reply.text)
-        try:
-            return read_fields(reply.text, fields)
-        except ModelError:
-            if reply.finish == "length":
-                raise ModelError("truncated", "the reply was cut off before its end", raw=reply.text) from None
-            raise
+        require_whole(reply)
+        return read_fields(reply.text, fields, wrapping_of(reply))
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """One thing that was looked at: what was found, what share of it the response earned, and what it weighs."""
+    """One thing that was counted: its outcome, the share that the response earned, and its weight."""
 
     text: str
     outcome: str
@@ -107,7 +101,7 @@ async def judged(
     subject: Subject, criterion: Counting, repeat: int, bench: Bench, none: str,
     work: Callable[[Dialogue], Awaitable[list[Counted]]],
 ) -> Verdict:  # fmt: skip
-    """The verdict of some work that counts things: what they earned over what they weigh. `none` says that there are none.
+    """Return the verdict of work that counts things: what they earned over what they weigh. `none` says that there are none.
 
     Raises ModelError only for fatal kinds.
     """
@@ -139,7 +133,7 @@ def _share(things: Sequence[Counted], criterion: Counting, none: str) -> float:
 
 
 async def noted(dialogue: Dialogue, work: Callable[[Dialogue], Awaitable[list[str]]]) -> Note:
-    """The note that some work gives. Raises ModelError only for fatal kinds."""
+    """Return the note that some work makes. Raises ModelError only for fatal kinds."""
     texts, failure, detail = list[str](), None, None
     try:
         texts = await work(dialogue)
@@ -152,7 +146,7 @@ async def noted(dialogue: Dialogue, work: Callable[[Dialogue], Awaitable[list[st
 
 
 def texts_of(note: Note) -> list[str]:
-    """What is in a note. Raises ModelError with the kind of failure where it could not be made."""
+    """Return the texts of a note. Raises ModelError with the kind of failure if it could not be made."""
     if note.failure is not None:
         raise ModelError(note.failure, note.detail or "")
     return note.texts

@@ -1,9 +1,9 @@
 """Kind `reward_model`: a sequence-classification model's scalar for the chat that ends with the response.
 
 A reward model is fitted so that the sigmoid of a difference is the probability of being preferred (Bradley and Terry 1952;
-Ouyang et al. 2022, arXiv 2203.02155): the scalar has no range. Its value is 1 / (1 + exp(-reward / width)), which keeps
-every order, lies in the criterion's 0..1 like a share, and fits a column of six decimals; the reward itself is the verdict's
-own words. One that is too far out to differ from 0 or 1 there is a failure, because it would tie with its equals.
+Ouyang et al. 2022, arXiv 2203.02155): the scalar has no range. The score is 1 / (1 + exp(-reward / width)), which keeps
+every order, lies between 0 and 1, and fits a column of six decimals; the reward itself is stored as the verdict's text. A
+reward that is too far out to differ from 0 or 1 is a failure, because it would tie with others.
 """
 
 from collections.abc import Sequence
@@ -12,32 +12,34 @@ from math import exp, isfinite
 from rlaif.config import JudgeSpec
 from rlaif.errors import ModelError
 from rlaif.judges.bench import Bench, Subject
-from rlaif.models.ask import Ask, Sampling
+from rlaif.models.ask import Ask, Sampling, prompt_cut
 from rlaif.records import Message, Score, Verdict
 from rlaif.rubric import RewardModel
 from rlaif.template import defuse
 
 NEEDS_MODEL = True
 TEMPLATES = {"reward_model": frozenset({"document", "request"})}
-# What the store keeps of a value.
+# Decimals of a score in the store.
 DECIMALS = 6
-# Models that are no reward models, but scripted ones, answer in this form.
+# The form in which the scripted model answers, which is not a reward model.
 SCHEMA = {"type": "number", "minimum": -8, "maximum": 8}
 
 
 def calls(criteria: Sequence[RewardModel], spec: JudgeSpec) -> list[list[RewardModel]]:
-    """One call for all: they differ in width alone."""
+    """Group all criteria in one request: they differ only in width."""
     return [list(criteria)] if criteria else []
 
 
 async def judge(subject: Subject, criteria: Sequence[RewardModel], repeat: int, bench: Bench) -> Verdict:
-    """Asks for the reward once: it would be the same again. Raises ModelError where the model could not be asked."""
+    """Request the reward once, because it would be the same again. Raises ModelError if the request fails."""
     if bench.model is None:
         raise ValueError("this kind of criterion needs a model")
     ask = Ask(chat(subject, bench), Sampling(0.0, max_tokens=1), schema=SCHEMA)
     reply = (await bench.model.complete(ask))[0]
     failure = detail = None
     try:
+        if reply.finish == "prompt_cut":
+            raise ModelError("prompt_cut", prompt_cut(reply), raw=reply.text)
         scores = [Score(criterion.key, value(reply.text, criterion.width)) for criterion in criteria]
     except ModelError as error:
         failure, detail = error.kind, str(error)
@@ -46,7 +48,7 @@ async def judge(subject: Subject, criteria: Sequence[RewardModel], repeat: int, 
 
 
 def chat(subject: Subject, bench: Bench) -> list[Message]:
-    """The prompt, its last user turn with the document as the template shows it, and the response as the last turn."""
+    """Return the prompt, its last turn rendered by the template with the document, and the response as the last turn."""
     *before, last = subject.prompt.messages
     shown: list[Message] = [{"role": turn["role"], "content": defuse(turn["content"])} for turn in before]
     document = None if subject.prompt.document is None else defuse(subject.prompt.document)
@@ -55,13 +57,13 @@ def chat(subject: Subject, bench: Bench) -> list[Message]:
 
 
 def value(said: str, width: float) -> float:
-    """The reward that is said, from 0 to 1. Raises ModelError `malformed` where it is no number or too far out."""
+    """Map a reward to a score from 0 to 1. Raises ModelError `malformed` if it is not a number or too far out."""
     try:
         reward = float(said)
     except ValueError:
-        raise ModelError("malformed", "no number", raw=said) from None
+        raise ModelError("malformed", "not a number", raw=said) from None
     if not isfinite(reward):
-        raise ModelError("malformed", "no finite number", raw=said)
+        raise ModelError("malformed", "not a finite number", raw=said)
     # By the smaller tail, so that no exponent overflows.
     tail = exp(-abs(reward) / width)
     found = round((1.0 if reward >= 0 else tail) / (1 + tail), DECIMALS)

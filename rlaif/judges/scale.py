@@ -1,7 +1,8 @@
 """Kind `scale`: a model rates the response on anchored integer scales, rationale first.
 
-Together, all criteria go into one call, and stand before the document, so that every prompt shares them. Apart, each has
-a call of its own and stands last, so that a server can reuse all that comes before it.
+With `calls: together`, one request covers all criteria; they stand before the document, so that all prompts share this
+prefix. With `calls: apart`, each criterion has its own request and stands last, so that a server can reuse everything
+before it.
 """
 
 from collections.abc import Sequence
@@ -15,33 +16,33 @@ from rlaif.models.ask import Ask, Completion, Sampling
 from rlaif.records import Score, Verdict, key
 from rlaif.rubric import Scale
 from rlaif.template import defuse, fence
-from rlaif.verdict import expectation, read_marks
+from rlaif.verdict import expectation, read_marks, require_whole, token_fault, wrapping_of
 
 NEEDS_MODEL = True
-# What a judge's template may use.
+# The variables of a judge's template.
 VARIABLES = frozenset({"document", "request", "reference", "response", "fence", "criteria", "criterion", "apart",
                        "low", "high"})  # fmt: skip
-# The most alternatives per token that common servers give.
+# The most alternatives per token that common servers return.
 TOP_LOGPROBS = 20
-# A judge that gave no verdict at temperature 0 would give the same words again.
+# A judge that gave no verdict at temperature 0 would give the same reply again.
 RETRY_TEMPERATURE = 0.7
-# What a reply that was cut off may write when it is asked for again, as a multiple of `max_tokens`.
+# The limit of output tokens after a reply that was cut off, as a multiple of `max_tokens`.
 RETRY_ROOM = 2
-# JSON may have blanks anywhere, so a model that is held to a schema can write them until it is cut off.
-BLANK = 0.8
+# A judge may do better at a second attempt. A refusal is an answer, and a prompt that was cut is cut again.
+RETRIED = frozenset({"malformed", "truncated"})
 
 
 def calls(criteria: Sequence[Scale], spec: JudgeSpec) -> list[list[Scale]]:
-    """One call for all, or one for each."""
+    """Group the criteria by request: all in one, or one each."""
     if spec.calls == "apart":
         return [[criterion] for criterion in criteria]
     return [list(criteria)] if criteria else []
 
 
 async def judge(subject: Subject, criteria: Sequence[Scale], repeat: int, bench: Bench) -> Verdict:
-    """Asks until a reply is a verdict, at most `attempts` times. A failed judgement has a kind and no value.
+    """Request a verdict, at most `attempts` times. A failed judgement has a kind and no value.
 
-    One that was cut off is asked for again with more room. Raises ModelError where the model could not be asked.
+    The request is repeated with a higher token limit if the reply was cut off. Raises ModelError if a request fails.
     """
     if bench.model is None:
         raise ValueError("a scale needs a model")
@@ -52,11 +53,13 @@ async def judge(subject: Subject, criteria: Sequence[Scale], repeat: int, bench:
         prompt_tokens += reply.prompt_tokens or 0
         output_tokens += reply.output_tokens or 0
         try:
-            scores, failure, detail = _scores(reply, criteria, bench.spec), None, None
+            scores, failure, detail = _scores(reply, criteria, bench), None, None
             break
         except ModelError as error:
             scores = [Score(criterion.key, failure=error.kind) for criterion in criteria]
             failure, detail = error.kind, str(error)
+            if failure not in RETRIED:
+                break
             room = bench.spec.max_tokens * (RETRY_ROOM if failure == "truncated" else 1)
     return Verdict(scores, reply.text, failure, detail, prompt_tokens, output_tokens, calls=attempt + 1)
 
@@ -76,7 +79,7 @@ def _ask(subject: Subject, criteria: Sequence[Scale], repeat: int, attempt: int,
 
 
 def render(subject: Subject, criteria: Sequence[Scale], bench: Bench) -> str:
-    """What the judge is shown."""
+    """Render the judge's prompt."""
     prompt = subject.prompt
     return bench.template.render(
         document=None if prompt.document is None else defuse(prompt.document),
@@ -93,7 +96,7 @@ def render(subject: Subject, criteria: Sequence[Scale], bench: Bench) -> str:
 
 
 def conversation(subject: Subject) -> str:
-    """The request as a judge reads it: the last user turn alone, or the turns by role where there are several."""
+    """Return the request as a judge reads it: the only turn, or all turns with their roles if there are several."""
     messages = subject.prompt.messages
     if len(messages) == 1:
         return messages[0]["content"]
@@ -101,7 +104,7 @@ def conversation(subject: Subject) -> str:
 
 
 def schema(criteria: Sequence[Scale], *, apart: bool) -> dict[str, Any]:
-    """The JSON Schema of a verdict: rationale before score, so that the number follows from the words."""
+    """Return the JSON Schema of a verdict: rationale before score, so that the number follows from the words."""
     if apart:
         return _mark_schema(criteria[0].low, criteria[0].high)
     return _object({criterion.name: _mark_schema(criterion.low, criterion.high) for criterion in criteria})
@@ -117,25 +120,16 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
 
-def _scores(reply: Completion, criteria: Sequence[Scale], spec: JudgeSpec) -> list[Score]:
-    if reply.finish == "refused":
-        raise ModelError("refused", "the judge refused", raw=reply.text)
+def _scores(reply: Completion, criteria: Sequence[Scale], bench: Bench) -> list[Score]:
+    require_whole(reply)
     limits = {criterion.name: (criterion.low, criterion.high) for criterion in criteria}
-    try:
-        marks = read_marks(reply.text, limits, apart=spec.calls == "apart")
-    except ModelError as error:
-        if reply.finish == "length":
-            raise ModelError("truncated", _cut_off(reply.text), raw=reply.text) from None
-        raise error
+    marks = read_marks(reply.text, limits, apart=bench.spec.calls == "apart", wrapping=wrapping_of(reply))
     scores = []
     for criterion in criteria:
         mark = marks[criterion.name]
+        if bench.spec.logprobs and (fault := token_fault(reply, mark.span[0])):
+            bench.without_logprobs[fault] += 1
         expected = expectation(reply.tokens, mark, limits[criterion.name])
         mean, spread = expected or (None, None)
         scores.append(Score(criterion.key, float(mark.value), mean, spread, mark.rationale))
     return scores
-
-
-def _cut_off(text: str) -> str:
-    blank = sum(map(str.isspace, text)) > BLANK * len(text)
-    return "the reply was cut off " + ("in an endless run of blanks" if blank else "before its verdict ended")

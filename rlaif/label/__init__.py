@@ -1,4 +1,4 @@
-"""People compare answers, blind: in the terminal, or on a sheet. Their votes are a judge's comparisons like any other's."""
+"""Blind votes by people, in the terminal or on a sheet. They are stored as the comparisons of a judge."""
 
 from rlaif.label.ballot import Ballot, Voter, ballots
 from rlaif.label.sheet import read, write

@@ -1,4 +1,4 @@
-"""What a person is shown of two answers, and how their vote is kept."""
+"""What a person sees of two responses, and how their vote is stored."""
 
 import json
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from rlaif.store import Store
 
 @dataclass(frozen=True)
 class Ballot:
-    """Two answers to one prompt, by their keys and texts, in the order in which they are shown; not who wrote them."""
+    """Two responses to one prompt, by keys and texts, in the order shown, without their generators."""
 
     prompt: str
     first: str
@@ -36,7 +36,7 @@ class Voter:
         return key("human", self.person)
 
     def keep(self, store: Store, votes: Sequence[tuple[str, str, str, str]]) -> None:
-        """Keeps votes of (prompt, first answer, second answer, "first", "second" or "tie"), all of them or none."""
+        """Store votes of (prompt, first answer, second answer, "first", "second" or "tie"), all of them or none."""
         with store.transaction():
             if not store.query("judge/known", judge=self.key, name=self.name):
                 store.append("judges", [{"key": self.key, "name": self.name, "spec": '{"kind": "human"}'}])
@@ -50,7 +50,7 @@ class Voter:
 def ballots(
     store: Store, voter: Voter, generators: Sequence[str], *, per_prompt: int = 1, limit: int | None = None, seed: int = 0
 ) -> list[Ballot]:  # fmt: skip
-    """What the person has still to vote on: so many pairs a prompt of these generators' answers (keys)."""
+    """Return the ballots without a vote by this person: `per_prompt` pairs of these generators' (keys) responses."""
     rows = store.query(
         "label/ballots", judge=voter.key, generators=list(generators), per_prompt=per_prompt, limit=limit, seed=seed
     )

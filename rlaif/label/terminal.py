@@ -1,4 +1,4 @@
-"""Voting in the terminal: one ballot after the other, each vote kept at once."""
+"""Votes in the terminal: one ballot after the other, each vote stored at once."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from rlaif.store import Store
 if TYPE_CHECKING:
     from rich.console import Console
 
-# Longer documents are shown whole only when asked for, so that the answers stay in sight.
+# Longer documents are shown whole only on demand, so that the responses stay in sight.
 SHOWN = 3000
 VOTES = {"1": "first", "2": "second", "t": "tie"}
 KEYS = "1 first, 2 second, t tie, s skip, d whole document, q quit: "
@@ -19,9 +19,9 @@ KEYS = "1 first, 2 second, t tie, s skip, d whole document, q quit: "
 def ask(
     store: Store, voter: Voter, ballots: Sequence[Ballot], console: "Console", read: Callable[[str], str] = input
 ) -> int:  # fmt: skip
-    """Shows the ballots in turn and keeps what the person says; returns how many votes that were.
+    """Show the ballots in turn and store the votes; return how many there were.
 
-    What is skipped, or left when the person quits, comes again next time.
+    Ballots that are skipped, or left when the person quits, come again next time.
     """
     votes = 0
     for number, ballot in enumerate(ballots, 1):
@@ -56,6 +56,6 @@ def _show(ballot: Ballot, console: "Console", title: str) -> None:
                           ("2", ballot.second_text)):  # fmt: skip
         if text:
             console.print(f"\n{heading}", style="bold", markup=False, highlight=False)
-            # Answers are untrusted: what could move the cursor or hide text is shown as what it is.
+            # Responses are untrusted: hidden and control characters are made visible.
             console.print(visible(text), markup=False, highlight=False)
     console.print()

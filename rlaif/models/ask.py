@@ -1,4 +1,4 @@
-"""The seam to language models: what is asked, what comes back."""
+"""The interface to language models: requests and completions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from rlaif.records import Message
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How tokens are drawn. `temperature` 0 is greedy; `max_tokens` bounds one completion."""
+    """Sampling settings. `temperature` 0 is greedy decoding; `max_tokens` bounds one completion."""
 
     temperature: float = 1.0
     top_p: float = 1.0
@@ -19,12 +19,13 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request: `n` completions of a chat, optionally held to a JSON schema, optionally with log-probabilities.
+    """One request: `n` completions of a chat, optionally with a JSON schema for the reply and with log-probabilities.
 
-    `seeds` has one entry a completion, so that a sample can be drawn again alone; servers that take a single seed get
-    the first. `top_logprobs` is how many alternatives each token reports; None asks for no log-probabilities.
-    `about` is the long text that it shares with others, such as the document: they go to one server, which has read it.
-    An ask that `follows` goes on with a unit of which a part is paid for: it goes before what is new, also into a stop.
+    `seeds` has one entry per completion, so that each sample can be drawn again alone; servers that take a single seed get
+    the first. `top_logprobs` is the number of alternatives reported for each token; None requests no log-probabilities.
+    `about` is the long text that several requests share, such as the document: they go to the same server, which has its
+    prefix cached. A request that `follows` continues a unit of work that is partly paid for: it is sent before new work,
+    also while the run is stopping.
     """
 
     messages: Sequence[Message]
@@ -42,19 +43,27 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One output token: its text, its log-probability, and the likeliest alternatives at its place, itself included."""
+    """One output token: its text, its log-probability, and the likeliest alternatives at its place, itself included.
+
+    `data` are its bytes in UTF-8, if the server sent them: a token may be part of a character, which `text` cannot show.
+    """
 
     text: str
     logprob: float
     top: tuple[tuple[str, float], ...] = ()
+    data: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """One answer. `finish` is "stop", "length" or "refused"; token counts are None where the server gave none.
+    """One completion.
 
-    `prompt_tokens` is what this completion cost: with n > 1, the shared prompt counts once, on the first. `served` is
-    the name under which a server says that it answered.
+    `finish` is "stop" if the text is known to be whole, "length" if it was cut off, "refused", "prompt_cut" if the server
+    cut the prompt, or "unknown" if the server gave a `finish_reason` that rlaif does not know. Token counts are None if the
+    server gave none; with n > 1, the shared prompt counts once, on the first completion. `served` is the model's name in the
+    server's reply, `reasoning` what the server returned apart from the text. `prompt_read` is the number of prompt tokens
+    that the server read at most, those in its cache included. `held` says that the server is known to hold replies to the
+    request's JSON schema.
     """
 
     text: str
@@ -63,26 +72,38 @@ class Completion:
     output_tokens: int | None = None
     tokens: tuple[Token, ...] = ()
     served: str | None = None
+    reasoning: str | None = None
+    finish_reason: str | None = None
+    prompt_read: int | None = None
+    held: bool = False
 
     @property
     def logprob(self) -> float | None:
-        """The sum of the tokens' log-probabilities, where they were asked for."""
+        """The sum of the tokens' log-probabilities, if they were requested."""
         return sum(token.logprob for token in self.tokens) if self.tokens else None
+
+
+def prompt_cut(completion: Completion) -> str:
+    """Tell a user about a completion whose prompt the server cut."""
+    return (
+        f"the server cut the prompt: it read at most {completion.prompt_read:,} tokens of it. "
+        "Raise the server's context length (Ollama: num_ctx) or shorten the documents."
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Likelihood:
-    """What a model makes of a given answer: the ids of its tokens, and the natural logarithm of each one's probability."""
+    """A model's token ids for a given answer, and the natural logarithm of each token's probability."""
 
     ids: tuple[int, ...]
     logprobs: tuple[float, ...]
 
 
 class Model(Protocol):
-    """A language model, opened: `async with open_model(...) as model`.
+    """An open language model: `async with open_model(...) as model`.
 
-    `complete` gives one completion per seed, in order, or raises ModelError, with those that it `found` nevertheless.
-    `concurrency` is how many asks it wants in flight at once.
+    `complete` returns one completion per seed, in order, or raises ModelError, which carries in `found` the completions that
+    did arrive. `concurrency` is the number of requests that should be in flight at once.
     """
 
     concurrency: int

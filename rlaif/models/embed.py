@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from rlaif.errors import ModelError
-from rlaif.models.ask import Ask, Model, Sampling
+from rlaif.models.ask import Ask, Model, Sampling, prompt_cut
 from rlaif.records import Message
 
 # Texts in one request: of a hundred words each, they stay within what servers take at once.
@@ -21,6 +21,8 @@ async def embed(model: Model, texts: Sequence[str]) -> list[list[float]]:
         (reply,) = await model.complete(Ask(turns, Sampling(max_tokens=1)))
         if reply.finish == "refused":
             raise ModelError("refused", "the server does not embed these texts")
+        if reply.finish == "prompt_cut":
+            raise ModelError("prompt_cut", prompt_cut(reply))
         found += json.loads(reply.text)
         if len(found) != start + len(part) or len({len(vector) for vector in found}) > 1:
             raise ModelError("malformed", "not one embedding for each text, all of one length")

@@ -1,10 +1,11 @@
-"""The same served model by its vendor's Batch API: half the price, answers within a day.
+"""The same served model through its vendor's Batch API: half the price, answers within a day.
 
-Asks that wait at the same time are sent as one file. A request is known by a digest of its own content, so a resumed run
-needs no account of what it had asked: what is owed is asked again, and whatever a batch of before has answered, or will,
-is taken from there. What a batch did not come to goes into the next one.
+Asks that wait at the same time are sent as one file. A request is identified by a digest of its content, so a resumed run
+needs no record of its asks: pending ones are asked again, and whatever an earlier batch has answered, or will answer, is
+taken from there. Requests that a batch did not finish are resubmitted in the next one.
 """
 
+from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -17,10 +18,12 @@ from rlaif.models.openai_batch_calls import RETRIED, Calls
 from rlaif.models.openai_batch_post import POLL, QUIET, Post
 from rlaif.models.openai_dialect import Dialect
 from rlaif.models.openai_fault import RequestError
+from rlaif.models.openai_inspector import Inspector, observations
 from rlaif.models.openai_reply import read_reply
 from rlaif.models.openai_request import body
-from rlaif.models.openai_server import NO_SECRET, addresses, client, public_url, secret, without
+from rlaif.models.openai_server import addresses, announce, client, letterhead, public_url, secret
 from rlaif.models.openai_top_up import top_up
+from rlaif.models.redaction import redactor, secrets_of
 from rlaif.records import key
 from rlaif.stop import STOP
 
@@ -31,7 +34,7 @@ IDLE: Final = 120.0
 
 
 class OpenAIBatch:
-    """A served model by batches, which are written down in `folder`.
+    """A served model through batches, which are recorded in `folder`.
 
     In seconds: `quiet` without a new ask makes a batch, `poll` is the least and the longest pause between two looks at it,
     `pause` the first one after a fault.
@@ -44,15 +47,18 @@ class OpenAIBatch:
         quiet: float = QUIET, poll: tuple[float, float] = POLL, pause: float = 0.5,
     ) -> None:  # fmt: skip
         if len(addresses(config.base_url)) > 1:
-            raise InputError("a batch goes to one server", where=where, fix="Give one base_url, or set mode: live.")
+            raise InputError("batches need exactly one server", where=where, fix="Give one base_url, or set mode: live.")
         self._config, self._where, self._folder = config, where, folder
         self._quiet, self._poll, self._pause = quiet, poll, pause
         self._secret = secret(config, where=where)
         self._dialect = Dialect.of(config)
+        self._inspector = Inspector(config)
+        self.server, self.name = public_url(config.base_url), config.model
+        self.remarks: Counter[tuple[str, str]] = Counter()
         self._served: str | None = None
 
     async def complete(self, ask: Ask) -> list[Completion]:
-        """One completion per seed, in order; what the server withholds of `n` is asked for again, one at a time."""
+        """One completion per seed, in order. Those of `n` that the server withholds are requested again, one at a time."""
         found: dict[int, Completion] = {}
         if ask.n == 1 or self._dialect.several:
             found = await self._request(ask, ask.seeds)
@@ -66,8 +72,10 @@ class OpenAIBatch:
             request = body(self._config, ask, seeds, dialect)
             name = key("request", request)
             try:
-                reply = without(self._secret, await self._post.reply(name, request))
-                return self._same(read_reply(reply, len(seeds)).found)
+                reply = await self._post.reply(name, request)
+                found = self._same(read_reply(reply, len(seeds)).found)
+                self.remarks.update(observations(found))
+                return self._inspector.inspect(ask, found)
             except RequestError as error:
                 self._post.forget(name)
                 attempts += 1
@@ -82,7 +90,7 @@ class OpenAIBatch:
                     raise self._final(error) from None
 
     def _same(self, found: dict[int, Completion]) -> dict[int, Completion]:
-        """Refuses another model that answers under the same name: its words must not be mixed with the first's."""
+        """Refuses another model that answers under the same name: their answers must not be mixed."""
         served = next(iter(found.values())).served
         self._served = self._served or served
         if served and served != self._served:
@@ -90,22 +98,25 @@ class OpenAIBatch:
         return found
 
     def _final(self, error: RequestError) -> ModelError:
-        """The error for the caller: with the server's name, and without the secret, whatever the server said."""
+        """The error for the caller, with the server's name."""
         message = f"{self._config.model} at {public_url(self._config.base_url)}, in batches: {error}"
-        return ModelError(error.kind, self._safe(message), raw=self._safe(error.raw))
-
-    def _safe(self, text: str) -> str:
-        return text.replace(self._secret, "***") if self._secret != NO_SECRET else text
+        return ModelError(error.kind, self._redact.text(message), raw=self._redact.text(error.raw))
 
     async def __aenter__(self) -> Self:
+        from rlaif.models.proxied import proxy
+
         config = self._config
-        self._package = client(config, addresses(config.base_url)[0], self._secret, timeout=IDLE)
-        calls = Calls(config, self._package, self._pause)
+        address = addresses(config.base_url)[0]
+        head = await letterhead(config, address, self._secret, where=self._where)
+        self._redact = redactor(*secrets_of(head.url, head.headers), *secrets_of(proxy(head.url) or "", {}))
+        announce(config, self._secret, [head])
+        self._package = client(config, address, self._secret, timeout=IDLE)
+        calls = Calls(config, self._package, self._pause, self._redact)
         self._post = Post(
-            calls, public_url(config.base_url), self._folder, self._safe,
+            calls, public_url(config.base_url), self._folder, self._redact.text,
             where=self._where, quiet=self._quiet, poll=self._poll,
         )  # fmt: skip
-        # A run that is told to stop does not wait for a day.
+        # A run that is asked to stop does not wait for a day.
         self._heed = ExitStack()
         self._heed.enter_context(STOP.heeded(self._post.let_go))
         return self

@@ -1,4 +1,4 @@
-"""The few calls of a Batch API, by the `openai` package, each tried again for as long as the fault may pass."""
+"""The few calls of a Batch API, through the `openai` package. Each is retried for as long as the fault may pass."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,6 +9,7 @@ import tenacity
 from rlaif.config import OpenAIModel
 from rlaif.errors import TRANSIENT
 from rlaif.models.openai_fault import RequestError, from_status
+from rlaif.models.redaction import Redactor
 
 if TYPE_CHECKING:
     import openai
@@ -22,15 +23,20 @@ PATIENCE: Final = 3600.0
 LONGEST_WAIT: Final = 60.0
 # Seconds for a file of a hundred megabytes, either way.
 TRANSFER: Final = 1800.0
+# Bytes of one line of a file of answers.
+LONGEST_LINE: Final = 256 * 2**20
 # The only window that vendors offer.
 WINDOW: Final = "24h"
 
 
 class Calls:
-    """Calls to one vendor. `pause` is the first back-off in seconds. All raise RequestError."""
+    """Calls to one vendor, whose replies pass through `redact`. `pause` is the first back-off in seconds.
 
-    def __init__(self, config: OpenAIModel, package: "openai.AsyncOpenAI", pause: float) -> None:
-        self._config, self._package, self._pause = config, package, pause
+    All calls raise RequestError.
+    """
+
+    def __init__(self, config: OpenAIModel, package: "openai.AsyncOpenAI", pause: float, redact: Redactor) -> None:
+        self._config, self._package, self._pause, self._redact = config, package, pause, redact
 
     @property
     def url(self) -> Any:
@@ -38,17 +44,17 @@ class Calls:
         return "/chat/completions" if self._config.api_version else "/v1/chat/completions"
 
     async def upload(self, requests: bytes) -> tuple[str, int]:
-        """The new file's id, and when it was made."""
+        """Uploads a file of requests; its id, and when it was made."""
 
         async def once() -> tuple[str, int]:
             made = await self._package.files.create(file=("requests.jsonl", requests), purpose="batch")
-            return made.id, made.created_at
+            return self._id(made.id), made.created_at
 
         return await self._patiently(once, TRANSFER)
 
     async def begin(self, file: str, uploaded: int, *, again: bool = False) -> str:
-        """The id of the batch of that file. Before another attempt (or `again`) it is looked for, so that none is made
-        twice: an answer may have been lost, or its reader."""
+        """Starts the batch of that file; its id. Before another attempt (or with `again`) it is looked up, so that none is
+        started twice: the reply may have been lost, or the process that waited for it."""
         begun = again
 
         async def once() -> str:
@@ -60,12 +66,18 @@ class Calls:
             made = await self._package.batches.create(
                 input_file_id=file, endpoint=self.url, completion_window=WINDOW, metadata={"made_by": "rlaif"}
             )
-            return made.id
+            return self._id(made.id)
 
         return await self._patiently(once, self._config.timeout)
 
+    def _id(self, text: str) -> str:
+        """An id, which will be written down, unless the vendor put a secret into it."""
+        if self._redact.text(text) != text:
+            raise RequestError("malformed", "an id with the key in it")
+        return text
+
     async def _find(self, file: str, uploaded: int) -> str | None:
-        """Among the vendor's batches, newest first, none of which can be older than its file."""
+        """Looks through the vendor's batches, newest first: none can be older than its file."""
         async for batch in self._package.batches.list(limit=100):
             if batch.input_file_id == file:
                 return batch.id
@@ -74,13 +86,13 @@ class Calls:
         return None
 
     async def look(self, batch: str) -> "Batch":
-        """How far a batch is."""
+        """The state of a batch."""
         return await self._patiently(lambda: self._package.batches.retrieve(batch), self._config.timeout)
 
     async def read(self, file: str, take: Callable[[bytes], bool]) -> None:
-        """Gives the lines of a file to `take`, as they arrive; some of them twice, where it had to be tried again.
+        """Passes the lines of a file to `take`, as they arrive; some of them twice if it had to be read again.
 
-        `take` says whether it understood the line: a file without any such line is a proxy's page.
+        `take` returns whether it understood the line: a file without any such line is a proxy's page.
         """
 
         async def once() -> None:
@@ -89,10 +101,12 @@ class Calls:
                 rest = b""
                 async for chunk in response.iter_bytes():
                     *lines, rest = (rest + chunk).split(b"\n")
+                    if len(rest) > LONGEST_LINE:
+                        raise RequestError("malformed", f"file {file} has a line of more than {LONGEST_LINE // 2**20} MiB")
                     for line in lines:
-                        understood += take(line)
-                        await asyncio.sleep(0)  # who waits for it can take it before the next one fills memory
-                understood += take(rest)
+                        understood += take(self._redact(line))
+                        await asyncio.sleep(0)  # whoever waits for it can take it before the next one fills memory
+                understood += take(self._redact(rest))
             if not understood:
                 raise RequestError("malformed", f"file {file} holds no answers")
 
@@ -110,29 +124,28 @@ class Calls:
             retry=tenacity.retry_if_exception(lambda error: isinstance(error, RequestError) and error.kind in RETRIED),
             stop=tenacity.stop_before_delay(PATIENCE), wait=wait, reraise=True,
         )  # fmt: skip
-        return await retrying(_told, call, timeout)
+        return await retrying(self._once, call, timeout)
 
+    async def _once(self, call: Callable[[], Awaitable[T]], timeout: float) -> T:
+        """One attempt. Raises its fault as a RequestError."""
+        import openai
 
-async def _told(call: Callable[[], Awaitable[T]], timeout: float) -> T:
-    """The call's result, or its fault as a RequestError."""
-    import openai
-
-    try:
-        async with asyncio.timeout(timeout):
-            return await call()
-    except RequestError:
-        raise
-    except (TimeoutError, openai.APITimeoutError):
-        raise RequestError("timeout", f"no reply within {timeout:g} s") from None
-    except openai.APIStatusError as error:
-        await error.response.aread()
-        raise from_status(error.status_code, error.response.headers, error.response.text) from None
-    except openai.APIConnectionError as error:
-        raise RequestError("connection", f"no connection: {error.__cause__ or error}") from None
-    except (openai.OpenAIError, ValueError, AttributeError, TypeError) as error:
-        raise RequestError("malformed", f"a reply that cannot be read: {type(error).__name__}") from None
-    except Exception as error:
-        # In the middle of a file the package lets through what its HTTP library raises, which has changed its name.
-        if not type(error).__module__.startswith("httpx"):
+        try:
+            async with asyncio.timeout(timeout):
+                return await call()
+        except RequestError:
             raise
-        raise RequestError("connection", f"no whole reply: {error or type(error).__name__}") from None
+        except (TimeoutError, openai.APITimeoutError):
+            raise RequestError("timeout", f"no reply within {timeout:g} s") from None
+        except openai.APIStatusError as error:
+            await error.response.aread()
+            raise from_status(error.status_code, error.response.headers, self._redact.text(error.response.text)) from None
+        except openai.APIConnectionError as error:
+            raise RequestError("connection", self._redact.text(f"no connection: {error.__cause__ or error}")) from None
+        except (openai.OpenAIError, ValueError, AttributeError, TypeError) as error:
+            raise RequestError("malformed", f"a reply that cannot be read: {type(error).__name__}") from None
+        except Exception as error:
+            # In the middle of a file the package lets through what its HTTP library raises, which has changed its name.
+            if not type(error).__module__.startswith("httpx"):
+                raise
+            raise RequestError("connection", self._redact.text(f"no whole reply: {error or type(error).__name__}")) from None

@@ -1,33 +1,43 @@
-"""Embeddings of texts from any server that speaks the OpenAI API; requests, retries and limits are those of chats."""
+"""Embeddings of texts from any server that speaks the OpenAI API. Requests, retries and limits are those of chats."""
 
 import json
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from rlaif.models.ask import Ask, Completion
 from rlaif.models.openai import OpenAI
 from rlaif.models.openai_dialect import Dialect
 from rlaif.models.openai_reply import malformed, read_object, without_output
+from rlaif.models.openai_request import REPLY
 from rlaif.models.openai_server import Letterhead
+
+# Bytes of the longest vectors, as JSON: twice 8,192 numbers of 25 characters.
+VECTOR: Final = 2**19
 
 
 class OpenAIEmbed(OpenAI):
-    """A model that embeds. As a completion, it answers the turns of a chat with their vectors, as JSON."""
+    """A model that embeds. Its completion of a chat is the vectors of the chat's turns, as JSON."""
 
     def _address(self, head: Letterhead) -> Letterhead:
         return replace(head, url=head.url.replace("/chat/completions", "/embeddings"))
 
     def _body(self, ask: Ask, seeds: tuple[int, ...], dialect: Dialect) -> dict[str, Any]:
-        return {"model": self._config.model, "input": [turn["content"] for turn in ask.messages]}
+        return {"model": self.config.model, "input": [turn["content"] for turn in ask.messages]}
+
+    def _most_bytes(self, ask: Ask, n: int) -> int:
+        return REPLY + len(ask.messages) * VECTOR
 
     def _read(self, data: bytes, n: int) -> dict[int, Completion]:
         return {0: read(data)}
 
 
 def read(data: bytes) -> Completion:
-    """The vectors in a reply, in the order of its indexes. Raises RequestError: `malformed`, or what its own error says."""
+    """The vectors in a reply, in the order of its indexes.
+
+    Raises RequestError: `malformed`, or the kind of the error in it.
+    """
     reply = read_object(data)
     listed = reply.get("data")
     entries = [entry for entry in listed if isinstance(entry, Mapping)] if isinstance(listed, list) else []

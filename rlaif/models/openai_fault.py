@@ -1,6 +1,6 @@
 """What went wrong with a request to an OpenAI-compatible server: pure functions from status, headers and body.
 
-The kinds are those of `rlaif.errors`; the facts about how servers fail are from the issue trackers of such servers.
+The kinds are those of `rlaif.errors`. How servers fail is known from the issue trackers of such servers.
 """
 
 import json
@@ -13,12 +13,16 @@ from typing import Any, Final
 
 from rlaif.errors import ModelError
 
-# Enough of a server's words to understand it; a page of HTML says no more.
-SHOWN: Final = 400
+# Characters of a server's message that are shown, and of its reply that are kept; a page of HTML says no more.
+SHOWN, KEPT = 400, 100_000
+# Seconds. A wait that is longer than a week is a misunderstanding, and a number that near now is a moment.
+MOST_WAIT, NEAR = 7 * 86_400.0, 366 * 86_400.0
+# Seconds for which a header is believed that tells when a limit is lifted, and not whether it is that limit.
+LONGEST_RESET: Final = 3600.0
 
-# A server asks for patience and means a bill that was not paid.
+# How servers that answer 429 say that a bill was not paid.
 QUOTA: Final = re.compile(r"insufficient[_ ]quota|billing|exceeded your current quota|credit balance|payment required", re.I)
-# Some say with 400, 413 or 500 that the prompt is too long.
+# How servers say that the prompt is too long, with status 400, 413, 422 or 500.
 CONTEXT: Final = re.compile(
     r"context[_ ](length|window)|maximum context|max_model_len|prompt is too long|too many (input )?tokens|"
     r"longer than the (model|maximum)|exceeds? the (model'?s )?(available )?context",
@@ -32,25 +36,29 @@ SPAN: Final = re.compile(rf"(?:{_PART}h)?(?:{_PART}m)?(?:{_PART}s)?(?:{_PART}ms)
 
 
 class RequestError(ModelError):
-    """A failed request; `wait` is how many seconds the server asked to leave it alone, `status` that of HTTP."""
+    """A failed request. `wait` is the seconds for which the server asks to be left alone, `status` that of HTTP.
+
+    Of `raw`, what the server sent, a part is kept that is enough to see what happened.
+    """
 
     def __init__(
         self, kind: str, message: str, *, wait: float | None = None, raw: str = "", status: int | None = None
     ) -> None:
         self.wait, self.status = wait, status
-        super().__init__(kind, message, raw=raw)
+        super().__init__(kind, message, raw=raw[:KEPT])
 
 
 def from_status(status: int, headers: Mapping[str, str], body: str) -> RequestError:
-    """The fault that a reply with an error status tells of."""
-    said = " ".join(_message(body).split())[:SHOWN]
+    """The fault that a reply with an error status reports."""
+    said = " ".join(_message(body)[:KEPT].split())[:SHOWN]
+    body = body[:KEPT]
     wait = retry_after(headers, time.time())
     message = f"HTTP {status}: {said or 'no reason given'}"
     return RequestError(_kind(status, body), message, wait=wait, raw=body, status=status)
 
 
 def _message(body: str) -> str:
-    """The server's own words out of `{"error": {"message": …}}`, or all of the body."""
+    """The message in `{"error": {"message": …}}`, or the whole body."""
     try:
         error = json.loads(body)["error"]
         return str(error["message"] if isinstance(error, dict) else error)
@@ -59,7 +67,7 @@ def _message(body: str) -> str:
 
 
 def from_error(error: Any) -> RequestError:
-    """The fault that a body `{"error": …}` tells of, whatever status it came with."""
+    """The fault that a body `{"error": …}` reports, whatever status it came with."""
     details = error if isinstance(error, Mapping) else {"message": str(error)}
     code = str(details.get("code") or details.get("status"))
     status = int(code) if re.fullmatch("[45][0-9][0-9]", code) else 500
@@ -88,29 +96,47 @@ def _kind(status: int, body: str) -> str:
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """The seconds for which a server asks to be left alone, or None. `now` is the time in seconds since 1970.
 
-    Reads `retry-after-ms`, else `retry-after`, else the latest of the vendors' own `…ratelimit…reset…`. Each may be a
-    number of seconds, a span such as "1m30s" or "500ms", an HTTP date (without a zone: UTC) or an ISO time. What is
-    not in the future, and what makes no sense, counts as not said.
+    Reads `retry-after-ms`, else `retry-after`, else the latest of the vendors' `…ratelimit…reset…`. Each may be a number of
+    seconds, a span such as "1m30s" or "500ms", an HTTP date (without a zone: UTC), an ISO time, or a number near now, which
+    is a moment in seconds, milliseconds or less since 1970. A moment that has passed, a wait of more than a week, and
+    whatever makes no sense count as not said. A reset is taken as longer than an hour only if it says that nothing remains.
     """
     plain = {name.lower(): value.strip() for name, value in headers.items()}
-    milliseconds = _number(plain.get("retry-after-ms", ""))
-    if milliseconds is not None:
-        return milliseconds / 1000
-    asked = _seconds(plain.get("retry-after", ""), now)
+    now = _date(plain.get("date", "")) or now
+    asked = _wait(plain.get("retry-after-ms", ""), now, unit=1000) or _wait(plain.get("retry-after", ""), now)
     if asked is not None:
         return asked
-    resets = [_seconds(value, now) for name, value in plain.items() if "ratelimit" in name and "reset" in name]
+    resets = (_reset(name, plain, now) for name in plain if "ratelimit" in name and "reset" in name)
     return max((seconds for seconds in resets if seconds is not None), default=None)
 
 
-def _seconds(text: str, now: float) -> float | None:
-    readings = (_number(text), _span(text), _until(text, now))
-    return next((seconds for seconds in readings if seconds is not None), None)
+def _reset(name: str, headers: Mapping[str, str], now: float) -> float | None:
+    """The seconds until one of several limits is lifted, unless something remains of it."""
+    remaining = headers.get(name.replace("reset", "remaining"), "")
+    seconds = _wait(headers[name], now)
+    if seconds is None or (remaining and remaining.strip("0.") != ""):
+        return None
+    if remaining or seconds <= LONGEST_RESET:
+        return seconds
+    # A number alone may mean anything. A span or a date is understood.
+    return None if _number(headers[name]) else LONGEST_RESET
+
+
+def _wait(text: str, now: float, unit: float = 1) -> float | None:
+    """The seconds to wait, of a number in such a unit of a second, a span or a moment; None for what is not understood."""
+    number = _number(text)
+    if number is None:
+        seconds = _span(text) or _until(text, now)
+    else:
+        moments = (number / each for each in (1, 1e3, 1e6, 1e9))
+        near = next((moment for moment in moments if abs(moment - now) < NEAR), None)
+        seconds = number / unit if near is None else near - now
+    return seconds if seconds and 0 < seconds <= MOST_WAIT else None
 
 
 def _number(text: str) -> float | None:
     """A positive, finite decimal number; None for anything else."""
-    value = float(text) if re.fullmatch(r"\d{1,12}(\.\d{1,12})?", text, re.ASCII) else 0.0
+    value = float(text) if re.fullmatch(r"\d{1,24}(\.\d{1,12})?", text, re.ASCII) else 0.0
     return value if value > 0 else None
 
 
@@ -124,11 +150,14 @@ def _span(text: str) -> float | None:
 
 
 def _until(text: str, now: float) -> float | None:
+    moment = _date(text)
+    return None if moment is None else moment - now
+
+
+def _date(text: str) -> float | None:
+    """Seconds since 1970 of an HTTP date or an ISO time."""
     try:
         moment = datetime.fromisoformat(text) if text[:4].isdigit() else parsedate_to_datetime(text)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        seconds = moment.timestamp() - now
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    return seconds if seconds > 0 else None

@@ -1,4 +1,4 @@
-"""A served reward model, asked by vLLM's `/classify`; requests, retries and limits are those of any server.
+"""A served reward model, through vLLM's `/classify`. Requests, retries and limits are those of any server.
 
 The server renders the chat by the model's own template and gives the class's logit, which is the reward.
 """
@@ -15,7 +15,7 @@ from rlaif.models.openai_fault import RequestError
 from rlaif.models.openai_reply import malformed, read_object, without_output
 from rlaif.models.openai_server import Letterhead
 
-# It lies beside the API that imitates OpenAI's, not in it.
+# The endpoint stands beside the API that imitates OpenAI's, not in it.
 CHATS: Final = ("/v1/chat/completions", "/chat/completions")
 
 
@@ -29,15 +29,15 @@ class OpenAIReward(OpenAI):
         return head
 
     def _body(self, ask: Ask, seeds: tuple[int, ...], dialect: Dialect) -> dict[str, Any]:
-        return {"model": self._config.model, "messages": list(ask.messages), "use_activation": False}
+        return {"model": self.config.model, "messages": list(ask.messages), "use_activation": False}
 
     def _read(self, data: bytes, n: int) -> dict[int, Completion]:
         return {0: read(data)}
 
 
 def read(data: bytes) -> Completion:
-    """The reward in a reply. Raises RequestError: `malformed`, `rejected` for a classifier of several classes, or what the
-    reply's own error says."""
+    """The reward in a reply. Raises RequestError: `malformed`, `rejected` for a classifier with several classes, or the kind
+    of the error in it."""
     reply = read_object(data)
     listed = reply.get("data")
     found = listed[0] if isinstance(listed, list) and len(listed) == 1 else None

@@ -1,109 +1,273 @@
-"""Replies of HTTP/1.1, read from bytes that come in any pieces."""
+"""Replies of HTTP/1.1, parsed by httptools, with bounds on everything that a server decides."""
 
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-END = b"\r\n"
-# Bytes. Servers that say more in their headers are not understood.
+import httptools
+
+# Bytes without any of the body's among them: a head, a chunk's header or trailers. Honest servers send a few hundred.
 LONGEST_HEAD: Final = 65_536
-# zlib reads gzip as well as its own format with this many window bits.
-ANY_ZLIB: Final = 47
+# Replies such as "100 Continue" before the reply itself.
+MOST_INTERIM: Final = 16
+# Compressions of one body, one around the other.
+MOST_CODINGS: Final = 4
+# Bytes that are decompressed at a time.
+STEP: Final = 2**20
+# Window bits with which zlib reads gzip and zlib's own format, and deflate without a header, which some servers send.
+ANY_ZLIB, RAW_DEFLATE = 47, -15
+GZIP: Final = b"\x1f\x8b"
+ZLIB: Final = frozenset({"gzip", "x-gzip", "deflate"})
+# What servers write into Content-Encoding and mean "not compressed".
+PLAIN: Final = frozenset({"", "identity", "none", "binary", "utf-8", "utf8"})
 
 
 class WireError(OSError):
-    """The connection failed, or what came over it is no HTTP."""
+    """The connection failed, or the server sent something that is not HTTP."""
 
 
 class OversizedError(WireError):
-    """More bytes than any honest reply has."""
+    """The reply is longer than any honest one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole reply. Header names are in lower case."""
+    """A whole reply. Header names are in lower case. `first` marks the first reply on its connection."""
 
     status: int
     headers: dict[str, str]
     body: bytes
+    first: bool = True
 
 
-class Reply:
-    """A reply whose head was read; the body is still coming."""
+class ReplyMemory:
+    """Bounds the bytes of all replies in flight together, whatever the servers send.
 
-    def __init__(self, version: str, status: int, headers: dict[str, str]) -> None:
-        self.status, self.headers = status, headers
-        ending = headers.get("connection", "").lower()
-        self.keeps = ending != "close" if version == "HTTP/1.1" else ending == "keep-alive"
-        self._chunked = headers.get("transfer-encoding", "").lower().endswith("chunked")
-        self._length = int(headers["content-length"]) if "content-length" in headers else None
-        self._chunks: list[bytes] = []
-        self._chunked_bytes = 0
-        if status in (204, 304):
-            self._chunked, self._length = False, 0
+    A reply that is still coming in holds its bytes by a share. When all shares together exceed `most`, the largest reply is
+    refused.
+    """
 
-    def bytes_of(self, data: bytearray) -> int:
-        """How long the body is, or has become so far."""
-        return max(self._length or 0, self._chunked_bytes + len(data))
+    def __init__(self, most: int) -> None:
+        self.most, self.held = most, 0
+        self._shares: set[Share] = set()
 
-    def body(self, data: bytearray, *, over: bool) -> bytes | None:
-        """The whole body, taken out of the data; None while some of it is missing."""
-        if self._chunked:
-            return self._from_chunks(data)
-        if self._length is None:
-            self.keeps = False
-            return _take(data, len(data)) if over else None
-        if self._length < 0:
-            raise WireError("a reply of negative length")
-        return _take(data, self._length) if len(data) >= self._length else None
+    def share(self, most: int = 0, refused: Callable[[], None] = lambda: None) -> "Share":
+        """A share for one reply of at most so many bytes at a time. `refused` is called when the reply has to go."""
+        return Share(self, most, refused)
 
-    def _from_chunks(self, data: bytearray) -> bytes | None:
-        while (end := data.find(END)) >= 0:
-            size = int(bytes(data[:end]).partition(b";")[0], 16)
-            if size == 0:
-                # Trailers, if any, end with an empty line too.
-                stop = data.find(END + END, end)
-                if stop < 0:
-                    return None
-                del data[: stop + 4]
-                return b"".join(self._chunks)
-            if len(data) < end + 2 + size + 2:
-                return None
-            self._chunks.append(bytes(data[end + 2 : end + 2 + size]))
-            self._chunked_bytes += size
-            del data[: end + 2 + size + 2]
-        return None
+    def change(self, share: "Share", by: int) -> None:
+        """Counts what a share holds more or less."""
+        self.held += by
+        self._shares.add(share)
+        while self.held > self.most and self._shares:
+            largest = max(self._shares, key=lambda each: each.size)
+            largest.refuse(f"the replies in flight are longer than {self.most // 2**20} MiB together")
+
+    def forget(self, share: "Share") -> None:
+        """Counts a share that holds nothing any more."""
+        self.held -= share.size
+        self._shares.discard(share)
 
 
-def head(data: bytearray) -> Reply | None:
-    """The head, taken out of the data; None while it is not whole. Interim replies (1xx) are passed over."""
-    while (end := data.find(END + END)) >= 0:
-        first, *lines = data[:end].decode("latin-1").split("\r\n")
-        del data[: end + 4]
-        version, status = first.split(" ", 2)[:2]
-        if not version.startswith("HTTP/1."):
-            raise WireError("the reply is no HTTP/1.1")
-        if not 100 <= int(status) < 200:
-            pairs = [line.partition(":") for line in lines]
-            return Reply(version, int(status), {name.strip().lower(): value.strip() for name, _, value in pairs})
-    if len(data) > LONGEST_HEAD:
-        raise WireError("the reply has no end of its head")
-    return None
+# All connections of the process share it.
+MEMORY: Final = ReplyMemory(512 * 2**20)
+# Below this size a reply is not worth counting: with 256 in flight they take 16 MiB.
+UNCOUNTED: Final = 2**16
 
 
-def _take(data: bytearray, length: int) -> bytes:
-    taken = bytes(data[:length])
-    del data[:length]
-    return taken
+class Share:
+    """The bytes of one reply. `fault` is set once the reply is refused, for its own length or that of all together."""
+
+    def __init__(self, memory: ReplyMemory, most: int, refused: Callable[[], None]) -> None:
+        self._memory, self._refused = memory, refused
+        self.size = 0
+        self.start(most)
+
+    def start(self, most: int) -> None:
+        """Gets ready for the next reply."""
+        self.release()
+        self.most = most
+        self.fault: OversizedError | None = None
+
+    def hold(self, size: int) -> None:
+        """Records how many bytes the reply takes by now."""
+        if self.fault is None and size > self.most:
+            self.refuse(f"a reply of more than {self.most / 2**20:.1f} MiB")
+        elif self.fault is None and size > UNCOUNTED:
+            more, self.size = size - self.size, size
+            self._memory.change(self, more)
+
+    def check(self) -> None:
+        """Raises OversizedError once the reply is refused."""
+        if self.fault:
+            raise self.fault
+
+    def refuse(self, why: str) -> None:
+        """Refuses the reply."""
+        self.release()
+        self.fault = OversizedError(why)
+        self._refused()
+
+    def release(self) -> None:
+        """To be called once whoever asked has the reply, or nobody wants it any more."""
+        if self.size:
+            self._memory.forget(self)
+            self.size = 0
 
 
-def plain(body: bytes, most_bytes: int) -> bytes:
-    """A body that is compressed, although that was not asked for."""
-    machine = zlib.decompressobj(ANY_ZLIB)
-    try:
-        found = machine.decompress(body, most_bytes)
-    except zlib.error as error:
-        raise WireError(f"a reply that cannot be decompressed: {error}") from None
-    if machine.unconsumed_tail:
-        raise OversizedError(f"a reply of more than {most_bytes // 2**20} MiB")
-    return found
+class ReplyReader:
+    """Reads the replies of one connection, one after the other.
+
+    Call `expect` with each request and `feed` with each piece of data. `done` is set once the reply is whole, and `fault`
+    once it cannot become whole. `unasked` is set when the server sends more than it was asked for. `refused` is called when
+    a reply has to go because it, or all together, are too long.
+    """
+
+    def __init__(self, memory: ReplyMemory, refused: Callable[[], None]) -> None:
+        self.share = memory.share(refused=refused)
+        self._parser = httptools.HttpResponseParser(self)
+        # Folded headers, bare line feeds, and blanks after a chunk's size: harmless, and servers do send them.
+        self._parser.set_dangerous_leniencies(
+            lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
+        )
+        self.unasked = False
+        self._fault: WireError | None = None
+        self._start()
+        self.done = True
+
+    def _start(self) -> None:
+        self.done = self.begun = self.keeps = False
+        self._in_body = self._ends_with_connection = False
+        self._status = self._interim = self._without_body = 0
+        self._headers: dict[str, str] = {}
+        self._coding = ""
+        self._body = bytearray()
+
+    def expect(self, most_bytes: int) -> None:
+        """Gets ready for the next reply, whose body has at most so many bytes."""
+        self.share.start(most_bytes)
+        self._start()
+
+    @property
+    def fault(self) -> WireError | None:
+        """Why the reply cannot become whole."""
+        return self.share.fault or self._fault
+
+    def feed(self, data: bytes) -> None:
+        """Takes the next piece of data, and sets `done`, `fault` or `unasked` where it has something to say."""
+        before = len(self._body)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._fail("the server wants to switch to another protocol")
+        except httptools.HttpParserError as error:
+            self._fail(f"the reply is not valid HTTP: {error}")
+        if not self.done:
+            self._without_body = 0 if len(self._body) > before else self._without_body + len(data)
+            if self._without_body > LONGEST_HEAD:
+                self._fail(f"more than {LONGEST_HEAD // 1024} KiB of headers")
+
+    def finish(self) -> None:
+        """Takes the end of the connection: for some replies, it is what ends them."""
+        if not self.done and self._in_body and self._ends_with_connection:
+            self.done = True
+
+    def answer(self, *, first: bool) -> Answer:
+        """The whole reply, decompressed. Raises WireError if that cannot be done."""
+        body, self._body = bytes(self._body), bytearray()
+        return Answer(self._status, self._headers, decompressed(body, self._coding, self.share), first)
+
+    def _fail(self, why: str) -> None:
+        if self.done:
+            self.unasked = True
+        else:
+            self._fault = self._fault or WireError(why)
+
+    # What httptools calls.
+
+    def on_message_begin(self) -> None:
+        if self.done:
+            self.unasked = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # What comes after the body are trailers, which nobody needs.
+        if not self._in_body and not self.done:
+            key, text = name.decode("latin-1").strip().lower(), value.decode("latin-1").strip()
+            self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
+
+    def on_headers_complete(self) -> None:
+        if self.done:
+            return
+        if self._parser.get_http_version() not in ("1.1", "1.0"):
+            self._fail("the reply is not HTTP/1.1")
+        self._status = self._parser.get_status_code()
+        if self._status < 200:
+            return
+        self.begun = self._in_body = True
+        length = self._headers.get("content-length")
+        coding, comma, transfer = self._headers.get("transfer-encoding", "").lower().rpartition(",")
+        self._ends_with_connection = length is None and transfer.strip() != "chunked"
+        self._coding = self._headers.get("content-encoding", "") + comma + coding
+        if length is not None and int(length) > self.share.most:
+            self.share.hold(int(length))
+
+    def on_body(self, data: bytes) -> None:
+        if self.done or self.fault:
+            return
+        self._body += data
+        self.share.hold(len(self._body))
+
+    def on_message_complete(self) -> None:
+        if self.done or self.fault:
+            return
+        if self._in_body:
+            self.done = True
+            self.keeps = self._parser.should_keep_alive()
+            return
+        self._interim += 1
+        self._headers = {}
+        if self._interim > MOST_INTERIM:
+            self._fail("too many interim replies")
+
+
+def decompressed(body: bytes, coding: str, share: Share) -> bytes:
+    """A body that the server compressed although nobody asked for that; `coding` is its Content-Encoding.
+
+    Raises WireError for what cannot be decompressed, and OversizedError for a body that becomes too long.
+    """
+    share.check()
+    codings = [each.strip().lower() for each in coding.split(",")] if coding else []
+    codings = [each for each in codings if each not in PLAIN]
+    unknown = [each for each in codings if each not in ZLIB]
+    if unknown or len(codings) > MOST_CODINGS:
+        raise WireError(f"the reply is compressed in a way that was not asked for: {', '.join(unknown or codings)[:40]}")
+    for _ in codings:
+        body = _inflated(body, share)
+    return body
+
+
+def _inflated(body: bytes, share: Share) -> bytes:
+    bits = ANY_ZLIB if body[:2] == GZIP or _is_zlib(body) else RAW_DEFLATE
+    length, found = len(body), bytearray()
+    while body:
+        machine = zlib.decompressobj(bits)
+        while not machine.eof:
+            try:
+                piece = machine.decompress(body, STEP)
+            except zlib.error as error:
+                raise WireError(f"the reply cannot be decompressed: {error}") from None
+            body = machine.unconsumed_tail
+            found += piece
+            share.hold(length + len(found))
+            share.check()
+            if not piece and not body and not machine.eof:
+                raise WireError("the reply cannot be decompressed: it is cut off")
+        # A gzip file may have several members.
+        body = machine.unused_data if machine.unused_data[:2] == GZIP else b""
+    return bytes(found)
+
+
+def _is_zlib(body: bytes) -> bool:
+    """Whether it begins with the two bytes of a zlib header."""
+    return len(body) > 1 and body[0] & 15 == 8 and (body[0] << 8 | body[1]) % 31 == 0

@@ -199,7 +199,7 @@ def _texts(path: Path) -> Iterator[str]:
             yield from lines
         return
     try:
-        reader = getattr(duckdb, _READERS[suffix])(str(path)).to_arrow_reader(_BATCH)
+        reader = getattr(duckdb, _READERS[suffix])(str(path), hive_partitioning=False).to_arrow_reader(_BATCH)
         for batch in reader:
             yield from _strings(batch.to_pylist())
     except duckdb.Error as error:

@@ -40,7 +40,7 @@ def run(store: Store, text: str, file: Path, values: Mapping[str, Any]) -> None:
                 f"nothing is given for {error}", where=str(file),
                 fix=f"Declare it in a comment line: -- {str(error)[1:-1]} = 5: what it means.",
             ) from None  # fmt: skip
-        store.run(f"CREATE OR REPLACE TEMP TABLE made AS FROM read_parquet({_quoted(path)})")
+        store.run(f"CREATE OR REPLACE TEMP TABLE made AS FROM read_parquet({_quoted(path)}, hive_partitioning = false)")
     wrong = store.query("pair/wrong")
     if wrong:
         kind, pairs, response = wrong[0]["kind"], wrong[0]["pairs"], wrong[0]["response"]
@@ -54,7 +54,9 @@ def _answer(folder: Path, names: list[str], text: str, values: Mapping[str, Any]
     with duckdb.connect(":memory:") as connection:
         connection.execute(f"SET temp_directory = {_quoted(folder / 'spill')}; SET python_enable_replacements = false")
         for name in names:
-            connection.execute(f"CREATE TABLE {name} AS FROM read_parquet({_quoted(folder / name)})")
+            connection.execute(
+                f"CREATE TABLE {name} AS FROM read_parquet({_quoted(folder / name)}, hive_partitioning = false)"
+            )
         connection.execute("SET enable_external_access = false; SET lock_configuration = true")
         used = {name: values[name] if name in values else _absent(name) for name in re.findall(r"\$(\w+)", bare(text))}
         # As a subquery nothing but a reading statement stands; the line break ends a comment.

@@ -1,6 +1,6 @@
-"""Rows out of files, databases and datasets: streamed, each with the place it stands at.
+"""Rows of files, databases and datasets: streamed, each with the place where it stands.
 
-`digest` tells without parsing whether a source may have changed; `rows` reads it. A source is a position in
+`digest` shows without parsing whether a source may have changed; `rows` reads it. A source is a position in
 `collect.sources`, so that an error can point at the pipeline file's line.
 """
 
@@ -11,12 +11,13 @@ from pathlib import Path
 from rlaif.config import Config
 from rlaif.errors import InputError
 from rlaif.sources import dataset, duck, parquet, text
-from rlaif.sources.origin import Origin, Row
+from rlaif.sources.origin import Everything, Origin, Row, shown
 
-READERS = {
+FILES = {
     ".jsonl": text.jsonl, ".ndjson": text.jsonl, ".json": text.json_list, ".csv": text.csv, ".tsv": text.csv,
-    ".parquet": parquet.rows, ".duckdb": duck.rows, ".db": duck.rows,
+    ".parquet": parquet.rows,
 }  # fmt: skip
+READERS = {**FILES, ".duckdb": duck.rows, ".db": duck.rows}
 
 
 def rows(config: Config, index: int) -> Iterator[Row]:
@@ -32,11 +33,28 @@ def rows(config: Config, index: int) -> Iterator[Row]:
             where=origin.where("path"),
             fix=f"Known: {', '.join(READERS)}.",
         )
-    return reader(path, origin)
+    return _opened(reader(path, origin), path)
+
+
+def records(path: Path, *, where: str = "") -> Iterator[Row]:
+    """All rows of a file with all their columns. Raises InputError for what cannot be read."""
+    reader = FILES.get(path.suffix.lower())
+    if reader is None:
+        raise InputError(
+            f"{path.name}: unknown kind of file {path.suffix!r}", where=where, fix=f"Known: {', '.join(FILES)}."
+        )
+    return _opened(reader(path, Everything()), path)
+
+
+def _opened(rows: Iterator[Row], path: Path) -> Iterator[Row]:
+    try:
+        yield from rows
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror or error}", where=shown(path)) from None
 
 
 def digest(config: Config, index: int) -> str | None:
-    """A digest of all that the source's rows depend on; None if only reading can tell."""
+    """A digest of all that the source's rows depend on; None if that takes reading them."""
     origin = Origin(config, index)
     if origin.source.dataset is not None:
         return dataset.digest(origin)
@@ -49,7 +67,7 @@ def digest(config: Config, index: int) -> str | None:
 def _file(origin: Origin) -> Path:
     path = origin.config.find(str(origin.source.path), origin.place("path"))
     if not path.is_file():
-        raise InputError(f"{path} is no file", where=origin.where("path"))
+        raise InputError(f"{shown(path)} is not a file", where=origin.where("path"))
     return path
 
 

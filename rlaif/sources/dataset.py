@@ -7,6 +7,7 @@ from typing import Any
 from rlaif.errors import InputError
 from rlaif.records import key
 from rlaif.sources.origin import BATCH, Origin, Row, numbered
+from rlaif.sources.parquet import plain
 from rlaif.yaml_file import did_you_mean
 
 
@@ -27,10 +28,8 @@ def digest(origin: Origin) -> str | None:
 
 def _rows(origin: Origin) -> Iterator[Row]:
     data = _load(origin)
-    data = data.select_columns(origin.check(data.column_names)).with_format(None)
-    batches = data.iter(BATCH)
-    rows = (dict(zip(batch, row, strict=True)) for batch in batches for row in zip(*batch.values(), strict=True))
-    yield from numbered(str(origin.source.dataset), rows)
+    data = data.select_columns(origin.check(data.column_names)).with_format("arrow")
+    yield from numbered(str(origin.source.dataset), (row for batch in data.iter(BATCH) for row in plain(batch)))
 
 
 def _load(origin: Origin) -> Any:

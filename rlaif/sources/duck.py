@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rlaif.errors import InputError
-from rlaif.sources.origin import BATCH, Origin, Row, numbered
+from rlaif.sources.origin import BATCH, Origin, Row, numbered, shown
+from rlaif.sources.parquet import plain
 from rlaif.yaml_file import did_you_mean
 
 
@@ -16,8 +17,9 @@ def rows(path: Path, origin: Origin) -> Iterator[Row]:
 def _rows(path: Path, origin: Origin) -> Iterator[Row]:
     import duckdb
 
-    from rlaif.store import sql
+    from rlaif.store import check_path, sql
 
+    check_path(path)
     try:
         with duckdb.connect(path, read_only=True) as connection:
             tables = [str(row[0]) for row in connection.execute(sql("collect/tables")).fetchall()]
@@ -28,6 +30,6 @@ def _rows(path: Path, origin: Origin) -> Iterator[Row]:
             table = connection.table('"{}"'.format(name.replace('"', '""')))
             columns = origin.check(table.columns)
             reader = table.select(*map(duckdb.ColumnExpression, columns)).to_arrow_reader(BATCH)
-            yield from numbered(f"{path}#{name}", (row for batch in reader for row in batch.to_pylist()))
+            yield from numbered(f"{shown(path)}#{name}", (row for batch in reader for row in plain(batch)))
     except duckdb.Error as error:
-        raise InputError(f"cannot be read: {str(error).splitlines()[0]}", where=str(path)) from None
+        raise InputError(f"cannot be read: {str(error).splitlines()[0]}", where=shown(path)) from None

@@ -1,4 +1,4 @@
-"""A folder of Parquet files that holds what the sources say until all of it has been read and can be kept at once."""
+"""A folder of Parquet files that holds the facts of the sources until all are read and can be kept in one transaction."""
 
 from functools import cache
 from pathlib import Path
@@ -12,7 +12,7 @@ COLUMNS = {
     "responses": "position:uint64 key prompt generator answer text source",
     "verdicts": "position:uint64 prompt answer judge raw source",
     "scores": "position:uint64 verdict:uint64 criterion value:double failure",
-    "comparisons": "position:uint64 prompt first second judge preferred source",
+    "comparisons": "position:uint64 prompt first second judge preferred probability:double source",
     "dropped": "position:uint64 source what reason detail",
 }
 
@@ -49,7 +49,7 @@ class Staging:
         waiting.clear()
 
     def close(self) -> None:
-        """Writes what waits, so that the files are whole."""
+        """Writes the waiting rows, so that the files are complete."""
         for table, waiting in self._waiting.items():
             if waiting:
                 self._write(table)
@@ -60,6 +60,11 @@ class Staging:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+def staged(folder: Path) -> dict[str, Path]:
+    """The complete files, by the names that queries have for them: `staged_prompts`, `staged_responses` and so on."""
+    return {f"staged_{table}": folder / f"{table}.parquet" for table in COLUMNS}
 
 
 @cache

@@ -10,12 +10,14 @@ from typing import Any
 import orjson
 
 from rlaif.errors import InputError
-from rlaif.sources.origin import Origin, Row
+from rlaif.sources.faults import RowError
+from rlaif.sources.origin import Row, Wanted, shown
 
 BOM = b"\xef\xbb\xbf"
+CONVERT = "Convert the file, for example: iconv -f latin1 -t utf-8 OLD > NEW (or -f utf-16)."
 
 
-def jsonl(path: Path, origin: Origin) -> Iterator[Row]:
+def jsonl(path: Path, origin: Wanted) -> Iterator[Row]:
     """One JSON object a line; blank lines are passed over."""
     return origin.watch(_lines(path))
 
@@ -26,11 +28,11 @@ def _lines(path: Path) -> Iterator[Row]:
             if number == 1:
                 line = line.removeprefix(BOM)
             if line.strip():
-                at = f"{path}:{number}"
-                yield at, _object(_parse(line, at), at)
+                at = f"{shown(path)}:{number}"
+                yield at, _object(_parse(line, at))
 
 
-def json_list(path: Path, origin: Origin) -> Iterator[Row]:
+def json_list(path: Path, origin: Wanted) -> Iterator[Row]:
     """A list of objects. A `.json` file that starts with an object is read as JSONL, which many of them are."""
     with path.open("rb") as file:
         start = file.read(4096).removeprefix(BOM).lstrip()[:1]
@@ -40,43 +42,60 @@ def json_list(path: Path, origin: Origin) -> Iterator[Row]:
 
 
 def _items(path: Path) -> Iterator[Row]:
-    items = _parse(path.read_bytes().removeprefix(BOM), str(path))
+    items = _parse(path.read_bytes().removeprefix(BOM), shown(path))
     if not isinstance(items, list):
-        raise InputError("must be a list of objects", where=str(path))
+        raise InputError("must be a list of objects", where=shown(path))
     for number, item in enumerate(items, 1):
-        at = f"{path}:{number}"
-        yield at, _object(item, at)
+        yield f"{shown(path)}:{number}", _object(item)
 
 
 def _parse(data: bytes, at: str) -> Any:
     try:
-        return orjson.loads(data)
+        found = orjson.loads(data)
+        if not _rounded(found):
+            return found
     except orjson.JSONDecodeError:
         pass
     try:
         # The slower parser also takes what real files hold: NaN, lone surrogates, very large integers.
-        return json.loads(data)
+        return json.loads(data.decode("utf-8"))
     except UnicodeDecodeError as error:
-        raise InputError(f"not UTF-8: {error.reason} at byte {error.start + 1}", where=at) from None
+        raise InputError(f"not UTF-8: {error.reason} at byte {error.start + 1}", where=at, fix=CONVERT) from None
     except json.JSONDecodeError as error:
         place = f"{at}:{error.colno}" if error.lineno == 1 else f"{at}:{error.lineno}"
         raise InputError(f"not JSON: {error.msg}", where=place, fix="Repair the line, or take it out.") from None
     except RecursionError:
         raise InputError("not JSON that can be read: nested too deeply", where=at) from None
+    except ValueError:
+        # Python reads no integer of more than some thousand digits.
+        raise InputError("not JSON that can be read: an integer has too many digits", where=at) from None
 
 
-def _object(value: Any, at: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise InputError(f"must be an object of column: value, not {type(value).__name__}", where=at)
-    return value
+def _rounded(value: Any) -> bool:
+    """Whether some number may be an integer beyond 64 bits, which orjson reads as the nearest float."""
+    if isinstance(value, float):
+        return abs(value) >= 2**63
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list):
+        return False
+    return any(map(_rounded, value))
 
 
-def csv(path: Path, origin: Origin) -> Iterator[Row]:
-    """A header and rows; every value is a string, and an empty one counts as none."""
+def _object(value: Any) -> dict[str, Any] | RowError:
+    return (
+        value
+        if isinstance(value, dict)
+        else RowError("a row that is not an object of column: value", detail=str(value)[:60])
+    )
+
+
+def csv(path: Path, origin: Wanted) -> Iterator[Row]:
+    """A header and rows; every value is a string, and an empty one counts as null."""
     return origin.limited(_records(path, origin))
 
 
-def _records(path: Path, origin: Origin) -> Iterator[Row]:
+def _records(path: Path, origin: Wanted) -> Iterator[Row]:
     # Documents are longer than the 128 kB that the csv module allows by default.
     csv_reader.field_size_limit(min(sys.maxsize, 2**31 - 1))
     with path.open(encoding="utf-8-sig", newline="") as file:
@@ -85,12 +104,24 @@ def _records(path: Path, origin: Origin) -> Iterator[Row]:
             header = next(reader, [])
             origin.check(header)
             for record in reader:
-                at = f"{path}:{reader.line_num}"
+                at = f"{shown(path)}:{reader.line_num}"
                 if len(record) not in (0, len(header)):
                     raise InputError(f"{len(record)} values under {len(header)} columns", where=at)
                 if record:
                     yield at, {name: value or None for name, value in zip(header, record, strict=True)}
         except csv_reader.Error as error:
-            raise InputError(f"not CSV: {error}", where=f"{path}:{reader.line_num}") from None
-        except UnicodeDecodeError as error:
-            raise InputError(f"not UTF-8: {error.reason}", where=f"{path}:{reader.line_num + 1}") from None
+            raise InputError(f"not CSV: {error}", where=f"{shown(path)}:{reader.line_num}") from None
+        except UnicodeDecodeError:
+            raise _not_utf8(path) from None
+
+
+def _not_utf8(path: Path) -> InputError:
+    """The error for the first line that is not UTF-8: the reader itself decodes in blocks of many lines."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError as error:
+                what = f"not UTF-8: {error.reason} at byte {error.start + 1}"
+                return InputError(what, where=f"{shown(path)}:{number}", fix=CONVERT)
+    return InputError("not UTF-8", where=shown(path), fix=CONVERT)

@@ -29,7 +29,7 @@ CREATE TABLE responses (
     key VARCHAR, prompt VARCHAR, generator VARCHAR, sample UINTEGER,
     answer VARCHAR,             -- digest of (prompt, text): equal samples share their scores
     text VARCHAR,
-    finish VARCHAR,             -- stop, length, refused
+    finish VARCHAR,             -- stop (whole), length, refused, prompt_cut, unknown
     prompt_tokens UBIGINT, output_tokens UBIGINT,
     logprob DOUBLE,             -- sum over tokens, natural logarithm
     failure VARCHAR, detail VARCHAR,

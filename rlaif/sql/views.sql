@@ -85,7 +85,8 @@ FROM pairings JOIN latest_scores AS scores ON scores.judge = (pairings.spec ->> 
 WHERE (pairings.spec ->> '$.mix') IS NULL AND score IS NOT NULL
 UNION ALL
 SELECT pairing, strengths.answer, strengths.criterion, score
-FROM strengths JOIN pairings ON pairings.key = strengths.pairing AND (pairings.spec ->> '$.mix') IS NULL
+FROM strengths JOIN pairings ON pairings.key = strengths.pairing
+    AND ((pairings.spec ->> '$.mix') IS NULL OR json_array_length(pairings.spec -> '$.criteria') = 0)
 UNION ALL
 SELECT pairing, answer, criterion, score FROM mixed;
 

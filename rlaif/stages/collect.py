@@ -1,29 +1,35 @@
-"""Collect: the prompts of the pipeline's sources, with the answers, scores and preferences that came with them.
+"""Collect: the prompts of the pipeline's sources, with the responses, scores and preferences that came with them.
 
-The sources are read whole into a staging folder and then kept in one transaction, so that a mistake in any row leaves
-the store as it was. Sources that have not changed since are not read again.
+All sources are read into a staging folder and then stored in one transaction, so that a mistake in any row leaves the
+store as it was. Sources that have not changed since are not read again.
 
-Prompts are facts: once collected they stay, and `collected` says which of them the sources hold now, which is what
-later stages work on. A prompt taken out of its source is thus out of play, and back with all that was paid for it when
-the source has it again. What else came with the sources is a copy, and follows them.
+Prompts are facts: once collected they stay, and the table `collected` lists those that the sources hold now, which is
+what later stages work on. A prompt that is removed from its source is thus out of play, and comes back with everything
+that was paid for it when the source has it again. All else that came with the sources is a copy, and follows them.
 """
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rlaif import __version__
 from rlaif.config import Source
+from rlaif.config.file import preferences_place
 from rlaif.context import Context, now
 from rlaif.errors import InputError
+from rlaif.progress import Tally
 from rlaif.records import key
 from rlaif.sources import digest, rows
 from rlaif.sources.answers import ELSEWHERE
 from rlaif.sources.facts import Facts, criterion_key, imported
-from rlaif.sources.staging import Staging
+from rlaif.sources.faults import Faults
+from rlaif.sources.staging import Staging, staged
 
 IMPORTED = '{"kind": "imported"}'
 # Rows between two updates of the tally.
 STEP = 1000
+# Undeclared codes that a message lists.
+CODES = 5
 
 
 def run(context: Context) -> None:
@@ -36,22 +42,54 @@ def run(context: Context) -> None:
         TemporaryDirectory(dir=context.store.path.parent, prefix=".collect-") as folder,
     ):
         with Staging(Path(folder)) as staging:
-            for index, source in enumerate(context.config.pipeline.collect.sources):
-                facts = Facts(source, staging)
-                count = 0
-                for count, (at, row) in enumerate(rows(context.config, index), 1):
-                    facts.read(at, row)
-                    if count % STEP == 0:
-                        tally.add(done=STEP)
-                tally.add(done=count % STEP)
-        _keep(context, folder, collection)
-    _tell(context)
+            facts = [_read(context, index, staging, tally) for index in range(len(context.config.pipeline.collect.sources))]
+        _keep(context, Path(folder), collection)
+    _tell(context, facts)
+
+
+def _read(context: Context, index: int, staging: Staging, tally: Tally) -> Facts:
+    """Stages the rows of one source. Raises InputError if too many of them cannot be used."""
+    facts = Facts(context.config.pipeline.collect.sources[index], staging)
+    count = 0
+    for count, (at, row) in enumerate(facts.peek(rows(context.config, index)), 1):
+        facts.read(at, row)
+        if count % STEP == 0:
+            tally.add(done=STEP)
+    tally.add(done=count % STEP)
+    _check_rows(context, index, facts.faults)
+    _check_codes(context, index, facts)
+    return facts
+
+
+def _check_rows(context: Context, index: int, faults: Faults) -> None:
+    share = context.config.pipeline.collect.max_bad_rows
+    if faults.too_many(share):
+        source = context.config.pipeline.collect.sources[index]
+        raise InputError(
+            f"{faults.bad:,} of {faults.rows:,} rows of {source.path or source.dataset} are bad, more than "
+            f"collect.max_bad_rows allows ({share:.3g}):\n" + "\n".join(faults.listed()),
+            where=context.config.file.where(("collect", "sources", index)),
+            fix="Correct the rows or the columns that this source names, or raise collect.max_bad_rows.",
+        )
+
+
+def _check_codes(context: Context, index: int, facts: Facts) -> None:
+    """Raises InputError where none of the codes in a column is a declared one."""
+    for at, (codes, preferences) in enumerate(zip(facts.codes, facts.source.preferences, strict=True)):
+        if codes.unknown and not codes.known:
+            found = ", ".join(f"{code} ({count:,} x)" for code, count in codes.unknown.most_common(CODES))
+            declared = ", ".join(f"{name}: {code}" for code, name in preferences.meanings.items())
+            raise InputError(
+                f"column {preferences.column!r} holds no declared code ({declared}), but {found}",
+                where=context.config.file.where((*preferences_place(context.config.file, index, at), "first")),
+                fix="Declare them as `first`, `second` and `tie`; for numbers on a scale, give `scale`.",
+            )
 
 
 def _collection(context: Context) -> str | None:
-    """A digest of all that the collected facts depend on; None if only reading can tell."""
+    """A digest of all that the collected facts depend on; None if that takes reading the sources."""
     config = context.config
-    parts = []
+    parts: list[object] = [config.pipeline.collect.max_bad_rows]
     for index, source in enumerate(config.pipeline.collect.sources):
         content = digest(config, index)
         if content is None:
@@ -60,16 +98,16 @@ def _collection(context: Context) -> str | None:
     return key("collection", __version__, parts)
 
 
-def _keep(context: Context, folder: str, collection: str | None) -> None:
+def _keep(context: Context, folder: Path, collection: str | None) -> None:
     store, sources = context.store, context.config.pipeline.collect.sources
-    store.execute("collect/kept", folder=folder)
-    with store.transaction():
+    with store.reading(staged(folder)), store.transaction():
+        store.execute("collect/kept")
         store.execute("collect/clear")
         for table in ("changed", "prompts", "collected", "responses", "verdicts", "scores", "comparisons", "dropped"):
-            store.execute(f"collect/{table}", folder=folder, now=now())
+            store.execute(f"collect/{table}", now=now())
         store.append("generators", [
             {"key": imported(name), "name": name, "spec": IMPORTED}
-            for name in dict.fromkeys(source.generator for source in sources if _has_answers(source))
+            for name in dict.fromkeys(source.generator for source in sources if source.has_responses)
         ])  # fmt: skip
         judges = dict.fromkeys(judge for source in sources for judge in _judges(source))
         store.append("judges", [{"key": imported(name), "name": name, "spec": IMPORTED} for name in judges])
@@ -89,22 +127,35 @@ def _keep(context: Context, folder: str, collection: str | None) -> None:
             )
 
 
-def _has_answers(source: Source) -> bool:
-    return source.columns.responses is not None or bool(source.preferences and source.preferences.chosen)
-
-
 def _judges(source: Source) -> list[str]:
-    preferences = [source.preferences.judge] if source.preferences else []
-    return [scores.judge for scores in source.scores] + preferences
+    return [each.judge for each in source.scores] + [each.judge for each in source.preferences]
 
 
-def _tell(context: Context) -> None:
+def _tell(context: Context, sources: Sequence[Facts]) -> None:
+    note = context.progress.note
     counts = {name: n for name, n in context.store.query("collect/counts")[0].items() if n or name == "prompts"}
-    context.progress.note("collect: " + ", ".join(f"{n:,} {name}" for name, n in counts.items()))
-    for row in context.store.query("collect/reasons"):
+    note("collect: " + ", ".join(f"{n:,} {name}" for name, n in counts.items()))
+    dropped = context.store.query("collect/reasons")
+    for row in dropped:
         advice = " (where that is the real prompt, name its column as columns.prompt)" if row["reason"] == ELSEWHERE else ""
-        context.progress.note(f"collect: {row['n']:,} x {row['what']} dropped: {row['reason']}{advice}")
+        note(f"collect: {row['n']:,} x {row['what']} dropped: {row['reason']}, first at {row['first']}{advice}")
     if unlike := context.store.query("collect/unlike")[0]["n"]:
-        context.progress.note(
-            f"collect: {unlike:,} x unlike scores of one answer by one judge and criterion: their mean counts"
-        )
+        note(f"collect: {unlike:,} x different scores of one answer by one judge and criterion: their mean counts")
+    for facts in sources:
+        for line in _remarks(facts, {row["reason"] for row in dropped}):
+            note(f"collect: {line}")
+
+
+def _remarks(facts: Facts, dropped: set[str]) -> Iterator[str]:
+    """What else there is to know about the rows of one source."""
+    name = facts.source.path or facts.source.dataset
+    for column, form in facts.forms.items():
+        what = "lists written as text" if form == "list" else "transcripts (Human: … Assistant: …)"
+        yield f"column {column!r} of {name} holds {what}; they are read as {'lists' if form == 'list' else 'conversations'}"
+    for codes, preferences in zip(facts.codes, facts.source.preferences, strict=True):
+        if codes.unknown:
+            found = ", ".join(f"{code} ({count:,} x)" for code, count in codes.unknown.most_common(CODES))
+            yield f"codes in column {preferences.column!r} that are not declared: {found}. Declare a tie as preferences.tie."
+    for what, kind in (*facts.faults.kinds.items(), *facts.faults.notes.items()):
+        if what not in dropped:
+            yield f"{kind.count:,} x {what}, {kind}" + (f". {kind.fix}" if kind.fix else "")

@@ -18,7 +18,8 @@ from rlaif.context import ATTEMPTS, EVERYTHING, Context, HeldOut, now
 from rlaif.errors import TRANSIENT, ModelError
 from rlaif.generator import VARIABLES, Generator, show
 from rlaif.models import Models
-from rlaif.models.ask import Ask, Completion, Model, Sampling
+from rlaif.models.ask import Ask, Completion, Model, Sampling, prompt_cut
+from rlaif.models.reasoning import has_text
 from rlaif.owed import Owed
 from rlaif.progress import Tally
 from rlaif.records import answer_key, clean, key
@@ -175,12 +176,26 @@ def _response(row: Row, sample: int, answer: Completion | ModelError, generator:
     if isinstance(answer, ModelError):
         return response | {"failure": answer.kind, "detail": str(answer)}
     text = clean(answer.text)
+    failure, detail = _failure(answer)
     return response | {
         "answer": answer_key(row["prompt"], text), "text": text, "finish": answer.finish,
         "prompt_tokens": answer.prompt_tokens, "output_tokens": answer.output_tokens, "logprob": answer.logprob,
-        # A refusal is an outcome to count, not an answer to rate.
-        "failure": "refused" if answer.finish == "refused" else None,
+        "failure": failure, "detail": detail,
     }  # fmt: skip
+
+
+def _failure(answer: Completion) -> tuple[str | None, str | None]:
+    """Why a completion is not a response, as kind and detail."""
+    if answer.finish == "refused":
+        # A refusal is an outcome to count, not a response to score.
+        return "refused", None
+    if answer.finish == "prompt_cut":
+        return "prompt_cut", prompt_cut(answer)
+    if has_text(answer.text):
+        return None, None
+    if answer.finish == "length":
+        return "empty", "max_tokens was used up before any text was written. Raise generate.max_tokens."
+    return "empty", "the model wrote no text" + (" after its reasoning" if answer.reasoning or answer.text.strip() else "")
 
 
 def _keep(context: Context, batch: list[_Sampled], tally: Tally) -> None:

@@ -70,6 +70,7 @@ async def _score(
         ready = await bench(tally)
         units, breaker = _units(owed, then, judge, tally), Breaker(tally.stage)
         await _drain(context, judge, units, ready, tally, breaker, handed=then is not None)
+        ready.report(tally.stage, context.progress.note)
         breaker.over(lambda: context.store.query("judge/had", judge=judge.key))
 
 
@@ -113,6 +114,7 @@ class Live:
         )  # fmt: skip
         units = [_Unit(texts[row["answer"]], row["call"], 0, row["attempt"]) for row in rows]
         await _drain(self._context, judge, units, self._bench, self._tally, self._breaker)
+        self._bench.report(self._tally.stage, self._context.progress.note)
         self._context.budget.check()
         if STOP.asked:
             raise UnsentError

@@ -88,6 +88,7 @@ def run(
         "stir": int(key("coin", settings.seed)[:8], 16) % (_PRIME - 1) + 1,
         "threshold": threshold(settings.min_margin, denominator), "per_prompt": settings.per_prompt,
         "denominator": denominator, "least": settings.min_confidence, "compared": compared,
+        "strategy": settings.strategy, "min_margin": settings.min_margin,
         "points": "pair/points_and_scores" if chosen.asks_scores else "pair/points_of_scores",
     }  # fmt: skip
     values["criteria"] = [row["criterion"] for row in values["panel"]]
@@ -139,17 +140,30 @@ def key_of(spec: Row) -> str:
 
 
 def _compared(context: Context, settings: Pair, members: Sequence[Member]) -> bool:
-    """Whether the judge's word is votes by no criterion. Raises InputError where that word cannot be used."""
+    """Whether the judges have votes, which have no criterion. Raises InputError for votes that cannot be used so."""
     voting = [each for each in members if context.store.query("pair/compared", judge=each.key)]
-    if voting and len(members) > 1:
+    if voting and len(voting) < len(members):
+        other = next(each for each in members if each not in voting)
+        where = context.config.file.where(("pair", "judge"))
+        if not other.criteria:
+            raise InputError(f"judge {other.name!r} has neither votes nor scores", where=where, fix="Leave it out.")
         raise InputError(
-            f"judge {voting[0].name!r} compared by no criterion, so it cannot be mixed with others",
-            where=context.config.file.where(("pair", "judge")), fix="Name it under `pair.agree`.",
+            f"judge {voting[0].name!r} has votes and judge {other.name!r} has scores, so they cannot be mixed",
+            where=where, fix="Name one of them under `pair.agree`.",
         )  # fmt: skip
-    if voting and settings.min_margin:
+    if len(voting) > 1 and settings.mix == "median":
         raise InputError(
-            "comparisons have no margin", where=context.config.file.where(("pair", "min_margin")),
-            fix="Ask for `min_confidence`: it tells how sure the comparisons make of each pair.",
+            "votes have no median", where=context.config.file.where(("pair", "mix")),
+            fix="Give `majority` (a vote each on every two responses) or `mean` (the mean of their votes).",
+        )  # fmt: skip
+    graded = voting and settings.strategy == "votes" and context.store.query(
+        "pair/has_strengths", judges=[each.key for each in voting]
+    )  # fmt: skip
+    if voting and settings.min_margin and not graded:
+        raise InputError(
+            "votes have no margin", where=context.config.file.where(("pair", "min_margin")),
+            fix="Give `min_confidence`: the probability, by the votes, that a label is right. Preferences that "
+            "came with a `scale` have a margin in the strategy `votes`.",
         )  # fmt: skip
     return bool(voting)
 
@@ -159,8 +173,10 @@ def _gather(store: Store, values: Row) -> None:
     store.execute("pair/weighed", **values)
     store.execute("pair/panel", **values)
     store.execute("pair/told_evenly" if store.query("pair/partly_expected", **values) else "pair/told", **values)
+    store.execute("pair/ballots_mixed" if values["mix"] and values["compared"] else "pair/ballots", **values)
+    _scale_votes(store, values)
     _fit(store, values)
-    if values["mix"]:
+    if values["mix"] and not values["compared"]:
         _mix(store, values)
     else:
         store.execute("pair/averaged_once")
@@ -174,6 +190,13 @@ def _gather(store: Store, values: Row) -> None:
     store.execute("pair/same_texts")
     store.execute("pair/filtered")
     store.execute("pair/views")
+
+
+def _scale_votes(store: Store, values: Row) -> None:
+    """Leads of votes that came with strengths are parts of their scale, if they are what the strategy goes by."""
+    values["scaled"] = values["compared"] and values["strategy"] == "votes" and bool(store.query("pair/graded", **values))
+    if values["scaled"]:
+        values["threshold"] = threshold(values["min_margin"], 1)
 
 
 def _mix(store: Store, values: Row) -> None:
@@ -198,7 +221,7 @@ def _fit(store: Store, values: Row) -> None:
 def _judge(store: Store, values: Row) -> None:
     """How sure each pair that was made is."""
     store.execute("pair/opinions")
-    if values["mix"]:
+    if values["mix"] and not values["compared"]:
         if values["mix"] != "cascade":
             store.execute("pair/mix_opinions", **values)
     elif store.query("pair/fought"):

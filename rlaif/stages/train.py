@@ -13,6 +13,7 @@ from rlaif.context import Context, now
 from rlaif.errors import InputError
 from rlaif.models import identity
 from rlaif.models.checkpoint import locate
+from rlaif.sources.faults import Faults
 from rlaif.training import launch
 from rlaif.training.fit import Lesson, Score, fit
 from rlaif.training.job import Job, Training
@@ -120,7 +121,9 @@ def base_model(config: Config) -> tuple[str, TransformersModel]:
 
 
 def _check(context: Context, job: Job) -> None:
-    """Raises InputError where there is nothing to train on."""
+    """Reports the rows that are left out. Raises InputError where there is nothing to train on."""
+    for line in job.lesson.notes:
+        context.progress.note(f"train.data:{line[1:]}")
     if job.lesson.read(job.section.method) or job.lesson.refused:
         return
     what = "prompts" if METHODS[job.section.method].samples else "pairs"
@@ -153,17 +156,25 @@ def _lesson(context: Context, section: Train, pairing: str, practice: Practice |
     if samples and practice:
         rewards = [practice.identity, *([pairs] if any(each.fit is not None for each in section.rewards) else [])]
     taught = practice.rows if samples and practice else pairs
-    shown = imitated(config.find(section.data, ("train", "data"))) if section.data else []
+    shown, faults = _imitated(config, section)
     asked = {said(json.loads(row["messages"])) for row in context.store.query("train/held_out", held_out=_held_out(config))}
     rows, data = ([row for row in each if said(row["prompt"]) not in asked] for each in (taught, shown))
-    left_out = {"held_out": len(taught) + len(shown) - len(rows) - len(data)}
+    left_out = {"held_out": len(taught) + len(shown) - len(rows) - len(data), "bad_row": faults.bad}
     if section.method == "dpo_soft":
         left_out["unsure"] = sum(row["confidence"] is None for row in rows)
     lesson = Lesson(
         rows, data, sampling=_sampling(config) if samples else {}, reference=_reference(config, section),
-        refused={kind: count for kind, count in left_out.items() if count},
+        refused={kind: count for kind, count in left_out.items() if count}, notes=list(faults.listed()),
     )  # fmt: skip
     return lesson, rewards
+
+
+def _imitated(config: Config, section: Train) -> tuple[list[Row], Faults]:
+    """The responses of `train.data`."""
+    if section.data is None:
+        return [], Faults()
+    place = ("train", "data")
+    return imitated(config.find(section.data, place), config.pipeline.collect.max_bad_rows, where=config.file.where(place))
 
 
 def _located(model: TransformersModel, where: str) -> TransformersModel:

@@ -38,7 +38,7 @@ class Lesson:
 
     `imitated` are rows of `prompt` and `completion`, `score` gives rewards, `sampling` says how answers are sampled, and
     `reference` is the model (its path loadable) that the loss compares with, the base where None. `refused` are rows that
-    were left out already, by kind.
+    were left out already, by kind, and `notes` say where the first of them stand.
     """
 
     rows: Sequence[Row]
@@ -47,6 +47,7 @@ class Lesson:
     sampling: Mapping[str, Any] = field(default_factory=dict)
     reference: TransformersModel | None = None
     refused: Mapping[str, int] = field(default_factory=dict)
+    notes: Sequence[str] = ()
 
     def read(self, method: str) -> list[Row]:
         """The rows as the method reads them."""

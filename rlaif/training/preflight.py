@@ -14,6 +14,7 @@ SIDES = ("chosen", "rejected", "completion")
 # What a refused row's kind means, for people.
 MEANING: Mapping[str, str] = {
     "held_out": "the prompt is one of those that the evaluation asks",
+    "bad_row": "something in a row of `train.data` cannot be read",
     "unsure": "nobody knows how likely the label is to be right, which this method goes by (a judge's log-probabilities, "
     "repeats or a second opinion under `pair.agree` tell)",
     "prefix_mismatch": "the chat template shows the prompt differently alone than before an answer, "

@@ -1,15 +1,19 @@
-"""What trainers read: the rows of pairs, in the form that each method needs.
+"""What trainers read: the rows of pairs, in the form that each method needs, and responses to imitate.
 
 A row of the pipeline has message lists under `prompt` (as the generator was shown it), `chosen` and `rejected`, and numbers
 under `margin` (hundredths of the scale, null where only order is known) and `confidence` (null where not known).
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rlaif.errors import InputError
+from rlaif.sources import records
+from rlaif.sources.faults import Faults, RowError
+from rlaif.sources.forms import unfold
+from rlaif.sources.prompts import messages_of, text
 
 Row = dict[str, Any]
 
@@ -55,36 +59,51 @@ def _once(rows: Any) -> list[Row]:
     return list({json.dumps(row, sort_keys=True): row for row in rows}.values())
 
 
-def imitated(path: Path) -> list[Row]:
-    """The answers to imitate in a JSONL or Parquet file, as `prompt` and `completion`; `messages` end with the completion.
+def imitated(path: Path, most_bad: float = 0.01, *, where: str = "") -> tuple[list[Row], Faults]:
+    """The responses to imitate in a file, as `prompt` and `completion`, and what was wrong with the rows that are left out.
 
-    Raises InputError, with the row, for one that has neither.
+    Files are read as `collect` reads them. A row has `messages` that end with the completion, or `prompt` and `completion`.
+    Raises InputError for a file that cannot be read, and where more than the share `most_bad` of the rows is bad.
     """
-    return [_demonstration(row, f"{path}, row {number}") for number, row in enumerate(_read(path), 1)]
-
-
-def _read(path: Path) -> list[Row]:
-    if path.suffix == ".parquet":
-        import pyarrow.parquet
-
-        found: list[Row] = pyarrow.parquet.read_table(path).to_pylist()
-        return found
-    try:
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except ValueError as error:
-        raise InputError(f"no JSON Lines: {error}", where=str(path), fix="Give a .jsonl or .parquet file.") from None
-
-
-def _demonstration(row: Row, where: str) -> Row:
-    if row.get("messages"):
-        *prompt, last = row["messages"]
-        if not prompt or last["role"] != "assistant":
-            raise InputError("`messages` must end with an assistant's, after at least one other", where=where)
-        return {"prompt": prompt, "completion": [last]}
-    if not (row.get("prompt") and row.get("completion")):
+    found, faults = [], Faults()
+    for at, row in records(path, where=where):
+        faults.rows += 1
+        try:
+            found.append(_demonstration(row))
+        except RowError as fault:
+            faults.add(at, fault.reason, fault.detail)
+    if faults.too_many(most_bad):
         raise InputError(
-            "neither `messages` nor `prompt` and `completion`", where=where, fix="Give one of them in every row."
-        )
-    sides = {"prompt": "user", "completion": "assistant"}
-    return {name: [{"role": role, "content": row[name]}] if isinstance(row[name], str) else row[name]
-            for name, role in sides.items()}  # fmt: skip
+            f"{faults.bad:,} of {faults.rows:,} rows of {path.name} are bad, more than collect.max_bad_rows allows "
+            f"({most_bad:.3g}):\n" + "\n".join(faults.listed()),
+            where=where or str(path), fix="Correct the rows, or raise collect.max_bad_rows to go on without them.",
+        )  # fmt: skip
+    return found, faults
+
+
+def _demonstration(row: Mapping[str, Any] | RowError) -> Row:
+    if isinstance(row, RowError):
+        raise row
+    row = dict(unfold(row, ("messages", "prompt", "completion"), {}))
+    if row.get("messages") is not None:
+        *prompt, last = _turns(row["messages"], "messages", "user") or [{"role": ""}]
+        if not prompt or last["role"] != "assistant":
+            raise RowError("no assistant's message after at least one other at the end", "messages")
+    elif row.get("prompt") is not None and row.get("completion") is not None:
+        prompt = _turns(row["prompt"], "prompt", "user")
+        *before, last = _turns(row["completion"], "completion", "assistant") or [{"role": ""}]
+        if before or not prompt or last["role"] != "assistant":
+            raise RowError("a completion that is not one assistant's message after a prompt", "completion")
+    else:
+        raise RowError("neither `messages` nor `prompt` and `completion`")
+    if not last["content"].strip():
+        raise RowError("an empty completion")
+    return {"prompt": prompt, "completion": [last]}
+
+
+def _turns(value: Any, column: str, role: str) -> list[Row]:
+    """Messages as plain rows; a text is one of this role."""
+    if isinstance(value, list | tuple):
+        return [dict(message) for message in messages_of(value, column)]
+    content = text(value, column)
+    return [{"role": role, "content": content}] if content else []

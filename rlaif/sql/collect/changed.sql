@@ -1,4 +1,4 @@
--- Takes out known prompts whose metadata, which is no part of their key, has changed; they come back with the new one.
+-- Deletes known prompts whose metadata, which is not part of their key, has changed; they are added again with the new one.
 DELETE FROM prompts
-USING read_parquet($folder || '/prompts.parquet') AS staged, kept
+USING staged_prompts AS staged, kept
 WHERE staged.position = kept.position AND prompts.key = staged.key AND prompts.metadata <> staged.metadata

@@ -1,5 +1,5 @@
--- Takes out what the sources said last time, but for the prompts, which stay as facts.
--- A response that comes again keeps the time at which it came first, and which pairings were made before it.
+-- Deletes what was collected last time, except the prompts, which stay as facts.
+-- A response that is collected again keeps the time at which it was first collected, and which pairings were made before it.
 CREATE OR REPLACE TEMP TABLE came AS
 SELECT key, min(created) AS created, min(coalesce(kept_after, 0)) AS kept_after
 FROM responses SEMI JOIN (FROM generators WHERE spec = '{"kind": "imported"}') AS imported ON imported.key = generator

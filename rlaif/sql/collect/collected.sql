@@ -1,3 +1,3 @@
 -- Which prompts the sources hold now.
 INSERT INTO collected
-SELECT key FROM read_parquet($folder || '/prompts.parquet') AS staged SEMI JOIN kept ON kept.position = staged.position
+SELECT key FROM staged_prompts AS staged SEMI JOIN kept ON kept.position = staged.position

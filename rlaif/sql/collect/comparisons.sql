@@ -1,6 +1,6 @@
--- The staged comparisons of answers to kept prompts. Each is one vote, also where two say the same.
+-- The staged comparisons of answers to kept prompts. Each is one vote, also where two are equal.
 INSERT INTO comparisons BY NAME
-SELECT prompt, first, second, judge, 'overall' AS criterion, preferred
-FROM read_parquet($folder || '/comparisons.parquet') AS staged
+SELECT prompt, first, second, judge, 'overall' AS criterion, preferred, probability::DECIMAL(18, 6) AS probability
+FROM staged_comparisons AS staged
 SEMI JOIN collected ON collected.prompt = staged.prompt
 ORDER BY position

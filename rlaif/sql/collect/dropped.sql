@@ -1,11 +1,11 @@
--- What became nothing, and why: rows without what they need, duplicates, and what came with a near duplicate.
+-- What was dropped, and why: rows that cannot be used, duplicates, and what came with a near duplicate.
 INSERT INTO dropped BY NAME
 WITH lost AS (
-    SELECT source, key, normal_key FROM read_parquet($folder || '/prompts.parquet') AS staged
+    SELECT source, key, normal_key FROM staged_prompts AS staged
     ANTI JOIN kept ON kept.position = staged.position
 ),
 firsts AS (
-    SELECT key, normal_key FROM read_parquet($folder || '/prompts.parquet') AS staged
+    SELECT key, normal_key FROM staged_prompts AS staged
     SEMI JOIN kept ON kept.position = staged.position
 ),
 duplicates AS (
@@ -14,17 +14,17 @@ duplicates AS (
     FROM lost JOIN firsts ON firsts.normal_key = lost.normal_key
 ),
 followers AS (
-    SELECT 'response' AS what, source, prompt FROM read_parquet($folder || '/responses.parquet')
-    UNION ALL SELECT 'score', verdicts.source, verdicts.prompt FROM read_parquet($folder || '/scores.parquet') AS scores
-        JOIN read_parquet($folder || '/verdicts.parquet') AS verdicts ON verdicts.position = scores.verdict
-    UNION ALL SELECT 'comparison', source, prompt FROM read_parquet($folder || '/comparisons.parquet')
+    SELECT 'response' AS what, source, prompt FROM staged_responses
+    UNION ALL SELECT 'score', verdicts.source, verdicts.prompt FROM staged_scores AS scores
+        JOIN staged_verdicts AS verdicts ON verdicts.position = scores.verdict
+    UNION ALL SELECT 'comparison', source, prompt FROM staged_comparisons
 ),
 repeated AS (
-    SELECT source, key, position FROM read_parquet($folder || '/responses.parquet') AS staged
+    SELECT source, key, position FROM staged_responses AS staged
     SEMI JOIN collected ON collected.prompt = staged.prompt
     QUALIFY row_number() OVER (PARTITION BY staged.key ORDER BY staged.position) > 1
 )
-SELECT source, what, reason, detail FROM read_parquet($folder || '/dropped.parquet')
+SELECT source, what, reason, detail FROM staged_dropped
 UNION ALL SELECT source, what, reason, detail FROM duplicates
 UNION ALL SELECT source, what, 'near duplicate', NULL FROM followers ANTI JOIN collected ON collected.prompt = followers.prompt
 UNION ALL SELECT source, 'response', 'duplicate', key FROM repeated

@@ -2,14 +2,14 @@
 INSERT INTO responses BY NAME
 WITH firsts AS (
     SELECT staged.key, min(staged.position) AS position
-    FROM read_parquet($folder || '/responses.parquet') AS staged
+    FROM staged_responses AS staged
     SEMI JOIN collected ON collected.prompt = staged.prompt
     GROUP BY staged.key
 )
 SELECT staged.key, prompt, generator, answer, text, 'stop' AS finish, 0 AS attempt, coalesce(came.created, $now::TIMESTAMP) AS created,
     if(came.key IS NULL, (SELECT number FROM newest_pairing), nullif(came.kept_after, 0)) AS kept_after,
     row_number() OVER (PARTITION BY prompt, generator ORDER BY staged.position) - 1 AS sample
-FROM read_parquet($folder || '/responses.parquet') AS staged
+FROM staged_responses AS staged
 SEMI JOIN firsts ON firsts.position = staged.position
 LEFT JOIN came ON came.key = staged.key
 ORDER BY staged.position

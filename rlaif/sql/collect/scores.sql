@@ -1,13 +1,13 @@
--- The scores that the staged verdicts give.
+-- The scores of the staged verdicts.
 INSERT INTO scores BY NAME
 WITH numbered AS (
     SELECT staged.position, judge, answer,
         row_number() OVER (PARTITION BY judge, answer ORDER BY staged.position) - 1 AS repeat
-    FROM read_parquet($folder || '/verdicts.parquet') AS staged
+    FROM staged_verdicts AS staged
     SEMI JOIN collected ON collected.prompt = staged.prompt
 )
 SELECT md5(concat_ws('/', judge, answer, repeat)) AS verdict, answer, judge, criterion, repeat, 0 AS attempt,
     value::DECIMAL(18, 6) AS value, failure
-FROM read_parquet($folder || '/scores.parquet') AS staged
+FROM staged_scores AS staged
 JOIN numbered ON numbered.position = staged.verdict
 ORDER BY staged.position

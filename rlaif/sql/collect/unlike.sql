@@ -1,4 +1,4 @@
--- How many times the sources hold unlike scores of one answer by one judge and criterion.
+-- How often the sources hold different scores of one answer by one judge and criterion.
 SELECT count(*) AS n
 FROM (
     SELECT answer FROM scores SEMI JOIN (FROM judges WHERE spec = '{"kind": "imported"}') AS imported ON imported.key = judge

@@ -1,5 +1,5 @@
--- Pairs of answers that a person has still to vote on: of each prompt $per_prompt pairs, which ones, in which order, and
--- which answer is shown first all decided by $seed and nothing else. Who wrote them is not told.
+-- Pairs of answers without a vote by this person: $per_prompt pairs of each prompt. Their choice, their order, and which
+-- answer is shown first depend on $seed alone. The generators are not shown.
 WITH answers AS (
     SELECT responses.prompt, responses.answer, any_value(responses.text) AS text
     FROM responses SEMI JOIN current_prompts ON current_prompts.key = responses.prompt

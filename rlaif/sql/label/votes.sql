@@ -1,2 +1,5 @@
--- The pairs that a person has voted on, in one order.
-SELECT DISTINCT least(first, second) AS a, greatest(first, second) AS b FROM comparisons WHERE judge = $judge
+-- The pairs of answers that a person has voted on, each with the answer that they preferred, or "tie".
+SELECT least(first, second) AS a, greatest(first, second) AS b,
+    arg_max(CASE preferred WHEN 'first' THEN first WHEN 'second' THEN second ELSE preferred END, rowid) AS preferred
+FROM comparisons WHERE judge = $judge
+GROUP BY ALL

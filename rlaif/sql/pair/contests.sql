@@ -8,7 +8,7 @@ WITH votes AS (
     SELECT judge, criterion, prompt, first < second AS forth, if(forth, first, second) AS one, if(forth, second, first) AS other,
         repeat, verdict, if(forth, probability, 1 - probability) AS chance,
         CASE WHEN preferred = 'tie' THEN 0.5 WHEN (preferred = 'first') = forth THEN 1 ELSE 0 END AS part
-    FROM comparisons
+    FROM ballots
     WHERE judge IN (SELECT unnest($judges::VARCHAR[])) AND preferred IS NOT NULL AND first <> second
         AND ($compared OR criterion IN (SELECT unnest($criteria::VARCHAR[])))
 ),

@@ -55,7 +55,7 @@ of_unpaired AS (
         WHEN candidates < 2 THEN 'fewer than two answers after the filters'
         WHEN most = least THEN 'tied'
         WHEN best IS NULL OR best <= least THEN 'best below a floor'
-        WHEN best - least < $threshold THEN 'below the margin'
+        WHEN if($scaled, $threshold > 0, best - least < $threshold) THEN 'below the margin'
         ELSE 'not selected by the strategy' END AS reason
     FROM unpaired
     LEFT JOIN found ON found.prompt = unpaired.prompt

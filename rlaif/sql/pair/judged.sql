@@ -35,7 +35,8 @@ told AS (
     LEFT JOIN counted ON counted.chosen = made.chosen AND counted.rejected = made.rejected
 )
 SELECT prompt, chosen, rejected, lead,
-    CASE WHEN $denominator > 0 THEN CAST(100 * lead / $denominator AS DECIMAL(18, 6)) END AS margin,
+    CASE WHEN $denominator > 0 THEN CAST(100 * lead / $denominator AS DECIMAL(18, 6))
+        WHEN $scaled THEN CAST(100 * lead AS DECIMAL(18, 6)) END AS margin,
     coalesce(sure, sided(won, lost), round(1 / (1 + exp(-2 * sqrt(2 / pi()) * (z + 0.044715 * z * z * z))), 6)) AS confidence,
     coalesce(even > won - even, false) AS tied,
     NOT tied AND if($least = 0, coalesce(confidence >= $even, true), coalesce(confidence >= $least, false)) AS kept

@@ -1,8 +1,8 @@
 -- What a strategy may read; nothing of it is computed unless it does. Prompts and responses are row numbers.
 -- candidates: one row a distinct answer that has all its scores and that no filter took out; `scores` are those by every
 -- criterion with weight, in the order of the criteria's names, where the strategy's text has that word. marks: one row a
--- candidate and criterion. texts: one row a candidate, its length in characters. compared: one row a comparison of two
--- candidates, by whatever judge.
+-- candidate and criterion. texts: one row a candidate, its length in characters. compared: one row per comparison of two
+-- candidates, by any judge; several voters that are mixed are one judge there. `strength` is 0 for a tie and 1 for a plain vote.
 CREATE OR REPLACE TEMP VIEW candidates AS
 SELECT prompt, response, points, finished, vetoed, coin, scores
 FROM answers
@@ -24,8 +24,9 @@ JOIN responses ON responses.rowid = candidates.response
 JOIN scored ON scored.answer = responses.answer;
 
 CREATE OR REPLACE TEMP VIEW compared AS
-SELECT first.prompt, first.response AS first, second.response AS second, judge, preferred
-FROM comparisons
-JOIN texts AS first ON first.answer = comparisons.first
-JOIN texts AS second ON second.answer = comparisons.second
-WHERE comparisons.first <> comparisons.second AND preferred IS NOT NULL
+SELECT first.prompt, first.response AS first, second.response AS second, judge, preferred,
+    CASE WHEN preferred = 'tie' THEN 0 WHEN verdict IS NULL THEN coalesce(abs(2 * probability - 1), 1) ELSE 1 END AS strength
+FROM ballots
+JOIN texts AS first ON first.answer = ballots.first
+JOIN texts AS second ON second.answer = ballots.second
+WHERE ballots.first <> ballots.second AND preferred IS NOT NULL

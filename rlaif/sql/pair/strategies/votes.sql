@@ -1,12 +1,14 @@
 -- A judge's direct comparisons: of two answers, the one preferred more often is chosen. Ties make no pair: neither do two
 -- answers that were preferred to each other equally often, nor two of which more votes say that they are equal than that the
--- chosen one is better. At most $per_prompt a prompt, drawn by the seed. A lead is in votes, or in parts of the scale where the
--- judge has one: all of it if every vote went one way.
+-- chosen one is better. At most $per_prompt a prompt, drawn by the seed. Votes that came with a strength count by it. A lead is
+-- in votes, or in parts of the scale where the judge or its strengths have one: all of it if every vote went fully one way.
 WITH votes AS (
     SELECT prompt, least(first, second) AS one, greatest(first, second) AS other,
-        sum(CASE WHEN preferred = 'tie' THEN 0 WHEN (preferred = 'first') = (first < second) THEN 1 ELSE -1 END) AS votes,
-        count(*) FILTER (preferred = 'tie') AS ties, (count(*) - ties + abs(votes)) // 2 AS preferred,
-        abs(votes) * if($denominator > 0, $denominator::DECIMAL(38, 6) / count(*), 1) AS lead
+        sum(if((preferred = 'first') = (first < second), strength, -strength)) AS votes,
+        count(*) FILTER (preferred = 'tie') AS ties,
+        count(*) FILTER (preferred <> 'tie' AND (preferred = 'first') = (first < second)) AS for_one,
+        abs(votes) * CASE WHEN $denominator > 0 THEN $denominator::DECIMAL(38, 6) / count(*) WHEN $scaled THEN 1.0 / count(*)
+            ELSE 1 END AS lead, count(*) - ties - for_one AS for_other
     FROM compared WHERE judge = $judge
     GROUP BY prompt, one, other
 )
@@ -14,5 +16,5 @@ SELECT votes.prompt, chosen.response AS chosen, rejected.response AS rejected, C
 FROM votes
 JOIN candidates AS chosen ON chosen.response = if(votes > 0, one, other)
 JOIN candidates AS rejected ON rejected.response = if(votes > 0, other, one)
-WHERE votes <> 0 AND votes.preferred >= ties AND NOT chosen.vetoed AND votes.lead >= $threshold
+WHERE votes <> 0 AND if(votes > 0, for_one, for_other) >= ties AND NOT chosen.vetoed AND votes.lead >= $threshold
 QUALIFY row_number() OVER (PARTITION BY votes.prompt ORDER BY xor(chosen.coin, rejected.coin), chosen.coin) <= $per_prompt

@@ -1,0 +1,37 @@
+"""What a server's finish reason means: only an ending that is known to be whole counts as whole."""
+
+import re
+from typing import Any, Final
+
+# A server that gives no reason says nothing against the text.
+WHOLE: Final = frozenset({"stop", "eos", "eos_token", "end_turn", "stop_sequence", ""})
+CUT: Final = frozenset(
+    {"length", "max_tokens", "max_output_tokens", "max_completion_tokens", "max_new_tokens", "max_length", "token_limit",
+     "model_length", "model_context_window_exceeded", "context_window_exceeded", "context_length_exceeded", "incomplete",
+     "repetition"}
+)  # fmt: skip
+# The server failed while it wrote: the request is sent again.
+FAULT: Final = frozenset(
+    {"error", "abort", "aborted", "network_error", "server_error", "internal_error", "internal_server_error", "engine_error",
+     "insufficient_system_resource", "timeout", "cancelled", "canceled", "failed"}
+)  # fmt: skip
+# The words of Azure, Gemini, Bedrock, Cohere, Zhipu and others, also with more words around them.
+REFUSED: Final = re.compile(
+    r"content_?filter|prohibited|recitation|safety|block_?list|blocked|spii|refus|guardrail|moderation|sensitive|toxic|armor"
+)
+_ENUMERATION: Final = re.compile(r"\Afinish_?reason[._]")
+
+
+def finish_of(reason: Any) -> str:
+    """Return "stop", "length", "refused", "fault" or "unknown" for a finish reason as a server sends it."""
+    if reason is None:
+        return "stop"
+    word = re.sub(r"[\s-]+", "_", str(reason).strip().lower())
+    if REFUSED.search(word):
+        return "refused"
+    word = _ENUMERATION.sub("", word)
+    if word in WHOLE:
+        return "stop"
+    # Some servers add details after a colon.
+    head = word.partition(":")[0].strip("_")
+    return "length" if head in CUT else "fault" if head in FAULT else "unknown"

@@ -1,0 +1,71 @@
+"""Detects prompts that a server cut: some drop the beginning of a long prompt and answer the rest without a word.
+
+The bound must never raise a false alarm, so it counts only what every tokenizer in use needs at least a token for. A word
+(letters or digits between white space) is one token or more in tokenizers that split at white space, which nearly all do;
+those that merge words into one token need about 0.9 per word of English. Scripts without spaces need 0.5 or more per
+character. Runs of spaces, dots or dashes count for nothing. Two thirds of a token per word, and a quarter per character of
+the other scripts, leave room for unusual text.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from rlaif.records import Message
+
+PER_WORD: Final = 2 / 3
+PER_CHARACTER: Final = 1 / 4
+# No server in use has a shorter context. It also keeps servers out that count only what their cache did not hold.
+SHORTEST_CONTEXT: Final = 512
+# Thai to Burmese, Khmer, kana, Han and Yi: scripts that are written without spaces.
+_UNSPACED: Final = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\uf900-\ufaff]"
+)
+_WORD: Final = re.compile(r"[^\W_]")
+
+
+def least_tokens(messages: Sequence[Message]) -> int:
+    """A number of tokens that no tokenizer in use can stay below for these messages."""
+    texts = [message["content"] for message in messages]
+    words = sum(bool(_WORD.search(word)) for text in texts for word in text.split())
+    unspaced = sum(len(_UNSPACED.findall(text)) for text in texts)
+    return int(max(words * PER_WORD, unspaced * PER_CHARACTER))
+
+
+def read_tokens(usage: Any) -> int | None:
+    """How many prompt tokens a server read at most by its own count; None if it gives none.
+
+    Some servers leave out of `prompt_tokens` what their cache held, so cached tokens are added.
+    """
+    if not isinstance(usage, Mapping):
+        return None
+    prompt, total, output = (_count(usage.get(name)) for name in ("prompt_tokens", "total_tokens", "completion_tokens"))
+    if not prompt:
+        return None
+    details = usage.get("prompt_tokens_details")
+    cached = [
+        usage.get("cached_tokens"), usage.get("cache_read_input_tokens"), usage.get("cache_creation_input_tokens"),
+        usage.get("prompt_cache_hit_tokens"), details.get("cached_tokens") if isinstance(details, Mapping) else None,
+    ]  # fmt: skip
+    return max(prompt + sum(_count(each) or 0 for each in cached), (total or 0) - (output or 0))
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def was_cut(messages: Sequence[Message], read: int | None) -> bool:
+    """Whether a server that `read` so many tokens of these messages cannot have read all of them."""
+    if read is None or read >= _at_most(messages):
+        return False
+    least = least_tokens(messages)
+    return least > SHORTEST_CONTEXT and read < least
+
+
+def _at_most(messages: Sequence[Message]) -> float:
+    """No less than `least_tokens`, and much cheaper: the client checks thousands of replies a second."""
+    texts = [message["content"] for message in messages]
+    words = sum(len(text.split()) for text in texts)
+    # Characters of these scripts have three bytes in UTF-8.
+    unspaced = sum(len(text.encode("utf-8", "surrogatepass")) - len(text) for text in texts if not text.isascii()) / 2
+    return max(words * PER_WORD, unspaced * PER_CHARACTER)

@@ -1,0 +1,148 @@
+"""Splits a model's own reasoning from its text, by the marks of every model family that is known here.
+
+Some servers return reasoning in a field of its own; others leave it in the text, between marks that the model writes. The
+opening mark may be missing, because many chat templates end with it.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Final
+
+Span = tuple[int, int]
+
+# What models call their reasoning, also behind a prefix, as in `<seed:think>`.
+_NAME: Final = r"(?:thinking|thoughts?|think|reasoning)"
+# Special tokens have a vertical bar, of full width in some vocabularies.
+_LEFT, _RIGHT = r"<[|｜]", r"[|｜]>"
+# Marks that end the text are looked for in so many of its last characters.
+_LONGEST_ENDING: Final = 80
+
+
+@dataclass(frozen=True, slots=True)
+class _Family:
+    """The marks that open and close reasoning, and those that end the text after it."""
+
+    opening: re.Pattern[str]
+    closing: re.Pattern[str]
+    ending: re.Pattern[str]
+
+
+def _family(opening: str, closing: str, ending: str = r"\s*\Z") -> _Family:
+    return _Family(*(re.compile(pattern, re.IGNORECASE) for pattern in (opening, closing, ending)))
+
+
+def _tag(name: str) -> _Family:
+    # A space after `<` is no mark: the judge's view of a response has one there (see rlaif.template).
+    return _family(rf"<(?:\w{{1,20}}:)?{name}(?:\s[^<>]{{0,80}})?>", rf"</(?:\w{{1,20}}:)?{name}\s*>")
+
+
+_FAMILIES: Final = [
+    # Harmony (gpt-oss): a channel for reasoning, then one for the text.
+    _family(
+        r"(?:<\|start\|>\s*assistant\s*)?<\|channel\|>\s*(?:analysis|commentary)",
+        r"<\|channel\|>\s*final\b[^<]*(?:<\|constrain\|>[^<]*)?<\|message\|>",
+        r"\s*(?:<\|(?:return|end)\|>\s*)*\Z",
+    ),
+    # Gemma.
+    _family(r"<\|channel>\s*(?:thought|analysis)", r"<channel\|>"),
+    *(_tag(name) for name in ("think", "thinking", "thoughts?", "reasoning", "scratch_?pad", "antthinking")),
+    # Magistral.
+    _family(rf"\[{_NAME}\]", rf"\[/{_NAME}\]"),
+    # Kimi.
+    _family(rf"◁{_NAME}▷", rf"◁/{_NAME}▷"),
+    # Special tokens: <|thinking|>…<|/thinking|>, <|begin_of_thought|>…, <|START_THINKING|>…, with a mark around the text.
+    _family(
+        rf"{_LEFT}(?:(?:begin|start)[_▁](?:of[_▁])?)?{_NAME}(?:[_▁](?:begin|start))?{_RIGHT}",
+        rf"{_LEFT}(?:/{_NAME}|end[_▁](?:of[_▁])?{_NAME}|{_NAME}[_▁]end){_RIGHT}"
+        rf"(?:\s*{_LEFT}(?:begin[_▁]of[_▁]solution|start[_▁]response){_RIGHT})?",
+        rf"\s*(?:{_LEFT}(?:end[_▁]of[_▁]solution|end[_▁]response){_RIGHT}\s*)*\Z",
+    ),
+    # Apertus.
+    _family(r"<\|inner_prefix\|>", r"<\|inner_suffix\|>"),
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A reply in parts: the `reasoning` in it (None if there is none) and the `text` after it.
+
+    `closed` is False if the reply ends while the model still reasons; `text` is then empty.
+    """
+
+    reasoning: str | None
+    text: str
+    closed: bool = True
+
+
+def split(reply: str) -> Split:
+    """Split a reply into reasoning and text. Reasoning ends at the last closing mark of its family.
+
+    A reply that has only a closing mark starts with reasoning whose opening mark was in the chat template.
+    """
+    spans = text_spans(reply)
+    if not spans:
+        return Split(reply.strip(), "", closed=False)
+    start, end = spans[-1]
+    if not start:
+        return Split(None, reply)
+    return Split(reply[:start].strip(), reply[start:end].strip())
+
+
+def text_spans(reply: str) -> list[Span]:
+    """Return the parts of a reply that can be the model's text, in order: the last one is, by the rule of `split`.
+
+    There is one after each closing mark, because a text may itself contain closing marks, and one from the beginning if the
+    reply does not open with reasoning. The list is empty if reasoning is opened and never closed.
+    """
+    opened = _opened(reply, 0)
+    families = [opened] if opened else [family for family in _FAMILIES if _closes_first(family, reply)]
+    spans = [] if opened else [(0, len(reply))]
+    seen = list(families)
+    while families:
+        family = families.pop()
+        end = _text_end(family, reply)
+        for mark in family.closing.finditer(reply):
+            other = _opened(reply, mark.end())
+            if other is None:
+                spans.append((mark.end(), max(mark.end(), end)))
+            elif other not in seen:
+                # More reasoning, in other marks.
+                seen.append(other)
+                families.append(other)
+    return sorted(spans)
+
+
+def _text_end(family: _Family, reply: str) -> int:
+    found = family.ending.search(reply, max(0, len(reply.rstrip()) - _LONGEST_ENDING))
+    return found.start() if found else len(reply)
+
+
+def _opened(reply: str, at: int) -> _Family | None:
+    """The family that opens at this place, after white space."""
+    while at < len(reply) and reply[at].isspace():
+        at += 1
+    return next((family for family in _FAMILIES if family.opening.match(reply, at)), None)
+
+
+def _closes_first(family: _Family, reply: str) -> bool:
+    """Whether a reply has a closing mark before any opening one: the chat template wrote the opening mark."""
+    closing = family.closing.search(reply)
+    if closing is None:
+        return False
+    opening = family.opening.search(reply)
+    return opening is None or closing.start() < opening.start()
+
+
+# Letters and symbols that are drawn as nothing.
+_BLANK: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0\u034f")
+_INVISIBLE: Final = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp", "Mn"})
+
+
+def has_text(reply: str) -> bool:
+    """Whether a reply says anything: a visible character that is not part of its reasoning."""
+    return any(_visible(character) for character in split(reply).text)
+
+
+def _visible(character: str) -> bool:
+    return not (character.isspace() or character in _BLANK or unicodedata.category(character) in _INVISIBLE)

@@ -93,7 +93,8 @@ def run(
     }  # fmt: skip
     values["criteria"] = [row["criterion"] for row in values["panel"]]
     # A mean or median of scores may side with the minority of the judges; that is what was asked for.
-    values["even"] = 0.0 if values["mix"] in ("mean", "median") and not agree else _HALF
+    by_scores = values["mix"] in ("mean", "median") and not compared
+    values["even"] = 0.0 if by_scores and not agree else _HALF
     if values["mix"] == "majority":
         values["least"] = max(settings.min_confidence, _MORE_THAN_HALF)
     with store.transaction():

@@ -243,7 +243,7 @@ PEOPLE = ("ann", "bob", "cat")
 MIXES: dict[str, tuple[tuple[Any, Any, Any], dict[str, Any], str, tuple[str, float | None, float] | None]] = {
     "two of three, majority": ((1, 1, 2), {}, "majority", ("good", None, 11 / 16)),
     "two of three, mean": ((1, 1, 2), {}, "mean", ("good", None, 11 / 16)),
-    "one and two ties": ((1, 0, 0), {"tie": 0}, "majority", ("good", None, 0.65625)),
+    "one and two ties": ((1, 0, 0), {"tie": 0}, "majority", None),
     "a tie of two": ((1, 2, 0), {"tie": 0}, "majority", None),
     "two slight against one strong, majority": ((-1, -1, 3), {"scale": [-3, 3]}, "majority", ("good", None, 11 / 16)),
     "two slight against one strong, mean": ((-1, -1, 3), {"scale": [-3, 3]}, "mean", ("bad", 100 / 9, 5 / 9)),
@@ -290,7 +290,10 @@ def test_a_majority_is_the_side_with_more_people(
     lines(folder / "rows.jsonl", [{"prompt": f"p{n}", "a": "good", "b": "bad", **dict(zip(PEOPLE, votes, strict=True))}
                                   for n, votes in enumerate(table)])  # fmt: skip
     several = source(*({"judge": who, "column": who, "tie": 0} for who in PEOPLE))
-    leads = {f"p{n}": votes.count(1) - votes.count(2) for n, votes in enumerate(table)}
+    leads = {
+        f"p{n}": votes.count(1) - votes.count(2)
+        for n, votes in enumerate(table) if votes.count(0) <= max(votes.count(1), votes.count(2))
+    }  # fmt: skip
     if any(all(votes[at] is None for votes in table) for at in range(3)):
         return
     found, _ = paired(folder, several, judge=list(PEOPLE), mix="majority")

@@ -138,7 +138,7 @@ def many(store: Store, pairs: int) -> str:
         INSERT INTO collected SELECT key FROM prompts;
         INSERT INTO responses BY NAME SELECT side || n AS key, 'p' || n AS prompt, 'g' AS generator, side || n AS answer,
             'Answer ' || md5(n || side) AS text, 'stop' AS finish FROM range({pairs}) AS rows (n), (VALUES ('c'), ('r')) AS sides (side);
-        INSERT INTO pairings VALUES ('k', '{{"judge": "j", "generators": ["g"], "strategy": "s", "settings": {{}}}}', now()::TIMESTAMP, 'r', 1);
+        INSERT INTO pairings VALUES ('k', '{{"judge": "j", "generators": ["g"], "strategy": "s", "settings": {{}}}}', now()::TIMESTAMP, 'r', 1, NULL);
         INSERT INTO pairs SELECT 'k', 'p' || n, 'c' || n, 'r' || n, n % 7, NULL FROM range({pairs}) AS rows (n);
     """)  # fmt: skip
     return "k"

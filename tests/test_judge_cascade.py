@@ -211,7 +211,7 @@ CONTRADICTIONS = {
     "one judge": (["judge.by=[a]"], "judge.cascade: a cascade needs two judges or more, and this one has 1", "judge.by"),
     "a judge twice": (["judge.by=[a, a]"], "judge.by.1: judge 'a' is named twice", "Leave one out"),
     "votes of several": (
-        ["judge.cascade=null", "pair={judge: [a, b], strategy: votes}"], "counts the comparisons of one judge, and 2 are named", "pair.judge",
+        ["judge.cascade=null", "pair={judge: [a, b], strategy: votes}"], "one judge or of people, and 2 judges are named", "pair.judge",
     ),
     "votes of a judge that scores": (
         ["judge.cascade=null", "pair={judge: a, strategy: votes}"], "judge a has no criterion of kind `compare`", "best_vs_worst",

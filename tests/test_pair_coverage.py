@@ -1,5 +1,6 @@
 """Pairs need scores: a judge that has scored nothing is an error, one that has scored a part is a note with counts."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rlaif import run
+from rlaif import roles, run
 from rlaif.config import load
 from rlaif.errors import InputError
 from rlaif.pairing.coverage import Coverage, coverage
@@ -214,7 +215,7 @@ def test_pairings_of_an_older_store_are_numbered_by_time_and_then_by_key(tmp_pat
         for view in ("newest_pairing", "pairings_readable", "pairs_readable", "outcomes_readable", "outcomes"):
             old.execute(f"DROP VIEW IF EXISTS {view}")
         old.execute(
-            "ALTER TABLE pairings DROP COLUMN number; ALTER TABLE responses DROP COLUMN kept_after; DROP TABLE in_use"
+            "ALTER TABLE pairings DROP COLUMN number; ALTER TABLE pairings DROP COLUMN facts; ALTER TABLE responses DROP COLUMN kept_after; DROP TABLE in_use"
         )
         old.execute("UPDATE pairings SET created = TIMESTAMP '2026-01-01' + if(key = 'a', 2, 1) * INTERVAL 1 DAY")
         old.execute("""UPDATE responses SET created = TIMESTAMP '2026-01-01'
@@ -226,3 +227,55 @@ def test_pairings_of_an_older_store_are_numbered_by_time_and_then_by_key(tmp_pat
         assert store.query("pair/latest") == [{"key": "a"}]
         kept = {row["key"]: row["kept_after"] for row in store.rows("SELECT key, kept_after FROM responses")}
         assert kept == {"before": None, "between": 2, "after": 3}
+
+
+def test_pairs_that_are_up_to_date_are_not_made_again_and_others_are(tmp_path: Path) -> None:
+    file = project(tmp_path, prompts=4)
+    go(file)
+    numbers = "SELECT key, number FROM pairings ORDER BY number"
+    (first,) = rows(file, numbers)
+    with run.opened(load(file)) as context:
+        run.judge(context, ["b"])
+    with run.opened(load(file, ["pair.judge=b"])) as context:
+        run.pair(context)
+    notes = Notes()
+    for _ in range(2):
+        with run.opened(load(file), notes) as context:
+            assert run.described(context) == first["key"]
+        assert rows(file, numbers)[0] == first, "others are the newest still"
+    assert any("Others were made last, by b, best_vs_worst; `--newest` takes those." in line for line in notes.lines)
+    add(tmp_path, range(4, 6))
+    with run.opened(load(file)) as context:
+        for stage in (run.collect, run.generate, run.judge):
+            stage(context)
+        assert run.described(context) == first["key"]
+    assert rows(file, numbers)[-1] == {"key": first["key"], "number": 3}, "there were more scores, so it is made anew"
+    assert len(rows(file, f"SELECT DISTINCT prompt FROM reasons WHERE pairing = '{first['key']}'")) == 6
+
+
+def lesson(file: Path, folder: Path, *options: str) -> list[str]:
+    """The chosen texts that the file's training would learn from: what is prepared for `accelerate`."""
+    command = [sys.executable, "-m", "rlaif", "train", str(file), "--prepare", str(folder), *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line)["chosen"][0]["content"] for line in (folder / "rows.jsonl").read_text().splitlines()]
+
+
+def test_training_takes_the_pairs_of_the_file_and_makes_them_if_they_are_missing(tmp_path: Path) -> None:
+    file = project(tmp_path, prompts=6)
+    text = file.read_text().replace("models:\n", "models:\n  tiny: {kind: transformers, path: 'tiny:writer'}\n")
+    file.write_text(text + "train: {model: tiny, options: {max_steps: 1}}\n")
+    with run.opened(load(file)) as context:
+        for stage in (run.collect, run.generate, run.judge):
+            stage(context)
+        run.judge(context, ["b"])
+    with run.opened(load(file, ["pair.judge=b"])) as context:
+        other = run.pair(context)
+    mine = lesson(file, tmp_path / "mine")
+    assert mine != lesson(file, tmp_path / "b", "--set", "pair.judge=b")
+    with run.opened(load(file, ["pair.judge=b"])) as context:
+        run.pair(context)
+    assert lesson(file, tmp_path / "again") == mine
+    assert lesson(file, tmp_path / "newest", "--newest") != mine
+    with run.opened(load(file)) as context:
+        assert roles.described_pairing(context) != other.key

@@ -227,12 +227,12 @@ def test_rounds_stopped_again_and_again_pay_nothing_twice_and_a_further_run_does
     noted = Notes()
     with run.opened(load(QUICKSTART, [f"out={tmp_path}", *SMALL]), noted) as context:
         assert run.everything(context)[0] == made
-        assert run.newest(context) == made.key
+        assert run.described(context) == run.newest(context) == made.key
         kept = rounds.last_path(context)
         assert kept
         card = (kept / "README.md").read_text()
         assert "\nrounds:\n" in card, "the pipeline as it stands in the file"
         assert "| judged by |" in card
-        assert not any("newest pairs" in line for line in noted.lines), "the last round's are the pipeline's own"
+        assert not any("Others were made last" in line for line in noted.lines), "the last round's are the pipeline's own"
         assert context.store.rows(COUNTS)[0] == counts
         assert context.store.rows("SELECT count(*) AS n FROM work") == work

@@ -38,24 +38,21 @@ def check_checks(config: Config, settings: Pair, members: Sequence[Member]) -> N
 
 
 def check_votes(config: Config, settings: Pair, judges: Sequence[str]) -> None:
-    """Raises InputError where the strategy `votes` has no comparisons to count: several judges, or one that only scores.
+    """Raises InputError where the strategy `votes` has no comparisons to count.
 
-    The votes of several people or imported judges are mixed before they are counted.
+    Votes of several people can be mixed; of a judge that scores, and of several judges of the file, there are none.
     """
-    where = config.file.where(("pair", "strategy"))
-    if len(judges) > 1 and not set(judges) & set(config.pipeline.judges):
-        return
-    if len(judges) > 1:
+    where, ours = config.file.where(("pair", "strategy")), [name for name in judges if name in config.pipeline.judges]
+    if ours and len(judges) > 1:
         raise InputError(
-            f"the strategy votes counts the comparisons of one judge, and {len(judges)} are named: {', '.join(judges)}",
-            where=where, fix="Name one under `pair.judge`, or choose another strategy with `mix: majority`.",
+            f"the strategy votes counts the comparisons of one judge or of people, and {len(judges)} judges are named: "
+            f"{', '.join(judges)}", where=where,
+            fix="Name one under `pair.judge`, or choose another strategy with `mix: majority`.",
         )  # fmt: skip
-    spec = config.pipeline.judges.get(judges[0])
-    if spec is None:
-        return
-    rubric = load_rubric(config.find(spec.rubric, ("judges", judges[0], "rubric")))
-    if not any(each.kind == "compare" and settings.weights.get(each.name, each.weight) for each in rubric.criteria):
-        raise InputError(
-            f"the strategy votes needs comparisons, and judge {judges[0]} has no criterion of kind `compare` with a weight",
-            where=where, fix="Choose another strategy, such as best_vs_worst, or another rubric for that judge.",
-        )  # fmt: skip
+    for name in ours:
+        rubric = load_rubric(config.find(config.pipeline.judges[name].rubric, ("judges", name, "rubric")))
+        if not any(each.kind == "compare" and settings.weights.get(each.name, each.weight) for each in rubric.criteria):
+            raise InputError(
+                f"the strategy votes needs comparisons, and judge {name} has no criterion of kind `compare` with a weight",
+                where=where, fix="Choose another strategy, such as best_vs_worst, or another rubric for that judge.",
+            )  # fmt: skip

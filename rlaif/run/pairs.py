@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from rlaif import cascade, versions
 from rlaif.audit import measure
-from rlaif.config import short
+from rlaif.config import Mix, short
 from rlaif.context import Context
 from rlaif.errors import InputError
 from rlaif.generator import generator
+from rlaif.pairing.weigh import Member
 from rlaif.roles import (
     audited,
     criteria_of,
@@ -62,19 +63,24 @@ def paired(context: Context, *, gate: bool = False) -> Pairing:
 
     Raises InputError where a judge has scored none of the responses: "0 pairs" would look like a result.
     """
+    members, agree, mix = _ready(context, gate)
+    return pairing.run(context, members, generators(context.config), agree=agree, mix=mix)
+
+
+def _ready(context: Context, gate: bool) -> tuple[list[Member], list[str], Mix]:
+    """The judges of the pairs, once it is sure that they fit together and have scored something."""
     check_judges(context.config)
     check_apart(context.config, pair_judges(context.config)[0])
     need_prompts(context)
     members, agree, mix = panel(context)
     pairing.check_names(context, members, generator_names(context))
-    if mix == "cascade":
-        for each in members[1:]:
-            cascade.in_turn(context, each.name)
+    for each in members[1:] if mix == "cascade" else ():
+        cascade.in_turn(context, each.name)
     need_scores(context, members, pairing.check(context.config).agree, mix)
     for each in members if gate else ():
         _pass_gate(context, each.name)
     _use(context)
-    return pairing.run(context, members, generators(context.config), agree=agree, mix=mix)
+    return members, agree, mix
 
 
 def _use(context: Context) -> None:
@@ -90,24 +96,37 @@ def _use(context: Context) -> None:
 
 
 def described(context: Context) -> str:
-    """The pairing (its key) that the pipeline file describes, made now from the stored scores, which asks no model.
+    """The pairing (its key) that the pipeline file describes, made now if it is missing or out of date: no model is called.
 
-    With rounds it is the one that the last round made. A note says where other pairs are newer.
+    With rounds it is the one that the last round made. A file without a `pair` section describes none, so it is the newest
+    one, if there is any. A note says where others were made last.
     """
     last = context.store.query("pair/latest")
-    if context.config.pipeline.rounds:
-        found = described_pairing(context)
-        if found is None:
-            raise InputError("no round has made pairs yet", fix=f"Run `{context.config.command('run')}` first.")
-    else:
-        found = paired(context, gate=True).key
+    if context.config.pipeline.pair is None and last:
+        return newest(context)
+    found = described_pairing(context) if context.config.pipeline.rounds else _made(context)
+    if found is None:
+        raise InputError("no round has made pairs yet", fix=f"Run `{context.config.command('run')}` first.")
     if last and last[0]["key"] != found:
-        mine, newer = (context.store.query("pair/made_by", pairing=key)[0] for key in (found, last[0]["key"]))
-        context.progress.note(
-            f"Pairs by {mine['judge']}, {mine['strategy']}, as the file describes them. Others were made last "
-            f"(by {newer['judge']}, {newer['strategy']}); `--newest` takes those."
-        )
+        _note_others(context, found, last[0]["key"])
     return found
+
+
+def _made(context: Context) -> str:
+    members, agree, mix = _ready(context, gate=True)
+    writers = generators(context.config)
+    spec = pairing.specify(context, members, writers, agree, mix)
+    if pairing.is_up_to_date(context.store, spec):
+        return pairing.key_of(spec)
+    return pairing.run(context, members, writers, agree=agree, mix=mix).key
+
+
+def _note_others(context: Context, found: str, last: str) -> None:
+    mine, other = (context.store.query("pair/made_by", pairing=key)[0] for key in (found, last))
+    note = f"Pairs by {mine['judge']}, {mine['strategy']}, as the file describes them."
+    if pairing.latest(context.store) == last:
+        note += f" Others were made last, by {other['judge']}, {other['strategy']}; `--newest` takes those."
+    context.progress.note(note)
 
 
 def newest(context: Context) -> str:

@@ -114,7 +114,8 @@ CREATE TABLE attacks (judge VARCHAR, attack VARCHAR, prompt VARCHAR, original VA
 
 -- Pairs are no facts but a query's result: the rows of one pairing are replaced whole.
 -- `number` counts pairings in the order in which they were made, whatever the clock says; making one again gives it a new number.
-CREATE TABLE pairings (key VARCHAR, spec VARCHAR, created TIMESTAMP, run VARCHAR, number UBIGINT);
+-- `facts` is a digest of what it was made from: prompts, responses, scores and comparisons.
+CREATE TABLE pairings (key VARCHAR, spec VARCHAR, created TIMESTAMP, run VARCHAR, number UBIGINT, facts VARCHAR);
 
 -- What each criterion weighs in a pairing, in exact integers: points = sum(factor * (score - low)).
 CREATE TABLE pairing_criteria (

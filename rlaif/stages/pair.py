@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from rlaif import __version__
 from rlaif.config import Config, Mix, Pair
 from rlaif.context import Context, now
 from rlaif.errors import InputError
@@ -92,14 +93,16 @@ def run(
     }  # fmt: skip
     values["criteria"] = [row["criterion"] for row in values["panel"]]
     # A mean or median of scores may side with the minority of the judges; that is what was asked for.
-    values["even"] = 0.0 if values["mix"] in ("mean", "median") and not agree else _HALF
+    by_scores = values["mix"] in ("mean", "median") and not compared
+    values["even"] = 0.0 if by_scores and not agree else _HALF
     if values["mix"] == "majority":
         values["least"] = max(settings.min_confidence, _MORE_THAN_HALF)
     with store.transaction():
         number = store.query("pair/next_number")[0]["number"]
         store.execute("pair/forget", **values)
         store.append("pairings", [
-            {"key": pairing, "spec": json.dumps(spec), "created": now(), "run": context.run, "number": number}
+            {"key": pairing, "spec": json.dumps(spec), "created": now(), "run": context.run, "number": number,
+             "facts": _facts(store, [*keys, *agree], generators)}
         ])  # fmt: skip
         store.append("pairing_criteria", [
             {"pairing": pairing} | {name: row[name] for name in ("criterion", "name", "weight", "factor", "low", "floor")}
@@ -227,6 +230,18 @@ def _judge(store: Store, values: Row) -> None:
     if values["agree"]:
         store.execute("pair/other_opinions", **values)
     store.execute("pair/judged", **values)
+
+
+def is_up_to_date(store: Store, spec: Row) -> bool:
+    """Whether the pairing that is so specified is in the store, and nothing that it was made from has changed since."""
+    made = store.query("pair/made_from", pairing=key_of(spec))
+    judges = [*(spec.get("judges") or [spec["judge"]]), *spec["agree"]]
+    return bool(made) and made[0]["facts"] == _facts(store, judges, spec["generators"])
+
+
+def _facts(store: Store, judges: Sequence[str], generators: Sequence[str]) -> str:
+    (row,) = store.query("pair/facts", judges=sorted(judges), generators=list(generators), version=__version__)
+    return str(row["facts"])
 
 
 def latest(store: Store) -> str:

@@ -1,6 +1,7 @@
 -- A store of schema 5 becomes one of schema 6: pairings are numbered in the order of making (for those made so far: by time,
 -- then by key), each response knows the newest pairing that was made before it, and the versions in use are written down.
 ALTER TABLE pairings ADD COLUMN number UBIGINT;
+ALTER TABLE pairings ADD COLUMN facts VARCHAR;
 UPDATE pairings SET number = counted.number
 FROM (SELECT key, row_number() OVER (ORDER BY created NULLS FIRST, key) AS number FROM pairings) AS counted
 WHERE counted.key = pairings.key;

@@ -24,7 +24,7 @@ lint: $(VENV)/ready
 
 oldest: $(VENV)/oldest
 	PYTHONPATH=$(VENV)/oldest $(BIN)/pytest --numprocesses auto --dist loadfile \
-		$(addprefix tests/test_, $(addsuffix .py, pair pair_confidence pair_mixed pair_strategies export report views))
+		tests/pairs tests/data/test_export.py tests/report/test_report.py tests/store/test_views.py
 
 $(VENV)/oldest: $(VENV)/ready
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target $@ \
@@ -42,7 +42,7 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	touch $@
 
 vllm: $(VENV)-vllm/ready
-	$(VENV)-vllm/bin/pytest -m vllm tests/test_models_vllm.py
+	$(VENV)-vllm/bin/pytest -m vllm tests/models/test_vllm.py
 
 # What is for pictures and sound comes along, built for another PyTorch, and breaks the import of transformers.
 $(VENV)-vllm/ready: pyproject.toml constraints.txt

@@ -116,7 +116,7 @@ def table(title: str, rows: list[list[str]]) -> None:
 
 
 def main(path: Path) -> None:
-    from rlaif import run
+    from rlaif import pipeline as run
     from rlaif.config import load
 
     with run.opened(load(path)) as context:

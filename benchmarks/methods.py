@@ -25,11 +25,11 @@ from typing import Any
 import yaml
 
 from benchmarks.job import table
-from rlaif import run
+from rlaif import pipeline as run
 from rlaif.config import Config, load
-from rlaif.evaluate import Evaluation
-from rlaif.tiny import corpus
-from rlaif.tiny.world import case, layout
+from rlaif.demo import corpus
+from rlaif.demo.world import case, layout
+from rlaif.evaluation import Evaluation
 
 HERE = Path(__file__).parent / "methods"
 CRITERIA = ("faithfulness", "completeness", "helpfulness")

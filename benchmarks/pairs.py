@@ -26,8 +26,8 @@ from typing import Any
 
 import duckdb
 
-from rlaif.records import key
-from rlaif.store import Store, sql
+from rlaif.core.types import key
+from rlaif.store.store import Store, sql
 
 HERE = Path(__file__).parent / "pairs"
 THREADS, MEMORY = 2, "3GB"
@@ -70,17 +70,17 @@ def limit(store: Store) -> None:
 def make(strategy: str, folder: Path, texts: bool) -> int:
     """Pairs by rlaif, with texts also as Parquet files for trainers."""
     from rlaif.config import Config, Pipeline
-    from rlaif.context import Context
-    from rlaif.export import export
-    from rlaif.stages import pair
-    from rlaif.yaml_file import YamlFile
+    from rlaif.config.yaml import YamlFile
+    from rlaif.context.run import Context
+    from rlaif.data.export import export
+    from rlaif.pairs import build
 
     section = {"strategy": strategy, "options": OPTIONS.get(strategy, {})} | SECTIONS.get(strategy, {})
     data: dict[str, Any] = {"name": "pairs", "collect": {"sources": [{"path": "x.jsonl"}]}, "pair": section}
     with Store(folder / "store.duckdb") as store:
         limit(store)
         config = Config(Pipeline.model_validate(data), YamlFile(folder / "pairs.yaml", dict(data), {}))
-        made = pair.run(Context(config, store), JUDGE, GENERATORS)
+        made = build.run(Context(config, store), JUDGE, GENERATORS)
         if texts:
             export(store, made.key, folder / "out", held_out=0.1, formats=["parquet"])
     return made.pairs

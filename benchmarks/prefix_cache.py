@@ -20,11 +20,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from rlaif import roles, run
+from rlaif import pipeline
 from rlaif.config import VllmModel, load
 from rlaif.models import open_model
-from rlaif.models.ask import Ask, Completion
-from rlaif.stages import judge as judging
+from rlaif.models.base import Ask, Completion
+from rlaif.pipeline import resolve
+from rlaif.pipeline.stages import judge as judging
 
 RESPONSES = 8
 # Characters, which are tokens here.
@@ -178,11 +179,11 @@ def write_model(folder: Path) -> Any:
 async def judge_all(file: Path, out: Path, model: Any, concurrency: int, shuffle: int) -> tuple[list[str], float]:
     """The prompts in the order in which they were sent, and the seconds that it took."""
     config = load(file, [f"out={out}"])
-    with run.opened(config) as context:
-        await asyncio.to_thread(run.collect, context)
+    with pipeline.opened(config) as context:
+        await asyncio.to_thread(pipeline.collect, context)
         watched = Watched(model, concurrency, shuffle)
         started = time.monotonic()
-        await judging.run(context, Given(watched), roles.named_judge(config, "critic"), roles.generators(config))  # type: ignore[arg-type]
+        await judging.run(context, Given(watched), resolve.named_judge(config, "critic"), resolve.generators(config))  # type: ignore[arg-type]
         return watched.prompts, time.monotonic() - started
 
 

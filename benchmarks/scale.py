@@ -72,7 +72,7 @@ def main(prompts: int, seconds: float) -> bool:
         folder = Path(name)
         pipeline = write(folder, port, prompts=1, samples=RESPONSES)
         subprocess.run([sys.executable, "-m", "rlaif", "generate", str(pipeline)], capture_output=True, check=False)
-        from rlaif import run
+        from rlaif import pipeline as run
         from rlaif.config import load
 
         config = load(pipeline)

@@ -21,8 +21,8 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.job import table
-from rlaif.tiny import corpus
-from rlaif.tiny.world import case, layout
+from rlaif.demo import corpus
+from rlaif.demo.world import case, layout
 
 WRITER = Path(corpus.__file__).parent / "writer"
 OPTIONS = {

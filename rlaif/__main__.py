@@ -1,6 +1,6 @@
 """`python -m rlaif` is the `rlaif` command."""
 
-from rlaif.own_code import leave_out_working_directory
+from rlaif.core.plugins import leave_out_working_directory
 
 leave_out_working_directory()
 

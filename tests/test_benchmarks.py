@@ -10,7 +10,8 @@ import yaml
 
 from benchmarks import pairs
 from rlaif.config import Train
-from rlaif.export.files import COPY
+from rlaif.data.export.writers import COPY
+from tests.support.paths import ROOT
 
 CASES = {
     "overhead": (["--prompts", "10", "--rounds", "1"], r"rlaif to bare: \d"),
@@ -34,7 +35,7 @@ def test_a_benchmark_runs_to_its_table(name: str, tmp_path: Path) -> None:
 
 
 def test_every_row_of_the_methods_benchmark_is_a_training() -> None:
-    rows = yaml.safe_load((Path(__file__).parent.parent / "benchmarks/methods/rows.yaml").read_text())
+    rows = yaml.safe_load((ROOT / "benchmarks/methods/rows.yaml").read_text())
     methods = {Train.model_validate(row["train"]).method for row in rows.values()}
     assert methods >= {"sft", "dpo", "dpo_soft", "dpo_sft", "kto", "orpo", "rloo", "grpo"}
 

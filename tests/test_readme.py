@@ -9,9 +9,9 @@ from typer.main import get_command
 from rlaif import config
 from rlaif.cli import app
 from rlaif.config import load
-from rlaif.pairing.strategy import STRATEGIES
+from rlaif.pairs.strategy import STRATEGIES
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 

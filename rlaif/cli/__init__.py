@@ -1,11 +1,20 @@
-"""The command line: one verb a stage, `run` for all of them, and a few to look at what there is.
+"""The command line: one command per stage, `run` for all of them, and commands that read the store.
 
-Results go to stdout, progress and messages to stderr. Each file brings its verbs to the command, in the order of the help.
+Results go to stdout, progress and messages to stderr. Each module registers its commands with the application.
 """
 
-# The order in which they come here is the order of the help.
-from rlaif.cli import whole, stages, trust, pairs, store, file, tiny  # isort: skip
+# isort: off
+# Commands are listed in the help in the order of these imports.
+from rlaif.cli import run
+from rlaif.cli import stages
+from rlaif.cli import export
+from rlaif.cli import inspect
+from rlaif.cli import audit
+from rlaif.cli import config
+from rlaif.cli import demo
+
+# isort: on
 from rlaif.cli.app import app
 from rlaif.cli.session import main
 
-__all__ = ["app", "file", "main", "pairs", "stages", "store", "tiny", "trust", "whole"]
+__all__ = ["app", "audit", "config", "demo", "export", "inspect", "main", "run", "stages"]

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from rlaif import safe_output
 from rlaif.cli.app import app
-from rlaif.errors import InputError, RlaifError, StoreError
-from rlaif.stop import STOP
+from rlaif.core import safe_output
+from rlaif.core.errors import InputError, RlaifError, StoreError
+from rlaif.core.signals import STOP
 
 if TYPE_CHECKING:
     from rlaif.config import Config
-    from rlaif.context import Context
+    from rlaif.context.run import Context
 
 
 # What a command passes as `allow_code` if it opens no model and trains none, so that no other code can run in it.
@@ -93,8 +93,8 @@ def session(
     Raises InputError where the store must be `filled` by other commands, and there is none.
     """
     from rlaif.config import load
-    from rlaif.progress import progress
-    from rlaif.run import opened
+    from rlaif.core.progress import progress
+    from rlaif.pipeline import opened
 
     config = load(file, overrides, allow_code=allow_code)
     if filled:
@@ -121,8 +121,8 @@ def _stopped(config: "Config") -> None:
 def reading(file: Path, overrides: list[str]) -> "Iterator[Context]":
     """Open the pipeline and its store for reading, which other commands may do at the same time."""
     from rlaif.config import load
-    from rlaif.context import Context
-    from rlaif.store import Store
+    from rlaif.context.run import Context
+    from rlaif.store.store import Store
 
     config = load(file, overrides, allow_code=OPENS_NO_MODEL)
     _need_store(config)
@@ -131,7 +131,7 @@ def reading(file: Path, overrides: list[str]) -> "Iterator[Context]":
 
 
 def _need_store(config: "Config") -> None:
-    from rlaif.run import refuse_moved
+    from rlaif.pipeline import refuse_moved
 
     refuse_moved(config)
     if not config.store_path.exists():

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rlaif.cli.app import AllowCode, File, Json, JudgeName, Newest, Quiet, Set, app
+from rlaif.cli.output import print_json, render_pairing, show, terminal
 from rlaif.cli.session import reading, session
-from rlaif.cli.show import print_json, render_pairing, show, terminal
 
 if TYPE_CHECKING:
-    from rlaif.context import Context
+    from rlaif.context.run import Context
 
 
 @app.command()
 def collect(file: File, set: Set = [], quiet: Quiet = False) -> None:
     """Read prompts, and what comes with them, into the store."""
-    from rlaif import run as running
+    from rlaif import pipeline as running
 
     with session(file, set, quiet) as context:
         running.collect(context)
@@ -26,7 +26,7 @@ def collect(file: File, set: Set = [], quiet: Quiet = False) -> None:
 @app.command()
 def generate(file: File, set: Set = [], quiet: Quiet = False, allow_code: AllowCode = False) -> None:
     """Sample the responses that are owed."""
-    from rlaif import run as running
+    from rlaif import pipeline as running
 
     with session(file, set, quiet, allow_code=allow_code) as context:
         if context.config.pipeline.generate is None:
@@ -37,7 +37,7 @@ def generate(file: File, set: Set = [], quiet: Quiet = False, allow_code: AllowC
 @app.command()
 def judge(file: File, set: Set = [], quiet: Quiet = False, judge: JudgeName = None, allow_code: AllowCode = False) -> None:
     """Score the responses that a judge still owes."""
-    from rlaif import run as running
+    from rlaif import pipeline as running
 
     with session(file, set, quiet, allow_code=allow_code) as context:
         running.judge(context, [judge] if judge else [], allow_code=allow_code)
@@ -46,7 +46,7 @@ def judge(file: File, set: Set = [], quiet: Quiet = False, judge: JudgeName = No
 @app.command()
 def pair(file: File, set: Set = [], quiet: Quiet = False, judge: JudgeName = None, json: Json = False) -> None:
     """Turn stored scores into pairs; no model is asked."""
-    from rlaif import run as running
+    from rlaif import pipeline as running
 
     if judge:
         set = [*set, f"pair.judge={judge}"]
@@ -64,7 +64,7 @@ def train(
     newest: Newest = False, set: Set = [], quiet: Quiet = False, allow_code: AllowCode = False,
 ) -> None:  # fmt: skip
     """Train the generator's model on the pairs that the file describes, or on rewards."""
-    from rlaif import run as running
+    from rlaif import pipeline as running
 
     with session(file, set, quiet, allow_code=allow_code) as context:
         pairing = running.newest(context) if newest else None
@@ -78,8 +78,8 @@ def train(
 @app.command()
 def evaluate(file: File, set: Set = [], quiet: Quiet = False, json: Json = False, allow_code: AllowCode = False) -> None:
     """Compare the trained model, and others, with the base on held-out prompts."""
-    from rlaif import run as running
-    from rlaif.evaluate import render
+    from rlaif import pipeline as running
+    from rlaif.evaluation import render
 
     with session(file, set, quiet, allow_code=allow_code) as context:
         running.need_models(context)
@@ -93,7 +93,7 @@ def evaluate(file: File, set: Set = [], quiet: Quiet = False, json: Json = False
 @app.command()
 def report(file: File, set: Set = [], quiet: Quiet = False) -> None:
     """Write the HTML report of what the store holds; calls no model."""
-    from rlaif import run as running
+    from rlaif import pipeline as running
     from rlaif.config import short
 
     with reading(file, set) as context:
@@ -104,8 +104,8 @@ def report(file: File, set: Set = [], quiet: Quiet = False) -> None:
 
 def _left(context: "Context") -> str:
     """What the report lacks because it is not done yet, with its cost and the command that does it; empty if nothing."""
-    from rlaif.errors import RlaifError
-    from rlaif.plan import left, summary
+    from rlaif.core.errors import RlaifError
+    from rlaif.estimate import left, summary
 
     config = context.config
     try:

@@ -4,8 +4,9 @@ Sections are stages (collect, generate, judge, pair, train, evaluate); `models` 
 use. Fields that change a result enter content keys; those that change only speed do not.
 """
 
-from rlaif.config.file import Config, load, short
-from rlaif.config.judging import Cascade, Gate, Judge, JudgeSpec, Measured
+from rlaif.config.base import Section
+from rlaif.config.judges import Cascade, Gate, Judge, JudgeSpec, Measured
+from rlaif.config.loader import Config, load, short
 from rlaif.config.models import (
     TAKEN,
     ModelConfig,
@@ -18,7 +19,6 @@ from rlaif.config.models import (
 )
 from rlaif.config.pairs import Contamination, Filters, Mix, Pair, Truncation
 from rlaif.config.pipeline import Budget, Pipeline
-from rlaif.config.section import Section
 from rlaif.config.sources import Collect, Columns, Generate, Source, SourcePreferences, SourceScores
 from rlaif.config.training import REFERRING, Evaluate, Reward, Rounds, Task, Train
 

@@ -11,8 +11,8 @@ from typing import Any, Final
 from rlaif.config.models import TransformersModel, VllmModel
 from rlaif.config.pipeline import Pipeline
 from rlaif.config.training import Train
-from rlaif.errors import InputError
-from rlaif.yaml_file import Place, YamlFile
+from rlaif.config.yaml import Place, YamlFile
+from rlaif.core.errors import InputError
 
 # Options of `vllm serve` that take plain values and reach no code, file or address. vLLM also takes abbreviations and
 # JSON, so whatever is not spelt exactly like one of these counts as one that can.
@@ -24,7 +24,8 @@ VLLM_FREE: Final = frozenset({
     "enable_log_requests", "enable_prefix_caching", "enable_prompt_tokens_details", "enable_return_routed_experts",
     "enable_sleep_mode", "enforce_eager", "fully_sharded_loras", "generation_config", "gpu_memory_utilization",
     "kv_cache_dtype", "kv_cache_memory_bytes", "kv_sharing_fast_prefill", "load_format", "logprobs_mode",
-    "long_prefill_token_threshold", "max_cpu_loras", "max_log_len", "max_logprobs", "max_long_partial_prefills", "max_lora_rank",  # noqa: E501
+    "long_prefill_token_threshold", "max_cpu_loras", "max_log_len", "max_logprobs", "max_long_partial_prefills",
+    "max_lora_rank",
     "max_loras", "max_num_batched_tokens", "max_num_partial_prefills", "max_num_seqs", "max_parallel_loading_workers",
     "max_seq_len_to_capture", "mm_processor_cache_gb", "model_impl", "num_gpu_blocks_override", "num_lookahead_slots",
     "pipeline_parallel_size", "prefix_caching_hash_algo", "quantization", "reasoning_parser", "runner", "convert", "task",

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from rlaif.config.section import Section
+from rlaif.config.base import Section
 
 
 class Truncation(Section):

@@ -2,10 +2,10 @@
 
 from pydantic import Field, model_validator
 
-from rlaif.config.judging import Gate, Judge, JudgeSpec
+from rlaif.config.base import Section
+from rlaif.config.judges import Gate, Judge, JudgeSpec
 from rlaif.config.models import ModelConfig
 from rlaif.config.pairs import Pair
-from rlaif.config.section import Section
 from rlaif.config.sources import Collect, Generate
 from rlaif.config.training import REFERRING, Evaluate, Rounds, Train
 

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rlaif import loop, roles
 from rlaif.config import Config, OpenAIModel
+from rlaif.core import event_loop
 from rlaif.doctor import checkpoints, files, machine, servers
 from rlaif.doctor.check import Check
 from rlaif.doctor.fit import Limits, fits
 from rlaif.doctor.needs import needs
+from rlaif.pipeline import resolve
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,10 +21,10 @@ def examine(config: Config) -> list[Check]:
     """All findings. Sends a few small requests to each served model that the pipeline uses; writes nothing."""
     checks = [*machine.software(config), *files.files(config), *machine.place(config)]
     limits: Limits = {}
-    for name in roles.models_asked(config):
+    for name in resolve.models_asked(config):
         model = config.pipeline.models[name]
         if isinstance(model, OpenAIModel):
-            found, limit = loop.run(servers.examine(name, model, needs(config, name)))
+            found, limit = event_loop.run(servers.examine(name, model, needs(config, name)))
         else:
             found, limit = checkpoints.examine(name, model, config.file.where(("models", name)))
         checks += found

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.config import ModelConfig
+from rlaif.core.errors import InputError
 from rlaif.doctor.check import Check, fail, ok, warn
-from rlaif.errors import InputError
 from rlaif.models import identity
-from rlaif.models.checkpoint import locate
+from rlaif.models.local.checkpoint import locate
 
 
 def examine(name: str, model: ModelConfig, where: str) -> tuple[list[Check], int | None]:

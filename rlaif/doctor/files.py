@@ -7,15 +7,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from rlaif import roles, run
-from rlaif.budget import rate
+from rlaif import pipeline
 from rlaif.config import Config
-from rlaif.context import Context
+from rlaif.context.budget import rate
+from rlaif.context.run import Context
+from rlaif.core.errors import InputError, RlaifError, StoreError
 from rlaif.doctor.check import Check, fail, ok, warn
-from rlaif.errors import InputError, RlaifError, StoreError
-from rlaif.generator import generator
-from rlaif.judges.named import judge
-from rlaif.store import Store
+from rlaif.judging.judge import judge
+from rlaif.pipeline import resolve
+from rlaif.pipeline.generator import generator
+from rlaif.store.store import Store
 
 
 def files(config: Config) -> list[Check]:
@@ -23,7 +24,7 @@ def files(config: Config) -> list[Check]:
     checks = [_try("generate", partial(_generate, config))] if config.pipeline.generate else []
     checks += [_try(f"judge {name}", partial(_judge, config, name)) for name in config.pipeline.judges]
     checks.append(_try("pairs", partial(_pairs, config)))
-    return checks + [_price(config, name) for name in roles.models_paid(config)]
+    return checks + [_price(config, name) for name in resolve.models_paid(config)]
 
 
 def _try(name: str, read: Callable[[], str]) -> Check:
@@ -45,10 +46,10 @@ def _judge(config: Config, name: str) -> str:
 
 
 def _pairs(config: Config) -> str:
-    run.check_judges(config)
+    pipeline.check_judges(config)
     if config.store_path.exists():
         with Store(config.store_path, read_only=True) as store:
-            run.check_scored(Context(config, store))
+            pipeline.check_scored(Context(config, store))
     return "`judge` and `pair` fit together"
 
 
@@ -71,11 +72,11 @@ def prompts(config: Config) -> Iterator[tuple[list[Check], Store | None]]:
     """The sources' prompts in a temporary store, and the findings of reading them; no store if that failed."""
     with TemporaryDirectory(prefix="rlaif-doctor-") as folder, Store(Path(folder) / "store.duckdb") as store:
         try:
-            run.collect(Context(config, store))
+            pipeline.collect(Context(config, store))
         except RlaifError as error:
             yield [fail("prompts", str(error))], None
             return
-        holds = {row["what"]: row["rows"] for row in store.query("status/holds")}
-        dropped = store.query("status/failures")
+        holds = {row["what"]: row["rows"] for row in store.query("pipeline/sql/status/holds")}
+        dropped = store.query("pipeline/sql/status/failures")
         less = f", {sum(row['rows'] for row in dropped):,} dropped" if dropped else ""
         yield [ok("prompts", f"{holds['prompts']:,} collected{less}")], store

@@ -6,16 +6,16 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
-from rlaif import roles
 from rlaif.config import Config
+from rlaif.core.errors import InputError
+from rlaif.core.types import stored
 from rlaif.doctor.check import Check, fail, ok, warn
-from rlaif.errors import InputError
-from rlaif.generator import generator, show
-from rlaif.judges import KINDS
-from rlaif.plan.count import TOKENIZER, counter
-from rlaif.plan.judge_prompts import comparison_prompt, judgement_prompts, note_prompts
-from rlaif.records import stored
-from rlaif.store import Row, Store
+from rlaif.estimate.judge_prompts import comparison_prompt, judgement_prompts, note_prompts
+from rlaif.estimate.token_counts import TOKENIZER, counter
+from rlaif.judging import KINDS
+from rlaif.pipeline import resolve
+from rlaif.pipeline.generator import generator, show
+from rlaif.store.store import Row, Store
 
 # Context lengths in tokens by model name; None where nobody told.
 Limits = dict[str, int | None]
@@ -24,13 +24,13 @@ FIX: Final = "Shorten documents, lower max_tokens, or take a model with a longer
 
 def fits(config: Config, store: Store, limits: Mapping[str, int | None]) -> list[Check]:
     """One finding for the generator and one for each judge that asks a model."""
-    rows = store.query("plan/longest")
+    rows = store.query("estimate/sql/longest")
     if not rows:
         return []
     whose: list[Callable[[], Check | None]] = []
     if config.pipeline.generate:
         whose.append(partial(_generate, config, rows[0], limits))
-    for name in dict.fromkeys(config.judges + roles.evaluators(config)):
+    for name in dict.fromkeys(config.judges + resolve.evaluators(config)):
         whose.append(partial(_judge, config, name, rows[0], limits))
     checks = []
     for look in whose:
@@ -48,7 +48,7 @@ def _generate(config: Config, row: Row, limits: Mapping[str, int | None]) -> Che
 
 
 def _judge(config: Config, name: str, row: Row, limits: Mapping[str, int | None]) -> Check | None:
-    judge = roles.named_judge(config, name)
+    judge = resolve.named_judge(config, name)
     if judge.model is None:
         return None
     count, by = counter(judge.model)

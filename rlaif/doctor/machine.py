@@ -8,10 +8,10 @@ from typing import Final
 
 from rlaif import __version__
 from rlaif.config import Config
+from rlaif.core.errors import StoreError
 from rlaif.doctor.check import Check, fail, ok, warn
-from rlaif.errors import StoreError
-from rlaif.models.openai_inspector import UNKNOWN_FINISH
-from rlaif.store import Row, Store
+from rlaif.models.openai.inspector import UNKNOWN_FINISH
+from rlaif.store.store import Row, Store
 
 SHOWN: Final = ("duckdb", "openai", "torch", "transformers", "trl", "vllm", "genai-prices")
 # Other packages that bring the same.
@@ -56,7 +56,7 @@ def _store(path: Path) -> list[Check]:
         return [ok("store", f"{path} will be made")]
     try:
         with Store(path, read_only=True) as store:
-            runs, remarks = store.measure("FROM runs", "count(*)"), store.query("status/remarks")
+            runs, remarks = store.measure("FROM runs", "count(*)"), store.query("pipeline/sql/status/remarks")
     except StoreError as error:
         return [fail("store", str(error))]
     return [ok("store", f"{path} is free and holds {runs:,} runs"), *(_remark(row) for row in remarks)]

@@ -6,14 +6,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from rlaif import roles
 from rlaif.config import Config
-from rlaif.doctor.rehearse import rehearse
-from rlaif.errors import InputError
-from rlaif.generator import generator, show
-from rlaif.models.ask import Ask, Sampling
-from rlaif.shipped import root
-from rlaif.template import Template
+from rlaif.config.resources import root
+from rlaif.config.templates import Template
+from rlaif.core.errors import InputError
+from rlaif.doctor.rehearsal import rehearse
+from rlaif.models.base import Ask, Sampling
+from rlaif.pipeline import resolve
+from rlaif.pipeline.generator import generator, show
 
 # A subject that has all a judge may need, and of which little can be said.
 SUBJECT: Final = {
@@ -40,7 +40,7 @@ def needs(config: Config, name: str) -> list[Need]:
     found: list[Need] = []
     with suppress(InputError):
         found += _generator(config, name)
-    for judge in dict.fromkeys(config.judges + roles.evaluators(config)):
+    for judge in dict.fromkeys(config.judges + resolve.evaluators(config)):
         if config.pipeline.judges[judge].model == name:
             with suppress(InputError):
                 found += _judge(config, judge)
@@ -63,7 +63,7 @@ def _generator(config: Config, name: str) -> Iterator[Need]:
 
 
 def _judge(config: Config, name: str) -> Iterator[Need]:
-    judge = roles.named_judge(config, name)
+    judge = resolve.named_judge(config, name)
     row = {"messages": json.dumps(_messages()), **SUBJECT}
     forms: set[Any] = set()
     for call in judge.calls:

@@ -9,15 +9,15 @@ import re
 from typing import Any, Final
 
 from rlaif.config import OpenAIModel
+from rlaif.config.yaml import did_you_mean
+from rlaif.core.errors import InputError, ModelError
 from rlaif.doctor.check import Check, fail, ok, warn
 from rlaif.doctor.needs import Need
-from rlaif.errors import InputError, ModelError
-from rlaif.models.ask import Ask, Completion
-from rlaif.models.openai import OpenAI
-from rlaif.models.openai_hello import listed
-from rlaif.models.openai_reward import OpenAIReward
-from rlaif.models.openai_server import NO_SECRET, addresses, public_url, secret
-from rlaif.yaml_file import did_you_mean
+from rlaif.models.base import Ask, Completion
+from rlaif.models.openai.client import OpenAI
+from rlaif.models.openai.credentials import NO_SECRET, addresses, public_url, secret
+from rlaif.models.openai.probe import listed
+from rlaif.models.openai.reward_model import OpenAIReward
 
 # Seconds for one request. A server that is slower than this at a few words is not ready for a run.
 DEADLINE: Final = 60.0

@@ -12,22 +12,22 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from rlaif.config import ModelConfig, OpenAIModel, ScriptedModel, VllmModel
-from rlaif.errors import InputError
-from rlaif.models.ask import Model
+from rlaif.core.errors import InputError
+from rlaif.models.base import Model
 
 # A kind's class is imported when it is first opened: none of them is needed to plan, to pair or to report.
 KINDS: Final = {
-    "scripted": "rlaif.models.scripted:Scripted",
-    "transformers": "rlaif.models.transformers:Transformers",
-    "openai": "rlaif.models.openai:OpenAI",
-    "openai batch": "rlaif.models.openai_batch:OpenAIBatch",
-    "vllm": "rlaif.models.vllm:Vllm",
+    "scripted": "rlaif.models.fake.client:Scripted",
+    "transformers": "rlaif.models.local.client:Transformers",
+    "openai": "rlaif.models.openai.client:OpenAI",
+    "openai batch": "rlaif.models.openai.batch.client:OpenAIBatch",
+    "vllm": "rlaif.models.vllm.client:Vllm",
 }
 # The same as reward models, which complete a chat with the reward of its last turn.
 REWARDS: Final = KINDS | {
-    "transformers": "rlaif.models.transformers_reward:TransformersReward",
-    "openai": "rlaif.models.openai_reward:OpenAIReward",
-    "vllm": "rlaif.models.vllm:VllmReward",
+    "transformers": "rlaif.models.local.reward_model:TransformersReward",
+    "openai": "rlaif.models.openai.reward_model:OpenAIReward",
+    "vllm": "rlaif.models.vllm.client:VllmReward",
 }
 # Kinds that fill this machine's memory and cores. Two of them are not opened at once; others overlap freely.
 LOCAL: Final = frozenset({"transformers", "vllm"})
@@ -78,7 +78,7 @@ class Models:
 
     async def embedder(self, config: OpenAIModel, *, where: str = "") -> Model:
         """The model of that configuration, opened as one that answers with embeddings."""
-        from rlaif.models.openai_embed import OpenAIEmbed
+        from rlaif.models.openai.embeddings import OpenAIEmbed
 
         return await self._stack.enter_async_context(OpenAIEmbed(config, where=where))
 
@@ -105,10 +105,10 @@ def identity(config: ModelConfig, *, where: str = "") -> dict[str, Any]:
     if isinstance(config, ScriptedModel):
         return {"kind": config.kind, "salt": config.salt, "malformed": config.malformed}
     if isinstance(config, OpenAIModel):
-        from rlaif.models.openai_server import public_url
+        from rlaif.models.openai.credentials import public_url
 
         return {"kind": config.kind, "server": public_url(config.base_url), "model": config.model}
-    from rlaif.models.checkpoint import fingerprint
+    from rlaif.models.local.checkpoint import fingerprint
 
     known: dict[str, Any] = {
         "kind": config.kind,
@@ -116,7 +116,7 @@ def identity(config: ModelConfig, *, where: str = "") -> dict[str, Any]:
         **fingerprint(config.path, config.revision, where=where),
     }
     if isinstance(config, VllmModel):
-        from rlaif.models.vllm_command import telling
+        from rlaif.models.vllm.args import telling
 
         known["options"] = telling(config.options)
     return known

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from rlaif.records import Message
+from rlaif.core.types import Message
 
 PER_WORD: Final = 2 / 3
 PER_CHARACTER: Final = 1 / 4

@@ -33,7 +33,7 @@ def _family(opening: str, closing: str, ending: str = r"\s*\Z") -> _Family:
 
 
 def _tag(name: str) -> _Family:
-    # A space after `<` is no mark: the judge's view of a response has one there (see rlaif.template).
+    # A space after `<` is no mark: the judge's view of a response has one there (see rlaif.config.templates).
     return _family(rf"<(?:\w{{1,20}}:)?{name}(?:\s[^<>]{{0,80}})?>", rf"</(?:\w{{1,20}}:)?{name}\s*>")
 
 

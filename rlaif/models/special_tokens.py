@@ -5,8 +5,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from rlaif.errors import InputError
-from rlaif.models.checkpoint import locate
+from rlaif.core.errors import InputError
+from rlaif.models.local.checkpoint import locate
 
 FILES: Final = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 

@@ -14,14 +14,14 @@ from markupsafe import Markup
 
 from rlaif import __version__
 from rlaif.config import Pipeline
-from rlaif.context import now
-from rlaif.evaluate import Agreement, Evaluation
-from rlaif.legible import FILTERS, visible
-from rlaif.redacted import config_text
+from rlaif.config.redaction import config_text
+from rlaif.context.run import now
+from rlaif.context.spending import Spent, money, spent
+from rlaif.core.text import FILTERS, visible
+from rlaif.evaluation import Agreement, Evaluation
 from rlaif.report import data
 from rlaif.report.charts import HEIGHT
-from rlaif.spent import Spent, money, spent
-from rlaif.store import Store
+from rlaif.store.store import Store
 
 PAGE = Path(__file__).parent / "page"
 # Rows of the sources that became no response, score or preference, by reason.
@@ -67,7 +67,7 @@ def render(
     audit: str | None = None,
 ) -> str:
     """The page as text."""
-    store.execute("report/views")
+    store.execute("report/sql/views")
     return (
         environment()
         .get_template("report.html.jinja")
@@ -80,17 +80,17 @@ def render(
             funnel=data.read_funnel(store, pipeline),
             dropped=store.query(DROPPED),
             judged=data.read_opinions(store),
-            compared=store.query("report/comparisons"),
+            compared=store.query("report/sql/comparisons"),
             pairs=data.read_pairs(store),
             training=data.read_training(store),
-            rounds=store.query("report/rounds") if pipeline.rounds else [],
+            rounds=store.query("report/sql/rounds") if pipeline.rounds else [],
             curves=data.read_curves(store),
             evaluation=evaluation or Evaluation(),
             agreements=agreements,
             audit=audit,
             examples=data.read_examples(store),
-            work=store.query("report/work"),
-            remarks=store.query("status/remarks"),
+            work=store.query("report/sql/work"),
+            remarks=store.query("pipeline/sql/status/remarks"),
             spent=[*spent(store, pipeline), *elsewhere],
             config=config_text(pipeline),
             tones=("one", "two"),

@@ -8,7 +8,7 @@ from typing import Any
 
 from rlaif.config import Pipeline
 from rlaif.report.charts import Histogram, Lines, lines, range_histogram, scale_histogram
-from rlaif.store import Row, Store
+from rlaif.store.store import Row, Store
 
 # Twelve pairs of texts this long, with their rationales, keep the page below 2 MB in any script.
 MAX_TEXT, MAX_TURNS, MAX_RATIONALE, DRAWN = 4000, 4, 800, 6
@@ -104,7 +104,7 @@ def _model(pipeline: Pipeline, name: str) -> str:
 
 def read_funnel(store: Store, pipeline: Pipeline) -> list[Step]:
     """The steps from rows of the sources to responses in pairs. A step's parts add up to its total."""
-    rows = store.query("report/funnel", held_out=round(pipeline.collect.held_out * 10000))
+    rows = store.query("report/sql/funnel", held_out=round(pipeline.collect.held_out * 10000))
     grouped = groupby(rows, key=lambda row: (row["step"], row["name"], row["which"]))
     return [Step(*step, list(parts)) for step, parts in grouped]
 
@@ -112,7 +112,7 @@ def read_funnel(store: Store, pipeline: Pipeline) -> list[Step]:
 def read_opinions(store: Store) -> dict[str, list[Opinion]]:
     """The score histograms of each judge, by judge; first the one whose scores make the pairs."""
     opinions: dict[str, list[Opinion]] = {}
-    for row in store.query("report/scores"):
+    for row in store.query("report/sql/scores"):
         chart = scale_histogram(row["bins"] or {}, float(row["low"]), float(row["high"]), row["steps"])
         opinions.setdefault(row["judge"], []).append(Opinion(row, chart))
     return opinions
@@ -120,7 +120,7 @@ def read_opinions(store: Store) -> dict[str, list[Opinion]]:
 
 def read_pairs(store: Store) -> Pairs | None:
     """Margins and lengths of the newest pairing, or None where there is no pair."""
-    row = store.query("report/pairs")[0]
+    row = store.query("report/sql/pairs")[0]
     if not row["pairs"]:
         return None
     margins = range_histogram(row["margins"] or {}, 0, 100, 20)
@@ -138,7 +138,7 @@ def read_training(store: Store) -> Row | None:
 def read_curves(store: Store) -> list[Curve]:
     """The charts for which that training logged something."""
     logged: dict[str, list[tuple[int, float]]] = {}
-    for row in store.query("report/curves"):
+    for row in store.query("report/sql/curves"):
         logged.setdefault(row["metric"], []).append((row["step"], row["value"]))
     return [
         Curve(title, lines({name: logged[name] for name in names if name in logged}, within=within))
@@ -149,12 +149,12 @@ def read_curves(store: Store) -> list[Curve]:
 
 def read_examples(store: Store) -> list[Example]:
     """A spread of pairs, largest margins first, then those drawn by lot."""
-    rows = store.query("report/examples", drawn=DRAWN, most=MAX_TEXT)
+    rows = store.query("report/sql/examples", drawn=DRAWN, most=MAX_TEXT)
     answers = sorted({row[side] for row in rows for side in ("chosen_answer", "rejected_answer")})
     marks: dict[str, dict[tuple[str, str], Row]] = {answer: {} for answer in answers}
-    for mark in store.query("report/marks", answers=answers, most=MAX_RATIONALE):
+    for mark in store.query("report/sql/marks", answers=answers, most=MAX_RATIONALE):
         marks[mark["answer"]][mark["judge"], mark["criterion"]] = mark | {"findings": []}
-    for found in store.query("report/findings", answers=answers, shown=LACKING, most=MAX_FINDING):
+    for found in store.query("report/sql/findings", answers=answers, shown=LACKING, most=MAX_FINDING):
         marks[found["answer"]][found["judge"], found["criterion"]]["findings"].append(found)
     return [_example(row, marks[row["chosen_answer"]], marks[row["rejected_answer"]]) for row in rows]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.config import Train, TransformersModel
+from rlaif.core.types import key
 from rlaif.models import identity
-from rlaif.records import key
-from rlaif.training.fit import RECORD, Lesson
 from rlaif.training.methods import DEFAULTS, METHODS
+from rlaif.training.trainer import RECORD, Lesson
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.config import Train, TransformersModel
-from rlaif.errors import InputError
-from rlaif.training import joint, soft, tokenised
-from rlaif.training.options import declared, refuse
-from rlaif.training.rows import Row, as_they_are, demonstrations, preferences, unpaired, with_margins
-from rlaif.training.rows import soft as soft_rows
-from rlaif.training.trl import trl_class
-from rlaif.yaml_file import Place, YamlFile
+from rlaif.config.yaml import Place, YamlFile
+from rlaif.core.errors import InputError
+from rlaif.training import dpo_sft, dpo_soft
+from rlaif.training import pretokenized as tokenised
+from rlaif.training.formats import Row, as_they_are, demonstrations, preferences, unpaired, with_margins
+from rlaif.training.formats import soft as soft_rows
+from rlaif.training.option_check import declared, refuse
+from rlaif.training.trl_loader import trl_class
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ PENALTY = 0.04
 
 METHODS: Mapping[str, Method] = {
     "dpo": Method(tokenised.trainer, "DPOConfig", preferences, PREFERENCE, tokenised=True),
-    "dpo_soft": Method(soft.trainer, "DPOConfig", soft_rows, PREFERENCE, tokenised=True),
-    "dpo_sft": Method(joint.trainer, "DPOConfig", preferences, PREFERENCE, tokenised=True),
+    "dpo_soft": Method(dpo_soft.trainer, "DPOConfig", soft_rows, PREFERENCE, tokenised=True),
+    "dpo_sft": Method(dpo_sft.trainer, "DPOConfig", preferences, PREFERENCE, tokenised=True),
     "sft": Method(partial(trl_class, "SFTTrainer"), "SFTConfig", demonstrations, {"completion_only_loss": True}),
     "kto": Method(partial(trl_class, "KTOTrainer"), "KTOConfig", unpaired, PREFERENCE),
     "orpo": Method(partial(trl_class, "experimental.orpo.ORPOTrainer"), "experimental.orpo.ORPOConfig", preferences,

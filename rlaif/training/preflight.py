@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from rlaif.training.rows import Row, said
+from rlaif.training.formats import Row, said
 
 # The columns that hold answers.
 SIDES = ("chosen", "rejected", "completion")

@@ -16,13 +16,13 @@ import duckdb
 import pytest
 
 from rlaif.config import OpenAIModel, load
-from rlaif.errors import InputError, ModelError
-from rlaif.models.ask import Ask
-from rlaif.models.openai import OpenAI
-from rlaif.models.openai_batch import OpenAIBatch
-from rlaif.models.openai_server import letterhead
-from tests.batch_server import Body, batches, line, said
-from tests.servers import Reply, Request, chat, error, serve
+from rlaif.core.errors import InputError, ModelError
+from rlaif.models.base import Ask
+from rlaif.models.openai.batch.client import OpenAIBatch
+from rlaif.models.openai.client import OpenAI
+from rlaif.models.openai.credentials import letterhead
+from tests.support.batch_server import Body, batches, line, said
+from tests.support.servers import Reply, Request, chat, error, serve
 
 CANARY = "sk-canary/5f0d+2a9c-7e41b863"
 PASSWORD = f"proxy-{CANARY}"

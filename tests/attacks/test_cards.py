@@ -2,7 +2,7 @@
 
 import pytest
 
-from rlaif.redacted import without_servers
+from rlaif.config.redaction import without_servers
 
 PIPELINE = {
     "models": {

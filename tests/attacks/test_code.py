@@ -12,14 +12,14 @@ import pytest
 import yaml
 
 from rlaif.config import load
-from rlaif.errors import InputError
-from rlaif.judges import check
-from rlaif.models.checkpoint import inspect
-from rlaif.models.vllm_command import flags
-from rlaif.rubric import Check
-from rlaif.training import launch
-from rlaif.training.options import declared
-from tests.checkpoints import save_random
+from rlaif.core.errors import InputError
+from rlaif.judging.criteria import check
+from rlaif.judging.rubric import Check
+from rlaif.models.local.checkpoint import inspect
+from rlaif.models.vllm.args import flags
+from rlaif.training import accelerate
+from rlaif.training.option_check import declared
+from tests.support.checkpoints import save_random
 
 EXTRA = "with --allow-code"
 MARK = "import os\nopen(os.environ['CANARY'], 'w').write('ran')\n"
@@ -148,10 +148,10 @@ def test_no_option_of_trl_that_sends_or_connects_is_new_to_us() -> None:
 
 
 FUNCTIONS = [
-    "rlaif.export.push:push", "rlaif.tiny.oracle:re", "rlaif.tiny.oracle:DOMAINS", "rlaif.tiny.oracle:__builtins__", "os:system",
-    "rlaif.tiny.oracle:_marks", "rlaif.tiny.oracle:dataclass", "rlaif.tiny.train:train", "rlaif.own_code:load", "builtins:eval",
-    "rlaif.judges.check_text:matches", "rlaif.tiny.oracle:marks", "own:score", "subprocess:run", ".rlaif.tiny.oracle:helpfulness",
-    "rlaif..tiny.oracle:helpfulness", "rlaif.tiny.oracle.:helpfulness",
+    "rlaif.data.export.hub:push", "rlaif.demo.ground_truth:re", "rlaif.demo.ground_truth:DOMAINS", "rlaif.demo.ground_truth:__builtins__", "os:system",
+    "rlaif.demo.ground_truth:_marks", "rlaif.demo.ground_truth:dataclass", "rlaif.demo.train:train", "rlaif.core.plugins:load", "builtins:eval",
+    "rlaif.judging.checks.text:matches", "rlaif.demo.ground_truth:marks", "own:score", "subprocess:run", ".rlaif.demo.ground_truth:helpfulness",
+    "rlaif..tiny.oracle:helpfulness", "rlaif.demo.ground_truth.:helpfulness",
 ]  # fmt: skip
 
 
@@ -170,7 +170,9 @@ def test_only_built_in_checks_and_the_demos_oracle_are_free(
 
 def test_the_demos_oracle_is_free() -> None:
     for name in ("helpfulness", "faithfulness", "completeness"):
-        assert check.load(Check(name="x", kind="check", function=f"rlaif.tiny.oracle:{name}", high=100), allow_code=False)
+        assert check.load(
+            Check(name="x", kind="check", function=f"rlaif.demo.ground_truth:{name}", high=100), allow_code=False
+        )
 
 
 @pytest.mark.parametrize(
@@ -277,7 +279,7 @@ def test_a_broken_or_hostile_checkpoint_is_an_error_with_a_sentence(what: str, t
     from transformers import AutoModelForCausalLM
 
     from rlaif.config import TransformersModel
-    from rlaif.models.loaded import read
+    from rlaif.models.local.loader import read
 
     folder = save_random(tmp_path / "c", context=64)
     canary = tmp_path / "canary"
@@ -299,7 +301,7 @@ def test_a_strangers_prepared_training_is_refused(job: str, tmp_path: Path) -> N
     for name in ("rows.jsonl", "data.jsonl"):
         (tmp_path / name).write_text("")
     with pytest.raises(InputError):
-        launch.run(tmp_path)
+        accelerate.run(tmp_path)
 
 
 def test_a_value_never_becomes_an_option_of_the_server() -> None:

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from rlaif.errors import StoreError
-from rlaif.store import Store
-from rlaif.store_file import unreadable
+from rlaif.core.errors import StoreError
+from rlaif.store.connection import unreadable
+from rlaif.store.store import Store
 
 RLAIF = Path(sys.executable).parent / "rlaif"
 PIPELINE = "name: x\nout: out\nmodels: {w: {kind: scripted}}\ncollect: {sources: [{path: p.jsonl}]}\ngenerate: {model: w, samples: 1}\n"
 # Opens the store given as its argument, appends three times, and dies without closing it.
 DIES = (
-    "import os, sys; from pathlib import Path; from rlaif.store import Store; store = Store(Path(sys.argv[1]));\n"
+    "import os, sys; from pathlib import Path; from rlaif.store.store import Store; store = Store(Path(sys.argv[1]));\n"
     "for number in range(3): store.append('top_ups', [{'prompt': str(number)}])\n"
     "os.kill(os.getpid(), 9)"
 )
@@ -113,7 +113,7 @@ def test_a_store_in_use_is_exit_code_5_and_its_log_stays(tmp_path: Path) -> None
     # Words of messages in the names of folders change nothing.
     path = project(tmp_path / "WAL checksum corrupt")
     Store(path).close()
-    opened = "import sys; from pathlib import Path; from rlaif.store import Store; s = Store(Path(sys.argv[1])); s.append('top_ups', [{'prompt': 'x'}]); print('x', flush=True); input()"
+    opened = "import sys; from pathlib import Path; from rlaif.store.store import Store; s = Store(Path(sys.argv[1])); s.append('top_ups', [{'prompt': 'x'}]); print('x', flush=True); input()"
     holder = subprocess.Popen(
         [sys.executable, "-c", opened, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

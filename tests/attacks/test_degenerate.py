@@ -14,18 +14,19 @@ from typing import Any
 import pytest
 
 from rlaif.config import JudgeSpec
-from rlaif.evaluate.texts import describe
-from rlaif.judges import Bench, Subject, check, scale
-from rlaif.judges.retrieve import chunks
-from rlaif.pairing.filters import _runs, _words
-from rlaif.records import Prompt, Verdict
-from rlaif.rubric import Check
-from rlaif.sanitize import sanitize
-from rlaif.shipped import root
-from rlaif.store import Store
-from rlaif.template import Template
-from rlaif.words import count_words, find_words
-from tests.test_signals import PROMPT_END
+from rlaif.config.resources import root
+from rlaif.config.templates import Template
+from rlaif.core.sanitize import sanitize
+from rlaif.core.types import Prompt, Verdict
+from rlaif.core.words import count_words, find_words
+from rlaif.evaluation.text_stats import describe
+from rlaif.judging import Bench, Subject
+from rlaif.judging.criteria import check, scale
+from rlaif.judging.retrieval import chunks
+from rlaif.judging.rubric import Check
+from rlaif.pairs.filters import _runs, _words
+from rlaif.store.store import Store
+from tests.core.test_signals import PROMPT_END
 
 # At this length a quadratic scan takes some ten seconds, and a linear one some hundredths of a second.
 LENGTH = 40_000

@@ -13,14 +13,14 @@ import duckdb
 import pytest
 import yaml
 
-from rlaif import run
+from rlaif import pipeline
 from rlaif.config import load
-from rlaif.context import Context
-from rlaif.errors import InputError, RlaifError, StoreError
-from rlaif.query import query
-from rlaif.sources import rows
-from rlaif.store import Store, sql
-from rlaif.template import Template
+from rlaif.config.templates import Template
+from rlaif.context.run import Context
+from rlaif.core.errors import InputError, RlaifError, StoreError
+from rlaif.data.sources import rows
+from rlaif.report.sql import query
+from rlaif.store.store import Store, sql
 
 SECRET = "canary-7f3a"
 
@@ -251,7 +251,7 @@ def test_a_strangers_store_is_refused_or_harmless(case: str, read_only: bool, tm
         return
     with Store(path, read_only=read_only) as store:
         assert store.rows("FROM prompts_readable") == []
-        assert SECRET not in str(store.query("status/holds"))
+        assert SECRET not in str(store.query("pipeline/sql/status/holds"))
         with pytest.raises(RlaifError):
             query(store, f"FROM read_text('{outside / 'secret.txt'}')")
     if not read_only and "ours" in case:
@@ -288,7 +288,7 @@ def test_what_rlaif_itself_reads_and_writes_stays_beside_the_store(tmp_path: Pat
     (here / "p.jsonl").write_text('{"prompt": "hello"}\n')
     found = config(here, {"path": "p.jsonl"})
     with Store(here / "out" / "store.duckdb") as store:
-        run.collect(Context(found, store))
+        pipeline.collect(Context(found, store))
         store.write("SELECT 1 AS a", tmp_path / "elsewhere.parquet", "FORMAT parquet")
         assert [path.name for path in here.joinpath("out").iterdir() if "work" in path.name]
         for words in (
@@ -382,7 +382,7 @@ def test_ordinary_templates_work_as_before(tmp_path: Path) -> None:
     "(SELECT 1)) TO '{file}' (FORMAT csv); SELECT 1 FROM (SELECT 1",
 ])  # fmt: skip
 def test_a_strategy_reads_its_tables_alone(source: str, tmp_path: Path) -> None:
-    from rlaif.pairing.sandbox import _answer
+    from rlaif.pairs.sandbox import _answer
 
     table_of_python, file = [SECRET], secret(tmp_path)
     statement = f"SELECT 1 AS prompt, 2 AS chosen, 3 AS rejected, 4 AS lead FROM {source.format(file=file, folder=tmp_path)}"

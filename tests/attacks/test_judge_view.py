@@ -11,16 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlaif.config import JudgeSpec
-from rlaif.judges import KINDS, Bench, Subject, reward_model, scale
-from rlaif.judges.compare import compare
-from rlaif.models.ask import Ask, Completion
+from rlaif.config.resources import root
+from rlaif.config.templates import Template, fence
+from rlaif.core.sanitize import sanitize, token_pattern
+from rlaif.core.types import Prompt
+from rlaif.judging import KINDS, Bench, Subject
+from rlaif.judging.criteria import reward_model, scale
+from rlaif.judging.criteria.compare import compare
+from rlaif.judging.rubric import Checklist, Claims, Compare, KeyPoints, load_rubric
+from rlaif.models.base import Ask, Completion
 from rlaif.models.special_tokens import special_tokens
-from rlaif.records import Prompt
-from rlaif.rubric import Checklist, Claims, Compare, KeyPoints, load_rubric
-from rlaif.sanitize import sanitize, token_pattern
-from rlaif.shipped import root
-from rlaif.template import Template, fence
-from tests.test_any_text import done
+from tests.judging.test_any_text import done
 
 SCALES = load_rubric(root() / "rubrics/grounded.yaml").criteria[:2]
 NONCE = r"^[0-9a-f]{16}$"

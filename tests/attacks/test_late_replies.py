@@ -9,9 +9,9 @@ import orjson
 import pytest
 
 from rlaif.config import OpenAIModel
-from rlaif.models.ask import Ask
-from rlaif.models.openai import OpenAI
-from rlaif.models.openai_seen import SeenReplies, reply_id
+from rlaif.models.base import Ask
+from rlaif.models.openai.client import OpenAI
+from rlaif.models.openai.duplicates import SeenReplies, reply_id
 
 RESPONSES, EVERY = 400, 20
 # When the copy is sent, and seconds after the reply. "with the next request" is the worst: before its own reply.

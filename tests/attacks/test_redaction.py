@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlaif.models.openai_fault import from_status, retry_after
+from rlaif.models.openai.errors import from_status, retry_after
 from rlaif.models.redaction import Redactor, is_key, secrets_of
 
 KEY = "sk-canary/5f0d+2a9c-7e41b863"

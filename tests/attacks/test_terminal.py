@@ -19,10 +19,10 @@ import yaml
 
 from rlaif.cli.session import execute
 from rlaif.config import load
-from rlaif.legible import visible
-from rlaif.safe_output import safe
-from rlaif.store import Store
-from tests.servers import Reply, Request, chat, error, serve
+from rlaif.core.safe_output import safe
+from rlaif.core.text import visible
+from rlaif.store.store import Store
+from tests.support.servers import Reply, Request, chat, error, serve
 
 # By what it is: the text, and what must never reach a terminal of it.
 PAYLOADS: Mapping[str, tuple[str, str]] = {
@@ -292,7 +292,7 @@ def test_csv_on_a_terminal_shows_every_hidden_character(hostile: Hostile) -> Non
 @pytest.mark.parametrize("value", ["'NaN'::DOUBLE", "'inf'::DOUBLE", "MAP {DATE '2026-01-01': 1}", "[1, NULL]", "{'a': 1}",
                                    "'\\x00'::BLOB", "DATE '2026-01-01'", "INTERVAL 1 DAY", "1e300", "170141183460469231731687303715884105727"])  # fmt: skip
 def test_any_value_of_a_query_is_strict_json(hostile: Hostile, value: str) -> None:
-    from rlaif.cli.show import _plain  # the same conversion, without a process for each value
+    from rlaif.cli.output import _plain
 
     with Store(load(hostile.file).store_path, read_only=True) as store:
         rows = store.rows(f"SELECT {value} AS v")
@@ -360,7 +360,7 @@ def test_a_closed_stream_is_no_error(hostile: Hostile, redirection: str) -> None
 
 LIBRARIES = """
 import logging, sys, warnings
-from rlaif import safe_output
+from rlaif.core import safe_output
 safe_output.install()
 POISON = sys.argv[1]
 if sys.argv[2] == "logging":
@@ -382,7 +382,7 @@ elif sys.argv[2] == "writelines":
 elif sys.argv[2] == "exit":
     sys.exit(POISON)
 elif sys.argv[2] == "rich":
-    from rlaif.console import SafeConsole
+    from rlaif.core.console import SafeConsole
     from rich.table import Table
     from rich.text import Text
     table = Table(POISON, title=POISON)

@@ -9,14 +9,14 @@ import orjson
 import pytest
 
 from rlaif.config import OpenAIModel
-from rlaif.errors import ModelError
-from rlaif.models.ask import Ask, Completion, Sampling
-from rlaif.models.openai import OpenAI
-from rlaif.models.openai_request import most_bytes
-from rlaif.models.wire import Wires
-from rlaif.models.wire_reply import Answer, OversizedError, ReplyMemory, Share, WireError, decompressed
-from tests.servers import Reply, chat, choice, serve
-from tests.test_models_wire import post, speaking
+from rlaif.core.errors import ModelError
+from rlaif.models.base import Ask, Completion, Sampling
+from rlaif.models.openai.client import OpenAI
+from rlaif.models.openai.request import most_bytes
+from rlaif.models.openai.transport import Wires
+from rlaif.models.openai.transport_reply import Answer, OversizedError, ReplyMemory, Share, WireError, decompressed
+from tests.models.test_openai_transport import post, speaking
+from tests.support.servers import Reply, chat, choice, serve
 
 OK = b"HTTP/1.1 200 OK\r\n"
 HELLO = b"Content-Length: 5\r\n\r\nhello"

@@ -12,11 +12,11 @@ from contextlib import asynccontextmanager
 import orjson
 import pytest
 
-from rlaif.models.openai_deadline import Deadline
-from rlaif.models.openai_endpoint import Endpoint
-from rlaif.models.openai_fault import RequestError
-from rlaif.models.openai_reply import read_reply
-from rlaif.models.openai_server import Letterhead
+from rlaif.models.openai.credentials import Letterhead
+from rlaif.models.openai.deadline import Deadline
+from rlaif.models.openai.endpoint import Endpoint
+from rlaif.models.openai.errors import RequestError
+from rlaif.models.openai.response import read_reply
 
 REQUESTS, CONCURRENCY = 2000, 64
 # Seconds: one request's deadline, and how late a busy machine may be.

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from rlaif.config import load
-from rlaif.errors import InputError
-from rlaif.override import apply
-from rlaif.rubric import load_rubric
-from rlaif.yaml_file import parse_value, read_yaml
+from rlaif.config.overrides import apply
+from rlaif.config.yaml import parse_value, read_yaml
+from rlaif.core.errors import InputError
+from rlaif.judging.rubric import load_rubric
 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{c}: &{c} [{','.join(['*' + p] * 9)}]\n" for p, c in zip("abcdefghi", "bcdefghij", strict=True)

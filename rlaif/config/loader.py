@@ -1,0 +1,166 @@
+"""A pipeline file, read: overrides applied, names checked, paths taken from the folder of the file."""
+
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rlaif.config import overrides as override
+from rlaif.config import secrets
+from rlaif.config.code import refuse_code
+from rlaif.config.pipeline import Pipeline
+from rlaif.config.resources import find
+from rlaif.config.yaml import YamlFile, did_you_mean, read_yaml, validate
+from rlaif.core.errors import InputError
+
+
+class Config:
+    """A pipeline, and the file that it came from: paths in it are found from there."""
+
+    def __init__(self, pipeline: Pipeline, file: YamlFile, overrides: Sequence[str] = ()) -> None:
+        self.pipeline, self.file, self.overrides = pipeline, file, tuple(overrides)
+        # From the folder of the file, as all other paths in it, so that the same command works from any folder.
+        self.out = self._out()
+        _check_names(pipeline, file)
+
+    def _out(self) -> Path:
+        try:
+            return (self.file.path.parent / self._written_out).resolve()
+        except (ValueError, OSError, RuntimeError) as error:
+            where = self.file.where(("out",))
+            raise InputError(f"{self.pipeline.out!r} is not the name of a folder: {error}", where=where) from None
+
+    @property
+    def _written_out(self) -> Path:
+        return Path(self.pipeline.out or f"runs/{self.pipeline.name}").expanduser()
+
+    @property
+    def out_from_here(self) -> Path:
+        """Where `out` would be if it were taken from the working directory, as earlier versions of rlaif did."""
+        return self._written_out.resolve()
+
+    @property
+    def store_path(self) -> Path:
+        return self.out / "store.duckdb"
+
+    @property
+    def batches(self) -> Path:
+        """Where is written down what was sent to Batch APIs."""
+        return self.out / "batches"
+
+    def task_folder(self, name: str) -> Path:
+        """Where everything about a task of the evaluation goes."""
+        return self.out / "tasks" / name
+
+    def command(self, verb: str, *arguments: str) -> str:
+        """The command line that does `verb` with this very pipeline."""
+        sets = [word for override in self.overrides for word in ("--set", override)]
+        line = shlex.join(["rlaif", verb, str(self.file.path), *arguments, *sets])
+        # A path that is not UTF-8 can be neither stored nor printed as it is.
+        return line.encode("utf-8", "backslashreplace").decode()
+
+    def find(self, name: str, place: tuple[str | int, ...]) -> Path:
+        """A file that the pipeline names at `place`: beside it, one folder up, here, or shipped with rlaif."""
+        return find(name, self.file.path.parent, where=self.file.where(place))
+
+    @property
+    def judges(self) -> list[str]:
+        """The judges of the judge stage, the pair stage's first."""
+        return self.pipeline.judge.by or list(self.pipeline.judges)
+
+
+def short(path: Path) -> Path:
+    """The path from the working directory, if it is below that."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def load(path: Path, overrides: list[str] | None = None, *, allow_code: bool = False) -> Config:
+    """The pipeline in a YAML file, after `a.b=value` overrides. Raises InputError that says where and how to fix it.
+
+    Settings that let models or trainers run other people's code need `allow_code`.
+    """
+    file = read_yaml(path)
+    for each in overrides or []:
+        if any("\ud800" <= character <= "\udfff" for character in each):
+            raise InputError("not UTF-8", where=f"--set {each.encode('utf-8', 'backslashreplace').decode()}")
+        override.apply(file.data, each)
+    pipeline = validate(Pipeline, file)
+    secrets.refuse(file)
+    if not allow_code:
+        refuse_code(pipeline, file)
+    return Config(pipeline, file, overrides or ())
+
+
+def _check_names(pipeline: Pipeline, file: YamlFile) -> None:
+    """Every name that points at a model or judge must exist."""
+    models: list[tuple[tuple[str | int, ...], str | None]] = []
+    if pipeline.generate:
+        models.append((("generate", "model"), pipeline.generate.model))
+    if pipeline.train:
+        models += [(("train", "model"), pipeline.train.model), (("train", "reference"), pipeline.train.reference)]
+        models += [(("train", "rewards", place), each.model) for place, each in enumerate(pipeline.train.rewards)]
+    models += [(("judges", name, "model"), judge.model) for name, judge in pipeline.judges.items()]
+    models += [(("judges", name, "retrieval"), judge.retrieval) for name, judge in pipeline.judges.items()]
+    judges = [(("judge", "by", index), name) for index, name in enumerate(pipeline.judge.by)]
+    if pipeline.evaluate:
+        judges += [(("evaluate", "judges", index), name) for index, name in enumerate(pipeline.evaluate.judges)]
+    if pipeline.train:
+        rewards = enumerate(pipeline.train.rewards)
+        judges += [(("train", "rewards", place), each.judge) for place, each in rewards if each.judge]
+    _check_scales(pipeline, file)
+    _check_imported_judges(pipeline, file)
+    for judge, place in _imported(pipeline, file):
+        if judge in pipeline.judges:
+            raise InputError(
+                f"{judge!r} came with the data, and is a judge of this file too", where=file.where(place),
+                fix="Call one of them otherwise: two judges of one name would be taken for each other.",
+            )  # fmt: skip
+    for kind, known, named in (("model", pipeline.models, models), ("judge", pipeline.judges, judges)):
+        for place, name in named:
+            if name is not None and name not in known:
+                raise InputError(f"no {kind} is called {name!r}", where=file.where(place), fix=did_you_mean(name, known))
+
+
+def _check_scales(pipeline: Pipeline, file: YamlFile) -> None:
+    """Scores of one judge by one criterion must be on one scale, whatever sources they come from."""
+    scales: dict[tuple[str, str], str] = {}
+    for number, source in enumerate(pipeline.collect.sources):
+        for at, scores in enumerate(source.scores):
+            scale = f"{scores.low:g} to {scores.high:g}"
+            known = scales.setdefault((scores.judge, scores.criterion), scale)
+            if known != scale:
+                raise InputError(
+                    f"{scores.judge}'s {scores.criterion!r} goes from {scale} here, and from {known} in a source above",
+                    where=file.where(("collect", "sources", number, "scores", at)),
+                    fix="Call the judges or the criteria apart: their scores cannot be compared as they are.",
+                )  # fmt: skip
+
+
+def preferences_place(file: YamlFile, source: int, at: int) -> tuple[str | int, ...]:
+    """Where a source's preferences stand: in a list, or alone as a mapping."""
+    place: tuple[str | int, ...] = ("collect", "sources", source, "preferences")
+    return (*place, at) if (*place, at) in file.lines else place
+
+
+def _check_imported_judges(pipeline: Pipeline, file: YamlFile) -> None:
+    """A judge that came with the data has scores or preferences, not both: pairs would be made by one of them only."""
+    scoring = {scores.judge for source in pipeline.collect.sources for scores in source.scores}
+    for number, source in enumerate(pipeline.collect.sources):
+        for at, preferences in enumerate(source.preferences):
+            if preferences.judge in scoring:
+                raise InputError(
+                    f"{preferences.judge!r} has both scores and preferences, and only one of them can make pairs",
+                    where=file.where((*preferences_place(file, number, at), "judge")),
+                    fix="Give the two different names, such as 'human' and 'human votes'. Name one under `pair.judge` and "
+                    "the other under `pair.agree`.",
+                )  # fmt: skip
+
+
+def _imported(pipeline: Pipeline, file: YamlFile) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+    """The judges that come with the data, and where the file names them."""
+    for number, source in enumerate(pipeline.collect.sources):
+        place = ("collect", "sources", number)
+        for at, preferences in enumerate(source.preferences):
+            yield preferences.judge, (*preferences_place(file, number, at), "judge")
+        for at, scores in enumerate(source.scores):
+            yield scores.judge, (*place, "scores", at, "judge")

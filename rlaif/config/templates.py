@@ -1,0 +1,118 @@
+"""Prompt templates: one sandboxed Jinja environment, and the nonces of the fences around text from outside."""
+
+import traceback
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import orjson
+from jinja2 import TemplateError, meta, nodes
+
+from rlaif.config import template_sandbox
+from rlaif.config.yaml import did_you_mean
+from rlaif.core.errors import InputError
+from rlaif.core.types import key
+
+# Marks the place of a text; no template contains it.
+_MARK = "\x00"
+# A judge needs one frame per call on a response, and twice that if some prompts have no document.
+_FRAMES = 64
+# The shipped templates have 3 kB at most.
+MAX_BYTES = 200_000
+
+
+_environment = template_sandbox.environment()
+
+
+class Template:
+    """A template file; its source, `text`, is part of the key of everything made with it.
+
+    It may use the variables `allowed` and must use those `needed`: a judge that never sees the response still gives scores.
+    """
+
+    def __init__(self, path: Path, allowed: frozenset[str], needed: frozenset[str] = frozenset()) -> None:
+        self.path = path
+        self._frames: dict[bytes, list[str]] = {}
+        try:
+            if path.stat().st_size > MAX_BYTES:
+                raise InputError(f"more than {MAX_BYTES:,} bytes, which no template needs", where=str(path))
+            self.text = path.read_text(encoding="utf-8")
+            tree = _environment.parse(self.text)
+            self._compiled = _environment.from_string(self.text)
+            self._printed = _printed(tree)
+        except TemplateError as error:
+            line = getattr(error, "lineno", None)
+            raise InputError(f"invalid template: {error.message}", where=f"{path}:{line}" if line else str(path)) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"cannot be read: {error}", where=str(path)) from None
+        # Python's compiler refuses what is nested too deeply, in one of these ways.
+        except (RecursionError, MemoryError, SyntaxError, ValueError, OverflowError) as error:
+            raise InputError(f"not a template: {type(error).__name__}: {error}", where=str(path)) from None
+        self.used = used = meta.find_undeclared_variables(tree)
+        for name in sorted(used - allowed):
+            raise InputError(f"unknown variable {name!r}", where=str(path), fix=did_you_mean(name, allowed))
+        for name in sorted(needed - used):
+            raise InputError(f"never shows {name!r}", where=str(path), fix=f"Add {{{{ {name} }}}} to the template.")
+
+    @cached_property
+    def key(self) -> str:
+        return key("template", self.text)
+
+    def render(self, **values: Any) -> str:
+        """Render with these values. A value is inserted as it is and never rendered as a template itself."""
+        texts = {name: value for name, value in values.items() if name in self._printed and isinstance(value, str)}
+        others = {name: value for name, value in values.items() if name not in texts}
+        if any(isinstance(value, str) for value in others.values()):
+            return self._render(values).strip("\n")
+        frame = orjson.dumps([others, list(texts)], option=orjson.OPT_NON_STR_KEYS)
+        # A mark within the data would split it.
+        if b"\\u0000" in frame:
+            return self._render(values).strip("\n")
+        pieces = self._frames.get(frame)
+        if pieces is None:
+            if len(self._frames) == _FRAMES:
+                self._frames.clear()
+            marks = {name: f"{_MARK}{name}{_MARK}" for name in texts}
+            pieces = self._frames[frame] = self._render(others | marks).split(_MARK)
+        # Literal pieces and names of texts alternate.
+        return "".join(texts[piece] if place % 2 else piece for place, piece in enumerate(pieces)).strip("\n")
+
+    def _render(self, values: dict[str, Any]) -> str:
+        template_sandbox.start()
+        pieces, size = [], 0
+        try:
+            for piece in self._compiled.generate(**values):
+                pieces.append(piece)
+                size += len(piece)
+                if size > template_sandbox.MAX_TEXT:
+                    raise TemplateError(f"it makes a text of more than {template_sandbox.MAX_TEXT:,} characters")
+        # A template may divide by zero, add a text to a number, or call itself for ever.
+        except Exception as error:
+            what = str(error) if isinstance(error, TemplateError) else f"{type(error).__name__}: {error}"
+            raise InputError(f"cannot be rendered: {what}", where=_place(error, self.path)) from None
+        return "".join(pieces)
+
+
+def _place(error: BaseException, path: Path) -> str:
+    """`file:line` of the template where it failed, as far as the traceback tells."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<template>"]
+    return f"{path}:{lines[-1]}" if lines else str(path)
+
+
+def _printed(tree: nodes.Template) -> set[str]:
+    """The variables that a template only prints unchanged or compares with none.
+
+    Everything else is rendered once, and each of a million prompts is assembled from the pieces.
+    """
+    plain = {id(node) for output in tree.find_all(nodes.Output) for node in output.nodes}
+    plain |= {id(test.node) for test in tree.find_all(nodes.Test) if test.name == "none"}
+    names = list(tree.find_all(nodes.Name))
+    return {node.name for node in names} - {node.name for node in names if id(node) not in plain}
+
+
+def fence(content: str) -> str:
+    """The nonce of 16 hex digits for the text with this content key: the same on every run.
+
+    It is a digest of the text that stands between the fences, and no text can contain its own digest.
+    """
+    return key("fence", content)[:16]

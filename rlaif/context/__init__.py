@@ -1,0 +1,1 @@
+"""What every stage receives: the run context, the budget, spending, prices and metering."""

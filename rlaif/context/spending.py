@@ -1,0 +1,71 @@
+"""What a pipeline has spent over all runs: in its store, and in the stores of its evaluation tasks."""
+
+import json
+from dataclasses import dataclass, replace
+
+from rlaif.config import Config, Pipeline
+from rlaif.context import pricing
+from rlaif.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What one stage has spent on one model over all runs: `replies` for so many `units` of work.
+
+    A response is a unit, and so is a judgement. `usd` is None if the price is unknown.
+    """
+
+    stage: str
+    model: str
+    replies: int
+    units: int
+    prompt_tokens: int
+    output_tokens: int
+    usd: float | None
+    price: str
+    guessed: int
+
+    @property
+    def tokens(self) -> int:
+        return self.prompt_tokens + self.output_tokens
+
+
+def spent(store: Store, pipeline: Pipeline) -> list[Spent]:
+    """Return the cost of the store's responses, verdicts and notes at today's prices, by stage and model.
+
+    `price` is the source of the price: "file", "genai-prices", "local" or "unknown". `guessed` counts replies without token
+    counts.
+    """
+    found = []
+    for row in store.query("estimate/sql/spent"):
+        name, rate = pricing.recorded_rate(json.loads(row["model"]), pipeline.models)
+        usd = rate.cost(row["prompt_tokens"], row["output_tokens"]) if rate else None
+        price = rate.source if rate else "unknown"
+        found.append(Spent(**row | {"model": name}, usd=usd, price=price))
+    return found
+
+
+def spent_in_all(store: Store, config: Config, but: str | None = None) -> list[Spent]:
+    """Return the spending in the pipeline's store and in those of its evaluation tasks, except the task `but`."""
+    return [*spent(store, config.pipeline), *spent_on_tasks(config, but)]
+
+
+def spent_on_tasks(config: Config, but: str | None = None) -> list[Spent]:
+    """Return the spending in the stores of the evaluation tasks, except the task `but`, whose store may be open already."""
+    section = config.pipeline.evaluate
+    found = []
+    for name in (task.name for task in section.tasks) if section else ():
+        path = config.task_folder(name) / "store.duckdb"
+        if name != but and path.exists():
+            with Store(path, read_only=True) as store:
+                found += [replace(row, stage=f"task {name}: {row.stage}") for row in spent(store, config.pipeline)]
+    return found
+
+
+def money(usd: float | None, price: str = "") -> str:
+    """Return an amount for people: "local" for the user's hardware, "unknown" if there is no price."""
+    if usd is None:
+        return "unknown"
+    if price == "local":
+        return "local"
+    return f"${usd:,.2f}" if usd >= 1 or usd == 0 else f"${usd:.2g}"

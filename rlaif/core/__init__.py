@@ -1,0 +1,1 @@
+"""What everything else builds on: errors, record types and keys, signals, workers, progress, text and statistics."""

@@ -1,0 +1,80 @@
+"""Writes pairs as data sets that trainers read: a form says which columns, a format which kind of file.
+
+A form is a `.sql` file over the pairs (or the ranked lists) as texts. A data set's files appear whole or not at all, the
+same store gives the same bytes, and a card beside them says how they came about.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from rlaif.config import Pipeline
+from rlaif.config.yaml import did_you_mean
+from rlaif.core.errors import InputError
+from rlaif.data.export.dataset_card import card
+from rlaif.data.export.writers import FORMATS, Part, write
+from rlaif.store.store import Store, sql
+
+# What a form's rows are made from: one row a pair, or one row a prompt.
+FORMS: Mapping[str, str] = {
+    "preference": "pairs", "unpaired": "pairs", "reward": "pairs", "soft": "pairs", "sft": "pairs", "ranked": "lists",
+}  # fmt: skip
+SPLITS = ("train", "held_out")
+# Pairs a Parquet file: some 100 MB of usual texts, which loads at once and streams well from a hub.
+SHARD = 200_000
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A finished data set: its folder, its rows by split, and what the form leaves out, by reason."""
+
+    folder: Path
+    rows: Mapping[str, int]
+    left_out: Mapping[str, int]
+
+
+def export(
+    store: Store, pairing: str, folder: Path, *, held_out: float, form: str = "preference",
+    formats: Sequence[str] = ("jsonl", "parquet"), pipeline: Pipeline | None = None, command: str = "", shard: int = SHARD,
+) -> Exported:  # fmt: skip
+    """Writes `folder/FORM/SPLIT.FORMAT` for both splits, and the card `folder/FORM/README.md`.
+
+    That folder holds one export: files of an earlier one go. Parquet of more than `shard` pairs is several files,
+    `SPLIT-00000-of-00003.parquet`; `datasets` is a folder that datasets.load_from_disk opens. `command` is what the card
+    says that it was exported by. Raises InputError for an unknown form or format.
+    """
+    for word, known in [(form, FORMS), *((format, FORMATS) for format in formats)]:
+        if word not in known:
+            raise InputError(f"no such form or format: {word!r}", where="export", fix=did_you_mean(word, known))
+    source, bucket = FORMS[form], round(held_out * 10000)
+    store.execute("data/export/sql/pair_texts", pairing=pairing, held_out=bucket)
+    store.execute(f"data/export/sql/{source}", pairing=pairing, held_out=bucket)
+    parts = [part for split in SPLITS for part in _parts(store, form, split, shard)]
+    excluded = store.query(f"data/export/sql/{source}_left_out", pairing=pairing, form=form)
+    left_out = {row["reason"]: row["n"] for row in excluded if row["n"]}
+    counts = {split: sum(part.rows for part in parts if part.split == split) for split in SPLITS}
+    done = Exported(folder / form, counts, left_out)
+    about = partial(
+        card, store, pairing, done, form=form, formats=formats, held_out=bucket, pipeline=pipeline, command=command
+    )
+    write(store, parts, done.folder, formats, about)
+    store.execute("data/export/sql/clear")
+    return done
+
+
+def _parts(store: Store, form: str, split: str, shard: int) -> list[Part]:
+    """The parts of one split that have rows, each as the query that gives it."""
+    size = store.rows("SELECT count(*) AS n FROM export WHERE split = $split", split=split)[0]["n"]
+    # A trainer that finds margins wants a number in every row; comparisons give none.
+    whole = form != "reward" or store.rows("SELECT 1 FROM export WHERE margin IS NOT NULL LIMIT 1")
+    parts = []
+    for start in range(0, size, shard):
+        values = {"split": f"'{split}'", "start": str(start), "stop": str(start + shard)}
+        query = sql(f"data/export/sql/{form}")
+        for name, value in values.items():
+            query = query.replace(f"${name}", value)
+        query = query if whole else f"SELECT * EXCLUDE (margin) FROM ({query})"
+        rows = store.rows(f"SELECT count(*) AS n FROM ({query})")[0]["n"]
+        parts += [Part(split, query, rows)] if rows else []
+    return parts

@@ -1,0 +1,164 @@
+"""The files of one export: each written aside, verified and on the disk before any of them takes its place."""
+
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain, groupby
+from pathlib import Path
+
+import duckdb
+
+from rlaif.core.errors import InputError, StoreError
+from rlaif.store.store import FULL, Store
+
+FORMATS = ("jsonl", "parquet", "datasets")
+# DuckDB's options for each kind of file. One core compresses a row group, and whoever reads one holds it whole: with some 25
+# MB of usual texts each, a sixth of DuckDB's own, all cores are at work and a file is written in two thirds of the time.
+COPY = {"jsonl": "FORMAT json", "parquet": "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20480"}
+CARD = "README.md"
+# Files that are written at once, each with the rows of its shard in memory.
+_AT_ONCE = 2
+# What an export may have left in its folder; nothing else there is touched.
+_OURS = re.compile(r"(train|held_out)(\.jsonl|(-\d{5}-of-\d{5})?\.parquet)?")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some of a split's rows, in order: the query that gives them, and how many there are."""
+
+    split: str
+    query: str
+    rows: int
+
+
+_Splits = Mapping[str, Sequence[Part]]
+_Paths = Mapping[str, Sequence[Path]]
+
+
+def write(store: Store, parts: Sequence[Part], folder: Path, formats: Sequence[str], card: Callable[[], str]) -> None:
+    """Fills `folder` with the parts in each format, and the card; what an earlier export left there goes.
+
+    A kill leaves the earlier files, or the new ones, or (between two renames) some of each, but never half a file.
+    Raises InputError where nothing can be written, and StoreError where the disk is full.
+    """
+    with _told(folder):
+        _write(store, parts, folder, formats, card)
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, duckdb.IOException) as error:
+        said = (getattr(error, "strerror", None) or str(error)).splitlines()[0]
+        if any(words in said for words in FULL):
+            raise StoreError(
+                f"{folder}: the disk is full; no data set is there that was not whole before.\n"
+                "Free some space and run the same command."
+            ) from None
+        raise InputError(f"no data set can be written here: {said}", where=str(folder), fix="Name another folder.") from None
+
+
+def _write(store: Store, parts: Sequence[Part], folder: Path, formats: Sequence[str], card: Callable[[], str]) -> None:
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    splits = {split: list(shards) for split, shards in groupby(parts, key=lambda part: part.split)}
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        about = pool.submit(card)
+        if "jsonl" in formats:
+            _jsonl(store, pool, splits, partial)
+        if "parquet" in formats:
+            _parquet(store, pool, splits, partial)
+        if "datasets" in formats:
+            _datasets(store, pool, splits, partial)
+        (partial / CARD).write_text(about.result(), encoding="utf-8")
+    _sync(partial)
+    _move(partial, folder)
+
+
+def _jsonl(store: Store, pool: Executor, splits: _Splits, folder: Path) -> None:
+    pieces = {
+        split: [folder / f"{split}.jsonl.{number}" for number in range(len(shards))] for split, shards in splits.items()
+    }
+    _copy(store, pool, splits, pieces, "jsonl")
+    for split, paths in pieces.items():
+        with (folder / f"{split}.jsonl").open("ab") as whole:
+            for path in paths:
+                with path.open("rb") as rows:
+                    shutil.copyfileobj(rows, whole)
+                path.unlink()
+
+
+def _parquet(store: Store, pool: Executor, splits: _Splits, folder: Path) -> _Paths:
+    """The shards as files, each reopened to see that its end is there and its rows are all."""
+    import pyarrow.parquet
+
+    paths = {split: [folder / f"{split}{place}.parquet" for place in _places(shards)] for split, shards in splits.items()}
+    _copy(store, pool, splits, paths, "parquet")
+    for split, shards in splits.items():
+        for shard, path in zip(shards, paths[split], strict=True):
+            found = pyarrow.parquet.ParquetFile(path).metadata.num_rows
+            if found != shard.rows:
+                raise StoreError(f"{path.name}: {shard.rows:,} rows written, {found:,} read back; is the disk full?")
+    return paths
+
+
+def _places(shards: Sequence[Part]) -> list[str]:
+    return [""] if len(shards) == 1 else [f"-{number:05}-of-{len(shards):05}" for number in range(len(shards))]
+
+
+def _copy(store: Store, pool: Executor, splits: _Splits, paths: _Paths, format: str) -> None:
+    """Every shard to its path, side by side: the end of a file keeps one core busy alone."""
+    shards, targets = chain.from_iterable(splits.values()), chain.from_iterable(paths.values())
+    list(pool.map(lambda shard, target: store.write(shard.query, target, COPY[format]), shards, targets))
+
+
+def _datasets(store: Store, pool: Executor, splits: _Splits, folder: Path) -> None:
+    import pyarrow.parquet
+    from datasets import Dataset, disable_progress_bars, enable_progress_bars, is_progress_bar_enabled
+
+    source = folder / "rows"
+    source.mkdir()
+    shown = is_progress_bar_enabled()
+    disable_progress_bars()
+    for split, paths in _parquet(store, pool, splits, source).items():
+        table = pyarrow.concat_tables([pyarrow.parquet.read_table(path) for path in paths])
+        # A fingerprint of its own would be drawn by lot, and the same rows would give other bytes.
+        fingerprint = hashlib.blake2b(b"".join(_digest(path) for path in paths), digest_size=16).hexdigest()
+        Dataset(table, fingerprint=fingerprint).save_to_disk(str(folder / split))
+    shutil.rmtree(source)
+    if shown:
+        enable_progress_bars()
+
+
+def _digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "blake2b").digest()
+
+
+def _sync(folder: Path, *, deep: bool = True) -> None:
+    for path in [*(folder.rglob("*") if deep else ()), folder]:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _move(partial: Path, folder: Path) -> None:
+    """Puts all that is new in its place, the card last, so that a card never speaks of files that are not there yet."""
+    folder.mkdir(parents=True, exist_ok=True)
+    new = sorted(partial.iterdir(), key=lambda path: (path.name == CARD, path.name))
+    for old in folder.iterdir():
+        if _OURS.fullmatch(old.name) and (old.is_dir() or not (partial / old.name).exists()):
+            shutil.rmtree(old) if old.is_dir() else old.unlink()
+    for path in new:
+        path.replace(folder / path.name)
+    partial.rmdir()
+    _sync(folder, deep=False)

@@ -1,0 +1,161 @@
+"""Rows of Hugging Face datasets: a folder, or a name on the hub."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from rlaif.config.yaml import did_you_mean, parse_value
+from rlaif.core.errors import InputError
+from rlaif.core.types import key
+from rlaif.data.sources.parquet import plain
+from rlaif.data.sources.source import BATCH, Origin, Row, numbered
+
+# The files in which a data set's folder says which files belong to it.
+CARDS: Final = ("README.md", ".huggingface.yaml")
+STATES: Final = ("state.json", "dataset_dict.json")
+LARGEST_CARD: Final = 10_000_000
+SHOWN: Final = 200
+_HEAD: Final = re.compile(r"\s*---[ \t]*[\r\n]+(.*?)[\r\n]+---", re.DOTALL)
+_HUB_NAME: Final = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*|[\w-][\w.-]*")
+# Names that `datasets` takes for kinds of files, not for data sets.
+_KINDS: Final = frozenset({
+    "csv", "json", "parquet", "arrow", "text", "pandas", "xml", "generator", "spark", "sql", "imagefolder", "audiofolder",
+    "videofolder", "pdffolder", "webdataset", "hdf5", "cache", "lance", "eval", "niftifolder", "meshfolder",
+})  # fmt: skip
+
+
+def rows(origin: Origin) -> Iterator[Row]:
+    """The rows of the split, with the needed columns only."""
+    return origin.limited(_rows(origin))
+
+
+def digest(origin: Origin) -> str | None:
+    """A folder's file names, sizes and times; a hub dataset's revision. Without a revision, only reading can tell."""
+    folder = _folder(origin)
+    if folder is None:
+        return origin.source.revision
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    stats = [(str(path.relative_to(folder)), path.stat()) for path in files]
+    return key("folder", [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats])
+
+
+def _rows(origin: Origin) -> Iterator[Row]:
+    data = _load(origin)
+    data = data.select_columns(origin.check(data.column_names)).with_format("arrow")
+    yield from numbered(str(origin.source.dataset), (row for batch in data.iter(BATCH) for row in plain(batch)))
+
+
+def _load(origin: Origin) -> Any:
+    try:
+        import datasets
+    except ImportError:
+        raise InputError(
+            "the package `datasets` is not installed", where=origin.where("dataset"), fix="Install rlaif[train]."
+        ) from None
+    source, folder = origin.source, _folder(origin)
+    if folder is not None:
+        _inspect(folder, origin)
+    try:
+        if folder is not None and any((folder / name).exists() for name in ("state.json", "dataset_dict.json")):
+            data = datasets.load_from_disk(str(folder))
+        else:
+            data = datasets.load_dataset(str(folder or source.dataset), source.subset, revision=source.revision)
+    except Exception as error:  # The library lets through errors of whatever it reads with.
+        message = next(iter(str(error).splitlines()), type(error).__name__)
+        raise InputError(f"the dataset cannot be loaded: {message}", where=origin.where("dataset")) from None
+    if not isinstance(data, dict):
+        return data
+    if source.split not in data:
+        raise InputError(
+            f"no split {source.split!r}", where=origin.where("split"), fix=did_you_mean(source.split, map(str, data))
+        )
+    return data[source.split]
+
+
+def _inspect(folder: Path, origin: Origin) -> None:
+    """Raises InputError for a folder that would make `datasets` read other files, or run code."""
+    where = origin.where("dataset")
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder", where=where, fix="Give a single file as `path`.")
+    try:
+        inside = folder.resolve()
+        for file in sorted(folder.rglob("*")):
+            target = file.resolve()
+            # The hub's cache links files to its folder `blobs`.
+            if file.is_symlink() and not target.is_relative_to(inside) and target.parent.name != "blobs":
+                raise InputError(
+                    f"{file} is a link to a file outside the data set", where=where, fix="Put a copy in its place."
+                )
+        for file in sorted(folder.glob("*.py")):
+            raise InputError(f"{file} is a loading script, which rlaif does not run", where=where,
+                             fix="Convert the data set to Parquet or JSONL.")  # fmt: skip
+        for place, value in _named(folder, where):
+            if reason := _outside(value):
+                raise InputError(f"{place} names {value[:SHOWN]!r}, {reason}", where=where,
+                                 fix="Data files must be inside the data set's folder.")  # fmt: skip
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"{folder} cannot be read: {error}", where=where) from None
+
+
+def _named(folder: Path, where: str) -> Iterator[tuple[str, str]]:
+    """Every text in the settings that a data set's folder brings: its card, and files that `datasets` reads beside it."""
+    for name in CARDS:
+        card = folder / name
+        text = _read(card) if card.is_file() else ""
+        head = _HEAD.match(text)
+        if head or name.endswith(".yaml"):
+            # Patterns may stand anywhere in `configs`; all other keys of a card are prose.
+            data = parse_value(head[1] if head else text, str(card))
+            yield from (
+                (f"{card} configs", text) for text in _texts(data.get("configs") if isinstance(data, dict) else None)
+            )
+    for name in STATES:
+        for file in sorted(folder.rglob(name)):
+            try:
+                data = json.loads(_read(file))
+            except (ValueError, RecursionError) as error:
+                raise InputError(f"{file} is not JSON: {error}", where=where) from None
+            names = data.get("_data_files") if isinstance(data, dict) else None
+            yield from ((str(file), text) for text in _texts(names))
+            yield from ((str(file), text) for text in _texts(data.get("splits") if name == "dataset_dict.json" else None))
+
+
+def _read(file: Path) -> str:
+    if file.stat().st_size > LARGEST_CARD:
+        raise InputError(f"{file} is larger than {LARGEST_CARD:,} bytes", where=str(file))
+    return file.read_text(encoding="utf-8", errors="replace")
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from (name,) if isinstance(name, str) else ()
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+
+
+def _outside(name: str) -> str | None:
+    """Why a file name or pattern may lead out of the folder; None if it does not."""
+    if "://" in name or "::" in name:
+        return "which is an address"
+    if name.startswith(("/", "\\", "~")) or re.match(r"[A-Za-z]:[\\/]", name):
+        return "which is an absolute path"
+    return "which leads out of the folder" if ".." in re.split(r"[\\/]", name) else None
+
+
+def _folder(origin: Origin) -> Path | None:
+    """The folder that the dataset is; None if it can only be a name on the hub."""
+    name = str(origin.source.dataset)
+    try:
+        return origin.config.find(name, origin.place("dataset"))
+    except InputError:
+        # Hub names are NAME or OWNER/NAME; anything else was meant as a folder.
+        if not _HUB_NAME.fullmatch(name) or name.startswith(".") or name.lower() in _KINDS:
+            raise
+        return None

@@ -1,0 +1,244 @@
+"""From the rows of one source to facts: prompts, responses, verdicts with scores, comparisons, and what was dropped."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from typing import Any
+
+import orjson
+
+from rlaif.config import Source, SourcePreferences, SourceScores
+from rlaif.core.types import Prompt, answer_key, clean, fraction, key
+from rlaif.data.sources.prompts import metadata_of, prompt_of
+from rlaif.data.sources.responses import Answer, Vote, answer, answers_of, value_of, values_of, votes_of
+from rlaif.data.sources.row_errors import Faults, RowError
+from rlaif.data.sources.staging import Staging
+from rlaif.data.sources.text_forms import PEEKED, Form, find_forms, looks_listed, text_columns, unfold
+
+Row = Mapping[str, Any]
+# Buckets of the split: a held-out share is exact to a hundredth of a percent.
+BUCKETS = 10_000
+# A response of fewer characters may well be the end of its prompt, or all of it.
+TELLING = 16
+# What is written about a text that looks like a list or holds its own response.
+_KEPT_AS_TEXT = (
+    "If they are lists, store them as lists; in a column that holds nothing else, lists written as text are read too."
+)
+_IN_PROMPT = "If that column holds whole conversations, name the column of the prompts alone as columns.prompt."
+_RANGE = "Correct `low` and `high` of this entry of `scores`, or the data."
+
+
+def imported(name: str) -> str:
+    """The key of a generator or judge whose work came with a source."""
+    return key("imported", name)
+
+
+def criterion_key(scores: SourceScores) -> str:
+    """The key of a criterion whose scores came with a source."""
+    return key("imported criterion", scores.judge, scores.criterion, scores.low, scores.high)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One verdict of a judge on each response of a row: its columns, and their values."""
+
+    judge: str
+    columns: Sequence[SourceScores]
+    values: Sequence[Sequence[Any]]
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """All that one row says."""
+
+    prompt: Prompt
+    metadata: str
+    answers: Sequence[Answer]
+    scored: Sequence[Scored]
+    sides: Sequence[tuple[SourcePreferences, Answer, Answer]]
+    votes: Sequence[tuple[int, Sequence[Vote]]]
+
+
+@dataclass
+class Codes:
+    """The codes of one entry of `preferences`: how many are declared, and those that are not."""
+
+    known: int = 0
+    unknown: Counter[str] = field(default_factory=Counter)
+
+
+class Facts:
+    """Reads the rows of one source into the staging."""
+
+    def __init__(self, source: Source, staging: Staging) -> None:
+        self.source, self._staging = source, staging
+        self._generator = imported(source.generator)
+        self._repeats = list(_repeats(source.scores))
+        self._columns = text_columns(source)
+        self.forms: Mapping[str, Form] = {}
+        self.faults = Faults()
+        self.codes = [Codes() for _ in source.preferences]
+
+    def peek(self, rows: Iterator[tuple[str, Row | RowError]]) -> Iterator[tuple[str, Row | RowError]]:
+        """The same rows, once the first of them have shown which columns hold lists or transcripts as text."""
+        first = list(islice(rows, PEEKED))
+        self.forms = find_forms(self.source, [row for _, row in first if not isinstance(row, RowError)])
+        return chain(first, rows)
+
+    def read(self, at: str, row: Row | RowError) -> None:
+        """Stages the facts of one row, all or none. `at` is where it stands."""
+        self.faults.rows += 1
+        try:
+            found = self._parsed(row)
+        except RecursionError:
+            self._fault(at, RowError("a value that is nested too deeply"))
+        except RowError as fault:
+            self._fault(at, fault)
+        else:
+            if found is None:
+                self._drop(at, "prompt", "empty")
+                return
+            self._look(at, row, found)
+            self._stage(at, found)
+
+    def _parsed(self, row: Row | RowError) -> Parsed | None:
+        if isinstance(row, RowError):
+            raise row
+        source, row = self.source, unfold(row, self._columns, self.forms)
+        prompt = prompt_of(row, source.columns)
+        if prompt is None:
+            return None
+        asked = prompt.messages
+        answers = answers_of(row, source, asked)
+        scored = [
+            Scored(judge, columns, [values_of(row, scores, len(answers)) for scores in columns])
+            for judge, columns in self._repeats
+        ]
+        sides = [
+            (each, answer(row.get(each.chosen), asked, each.chosen), answer(row.get(each.rejected), asked, each.rejected))
+            for each in source.preferences if each.chosen is not None and each.rejected is not None
+        ]  # fmt: skip
+        votes = [(place, votes_of(row, each)) for place, each in enumerate(source.preferences) if each.column is not None]
+        return Parsed(prompt, metadata_of(row, source.columns), answers, scored, sides, votes)
+
+    def _look(self, at: str, row: Row | RowError, found: Parsed) -> None:
+        """Notes what may be a mistake but may also be meant."""
+        column, request = self.source.columns.prompt, found.prompt.request.strip()
+        said = row.get(column) if not isinstance(row, RowError) else None
+        if isinstance(said, str) and column not in self.forms and looks_listed(said):
+            self.faults.note(at, f"text that looks like a list in column {column!r}, kept as text", fix=_KEPT_AS_TEXT)
+        texts = [each.text.strip() for each in (*found.answers, *(side for each in found.sides for side in each[1:]))]
+        long = [text for text in texts if len(text) >= TELLING]
+        if request in long:
+            self.faults.add(at, f"a prompt in column {column!r} that is its own response", fix=_IN_PROMPT)
+        elif any(request.endswith(text) for text in long):
+            self.faults.note(at, f"a prompt in column {column!r} that ends with its own response", fix=_IN_PROMPT)
+
+    def _stage(self, at: str, found: Parsed) -> None:
+        prompt = found.prompt.key
+        self._prompt(at, found.prompt, found.metadata)
+        answers = [self._response(at, prompt, each) for each in found.answers]
+        for each in found.scored:
+            self._scores(at, prompt, answers, each)
+        for preferences, chosen, rejected in found.sides:
+            better, worse = (self._response(at, prompt, side) for side in (chosen, rejected))
+            self._comparison(at, prompt, preferences.judge, better, worse, Vote(0, 1, "first"))
+        for place, votes in found.votes:
+            for vote in votes:
+                self._vote(at, prompt, answers, place, vote)
+
+    def _prompt(self, at: str, prompt: Prompt, metadata: str) -> None:
+        normal_key = prompt.normal_key
+        self._staging.put("prompts", {
+            "key": prompt.key, "normal_key": normal_key,
+            "messages": orjson.dumps(prompt.messages).decode(),
+            "document": prompt.document, "reference": prompt.reference,
+            "checklist": orjson.dumps(prompt.checklist).decode() if prompt.checklist else None,
+            "metadata": metadata,
+            "source": at, "bucket": int(fraction("split", normal_key) * BUCKETS),
+        })  # fmt: skip
+
+    def _response(self, at: str, prompt: str, given: Answer) -> str | None:
+        """The answer's key; None if there is no text."""
+        if given.lost is not None:
+            self._drop(at, "response", given.lost)
+            return None
+        answered = answer_key(prompt, given.text)
+        self._staging.put("responses", {
+            "key": key("imported response", self._generator, answered), "prompt": prompt,
+            "generator": self._generator, "answer": answered, "text": given.text, "source": at,
+        })  # fmt: skip
+        return answered
+
+    def _scores(self, at: str, prompt: str, answers: list[str | None], scored: Scored) -> None:
+        """One verdict for each answer that has a value in any column; its raw words are the columns' values."""
+        for number, answered in enumerate(answers):
+            columns = list(zip(scored.columns, (values[number] for values in scored.values), strict=True))
+            for scores, value in columns:
+                if value is None or answered is None:
+                    self._drop(
+                        at, "score", "missing" if answered else "no response", f"{scores.criterion} by {scored.judge}"
+                    )
+            given = [(scores, value) for scores, value in columns if value is not None and answered is not None]
+            if not given:
+                continue
+            words = {scores.criterion: value for scores, value in given}
+            verdict = self._staging.put("verdicts", {
+                "prompt": prompt, "answer": answered, "judge": imported(scored.judge), "source": at,
+                "raw": clean(json.dumps(words, ensure_ascii=False, default=str)),
+            })  # fmt: skip
+            for scores, value in given:
+                self._score(at, verdict, scores, value)
+
+    def _score(self, at: str, verdict: int, scores: SourceScores, value: Any) -> None:
+        score, wrong = value_of(value, scores)
+        if wrong:
+            self.faults.add(at, f"{wrong} in column {scores.column!r}", str(value)[:60], _RANGE)
+        self._staging.put("scores", {
+            "verdict": verdict, "criterion": criterion_key(scores), "value": score,
+            "failure": "malformed" if score is None else None,
+        })  # fmt: skip
+
+    def _vote(self, at: str, prompt: str, answers: list[str | None], place: int, vote: Vote) -> None:
+        preferences = self.source.preferences[place]
+        if vote.lost == "unknown code":
+            self.codes[place].unknown[vote.code or ""] += 1
+        elif vote.lost not in (None, "missing"):
+            fix = "Correct the `scale` of this entry of `preferences`, or the data."
+            self.faults.add(at, f"{vote.lost} in column {preferences.column!r}", vote.code or "", fix)
+        else:
+            self.codes[place].known += vote.lost is None
+        first, second = (answers[side] if side < len(answers) else None for side in (vote.first, vote.second))
+        self._comparison(at, prompt, preferences.judge, first, second, vote)
+
+    def _comparison(self, at: str, prompt: str, judge: str, first: str | None, second: str | None, vote: Vote) -> None:
+        reason = "no response" if first is None or second is None else "same answer twice" if first == second else vote.lost
+        if reason is not None:
+            self._drop(at, "comparison", reason, vote.code)
+            return
+        self._staging.put("comparisons", {
+            "prompt": prompt, "first": first, "second": second, "judge": imported(judge),
+            "preferred": vote.preferred, "probability": vote.probability, "source": at,
+        })  # fmt: skip
+
+    def _fault(self, at: str, fault: RowError) -> None:
+        if fault.bad:
+            self.faults.add(at, fault.reason, fault.detail)
+        # With its row goes its prompt, which is what the report counts.
+        self._drop(at, "prompt", fault.reason, clean(fault.detail) or None)
+
+    def _drop(self, at: str, what: str, reason: str, detail: str | None = None) -> None:
+        self._staging.put("dropped", {"source": at, "what": what, "reason": reason, "detail": detail})
+
+
+def _repeats(scores: Iterable[SourceScores]) -> Iterator[tuple[str, list[SourceScores]]]:
+    """The judges with their columns. Further columns of a criterion are further verdicts, whose mean counts."""
+    found: dict[tuple[str, int], list[SourceScores]] = {}
+    seen = Counter[tuple[str, str]]()
+    for each in scores:
+        repeat = seen[each.judge, each.criterion]
+        seen[each.judge, each.criterion] += 1
+        found.setdefault((each.judge, repeat), []).append(each)
+    return ((judge, columns) for (judge, _), columns in found.items())

@@ -1,0 +1,49 @@
+"""Rows of Parquet files."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rlaif.core.errors import InputError
+from rlaif.data.sources.row_errors import RowError
+from rlaif.data.sources.source import BATCH, Row, Wanted, numbered, shown
+
+
+def rows(path: Path, origin: Wanted) -> Iterator[Row]:
+    """The rows, with the needed columns only."""
+    return origin.limited(_rows(path, origin))
+
+
+def _rows(path: Path, origin: Wanted) -> Iterator[Row]:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        # Opened here, for pyarrow takes no path that is not UTF-8, and may read key=value in one as columns.
+        with path.open("rb") as opened, pyarrow.parquet.ParquetFile(opened) as file:
+            columns = origin.check(file.schema_arrow.names)
+            batches = file.iter_batches(BATCH, columns=columns)
+            yield from numbered(shown(path), (row for batch in batches for row in plain(batch)))
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        raise InputError(f"not a Parquet file that can be read: {error}", where=shown(path)) from None
+
+
+def plain(batch: Any) -> list[dict[str, Any] | RowError]:
+    """The rows of an Arrow batch as Python values; in place of one that has none, what is wrong with it."""
+    try:
+        return list(batch.to_pylist())
+    except (ValueError, OverflowError, ArithmeticError):
+        # Some value is not UTF-8, or a time that Python cannot hold.
+        return [_row(batch.slice(place, 1)) for place in range(batch.num_rows)]
+
+
+def _row(batch: Any) -> dict[str, Any] | RowError:
+    row: dict[str, Any] = {}
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        try:
+            row[name] = column[0].as_py()
+        except UnicodeDecodeError:
+            return RowError("text that is not UTF-8", name)
+        except (ValueError, OverflowError, ArithmeticError) as error:
+            return RowError("a value that cannot be read", name, str(error).splitlines()[0])
+    return row

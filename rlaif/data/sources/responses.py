@@ -1,0 +1,174 @@
+"""The responses of one row of a source, their scores, and the preferences between them."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from rlaif.config import Source, SourcePreferences, SourceScores
+from rlaif.config.sources import code_of
+from rlaif.core.types import Message
+from rlaif.data.sources.prompts import SHOWN, is_turn, messages_of, text
+from rlaif.data.sources.row_errors import RowError
+from rlaif.data.sources.text_forms import parse_list
+from rlaif.models.reasoning import has_text
+
+Row = Mapping[str, Any]
+ELSEWHERE: Final = "answers another conversation"
+_NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)
+_WORDS = {"true": 1.0, "false": 0.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One response of a row: its text, or the reason why it has none."""
+
+    text: str = ""
+    lost: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """A preference between two responses by position, from 0.
+
+    `preferred` is "first", "second" or "tie", and `probability` that of the first, where the source has strengths. Without
+    them, `lost` says why the vote does not count.
+    """
+
+    first: int
+    second: int
+    preferred: str | None = None
+    probability: float | None = None
+    lost: str | None = None
+    code: str | None = None
+
+
+def answers_of(row: Row, source: Source, asked: Sequence[Message]) -> list[Answer]:
+    """The row's responses to its prompt, in order. Raises RowError."""
+    named = source.columns.responses
+    if named is None:
+        return []
+    if isinstance(named, list):
+        return [answer(row.get(column), asked, column) for column in named]
+    values = row.get(named)
+    if values is None:
+        return []
+    if not isinstance(values, list | tuple) or _is_chat(values, named):
+        return [answer(values, asked, named)]
+    return [answer(value, asked, named) for value in values]
+
+
+def _is_chat(values: Sequence[Any], column: str) -> bool:
+    """Whether a list is one conversation, and not a list of responses, each given as the assistant's message."""
+    if not values or not all(map(is_turn, values)):
+        return False
+    return any(message["role"] != "assistant" for message in messages_of(values, column))
+
+
+def answer(value: Any, asked: Sequence[Message], column: str) -> Answer:
+    """One response: a string, or the last turn of a conversation whose earlier turns are the prompt or are left out."""
+    if is_turn(value):
+        value = [value]
+    if isinstance(value, list | tuple):
+        if value and all(item is None or isinstance(item, str) for item in value):
+            if len(value) > 1:
+                raise RowError("several texts where one response is due", column, f"{len(value)} texts")
+            return answer(value[0], asked, column)
+        *before, last = messages_of(value, column) or [Message(role="assistant", content="")]
+        if last["role"] != "assistant":
+            return Answer(lost="ends without an answer")
+        if before and not _same(before, asked):
+            return Answer(lost=ELSEWHERE)
+        value = last["content"]
+    found = text(value, column)
+    return Answer(found) if found and has_text(found) else Answer(lost="empty")
+
+
+def _same(before: Sequence[Message], asked: Sequence[Message]) -> bool:
+    """Whether both are the same turns, whatever their spacing; the prompt's own system turns may be left out."""
+    turns, wanted = ([(each["role"], each["content"].split()) for each in given] for given in (before, asked))
+    return turns in (wanted, [turn for turn in wanted if turn[0] != "system"])
+
+
+def values_of(row: Row, scores: SourceScores, count: int) -> Sequence[Any]:
+    """The column's value for each of `count` responses; null where it has none. Raises RowError."""
+    value = _listed(row.get(scores.column))
+    if value is None:
+        return [None] * count
+    values = value if isinstance(value, list | tuple) else [value]
+    if len(values) != count:
+        raise RowError("another number of scores than of responses", scores.column, f"{len(values)} for {count}")
+    return values
+
+
+def value_of(value: Any, scores: SourceScores) -> tuple[float | None, str]:
+    """The score in its range, or None and what is wrong with it: a malformed score is never a number."""
+    found = _number(value)
+    if found is None:
+        return None, "a score that is no number"
+    if not scores.low <= found <= scores.high:
+        return None, f"a score outside {scores.low:g} to {scores.high:g}"
+    return found, ""
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, str):
+        word = value.strip().lower()
+        return _WORDS[word] if word in _WORDS else float(value) if _NUMBER.fullmatch(value) else None
+    if not isinstance(value, bool | int | float | Decimal):
+        return None
+    try:
+        found = float(value)
+    except (OverflowError, ValueError):
+        return None
+    return None if math.isnan(found) else found
+
+
+def votes_of(row: Row, preferences: SourcePreferences) -> list[Vote]:
+    """The row's votes over its responses. Raises RowError."""
+    column = str(preferences.column)
+    value = row.get(column)
+    if not isinstance(value, str) or code_of(value) not in preferences.meanings:
+        value = _listed(value)
+    codes = value if isinstance(value, list | tuple) else [value] * (1 if value is not None else len(preferences.pairs))
+    if len(codes) != len(preferences.pairs):
+        raise RowError("another number of codes than of pairs", column, f"{len(codes)} for {len(preferences.pairs)}")
+    read = _strength if preferences.scale else _coded
+    return [read(first - 1, second - 1, code, preferences)
+            for (first, second), code in zip(preferences.pairs, codes, strict=True)]  # fmt: skip
+
+
+def _coded(first: int, second: int, code: Any, preferences: SourcePreferences) -> Vote:
+    if _missing(code):
+        return Vote(first, second, lost="missing")
+    found = code_of(code)
+    preferred = preferences.meanings.get(found)
+    return Vote(first, second, preferred, lost=None if preferred else "unknown code", code=found)
+
+
+def _strength(first: int, second: int, value: Any, preferences: SourcePreferences) -> Vote:
+    """A vote by a number between the two ends of a scale, whose middle is a tie."""
+    assert preferences.scale
+    if _missing(value):
+        return Vote(first, second, lost="missing")
+    found, (best, worst) = _number(value), preferences.scale
+    code = str(value)[:SHOWN]
+    if found is None:
+        return Vote(first, second, lost="a strength that is no number", code=code)
+    if not min(best, worst) <= found <= max(best, worst):
+        return Vote(first, second, lost=f"a strength outside {best:g} to {worst:g}", code=code)
+    probability = round((found - worst) / (best - worst), 6)
+    preferred = "first" if probability > 0.5 else "second" if probability < 0.5 else "tie"
+    return Vote(first, second, preferred, probability, code=code)
+
+
+def _missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float | Decimal) and math.isnan(value))
+
+
+def _listed(value: Any) -> Any:
+    """A list that is written as text, as in CSV; anything else as it is."""
+    found = parse_list(value) if isinstance(value, str) else None
+    return value if found is None else found

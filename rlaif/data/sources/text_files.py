@@ -1,0 +1,127 @@
+"""Rows of JSONL, JSON and CSV files. Lines end at a newline byte only: text may hold U+2028 and its like."""
+
+import csv as csv_reader
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from rlaif.core.errors import InputError
+from rlaif.data.sources.row_errors import RowError
+from rlaif.data.sources.source import Row, Wanted, shown
+
+BOM = b"\xef\xbb\xbf"
+CONVERT = "Convert the file, for example: iconv -f latin1 -t utf-8 OLD > NEW (or -f utf-16)."
+
+
+def jsonl(path: Path, origin: Wanted) -> Iterator[Row]:
+    """One JSON object a line; blank lines are passed over."""
+    return origin.watch(_lines(path))
+
+
+def _lines(path: Path) -> Iterator[Row]:
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if number == 1:
+                line = line.removeprefix(BOM)
+            if line.strip():
+                at = f"{shown(path)}:{number}"
+                yield at, _object(_parse(line, at))
+
+
+def json_list(path: Path, origin: Wanted) -> Iterator[Row]:
+    """A list of objects. A `.json` file that starts with an object is read as JSONL, which many of them are."""
+    with path.open("rb") as file:
+        start = file.read(4096).removeprefix(BOM).lstrip()[:1]
+    if start == b"{":
+        return jsonl(path, origin)
+    return origin.watch(_items(path))
+
+
+def _items(path: Path) -> Iterator[Row]:
+    items = _parse(path.read_bytes().removeprefix(BOM), shown(path))
+    if not isinstance(items, list):
+        raise InputError("must be a list of objects", where=shown(path))
+    for number, item in enumerate(items, 1):
+        yield f"{shown(path)}:{number}", _object(item)
+
+
+def _parse(data: bytes, at: str) -> Any:
+    try:
+        found = orjson.loads(data)
+        if not _rounded(found):
+            return found
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        # The slower parser also takes what real files hold: NaN, lone surrogates, very large integers.
+        return json.loads(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise InputError(f"not UTF-8: {error.reason} at byte {error.start + 1}", where=at, fix=CONVERT) from None
+    except json.JSONDecodeError as error:
+        place = f"{at}:{error.colno}" if error.lineno == 1 else f"{at}:{error.lineno}"
+        raise InputError(f"not JSON: {error.msg}", where=place, fix="Repair the line, or take it out.") from None
+    except RecursionError:
+        raise InputError("not JSON that can be read: nested too deeply", where=at) from None
+    except ValueError:
+        # Python reads no integer of more than some thousand digits.
+        raise InputError("not JSON that can be read: an integer has too many digits", where=at) from None
+
+
+def _rounded(value: Any) -> bool:
+    """Whether some number may be an integer beyond 64 bits, which orjson reads as the nearest float."""
+    if isinstance(value, float):
+        return abs(value) >= 2**63
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list):
+        return False
+    return any(map(_rounded, value))
+
+
+def _object(value: Any) -> dict[str, Any] | RowError:
+    return (
+        value
+        if isinstance(value, dict)
+        else RowError("a row that is not an object of column: value", detail=str(value)[:60])
+    )
+
+
+def csv(path: Path, origin: Wanted) -> Iterator[Row]:
+    """A header and rows; every value is a string, and an empty one counts as null."""
+    return origin.limited(_records(path, origin))
+
+
+def _records(path: Path, origin: Wanted) -> Iterator[Row]:
+    # Documents are longer than the 128 kB that the csv module allows by default.
+    csv_reader.field_size_limit(min(sys.maxsize, 2**31 - 1))
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv_reader.reader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
+        try:
+            header = next(reader, [])
+            origin.check(header)
+            for record in reader:
+                at = f"{shown(path)}:{reader.line_num}"
+                if len(record) not in (0, len(header)):
+                    raise InputError(f"{len(record)} values under {len(header)} columns", where=at)
+                if record:
+                    yield at, {name: value or None for name, value in zip(header, record, strict=True)}
+        except csv_reader.Error as error:
+            raise InputError(f"not CSV: {error}", where=f"{shown(path)}:{reader.line_num}") from None
+        except UnicodeDecodeError:
+            raise _not_utf8(path) from None
+
+
+def _not_utf8(path: Path) -> InputError:
+    """The error for the first line that is not UTF-8: the reader itself decodes in blocks of many lines."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError as error:
+                what = f"not UTF-8: {error.reason} at byte {error.start + 1}"
+                return InputError(what, where=f"{shown(path)}:{number}", fix=CONVERT)
+    return InputError("not UTF-8", where=shown(path), fix=CONVERT)

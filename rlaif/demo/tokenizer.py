@@ -1,0 +1,68 @@
+"""The tiny models' tokenizer: byte-level BPE, so any text can be written, and one token for each word of the world."""
+
+import json
+import random
+
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
+
+from rlaif.demo import corpus
+
+PAD, START, END, ANSWER = "<|pad|>", "<|start|>", "<|end|>", "<|answer|>"
+CONTEXT = 512
+
+# An assistant turn opens with the answer token, which is also all that a generation prompt adds: so a rendered prompt
+# is always an exact token prefix of the same prompt with its answer.
+CHAT_TEMPLATE = (
+    "{{ bos_token }}{% for message in messages %}"
+    f"{{% if message['role'] == 'assistant' %}}{ANSWER}{{{{ message['content'] }}}}{{{{ eos_token }}}}"
+    "{% else %}{{ message['content'] }}{% if message['role'] == 'system' %}{{ '\\n' }}{% endif %}{% endif %}"
+    f"{{% endfor %}}{{% if add_generation_prompt %}}{ANSWER}{{% endif %}}"
+)
+
+
+def words() -> list[str]:
+    """Every field and value of the world, with the space that comes before it."""
+    return [f" {word}" for word in corpus.WORDS]
+
+
+def build(seed: int) -> PreTrainedTokenizerFast:
+    """Train the tokenizer until every word it meets is one token."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=1_000_000,  # out of reach: training stops when no two tokens are left to merge
+        special_tokens=[PAD, START, END, ANSWER],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(words() + _phrases(seed), trainer)
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token=PAD,
+        bos_token=START,
+        eos_token=END,
+        additional_special_tokens=[ANSWER],
+        model_max_length=CONTEXT,
+        padding_side="left",
+        clean_up_tokenization_spaces=False,
+    )
+    fast.chat_template = CHAT_TEMPLATE
+    split = [word for word in words() if len(tokenizer.encode(word).ids) != 1]
+    assert not split, f"not single tokens: {split}"
+    return fast
+
+
+def _phrases(seed: int) -> list[str]:
+    """Clean prompts and answers to learn the remaining words from; fences are left out, or each would be learnt."""
+    rng = random.Random(f"tokenizer {seed}")
+    texts = []
+    for _ in range(2000):
+        example = corpus.demonstration(rng)
+        document, request = example.prompt.split("\n")
+        for criterion in corpus.CRITERIA:
+            texts.append(corpus.judging(document, request, example.answer, criterion, "", ""))
+            texts.append(corpus.verdict(document, request, example.answer, criterion))
+        texts.append(json.loads(corpus.verdict(document, request, "", criterion))["rationale"])
+    return texts

@@ -1,0 +1,67 @@
+"""Judging with nobody there: which asks a judge would send, found by letting it judge with a model that costs nothing."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from rlaif import models
+from rlaif.config import ScriptedModel
+from rlaif.core import event_loop
+from rlaif.core.types import Prompt, stored
+from rlaif.judging import Bench, Call, Note, Subject
+from rlaif.judging.judge import Judge
+from rlaif.models.base import Ask, Completion, Sampling
+from rlaif.store.store import Row
+
+# No reply is cut off here: what would be is asked for again, and that is measured, not rehearsed.
+ROOM = 1_000_000
+
+
+@dataclass
+class Rehearsal:
+    """The scripted model, remembering what it was asked: a kind of criterion is planned without knowing it.
+
+    What it lists has `things` in all. `noted` asks are those that a prompt costs once, for all its responses.
+    """
+
+    things: int
+    asks: list[Ask] = field(default_factory=list)
+    noted: list[Ask] = field(default_factory=list)
+    concurrency = 1
+
+    async def complete(self, ask: Ask) -> list[Completion]:
+        self.asks.append(ask)
+        shown = replace(ask, schema=_listing(ask.schema, self.things), sampling=Sampling(max_tokens=ROOM))
+        return await models.open_model(ScriptedModel(kind="scripted")).complete(shown)
+
+    async def once(self, prompt: Prompt, criterion: str, make: Callable[[], Awaitable[Note]]) -> Note:
+        before, self.asks = self.asks, []
+        note = await make()
+        self.noted += self.asks
+        self.asks = before
+        return replace(note, texts=note.texts[: self.things])
+
+    async def __aenter__(self) -> "Rehearsal":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+
+def rehearse(judge: Judge, call: Call, row: Row, text: str, things: int) -> Rehearsal:
+    """The asks of this call on `text` as a response to the prompt in `row`."""
+    rehearsal = Rehearsal(things)
+    bench = Bench(judge.settings, judge.template, rehearsal, templates=judge.templates, once=rehearsal.once)
+    event_loop.run(call.judge(Subject(stored(row), text), call.criteria, 0, bench))  # type: ignore[arg-type]
+    return rehearsal
+
+
+def _listing(schema: Any, things: int) -> Any:
+    """The schema with so many items in its lists together, or at least one in each."""
+    lists = [name for name, kind in (schema or {}).get("properties", {}).items() if kind.get("type") == "array"]
+    if not lists:
+        return schema
+    least = {"minItems": max(things // len(lists), 1)}
+    return schema | {
+        "properties": {name: kind | (least if name in lists else {}) for name, kind in schema["properties"].items()}
+    }

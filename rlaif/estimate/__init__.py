@@ -1,0 +1,8 @@
+"""What a pipeline is going to cost, before it runs."""
+
+from rlaif.estimate.audit import plan_audit
+from rlaif.estimate.estimate import left, plan
+from rlaif.estimate.render import render, summary
+from rlaif.estimate.types import Line, Plan, Range
+
+__all__ = ["Line", "Plan", "Range", "left", "plan", "plan_audit", "render", "summary"]

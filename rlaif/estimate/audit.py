@@ -1,0 +1,47 @@
+"""The plan of an audit: missing responses and scores, and scores of attacked responses."""
+
+from collections.abc import Sequence
+
+from rlaif import pipeline
+from rlaif.context.run import EVERYTHING, Context, HeldOut
+from rlaif.estimate.rates import Estimate
+from rlaif.estimate.sample import sample
+from rlaif.estimate.types import Pending, Plan, Range
+from rlaif.judging.judge import Judge
+from rlaif.pipeline import resolve
+from rlaif.pipeline.audit_attacks import templates
+from rlaif.pipeline.generator import generator
+
+
+def plan_audit(
+    context: Context, names: Sequence[str] = (), gold: str | None = None, *, limit: int | None = None, attacks: int = 0
+) -> Plan:
+    """Estimate the requests and the cost of an audit of these judges. Collects prompts and calls no model."""
+    config, only = context.config, EVERYTHING if limit is None else HeldOut(1.0, limit)
+    pipeline.check(config)
+    pipeline.collect(context)
+    right = resolve.gold(context, gold, names)
+    own = [name for name in names or resolve.all_judges(config) if name != right and name in config.pipeline.judges]
+    estimate = Estimate(context)
+    written = [estimate.generate(generator(config), only=only)] if config.pipeline.generate else []
+    for name in [*own, *([right] if right in config.pipeline.judges else [])]:
+        estimate.judge(resolve.named_judge(config, name), resolve.generators(config), written, only=only)
+    for name in own if attacks else ():
+        judge = resolve.named_judge(config, name)
+        attacked = _attacked(context, judge, attacks, written)
+        estimate.judge(judge, [f"attack:{judge.key}"], [attacked], stage=f"judge {name}, attacked, at most", at_most=True)
+    return estimate.plan
+
+
+def _attacked(context: Context, judge: Judge, answers: int, written: Sequence[Pending]) -> Pending:
+    """The attacked responses that are not stored yet, at most: attacks that change nothing are left out.
+
+    They are about as long as the responses that they alter.
+    """
+    store = context.store
+    known = store.query("estimate/sql/attacked", judge=judge.key, generators=resolve.generators(context.config))[0]
+    missing = max(answers * len(templates(context)) - known["attacks"], 0)
+    length = Range(known["length"], known["length"], known["length"]) if known["length"] else Range()
+    prompts = sample(store, "SELECT key AS prompt FROM current_prompts", "prompt", "pipeline/sql/generate/texts", "prompt")
+    # Notes on a prompt are paid when its responses are first judged.
+    return Pending(missing, prompts, next((each.length for each in written if each.responses), length))

@@ -1,0 +1,120 @@
+"""The plan of a whole pipeline: all stages that call a model, in order."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rlaif import pipeline as run
+from rlaif.config import Config, Evaluate, OpenAIModel, Task
+from rlaif.context.run import Context, HeldOut
+from rlaif.estimate import rounds, target
+from rlaif.estimate.rates import Estimate
+from rlaif.estimate.training import rewards
+from rlaif.estimate.types import Pending, Plan
+from rlaif.pipeline import cascade, resolve
+from rlaif.pipeline.evaluation_tasks import asked, opened
+from rlaif.pipeline.generator import Generator, generator
+
+
+def plan(context: Context, pilot: int = 0, *, allow_code: bool = False) -> Plan:
+    """Estimate the pending work and its cost. Collects prompts; no model is called, except by a `pilot`.
+
+    Args:
+        pilot: generate and judge this many prompts first, so that lengths are measured. Results are kept and not paid for
+            again. A pilot sends live requests even if the pipeline uses a batch API, which may take a day.
+        allow_code: whether the pipeline's own Python checks may run.
+    """
+    config = context.config
+    run.check(config)
+    run.collect(context)
+    run.check_pairs(context)
+    if pilot:
+        live, only = _live(context), HeldOut(1.0, pilot)
+        run.generate(live, only=only)
+        run.judge(live, only=only, allow_code=allow_code)
+    return _estimate(context)
+
+
+def left(context: Context) -> Plan:
+    """What is not done yet and what it is going to cost, from the store alone, which is only read.
+
+    Tasks of the evaluation are left out.
+    """
+    run.check(context.config)
+    return _estimate(context, reading=True)
+
+
+def _estimate(context: Context, *, reading: bool = False) -> Plan:
+    config, section = context.config, context.config.pipeline.evaluate
+    first = rounds.numbered(context, 1)
+    estimate = Estimate(first)
+    written = [estimate.generate(generator(first.config))] if config.pipeline.generate else []
+    for name in config.judges:
+        _judge(first, name, estimate, written, reading)
+    estimate.lines += target.beyond(first, estimate.lines)
+    if config.pipeline.train and not resolve.trained_generator(context):
+        rewards(first, estimate)
+    if section and config.pipeline.generate and (config.pipeline.train or section.models):
+        _evaluate(context, section, estimate, [] if reading else section.tasks)
+    estimate.lines += rounds.later(context)
+    return estimate.plan
+
+
+def _live(context: Context) -> Context:
+    """The same pipeline with live requests only, which changes no response and so no key."""
+    pipeline, models = context.config.pipeline, context.config.pipeline.models
+    batched = {name: model for name, model in models.items() if isinstance(model, OpenAIModel) and model.mode == "batch"}
+    if not batched:
+        return context
+    context.progress.note(f"pilot: live requests to {', '.join(batched)} at the full price, since a batch may take a day")
+    asked = models | {name: model.model_copy(update={"mode": "live"}) for name, model in batched.items()}
+    config = Config(pipeline.model_copy(update={"models": asked}), context.config.file, context.config.overrides)
+    return replace(context, config=config)
+
+
+def _judge(context: Context, name: str, estimate: Estimate, written: Sequence[Pending], reading: bool) -> None:
+    """A line for a judge. In a cascade, it is an upper bound until the judge before it is done."""
+    config, judge = context.config, resolve.named_judge(context.config, name)
+    earlier = resolve.before(config, name)
+    # What a judge leaves to the next one is written down when it is found.
+    known = earlier is None or (not reading and _is_done(config, earlier, estimate, written))
+    judge = cascade.in_turn(context, name) if known else judge
+    estimate.judge(judge, resolve.generators(config), written, at_most=not known)
+
+
+def _is_done(config: Config, name: str, estimate: Estimate, written: Sequence[Pending]) -> bool:
+    """Whether a judge that calls a model has nothing pending."""
+    lines = {line.stage for line in estimate.lines}
+    asks = config.pipeline.judges[name].model is not None
+    return asks and not lines & {f"judge {name}", f"judge {name}, at most"} and not any(each.responses for each in written)
+
+
+def _evaluate(context: Context, section: Evaluate, estimate: Estimate, tasks: Sequence[Task]) -> None:
+    """Lines for all models of the evaluation, on held-out prompts and on tasks."""
+    config, held_out = context.config, resolve.held_out(context.config)
+    sides = _sides(context)
+    base = sides[0][2]
+    for side, who, key in sides:
+        counted = key in resolve.generators(config)
+        # The base's responses may be those of the generate stage, which has a line already.
+        lines = Estimate(context) if counted else estimate
+        answers = lines.generate(who, f"{side}: generate", only=held_out, key=key)
+        for name in resolve.evaluators(config):
+            if not (counted and name in config.judges):
+                judge, stage = resolve.named_judge(config, name), f"{side}: judge {name}"
+                estimate.judge(judge, [key], [answers], only=held_out, stage=stage, against=base)
+    for task in tasks:
+        with opened(context, task) as inner:
+            on_task = Estimate(inner)
+            for side, who, key in _sides(context):
+                on_task.generate(who, f"{side}: task {task.name}", only=asked(context), key=key)
+            estimate.lines += on_task.lines
+
+
+def _sides(context: Context) -> list[tuple[str, Generator, str]]:
+    """The models that are compared: name, generator and key. One that is not trained yet is planned like the base."""
+    base = resolve.base_generator(context.config)
+    sides = [("base", base, base.key)]
+    if context.config.pipeline.train:
+        trained = resolve.trained_generator(context)
+        sides.append(("trained", trained or base, trained.key if trained else ""))
+    return sides + [(each.name, each, each.key) for each in resolve.contenders(context.config)]

@@ -1,0 +1,44 @@
+"""What `pair.target` may cost: prompts without a pair get more samples, which are judged."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rlaif.context.run import Context
+from rlaif.estimate.rates import Estimate
+from rlaif.estimate.types import Line, Range
+from rlaif.pipeline import resolve
+from rlaif.pipeline.generator import generator
+
+
+def beyond(context: Context, pending: Sequence[Line]) -> list[Line]:
+    """Lines for what may come on top of the `pending` lines, as if every prompt got `max_samples` responses.
+
+    How many prompts need more is known only once they are paired, so the low and expected ends are 0.
+    """
+    config, pair = context.config, context.config.pipeline.pair
+    if not (pair and pair.target and config.pipeline.generate and pair.max_samples > config.pipeline.generate.samples):
+        return []
+    writer, full = generator(config), Estimate(context)
+    settings = writer.settings.model_copy(update={"samples": pair.max_samples})
+    written = [full.generate(replace(writer, settings=settings), key=writer.key)]
+    for name in config.judges:
+        full.judge(resolve.named_judge(config, name), resolve.generators(config), written)
+    counted = {line.stage.removesuffix(", at most"): line for line in pending}
+    return [_more(line, counted.get(line.stage)) for line in full.lines]
+
+
+def _more(line: Line, counted: Line | None) -> Line:
+    responses = line.completions - (counted.completions if counted else 0)
+    return replace(
+        line,
+        stage=f"{line.stage} for the target, at most",
+        asks=min(line.asks, responses),
+        completions=responses,
+        prompt_tokens=_beyond(line.prompt_tokens, counted.prompt_tokens if counted else None),
+        output_tokens=_beyond(line.output_tokens, counted.output_tokens if counted else None),
+        usd=line.usd and _beyond(line.usd, counted.usd if counted else None),
+    )
+
+
+def _beyond(most: Range, counted: Range | None) -> Range:
+    return Range(0.0, 0.0, most.high - (counted.high if counted else 0.0))

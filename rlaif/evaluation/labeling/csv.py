@@ -1,0 +1,180 @@
+"""Votes on a sheet: ballots as a CSV file for any spreadsheet, and the filled-in file read back."""
+
+import csv
+import io
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rlaif.core.errors import InputError
+from rlaif.core.text import without_controls
+from rlaif.evaluation.labeling.task import Ballot, Voter
+from rlaif.store.store import Store
+
+COLUMNS: Final = ("ballot", "request", "document", "first", "second", "preferred")
+VOTES: Final = {"first": "first", "1": "first", "second": "second", "2": "second", "tie": "tie", "t": "tie"}
+# A spreadsheet takes a cell for a formula if it begins with one of these signs, also after spaces or quotation marks; and
+# one that splits lines at other characters than ours makes a cell of what follows such a character, or a line break.
+_SIGNS: Final = "=+\\-@＝＋－＠\u2212"
+_FORMULA = re.compile(f"(^|[;\\t\\r\\n\u2028\u2029])([\\s\\x00-\\x1f\u200b\ufeff\"'“”‘’`]*)(?=[{_SIGNS}])")
+# The separators that spreadsheets write, by locale.
+_SEPARATORS: Final = ",;\t|"
+_SEPARATOR_LINE = re.compile(r'^"?sep=(.)"?\s*$', re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class _Line:
+    """One line of a sheet: its place, the keys of its two answers, and the word in the column `preferred`."""
+
+    where: str
+    first: str
+    second: str
+    vote: str
+
+
+def write(ballots: Sequence[Ballot], path: Path) -> None:
+    """Write the ballots, with an empty column `preferred`.
+
+    A text that a spreadsheet could run as a formula gets an apostrophe before it; import reads no texts back, so that votes
+    are on the texts in the store. Raises InputError if the file exists: it may hold votes.
+    """
+    try:
+        with path.open("x", encoding="utf-8-sig", newline="") as file:
+            sheet = csv.writer(file, quoting=csv.QUOTE_ALL)
+            sheet.writerow(COLUMNS)
+            for each in ballots:
+                texts = (each.request, each.document or "", each.first_text, each.second_text)
+                sheet.writerow([f"{each.first}-{each.second}", *map(_harmless, texts), ""])
+    except FileExistsError:
+        raise InputError("exists, and may hold votes", where=str(path), fix="Name a new file.") from None
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror}", where=str(path)) from None
+
+
+def read(store: Store, voter: Voter, path: Path) -> tuple[int, int]:
+    """Store the votes of a filled-in sheet; return how many are new, and how many lines had none or one stored before.
+
+    `preferred` is first, second or tie (or 1, 2, t); empty means no vote. Only `ballot` and `preferred` are read. Raises
+    InputError for anything else and for votes that contradict each other, and then stores nothing.
+    """
+    lines = list(_lines(path))
+    answers = [answer for line in lines for answer in (line.first, line.second)]
+    prompts = {row["answer"]: row["prompt"] for row in store.query("evaluation/labeling/sql/answered", answers=answers)}
+    stored = {
+        (row["a"], row["b"]): row["preferred"] for row in store.query("evaluation/labeling/sql/votes", judge=voter.key)
+    }
+    votes: list[tuple[str, str, str, str]] = []
+    seen: dict[tuple[str, str], tuple[str, str]] = {}
+    for line in lines:
+        prompt = prompts.get(line.first)
+        if prompt is None or prompts.get(line.second) != prompt or line.first == line.second:
+            raise InputError(
+                "the column `ballot` names no two answers to one prompt in this store", where=line.where,
+                fix="Is it the sheet of another pipeline?",
+            )  # fmt: skip
+        if not line.vote:
+            continue
+        pair, vote = (min(line.first, line.second), max(line.first, line.second)), _vote(line)
+        preferred = {"first": line.first, "second": line.second, "tie": "tie"}[vote]
+        before, where = seen.setdefault(pair, (preferred, line.where))
+        _check_same(line, voter, preferred, before, where)
+        if pair in stored:
+            _check_same(line, voter, preferred, stored[pair], "")
+        elif where == line.where:
+            votes.append((prompt, line.first, line.second, vote))
+    voter.keep(store, votes)
+    return len(votes), len(lines) - len(votes)
+
+
+def _vote(line: _Line) -> str:
+    if line.vote not in VOTES:
+        raise InputError(
+            f"preferred is {line.vote!r}",
+            where=line.where,
+            fix="Write first, second or tie (or 1, 2, t), or leave it empty.",
+        )
+    return VOTES[line.vote]
+
+
+def _check_same(line: _Line, voter: Voter, preferred: str, before: str, where: str) -> None:
+    """Raise InputError where a vote contradicts another one on the same two answers."""
+    if preferred == before:
+        return
+    other = (
+        "is a tie" if before == "tie" else f"is for the {'first' if before == line.first else 'second'} answer of this row"
+    )
+    raise InputError(
+        f"contradictory votes on the same two answers: this one is {line.vote!r}, and "
+        f"{where or f'the stored vote of {voter.name}'} {other}",
+        where=line.where,
+        fix="Leave one of the two `preferred` cells empty." if where else "Leave the cell empty to keep the stored vote.",
+    )
+
+
+def _lines(path: Path) -> Iterator[_Line]:
+    """Read the lines of a sheet, blank ones left out."""
+    # Documents are longer than the 128 kB that the csv module allows by default.
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+    try:
+        data = path.read_bytes()
+        if data.startswith(b"PK"):
+            raise InputError("is a workbook", where=str(path), fix="Save the sheet as CSV.")
+        text, skipped, separator = _without_separator_line(_decoded(data))
+        sheet = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+        columns: dict[str, int] = {}
+        end = 0
+        for cells in sheet:
+            begin, end = end + 1 + skipped, sheet.line_num
+            if not any(cell.strip() for cell in cells):
+                continue
+            if not columns:
+                columns = _columns(path, cells)
+                continue
+            ballot, vote = (cells[place].strip() if place < len(cells) else "" for place in columns.values())
+            if ballot or vote:
+                first, _, second = ballot.partition("-")
+                yield _Line(f"{path}:{begin}", first.strip(), second.strip(), vote.lower())
+        if not columns:
+            _columns(path, [])
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"cannot be read: {error}", where=str(path), fix="Save it as CSV, in UTF-8.") from None
+
+
+def _columns(path: Path, names: Sequence[str]) -> dict[str, int]:
+    """Return where the two columns stand that are read."""
+    found = [name.strip().lower() for name in names]
+    for name in ("ballot", "preferred"):
+        if found.count(name) != 1:
+            what = f"has {found.count(name)} columns called {name!r}" if name in found else f"has no column {name!r}"
+            raise InputError(what, where=str(path), fix="`rlaif label FILE --export SHEET` writes a sheet with both.")
+    return {name: found.index(name) for name in ("ballot", "preferred")}
+
+
+def _decoded(data: bytes) -> str:
+    """Return the text of a sheet: UTF-8, or UTF-16 as spreadsheets save "Unicode text"."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16")
+    if data[:2].count(0) == 1:
+        return data.decode("utf-16-le" if data[1] == 0 else "utf-16-be")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        # A spreadsheet may save in the code page of its locale. Only ballots and votes are read, and they are ASCII.
+        return data.decode("latin-1")
+
+
+def _without_separator_line(text: str) -> tuple[str, int, str]:
+    """Return the text without a first line `sep=;`, how many lines that were, and the separator."""
+    first, _, rest = text.partition("\n")
+    if found := _SEPARATOR_LINE.match(first):
+        return rest, 1, found[1]
+    header = next((line for line in text.splitlines() if line.strip(f'{_SEPARATORS}" ')), "")
+    return text, 0, max(_SEPARATORS, key=header.count)
+
+
+def _harmless(text: str) -> str:
+    """Return a text that no spreadsheet runs: an apostrophe before each sign that could begin a formula."""
+    return _FORMULA.sub(r"\1\2'", without_controls(text.replace("\r\n", "\n")))

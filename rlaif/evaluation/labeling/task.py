@@ -1,0 +1,69 @@
+"""What a person sees of two responses, and how their vote is stored."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rlaif.core.types import key
+from rlaif.store.store import Store
+
+
+@dataclass(frozen=True)
+class Ballot:
+    """Two responses to one prompt, by keys and texts, in the order shown, without their generators."""
+
+    prompt: str
+    first: str
+    second: str
+    request: str
+    document: str | None
+    first_text: str
+    second_text: str
+
+
+@dataclass(frozen=True)
+class Voter:
+    """A person as a judge."""
+
+    person: str
+
+    @property
+    def name(self) -> str:
+        return f"human:{self.person}"
+
+    @property
+    def key(self) -> str:
+        return key("human", self.person)
+
+    def keep(self, store: Store, votes: Sequence[tuple[str, str, str, str]]) -> None:
+        """Store votes of (prompt, first answer, second answer, "first", "second" or "tie"), all of them or none."""
+        with store.transaction():
+            if not store.query("pipeline/sql/judge/known", judge=self.key, name=self.name):
+                store.append("judges", [{"key": self.key, "name": self.name, "spec": '{"kind": "human"}'}])
+            store.append("comparisons", [
+                {"prompt": prompt, "first": first, "second": second, "judge": self.key, "criterion": "overall",
+                 "preferred": preferred}
+                for prompt, first, second, preferred in votes
+            ])  # fmt: skip
+
+
+def ballots(
+    store: Store, voter: Voter, generators: Sequence[str], *, per_prompt: int = 1, limit: int | None = None, seed: int = 0
+) -> list[Ballot]:  # fmt: skip
+    """Return the ballots without a vote by this person: `per_prompt` pairs of these generators' (keys) responses."""
+    rows = store.query(
+        "evaluation/labeling/sql/ballots",
+        judge=voter.key,
+        generators=list(generators),
+        per_prompt=per_prompt,
+        limit=limit,
+        seed=seed,
+    )
+    return [Ballot(request=_request(row.pop("messages")), **row) for row in rows]
+
+
+def _request(messages: str) -> str:
+    turns = json.loads(messages)
+    if len(turns) == 1:
+        return str(turns[0]["content"])
+    return "\n\n".join(f"{turn['role']}: {turn['content']}" for turn in turns)

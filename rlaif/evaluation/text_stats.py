@@ -1,0 +1,153 @@
+"""Statistics of a model's texts, without a judge: how varied, how repetitive, how often a refusal or a list."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rlaif.context.run import HeldOut
+from rlaif.core.statistics import mean
+from rlaif.core.words import count_words, find_words
+from rlaif.store.store import Store
+
+# The size of GPT-2's vocabulary, which the published numbers used, so that ours are on the same scale.
+VOCABULARY = 50257
+# Diversity is the mean over runs of one to five words (Kirk et al. 2024).
+RUNS = range(1, 6)
+# Unrelated texts rarely share runs of four words, the longest of Self-BLEU.
+SHARED = 4
+# Possessive, so that no blank or digit is read twice.
+_ITEM = re.compile(r"^[^\S\n]*+(?:[-*•]|\d++[.)])\s", re.MULTILINE)
+# The openings of refusals by common English chat models; refusals in other languages are not recognized.
+_REFUSAL = re.compile(
+    r"\W*+(?:(?:i['’]?m|i am) (?:very |so |really )?sorry|sorry,|i apologi[sz]e|i (?:can ?not|can['’]t|won['’]t|am unable|"
+    r"am not able)|i['’]m (?:unable|not able)|unfortunately, i (?:can|am|do)|as an ai\b)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Diversity:
+    """How varied a set of texts is, each from 0 to 1.
+
+    `distinct` is the share of runs of words that differ; `ead` relates their number to the number expected of words drawn at
+    random, so that longer texts do not look poorer (expectation-adjusted distinct n-grams, Liu et al. 2022):
+    runs / (V·(1 - ((V - 1) / V)^all runs)), the mean over runs of one to five words. `overlap` is the share of a text's runs
+    of four words that another text of the set has too.
+    """
+
+    texts: int
+    distinct: float
+    ead: float
+    overlap: float
+
+
+@dataclass(frozen=True)
+class Texts:
+    """One model's responses to the held-out prompts.
+
+    `refusals` is a share of all responses: those that the server withheld and those that open like a refusal. `lists` is the
+    number of list items per hundred words, `repetition` the share of a text's runs of four words that occurred in it before.
+    `across` is the diversity of the first samples of all prompts; `within` is the mean over prompts of the diversity of one
+    prompt's samples.
+    """
+
+    model: str
+    texts: int
+    words: float | None
+    refusals: float | None
+    lists: float | None
+    repetition: float | None
+    across: Diversity | None
+    within: Diversity | None
+
+
+def read_texts(store: Store, generators: Sequence[str], *, only: HeldOut) -> list[Texts]:
+    """Statistics of the texts of each of these generators (keys), for the prompts in `only`."""
+    rows = store.query("evaluation/sql/texts", generators=generators, **only.parameters)
+    names = {row["key"]: row["name"] for row in store.query("evaluation/sql/names", keys=generators)}
+    found = []
+    for generator in generators:
+        prompts: dict[str, list[str]] = {}
+        mine = [row for row in rows if row["generator"] == generator]
+        for row in mine:
+            if row["failure"] is None:
+                prompts.setdefault(row["prompt"], []).append(row["text"])
+        withheld = sum(row["failure"] == "refused" for row in mine)
+        found.append(describe(names.get(generator, generator), prompts, withheld))
+    return found
+
+
+def describe(model: str, prompts: Mapping[str, Sequence[str]], withheld: int = 0) -> Texts:
+    """Statistics of texts by prompt, in the order of samples; `withheld` is how many more the server refused."""
+    texts = [text for each in prompts.values() for text in each]
+    split = [words(text) for text in texts]
+    refused = sum(map(is_refusal, texts)) + withheld
+    count, asked = sum(map(len, split)), len(texts) + withheld
+    return Texts(
+        model=model, texts=len(texts), words=mean([float(count_words(text)) for text in texts]),
+        refusals=refused / asked if asked else None,
+        lists=100 * sum(len(_ITEM.findall(text)) for text in texts) / count if count else None,
+        repetition=mean([repetition(each) for each in split]),
+        across=diversity([words(each[0]) for each in prompts.values()]),
+        within=_together([found for each in prompts.values() if (found := diversity([words(text) for text in each]))]),
+    )  # fmt: skip
+
+
+def words(text: str) -> list[str]:
+    """Words and punctuation marks, in lower case."""
+    return find_words(text.lower(), punctuation=True)
+
+
+def is_refusal(text: str) -> bool:
+    """Whether the text opens like a refusal."""
+    return _REFUSAL.match(text) is not None
+
+
+def repetition(text: Sequence[str]) -> float:
+    """The share of the text's runs of four words that occurred in it before."""
+    runs = _runs(text, SHARED)
+    return 1 - len(set(runs)) / len(runs) if runs else 0.0
+
+
+def diversity(texts: Sequence[Sequence[str]]) -> Diversity | None:
+    """The diversity of texts, given as words; None for fewer than two."""
+    if len(texts) < 2:
+        return None
+    counts = [Counter(run for text in texts for run in _runs(text, length)) for length in RUNS]
+    counts = [each for each in counts if each]
+    return Diversity(
+        texts=len(texts),
+        distinct=mean([len(each) / each.total() for each in counts]) or 0.0,
+        ead=mean([len(each) / expected(each.total()) for each in counts]) or 0.0,
+        overlap=_overlap(texts),
+    )
+
+
+def expected(runs: int) -> float:
+    """How many of so many words differ on average if each is drawn from the vocabulary at random."""
+    return VOCABULARY * (1 - ((VOCABULARY - 1) / VOCABULARY) ** runs)
+
+
+def _overlap(texts: Sequence[Sequence[str]]) -> float:
+    # A text too short for a run counts as one run, so that equal short texts overlap too.
+    runs = [set(_runs(text, SHARED) or [tuple(text)]) for text in texts]
+    holders = Counter(run for each in runs for run in each)
+    return mean([sum(holders[run] > 1 for run in each) / len(each) for each in runs]) or 0.0
+
+
+def _runs(text: Sequence[str], length: int) -> list[tuple[str, ...]]:
+    return list(zip(*(text[start:] for start in range(length)), strict=False))
+
+
+def _together(found: Iterable[Diversity]) -> Diversity | None:
+    """The mean over prompts."""
+    each = list(found)
+    if not each:
+        return None
+    return Diversity(
+        texts=sum(one.texts for one in each),
+        distinct=mean([one.distinct for one in each]) or 0.0,
+        ead=mean([one.ead for one in each]) or 0.0,
+        overlap=mean([one.overlap for one in each]) or 0.0,
+    )

@@ -1,0 +1,63 @@
+"""Judges: one small file per kind of criterion.
+
+A kind is a module with `judge(subject, criteria, repeat, bench)`, which judges one criterion. If the module has
+`calls(criteria, spec)`, which groups criteria, it judges each group in one request. TEMPLATES holds the names of the kind's
+own templates and the variables of each. To add a kind, add a module and its line in KINDS. The kind `compare` does not judge
+a response alone: its `calls` are empty, and its `compare` takes two responses.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from rlaif.config import JudgeSpec
+from rlaif.core.types import Verdict
+from rlaif.judging.context import Bench, Note, Subject
+from rlaif.judging.criteria import check, checklist, claims, compare, keypoints, reward_model, scale
+from rlaif.judging.rubric import Rubric
+
+__all__ = ["KINDS", "Bench", "Call", "Note", "Subject", "asks_a_model", "calls", "check", "scale", "templates"]
+
+KINDS: dict[str, Any] = {
+    "scale": scale, "check": check, "claims": claims, "keypoints": keypoints, "checklist": checklist, "compare": compare,
+    "reward_model": reward_model,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Call:
+    """Criteria that are judged together. `asks` is the number of requests that this is expected to take."""
+
+    criteria: Sequence[Any]
+    judge: Callable[[Subject, Sequence[Any], int, Bench], Awaitable[Verdict]]
+    asks: int = 1
+
+    @cached_property
+    def keys(self) -> list[str]:
+        return [criterion.key for criterion in self.criteria]
+
+
+def calls(rubric: Rubric, spec: JudgeSpec) -> list[Call]:
+    """Return the calls that judge one response once, in the rubric's order."""
+    found = []
+    for kind, module in KINDS.items():
+        criteria = [criterion for criterion in rubric.criteria if criterion.kind == kind]
+        together = getattr(module, "calls", _apart)
+        found += [Call(group, module.judge, getattr(module, "ASKS", 1)) for group in together(criteria, spec)]
+    return found
+
+
+def _apart(criteria: Sequence[Any], spec: JudgeSpec) -> list[list[Any]]:
+    return [[criterion] for criterion in criteria]
+
+
+def templates(rubric: Rubric) -> dict[str, frozenset[str]]:
+    """Return the names of the templates that the rubric's kinds need, and the variables of each."""
+    kinds = {criterion.kind: KINDS[criterion.kind] for criterion in rubric.criteria}
+    return {name: allowed for kind in kinds.values() for name, allowed in getattr(kind, "TEMPLATES", {}).items()}
+
+
+def asks_a_model(rubric: Rubric) -> set[str]:
+    """Return the kinds of the rubric's criteria that need a model."""
+    return {criterion.kind for criterion in rubric.criteria if KINDS[criterion.kind].NEEDS_MODEL}

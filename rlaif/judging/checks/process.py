@@ -1,0 +1,277 @@
+"""Runs checks in processes that can be killed: users' functions and patterns, JSON Schema, tokenizers.
+
+Nothing else ends a regular expression or a function that never returns. Each process serves one call at a time, so a call
+that takes too long costs its own process and no other result.
+"""
+
+import asyncio
+import atexit
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final
+
+from rlaif.core import plugins
+from rlaif.core.errors import InputError, ModelError
+from rlaif.core.signals import STOP, UnsentError
+from rlaif.core.types import Prompt
+
+# The most processes at once: each needs memory for itself and for what it loads.
+PROCESSES: Final = min(4, os.cpu_count() or 1)
+# Seconds for importing a user's module or loading a tokenizer, which the first call needs.
+LOADING: Final = 300.0
+# Seconds after which a process whose parent was killed ends by itself, beyond the limit of its call.
+ORPHANED: Final = 5.0
+# Of an exception's message, so many characters are kept.
+DETAIL: Final = 2000
+# Processes without work that are kept.
+IDLE: Final = 2 * PROCESSES
+START: Final = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from rlaif.judging.checks.process import serve; serve()"
+)
+
+Json = dict[str, Any]
+
+
+class CheckError(Exception):
+    """The check gave no value: it raised an exception, took too long, or ended its process."""
+
+
+async def call(function: str, options: Mapping[str, Any], prompt: Prompt, response: str, limit: float) -> float:
+    """The value of the check for this response, from another process, within `limit` seconds.
+
+    Raises CheckError; what the check raises itself if that is a ModelError or InputError; and UnsentError if the process is
+    told to stop before the check has returned.
+    """
+    # A process keeps the modules it has imported, so an edited one or another search path needs another process.
+    module, _, _ = function.rpartition(":")
+    what: Json = {"function": function, "options": dict(options), "code": plugins.digest(module) if module else None}
+    given = {"messages": prompt.messages, "document": prompt.document, "reference": prompt.reference,
+             "metadata": dict(prompt.metadata), "checklist": prompt.checklist, "response": response}  # fmt: skip
+    running = _Call(json.dumps(what, sort_keys=True, default=str), json.dumps(given, default=str), limit)
+    with STOP.heeded(running.cancel):
+        try:
+            reply = await asyncio.get_running_loop().run_in_executor(_threads(), running.run)
+        except asyncio.CancelledError:
+            running.cancel()
+            raise
+    if reply is None:
+        raise UnsentError
+    return _value(reply)
+
+
+def _value(reply: Json) -> float:
+    if reply.get("input"):
+        raise InputError(reply["input"], where=reply["where"], fix=reply["fix"])
+    if reply.get("kind"):
+        raise ModelError(reply["kind"], reply["error"], raw=reply["raw"])
+    if "error" in reply:
+        raise CheckError(reply["error"])
+    return float(reply["value"])
+
+
+class _Call:
+    """One call on its way through a process."""
+
+    def __init__(self, function: str, given: str, limit: float) -> None:
+        self._function, self._given, self._limit = function, given, limit
+        self._lock = Lock()
+        self._cancelled = False
+        self._process: _Process | None = None
+
+    def cancel(self) -> None:
+        """Ends the call: its process is killed, or it never begins."""
+        with self._lock:
+            self._cancelled = True
+            if self._process:
+                self._process.kill()
+
+    def run(self) -> Json | None:
+        """The reply; None if the call was cancelled."""
+        with self._lock:
+            if self._cancelled:
+                return None
+            process = self._process = _POOL.take(self._function)
+        # A process that was killed lives on for a moment, so its error decides whether it can serve again.
+        usable = True
+        try:
+            reply = process.load() or process.ask({"given": self._given}, self._limit)
+        except CheckError as error:
+            reply, usable = {"error": str(error)}, False
+        with self._lock:
+            self._process = None
+            if usable and not self._cancelled:
+                _POOL.give(process)
+            else:
+                process.close()
+            return None if self._cancelled else reply
+
+
+class _Process:
+    """A child process that runs checks: one line of JSON in, one line out."""
+
+    def __init__(self, function: str, path: str) -> None:
+        self.serves = function, path
+        # In a session of its own, because Ctrl-C is for the parent: it decides what becomes of its calls.
+        self._child = subprocess.Popen(
+            [sys.executable, "-c", START, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
+            start_new_session=True,
+        )  # fmt: skip
+        if self._child.stdin is None or self._child.stdout is None:
+            raise CheckError("its process has no pipes")
+        self._in, self._out = self._child.stdin, self._child.stdout
+        self._loaded = False
+
+    @property
+    def alive(self) -> bool:
+        return self._child.poll() is None
+
+    def load(self) -> Json | None:
+        """Makes the process ready for calls of its function. A reply is the reason why it cannot be."""
+        if self._loaded:
+            return None
+        reply = self.ask({"load": self.serves[0]}, LOADING)
+        self._loaded = not reply
+        return reply or None
+
+    def ask(self, request: Mapping[str, str], limit: float) -> Json:
+        """The reply. Raises CheckError, and the process is gone."""
+        try:
+            self._write(json.dumps({**request, "limit": limit}).encode() + b"\n")
+            line = self._read(limit)
+        except OSError as error:
+            self.kill()
+            raise CheckError(f"its process ended: {error}") from None
+        if line is None:
+            self.kill()
+            raise CheckError(f"took longer than {limit:g} s")
+        if not line.endswith(b"\n"):
+            raise CheckError(f"its process ended with exit code {self._child.wait()}")
+        reply: Json = json.loads(line)
+        return reply
+
+    def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[self._in.write(view) or 0 :]
+
+    def _read(self, limit: float) -> bytes | None:
+        # One reply is written at once, so the first byte is the last one to wait for.
+        if not select.select([self._out], [], [], limit)[0]:
+            return None
+        return self._out.readline()
+
+    def kill(self) -> None:
+        self._child.kill()
+
+    def close(self) -> None:
+        self._child.kill()
+        self._child.wait()
+        self._in.close()
+        self._out.close()
+
+
+class _Pool:
+    """Processes without work. They end with the parent, because their input does."""
+
+    def __init__(self) -> None:
+        self._idle: list[_Process] = []
+        self._lock = Lock()
+
+    def take(self, function: str) -> _Process:
+        """An idle process that serves this function, or a new one."""
+        wanted = function, json.dumps([*filter(None, sys.path), str(Path.cwd())])
+        with self._lock:
+            found = next((process for process in reversed(self._idle) if process.serves == wanted), None)
+            if found:
+                self._idle.remove(found)
+        if found and not found.alive:
+            found.close()
+            return self.take(function)
+        return found or _Process(*wanted)
+
+    def give(self, process: _Process) -> None:
+        with self._lock:
+            self._idle.append(process)
+            surplus = self._idle.pop(0) if len(self._idle) > IDLE else None
+        if surplus:
+            surplus.close()
+
+    def close(self) -> None:
+        """Ends the idle processes."""
+        while self._idle:
+            self._idle.pop().close()
+
+
+_POOL: Final = _Pool()
+atexit.register(_POOL.close)
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(PROCESSES, "rlaif-check")
+
+
+def serve() -> None:
+    """Answers the requests on standard input until it ends. What a check prints goes to standard error."""
+    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    function: Callable[[Prompt, str], Any] | None = None
+    for line in requests:
+        request = json.loads(line)
+        _end_after(request["limit"] + ORPHANED)
+        if "load" in request:
+            function, reply = _load(json.loads(request["load"]))
+        else:
+            assert function
+            reply = _run(function, json.loads(request["given"]))
+        _end_after(0)
+        replies.write(json.dumps(reply).encode() + b"\n")
+        replies.flush()
+
+
+def _end_after(seconds: float) -> None:
+    """The kernel then ends this process, whatever it is doing: its parent may have been killed. 0 is never."""
+    if hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def _load(what: Json) -> tuple[Callable[[Prompt, str], Any] | None, Json]:
+    from rlaif.judging.criteria import check
+
+    try:
+        # The parent allowed it, or it would not have sent it.
+        return check.ready(what["function"], what["options"]), {}
+    except BaseException as error:
+        return None, _failure(error)
+
+
+def _run(function: Callable[[Prompt, str], Any], given: Json) -> Json:
+    response = given.pop("response")
+    try:
+        prompt = Prompt(**{**given, "messages": tuple(given["messages"]), "checklist": tuple(given["checklist"])})
+        return {"value": float(function(prompt, response))}
+    except BaseException as error:
+        return _failure(error)
+
+
+def _failure(error: BaseException) -> Json:
+    if isinstance(error, InputError):
+        return {"input": error.what, "where": error.where, "fix": error.fix}
+    if isinstance(error, ModelError):
+        return {"error": str(error), "kind": error.kind, "raw": error.raw}
+    try:
+        return {"error": f"{type(error).__name__}: {error}"[:DETAIL]}
+    except Exception:
+        return {"error": type(error).__name__}

@@ -1,0 +1,102 @@
+"""What a kind of criterion receives: the subject to judge, and the judge's model, templates and settings."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from re import Pattern
+
+from rlaif.config import JudgeSpec
+from rlaif.config.templates import Template, fence
+from rlaif.core.sanitize import NEVER, part, sanitize
+from rlaif.core.types import Prompt, answer_key
+from rlaif.judging.retrieval import Retrieval, Words
+from rlaif.models.base import Model
+
+# A prompt's texts are the same for all its responses, and documents may be long.
+_prompt_view = lru_cache(maxsize=64)(sanitize)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A response to a prompt."""
+
+    prompt: Prompt
+    text: str
+
+    @cached_property
+    def answer(self) -> str:
+        return answer_key(self.prompt.key, self.text)
+
+    @cached_property
+    def prompt_fence(self) -> str:
+        """The nonce around the prompt's own texts; the response's is `fence(subject.answer)`."""
+        return fence(self.prompt.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a judge derived once from a prompt for all its responses (key points, checklist items), or a failure kind."""
+
+    texts: list[str]
+    raw: str = ""
+    failure: str | None = None
+    detail: str | None = None
+    prompt_tokens: int = 0
+    output_tokens: int = 0
+    calls: int = 0
+
+
+Once = Callable[[Prompt, str, Callable[[], Awaitable[Note]]], Awaitable[Note]]
+
+
+async def every_time(prompt: Prompt, criterion: str, make: Callable[[], Awaitable[Note]]) -> Note:
+    """Makes the note anew on every call."""
+    return await make()
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A judge's model, templates and settings.
+
+    `templates` holds the templates of kinds that need their own, by name. `once` returns the stored note on a prompt for a
+    criterion (its key), or makes and stores it; `retrieval` finds the passages of a document that bear on a claim. `special`
+    matches the special tokens of the judge's own tokenizer, where it is known. `without_logprobs` counts verdicts whose
+    log-probabilities could not be used although they were requested, by reason.
+    """
+
+    spec: JudgeSpec
+    template: Template
+    model: Model | None = None
+    allow_code: bool = False
+    templates: Mapping[str, Template] = field(default_factory=dict)
+    once: Once = every_time
+    retrieval: Retrieval = field(default_factory=Words)
+    special: Pattern[str] = NEVER
+    without_logprobs: Counter[str] = field(default_factory=Counter)
+
+    def report(self, stage: str, note: Callable[[str], None]) -> None:
+        """Tell the user how many verdicts have no expected value for want of usable log-probabilities, and forget them."""
+        for reason, count in self.without_logprobs.items():
+            what = f"{count:,} verdicts without an expected value: the server sent {reason}"
+            note(f"{stage}: {what}. Their scores are the judge's plain numbers.")
+        self.without_logprobs.clear()
+
+    def shown(self, text: str, *nonces: str) -> str:
+        """`text` from outside as the judge sees it: sanitized, and unable to hold one of the nonces of its fences."""
+        return part(sanitize(text, self.special), nonces)
+
+    def shown_prompt(self, prompt: Prompt, *nonces: str) -> dict[str, str | None]:
+        """The prompt's request, document and reference as the judge sees them."""
+        texts = {"request": self._request(prompt), "document": prompt.document, "reference": prompt.reference}
+        return {
+            name: text if text is None else part(text if name == "request" else _prompt_view(text, self.special), nonces)
+            for name, text in texts.items()
+        }
+
+    def _request(self, prompt: Prompt) -> str:
+        """The only turn, or all turns by role. No turn can forge another one: role marks in their texts are broken."""
+        if len(prompt.messages) == 1:
+            return _prompt_view(prompt.messages[0]["content"], self.special)
+        turns = [[_prompt_view(text, self.special) for text in (turn["role"], turn["content"])] for turn in prompt.messages]
+        return "\n\n".join(f"{role}: {content}" for role, content in turns)

@@ -1,0 +1,145 @@
+"""Kind `check`: a program scores the response, exactly and without a model call.
+
+A check is a built-in function, by name, or a user's function, by `module:function`; its options are keyword arguments.
+Built-in checks read a text in linear time and run here. User functions, user patterns, JSON Schema and tokenizers run in a
+process with a time limit.
+"""
+
+import inspect
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from rlaif.config.yaml import did_you_mean
+from rlaif.core import plugins
+from rlaif.core.errors import InputError, ModelError
+from rlaif.core.signals import UnsentError
+from rlaif.core.types import Prompt, Score, Verdict
+from rlaif.judging.checks import answer, document, process, text
+from rlaif.judging.context import Bench, Subject
+from rlaif.judging.rubric import Check
+
+NEEDS_MODEL = False
+Function = Callable[[Prompt, str], float]
+BUILT_IN: dict[str, Callable[..., float]] = {
+    function.__name__: function
+    for function in (
+        text.length, text.within, text.matches, text.contains,
+        text.language, text.json_valid,
+        answer.exact, answer.number, answer.overlap,
+        document.headings, document.kept, document.chunks,
+    )
+}  # fmt: skip
+# Built-in checks that have no such options, and the demo's oracle, need no process.
+_UNBOUNDED = {
+    "matches": "pattern",
+    "json_valid": "schema",
+    "length": "tokenizer",
+    "within": "tokenizer",
+    "chunks": "tokenizer",
+}
+# The only functions in modules that run without --allow-code: the demo's oracle.
+FREE = frozenset(f"rlaif.demo.ground_truth:{name}" for name in ("helpfulness", "faithfulness", "completeness"))
+# Seconds that a check may take for one response: one of rlaif's own, and a user's.
+SECONDS, USER_SECONDS = 10.0, 60.0
+# A prompt that every check can read.
+_TRIAL = Prompt(({"role": "user", "content": "trial"},), "trial 1", "trial 1")
+
+
+async def judge(subject: Subject, criteria: Sequence[Check], repeat: int, bench: Bench) -> Verdict:
+    """Run the check. A crash, a timeout or a value out of range is a failure and never a zero."""
+    criterion = criteria[0]
+    function = load(criterion, allow_code=bench.allow_code)
+    try:
+        if _bounded(criterion):
+            value = float(function(subject.prompt, subject.text))
+        else:
+            value = await _apart(criterion, subject)
+        if not (math.isfinite(value) and criterion.low <= value <= criterion.high):
+            raise ValueError(f"{value!r} is outside {criterion.low:g} to {criterion.high:g}")
+    except ModelError as error:
+        return Verdict([Score(criterion.key, failure=error.kind)], failure=error.kind, detail=str(error), calls=0)
+    except (InputError, UnsentError):
+        raise
+    except Exception as error:
+        detail = str(error) if isinstance(error, process.CheckError) else f"{type(error).__name__}: {error}"
+        return Verdict([Score(criterion.key, failure="crashed")], failure="crashed", detail=detail, calls=0)
+    return Verdict([Score(criterion.key, value)], calls=0)
+
+
+def _bounded(criterion: Check) -> bool:
+    """Whether the check's time is bounded by the length of the text, whatever the text is."""
+    if criterion.function not in BUILT_IN:
+        return criterion.function in FREE
+    return criterion.options.get(_UNBOUNDED.get(criterion.function, "")) is None
+
+
+async def _apart(criterion: Check, subject: Subject) -> float:
+    limit = criterion.timeout or (SECONDS if criterion.function in BUILT_IN else USER_SECONDS)
+    return await process.call(criterion.function, criterion.options, subject.prompt, subject.text, limit)
+
+
+def ready(function: str, options: Mapping[str, Any]) -> Function:
+    """The function with its options, ready for calls, in a process that was started for it."""
+    if function not in BUILT_IN:
+        module, _, name = function.partition(":")
+        return partial(getattr(plugins.load(module), name), **options)
+    found = partial(BUILT_IN[function], **options)
+    with suppress(ModelError):
+        found(_TRIAL, "1")
+    return found
+
+
+def load(criterion: Check, *, allow_code: bool) -> Function:
+    """The criterion's function with its options. User code is loaded only if the user allowed it.
+
+    Raises InputError for a function that does not exist or does not take these options.
+    """
+    name, where = criterion.function, f"check {criterion.name!r}"
+    if ":" in name:
+        function = _imported(name, where, allow_code)
+    elif name in BUILT_IN:
+        function = BUILT_IN[name]
+    else:
+        fix = did_you_mean(name, BUILT_IN) or f"There are {', '.join(BUILT_IN)}; your own is module:function."
+        raise InputError(f"no check is called {name!r}", where=where, fix=fix)
+    try:
+        inspect.signature(function).bind(None, "", **criterion.options)
+    except TypeError as error:
+        known = list(inspect.signature(function).parameters.values())[2:]
+        fix = f"It takes {', '.join(map(str, known)) or 'none'}."
+        raise InputError(f"{name} does not take these options: {error}", where=where, fix=fix) from None
+    return partial(function, **criterion.options)
+
+
+def verify(criteria: Iterable[object]) -> None:
+    """Try every built-in check once. Raises InputError for one that does not exist or cannot run with its options."""
+    for criterion in criteria:
+        if isinstance(criterion, Check) and ":" not in criterion.function:
+            function = load(criterion, allow_code=False)
+            try:
+                function(_TRIAL, "1")
+            except InputError:
+                raise
+            except ModelError:
+                pass  # The check does not apply to the trial text, which is no mistake.
+            except Exception as error:
+                where = f"check {criterion.name!r}"
+                raise InputError(f"{criterion.function} cannot run with these options: {error}", where=where) from None
+
+
+def _imported(name: str, where: str, allow_code: bool) -> Callable[..., float]:
+    if not allow_code and name not in FREE:
+        fix = f"Run with --allow-code if you trust it as you trust a program. Built in are {', '.join(BUILT_IN)}."
+        raise InputError(f"{name} is code that is not one of rlaif's checks", where=where, fix=fix)
+    module_name, _, function_name = name.partition(":")
+    try:
+        function: Callable[..., float] = getattr(plugins.load(module_name), function_name)
+    # A module can raise anything while it is imported.
+    except (Exception, SystemExit) as error:
+        raise InputError(f"{name} cannot be loaded: {type(error).__name__}: {error}", where=where) from None
+    if not callable(function):
+        raise InputError(f"{name} is not a function", where=where, fix="Give module:function.")
+    return function

@@ -1,0 +1,62 @@
+"""Kind `claims`: each claim of the response is checked against the passages of the document that may support it.
+
+LongReward's faithfulness (Zhang et al. 2024): value = sum(support) / claims, support being 1, 0.5 or 0.
+"""
+
+from collections.abc import Sequence
+
+from rlaif.config.templates import fence
+from rlaif.core.errors import ModelError
+from rlaif.core.types import Verdict, key
+from rlaif.judging.context import Bench, Subject
+from rlaif.judging.multi_call import THINGS, Counted, Dialogue, judged
+from rlaif.judging.parsing import MOST_TEXTS, TEXT, TEXTS
+from rlaif.judging.retrieval import chunks
+from rlaif.judging.rubric import Claims
+
+NEEDS_MODEL = True
+# One request lists the claims, and one checks each of them.
+ASKS = 1 + THINGS
+TEMPLATES = {
+    "claims": frozenset({"request", "prompt_fence", "response", "fence", "most"}),
+    "support": frozenset({"passages", "prompt_fence", "claim", "fence"}),
+}
+SUPPORT = {"supported": 1.0, "partly": 0.5, "not": 0.0}
+NONE = "the response makes no claim that can be checked"
+
+
+async def judge(subject: Subject, criteria: Sequence[Claims], repeat: int, bench: Bench) -> Verdict:
+    """List the claims, then check each. If one check fails, the judgement fails: the share of some claims is misleading."""
+    criterion = criteria[0]
+
+    async def work(dialogue: Dialogue) -> list[Counted]:
+        pieces = chunks(subject.prompt.document or "", criterion.chunk_words)
+        if not pieces:
+            raise ModelError("inapplicable", "the prompt has no document")
+        claims = await _claims(subject, bench, dialogue)
+        found = await bench.retrieval.best(pieces, claims, criterion.chunks)
+        return [await _checked(*each, subject, bench, dialogue) for each in zip(claims, found, strict=True)]
+
+    return await judged(subject, criterion, repeat, bench, NONE, work)
+
+
+async def _claims(subject: Subject, bench: Bench, dialogue: Dialogue) -> list[str]:
+    nonces = nonce, _ = fence(subject.answer), subject.prompt_fence
+    reply = await dialogue.ask(
+        "claims", {"claims": TEXTS}, most=MOST_TEXTS, prompt_fence=subject.prompt_fence, fence=nonce,
+        request=bench.shown_prompt(subject.prompt, *nonces)["request"], response=bench.shown(subject.text, *nonces),
+    )  # fmt: skip
+    # A claim that a response makes twice counts once.
+    return list(dict.fromkeys(reply["claims"]))
+
+
+async def _checked(
+    claim: str, passages: Sequence[str], subject: Subject, bench: Bench, dialogue: Dialogue
+) -> Counted:  # fmt: skip
+    # The claim is in the response's words, so its nonce is a digest of both.
+    nonces = nonce, _ = fence(key("claim", subject.answer, claim)), subject.prompt_fence
+    reply = await dialogue.ask(
+        "support", {"rationale": TEXT, "support": tuple(SUPPORT)}, prompt_fence=subject.prompt_fence, fence=nonce,
+        passages=[bench.shown(passage, *nonces) for passage in passages], claim=bench.shown(claim, *nonces),
+    )  # fmt: skip
+    return Counted(claim, reply["support"], SUPPORT[reply["support"]], rationale=reply["rationale"])

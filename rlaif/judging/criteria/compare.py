@@ -1,0 +1,73 @@
+"""Kind `compare`: a model reads two responses to one prompt and says which is better, or that it is a tie.
+
+Judges prefer a position (Zheng et al. 2023, arXiv 2306.05685), so each two responses are shown in both orders. If the judge
+returns log-probabilities, those of its word give a soft preference (Lee et al. 2023, RLAIF, arXiv 2309.00267).
+"""
+
+from collections.abc import Sequence
+
+from rlaif.config import JudgeSpec
+from rlaif.config.templates import fence
+from rlaif.core.errors import ModelError
+from rlaif.core.types import Comparison, Verdict, key
+from rlaif.judging.context import Bench, Subject
+from rlaif.judging.criteria.scale import TOP_LOGPROBS
+from rlaif.judging.multi_call import Dialogue
+from rlaif.judging.parsing import TEXT, Fields, token_fault, word_shares, word_start, wrapping_of
+from rlaif.judging.rubric import Compare
+
+NEEDS_MODEL = True
+TEMPLATES = {
+    "compare": frozenset(
+        {"document", "request", "reference", "prompt_fence", "first", "second", "first_fence", "second_fence", "criterion"}
+    )
+}
+# The value of each word for the response that is shown first.
+WORTH = {"first": 1.0, "second": 0.0, "tie": 0.5}
+FIELDS: Fields = {"rationale": TEXT, "better": tuple(WORTH)}
+
+
+def calls(criteria: Sequence[Compare], spec: JudgeSpec) -> list[list[Compare]]:
+    """Return no calls: a response is not compared alone."""
+    return []
+
+
+async def compare(first: Subject, second: Subject, criterion: Compare, repeat: int, bench: Bench) -> Verdict:
+    """Compare two responses in this order. A failed comparison has a kind and no preference.
+
+    Raises ModelError only for fatal kinds.
+    """
+    top = TOP_LOGPROBS if bench.spec.logprobs else None
+    dialogue = Dialogue(bench, first.answer, second.answer, criterion.key, repeat, top=top)
+    failure = detail = None
+    try:
+        comparison = await _compared(first, second, criterion, bench, dialogue)
+    except ModelError as error:
+        if error.fatal:
+            raise
+        failure, detail = error.kind, str(error)
+        comparison = Comparison(failure=failure)
+    return Verdict(
+        raw=dialogue.raw, failure=failure, detail=detail, calls=len(dialogue.replies), comparison=comparison,
+        prompt_tokens=dialogue.prompt_tokens, output_tokens=dialogue.output_tokens,
+    )  # fmt: skip
+
+
+async def _compared(
+    first: Subject, second: Subject, criterion: Compare, bench: Bench, dialogue: Dialogue
+) -> Comparison:  # fmt: skip
+    both = key("two", first.answer, second.answer)
+    # Digests of both texts, so that neither response can contain its own nonce or the other's.
+    nonces = one, two, _ = fence(key("first", both)), fence(key("second", both)), first.prompt_fence
+    reply = await dialogue.ask(
+        "compare", FIELDS, **bench.shown_prompt(first.prompt, *nonces), prompt_fence=first.prompt_fence,
+        first=bench.shown(first.text, *nonces), second=bench.shown(second.text, *nonces), first_fence=one, second_fence=two,
+        criterion=criterion.spec,
+    )  # fmt: skip
+    last = dialogue.last
+    wrapping = wrapping_of(last)
+    if bench.spec.logprobs and (fault := token_fault(last, word_start(last.text, "better", wrapping))):
+        bench.without_logprobs[fault] += 1
+    shares = word_shares(last.text, last.tokens, "better", tuple(WORTH), wrapping)
+    probability = sum(WORTH[word] * share for word, share in shares.items()) if shares else None
+    return Comparison(reply["better"], probability, reply["rationale"])

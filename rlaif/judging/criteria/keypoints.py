@@ -1,0 +1,53 @@
+"""Kind `keypoints`: the share of the document's key points for the request that the response covers.
+
+The judge lists the points once for each prompt. LongReward's completeness (Zhang et al. 2024), with a share of counted
+points in place of a rating.
+"""
+
+from collections.abc import Sequence
+
+from rlaif.core.errors import ModelError
+from rlaif.core.types import Verdict
+from rlaif.judging.context import Bench, Note, Subject
+from rlaif.judging.multi_call import Counted, Dialogue, judged, noted, texts_of
+from rlaif.judging.parsing import MOST_TEXTS, TEXTS
+from rlaif.judging.retrieval import chunks
+from rlaif.judging.rubric import KeyPoints
+
+NEEDS_MODEL = True
+TEMPLATES = {
+    "keypoints": frozenset({"document", "request", "prompt_fence", "most"}),
+    "coverage": frozenset({"texts", "request", "prompt_fence", "response", "fence"}),
+}
+COVERED = {"covered": 1.0, "partly": 0.5, "missing": 0.0}
+NONE = "the document holds nothing for the request"
+
+
+async def judge(subject: Subject, criteria: Sequence[KeyPoints], repeat: int, bench: Bench) -> Verdict:
+    """Let the judge list the prompt's key points if there are none yet, and ask which of them the response covers."""
+    criterion = criteria[0]
+
+    async def work(dialogue: Dialogue) -> list[Counted]:
+        points = texts_of(await bench.once(subject.prompt, criterion.key, lambda: _note(subject, criterion, bench)))
+        said = await dialogue.ask_each("coverage", points, tuple(COVERED), subject)
+        return [Counted(point, word, COVERED[word]) for point, word in zip(points, said, strict=True)]
+
+    return await judged(subject, criterion, repeat, bench, NONE, work)
+
+
+async def _note(subject: Subject, criterion: KeyPoints, bench: Bench) -> Note:
+    async def work(dialogue: Dialogue) -> list[str]:
+        if not (pieces := chunks(subject.prompt.document or "", criterion.chunk_words)):
+            raise ModelError("inapplicable", "the prompt has no document")
+        points: list[str] = []
+        nonce = subject.prompt_fence
+        request = bench.shown_prompt(subject.prompt, nonce)["request"]
+        for piece in pieces:
+            reply = await dialogue.ask(
+                "keypoints", {"points": TEXTS}, most=MOST_TEXTS, prompt_fence=nonce, request=request,
+                document=bench.shown(piece, nonce),
+            )  # fmt: skip
+            points += reply["points"]
+        return list(dict.fromkeys(points))
+
+    return await noted(Dialogue(bench, subject.prompt.key, criterion.key), work)

@@ -1,0 +1,71 @@
+"""Kind `reward_model`: a sequence-classification model's scalar for the chat that ends with the response.
+
+A reward model is fitted so that the sigmoid of a difference is the probability of being preferred (Bradley and Terry 1952;
+Ouyang et al. 2022, arXiv 2203.02155): the scalar has no range. The score is 1 / (1 + exp(-reward / width)), which keeps
+every order, lies between 0 and 1, and fits a column of six decimals; the reward itself is stored as the verdict's text. A
+reward that is too far out to differ from 0 or 1 is a failure, because it would tie with others.
+"""
+
+from collections.abc import Sequence
+from math import exp, isfinite
+
+from rlaif.config import JudgeSpec
+from rlaif.core.errors import ModelError
+from rlaif.core.types import Message, Score, Verdict
+from rlaif.judging.context import Bench, Subject
+from rlaif.judging.rubric import RewardModel
+from rlaif.models.base import Ask, Sampling, prompt_cut
+
+NEEDS_MODEL = True
+TEMPLATES = {"reward_model": frozenset({"document", "request"})}
+# Decimals of a score in the store.
+DECIMALS = 6
+# The form in which the scripted model answers, which is not a reward model.
+SCHEMA = {"type": "number", "minimum": -8, "maximum": 8}
+
+
+def calls(criteria: Sequence[RewardModel], spec: JudgeSpec) -> list[list[RewardModel]]:
+    """Group all criteria in one request: they differ only in width."""
+    return [list(criteria)] if criteria else []
+
+
+async def judge(subject: Subject, criteria: Sequence[RewardModel], repeat: int, bench: Bench) -> Verdict:
+    """Request the reward once, because it would be the same again. Raises ModelError if the request fails."""
+    if bench.model is None:
+        raise ValueError("this kind of criterion needs a model")
+    ask = Ask(chat(subject, bench), Sampling(0.0, max_tokens=1), schema=SCHEMA)
+    reply = (await bench.model.complete(ask))[0]
+    failure = detail = None
+    try:
+        if reply.finish == "prompt_cut":
+            raise ModelError("prompt_cut", prompt_cut(reply), raw=reply.text)
+        scores = [Score(criterion.key, value(reply.text, criterion.width)) for criterion in criteria]
+    except ModelError as error:
+        failure, detail = error.kind, str(error)
+        scores = [Score(criterion.key, failure=failure) for criterion in criteria]
+    return Verdict(scores, reply.text, failure, detail, reply.prompt_tokens or 0, reply.output_tokens or 0)
+
+
+def chat(subject: Subject, bench: Bench) -> list[Message]:
+    """Return the prompt, its last turn rendered by the template with the document, and the response as the last turn."""
+    *before, last = subject.prompt.messages
+    shown: list[Message] = [{"role": turn["role"], "content": bench.shown(turn["content"])} for turn in before]
+    document = bench.shown_prompt(subject.prompt)["document"]
+    request = bench.templates["reward_model"].render(document=document, request=bench.shown(last["content"]))
+    return [*shown, {"role": last["role"], "content": request}, {"role": "assistant", "content": bench.shown(subject.text)}]
+
+
+def value(said: str, width: float) -> float:
+    """Map a reward to a score from 0 to 1. Raises ModelError `malformed` if it is not a number or too far out."""
+    try:
+        reward = float(said)
+    except ValueError:
+        raise ModelError("malformed", "not a number", raw=said) from None
+    if not isfinite(reward):
+        raise ModelError("malformed", "not a finite number", raw=said)
+    # By the smaller tail, so that no exponent overflows.
+    tail = exp(-abs(reward) / width)
+    found = round((1.0 if reward >= 0 else tail) / (1 + tail), DECIMALS)
+    if not 0 < found < 1:
+        raise ModelError("malformed", f"a reward of {reward:g} is too far out for a `width` of {width:g}", raw=said)
+    return found

@@ -1,0 +1,126 @@
+"""Kind `scale`: a model rates the response on anchored integer scales, rationale first.
+
+With `calls: together`, one request covers all criteria; they stand before the document, so that all prompts share this
+prefix. With `calls: apart`, each criterion has its own request and stands last, so that a server can reuse everything
+before it.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from rlaif.config import JudgeSpec
+from rlaif.config.templates import fence
+from rlaif.core.errors import ModelError
+from rlaif.core.types import Score, Verdict, key
+from rlaif.judging.context import Bench, Subject
+from rlaif.judging.parsing import expectation, read_marks, require_whole, token_fault, wrapping_of
+from rlaif.judging.rubric import Scale
+from rlaif.models.base import Ask, Completion, Sampling
+
+NEEDS_MODEL = True
+# The variables of a judge's template.
+VARIABLES = frozenset({"document", "request", "reference", "prompt_fence", "response", "fence", "criteria", "criterion",
+                       "apart", "low", "high"})  # fmt: skip
+# The most alternatives per token that common servers return.
+TOP_LOGPROBS = 20
+# A judge that gave no verdict at temperature 0 would give the same reply again.
+RETRY_TEMPERATURE = 0.7
+# The limit of output tokens after a reply that was cut off, as a multiple of `max_tokens`.
+RETRY_ROOM = 2
+# A judge may do better at a second attempt. A refusal is an answer, and a prompt that was cut is cut again.
+RETRIED = frozenset({"malformed", "truncated"})
+
+
+def calls(criteria: Sequence[Scale], spec: JudgeSpec) -> list[list[Scale]]:
+    """Group the criteria by request: all in one, or one each."""
+    if spec.calls == "apart":
+        return [[criterion] for criterion in criteria]
+    return [list(criteria)] if criteria else []
+
+
+async def judge(subject: Subject, criteria: Sequence[Scale], repeat: int, bench: Bench) -> Verdict:
+    """Request a verdict, at most `attempts` times. A failed judgement has a kind and no value.
+
+    The request is repeated with a higher token limit if the reply was cut off. Raises ModelError if a request fails.
+    """
+    if bench.model is None:
+        raise ValueError("a scale needs a model")
+    prompt_tokens = output_tokens = 0
+    room = bench.spec.max_tokens
+    for attempt in range(bench.spec.attempts):
+        reply = (await bench.model.complete(_ask(subject, criteria, repeat, attempt, room, bench)))[0]
+        prompt_tokens += reply.prompt_tokens or 0
+        output_tokens += reply.output_tokens or 0
+        try:
+            scores, failure, detail = _scores(reply, criteria, bench), None, None
+            break
+        except ModelError as error:
+            scores = [Score(criterion.key, failure=error.kind) for criterion in criteria]
+            failure, detail = error.kind, str(error)
+            if failure not in RETRIED:
+                break
+            room = bench.spec.max_tokens * (RETRY_ROOM if failure == "truncated" else 1)
+    return Verdict(scores, reply.text, failure, detail, prompt_tokens, output_tokens, calls=attempt + 1)
+
+
+def _ask(subject: Subject, criteria: Sequence[Scale], repeat: int, attempt: int, room: int, bench: Bench) -> Ask:
+    spec = bench.spec
+    temperature = max(spec.temperature, RETRY_TEMPERATURE) if attempt else spec.temperature
+    return Ask(
+        messages=[{"role": "user", "content": render(subject, criteria, bench)}],
+        sampling=Sampling(temperature=temperature, max_tokens=room),
+        seeds=(int(key("judge seed", subject.answer, repeat, attempt)[:8], 16) >> 1,),
+        schema=schema(criteria, apart=spec.calls == "apart"),
+        top_logprobs=TOP_LOGPROBS if spec.logprobs else None,
+        about=subject.prompt.document or subject.prompt.key,
+        follows=attempt > 0,
+    )
+
+
+def render(subject: Subject, criteria: Sequence[Scale], bench: Bench) -> str:
+    """Render the judge's prompt."""
+    nonces = nonce, _ = fence(subject.answer), subject.prompt_fence
+    return bench.template.render(
+        **bench.shown_prompt(subject.prompt, *nonces),
+        prompt_fence=subject.prompt_fence,
+        response=bench.shown(subject.text, *nonces),
+        fence=nonce,
+        criteria=[criterion.spec for criterion in criteria],
+        criterion=criteria[0].spec,
+        low=criteria[0].low,
+        high=criteria[0].high,
+        apart=bench.spec.calls == "apart",
+    )
+
+
+def schema(criteria: Sequence[Scale], *, apart: bool) -> dict[str, Any]:
+    """Return the JSON Schema of a verdict: rationale before score, so that the number follows from the words."""
+    if apart:
+        return _mark_schema(criteria[0].low, criteria[0].high)
+    return _object({criterion.name: _mark_schema(criterion.low, criterion.high) for criterion in criteria})
+
+
+@cache
+def _mark_schema(low: int, high: int) -> dict[str, Any]:
+    score = {"type": "integer", "minimum": low, "maximum": high}
+    return _object({"rationale": {"type": "string"}, "score": score})
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+def _scores(reply: Completion, criteria: Sequence[Scale], bench: Bench) -> list[Score]:
+    require_whole(reply)
+    limits = {criterion.name: (criterion.low, criterion.high) for criterion in criteria}
+    marks = read_marks(reply.text, limits, apart=bench.spec.calls == "apart", wrapping=wrapping_of(reply))
+    scores = []
+    for criterion in criteria:
+        mark = marks[criterion.name]
+        if bench.spec.logprobs and (fault := token_fault(reply, mark.span[0])):
+            bench.without_logprobs[fault] += 1
+        expected = expectation(reply.tokens, mark, limits[criterion.name])
+        mean, spread = expected or (None, None)
+        scores.append(Score(criterion.key, float(mark.value), mean, spread, mark.rationale))
+    return scores

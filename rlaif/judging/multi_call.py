@@ -1,0 +1,159 @@
+"""Several requests within one judgement: every reply is kept and counted, even if the judgement fails in the end."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rlaif.config.templates import fence
+from rlaif.core.errors import ModelError
+from rlaif.core.types import Finding, Score, Verdict, key
+from rlaif.judging.context import Bench, Note, Subject
+from rlaif.judging.criteria.scale import RETRIED, RETRY_ROOM, RETRY_TEMPERATURE
+from rlaif.judging.parsing import MOST_TEXTS, TEXT, Fields, fields_schema, read_fields, require_whole, wrapping_of
+from rlaif.judging.rubric import Counting
+from rlaif.models.base import Ask, Completion, Sampling
+
+# How many things a judge lists (claims, key points, checklist items), as an estimate: LongReward's responses have 18 to 33
+# claims, and a checklist of Rubrics as Rewards 7 to 20 items.
+THINGS = 20
+
+
+class Dialogue:
+    """The requests and replies so far. `name` distinguishes its seeds from those of other judgements.
+
+    `last` is the last reply, its tokens with `top` alternatives each, or without tokens.
+    """
+
+    def __init__(self, bench: Bench, *name: str | int, top: int | None = None) -> None:
+        self._bench = bench
+        self._name = name
+        self._top = top
+        self.replies: list[str] = []
+        self.last = Completion("")
+        self.prompt_tokens = self.output_tokens = 0
+
+    @property
+    def raw(self) -> str:
+        return "\n\n".join(self.replies)
+
+    async def ask(self, template: str, fields: Fields, **values: Any) -> dict[str, Any]:
+        """Request a reply with these `fields`, at most `attempts` times. Raises ModelError after that."""
+        content, about = self._bench.templates[template].render(**values), values.get("document") or ""
+        room = self._bench.spec.max_tokens
+        for attempt in range(self._bench.spec.attempts):
+            try:
+                return await self._ask(content, about, fields, attempt, room)
+            except ModelError as error:
+                if error.kind not in RETRIED:
+                    raise
+                room = self._bench.spec.max_tokens * (RETRY_ROOM if error.kind == "truncated" else 1)
+                last = error
+        raise last
+
+    async def ask_each(self, template: str, texts: Sequence[str], words: Sequence[str], subject: Subject) -> list[str]:
+        """The word that the judge gives each text (the template's `texts`) about the subject, some texts at a time.
+
+        With more than MOST_TEXTS at once, the reply would have no room for all of the words.
+        """
+        said: list[str] = []
+        nonces = nonce, _ = fence(subject.answer), subject.prompt_fence
+        values = self._bench.shown_prompt(subject.prompt, *nonces) | {
+            "prompt_fence": subject.prompt_fence, "response": self._bench.shown(subject.text, *nonces), "fence": nonce,
+        }  # fmt: skip
+        used = self._bench.templates[template].used
+        values = {name: value for name, value in values.items() if name in used}
+        for start in range(0, len(texts), MOST_TEXTS):
+            # In one line each, so that no text can forge another number.
+            part = [" ".join(self._bench.shown(text, *nonces).split()) for text in texts[start : start + MOST_TEXTS]]
+            numbers = [str(number) for number in range(1, len(part) + 1)]
+            fields: Fields = {"rationale": TEXT, **dict.fromkeys(numbers, tuple(words))}
+            reply = await self.ask(template, fields, texts=part, **values)
+            said += [reply[number] for number in numbers]
+        return said
+
+    async def _ask(self, content: str, about: str, fields: Fields, attempt: int, room: int) -> dict[str, Any]:
+        spec = self._bench.spec
+        if self._bench.model is None:
+            raise ValueError("this kind of criterion needs a model")
+        ask = Ask(
+            messages=[{"role": "user", "content": content}],
+            sampling=Sampling(max(spec.temperature, RETRY_TEMPERATURE) if attempt else spec.temperature, max_tokens=room),
+            seeds=(int(key("judge seed", *self._name, len(self.replies), attempt)[:8], 16) >> 1,),
+            schema=fields_schema(fields),
+            top_logprobs=self._top,
+            about=about,
+            follows=bool(self.replies),
+        )
+        reply = (await self._bench.model.complete(ask))[0]
+        self.replies.append(reply.text)
+        self.last = reply
+        self.prompt_tokens += reply.prompt_tokens or 0
+        self.output_tokens += reply.output_tokens or 0
+        require_whole(reply)
+        return read_fields(reply.text, fields, wrapping_of(reply))
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """One thing that was counted: its outcome, the share that the response earned, and its weight."""
+
+    text: str
+    outcome: str
+    earned: float
+    weight: float = 1.0
+    rationale: str | None = None
+
+
+async def judged(
+    subject: Subject, criterion: Counting, repeat: int, bench: Bench, none: str,
+    work: Callable[[Dialogue], Awaitable[list[Counted]]],
+) -> Verdict:  # fmt: skip
+    """Return the verdict of work that counts things: what they earned over what they weigh. `none` says that there are none.
+
+    Raises ModelError only for fatal kinds.
+    """
+    dialogue = Dialogue(bench, subject.answer, criterion.key, repeat)
+    findings, failure, detail = list[Finding](), None, None
+    try:
+        things = await work(dialogue)
+        score = Score(criterion.key, _share(things, criterion, none))
+        findings = [Finding(criterion.key, each.text, each.outcome, float(each.earned), each.rationale) for each in things]
+        findings = findings or [Finding(criterion.key, none, "none")]
+    except ModelError as error:
+        if error.fatal:
+            raise
+        failure, detail = error.kind, str(error)
+        score = Score(criterion.key, failure=failure)
+    return Verdict(
+        [score], dialogue.raw, failure, detail, dialogue.prompt_tokens, dialogue.output_tokens,
+        findings, len(dialogue.replies),
+    )  # fmt: skip
+
+
+def _share(things: Sequence[Counted], criterion: Counting, none: str) -> float:
+    if things:
+        # Sums of doubles in the same order, so that all of it is 1 exactly.
+        return sum(thing.weight * thing.earned for thing in things) / sum(thing.weight for thing in things)
+    if criterion.if_none is None:
+        raise ModelError("inapplicable", none)
+    return criterion.if_none
+
+
+async def noted(dialogue: Dialogue, work: Callable[[Dialogue], Awaitable[list[str]]]) -> Note:
+    """Return the note that some work makes. Raises ModelError only for fatal kinds."""
+    texts, failure, detail = list[str](), None, None
+    try:
+        texts = await work(dialogue)
+    except ModelError as error:
+        if error.fatal:
+            raise
+        failure, detail = error.kind, str(error)
+    counts = dialogue.prompt_tokens, dialogue.output_tokens, len(dialogue.replies)
+    return Note(texts, dialogue.raw, failure, detail, *counts)
+
+
+def texts_of(note: Note) -> list[str]:
+    """Return the texts of a note. Raises ModelError with the kind of failure if it could not be made."""
+    if note.failure is not None:
+        raise ModelError(note.failure, note.detail or "")
+    return note.texts

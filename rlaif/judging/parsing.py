@@ -1,0 +1,405 @@
+"""Parses a judge's reply, strictly: exact names, each once, whole numbers in range, or a failure.
+
+The verdict is the whole reply apart from the model's own closed reasoning, one code fence around everything, and white
+space. Nothing is searched for inside prose, because a judge may quote a forged verdict from the response. A value is never
+clamped, rounded or guessed, because a wrong number makes a wrong label and nobody would see it.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from rlaif.core.errors import ModelError
+from rlaif.core.types import clean
+from rlaif.models.base import Completion, Token, prompt_cut
+from rlaif.models.reasoning import text_spans
+
+Path = tuple[str, ...]
+Span = tuple[int, int]
+# What may stand around a verdict: the model's own reasoning and a code fence, a code fence, or only white space.
+Wrapping = Literal["reasoning", "fence", "none"]
+
+# Strings, marks, and everything else that JSON is made of.
+_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
+# Enough of an invalid score to recognise it.
+SHOWN = 40
+_FENCE_START = re.compile(r"```(?:json[5cl]?|javascript|js)?\s*", re.IGNORECASE)
+_FENCE_END: Final = "```"
+# An object, and not prose that begins with a brace.
+_BEGUN = re.compile(r'\{\s*"')
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One criterion's score as the judge wrote it, at `path` in the JSON object that `text` is from `at` to `end`."""
+
+    value: int
+    rationale: str | None
+    text: str
+    at: int
+    end: int
+    path: Path
+
+    @property
+    def span(self) -> Span:
+        """The position of its number in the text."""
+        return _spans(self.text, self.at, self.end)[self.path]
+
+
+def require_whole(reply: Completion) -> None:
+    """Raise ModelError unless a reply is known to be whole: `refused`, `truncated`, `prompt_cut` or `malformed`.
+
+    A reply that was cut off is never a verdict, not even if the part that is there is one: a judge that quotes a forged
+    verdict may be cut off right after it.
+    """
+    if reply.finish == "refused":
+        raise ModelError("refused", "the judge refused", raw=reply.text)
+    if reply.finish == "length":
+        raise ModelError("truncated", _cut_off(reply.text), raw=reply.text)
+    if reply.finish == "prompt_cut":
+        raise ModelError("prompt_cut", prompt_cut(reply), raw=reply.text)
+    if reply.finish != "stop":
+        what = f"the reply may not be whole: unknown finish_reason {reply.finish_reason!r}"
+        raise ModelError("malformed", what, raw=reply.text)
+
+
+# JSON may have blanks anywhere, so a model that is held to a schema can write them until it is cut off.
+_BLANK: Final = 0.8
+
+
+def _cut_off(text: str) -> str:
+    blank = sum(map(str.isspace, text)) > _BLANK * len(text)
+    return "the reply was cut off " + ("in an endless run of blanks" if blank else "before its verdict ended")
+
+
+def wrapping_of(reply: Completion) -> Wrapping:
+    """What may stand around the verdict of a reply.
+
+    If the server enforces the JSON schema, the reply is the bare object. If it returned the reasoning apart, a reasoning
+    mark in the text is a quote.
+    """
+    return "none" if reply.held else "fence" if reply.reasoning is not None else "reasoning"
+
+
+def read_marks(
+    reply: str, ranges: Mapping[str, tuple[int, int]], *, apart: bool, wrapping: Wrapping = "reasoning"
+) -> dict[str, Mark]:
+    """Parse the scores in a judge's reply, exactly one per criterion in `ranges` (name to lowest and highest).
+
+    `apart` replies are {"rationale": …, "score": n}; replies on all criteria together nest one such object under each
+    name. Raises ModelError "malformed", with the reply as its `raw`.
+    """
+    try:
+        value, at, end = _whole_object(reply, wrapping)
+        named = dict.fromkeys(ranges, value) if apart else value
+        if set(named) != set(ranges):
+            raise _UnreadableError(f"criteria are {sorted(named)}, not {sorted(ranges)}")
+        marks = {}
+        for name, limits in ranges.items():
+            score, rationale = _mark(name, named[name], limits)
+            marks[name] = Mark(score, rationale, reply, at, end, ("score",) if apart else (name, "score"))
+        return marks
+    except _UnreadableError as error:
+        raise ModelError("malformed", str(error), raw=reply) from None
+
+
+# What one name of a JSON object holds: a text, a list of texts, or one of the given words.
+Fields = Mapping[str, str | tuple[str, ...]]
+TEXT, TEXTS = "text", "texts"
+# A judge that lists more than this has lost its way; it also bounds what one judgement can cost.
+MOST_TEXTS = 64
+
+
+def read_fields(reply: str, fields: Fields, wrapping: Wrapping = "reasoning") -> dict[str, Any]:
+    """Parse a judge's reply that is a JSON object with exactly these names, each with the kind of value it must hold.
+
+    Raises ModelError "malformed", with the reply as its `raw`.
+    """
+    try:
+        value, _, _ = _whole_object(reply, wrapping)
+        if set(value) != set(fields):
+            raise _UnreadableError(f"names are {sorted(value)[:MOST_TEXTS]}, not {sorted(fields)}")
+        return {name: _held(name, value[name], kind) for name, kind in fields.items()}
+    except _UnreadableError as error:
+        raise ModelError("malformed", str(error), raw=reply) from None
+
+
+def _held(name: str, value: Any, kind: str | tuple[str, ...]) -> Any:
+    if kind == TEXTS:
+        if not isinstance(value, list) or len(value) > MOST_TEXTS:
+            raise _UnreadableError(f"{name} is not a list of at most {MOST_TEXTS}")
+        if not all(isinstance(text, str) and text.strip() for text in value):
+            raise _UnreadableError(f"{name} lists something that is not text")
+        return [clean(" ".join(text.split())) for text in value]
+    if not isinstance(value, str):
+        raise _UnreadableError(f"{name} is not text")
+    if isinstance(kind, tuple) and value not in kind:
+        raise _UnreadableError(f"{name}: {value[:SHOWN]!r} is not one of {', '.join(kind)}")
+    return clean(value)
+
+
+def fields_schema(fields: Fields) -> dict[str, Any]:
+    """Return the JSON Schema of an object with these names."""
+    text = {"type": "string"}
+    kinds: dict[str, Any] = {TEXT: text, TEXTS: {"type": "array", "items": text | {"minLength": 1}, "maxItems": MOST_TEXTS}}
+    properties = {name: {"enum": list(kind)} if isinstance(kind, tuple) else kinds[kind] for name, kind in fields.items()}
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+class _UnreadableError(Exception):
+    pass
+
+
+class _BrokenError(_UnreadableError):
+    """The reply began a JSON object and did not finish it: whatever follows may be inside one of its strings."""
+
+
+def _mark(name: str, item: Any, limits: tuple[int, int]) -> tuple[int, str | None]:
+    if not isinstance(item, dict) or "score" not in item:
+        raise _UnreadableError(f"{name}: no score")
+    extra = set(item) - {"score", "rationale"}
+    if extra:
+        raise _UnreadableError(f"{name}: unexpected {sorted(extra)}")
+    score, rationale = item["score"], item.get("rationale")
+    low, high = limits
+    if type(score) not in (int, float):
+        raise _UnreadableError(f"{name}: score {str(score)[:SHOWN]!r} is not a number")
+    if not low <= score <= high:
+        raise _UnreadableError(f"{name}: score {str(score)[:SHOWN]} is outside {low} to {high}")
+    if score != int(score):
+        raise _UnreadableError(f"{name}: score {score} is not a whole number")
+    if rationale is not None and not isinstance(rationale, str):
+        raise _UnreadableError(f"{name}: the rationale is not text")
+    return int(score), None if rationale is None else clean(rationale)
+
+
+def _whole_object(reply: str, wrapping: Wrapping) -> tuple[dict[str, Any], int, int]:
+    """The JSON object that a reply consists of, and where it begins and ends.
+
+    Reasoning ends at its last closing mark. But a rationale may quote such a mark, so the text may start after each of them.
+    No more than one of these texts can be an object up to the reply's end: a later one begins inside a string of an earlier
+    object, where each quotation mark means the opposite. Where an object is begun and broken, nothing after it is read: the
+    judge may have quoted the response there.
+    """
+    spans = text_spans(reply) if wrapping == "reasoning" else [(0, len(reply))]
+    if not spans:
+        raise _UnreadableError("no JSON object: the reply ends before the model's reasoning does")
+    error = _UnreadableError("no JSON object: the reply is empty")
+    for start, end in spans:
+        try:
+            return _object_in(reply, *_trimmed(reply, start, end, fence=wrapping != "none"))
+        except _BrokenError:
+            raise
+        except _UnreadableError as found:
+            error = found
+    raise error
+
+
+def _object_in(reply: str, at: int, end: int) -> tuple[dict[str, Any], int, int]:
+    """The JSON object that is all there is between two places of a reply."""
+    if at == end:
+        raise _UnreadableError("no JSON object: the reply is empty")
+    if reply[at] != "{":
+        if fence := _FENCE_START.match(reply, at, end):
+            _decoded(reply, fence.end())
+        raise _UnreadableError(f"no JSON object: the reply begins with {reply[at:end][:SHOWN]!r}")
+    value, after = _decoded(reply, at)
+    if after != end:
+        raise _UnreadableError(f"more than a JSON object: {reply[after:end].strip()[:SHOWN]!r} follows it")
+    return value, at, after
+
+
+def _decoded(reply: str, at: int) -> tuple[Any, int]:
+    """The JSON value that begins at this place, and where it ends."""
+    try:
+        return _JSON.raw_decode(reply, at)
+    except (ValueError, RecursionError) as error:
+        what = f"no JSON object at character {at}: {error}"
+        raise (_BrokenError if _BEGUN.match(reply, at) else _UnreadableError)(what) from None
+
+
+def _trimmed(reply: str, at: int, end: int, *, fence: bool) -> Span:
+    """The places without white space around them, and without one code fence around everything."""
+    at, end = _stripped(reply, at, end)
+    opening = _FENCE_START.match(reply, at, end) if fence else None
+    if opening and opening.end() <= end - len(_FENCE_END) and reply.endswith(_FENCE_END, at, end):
+        return _stripped(reply, opening.end(), end - len(_FENCE_END))
+    return at, end
+
+
+def _stripped(reply: str, at: int, end: int) -> Span:
+    text = reply[at:end]
+    return at + len(text) - len(text.lstrip()), max(at + len(text) - len(text.lstrip()), at + len(text.rstrip()))
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise _UnreadableError(f"a name in {sorted(members)} is given twice")
+    return members
+
+
+def _no_number(word: str) -> Any:
+    raise ValueError(f"{word} is not a number")
+
+
+# Strict: a line break inside a string is a mistake, and so is NaN.
+_JSON = json.JSONDecoder(object_pairs_hook=_members, parse_constant=_no_number)
+
+
+def _spans(text: str, at: int, end: int) -> dict[Path, Span]:
+    """The position of each named scalar in the JSON object between `at` and `end`, which is known to be valid."""
+    spans: dict[Path, Span] = {}
+    path: list[str] = []
+    name = None
+    for token in _TOKENS.finditer(text, at, end):
+        mark = token[0]
+        if mark == "{" or mark == "[":
+            path.append(name or "")
+            name = None
+        elif mark == "}" or mark == "]":
+            path.pop()
+        elif mark == ",":
+            name = None
+        elif mark == ":":
+            continue
+        elif name is None:
+            name = json.loads(mark) if "\\" in mark else mark[1:-1]
+        else:
+            spans[*path[1:], name] = token.span()
+    return spans
+
+
+# Why a reply gave no expected value although log-probabilities were requested.
+NO_TOKENS, OTHER_TOKENS = "no log-probabilities", "tokens that do not match the reply"
+
+
+def token_fault(reply: Completion, at: int) -> str | None:
+    """Return why the tokens of a reply tell nothing about its character `at`; None if they do."""
+    if not reply.tokens:
+        return NO_TOKENS
+    return None if token_at(reply.text, reply.tokens, (at, at + 1)) else OTHER_TOKENS
+
+
+def expectation(tokens: Sequence[Token], mark: Mark, limits: tuple[int, int]) -> tuple[float, float] | None:
+    """Return mean and standard deviation of the score over the judge's alternatives at the score token.
+
+    Liu et al. 2023 (G-Eval), arXiv 2303.16634. None if the tokens do not match the reply, if the number is not one token, or
+    if the alternatives cannot tell 1 from the start of 10.
+    """
+    found = token_at(mark.text, tokens, mark.span)
+    if found is None or found[1].strip() != str(mark.value):
+        return None
+    low, high = limits
+    masses: dict[int, float] = {}
+    for text, logprob in found[0].top:
+        if text.strip().isdecimal() and low <= int(text) <= high:
+            masses[int(text)] = masses.get(int(text), 0.0) + math.exp(logprob)
+    if mark.value not in masses or (high > 9 and not any(value > 9 for value in masses)):
+        return None
+    total = sum(masses.values())
+    mean = sum(value * mass for value, mass in masses.items()) / total
+    variance = sum(mass * (value - mean) ** 2 for value, mass in masses.items()) / total
+    return mean, math.sqrt(variance)
+
+
+def word_shares(
+    reply: str, tokens: Sequence[Token], name: str, words: Sequence[str], wrapping: Wrapping = "reasoning"
+) -> dict[str, float] | None:
+    """Return the share of each of `words` over the judge's alternatives, at the word that its JSON object has under `name`.
+
+    The shares are taken at the token of the word's first letter, so no two words may begin alike. None if the tokens do not
+    match the reply or have no alternatives there.
+    """
+    value, at, end = _whole_object(reply, wrapping)
+    start = _word_start(reply, at, end, name)
+    found = token_at(reply, tokens, (start, start + 1))
+    if found is None or _meant(found[1], words) != value[name]:
+        return None
+    masses = dict.fromkeys(words, 0.0)
+    for text, logprob in found[0].top:
+        word = _meant(text, words)
+        if word is not None:
+            masses[word] += math.exp(logprob)
+    total = sum(masses.values())
+    return {word: mass / total for word, mass in masses.items()} if masses[value[name]] else None
+
+
+def word_start(reply: str, name: str, wrapping: Wrapping = "reasoning") -> int:
+    """Return where the word that a verdict has under `name` begins in the reply."""
+    _, at, end = _whole_object(reply, wrapping)
+    return _word_start(reply, at, end, name)
+
+
+def _word_start(reply: str, at: int, end: int, name: str) -> int:
+    return _spans(reply, at, end)[(name,)][0] + 1
+
+
+def _meant(token: str, words: Sequence[str]) -> str | None:
+    """The word that a token begins, or holds whole."""
+    text = token.lstrip(' "')
+    return next((word for word in words if text and (word.startswith(text) or text.startswith(word + '"'))), None)
+
+
+# Tokens after the text: the end of the turn.
+_END_TOKEN = re.compile(rb"\s*|<[^<>\s]{1,40}>|\[[A-Za-z_/]{1,40}\]")
+_MOST_END_TOKENS = 3
+# How servers spell bytes that are not a character: `bytes:\xf0\x9f`, `\xf0\x9f`, `<0xF0>`; and a space or a line break.
+_ESCAPED_BYTE = re.compile(rb"\\x([0-9a-fA-F]{2})|<0x([0-9a-fA-F]{2})>")
+_ESCAPED_PREFIX = re.compile(rb"\A\s*bytes:(?=\s?\\x)\s?")
+_BLANKS = {"Ġ".encode(): b" ", "▁".encode(): b" ", "Ċ".encode(): b"\n"}
+
+
+def token_at(reply: str, tokens: Sequence[Token], span: Span) -> tuple[Token, str] | None:
+    """Return the token that holds a part of the reply, and its text; None if no single token does.
+
+    Tokens are counted from the reply's end back to the part, byte by byte, and must be equal to the reply all the way.
+    Tokens of the model's reasoning may stand before the reply, and servers that send no bytes lose parts of characters.
+    """
+    whole = reply.rstrip()
+    data = whole.encode("utf-8", "surrogatepass")
+    start, end = (len(whole[:place].encode("utf-8", "surrogatepass")) for place in span)
+    for pieces in _spellings(tokens):
+        for left in range(len(pieces), len(pieces) - 1 - min(_MOST_END_TOKENS, len(pieces)), -1):
+            if left < len(pieces) and not _END_TOKEN.fullmatch(pieces[left]):
+                break
+            found = _counted_back(pieces[:left], data, start)
+            if found:
+                index, at = found
+                inside = end <= at + len(pieces[index])
+                return (tokens[index], pieces[index].decode("utf-8", "replace")) if inside else None
+    return None
+
+
+def _spellings(tokens: Sequence[Token]) -> Iterator[list[bytes]]:
+    """The tokens' bytes as the server sent them; by their texts; and by their texts with escaped bytes."""
+    texts = [token.text.encode("utf-8", "surrogatepass") for token in tokens]
+    if any(token.data is not None for token in tokens):
+        yield [text if token.data is None else token.data for token, text in zip(tokens, texts, strict=True)]
+    yield texts
+    yield [_unescaped(text) for text in texts]
+
+
+def _unescaped(text: bytes) -> bytes:
+    text = _ESCAPED_PREFIX.sub(b"", text)
+    for spelled, meant in _BLANKS.items():
+        text = text.replace(spelled, meant)
+    return _ESCAPED_BYTE.sub(lambda found: bytes.fromhex((found[1] or found[2]).decode()), text)
+
+
+def _counted_back(pieces: Sequence[bytes], data: bytes, start: int) -> tuple[int, int] | None:
+    """Which piece holds the byte at `start` of the data, and where the piece begins; None if they differ before that."""
+    end = len(data)
+    for index in range(len(pieces) - 1, -1, -1):
+        # Servers strip white space at the end of a reply.
+        piece = pieces[index].rstrip() if end == len(data) else pieces[index]
+        begin = end - len(piece)
+        if begin < 0 or data[begin:end] != piece:
+            return None
+        if begin <= start < end:
+            return index, begin
+        end = begin
+    return None

@@ -1,0 +1,1 @@
+"""The scripted model: deterministic replies for tests and dry runs."""

@@ -1,0 +1,102 @@
+"""A model that derives its replies from digests: the same request and seed give the same reply. For tests and dry runs."""
+
+import asyncio
+import json
+import math
+import re
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Final, Self
+
+from rlaif.config import ScriptedModel
+from rlaif.core.types import fraction, key
+from rlaif.models.base import Ask, Completion, Token
+from rlaif.models.fake.schema_sampler import instance, words
+
+# Replies are made at once; more requests in flight would only cost memory.
+CONCURRENCY: Final = 64
+SHORTEST, LONGEST = 5, 40
+
+
+class Scripted:
+    """A model whose words all depend on the digest of (salt, messages, seed)."""
+
+    concurrency = CONCURRENCY
+
+    def __init__(self, config: ScriptedModel, *, where: str = "") -> None:
+        self._config = config
+
+    async def complete(self, ask: Ask) -> list[Completion]:
+        """Return one completion per seed: prose, or JSON that satisfies the request's schema. Never fails."""
+        if self._config.delay:
+            await asyncio.sleep(self._config.delay)
+        return [self._answer(ask, index) for index in range(ask.n)]
+
+    def _answer(self, ask: Ask, index: int) -> Completion:
+        digest = key("scripted", self._config.salt, list(ask.messages), str(ask.seeds[index]))
+        if ask.schema is None or fraction(digest, "malformed") < self._config.malformed:
+            text = words(digest, SHORTEST, LONGEST)
+        else:
+            text = json.dumps(instance(ask.schema, digest), ensure_ascii=False, separators=(",", ":"))
+        pieces = re.findall(r"\s*(?:\w+|[^\w\s]+)", text.rstrip())
+        finish = "stop" if len(pieces) <= ask.sampling.max_tokens else "length"
+        pieces = pieces[: ask.sampling.max_tokens]
+        prompt_tokens = sum(len(message["content"].split()) for message in ask.messages)
+        return Completion(
+            text="".join(pieces),
+            finish=finish,
+            prompt_tokens=prompt_tokens if index == 0 else 0,
+            output_tokens=len(pieces),
+            tokens=_tokens(pieces, digest, ask),
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+
+def _tokens(pieces: list[str], digest: str, ask: Ask) -> tuple[Token, ...]:
+    """The pieces with log-probabilities: each is the likeliest at its place. A number's alternatives are the numbers next to
+    it, those of a word the other words of its enumeration."""
+    top = ask.top_logprobs
+    if top is None:
+        return ()
+    choices = _choices(ask.schema)
+    return tuple(_token(piece, fraction(digest, "token", place), top, choices) for place, piece in enumerate(pieces))
+
+
+def _choices(schema: Any) -> dict[str, list[str]]:
+    """Each word of an enumeration in the schema, with the other words."""
+    found: dict[str, list[str]] = {}
+    if isinstance(schema, Mapping):
+        words = schema.get("enum", ())
+        found = {word: [other for other in words if other != word] for word in words}
+        for part in schema.values():
+            found |= _choices(part)
+    return found
+
+
+def _token(piece: str, coin: float, top: int, choices: Mapping[str, list[str]]) -> Token:
+    share = 0.5 + 0.45 * coin
+    rivals = choices.get(piece, _rivals(piece))[: max(top - 1, 0)]
+    alternatives: list[tuple[str, float]] = [(piece, math.log(share))] if top else []
+    # Each alternative has half of the remaining probability, so they decrease and never sum to one.
+    left = 1 - share
+    for rival in rivals:
+        left /= 2
+        alternatives.append((rival, math.log(left)))
+    return Token(piece, math.log(share), tuple(alternatives))
+
+
+def _rivals(piece: str) -> list[str]:
+    word = piece.lstrip()
+    space = piece[: len(piece) - len(word)]
+    if not word.isdecimal():
+        return [f"{piece}s", piece.upper() + "-"]
+    number = int(word)
+    near: list[Any] = [number - 1, number + 1, number - 2, number + 2]
+    return [f"{space}{each}" for each in near if each >= 0]

@@ -1,0 +1,1 @@
+"""Checkpoints in this process, through transformers."""

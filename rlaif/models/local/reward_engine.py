@@ -1,0 +1,63 @@
+"""Rewards with the transformers library. Importing this imports torch."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from transformers import AutoModelForSequenceClassification
+
+from rlaif.config import TransformersModel
+from rlaif.core.errors import InputError
+from rlaif.models.base import Completion
+from rlaif.models.local.batching import Draw
+from rlaif.models.local.loader import Loaded, read
+
+
+def load(config: TransformersModel, *, where: str = "") -> "Rewards":
+    """The checkpoint, ready to score. Raises InputError if it cannot be loaded, or is no reward model."""
+    model, tokenizer, random = read(AutoModelForSequenceClassification, config, where)
+    if random:
+        # The library has filled them in, and the judge would be a die.
+        raise InputError(
+            f"{config.path} is no reward model: it lacks {', '.join(random)}", where=where,
+            fix="Give a sequence-classification checkpoint.",
+        )  # fmt: skip
+    if model.config.num_labels != 1:
+        raise InputError(f"{config.path} has {model.config.num_labels} labels, and a reward model has one", where=where)
+    return Rewards(model, tokenizer)
+
+
+class Rewards(Loaded):
+    """A model whose completion of a chat is its reward, as text. `context` is how many tokens a chat may have."""
+
+    answers = False
+
+    def __init__(self, model: Any, tokenizer: Any) -> None:
+        super().__init__(model, tokenizer)
+        self.context = min(self.context, tokenizer.model_max_length)
+        self._pad: int | None = model.config.get_text_config().pad_token_id
+
+    @torch.inference_mode()
+    def _complete(self, draws: Sequence[Draw]) -> list[Completion]:
+        width = max(len(draw.ids) for draw in draws)
+        ids = torch.full((len(draws), width), self._padding(draws))
+        mask = torch.zeros_like(ids)
+        for row, draw in enumerate(draws):
+            ids[row, : len(draw.ids)] = torch.tensor(draw.ids)
+            mask[row, : len(draw.ids)] = 1
+        device = self._model.device
+        logits = self._model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits
+        return [Completion(repr(reward), output_tokens=0) for reward in logits[:, 0].double().tolist()]
+
+    def _padding(self, draws: Sequence[Draw]) -> int:
+        """The token to pad with: a causal model's reward is that of the last token that is another.
+
+        Where the checkpoint names none, one that no chat of the batch has: each is then scored at its very end, as it would
+        be alone.
+        """
+        if self._pad is not None:
+            return self._pad
+        used = {token for draw in draws for token in draw.ids}
+        spare = next(token for token in range(len(used) + 1) if token not in used)
+        self._model.config.get_text_config().pad_token_id = spare
+        return spare

@@ -1,0 +1,73 @@
+"""How the next token is drawn, and what is remembered of it."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+from transformers import LogitsProcessor
+
+from rlaif.models.local.batching import Settings
+
+
+class Sampler(LogitsProcessor):  # type: ignore[misc]
+    """Draws one token a row and step, so that `generate`, which only takes the best, is left no choice.
+
+    Each row has its own uniform numbers, made from its own seed, and takes the token whose share of the cumulated
+    distribution holds the number (inverse transform sampling): exact, one number a token, the same in any batch.
+
+    Kept per step, each of shape (rows,): `chosen`, and where asked for `logprobs`, the chosen token's log-probability
+    under the model's own distribution, before temperature and top-p; and `top`, (rows, k) ids and log-probabilities.
+    """
+
+    def __init__(
+        self, settings: Settings, seeds: Sequence[int], *, device: torch.device, stopped: Callable[[], bool]
+    ) -> None:
+        self._settings, self._stopped = settings, stopped
+        self.chosen: list[Tensor] = []
+        self.logprobs: list[Tensor] = []
+        self.top: list[tuple[Tensor, Tensor]] = []
+        if settings.temperature > 0:
+            self._numbers = torch.stack([_numbers(seed, settings.limit) for seed in seeds]).to(device)
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        """The scores (rows, vocabulary) after which each row's drawn token is the only one left."""
+        if self._stopped():
+            raise InterruptedError("the model was closed")
+        chosen = self._draw(scores)
+        self.chosen.append(chosen)
+        if self._settings.top is not None:
+            self._remember(chosen, scores)
+        return torch.full_like(scores, -torch.inf).scatter_(1, chosen[:, None], 0.0)
+
+    def _draw(self, scores: Tensor) -> Tensor:
+        if self._settings.temperature == 0:
+            return scores.argmax(-1)
+        shares = torch.softmax(scores / self._settings.temperature, -1)
+        if self._settings.top_p < 1:
+            shares = nucleus(shares, self._settings.top_p)
+        sums = shares.cumsum(-1)
+        # Rounding must not reach the total, behind which there is no token.
+        below = torch.nextafter(sums[:, -1], torch.zeros_like(sums[:, -1]))
+        # A stop check that lags behind (on GPUs) may step past the limit; what it draws there is cut off.
+        step = min(len(self.chosen), self._settings.limit - 1)
+        numbers = torch.minimum(self._numbers[:, step] * sums[:, -1], below)
+        return torch.searchsorted(sums, numbers[:, None], right=True)[:, 0]
+
+    def _remember(self, chosen: Tensor, scores: Tensor) -> None:
+        logprobs = torch.log_softmax(scores, -1)
+        self.logprobs.append(logprobs.gather(1, chosen[:, None])[:, 0])
+        if self._settings.top:
+            best = logprobs.topk(min(self._settings.top, logprobs.shape[1]))
+            self.top.append((best.indices, best.values))
+
+
+def nucleus(shares: Tensor, top_p: float) -> Tensor:
+    """The shares (rows, vocabulary) with all but the likeliest tokens set to zero, the fewest that reach `top_p`."""
+    ordered, order = shares.sort(-1, descending=True)
+    before = ordered.cumsum(-1) - ordered
+    return torch.zeros_like(shares).scatter_(1, order, ordered.masked_fill(before >= top_p, 0.0))
+
+
+def _numbers(seed: int, count: int) -> Tensor:
+    # torch takes seeds of 64 bits; digests are longer.
+    return torch.rand(count, generator=torch.Generator().manual_seed(seed % 2**63))

@@ -1,0 +1,1 @@
+"""The same servers through the Batch API."""

@@ -1,0 +1,129 @@
+"""The same served model through its vendor's Batch API: half the price, answers within a day.
+
+Asks that wait at the same time are sent as one file. A request is identified by a digest of its content, so a resumed run
+needs no record of its asks: pending ones are asked again, and whatever an earlier batch has answered, or will answer, is
+taken from there. Requests that a batch did not finish are resubmitted in the next one.
+"""
+
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from rlaif.config import OpenAIModel
+from rlaif.core.errors import InputError, ModelError
+from rlaif.core.signals import STOP
+from rlaif.core.types import key
+from rlaif.models.base import Ask, Completion
+from rlaif.models.openai.batch.api import RETRIED, Calls
+from rlaif.models.openai.batch.queue import POLL, QUIET, Post
+from rlaif.models.openai.capabilities import Dialect
+from rlaif.models.openai.credentials import addresses, announce, client, letterhead, public_url, secret
+from rlaif.models.openai.errors import RequestError
+from rlaif.models.openai.fill_missing import top_up
+from rlaif.models.openai.inspector import Inspector, observations
+from rlaif.models.openai.request import body
+from rlaif.models.openai.response import read_reply
+from rlaif.models.redaction import redactor, secrets_of
+
+# Asks in hand at once, so that a batch is worth its wait: with 12 kB each, 0.7 GB of memory were measured.
+CONCURRENCY: Final = 10_000
+# Seconds for one read or write of a connection.
+IDLE: Final = 120.0
+
+
+class OpenAIBatch:
+    """A served model through batches, which are recorded in `folder`.
+
+    In seconds: `quiet` without a new ask makes a batch, `poll` is the least and the longest pause between two looks at it,
+    `pause` the first one after a fault.
+    """
+
+    concurrency = CONCURRENCY
+
+    def __init__(
+        self, config: OpenAIModel, *, where: str = "", folder: Path,
+        quiet: float = QUIET, poll: tuple[float, float] = POLL, pause: float = 0.5,
+    ) -> None:  # fmt: skip
+        if len(addresses(config.base_url)) > 1:
+            raise InputError("batches need exactly one server", where=where, fix="Give one base_url, or set mode: live.")
+        self._config, self._where, self._folder = config, where, folder
+        self._quiet, self._poll, self._pause = quiet, poll, pause
+        self._secret = secret(config, where=where)
+        self._dialect = Dialect.of(config)
+        self._inspector = Inspector(config)
+        self.server, self.name = public_url(config.base_url), config.model
+        self.remarks: Counter[tuple[str, str]] = Counter()
+        self._served: str | None = None
+
+    async def complete(self, ask: Ask) -> list[Completion]:
+        """One completion per seed, in order. Those of `n` that the server withholds are requested again, one at a time."""
+        found: dict[int, Completion] = {}
+        if ask.n == 1 or self._dialect.several:
+            found = await self._request(ask, ask.seeds)
+        return await top_up(ask, found, self._request)
+
+    async def _request(self, ask: Ask, seeds: tuple[int, ...]) -> dict[int, Completion]:
+        """Completions by place in `seeds`, some of which may be missing. Each attempt is in another batch."""
+        attempts = 0
+        while True:
+            dialect = self._dialect
+            request = body(self._config, ask, seeds, dialect)
+            name = key("request", request)
+            try:
+                reply = await self._post.reply(name, request)
+                found = self._same(read_reply(reply, len(seeds)).found)
+                self.remarks.update(observations(found))
+                return self._inspector.inspect(ask, found)
+            except RequestError as error:
+                self._post.forget(name)
+                attempts += 1
+                learnt = self._dialect.after(error.raw, len(seeds))
+                if error.kind == "rejected" and learnt != dialect:
+                    self._dialect = learnt
+                    if len(seeds) > 1 and not learnt.several:
+                        return {}
+                elif error.kind == "refused":
+                    return {index: Completion("", "refused") for index in range(len(seeds))}
+                elif error.kind not in RETRIED or attempts >= self._config.attempts:
+                    raise self._final(error) from None
+
+    def _same(self, found: dict[int, Completion]) -> dict[int, Completion]:
+        """Refuses another model that answers under the same name: their answers must not be mixed."""
+        served = next(iter(found.values())).served
+        self._served = self._served or served
+        if served and served != self._served:
+            raise RequestError("other_model", f"answered as {served!r}, and as {self._served!r} before")
+        return found
+
+    def _final(self, error: RequestError) -> ModelError:
+        """The error for the caller, with the server's name."""
+        message = f"{self._config.model} at {public_url(self._config.base_url)}, in batches: {error}"
+        return ModelError(error.kind, self._redact.text(message), raw=self._redact.text(error.raw))
+
+    async def __aenter__(self) -> Self:
+        from rlaif.models.openai.proxied import proxy
+
+        config = self._config
+        address = addresses(config.base_url)[0]
+        head = await letterhead(config, address, self._secret, where=self._where)
+        self._redact = redactor(*secrets_of(head.url, head.headers), *secrets_of(proxy(head.url) or "", {}))
+        announce(config, self._secret, [head])
+        self._package = client(config, address, self._secret, timeout=IDLE)
+        calls = Calls(config, self._package, self._pause, self._redact)
+        self._post = Post(
+            calls, public_url(config.base_url), self._folder, self._redact.text,
+            where=self._where, quiet=self._quiet, poll=self._poll,
+        )  # fmt: skip
+        # A run that is asked to stop does not wait for a day.
+        self._heed = ExitStack()
+        self._heed.enter_context(STOP.heeded(self._post.let_go))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._heed.close()
+        await self._post.close()
+        await self._package.close()

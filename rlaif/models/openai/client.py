@@ -1,0 +1,284 @@
+"""Any server that speaks the OpenAI chat API, or several that serve the same model. Only this layer retries.
+
+The `openai` package knows addresses, credentials and headers (see openai_server). Sending through it costs ten times
+what the transport does, and it is not trusted with retries, deadlines or the reply's content: it passes HTML and empty
+replies on as answers, retries an unpaid bill, and lets a slow drip of bytes outlast any timeout.
+"""
+
+import asyncio
+import sys
+from collections import Counter
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Final, Self
+
+import orjson
+
+from rlaif.config import OpenAIModel
+from rlaif.config.yaml import did_you_mean
+from rlaif.core.errors import ModelError
+from rlaif.models.base import Ask, Completion
+from rlaif.models.openai.capabilities import Dialect
+from rlaif.models.openai.credentials import NO_SECRET, Letterhead, addresses, announce, letterhead, public_url, secret
+from rlaif.models.openai.deadline import Deadline
+from rlaif.models.openai.endpoint import Endpoint
+from rlaif.models.openai.errors import RequestError
+from rlaif.models.openai.fill_missing import top_up
+from rlaif.models.openai.inspector import Inspector, observations
+from rlaif.models.openai.load_balancer import Fleet
+from rlaif.models.openai.pace import Pace, tokens
+from rlaif.models.openai.probe import answers, awaken, introduction, names, versioned
+from rlaif.models.openai.request import body, most_bytes
+from rlaif.models.openai.response import read_reply
+from rlaif.models.openai.retry import ELAPSED, LONGEST_REST, LONGEST_WAIT, retrying
+
+# Failures that mean a server is in trouble, whatever it was asked.
+TROUBLE: Final = frozenset({"connection", "timeout", "server"})
+# Status of a server that fails at a request; one that is down or too busy uses others.
+SICK: Final = 500
+# Asks in hand for each that may be in flight: while some pause before another attempt, others take their place.
+HANDS: Final = 2
+# Replies with fewer completions than asked for, until each completion is requested by itself.
+WITHHELD: Final = 3
+# Long pauses that one request waits for, an hour each at most, until it fails.
+MOST_RESTS: Final = 24
+# For limits on tokens, before a reply tells: the share of `max_tokens` that is written, and characters per token.
+OUTPUT_SHARE, CHARACTERS = 0.25, 4
+# Failures that a `base_url` without its `/v1` may be the reason for.
+MISPLACED: Final = frozenset({"unknown_model", "rejected", "malformed"})
+
+
+class OpenAI:
+    """A served model. `pause` is the first back-off in seconds, which doubles with each attempt; `key` opens the server.
+
+    `remarks` counts what its servers reported about themselves and what they made it do, each a name and a value. Whoever
+    stores the counts may empty it.
+    """
+
+    def __init__(self, config: OpenAIModel, *, where: str = "", pause: float = 0.5, key: str | None = None) -> None:
+        self.config, self._where, self._pause = config, where, pause
+        self._secret = key or secret(config, where=where)
+        self._plain = self._dialect = Dialect.of(config)
+        self._inspector = Inspector(config)
+        self.server, self.name = public_url(config.base_url), config.model
+        self.remarks: Counter[tuple[str, str]] = Counter()
+        self._withheld = 0
+        self._served: str | None = None
+        self._trouble = ""
+        self.hint: str | None = None
+        self._looks: dict[int, asyncio.Task[None]] = {}
+        self._paced = bool(config.requests_per_minute or config.tokens_per_minute)
+        self._requests, self._tokens = Pace(config.requests_per_minute), Pace(config.tokens_per_minute)
+        self._deadline = Deadline(config.timeout)
+        self.concurrency = HANDS * config.concurrency
+
+    async def complete(self, ask: Ask) -> list[Completion]:
+        """One completion per seed, in order. Those of `n` that the server withholds are requested again, one at a time."""
+        found: dict[int, Completion] = {}
+        if ask.n == 1 or self._dialect.several:
+            found = await self.request(ask, ask.seeds)
+            self._withheld += len(found) < ask.n
+            if self._withheld == WITHHELD:
+                self._dialect = replace(self._dialect, several=False)
+        return await top_up(ask, found, self.request)
+
+    async def request(self, ask: Ask, seeds: tuple[int, ...]) -> dict[int, Completion]:
+        """Completions of one request by place in `seeds`, which are a part of the ask's; the server may withhold some."""
+        try:
+            return await self._attempt(ask, seeds)
+        except RequestError as error:
+            first = error
+        try:
+            return await self._again(ask, seeds, first)
+        except RequestError as error:
+            if error.kind == "refused":
+                return {index: Completion("", "refused") for index in range(len(seeds))}
+            raise await self._final(error) from None
+
+    async def _again(self, ask: Ask, seeds: tuple[int, ...], first: RequestError) -> dict[int, Completion]:
+        """All attempts but the first, whose error stands in for it: most requests need only one, and this costs time."""
+        failed = [first]
+
+        async def attempt() -> dict[int, Completion]:
+            if failed:
+                raise failed.pop()
+            return await self._attempt(ask, seeds, again=True)
+
+        return await retrying(self.config.attempts, self.config.timeout, self._pause)(attempt)
+
+    async def _attempt(self, ask: Ask, seeds: tuple[int, ...], *, again: bool = False) -> dict[int, Completion]:
+        """One answer to one request, whatever is learnt on the way about the server's dialect and its need for rest."""
+        rests = 0
+        while True:
+            dialect = self._dialect
+            if dialect is not self._plain:
+                self.remarks.update(dialect.given_up(self.config, several=ask.n > 1))
+            request = orjson.dumps(self._body(ask, seeds, dialect))
+            guess = len(request) / CHARACTERS + len(seeds) * ask.sampling.max_tokens * OUTPUT_SHARE
+            try:
+                if self._paced:
+                    await self._keep_pace(guess)
+                found = await self._send(request, ask, len(seeds), again=again or ask.follows)
+            except RequestError as error:
+                learnt = self._dialect.after(error.raw, len(seeds))
+                rests += 1
+                if error.kind == "rejected" and learnt != dialect:
+                    self._dialect = learnt
+                    if len(seeds) > 1 and not learnt.several:
+                        return {}
+                elif error.kind != "rate_limited" or (error.wait or 0.0) <= LONGEST_WAIT or rests > MOST_RESTS:
+                    raise
+            else:
+                if self._paced:
+                    self._tokens.correct(sum(map(tokens, found.values())) - guess)
+                self._know(next(iter(found.values())).served)
+                self.remarks.update(observations(found))
+                return self._inspector.inspect(ask, found)
+
+    async def _keep_pace(self, tokens: float) -> None:
+        now = asyncio.get_running_loop().time()
+        delay = max(self._requests.reserve(1, now), self._tokens.reserve(tokens, now))
+        if delay:
+            await asyncio.sleep(delay)
+
+    async def _send(self, request: bytes, ask: Ask, n: int, *, again: bool) -> dict[int, Completion]:
+        """The reply to one request for `n` completions, parsed; the server's window and health learn from it."""
+        endpoint = await self._fleet.enter(ask.about, again=again)
+        try:
+            with self._deadline:
+                question = hash(tuple([turn["content"] for turn in ask.messages]))
+                data = await endpoint.send(request, question=question, most_bytes=self._most_bytes(ask, n))
+            endpoint.answered()
+        except TimeoutError:
+            late = RequestError("timeout", f"no whole reply within {self.config.timeout:g} s")
+            raise self._learn(endpoint, late) from None
+        except RequestError as error:
+            raise self._learn(endpoint, error) from None
+        finally:
+            self._fleet.leave(endpoint)
+        return self._read(data, n)
+
+    def remark(self, name: str, value: str, times: int) -> None:
+        """Counts one thing that a server did."""
+        self.remarks[name, value] += times
+
+    def _body(self, ask: Ask, seeds: tuple[int, ...], dialect: Dialect) -> dict[str, Any]:
+        """The request."""
+        return body(self.config, ask, seeds, dialect)
+
+    def _most_bytes(self, ask: Ask, n: int) -> int:
+        """A bound on the reply to a request for `n` completions."""
+        return most_bytes(ask, n)
+
+    def _read(self, data: bytes, n: int) -> dict[int, Completion]:
+        """The completions of a reply, by place."""
+        reply = read_reply(data, n)
+        if reply.surplus:
+            self.remarks["surplus", "completions"] += reply.surplus
+        if reply.fingerprint:
+            self.remarks["fingerprint", reply.fingerprint] += 1
+        return reply.found
+
+    def _address(self, head: Letterhead) -> Letterhead:
+        """The address and headers of requests, given those of chats."""
+        return head
+
+    def _learn(self, endpoint: Endpoint, error: RequestError) -> RequestError:
+        """What the error means for this run, after the server's window and health have learnt from it."""
+        now = asyncio.get_running_loop().time()
+        if error.kind in TROUBLE:
+            self._trouble = str(error)
+            endpoint.health.bad(now)
+            if error.status == SICK and endpoint.health.probing:
+                self._look_at(endpoint)
+        if error.kind == "auth" and error.status == 403 and endpoint.fit:
+            # The key opened the server before, so this is about what was asked.
+            return RequestError("rejected", str(error), raw=error.raw)
+        if error.kind == "rate_limited":
+            endpoint.window.narrow()
+            if error.wait and error.wait > LONGEST_REST:
+                return RequestError("quota", f"{error}; it may be asked again in {error.wait / 3600:.1f} h", raw=error.raw)
+            if error.wait and error.wait > LONGEST_WAIT:
+                if endpoint.health.until <= now:
+                    print(f"rlaif: {self.server} asks for a pause of {error.wait:.0f} s", file=sys.stderr, flush=True)
+                endpoint.health.rest(now + error.wait)
+        return error
+
+    def _look_at(self, endpoint: Endpoint) -> None:
+        """Finds out whether a server that fails is down, or fails at certain requests: some inputs are too much for some."""
+
+        async def look() -> None:
+            if await answers(self.heads[endpoint.number]):
+                # So the requests are the reason: each has its attempts, and then fails.
+                endpoint.health.good()
+
+        if endpoint.number not in self._looks:
+            self._looks[endpoint.number] = task = asyncio.create_task(look())
+            task.add_done_callback(lambda _: self._looks.pop(endpoint.number))
+
+    def _know(self, served: str | None) -> None:
+        """Stops the run when another model answers under the same name: their answers must not be mixed."""
+        if served and self._served is None:
+            self._served = served
+        if served and served != self._served:
+            raise RequestError("other_model", f"answered as {served!r}, and as {self._served!r} before")
+
+    async def _final(self, error: RequestError) -> ModelError:
+        """The error for the caller: with the server's name, and what to do about it."""
+        kind, message = error.kind, str(error)
+        reached = any(endpoint.reached for endpoint in self._fleet.endpoints)
+        if kind == "connection" and not reached:
+            kind = "unreachable"
+        if kind in MISPLACED and not any(endpoint.fit for endpoint in self._fleet.endpoints) and await self._misplaced():
+            kind, message = "unknown_model", f"{message}\nThe server answers at {self.hint}: set base_url to that."
+        elif kind == "unknown_model":
+            message += f"\n{did_you_mean(self.config.model, await names(self.heads[0]))}"
+        if kind == "unreachable" and self._trouble and self._trouble not in message:
+            message += f", the last with: {self._trouble}"
+        if "CERTIFICATE_VERIFY_FAILED" in message:
+            message += "\nFor a certificate of your own, set SSL_CERT_FILE to the file that holds it."
+        message = f"{self.config.model} at {public_url(self.config.base_url)}: {message}".strip()
+        if kind == "auth":
+            name = self.config.api_key.removeprefix("env:")
+            given = f"The server did not accept the key in {name}."
+            missing = f"The server asks for a key, and {name} is not set."
+            message += f"\n{missing if self._secret == NO_SECRET else given}"
+        return ModelError(kind, self._safe(message), raw=self._safe(error.raw))
+
+    async def _misplaced(self) -> str:
+        """The address with `/v1` where the server answers, if the one that was given has none; looked for once."""
+        if self.hint is None:
+            self.hint = await versioned(self.heads[0])
+        return self.hint
+
+    def _safe(self, text: str) -> str:
+        for endpoint in self._fleet.endpoints:
+            text = endpoint.redact.text(text)
+        return text
+
+    async def meet(self) -> None:
+        """Counts among the remarks what the servers report about themselves."""
+        for said in await asyncio.gather(*(introduction(head, self.name) for head in self.heads)):
+            self.remarks.update(said)
+
+    async def __aenter__(self) -> Self:
+        config = self.config
+        self.heads = [
+            await letterhead(config, address, self._secret, where=self._where) for address in addresses(config.base_url)
+        ]
+        announce(config, self._secret, self.heads)
+        if config.start_timeout:
+            await awaken(self.heads, config.start_timeout)
+        endpoints = [
+            Endpoint(self._address(head), most=config.concurrency, pause=2 * self._pause, number=number, remark=self.remark)
+            for number, head in enumerate(self.heads)
+        ]
+        self._fleet = Fleet(endpoints, most=config.concurrency, patience=ELAPSED * config.timeout)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for task in self._looks.values():
+            task.cancel()
+        await self._fleet.close()

@@ -1,0 +1,176 @@
+"""Which servers an `openai` model refers to, the name under which they are stored, and the key that opens them.
+
+The `openai` package is the authority on addresses, credentials and headers, for each vendor: it writes one request,
+which is never sent, and all others are written like it.
+"""
+
+import os
+import re
+import ssl
+import sys
+import unicodedata
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit, urlunsplit
+
+from rlaif.config import OpenAIModel
+from rlaif.core.errors import InputError
+
+if TYPE_CHECKING:
+    import openai
+
+# Given explicitly, so that no environment variable redirects requests to a server that the pipeline does not name.
+VENDOR: Final = "https://api.openai.com/v1"
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+# What servers on this machine are sent where no key is set: the header must not be empty.
+NO_SECRET: Final = "none"
+# The transport writes the first ones itself; the last ones describe this machine, which is no server's business.
+UNWRITTEN: Final = ("host", "content-length", "connection", "accept-encoding", "transfer-encoding", "x-stainless-")
+# Headers for any server. Others come from environment variables that are meant for the vendor.
+FOR_ALL: Final = frozenset({"authorization", "api-key", "accept", "content-type", "user-agent"})
+VENDORS: Final = ("api.openai.com", ".openai.azure.com", ".api.openai.com")
+USER: Final = re.compile(r"[^/?#]*@")
+# Which variable was sent where, so that each is announced once.
+ANNOUNCED: Final[set[tuple[str, str]]] = set()
+
+
+@dataclass(frozen=True, slots=True)
+class Letterhead:
+    """What all requests to one server share: the full address, and the headers (with the key)."""
+
+    url: str
+    headers: dict[str, str]
+
+
+def addresses(base_url: str | Iterable[str] | None) -> list[str]:
+    """The servers' addresses, as the pipeline file gives them."""
+    return [base_url or VENDOR] if isinstance(base_url, str | None) else list(base_url)
+
+
+def public_url(base_url: str | Iterable[str] | None) -> str:
+    """The server's address as it may be shown and stored: without credentials and query. All of several addresses."""
+    return ", ".join(_public(address) for address in addresses(base_url))
+
+
+def _public(address: str) -> str:
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        # Such as a bracket that is not closed. Nobody can be reached there, and nothing must be shown by mistake.
+        return "an address that cannot be read"
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, USER.sub("", parts.path.rstrip("/")), "", ""))
+
+
+def secret(config: OpenAIModel, *, where: str = "") -> str:
+    """The API key that `config` refers to; servers on this machine need none.
+
+    Raises InputError, which names the variable and never the key, if it is not set, empty, or cannot be sent.
+    """
+    name = config.api_key.removeprefix("env:")
+    value = os.environ.get(name, "").strip(" \t\r\n")
+    if value:
+        _check_characters(name, value, where)
+        return value
+    if all(_host(address) in LOOPBACK for address in addresses(config.base_url)):
+        return NO_SECRET
+    raise InputError(
+        f"the environment variable {name} is {'empty' if name in os.environ else 'not set'}; "
+        f"{public_url(config.base_url)} needs a key",
+        where=where, fix=f"Run `export {name}=…` first, or name another variable with api_key: env:NAME.",
+    )  # fmt: skip
+
+
+def _check_characters(name: str, key: str, where: str) -> None:
+    """Refuses a key that does not go into a header of HTTP: it was pasted with something that looks like a character."""
+    for place, character in enumerate(key, start=1):
+        if not "!" <= character <= "~":
+            shown = unicodedata.name(character, "a control character").lower()
+            raise InputError(
+                f"the key in {name} cannot be sent: its character {place} is U+{ord(character):04X} ({shown}), "
+                "and an HTTP header carries only printable ASCII without blanks",
+                where=where, fix=f"Copy the key again and set {name} anew: typographic dashes and quotes look right.",
+            )  # fmt: skip
+
+
+def announce(config: OpenAIModel, key: str, heads: Iterable[Letterhead]) -> None:
+    """Prints which variable is sent to which host, once for each, before the first request."""
+    name = config.api_key.removeprefix("env:")
+    if key == NO_SECRET or key != os.environ.get(name, "").strip(" \t\r\n"):
+        return
+    for host in sorted({urlsplit(head.url).netloc.rpartition("@")[2] for head in heads}):
+        if (name, host) not in ANNOUNCED:
+            ANNOUNCED.add((name, host))
+            print(f"rlaif: sends the key in {name} to {host}", file=sys.stderr, flush=True)
+
+
+def _host(address: str) -> str | None:
+    try:
+        return urlsplit(address).hostname
+    except ValueError:
+        return None
+
+
+def client(config: OpenAIModel, address: str, key: str, **options: Any) -> "openai.AsyncOpenAI":
+    """The package's own client of one server, which neither retries nor follows redirects.
+
+    A redirect could carry the key to another host. `options` go to its HTTP client.
+    """
+    import openai
+
+    shared: Any = {
+        "api_key": key, "max_retries": 0, "timeout": options.get("timeout"),
+        "http_client": openai.DefaultAsyncHttpxClient(
+            follow_redirects=False, **{"timeout": None, "event_hooks": {"request": [_for_this_server]}} | options
+        ),
+    }  # fmt: skip
+    if config.api_version:
+        return openai.AsyncAzureOpenAI(azure_endpoint=address, api_version=config.api_version, **shared)
+    return openai.AsyncOpenAI(base_url=address, **shared)
+
+
+async def _for_this_server(request: Any) -> None:
+    """Takes out the headers that are meant for the vendor and not for this server."""
+    for name in [name for name in request.headers if not _may_go(name, request.url.host)]:
+        del request.headers[name]
+
+
+def _may_go(name: str, host: str) -> bool:
+    return not name.startswith(("openai-", "x-")) or host.endswith(VENDORS)
+
+
+async def letterhead(config: OpenAIModel, address: str, key: str, *, where: str = "") -> Letterhead:
+    """Address and headers of a chat request, as the package writes them for that vendor."""
+    import openai
+
+    written: list[Any] = []
+
+    async def catch(request: Any) -> None:
+        written.append(request)
+        raise openai.OpenAIError("written, not to be sent")
+
+    # Nothing is sent, so this trusts nobody: to read all certificates takes longer than the rest.
+    nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    with suppress(openai.OpenAIError, ValueError):
+        async with client(config, address, key, event_hooks={"request": [catch]}, verify=nobody, trust_env=False) as package:
+            await package.chat.completions.create(model=config.model, messages=[])
+    if not written or written[0].url.scheme not in ("http", "https") or not _is_host(written[0].url.host):
+        raise InputError(
+            f"base_url: {public_url(address)!r} is not the address of a server", where=where,
+            fix="Give base_url as http://HOST:PORT/v1.",
+        )  # fmt: skip
+    host = written[0].url.host
+    headers = {
+        name: value for name, value in written[0].headers.items()
+        if not name.startswith(UNWRITTEN) and (name in FOR_ALL or host.endswith(VENDORS))
+    }  # fmt: skip
+    return Letterhead(str(written[0].url), headers)
+
+
+def _is_host(name: str) -> bool:
+    try:
+        return bool(name.encode("idna"))
+    except UnicodeError:
+        return False

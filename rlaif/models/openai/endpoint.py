@@ -1,0 +1,109 @@
+"""One server of an `openai` model: connections to it, what is in flight, and how much more it bears."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from rlaif.models.openai.credentials import Letterhead
+from rlaif.models.openai.duplicates import SeenReplies
+from rlaif.models.openai.errors import RequestError, from_status
+from rlaif.models.openai.health import Health
+from rlaif.models.openai.transport import Wires
+from rlaif.models.openai.transport_reply import Answer, OversizedError
+from rlaif.models.openai.window import Window
+from rlaif.models.redaction import redactor, secrets_of
+
+if TYPE_CHECKING:
+    from rlaif.models.openai.proxied import Proxied
+
+# Bytes of a reply at most, whatever was asked for.
+MOST_BYTES: Final = 256 * 2**20
+# Copies of earlier replies in a row, each over a new connection, until the request fails.
+MOST_COPIES: Final = 3
+
+
+class Endpoint:
+    """A server, to be closed after use. Callers count themselves in `in_flight` while they send.
+
+    `number` tells it from other servers of the model. It is `reached` once it has sent anything, and `fit` once it gave an
+    answer. It calls `remark` with a name, a value and a count for what it sent without being asked.
+    """
+
+    def __init__(
+        self, head: Letterhead, *, most: int, pause: float = 1.0, most_bytes: int = MOST_BYTES, number: int = 0,
+        method: str = "POST", remark: Callable[[str, str, int], None] = lambda name, value, times: None,
+    ) -> None:  # fmt: skip
+        self.number = number
+        self.window, self.health = Window(most), Health(pause)
+        self.in_flight = 0
+        self.fit = False
+        self._remark = remark
+        self._seen, self._strays = SeenReplies(), 0
+        self._wires, secrets = _wires(head, most_bytes, method)
+        self.redact = redactor(*secrets)
+
+    async def send(self, body: bytes, *, question: int | None = None, most_bytes: int | None = None) -> bytes:
+        """The reply to one request, without secrets.
+
+        `question` is a digest of what is asked; None where a copy of an earlier reply does no harm. `most_bytes` bounds the
+        reply. Raises RequestError for everything but a reply of status 2xx.
+        """
+        fresh = False
+        for _ in range(MOST_COPIES):
+            answer = await self._post(body, most_bytes, fresh=fresh)
+            if question is None or self._belongs(answer, question):
+                is_json = answer.body[:1] == b"{"
+                return self.redact(answer.body, json=is_json)
+            fresh = True
+        raise RequestError("malformed", "the server answers with its reply to another request")
+
+    async def _post(self, body: bytes, most_bytes: int | None, *, fresh: bool) -> Answer:
+        try:
+            answer = await self._wires.post(body, most_bytes=most_bytes, fresh=fresh)
+        except OversizedError as error:
+            raise RequestError("oversized", str(error)) from None
+        except OSError as error:
+            why = self.redact.text(str(error) or type(error).__name__)
+            raise RequestError("connection", f"no whole reply: {why}") from None
+        finally:
+            if self._wires.strays > self._strays:
+                self._remark("surplus", "replies", self._wires.strays - self._strays)
+                self._strays = self._wires.strays
+        if answer.status >= 300:
+            text = self.redact(answer.body).decode("utf-8", "replace")
+            raise from_status(answer.status, answer.headers, text)
+        return answer
+
+    def _belongs(self, answer: Answer, question: int) -> bool:
+        """Whether the reply is not a copy of an earlier one. A connection that may bring one is dropped."""
+        new, keeps = self._seen.examine(answer.body, question, first=answer.first)
+        if not keeps:
+            self._wires.drop_last()
+        if not new:
+            self._remark("surplus", "replies", 1)
+        return new
+
+    @property
+    def reached(self) -> bool:
+        """Whether the server has sent anything."""
+        return self._wires.heard
+
+    def answered(self) -> None:
+        """To be called after each answer: the server does well and may bear more."""
+        self.fit = True
+        self.window.widen()
+        self.health.good()
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        await self._wires.close()
+
+
+def _wires(head: Letterhead, most_bytes: int, method: str) -> "tuple[Wires | Proxied, list[str]]":
+    """The way to the server, and the secrets that the server or a proxy on the way learns."""
+    from rlaif.models.openai.proxied import Proxied, proxy
+
+    through, secrets = proxy(head.url), secrets_of(head.url, head.headers)
+    if through:
+        proxied = Proxied(head.url, head.headers, proxy=through, most_bytes=most_bytes, method=method)
+        return proxied, [*secrets, *secrets_of(through, {})]
+    return Wires(head.url, head.headers, most_bytes=most_bytes, method=method), secrets

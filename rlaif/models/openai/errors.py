@@ -1,0 +1,163 @@
+"""What went wrong with a request to an OpenAI-compatible server: pure functions from status, headers and body.
+
+The kinds are those of `rlaif.core.errors`. How servers fail is known from the issue trackers of such servers.
+"""
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+from rlaif.core.errors import ModelError
+
+# Characters of a server's message that are shown, and of its reply that are kept; a page of HTML says no more.
+SHOWN, KEPT = 400, 100_000
+# Seconds. A wait that is longer than a week is a misunderstanding, and a number that near now is a moment.
+MOST_WAIT, NEAR = 7 * 86_400.0, 366 * 86_400.0
+# Seconds for which a header is believed that tells when a limit is lifted, and not whether it is that limit.
+LONGEST_RESET: Final = 3600.0
+
+# How servers that answer 429 say that a bill was not paid.
+QUOTA: Final = re.compile(r"insufficient[_ ]quota|billing|exceeded your current quota|credit balance|payment required", re.I)
+# How servers say that the prompt is too long, with status 400, 413, 422 or 500.
+CONTEXT: Final = re.compile(
+    r"context[_ ](length|window)|maximum context|max_model_len|prompt is too long|too many (input )?tokens|"
+    r"longer than the (model|maximum)|exceeds? the (model'?s )?(available )?context",
+    re.I,
+)
+FILTERED: Final = re.compile(r"content[_ ]?(filter|management|policy)|moderation|flagged|safety system", re.I)
+OVERLOADED: Final = re.compile(r"overloaded|rate[_ ]?limit|too many requests|slow down", re.I)
+# Spans of time such as "1h2m3.5s" or "500ms": hours, minutes, seconds, milliseconds.
+_PART = r"(\d{1,9}(?:\.\d{1,9})?)"
+SPAN: Final = re.compile(rf"(?:{_PART}h)?(?:{_PART}m)?(?:{_PART}s)?(?:{_PART}ms)?", re.ASCII)
+
+
+class RequestError(ModelError):
+    """A failed request. `wait` is the seconds for which the server asks to be left alone, `status` that of HTTP.
+
+    Of `raw`, what the server sent, a part is kept that is enough to see what happened.
+    """
+
+    def __init__(
+        self, kind: str, message: str, *, wait: float | None = None, raw: str = "", status: int | None = None
+    ) -> None:
+        self.wait, self.status = wait, status
+        super().__init__(kind, message, raw=raw[:KEPT])
+
+
+def from_status(status: int, headers: Mapping[str, str], body: str) -> RequestError:
+    """The fault that a reply with an error status reports."""
+    said = " ".join(_message(body)[:KEPT].split())[:SHOWN]
+    body = body[:KEPT]
+    wait = retry_after(headers, time.time())
+    message = f"HTTP {status}: {said or 'no reason given'}"
+    return RequestError(_kind(status, body), message, wait=wait, raw=body, status=status)
+
+
+def _message(body: str) -> str:
+    """The message in `{"error": {"message": …}}`, or the whole body."""
+    try:
+        error = json.loads(body)["error"]
+        return str(error["message"] if isinstance(error, dict) else error)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return body
+
+
+def from_error(error: Any) -> RequestError:
+    """The fault that a body `{"error": …}` reports, whatever status it came with."""
+    details = error if isinstance(error, Mapping) else {"message": str(error)}
+    code = str(details.get("code") or details.get("status"))
+    status = int(code) if re.fullmatch("[45][0-9][0-9]", code) else 500
+    body = " ".join(str(details[name]) for name in ("type", "code", "message") if details.get(name))
+    return RequestError(_kind(status, body), f"error in a reply: {body[:SHOWN] or 'no reason given'}", raw=body)
+
+
+def _kind(status: int, body: str) -> str:
+    if status == 402 or (status in (400, 403, 429) and QUOTA.search(body)):
+        return "quota"
+    if status == 413 or (status in (400, 422, 500) and CONTEXT.search(body)):
+        return "context_overflow"
+    if status in (400, 403, 422) and FILTERED.search(body):
+        return "refused"
+    if status in (401, 403):
+        return "auth"
+    if status == 404:
+        return "unknown_model"
+    if status == 429 or (status in (503, 529) and OVERLOADED.search(body)):
+        return "rate_limited"
+    if status in (408, 409, 425) or status >= 500 or (status == 400 and OVERLOADED.search(body)):
+        return "server"
+    return "rejected"
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """The seconds for which a server asks to be left alone, or None. `now` is the time in seconds since 1970.
+
+    Reads `retry-after-ms`, else `retry-after`, else the latest of the vendors' `…ratelimit…reset…`. Each may be a number of
+    seconds, a span such as "1m30s" or "500ms", an HTTP date (without a zone: UTC), an ISO time, or a number near now, which
+    is a moment in seconds, milliseconds or less since 1970. A moment that has passed, a wait of more than a week, and
+    whatever makes no sense count as not said. A reset is taken as longer than an hour only if it says that nothing remains.
+    """
+    plain = {name.lower(): value.strip() for name, value in headers.items()}
+    now = _date(plain.get("date", "")) or now
+    asked = _wait(plain.get("retry-after-ms", ""), now, unit=1000) or _wait(plain.get("retry-after", ""), now)
+    if asked is not None:
+        return asked
+    resets = (_reset(name, plain, now) for name in plain if "ratelimit" in name and "reset" in name)
+    return max((seconds for seconds in resets if seconds is not None), default=None)
+
+
+def _reset(name: str, headers: Mapping[str, str], now: float) -> float | None:
+    """The seconds until one of several limits is lifted, unless something remains of it."""
+    remaining = headers.get(name.replace("reset", "remaining"), "")
+    seconds = _wait(headers[name], now)
+    if seconds is None or (remaining and remaining.strip("0.") != ""):
+        return None
+    if remaining or seconds <= LONGEST_RESET:
+        return seconds
+    # A number alone may mean anything. A span or a date is understood.
+    return None if _number(headers[name]) else LONGEST_RESET
+
+
+def _wait(text: str, now: float, unit: float = 1) -> float | None:
+    """The seconds to wait, of a number in such a unit of a second, a span or a moment; None for what is not understood."""
+    number = _number(text)
+    if number is None:
+        seconds = _span(text) or _until(text, now)
+    else:
+        moments = (number / each for each in (1, 1e3, 1e6, 1e9))
+        near = next((moment for moment in moments if abs(moment - now) < NEAR), None)
+        seconds = number / unit if near is None else near - now
+    return seconds if seconds and 0 < seconds <= MOST_WAIT else None
+
+
+def _number(text: str) -> float | None:
+    """A positive, finite decimal number; None for anything else."""
+    value = float(text) if re.fullmatch(r"\d{1,24}(\.\d{1,12})?", text, re.ASCII) else 0.0
+    return value if value > 0 else None
+
+
+def _span(text: str) -> float | None:
+    """Hours, minutes, seconds and milliseconds: "1h2m3.5s", "500ms"."""
+    found = SPAN.fullmatch(text)
+    if not found:
+        return None
+    hours, minutes, seconds, milliseconds = (float(each or 0) for each in found.groups())
+    return (hours * 3600 + minutes * 60 + seconds + milliseconds / 1000) or None
+
+
+def _until(text: str, now: float) -> float | None:
+    moment = _date(text)
+    return None if moment is None else moment - now
+
+
+def _date(text: str) -> float | None:
+    """Seconds since 1970 of an HTTP date or an ISO time."""
+    try:
+        moment = datetime.fromisoformat(text) if text[:4].isdigit() else parsedate_to_datetime(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None

@@ -1,0 +1,58 @@
+"""Checks what a server returned against what it was sent."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Final
+
+from rlaif.config import OpenAIModel
+from rlaif.models.base import Ask, Completion
+from rlaif.models.prompt_size import was_cut
+
+# A server holds its replies to a schema if, over so many of them, fewer than one in that number is anything but the bare
+# object. A model that is not held to it writes a code fence or a sentence more often.
+HELD: Final = 20
+# The observation for a finish reason that rlaif does not know.
+UNKNOWN_FINISH: Final = "unknown finish_reason"
+
+
+class Inspector:
+    """Inspects the completions of one model's requests, and learns whether its servers hold replies to JSON schemas."""
+
+    def __init__(self, config: OpenAIModel) -> None:
+        self._schemas = config.structured == "json_schema"
+        self._bare = self._others = 0
+
+    @property
+    def held(self) -> bool:
+        """Whether the replies so far show that the servers enforce the schema."""
+        return self._bare >= HELD * (self._others + 1)
+
+    def inspect(self, ask: Ask, found: Mapping[int, Completion]) -> dict[int, Completion]:
+        """Return the completions, marked where the prompt was cut or the schema is known to be enforced."""
+        held = self._schemas and ask.schema is not None and self.held
+        inspected = {}
+        for index, completion in found.items():
+            if was_cut(ask.messages, completion.prompt_read):
+                completion = replace(completion, finish="prompt_cut")
+            elif held:
+                completion = replace(completion, held=True)
+            inspected[index] = completion
+            if self._schemas and ask.schema is not None and completion.finish == "stop":
+                bare = _is_object(completion.text)
+                self._bare, self._others = self._bare + bare, self._others + (not bare)
+        return inspected
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def observations(found: Mapping[int, Completion]) -> Iterator[tuple[str, str]]:
+    """Yield what is worth recording about the server, as name and value."""
+    for completion in found.values():
+        if completion.finish_reason is not None:
+            yield UNKNOWN_FINISH, completion.finish_reason

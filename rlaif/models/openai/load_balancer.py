@@ -1,0 +1,152 @@
+"""The servers of one model: each request goes to one with room, and waits its turn while none has any.
+
+Each server has its own prefix cache, so requests about one text go to one server unless it is far busier than others.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from rlaif.core.signals import STOP, UnsentError
+from rlaif.models.openai.endpoint import Endpoint
+from rlaif.models.openai.errors import RequestError
+
+# Seconds for which servers that were never reached are tried: long enough for a hiccup of the network, short enough to
+# notice a wrong address at once.
+START: Final = 5.0
+# How much more of its window than of the idlest server's may be in use for a server to get requests about a text that it
+# has read. With less, texts move between servers; with more, some requests wait while other servers have room.
+LEAN: Final = 0.125
+
+# A request that waits for a server, and what it is about.
+Waiter = tuple["asyncio.Future[Endpoint]", str]
+
+
+class Fleet:
+    """Endpoints, at most `most` requests in flight to all together.
+
+    `patience` is the seconds for which all of them may fail before the run is stopped; it can then be resumed.
+    """
+
+    def __init__(self, endpoints: Sequence[Endpoint], *, most: int, patience: float) -> None:
+        self.endpoints = endpoints
+        self._most, self._patience = most, patience
+        self._in_flight = 0
+        self._again: deque[Waiter] = deque()
+        self._new: deque[Waiter] = deque()
+        self._soon: asyncio.Handle | None = None
+        self._alarm: asyncio.TimerHandle | None = None
+
+    async def enter(self, about: str = "", *, again: bool = False) -> Endpoint:
+        """Waits for room for one request and returns the server to send it to. Call `leave` afterwards.
+
+        Requests `about` the same text go to the same server if it has room. A request that is sent `again` goes before all
+        new ones, or it would still be open when everything else is done. Raises RequestError "unreachable" once all servers
+        have failed for too long, and UnsentError for new requests once the process is asked to stop.
+        """
+        if STOP.asked and not again:
+            raise UnsentError
+        waiter: asyncio.Future[Endpoint] = asyncio.get_running_loop().create_future()
+        (self._again if again else self._new).append((waiter, about))
+        self._admit()
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if not waiter.cancelled() and waiter.exception() is None:
+                self.leave(waiter.result())
+            raise
+
+    def leave(self, endpoint: Endpoint) -> None:
+        """Ends a request. A caller that enters again without a pause keeps its place: others are admitted after it."""
+        endpoint.in_flight -= 1
+        self._in_flight -= 1
+        if self._soon is None and (self._new or self._again):
+            self._soon = asyncio.get_running_loop().call_soon(self._admit_others)
+
+    def _admit_others(self) -> None:
+        self._soon = None
+        self._admit()
+
+    def _admit(self) -> None:
+        """Assigns servers to waiting requests, in turn, while there is room."""
+        if STOP.asked:
+            _refuse(self._new, UnsentError)
+        for queue in (self._again, self._new):
+            while queue:
+                waiter, about = queue[0]
+                if not waiter.done():
+                    endpoint = self._take(about)
+                    if endpoint is None:
+                        self._stand_by()
+                        return
+                    waiter.set_result(endpoint)
+                queue.popleft()
+
+    def _take(self, about: str) -> Endpoint | None:
+        if self._in_flight >= self._most:
+            return None
+        now = asyncio.get_running_loop().time()
+        free = [each for each in self.endpoints if each.health.until <= now and each.in_flight < each.window.size]
+        if not free:
+            return None
+        endpoint = free[0] if len(free) == 1 else _choice(free, about)
+        if endpoint.health.probing:
+            endpoint.health.probe(now)
+        endpoint.in_flight += 1
+        self._in_flight += 1
+        return endpoint
+
+    def _stand_by(self) -> None:
+        """Nothing can be admitted: refuses all waiting requests if the servers are down for good, else tries again later."""
+        if self._in_flight >= self._most:
+            return
+        down = self._down()
+        if down > (self._patience if any(each.reached for each in self.endpoints) else min(START, self._patience)):
+            for queue in (self._again, self._new):
+                _refuse(queue, lambda: RequestError("unreachable", f"every attempt of the last {down:.0f} s has failed"))
+        else:
+            self._set_alarm()
+
+    def _down(self) -> float:
+        """Seconds for which all servers have been failing."""
+        since = [each.health.since for each in self.endpoints if each.health.probing and each.health.since is not None]
+        return asyncio.get_running_loop().time() - max(since) if len(since) == len(self.endpoints) else 0.0
+
+    def _set_alarm(self) -> None:
+        """Admits waiting requests when the first server may be used again."""
+        loop = asyncio.get_running_loop()
+        away = [each.health.until for each in self.endpoints if each.health.until > loop.time()]
+        if away and (self._alarm is None or self._alarm.when() > min(away) or self._alarm.when() <= loop.time()):
+            if self._alarm:
+                self._alarm.cancel()
+            self._alarm = loop.call_at(min(away), self._admit_after_rest)
+
+    def _admit_after_rest(self) -> None:
+        self._alarm = None
+        self._admit()
+
+    async def close(self) -> None:
+        if self._alarm:
+            self._alarm.cancel()
+        for endpoint in self.endpoints:
+            await endpoint.close()
+
+
+def _refuse(queue: deque[Waiter], error: Callable[[], Exception]) -> None:
+    """Refuses all requests of a queue."""
+    while queue:
+        waiter, _ = queue.popleft()
+        if not waiter.done():
+            waiter.set_exception(error())
+
+
+def _choice(free: Sequence[Endpoint], about: str) -> Endpoint:
+    """Among the servers about as busy as the idlest, the one with the highest hash for the text: always the same one while
+    it is among them, and each equally often (rendezvous hashing, Thaler and Ravishankar 1998)."""
+    busy = {each: each.in_flight / each.window.size for each in free}
+    least = min(busy.values())
+    if not about:
+        return min(free, key=lambda each: busy[each])
+    text = hash(about)
+    return max((each for each in free if busy[each] <= least + LEAN), key=lambda each: hash((text, each.number)))

@@ -1,0 +1,66 @@
+"""Requests through the proxy that the environment names, by aiohttp, which knows how to talk to proxies."""
+
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+
+from rlaif.models.openai.credentials import LOOPBACK
+from rlaif.models.openai.transport_reply import MEMORY, Answer, ReplyMemory, WireError, decompressed
+
+CHUNK = 2**18
+
+
+def proxy(url: str) -> str | None:
+    """The proxy for an address, by the usual variables (HTTP_PROXY, HTTPS_PROXY, NO_PROXY); none for this machine."""
+    parts = urlsplit(url)
+    return None if parts.hostname in LOOPBACK or proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
+
+
+class Proxied:
+    """Like Wires, through a proxy. Each request has a new connection, so that no late reply can be taken for another."""
+
+    def __init__(
+        self, url: str, headers: dict[str, str], *, proxy: str, most_bytes: int, method: str = "POST",
+        memory: ReplyMemory = MEMORY,
+    ) -> None:  # fmt: skip
+        self._url, self._proxy, self._most_bytes, self._method, self._memory = url, proxy, most_bytes, method, memory
+        self.heard, self.strays = False, 0
+        self._session = aiohttp.ClientSession(
+            headers={**headers, "accept-encoding": "identity"},
+            # What is in flight is bounded elsewhere, and so is the time for it.
+            connector=aiohttp.TCPConnector(limit=0, force_close=True),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+        )
+
+    async def post(self, body: bytes, *, most_bytes: int | None = None, fresh: bool = False) -> Answer:
+        """Sends a request with this body and returns the reply. Raises OSError if there is no whole reply."""
+        share = self._memory.share(min(most_bytes or self._most_bytes, self._most_bytes))
+        try:
+            async with self._session.request(
+                self._method, self._url, data=body, allow_redirects=False, proxy=self._proxy
+            ) as response:
+                self.heard = True
+                data = bytearray()
+                async for chunk in response.content.iter_chunked(CHUNK):
+                    data += chunk
+                    share.hold(len(data))
+                    share.check()
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                plain = decompressed(bytes(data), headers.get("content-encoding", ""), share)
+                return Answer(response.status, headers, plain)
+        except aiohttp.ClientError as error:
+            raise WireError(str(error) or type(error).__name__) from None
+        except ValueError as error:
+            raise WireError(f"the proxy's address cannot be used: {type(error).__name__}") from error
+        finally:
+            share.release()
+
+    def drop_last(self) -> None:
+        """The last reply's connection is closed already."""
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        await self._session.close()

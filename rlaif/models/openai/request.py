@@ -1,0 +1,50 @@
+"""From an ask to the body of a chat completion request, and to a bound on its reply: pure functions."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from rlaif.config import OpenAIModel
+from rlaif.models.base import Ask
+from rlaif.models.openai.capabilities import Dialect
+
+# The widest seed that every server reads.
+SEEDS: Final = 2**31
+# Bytes that an honest reply may have in any case, for each token with its escapes, and for each alternative to a token.
+REPLY, TOKEN, ALTERNATIVE = 8 * 2**20, 64, 256
+
+
+def body(config: OpenAIModel, ask: Ask, seeds: tuple[int, ...], dialect: Dialect | None = None) -> dict[str, Any]:
+    """The request for the completions of `seeds`, which are a part of the ask's."""
+    dialect = dialect or Dialect.of(config)
+    request: dict[str, Any] = {
+        "model": config.model,
+        "messages": list(ask.messages),
+        "temperature": ask.sampling.temperature,
+        dialect.max_tokens: ask.sampling.max_tokens,
+    }
+    if dialect.seed:
+        request["seed"] = seeds[0] % SEEDS
+    if len(seeds) > 1:
+        request["n"] = len(seeds)
+    if ask.sampling.top_p < 1:
+        request["top_p"] = ask.sampling.top_p
+    if ask.top_logprobs is not None:
+        request["logprobs"] = True
+        if ask.top_logprobs:
+            request["top_logprobs"] = ask.top_logprobs
+    form = _response_format(config, ask.schema)
+    return {**request, "response_format": form} if form else request
+
+
+def most_bytes(ask: Ask, n: int) -> int:
+    """A bound on the reply to a request for `n` completions: a server that sends more does not answer it."""
+    alternatives = 0 if ask.top_logprobs is None else 1 + ask.top_logprobs
+    return REPLY + n * ask.sampling.max_tokens * (TOKEN + ALTERNATIVE * alternatives)
+
+
+def _response_format(config: OpenAIModel, schema: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if schema is None or config.structured == "none":
+        return None
+    if config.structured == "json_object":
+        return {"type": "json_object"}
+    return {"type": "json_schema", "json_schema": {"name": "verdict", "strict": True, "schema": dict(schema)}}

@@ -1,0 +1,53 @@
+"""When a request is sent again, how often, and after what pause."""
+
+import asyncio
+import random
+from typing import Final
+
+import tenacity
+
+from rlaif.core.errors import TRANSIENT
+from rlaif.models.openai.errors import RequestError
+
+# A reply that is not an answer may come from a proxy in trouble, so the request is retried.
+RETRIED: Final = TRANSIENT | {"malformed"}
+# Seconds. A server that asks for a longer pause gets no requests at all until then, and the attempt is not counted; if it
+# asks for more than an hour, the run stops.
+LONGEST_WAIT, LONGEST_REST = 60.0, 3600.0
+# Seconds before another attempt after a momentary fault. A server that is down is set aside by its health; longer pauses
+# of each request would only delay it.
+LONGEST_PAUSE: Final = 2.0
+# All attempts and pauses of one request together, in times of the deadline: one bad unit must not hold up a run.
+ELAPSED: Final = 5.0
+
+
+def retrying(attempts: int, timeout: float, pause: float) -> tenacity.AsyncRetrying:
+    """Attempts and pauses: random, so that clients do not collide again, and doubling, unless the server says how long.
+
+    `timeout` is one attempt's deadline and `pause` the first back-off, in seconds.
+    """
+    patient = tenacity.wait_random_exponential(multiplier=pause, max=LONGEST_WAIT)
+    brisk = tenacity.wait_random_exponential(multiplier=pause, max=LONGEST_PAUSE)
+
+    def wait(state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        if not isinstance(error, RequestError) or error.kind == "timeout":
+            # It has waited for a whole deadline already.
+            return 0.0
+        if error.wait:
+            return min(error.wait, LONGEST_WAIT) + random.uniform(0, pause)
+        return (patient if error.kind == "rate_limited" else brisk)(state)
+
+    return tenacity.AsyncRetrying(
+        retry=tenacity.retry_if_exception(lambda error: isinstance(error, RequestError) and error.kind in RETRIED),
+        stop=tenacity.stop_after_attempt(attempts) | tenacity.stop_before_delay(ELAPSED * timeout),
+        wait=wait,
+        sleep=_pause,
+        reraise=True,
+    )
+
+
+async def _pause(seconds: float) -> None:
+    """Sleeps; without a pause it does not yield, so that a request that is retried at once keeps its place (Fleet.leave)."""
+    if seconds > 0:
+        await asyncio.sleep(seconds)

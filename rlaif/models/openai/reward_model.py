@@ -1,0 +1,51 @@
+"""A served reward model, through vLLM's `/classify`. Requests, retries and limits are those of any server.
+
+The server renders the chat by the model's own template and gives the class's logit, which is the reward.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from rlaif.models.base import Ask, Completion
+from rlaif.models.openai.capabilities import Dialect
+from rlaif.models.openai.client import OpenAI
+from rlaif.models.openai.credentials import Letterhead
+from rlaif.models.openai.errors import RequestError
+from rlaif.models.openai.response import malformed, read_object, without_output
+
+# The endpoint stands beside the API that imitates OpenAI's, not in it.
+CHATS: Final = ("/v1/chat/completions", "/chat/completions")
+
+
+class OpenAIReward(OpenAI):
+    """A reward model on a server: its completion of a chat is the reward of the last turn, as a number."""
+
+    def _address(self, head: Letterhead) -> Letterhead:
+        for ending in CHATS:
+            if head.url.endswith(ending):
+                return replace(head, url=head.url.removesuffix(ending) + "/classify")
+        return head
+
+    def _body(self, ask: Ask, seeds: tuple[int, ...], dialect: Dialect) -> dict[str, Any]:
+        return {"model": self.config.model, "messages": list(ask.messages), "use_activation": False}
+
+    def _read(self, data: bytes, n: int) -> dict[int, Completion]:
+        return {0: read(data)}
+
+
+def read(data: bytes) -> Completion:
+    """The reward in a reply. Raises RequestError: `malformed`, `rejected` for a classifier with several classes, or the kind
+    of the error in it."""
+    reply = read_object(data)
+    listed = reply.get("data")
+    found = listed[0] if isinstance(listed, list) and len(listed) == 1 else None
+    scores = found.get("probs") if isinstance(found, Mapping) else None
+    if not isinstance(scores, list) or not scores:
+        raise malformed("a reply without a score", data)
+    if len(scores) > 1:
+        raise RequestError("rejected", f"the model has {len(scores)} classes, and a reward model has one")
+    if not isinstance(scores[0], int | float) or isinstance(scores[0], bool) or not math.isfinite(scores[0]):
+        raise malformed("a reply without a finite score", data)
+    return without_output(reply, repr(float(scores[0])))

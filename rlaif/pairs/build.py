@@ -1,0 +1,258 @@
+"""Pair: turns stored scores into pairs. A strategy is a `.sql` file over the table `candidates`; no model is asked.
+
+Points are exact integers and decimals, ties never make a pair, and every prompt and response ends with one outcome, so
+that the same stored scores give the same pairs to the byte and nothing is left out uncounted.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rlaif import __version__
+from rlaif.config import Config, Mix, Pair
+from rlaif.context.run import Context, now
+from rlaif.core.errors import InputError
+from rlaif.core.types import key
+from rlaif.pairs import filters, strategy
+from rlaif.pairs.bradley_terry import strengths
+from rlaif.pairs.validation import check_checks, check_generator
+from rlaif.pairs.weights import Member, check_criterion, panel, threshold, weigh
+from rlaif.store.store import Row, Store
+
+# Prompts whose comparisons are in memory at once: with eight answers each, some hundred megabytes.
+_CONTESTS = 16_384
+# Coins are products modulo this prime, 2^31 - 1, which no two halves of a key share.
+_PRIME = 2147483647
+# Settings that a pairing's specification has by other names, or that make no difference to it.
+_ELSEWHERE = {"judge", "mix", "agree", "weights", "options", "max_samples"}
+# Below it, a label is more likely wrong than right.
+_HALF = 0.5
+# The least confidence above one half: more votes for the label than against it.
+_MORE_THAN_HALF = 0.500001
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """One way to turn scores into pairs; its key is a digest of all that decides the result but the scores.
+
+    `judge` is the first one's key, `by` are the names of all.
+    """
+
+    key: str
+    judge: str
+    pairs: int
+    outcomes: Mapping[str, int]
+    by: str = ""
+    strategy: str = ""
+
+
+def check(config: Config) -> Pair:
+    """The `pair` section, its strategy and the files that it names known. Raises InputError otherwise."""
+    settings = config.pipeline.pair or Pair()
+    strategy.load(config, settings)
+    filters.check(config, settings.filters)
+    return settings
+
+
+def check_names(context: Context, members: Sequence[Member], writers: Sequence[str]) -> None:
+    """Raises InputError for a criterion or generator that `pair` names, and these judges or writers (names) are not."""
+    settings = check(context.config)
+    check_generator(context.config, settings.options, writers)
+    check_checks(context.config, settings, members)
+    if not _compared(context, settings, members):
+        check_criterion(context.config, settings.options, weigh(context.config, settings, members))
+
+
+def run(
+    context: Context, judge: str | Sequence[Member], generators: Sequence[str], criteria: Sequence[Row] | None = None,
+    agree: Sequence[str] = (), mix: Mix = "mean",
+) -> Pairing:  # fmt: skip
+    """Pairs the responses of these generators by the scores of a judge, and writes pairs and outcomes. All are keys.
+
+    `criteria` are rows of key, name, weight, low, high and floor; the judge's own, equally weighted, where omitted. Several
+    judges are given as members, and `mix` says how they become one. `agree` are other judges whose word counts for the
+    confidence alone. Raises InputError for what cannot be paired so.
+    """
+    settings, store = check(context.config), context.store
+    chosen = strategy.load(context.config, settings)
+    if isinstance(judge, str):
+        judge = [Member(judge, criteria or store.query("pairs/sql/criteria", judge=judge))]
+    spec = specify(context, judge, generators, agree, mix)
+    pairing, keys, weighed = key_of(spec), [member.key for member in judge], spec["criteria"]
+    compared = _compared(context, settings, judge)
+    denominator = weighed[0]["denominator"] if weighed else 0
+    agree = [other for other in agree if other not in keys]
+    values: Row = {
+        "pairing": pairing, "judge": keys[0], "judges": keys, "mix": mix if len(keys) > 1 else None, "agree": agree,
+        "generators": list(generators), "panel": panel(judge, weighed), "seed": settings.seed,
+        "stir": int(key("coin", settings.seed)[:8], 16) % (_PRIME - 1) + 1,
+        "threshold": threshold(settings.min_margin, denominator), "per_prompt": settings.per_prompt,
+        "denominator": denominator, "least": settings.min_confidence, "compared": compared,
+        "strategy": settings.strategy, "min_margin": settings.min_margin,
+        "points": "pairs/sql/points_and_scores" if chosen.asks_scores else "pairs/sql/points_of_scores",
+    }  # fmt: skip
+    values["criteria"] = [row["criterion"] for row in values["panel"]]
+    # A mean or median of scores may side with the minority of the judges; that is what was asked for.
+    by_scores = values["mix"] in ("mean", "median") and not compared
+    values["even"] = 0.0 if by_scores and not agree else _HALF
+    if values["mix"] == "majority":
+        values["least"] = max(settings.min_confidence, _MORE_THAN_HALF)
+    with store.transaction():
+        number = store.query("pairs/sql/next_number")[0]["number"]
+        store.execute("pairs/sql/forget", **values)
+        store.append("pairings", [
+            {"key": pairing, "spec": json.dumps(spec), "created": now(), "run": context.run, "number": number,
+             "facts": _facts(store, [*keys, *agree], generators)}
+        ])  # fmt: skip
+        store.append("pairing_criteria", [
+            {"pairing": pairing} | {name: row[name] for name in ("criterion", "name", "weight", "factor", "low", "floor")}
+            for row in weighed
+        ])  # fmt: skip
+        _gather(store, values)
+        filters.apply(store, context.config, settings.filters)
+        chosen.make(store, values)
+        _judge(store, values)
+        store.execute("pairs/sql/surplus", target=settings.target, **values)
+        store.execute("pairs/sql/insert_pairs", **values)
+        store.execute("pairs/sql/insert_reasons", **values)
+    outcomes = {row["outcome"]: row["prompts"] for row in store.query("pairs/sql/outcomes", pairing=pairing)}
+    count = store.query("pairs/sql/count", pairing=pairing)[0]["pairs"]
+    by = ", ".join(member.name or member.key for member in judge) + (f" ({mix})" if len(keys) > 1 else "")
+    return Pairing(pairing, keys[0], count, outcomes, by, settings.strategy)
+
+
+def specify(context: Context, members: Sequence[Member], generators: Sequence[str], agree: Sequence[str], mix: Mix) -> Row:
+    """All that decides which pairs some scores give; its digest is the pairing's key. Parts are as `run` takes them."""
+    settings, keys = check(context.config), [member.key for member in members]
+    chosen = strategy.load(context.config, settings)
+    weighed = [] if _compared(context, settings, members) else weigh(context.config, settings, members)
+    check_criterion(context.config, settings.options, weighed)
+    spec = {"judge": keys[0], "agree": sorted(other for other in agree if other not in keys),
+            "generators": sorted(generators), "strategy": settings.strategy,
+            "sql": chosen.text, "options": dict(chosen.options), "criteria": weighed,
+            "files": filters.digests(context.config, settings.filters),
+            "settings": settings.model_dump(exclude=_ELSEWHERE)}  # fmt: skip
+    return spec | ({"judges": keys, "mix": mix} if len(keys) > 1 else {})
+
+
+def key_of(spec: Row) -> str:
+    """The key of the pairing that is so specified."""
+    return key("pairing", spec)
+
+
+def _compared(context: Context, settings: Pair, members: Sequence[Member]) -> bool:
+    """Whether the judges have votes, which have no criterion. Raises InputError for votes that cannot be used so."""
+    voting = [each for each in members if context.store.query("pairs/sql/compared", judge=each.key)]
+    if voting and len(voting) < len(members):
+        other = next(each for each in members if each not in voting)
+        where = context.config.file.where(("pair", "judge"))
+        if not other.criteria:
+            raise InputError(f"judge {other.name!r} has neither votes nor scores", where=where, fix="Leave it out.")
+        raise InputError(
+            f"judge {voting[0].name!r} has votes and judge {other.name!r} has scores, so they cannot be mixed",
+            where=where, fix="Name one of them under `pair.agree`.",
+        )  # fmt: skip
+    if len(voting) > 1 and settings.mix == "median":
+        raise InputError(
+            "votes have no median", where=context.config.file.where(("pair", "mix")),
+            fix="Give `majority` (a vote each on every two responses) or `mean` (the mean of their votes).",
+        )  # fmt: skip
+    graded = voting and settings.strategy == "votes" and context.store.query(
+        "pairs/sql/has_strengths", judges=[each.key for each in voting]
+    )  # fmt: skip
+    if voting and settings.min_margin and not graded:
+        raise InputError(
+            "votes have no margin", where=context.config.file.where(("pair", "min_margin")),
+            fix="Give `min_confidence`: the probability, by the votes, that a label is right. Preferences that "
+            "came with a `scale` have a margin in the strategy `votes`.",
+        )  # fmt: skip
+    return bool(voting)
+
+
+def _gather(store: Store, values: Row) -> None:
+    """The responses that may enter pairs, with their points, and what a strategy may ask about them."""
+    store.execute("pairs/sql/weighed", **values)
+    store.execute("pairs/sql/panel", **values)
+    store.execute(
+        "pairs/sql/told_evenly" if store.query("pairs/sql/partly_expected", **values) else "pairs/sql/told", **values
+    )
+    store.execute("pairs/sql/ballots_mixed" if values["mix"] and values["compared"] else "pairs/sql/ballots", **values)
+    _scale_votes(store, values)
+    _fit(store, values)
+    if values["mix"] and not values["compared"]:
+        _mix(store, values)
+    else:
+        store.execute("pairs/sql/averaged_once")
+        store.execute("pairs/sql/scored_and_fought" if store.query("pairs/sql/fought") else "pairs/sql/scored")
+        store.execute("pairs/sql/points_of_comparisons" if values["compared"] else values["points"])
+    store.execute("pairs/sql/answers", **values)
+    if store.query("pairs/sql/repeated"):
+        # Rare, and several times the work: means over repeats before the points.
+        store.execute("pairs/sql/averaged_often")
+        store.execute("pairs/sql/answers", **values)
+    store.execute("pairs/sql/same_texts")
+    store.execute("pairs/sql/filtered")
+    store.execute("pairs/sql/views")
+
+
+def _scale_votes(store: Store, values: Row) -> None:
+    """Leads of votes that came with strengths are parts of their scale, if they are what the strategy goes by."""
+    values["scaled"] = (
+        values["compared"] and values["strategy"] == "votes" and bool(store.query("pairs/sql/graded", **values))
+    )
+    if values["scaled"]:
+        values["threshold"] = threshold(values["min_margin"], 1)
+
+
+def _mix(store: Store, values: Row) -> None:
+    """One score of each answer and criterion, from those of several judges."""
+    store.execute("pairs/sql/given", **values)
+    store.execute("pairs/sql/totals", **values)
+    store.execute(
+        {"cascade": "pairs/sql/mix_last", "median": "pairs/sql/mix_median"}.get(values["mix"], "pairs/sql/mix_mean")
+    )
+    store.execute("pairs/sql/points_of_majority" if values["mix"] == "majority" else values["points"])
+    store.execute("pairs/sql/insert_mixed", **values)
+
+
+def _fit(store: Store, values: Row) -> None:
+    """What was compared, as strengths."""
+    store.execute("pairs/sql/contests", **values)
+    begin, end = 0, _CONTESTS
+    while contests := store.query("pairs/sql/contests_part", begin=begin, end=end):
+        store.append("strengths", [row | {"pairing": values["pairing"]} for row in strengths(contests)])
+        begin, end = end, end + _CONTESTS
+    store.execute("pairs/sql/strengths", **values)
+
+
+def _judge(store: Store, values: Row) -> None:
+    """How sure each pair that was made is."""
+    store.execute("pairs/sql/opinions")
+    if values["mix"] and not values["compared"]:
+        if values["mix"] != "cascade":
+            store.execute("pairs/sql/mix_opinions", **values)
+    elif store.query("pairs/sql/fought"):
+        store.execute("pairs/sql/own_opinions", **values)
+    if values["agree"]:
+        store.execute("pairs/sql/other_opinions", **values)
+    store.execute("pairs/sql/judged", **values)
+
+
+def is_up_to_date(store: Store, spec: Row) -> bool:
+    """Whether the pairing that is so specified is in the store, and nothing that it was made from has changed since."""
+    made = store.query("pairs/sql/made_from", pairing=key_of(spec))
+    judges = [*(spec.get("judges") or [spec["judge"]]), *spec["agree"]]
+    return bool(made) and made[0]["facts"] == _facts(store, judges, spec["generators"])
+
+
+def _facts(store: Store, judges: Sequence[str], generators: Sequence[str]) -> str:
+    (row,) = store.query("pairs/sql/facts", judges=sorted(judges), generators=list(generators), version=__version__)
+    return str(row["facts"])
+
+
+def latest(store: Store) -> str:
+    """The key of the pairing that was made last, by the count of pairings. Raises InputError where there is none."""
+    rows = store.query("pairs/sql/latest")
+    if not rows:
+        raise InputError("no pairs have been made yet", fix="Run `rlaif pair FILE` first.")
+    return str(rows[0]["key"])

@@ -1,0 +1,43 @@
+"""Whether judges have scored what is to be paired: no scores would give no pairs, and look like a result."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rlaif.pairs.weights import Member
+from rlaif.store.store import Store
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How many of the responses to pair a judge has judged; failed judgements count, because they were tried."""
+
+    responses: int
+    judged: int
+
+    @property
+    def missing(self) -> bool:
+        """Whether there is something to judge, and nothing of it is judged."""
+        return self.responses > 0 and self.judged == 0
+
+    @property
+    def partial(self) -> bool:
+        return 0 < self.judged < self.responses
+
+
+def coverage(
+    store: Store, members: Sequence[Member], generators: Sequence[str], *, after: str | None = None, every: bool = True
+) -> Coverage:  # fmt: skip
+    """What these judges together have judged of the responses of these generators (keys) to current prompts.
+
+    A response counts as judged if it has all criteria with weight of all the judges; one criterion is enough unless `every`.
+    In a cascade, `after` is the key of the judge before: only the prompts that it passed on count.
+    """
+    wanted = [
+        {"judge": member.key, "criterion": row["key"]} for member in members for row in member.criteria if row["weight"]
+    ]
+    compares = any(row.get("kind") == "compare" for member in members for row in member.criteria)
+    (row,) = store.query(
+        "pairs/sql/coverage", judges=[member.key for member in members], wanted=wanted, generators=list(generators),
+        after=after, every=every, two=compares,
+    )  # fmt: skip
+    return Coverage(**row)

@@ -1,0 +1,222 @@
+"""Filters: which responses and prompts stay out of every pair, each with one reason, by their texts alone.
+
+A filter writes the responses that it drops to the temporary table `filtered`; a null response there is a whole prompt.
+"""
+
+import glob
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.util import find_spec
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from rlaif.config import Config, Filters, Truncation
+from rlaif.core.errors import InputError
+from rlaif.core.words import find_words
+from rlaif.models.local.checkpoint import locate
+from rlaif.store import confined
+from rlaif.store.confined import quoted
+from rlaif.store.store import Row, Store, sql
+
+# Standard error of the estimate is 1 / sqrt(permutations): 0.06 at most, and 0.04 near the thresholds in use.
+_PERMUTATIONS = 256
+# Runs of three words are long enough to mean something and short enough for short responses.
+_SHINGLE = 3
+# DuckDB's functions, by kind of file.
+_READERS = {".jsonl": "read_json", ".ndjson": "read_json", ".json": "read_json",
+            ".csv": "read_csv", ".tsv": "read_csv", ".parquet": "read_parquet"}  # fmt: skip
+# Rows per write to the store.
+_BATCH = 4096
+
+
+def check(config: Config, filters: Filters) -> None:
+    """Raises InputError for a missing file, a file of an unknown kind, or a package that is not installed."""
+    for path in _benchmarks(config, filters).values():
+        if path.suffix.lower() not in (*_READERS, ".txt"):
+            fix = f"Use one of {' '.join(_READERS)} .txt."
+            raise InputError("unsupported kind of file", where=str(path), fix=fix)
+    if filters.near_duplicates is not None and find_spec("rensa") is None:
+        raise InputError(
+            "finding near-duplicates needs the package rensa", fix="pip install 'rlaif[filters]'",
+            where=config.file.where(("pair", "filters", "near_duplicates")),
+        )  # fmt: skip
+
+
+def check_tokenizer(config: Config, filters: Filters) -> None:
+    """Raises InputError for a tokenizer that cannot be opened. If none is needed, nothing is imported."""
+    if filters.truncation:
+        _tokenizer(config, filters.truncation)
+
+
+def digests(config: Config, filters: Filters) -> dict[str, str]:
+    """Digests of the named files: when their content changes, the pairs may change."""
+    files = _benchmarks(config, filters)
+    return {name: hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest() for name, path in files.items()}
+
+
+def _benchmarks(config: Config, filters: Filters) -> dict[str, Path]:
+    names = filters.contamination.files if filters.contamination else []
+    place = ("pair", "filters", "contamination", "files")
+    return {name: config.find(name, (*place, at)) for at, name in enumerate(names)}
+
+
+def apply(store: Store, config: Config, filters: Filters) -> None:
+    """Fill `filtered`, one filter after the other; each sees only what the filters before it kept."""
+    if filters.contamination:
+        _take(store, _contaminated(store, _benchmarks(config, filters), filters.contamination.words))
+    lengths = filters.min_length is not None or filters.max_length is not None
+    if filters.unfinished == "never" or lengths:
+        store.execute(
+            "pairs/sql/filter_facts", unfinished=filters.unfinished == "never", shortest=filters.min_length or 0,
+            longest=filters.max_length,
+        )  # fmt: skip
+    if filters.truncation:
+        _take(store, _same_start(store, config, filters.truncation))
+    if filters.near_duplicates is not None:
+        _take(store, _near_duplicates(store, filters.near_duplicates))
+
+
+def _take(store: Store, rows: Iterable[Row]) -> None:
+    waiting: list[Row] = []
+    for row in rows:
+        waiting.append(row)
+        if len(waiting) == _BATCH:
+            store.append("filtered", waiting)
+            waiting.clear()
+    store.append("filtered", waiting)
+
+
+def _rows(store: Store, name: str) -> Iterator[Row]:
+    """The rows of the named query, in order, through a file, because another cursor does not see temporary tables."""
+    import pyarrow.parquet
+
+    with store.folder() as folder:
+        path = folder / "rows"
+        store.run(f"COPY ({sql(name)}) TO {quoted(path)} (FORMAT parquet)")
+        with pyarrow.parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(_BATCH):
+                yield from batch.to_pylist()
+
+
+def _words(text: str) -> list[str]:
+    return find_words(text.casefold())
+
+
+def _runs(words: list[str], length: int) -> set[str]:
+    """All runs of so many words."""
+    return {" ".join(words[start : start + length]) for start in range(len(words) - length + 1)}
+
+
+def _near_duplicates(store: Store, similarity: float) -> Iterator[Row]:
+    """Of responses to one prompt that are nearly the same, all but one, which depends on the seed.
+
+    Similarity is the Jaccard index of the sets of three-word runs (all words as one run, where there are fewer), estimated
+    by MinHash (Broder 1997).
+    """
+    from rensa import RMinHash
+
+    for prompt, rows in groupby(_rows(store, "pairs/sql/candidate_texts"), key=lambda row: row["prompt"]):
+        kept: list[Any] = []
+        for row in rows:
+            words = _words(row["text"])
+            sketch = RMinHash(num_perm=_PERMUTATIONS, seed=0)
+            sketch.update(sorted(_runs(words, min(_SHINGLE, max(len(words), 1)))))
+            if any(sketch.jaccard(other) >= similarity for other in kept):
+                yield {"prompt": prompt, "response": row["response"], "reason": "near-duplicate of another"}
+            else:
+                kept.append(sketch)
+
+
+def _same_start(store: Store, config: Config, truncation: Truncation) -> Iterator[Row]:
+    """Of responses to one prompt that a trainer truncates to the same tokens, all but one, which depends on the seed."""
+    tokenizer = _tokenizer(config, truncation)
+    for prompt, rows in groupby(_rows(store, "pairs/sql/candidate_texts"), key=lambda row: row["prompt"]):
+        seen: set[tuple[int, ...]] = set()
+        for row in rows:
+            tokens = tuple(tokenizer.encode(row["text"], add_special_tokens=False)[: truncation.tokens])
+            if tokens in seen:
+                yield {"prompt": prompt, "response": row["response"], "reason": "same as another once truncated"}
+            seen.add(tokens)
+
+
+def _tokenizer(config: Config, truncation: Truncation) -> Any:
+    where = config.file.where(("pair", "filters", "truncation", "tokenizer"))
+    path = locate(truncation.tokenizer, where=where)
+    try:
+        from transformers import AutoTokenizer
+
+        return AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+    except ModuleNotFoundError:
+        raise InputError("a tokenizer needs transformers", where=where, fix="pip install 'rlaif[train]'") from None
+    except Exception as error:  # Every library that reads checkpoints raises its own errors.
+        said = next(iter(str(error).splitlines()), type(error).__name__)
+        raise InputError(
+            f"cannot open a tokenizer at {truncation.tokenizer}: {said}", where=where,
+            fix="Give the folder or the hub name of the model that you train.",
+        ) from None  # fmt: skip
+
+
+def _contaminated(store: Store, files: Mapping[str, Path], length: int) -> Iterator[Row]:
+    """Prompts and responses that contain a run of words of a benchmark's text, or have a whole shorter text as a turn."""
+    # Text that several files contain is reported for the first of them.
+    known: dict[str, str] = {}
+    whole: dict[str, str] = {}
+    for name, path in files.items():
+        for text in _texts(path):
+            words = _words(text)
+            if len(words) < length:
+                whole.setdefault(" ".join(words), name)
+            for run in _runs(words, length):
+                known.setdefault(run, name)
+    whole.pop("", None)
+    for row in _rows(store, "pairs/sql/prompt_texts"):
+        turns = [turn["content"] for turn in row["turns"]]
+        found = next((whole[plain] for plain in (" ".join(_words(turn)) for turn in turns) if plain in whole), None)
+        found = found or _held([*turns, row["document"], row["reference"]], known, length)
+        if found:
+            yield {"prompt": row["prompt"], "response": None, "reason": f"holds text of {found}"}
+    for row in _rows(store, "pairs/sql/candidate_texts"):
+        if found := _held([row["text"]], known, length):
+            yield {"prompt": row["prompt"], "response": row["response"], "reason": f"holds text of {found}"}
+
+
+def _held(texts: Iterable[str | None], known: Mapping[str, str], words: int) -> str | None:
+    """The benchmark of which one of the texts contains a run."""
+    for text in texts:
+        for run in sorted(_runs(_words(text or ""), words) & known.keys()):
+            return known[run]
+    return None
+
+
+def _texts(path: Path) -> Iterator[str]:
+    """Every text in a benchmark's file, in any column."""
+    import duckdb
+
+    suffix = path.suffix.lower()
+    if suffix == ".txt":
+        with path.open(encoding="utf-8") as lines:
+            yield from lines
+        return
+    # DuckDB reads a file name with * or ? as a pattern, and one with :// as an address.
+    if glob.has_magic(str(path.resolve())) or not path.is_file():
+        raise InputError("cannot be read: not a plain file name", where=str(path), fix="Rename the file.")
+    try:
+        # What `key=value` in a path says is not a column.
+        options = ", hive_partitioning = false"
+        with confined.connect([path.resolve()]) as connection:
+            reader = connection.sql(f"FROM {_READERS[suffix]}({quoted(path.resolve())}{options})").to_arrow_reader(_BATCH)
+            for batch in reader:
+                yield from _strings(batch.to_pylist())
+    except (duckdb.Error, ValueError) as error:
+        raise InputError(f"cannot be read: {str(error).splitlines()[0]}", where=str(path)) from None
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from _strings(list(value.values()))
+    elif isinstance(value, list):
+        for each in value:
+            yield from _strings(each)

@@ -1,0 +1,81 @@
+"""Strategies: `.sql` files that make pairs of the table `candidates`, rlaif's own or the user's.
+
+A file's head may declare options, one a comment line: `-- $of = 5: how many are drawn.` has a default, `-- $criterion: the
+one that differs.` has none and must be given under `pair.options`.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rlaif.config import Config, Pair
+from rlaif.config.yaml import did_you_mean, parse_value
+from rlaif.core.errors import InputError
+from rlaif.pairs.sandbox import bare, run
+from rlaif.store.store import Store, sql
+
+STRATEGIES = tuple(sorted(path.stem for path in (Path(__file__).parent / "strategies").glob("*.sql")))
+_OPTION = re.compile(r"^-- \$(\w+)(?: = ([^:\n]+))?: ", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """One way to choose pairs. `file` is the user's own `.sql` file, None for one that ships."""
+
+    text: str
+    options: Mapping[str, Any]
+    file: Path | None = None
+
+    @property
+    def asks_scores(self) -> bool:
+        """Whether the statement speaks of a candidate's `scores`, which take time to gather."""
+        return bool(re.search(r"\bscores\b", bare(self.text)))
+
+    def make(self, store: Store, values: Mapping[str, Any]) -> None:
+        """Fills the temporary table `made` (prompt, chosen, rejected, lead) from `candidates` and the views beside it."""
+        values = {**values, **self.options}
+        if self.file:
+            run(store, self.text, self.file, values)
+        else:
+            store.run(f"CREATE OR REPLACE TEMP TABLE made AS {self.text}", **values)
+
+
+def load(config: Config, settings: Pair) -> Strategy:
+    """The strategy of the `pair` section with its options. Raises InputError for an unknown one, or a wrong option."""
+    place = ("pair", "strategy")
+    if settings.strategy.endswith(".sql"):
+        file = config.find(settings.strategy, place)
+        text = file.read_text(encoding="utf-8").strip().rstrip(";")
+        return Strategy(text, _options(config, settings, text), file)
+    if settings.strategy not in STRATEGIES:
+        raise InputError(
+            f"no strategy is called {settings.strategy!r}",
+            where=config.file.where(place), fix=did_you_mean(settings.strategy, STRATEGIES),
+        )  # fmt: skip
+    text = sql(f"pairs/strategies/{settings.strategy}")
+    return Strategy(text, _options(config, settings, text))
+
+
+def _options(config: Config, settings: Pair, text: str) -> dict[str, Any]:
+    """The options that the file declares, with the values given for them."""
+    declared = {
+        name: parse_value(default, name) if default else None
+        for name, default in _OPTION.findall(text)
+    }  # fmt: skip
+    for name, value in settings.options.items():
+        where = config.file.where(("pair", "options", name))
+        if name not in declared:
+            fix = did_you_mean(name, list(declared)) if declared else "It has none."
+            raise InputError(f"{settings.strategy} has no option {name!r}", where=where, fix=fix)
+        wanted = str if declared[name] is None or isinstance(declared[name], str) else (int, float)
+        if not isinstance(value, wanted):
+            raise InputError(f"option {name!r} must be {'text' if wanted is str else 'a number'}", where=where)
+    missing = [name for name, default in declared.items() if default is None and name not in settings.options]
+    if missing:
+        raise InputError(
+            f"{settings.strategy} needs the option {missing[0]!r}", where=config.file.where(("pair", "strategy")),
+            fix=f"Give it: pair: {{strategy: {settings.strategy}, options: {{{missing[0]}: …}}}}.",
+        )  # fmt: skip
+    return {**declared, **settings.options}

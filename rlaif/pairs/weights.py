@@ -1,0 +1,108 @@
+"""What each criterion weighs in a pairing, in exact integers, whoever judges by it."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+from fractions import Fraction
+
+from rlaif.config import Config, Pair
+from rlaif.config.yaml import did_you_mean
+from rlaif.core.errors import InputError
+from rlaif.judging.rubric import factors
+from rlaif.store.store import Row
+
+# Leads have six decimals in the store; a threshold between two of them means the upper one.
+_SIXTH = Decimal("0.000001")
+
+
+@dataclass(frozen=True)
+class Member:
+    """A judge whose scores make pairs: its key, and its criteria as rows of key, name, weight, low, high and floor."""
+
+    key: str
+    criteria: Sequence[Row]
+    name: str = ""
+
+
+def weigh(config: Config, settings: Pair, members: Sequence[Member]) -> list[Row]:
+    """The criteria with their exact factors, the file's overrides applied.
+
+    Those of several judges are one where they have the same name, on the scale of the first judge that has it. Raises
+    InputError where the judges weigh it differently, or have another floor for it.
+    """
+    where = config.file.where(("pair", "weights"))
+    criteria = _common(config, settings, members)
+    for name, weight in settings.weights.items():
+        if name not in criteria:
+            raise InputError(f"no criterion is called {name!r}", where=where, fix=did_you_mean(name, criteria))
+        if not 0 <= weight < float("inf"):
+            raise InputError(f"the weight of {name!r} must be 0 or more", where=where)
+    weights: dict[str, float] = {name: row["weight"] for name, row in criteria.items()} | settings.weights
+    if not criteria:
+        return []
+    if not any(weights.values()):
+        raise InputError("the weights sum to zero", where=where, fix="Give at least one criterion a weight above zero.")
+    shares, denominator = factors(weights, {name: (row["low"], row["high"]) for name, row in criteria.items()})
+    return [
+        {"criterion": row["key"], "name": name, "weight": weights[name], "factor": shares[name],
+         "low": row["low"], "floor": row["floor"], "denominator": denominator}
+        for name, row in criteria.items()
+    ]  # fmt: skip
+
+
+def _common(config: Config, settings: Pair, members: Sequence[Member]) -> dict[str, Row]:
+    found: dict[str, tuple[Member, Row]] = {}
+    for member in members:
+        for row in member.criteria:
+            first, mine = found.setdefault(row["name"], (member, row))
+            differs = "floor" if _floor(row) != _floor(mine) else ""
+            if row["weight"] != mine["weight"] and row["name"] not in settings.weights:
+                differs = "weight"
+            if differs:
+                raise InputError(
+                    f"{row['name']!r} has another {differs} for judge {member.name!r} than for {first.name!r}",
+                    where=config.file.where(("pair", "judge")),
+                    fix="Say the weight under `pair.weights`." if differs == "weight" else "Give both rubrics the same one.",
+                )  # fmt: skip
+    return {name: row for name, (_, row) in found.items()}
+
+
+def _floor(row: Row) -> Fraction | None:
+    """As a share of the scale."""
+    if row["floor"] is None:
+        return None
+    low, high, floor = (Fraction(str(row[end])) for end in ("low", "high", "floor"))
+    return (floor - low) / (high - low)
+
+
+def panel(members: Sequence[Member], weighed: Sequence[Row]) -> list[Row]:
+    """One row a judge and criterion: what it counts as among those weighed, on what scale, and how many judges have it."""
+    common = {row["name"]: row for row in weighed}
+    scales = {row["key"]: (row["low"], row["high"]) for member in reversed(members) for row in member.criteria}
+    have = Counter(row["name"] for member in members for row in member.criteria)
+    rows = []
+    for place, member in enumerate(members):
+        for row in member.criteria if weighed else ():
+            mixed = common[row["name"]]
+            low, high = scales[mixed["criterion"]]
+            rows.append({
+                "place": place, "judge": member.key, "criterion": row["key"], "low": row["low"], "high": row["high"],
+                "mixed": mixed["criterion"], "weight": mixed["weight"], "lowest": low, "highest": high,
+                "judges": have[row["name"]],
+            })  # fmt: skip
+    return rows
+
+
+def threshold(min_margin: float, denominator: int) -> Decimal:
+    """The least lead in points that a margin in hundredths of the scale means."""
+    exact = Fraction(str(min_margin)) * denominator / 100
+    return (Decimal(exact.numerator) / Decimal(exact.denominator)).quantize(_SIXTH, ROUND_CEILING)
+
+
+def check_criterion(config: Config, options: Mapping[str, object], weighed: Sequence[Row]) -> None:
+    """An option that names a criterion must name one that there is. Raises InputError otherwise."""
+    named, names = options.get("criterion"), [row["name"] for row in weighed]
+    if named is not None and named not in names:
+        where = config.file.where(("pair", "options", "criterion"))
+        raise InputError(f"no criterion is called {named!r}", where=where, fix=did_you_mean(str(named), names))

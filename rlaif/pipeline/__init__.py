@@ -1,0 +1,20 @@
+"""The stages in order: each function does one verb of the command line, `everything` does them all.
+
+Nothing here is remembered between stages but what the store holds, so any verb may be run alone, again, or after a stop.
+"""
+
+from rlaif.pipeline.generate_and_judge import collect, generate, generate_and_judge, judge
+from rlaif.pipeline.judge_readiness import advice, agreed, in_words, usable
+from rlaif.pipeline.readiness import need_models, need_prompts, need_responses, need_scores
+from rlaif.pipeline.runner import everything
+from rlaif.pipeline.session import opened, refuse_moved, resolved, status
+from rlaif.pipeline.stages.pair import described, export, newest, pair, paired, top_up
+from rlaif.pipeline.train_and_evaluate import agreements, evaluate, prepare_training, report, train
+from rlaif.pipeline.validate import check, check_judges, check_pairs, check_scored
+
+__all__ = [
+    "advice", "agreed", "agreements", "check", "check_judges", "check_pairs", "check_scored", "collect", "described",
+    "evaluate", "everything", "export", "generate", "generate_and_judge", "in_words", "judge", "need_models",
+    "need_prompts", "need_responses", "need_scores", "newest", "opened", "pair", "paired", "prepare_training",
+    "refuse_moved", "report", "resolved", "status", "top_up", "train", "usable",
+]  # fmt: skip

@@ -1,0 +1,47 @@
+"""Generates and judges the responses that an evaluation needs and the store lacks."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from rlaif.context.run import Context, HeldOut
+from rlaif.evaluation.scores import Contest, Scored, read
+from rlaif.judging.judge import Judge
+from rlaif.models import Models
+from rlaif.pipeline.generator import Generator
+from rlaif.pipeline.scheduler import alone
+from rlaif.pipeline.stages import generate as generating
+from rlaif.pipeline.stages import judge as judging
+
+
+def answer(context: Context, models: Sequence[Generator], only: HeldOut) -> None:
+    """Generate each model's missing responses to these prompts."""
+    for each in models:
+        alone(context, partial(generating.run, context, generator=each, only=only))
+
+
+def score(
+    context: Context,
+    judge: Judge,
+    base: Generator,
+    models: Sequence[Generator],
+    only: HeldOut,
+    *,
+    allow_code: bool,
+    stored: bool = False,
+) -> list[tuple[Contest, Scored]]:
+    """Judge the responses of all models; return each model's contest with the base, and its scores.
+
+    With `stored`, no model is called, and only stored scores count.
+    """
+    keys = [each.key for each in (base, *models)]
+
+    async def work(opened: Models) -> None:
+        # Where it compares, each model meets the base, and no model another or itself.
+        await judging.run(context, opened, judge, keys, only=only, allow_code=allow_code, against=base.key)
+
+    if not stored:
+        alone(context, work)
+    # A criterion that compares gives no scores.
+    weights = {each.name: each.weight for each in judge.rubric.criteria if each.kind != "compare"}
+    contests = [Contest(base.key, each.key, judge.key, only) for each in models]
+    return [(contest, read(context.store, contest, weights)) for contest in contests]

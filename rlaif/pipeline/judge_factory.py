@@ -1,0 +1,35 @@
+"""Build what a judge works with: its model, templates, notes and retrieval of passages."""
+
+from functools import partial
+
+from rlaif.config import OpenAIModel
+from rlaif.context.metering import Aside
+from rlaif.context.run import Context
+from rlaif.core.progress import Tally
+from rlaif.core.sanitize import NEVER, token_pattern
+from rlaif.judging import Bench
+from rlaif.judging.judge import Judge
+from rlaif.judging.retrieval import Embed, Meanings, Words
+from rlaif.models import Models
+from rlaif.models.base import Model
+from rlaif.models.embeddings import embed
+from rlaif.models.special_tokens import special_tokens
+from rlaif.pipeline.prompt_notes import Notes
+from rlaif.pipeline.served_model_guard import Witness
+
+
+async def equip(context: Context, models: Models, judge: Judge, allow_code: bool, tally: Tally) -> Bench:
+    """Return the judge's bench, with its models opened through `models`."""
+    model: Model | None = None
+    if judge.model:
+        opened = await models.get(judge.model, where=judge.where, rewards=judge.rewards)
+        model = Witness(opened, context.store, judge.key, judge.name)
+    notes = Notes(context.store, judge.key, tally)
+    retrieval = Meanings(await _embedder(context, models, judge, judge.retrieval)) if judge.retrieval else Words()
+    special = token_pattern(special_tokens(path)) if (path := getattr(judge.model, "path", None)) else NEVER
+    return Bench(judge.settings, judge.template, model, allow_code, judge.templates, notes.once, retrieval, special)
+
+
+async def _embedder(context: Context, models: Models, judge: Judge, config: OpenAIModel) -> Embed:
+    opened = await models.embedder(config, where=judge.where)
+    return partial(embed, Aside(context, opened, config, f"judge {judge.name}: retrieval", where=judge.where))

@@ -1,0 +1,57 @@
+"""What judges have judged, in words: for commands that compare judges and find nothing to compare."""
+
+from rlaif.context.run import Context
+from rlaif.core.errors import InputError
+from rlaif.evaluation import Agreement, agreement
+from rlaif.pipeline.readiness import need_responses
+from rlaif.pipeline.resolve import generators, judge_key
+from rlaif.store.store import Row
+
+
+def usable(context: Context, name: str) -> Row:
+    """How many responses to pair there are, and how many of them a judge has tried to judge and has judged usably."""
+    key = judge_key(context, name)
+    return context.store.query("pairs/sql/usable", judge=key, generators=generators(context.config))[0]
+
+
+def in_words(context: Context, name: str) -> str:
+    """How many of the responses a judge has judged, as a clause."""
+    row = usable(context, name)
+    if not row["tried"]:
+        return f"{name} has judged none of {row['responses']:,} responses"
+    if not row["usable"]:
+        return f"{name} has no usable verdict, because all {row['tried']:,} that it tried failed ({row['failure']})"
+    return f"{name} has judged {row['usable']:,} of {row['responses']:,} responses"
+
+
+def advice(context: Context, *names: str) -> str:
+    """What makes the judges among these judge that have nothing usable."""
+    config, commands = context.config, []
+    for name in names:
+        row = usable(context, name)
+        if row["usable"]:
+            continue
+        if name.startswith("human:"):
+            commands.append(f"`{config.command('label', '--by', name.removeprefix('human:'))}`")
+        elif name in config.pipeline.judges and not row["tried"]:
+            commands.append(f"`{config.command('judge', '--judge', name)}`")
+        elif name in config.pipeline.judges:
+            commands.append(f"`{config.command('retry')}` and `{config.command('judge', '--judge', name)}`")
+    if commands:
+        return f"Run {', '.join(commands)} first."
+    return "They judged different responses, or by criteria that cannot be compared."
+
+
+def agreed(context: Context, first: str, second: str) -> Agreement:
+    """How two judges (names) agree. Raises InputError where they have no scores or comparisons in common."""
+    keys = [judge_key(context, name) for name in (first, second)]
+    need_responses(context)
+    if keys[0] == keys[1]:
+        raise InputError(f"{first} and {second} are one judge", where="agree", fix="Name two different judges.")
+    found = agreement(context.store, *keys)
+    if found.criteria or found.pairs:
+        return found
+    raise InputError(
+        f"{first} and {second} have no scores in common: {in_words(context, first)}, and {in_words(context, second)}",
+        where="agree", fix=advice(context, first, second),
+    )  # fmt: skip

@@ -1,0 +1,101 @@
+"""Pairwise judging: the criteria of kind `compare`, by which a judge compares two responses at a time.
+
+It starts when generation has finished, because the schedule depends on all responses of a prompt.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rlaif.config import ModelConfig
+from rlaif.context.budget import OUTPUT_SHARE, tokens_of
+from rlaif.context.run import Context, now
+from rlaif.core.progress import Tally
+from rlaif.core.signals import STOP, UnsentError
+from rlaif.core.types import Comparison, key, stored
+from rlaif.core.workers import drain
+from rlaif.judging import Bench, Subject
+from rlaif.judging.criteria.compare import TEMPLATES, compare
+from rlaif.judging.rubric import Compare
+from rlaif.pipeline.circuit_breaker import Breaker
+from rlaif.pipeline.pending import Owed
+from rlaif.store.store import Row
+
+
+@dataclass(frozen=True)
+class Comparing:
+    """The comparing part of a judge (given by key). `bench` opens its models, and is called if anything is pending."""
+
+    judge: str
+    criteria: Mapping[str, Compare]
+    model: ModelConfig | None
+    bench: Callable[[Tally], Awaitable[Bench]]
+
+
+def schedules(criteria: Iterable[Compare]) -> list[Row]:
+    """Return the criteria as the query for pending comparisons takes them."""
+    return [{"criterion": criterion.key, "schedule": criterion.schedule} for criterion in criteria]
+
+
+async def run(context: Context, stage: str, who: Comparing, **wanted: Any) -> None:
+    """Run the pending comparisons. In a knock-out, each round is scheduled from the results of the one before."""
+    rounds = any(criterion.schedule == "knock_out" for criterion in who.criteria.values())
+    more = bool(who.criteria)
+    while more:
+        owed = Owed(context.store, "pairwise", "prompt", criteria=schedules(who.criteria.values()), **wanted)
+        with context.stage(stage, owed.count) as tally:
+            if owed.count:
+                await _round(context, who, owed, tally)
+        more = rounds and tally.done > 0 and not (STOP.asked or context.budget.stopped)
+
+
+async def _round(context: Context, who: Comparing, owed: Owed, tally: Tally) -> None:
+    bench, breaker = await who.bench(tally), Breaker(tally.stage)
+    await drain(
+        context.budget.within(owed, tally, who.model, lambda row: _guess(row, who, bench)),
+        lambda row: _compare(row, who, bench, tally),
+        lambda batch: _keep(context, batch, tally),
+        concurrency=bench.model.concurrency if bench.model else 1,
+        heard=lambda compared: breaker.heard(compared.verdict["failure"], compared.verdict["detail"]),
+    )
+    bench.report(tally.stage, context.progress.note)
+    breaker.over(lambda: context.store.query("pipeline/sql/judge/had", judge=who.judge))
+
+
+def _guess(row: Row, who: Comparing, bench: Bench) -> tuple[int, float, float]:
+    """Estimate a unit: one call, its prompt tokens and its output tokens, before anything was measured."""
+    wording = [bench.templates[name].text for name in TEMPLATES] + [who.criteria[row["criterion"]].question]
+    shown = [row["messages"], row["document"], row["reference"], row["texts"][row["first"]], row["texts"][row["second"]]]
+    return 1, tokens_of(*wording, *shown), bench.spec.max_tokens * OUTPUT_SHARE
+
+
+@dataclass(frozen=True)
+class _Compared:
+    verdict: Row
+    comparison: Row
+
+
+async def _compare(row: Row, who: Comparing, bench: Bench, tally: Tally) -> _Compared:
+    prompt = stored(row)
+    first, second = (Subject(prompt, row["texts"][row[side]]) for side in ("first", "second"))
+    tally.add(calls=1)
+    try:
+        verdict = await compare(first, second, who.criteria[row["criterion"]], row["repeat"], bench)
+    except UnsentError:
+        tally.add(calls=-1)
+        raise
+    # One call was counted at the start.
+    tally.add(calls=verdict.calls - 1)
+    unit = {"judge": who.judge, "repeat": row["repeat"], "attempt": row["attempt"]}
+    two = {"prompt": row["prompt"], "first": row["first"], "second": row["second"], "criterion": row["criterion"]}
+    name = key("comparison", who.judge, *two.values(), row["repeat"], row["attempt"])
+    said = unit | verdict.said | {"key": name, "created": now()}
+    return _Compared(said, unit | two | {"verdict": name} | asdict(verdict.comparison or Comparison()))
+
+
+def _keep(context: Context, batch: list[_Compared], tally: Tally) -> None:
+    with context.store.transaction():
+        context.store.append("verdicts", [compared.verdict for compared in batch])
+        context.store.append("comparisons", [compared.comparison for compared in batch])
+    for compared in batch:
+        tally.finish(compared.verdict)

@@ -1,0 +1,104 @@
+"""What a stage needs from the stages before it; what is missing is named with the command that makes it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rlaif.config import Mix
+from rlaif.context.run import Context
+from rlaif.core.errors import InputError
+from rlaif.pairs import build as pairing
+from rlaif.pairs.coverage import Coverage, coverage
+from rlaif.pairs.weights import Member
+from rlaif.pipeline.resolve import before, generators, judge_key, member, trained_generator
+
+
+def need_prompts(context: Context) -> None:
+    """Raises InputError where no prompts have been collected."""
+    if not context.store.rows("SELECT 1 FROM collected LIMIT 1"):
+        raise InputError("no prompts have been collected", fix=f"Run `{context.config.command('collect')}` first.")
+
+
+def need_responses(context: Context) -> None:
+    """Raises InputError where there are no responses, not even failed ones, to prompts in play."""
+    need_prompts(context)
+    tried = """SELECT 1 FROM responses SEMI JOIN collected ON collected.prompt = responses.prompt
+        WHERE generator IN (SELECT unnest($generators::VARCHAR[])) LIMIT 1"""
+    if context.store.rows(tried, generators=generators(context.config)):
+        return
+    config = context.config
+    if config.pipeline.generate:
+        fix = f"Run `{config.command('generate')}` first."
+        raise InputError("there are no responses yet by the generator of this file", fix=fix)
+    raise InputError(
+        "there are no responses", where=config.file.where(()),
+        fix="Add a `generate` section, or name the columns of responses that came with the data under `columns.responses`.",
+    )  # fmt: skip
+
+
+def need_models(context: Context) -> None:
+    """Raises InputError where an evaluation has nothing to compare."""
+    config = context.config
+    pipeline, where = config.pipeline, config.file.where(())
+    if pipeline.evaluate is None or pipeline.generate is None:
+        missing = "evaluate" if pipeline.evaluate is None else "generate"
+        raise InputError(f"nothing to evaluate: the file has no `{missing}` section", where=where, fix="Add one.")
+    need_prompts(context)
+    if pipeline.evaluate.models or (pipeline.train and trained_generator(context)):
+        return
+    if pipeline.train is None:
+        fix = "Add a `train` section, or name models under `evaluate.models`."
+        raise InputError("there is nothing to compare with the base", where=config.file.where(("evaluate",)), fix=fix)
+    if pipeline.train.method == "reward":
+        raise InputError(
+            "a reward model writes no responses, so there is nothing to compare with the base",
+            where=config.file.where(("evaluate",)), fix="Name models under `evaluate.models`, or remove `evaluate`.",
+        )  # fmt: skip
+    command = config.command("run" if pipeline.rounds else "train")
+    raise InputError("no model has been trained yet", fix=f"Run `{command}` first.")
+
+
+def need_scores(context: Context, members: Sequence[Member], agree: Sequence[str], mix: Mix) -> None:
+    """Raises InputError where a judge that makes the pairs, or is asked to agree (names), has judged none of the responses.
+
+    Notes where one has judged only a part of them: those left out are counted as "not judged".
+    """
+    need_responses(context)
+    writers, weights = generators(context.config), pairing.check(context.config).weights
+    members = [
+        replace(each, criteria=[row | {"weight": weights.get(row["name"], row["weight"])} for row in each.criteria])
+        for each in members
+    ]
+    for each in members:
+        earlier = before(context.config, each.name) if mix == "cascade" else None
+        after = judge_key(context, earlier) if earlier else None
+        _check(context, each.name, coverage(context.store, [each], writers, after=after), after is not None)
+    for name in agree:
+        _check(context, name, coverage(context.store, [member(context, name)], writers, every=False))
+    if mix != "cascade" and len(members) > 1:
+        together = coverage(context.store, members, writers)
+        if together.missing:
+            names = ", ".join(each.name for each in members)
+            commands = " and ".join(
+                f"`{context.config.command('judge', '--judge', each.name)}`"
+                for each in members if each.name in context.config.pipeline.judges
+            )  # fmt: skip
+            raise InputError(
+                f"no response has been scored by all of {names}, so they cannot be mixed",
+                where=context.config.file.where(("pair", "judge")), fix=f"Run {commands} first.",
+            )  # fmt: skip
+
+
+def _check(context: Context, name: str, found: Coverage, left: bool = False) -> None:
+    config, ours = context.config, name in context.config.pipeline.judges
+    which = "responses that the judge before it left open" if left else "responses"
+    command = f"`{config.command('judge', '--judge', name)}`"
+    if found.missing:
+        said = f"judge {name} has scored 0 of {found.responses:,} {which}"
+        if ours:
+            raise InputError(f"{said} with the present rubric", fix=f"Run {command} first.")
+        raise InputError(said, fix="Its scores came with the data or from people, for other responses than these.")
+    if found.partial and ours:
+        context.progress.note(
+            f"Judge {name} has scored {found.judged:,} of {found.responses:,} {which}; the others make no pairs yet. "
+            f"{command} scores them."
+        )

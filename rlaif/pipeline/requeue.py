@@ -1,0 +1,31 @@
+"""Make failed items pending again on demand: their attempts so far no longer count, and the next run retries them."""
+
+from collections.abc import Sequence
+
+from rlaif.config.yaml import did_you_mean
+from rlaif.context.run import Context
+from rlaif.core.errors import TERMINAL, TRANSIENT, InputError
+from rlaif.pipeline import resolve
+from rlaif.store.store import Row
+
+# These are answers: repeating the request until the answer changes would bias the data.
+ANSWERS = frozenset({"refused", "inapplicable"})
+
+
+def retry(context: Context, kinds: Sequence[str] = ()) -> list[Row]:
+    """Make the pipeline's failed responses, scores, comparisons and notes pending again; return how many of each kind.
+
+    Without `kinds`, all kinds except refusals and inapplicable criteria. Raises InputError for an unknown kind.
+    """
+    known = sorted(TRANSIENT | TERMINAL)
+    for kind in kinds:
+        if kind not in known:
+            raise InputError(f"unknown failure kind {kind!r}", where="--kind", fix=did_you_mean(kind, known))
+    config = context.config
+    judges = [resolve.named_judge(config, name).key for name in resolve.all_judges(config)]
+    trained = resolve.trained_generator(context)
+    makers = [*resolve.generators(config), *judges, *([trained.key] if trained else [])]
+    wanted = {"makers": makers, "kinds": list(kinds) or sorted(set(known) - ANSWERS)}
+    found = context.store.query("pipeline/sql/requeue/found", **wanted)
+    context.store.execute("pipeline/sql/requeue/owe", **wanted)
+    return found

@@ -1,0 +1,136 @@
+"""Rounds: generate, judge, pair and train again and again, each time from the model that the last round made.
+
+A round is the pipeline itself with another model in the place of its writer and, where prompts are partitioned, another
+part of them. All keys come from content, so a stopped run is repeated from round 1 and finds all that it did before.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rlaif.config import Config, ModelConfig, Pipeline, Rounds, TransformersModel, VllmModel
+from rlaif.context.run import Context, now
+from rlaif.core.types import key
+from rlaif.evaluation import Match
+from rlaif.pairs.build import Pairing
+from rlaif.pipeline.stages.train import base_model
+from rlaif.store.store import Row
+from rlaif.training.job import Training
+
+# Forgets a round, and all after it if it is the last.
+_FORGET = "DELETE FROM rounds WHERE chain = $chain AND (number = $number OR ($last AND number > $number))"
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What the stages made once: by whose answers (a generator's key), which pairs, which model, what that is worth."""
+
+    writer: str
+    pairing: Pairing
+    training: Training | None
+    match: Match | None
+
+
+def run(context: Context, settings: Rounds, turn: Callable[[Context], Turn]) -> Pairing:
+    """Takes turns until there were enough, or one gains nothing; the last one's pairs. What came of each is in the store.
+
+    The context that a turn is given is a whole pipeline without rounds.
+    """
+    writers: list[str] = []
+    path: Path | None = None
+    for number in range(1, settings.most + 1):
+        context.progress.note(f"round {number} of {settings.most}")
+        inner = Context(as_round(context.config, settings, number, path), context.store, context.run, context.progress)
+        made = turn(inner)
+        row = _row(inner, made, writers) | {
+            "chain": chain(context.config.pipeline), "number": number, "stopped": _enough(settings, made),
+        }  # fmt: skip
+        with context.store.transaction():
+            context.store.run(_FORGET, chain=row["chain"], number=number, last=row["stopped"] is not None)
+            context.store.append("rounds", [row])
+        context.progress.note(line(row))
+        if row["stopped"] or made.training is None:
+            break
+        writers.append(made.writer)
+        path = made.training.path
+    return made.pairing
+
+
+def chain(pipeline: Pipeline) -> str:
+    """What these rounds are called in the store: a digest of all that may decide them."""
+    return key("rounds", pipeline.model_dump(mode="json", exclude={"name", "out", "budget", "gate"}))
+
+
+def last_path(context: Context) -> Path | None:
+    """The folder of the model that the rounds so far have made: the last one that gained, else the first one."""
+    rows = context.store.query("pipeline/sql/rounds/last", chain=chain(context.config.pipeline))
+    return context.config.out / rows[0]["path"] if rows else None
+
+
+def as_round(config: Config, settings: Rounds, number: int, path: Path | None) -> Config:
+    """The pipeline of one round: its writer's weights are at `path`, those of the file where None."""
+    pipeline = config.pipeline.model_copy(update={"rounds": None})
+    if settings.prompts == "partitioned":
+        pipeline = _with(pipeline, "generate", part=(number - 1, settings.most))
+    if path is not None:
+        pipeline = _from(pipeline, config, number, path)
+        if settings.reference == "fixed":
+            pipeline = _with(pipeline, "train", reference=base_model(config)[0])
+    return Config(pipeline, config.file, config.overrides)
+
+
+def _from(pipeline: Pipeline, config: Config, number: int, path: Path) -> Pipeline:
+    """The pipeline whose writer, and model to train, is the checkpoint at `path`, under a name of its own."""
+    name, base = base_model(config)
+    trained = f"{name}, round {number}"
+    assert pipeline.generate
+    writer = pipeline.models[pipeline.generate.model]
+    writing = trained if pipeline.generate.model == name else f"{pipeline.generate.model}, round {number}"
+    models = pipeline.models | {writing: moved(writer, base, path), trained: moved(base, base, path)}
+    pipeline = pipeline.model_copy(update={"models": models})
+    return _with(_with(pipeline, "generate", model=writing), "train", model=trained)
+
+
+def moved(model: ModelConfig, base: TransformersModel, path: Path) -> ModelConfig:
+    """The same model with the checkpoint at `path`; one that has no checkpoint gives way to the one that is trained."""
+    kept = model if isinstance(model, TransformersModel | VllmModel) else base
+    return kept.model_copy(update={"path": str(path), "revision": None})
+
+
+def _with(pipeline: Pipeline, section: str, **changes: object) -> Pipeline:
+    return pipeline.model_copy(update={section: getattr(pipeline, section).model_copy(update=changes)})
+
+
+def _enough(settings: Rounds, made: Turn) -> str | None:
+    """Why no further round is worth it; None if one may be."""
+    if made.training is None:
+        return "it made no pairs to train on"
+    if made.match and made.match.gain is not None and made.match.gain <= settings.min_gain:
+        return f"{made.match.judge} finds a gain of {made.match.gain:+.1f}, and more than {settings.min_gain:g} is asked for"
+    return None
+
+
+def _row(context: Context, made: Turn, earlier: list[str]) -> Row:
+    """What is kept of a round: how its answers, prompts and pairs compare with those of the rounds before."""
+    drift = context.store.query(
+        "pipeline/sql/rounds/drift", writer=made.writer, pairing=made.pairing.key, judge=made.pairing.judge, earlier=earlier,
+        held_out=round(context.config.pipeline.collect.held_out * 10000),
+    )[0]  # fmt: skip
+    match = made.match
+    return drift | {
+        "writer": made.writer, "pairing": made.pairing.key, "training": made.training.key if made.training else None,
+        "pairs": made.pairing.pairs, "judge": match.judge if match else None, "created": now(),
+        "before": match.base.score if match else None, "after": match.trained.score if match else None,
+    }  # fmt: skip
+
+
+def line(row: Row) -> str:
+    """One round for people."""
+    told = {
+        "fresh answers score {fresh:.1f}": row["fresh"], "mean margin {margin:.1f}": row["margin"],
+        "{shared:.0%} of its prompts shared with earlier rounds": row["shared"] if row["number"] > 1 else None,
+        "held out, by {judge}: {before:.1f} before, {after:.1f} after": row["after"],
+    }  # fmt: skip
+    found = "".join(f"; {text.format(**row)}" for text, value in told.items() if value is not None)
+    ended = f" It is the last: {row['stopped']}." if row["stopped"] else ""
+    return f"round {row['number']}: {row['pairs']:,} pairs{found}.{ended}"

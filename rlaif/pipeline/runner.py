@@ -1,0 +1,45 @@
+"""All that a pipeline file says."""
+
+from functools import partial
+from pathlib import Path
+
+from rlaif.context.run import Context
+from rlaif.evaluation import Evaluation
+from rlaif.pairs.build import Pairing
+from rlaif.pipeline import rounds
+from rlaif.pipeline.generate_and_judge import collect, generate_and_judge
+from rlaif.pipeline.generator import generator
+from rlaif.pipeline.stages import evaluate as evaluating
+from rlaif.pipeline.stages.pair import pair, top_up
+from rlaif.pipeline.train_and_evaluate import evaluate, report, train
+from rlaif.pipeline.validate import check_pairs
+
+
+def everything(context: Context, *, allow_code: bool = False) -> tuple[Pairing | None, Evaluation, Path]:
+    """All stages that the pipeline file has."""
+    pipeline = context.config.pipeline
+    collect(context)
+    check_pairs(context)
+    if pipeline.rounds:
+        made: Pairing | None = rounds.run(context, pipeline.rounds, partial(_turn, allow_code=allow_code))
+    else:
+        made = _pairs(context, allow_code)
+        if pipeline.train:
+            train(context, made.key if made else None, whole=True, allow_code=allow_code)
+    evaluation = evaluate(context, allow_code=allow_code)
+    return made, evaluation, report(context, evaluation)
+
+
+def _pairs(context: Context, allow_code: bool) -> Pairing | None:
+    """All stages up to the pairs."""
+    generate_and_judge(context, allow_code=allow_code)
+    return top_up(context, pair(context), allow_code=allow_code) if context.config.pipeline.pair else None
+
+
+def _turn(context: Context, *, allow_code: bool) -> rounds.Turn:
+    """One round: up to the model, and what the held-out judge makes of it. Without a pair, nothing is trained."""
+    made = _pairs(context, allow_code)
+    assert made
+    trained = train(context, made.key, whole=True, allow_code=allow_code) if made.pairs else None
+    found = evaluating.first_match(context, allow_code=allow_code) if trained else None
+    return rounds.Turn(generator(context.config).key, made, trained, found)

@@ -1,0 +1,61 @@
+"""Schedule stages that call models: one stage alone, or generation and judging at the same time."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from rlaif.context.run import Context
+from rlaif.core import event_loop
+from rlaif.core.workers import Handover
+from rlaif.judging.judge import Judge
+from rlaif.models import Models
+from rlaif.pipeline.generator import Generator
+from rlaif.pipeline.resolve import generators
+from rlaif.pipeline.server_info import Remarked
+from rlaif.pipeline.stages import generate as generating
+from rlaif.pipeline.stages import judge as judging
+from rlaif.store.store import Row
+
+
+def alone(context: Context, work: Callable[[Models], Coroutine[Any, Any, None]]) -> None:
+    """Run one stage by itself; its models are closed before those of the next stage are opened."""
+
+    async def inside() -> None:
+        async with Remarked(context) as models:
+            await work(models)
+
+    event_loop.run(inside())
+    context.budget.check()
+
+
+async def overlapped(context: Context, writer: Generator, judges: Sequence[Judge], allow_code: bool) -> None:
+    """Generate and judge at the same time: a response is judged as soon as it is stored."""
+    handovers: list[Handover[Row]] = [Handover() for _ in judges]
+    writers = generators(context.config)
+
+    def hand(texts: list[Row]) -> None:
+        for handover in handovers:
+            handover.put_from_thread(texts)
+
+    async def lead(models: Models) -> None:
+        try:
+            await generating.run(context, models, writer, hand=hand)
+        finally:
+            for handover in handovers:
+                await handover.close()
+
+    async def follow(models: Models, judge: Judge, handover: Handover[Row]) -> None:
+        try:
+            await judging.run(context, models, judge, writers, allow_code=allow_code, then=handover)
+        finally:
+            handover.abandon()
+
+    async with Remarked(context) as models:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for judge, handover in zip(judges, handovers, strict=True):
+                    group.create_task(follow(models, judge, handover))
+                group.create_task(lead(models))
+        except BaseExceptionGroup as errors:
+            # The first error is the cause; it cancelled the others.
+            raise errors.exceptions[0] from None

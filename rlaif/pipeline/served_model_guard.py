@@ -1,0 +1,48 @@
+"""Stop a run whose judge is answered by a different model than before, as the server reports it."""
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+from rlaif.core.errors import ModelError
+from rlaif.models.base import Ask, Completion, Model
+from rlaif.store.store import Store
+
+
+class Witness:
+    """An open model of a judge (given by key and name) that checks the model name in every reply.
+
+    A server may serve another model under an old name, or a vendor may move an alias. The first name is stored; scores of
+    two models must not be mixed as if they came from one judge.
+    """
+
+    def __init__(self, model: Model, store: Store, judge: str, name: str) -> None:
+        self.concurrency = model.concurrency
+        self._model, self._store, self._judge, self._name = model, store, judge, name
+        self._served = next((str(row["model"]) for row in store.query("pipeline/sql/judge/served", judge=judge)), None)
+
+    async def complete(self, ask: Ask) -> list[Completion]:
+        """Return the model's completions. Raises ModelError `other_model` if the server reports a different model."""
+        found = await self._model.complete(ask)
+        for each in found:
+            if each.served is not None and each.served != self._served:
+                await self._meet(each.served)
+        return found
+
+    async def _meet(self, served: str) -> None:
+        if self._served is not None:
+            raise ModelError(
+                "other_model",
+                f"judge {self._name!r} was served by the model {self._served!r}, and the server now reports {served!r}. "
+                "Set the judge's `model` to the exact version: its scores are then stored separately.",
+            )
+        self._served = served
+        await asyncio.to_thread(self._store.append, "served", [{"judge": self._judge, "model": served}])
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Do nothing: the owner of the model closes it."""

@@ -1,0 +1,79 @@
+"""Records what servers report about themselves and how requests to them went, run by run, and notes changes.
+
+A server may change its weights, its version or its context length under the same name, and nothing in its replies shows it.
+"""
+
+import asyncio
+from collections import Counter, defaultdict
+from types import TracebackType
+from typing import Final
+
+from rlaif.config import ModelConfig
+from rlaif.context.run import Context, now
+from rlaif.models import Models
+from rlaif.models.base import Model
+from rlaif.models.openai.batch.client import OpenAIBatch
+from rlaif.models.openai.client import OpenAI
+from rlaif.models.openai.inspector import UNKNOWN_FINISH
+
+# Observations that identify a server. The others record how requests to it went.
+IDENTITY: Final = ("version", "root", "max_model_len", "created", "fingerprint")
+
+
+class Remarked(Models):
+    """Models in use together; observations about their servers are kept in the store."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context.config.batches)
+        self._context = context
+        self._met: list[OpenAI | OpenAIBatch] = []
+
+    async def get(self, config: ModelConfig, *, where: str = "", rewards: bool = False) -> Model:
+        model = await super().get(config, where=where, rewards=rewards)
+        if isinstance(model, OpenAI | OpenAIBatch) and model not in self._met:
+            self._met.append(model)
+            if isinstance(model, OpenAI):
+                await model.meet()
+            await asyncio.to_thread(self._keep, model)
+        return model
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            for model in self._met:
+                self._keep(model)
+        finally:
+            await super().__aexit__(kind, error, trace)
+
+    def _keep(self, model: OpenAI | OpenAIBatch) -> None:
+        """Store the observations since the last call, and note what the user should know."""
+        context, remarks = self._context, model.remarks
+        model.remarks = Counter()
+        whose = {"run": context.run, "server": model.server, "model": model.name}
+        before, after = defaultdict(set), defaultdict(set)
+        for row in context.store.query("pipeline/sql/server_info/last", **whose):
+            before[row["remark"]].add(row["value"])
+        for (remark, value), times in remarks.items():
+            after[remark].add(value)
+            if remark == UNKNOWN_FINISH:
+                context.progress.note(
+                    f"{model.name} at {model.server}: {times:,} completions have the unknown finish_reason {value!r} "
+                    "and may not be whole. As responses they are never chosen, and as verdicts they are malformed."
+                )
+        for remark in IDENTITY:
+            # Vendors run several builds at a time, so one that was there before is not a change.
+            if before[remark] and after[remark] and not before[remark] & after[remark]:
+                context.progress.note(
+                    f"{model.name} at {model.server} is another than in the last run: its {remark} was "
+                    f"{_listed(before[remark])} and is {_listed(after[remark])}. Its answers stand beside the earlier ones."
+                )
+        created = now()
+        context.store.append("remarks", [
+            whose | {"remark": remark, "value": value, "times": times, "created": created}
+            for (remark, value), times in remarks.items()
+        ])  # fmt: skip
+
+
+def _listed(values: set[str]) -> str:
+    return ", ".join(sorted(values))

@@ -1,0 +1,89 @@
+"""A pipeline's store, opened for a run, and what it holds."""
+
+import json
+import os
+import secrets
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import duckdb
+
+from rlaif import __version__
+from rlaif.config import Config
+from rlaif.context.run import Context, now
+from rlaif.context.spending import spent_in_all
+from rlaif.core.errors import InputError, StoreError
+from rlaif.core.progress import Progress, Quiet
+from rlaif.pipeline.config_diff import changes
+from rlaif.store.connection import connect
+from rlaif.store.store import Row, Store
+
+_LAST = "SELECT command FROM runs WHERE command IS NOT NULL ORDER BY rowid DESC LIMIT 1"
+
+
+def refuse_moved(config: Config) -> None:
+    """Raises InputError where the pipeline's store lies where earlier versions looked for it, and not where `out` is now.
+
+    Earlier versions took `out` from the working directory. A new store would pay again for all that the old one holds.
+    """
+    new, old = config.out, config.out_from_here
+    if config.store_path.exists() or old == new or not (old / "store.duckdb").exists() or not _is_of(config, old):
+        return
+    raise InputError(
+        f"`out` is {new}, which has no store; the store of this pipeline is in {old}, because earlier versions of rlaif "
+        "took `out` from the working directory and not from the folder of the file",
+        where=config.file.where(("out",)),
+        fix=f"To go on with that store and pay for nothing twice, run `{_move(old, new)}`, or write "
+        f"`out: {os.path.relpath(old, config.file.path.parent.resolve())}` into the file.",
+    )  # fmt: skip
+
+
+def _move(old: Path, new: Path) -> str:
+    folder = "" if new.parent.exists() else shlex.join(["mkdir", "-p", str(new.parent)]) + " && "
+    return folder + shlex.join(["mv", str(old), str(new)])
+
+
+def _is_of(config: Config, folder: Path) -> bool:
+    """Whether the store in this folder is of this pipeline file, as far as that is known; others may have the same name."""
+    try:
+        connection = connect(folder / "store.duckdb", True)
+        with connection:
+            rows = connection.execute(_LAST).fetchall()
+    except (StoreError, duckdb.Error):
+        return True
+    words = shlex.split(rows[0][0]) if rows else []
+    return len(words) < 3 or Path(words[2]).resolve() == config.file.path.resolve()
+
+
+@contextmanager
+def opened(config: Config, progress: Progress | None = None) -> Iterator[Context]:
+    """The pipeline's store, opened for writing, with this run written down in it.
+
+    Raises InputError where the store is elsewhere, since `out` was once taken from the working directory.
+    """
+    refuse_moved(config)
+    with Store(config.store_path) as store:
+        run = f"{now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+        resolved = config.pipeline.model_dump_json()
+        progress = progress or Quiet()
+        for line in changes(config, store):
+            progress.note(line)
+        store.append("runs", [{
+            "key": run, "version": __version__, "started": now(), "config": resolved,
+            "command": config.command("run"),
+        }])  # fmt: skip
+        yield Context(config, store, run, progress)
+
+
+def status(config: Config, store: Store) -> dict[str, list[Row]]:
+    """What the store holds, and what each stage has done and cost so far."""
+    found = {name: store.query(f"pipeline/sql/status/{name}") for name in ("holds", "work", "failures", "remarks")}
+    return found | {"spent": [asdict(row) for row in spent_in_all(store, config)]}
+
+
+def resolved(config: Config) -> str:
+    """The whole configuration as JSON, defaults filled in."""
+    return json.dumps(config.pipeline.model_dump(mode="json"), indent=2)

@@ -1,0 +1,1 @@
+"""The stages: collect, generate, judge, pair, train, evaluate, and the audit."""

@@ -1,0 +1,160 @@
+"""Collect: the prompts of the pipeline's sources, with the responses, scores and preferences that came with them.
+
+All sources are read into a staging folder and then stored in one transaction, so that a mistake in any row leaves the
+store as it was. Sources that have not changed since are not read again.
+
+Prompts are facts: once collected they stay, and the table `collected` lists those that the sources hold now, which is
+what later stages work on. A prompt that is removed from its source is thus out of play, and comes back with everything
+that was paid for it when the source has it again. All else that came with the sources is a copy, and follows them.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rlaif import __version__
+from rlaif.config import Source
+from rlaif.config.loader import preferences_place
+from rlaif.context.run import Context, now
+from rlaif.core.errors import InputError
+from rlaif.core.progress import Tally
+from rlaif.core.types import key
+from rlaif.data.sources import digest, rows
+from rlaif.data.sources.importer import Facts, criterion_key, imported
+from rlaif.data.sources.responses import ELSEWHERE
+from rlaif.data.sources.row_errors import Faults
+from rlaif.data.sources.staging import Staging, staged
+
+IMPORTED = '{"kind": "imported"}'
+# Rows between two updates of the tally.
+STEP = 1000
+# Undeclared codes that a message lists.
+CODES = 5
+
+
+def run(context: Context) -> None:
+    """Brings the store's prompts, and what came with them, to what the sources hold."""
+    collection = _collection(context)
+    if collection is not None and context.store.meta("collection") == collection:
+        return
+    with (
+        context.stage("collect") as tally,
+        context.store.folder() as folder,
+    ):
+        with Staging(folder) as staging:
+            facts = [_read(context, index, staging, tally) for index in range(len(context.config.pipeline.collect.sources))]
+        _keep(context, folder, collection)
+    _tell(context, facts)
+
+
+def _read(context: Context, index: int, staging: Staging, tally: Tally) -> Facts:
+    """Stages the rows of one source. Raises InputError if too many of them cannot be used."""
+    facts = Facts(context.config.pipeline.collect.sources[index], staging)
+    count = 0
+    for count, (at, row) in enumerate(facts.peek(rows(context.config, index)), 1):
+        facts.read(at, row)
+        if count % STEP == 0:
+            tally.add(done=STEP)
+    tally.add(done=count % STEP)
+    _check_rows(context, index, facts.faults)
+    _check_codes(context, index, facts)
+    return facts
+
+
+def _check_rows(context: Context, index: int, faults: Faults) -> None:
+    share = context.config.pipeline.collect.max_bad_rows
+    if faults.too_many(share):
+        source = context.config.pipeline.collect.sources[index]
+        raise InputError(
+            f"{faults.bad:,} of {faults.rows:,} rows of {source.path or source.dataset} are bad, more than "
+            f"collect.max_bad_rows allows ({share:.3g}):\n" + "\n".join(faults.listed()),
+            where=context.config.file.where(("collect", "sources", index)),
+            fix="Correct the rows or the columns that this source names, or raise collect.max_bad_rows.",
+        )
+
+
+def _check_codes(context: Context, index: int, facts: Facts) -> None:
+    """Raises InputError where none of the codes in a column is a declared one."""
+    for at, (codes, preferences) in enumerate(zip(facts.codes, facts.source.preferences, strict=True)):
+        if codes.unknown and not codes.known:
+            found = ", ".join(f"{code} ({count:,} x)" for code, count in codes.unknown.most_common(CODES))
+            declared = ", ".join(f"{name}: {code}" for code, name in preferences.meanings.items())
+            raise InputError(
+                f"column {preferences.column!r} holds no declared code ({declared}), but {found}",
+                where=context.config.file.where((*preferences_place(context.config.file, index, at), "first")),
+                fix="Declare them as `first`, `second` and `tie`; for numbers on a scale, give `scale`.",
+            )
+
+
+def _collection(context: Context) -> str | None:
+    """A digest of all that the collected facts depend on; None if that takes reading the sources."""
+    config = context.config
+    parts: list[object] = [config.pipeline.collect.max_bad_rows]
+    for index, source in enumerate(config.pipeline.collect.sources):
+        content = digest(config, index)
+        if content is None:
+            return None
+        parts.append([source.model_dump(mode="json"), content])
+    return key("collection", __version__, parts)
+
+
+def _keep(context: Context, folder: Path, collection: str | None) -> None:
+    store, sources = context.store, context.config.pipeline.collect.sources
+    with store.reading(staged(folder)), store.transaction():
+        store.execute("pipeline/sql/collect/kept")
+        store.execute("pipeline/sql/collect/clear")
+        for table in ("changed", "prompts", "collected", "responses", "verdicts", "scores", "comparisons", "dropped"):
+            store.execute(f"pipeline/sql/collect/{table}", now=now())
+        store.append("generators", [
+            {"key": imported(name), "name": name, "spec": IMPORTED}
+            for name in dict.fromkeys(source.generator for source in sources if source.has_responses)
+        ])  # fmt: skip
+        judges = dict.fromkeys(judge for source in sources for judge in _judges(source))
+        store.append("judges", [{"key": imported(name), "name": name, "spec": IMPORTED} for name in judges])
+        criteria = {criterion_key(scores): scores for source in sources for scores in source.scores}
+        store.append("criteria", [
+            {"key": name, "name": scores.criterion, "kind": "imported", "low": scores.low, "high": scores.high,
+             "spec": IMPORTED}
+            for name, scores in criteria.items()
+        ])  # fmt: skip
+        store.append("meta", [{"name": "collection", "value": collection or ""}])
+        if not store.query("pipeline/sql/collect/counts")[0]["prompts"]:
+            dropped = ", ".join(f"{row['n']} {row['reason']}" for row in store.query("pipeline/sql/collect/reasons"))
+            raise InputError(
+                "the sources hold no prompts",
+                where=context.config.file.where(("collect", "sources")),
+                fix=f"All rows were dropped: {dropped}." if dropped else "They have no rows.",
+            )
+
+
+def _judges(source: Source) -> list[str]:
+    return [each.judge for each in source.scores] + [each.judge for each in source.preferences]
+
+
+def _tell(context: Context, sources: Sequence[Facts]) -> None:
+    note = context.progress.note
+    counts = {name: n for name, n in context.store.query("pipeline/sql/collect/counts")[0].items() if n or name == "prompts"}
+    note("collect: " + ", ".join(f"{n:,} {name}" for name, n in counts.items()))
+    dropped = context.store.query("pipeline/sql/collect/reasons")
+    for row in dropped:
+        advice = " (where that is the real prompt, name its column as columns.prompt)" if row["reason"] == ELSEWHERE else ""
+        note(f"collect: {row['n']:,} x {row['what']} dropped: {row['reason']}, first at {row['first']}{advice}")
+    if unlike := context.store.query("pipeline/sql/collect/unlike")[0]["n"]:
+        note(f"collect: {unlike:,} x different scores of one answer by one judge and criterion: their mean counts")
+    for facts in sources:
+        for line in _remarks(facts, {row["reason"] for row in dropped}):
+            note(f"collect: {line}")
+
+
+def _remarks(facts: Facts, dropped: set[str]) -> Iterator[str]:
+    """What else there is to know about the rows of one source."""
+    name = facts.source.path or facts.source.dataset
+    for column, form in facts.forms.items():
+        what = "lists written as text" if form == "list" else "transcripts (Human: … Assistant: …)"
+        yield f"column {column!r} of {name} holds {what}; they are read as {'lists' if form == 'list' else 'conversations'}"
+    for codes, preferences in zip(facts.codes, facts.source.preferences, strict=True):
+        if codes.unknown:
+            found = ", ".join(f"{code} ({count:,} x)" for code, count in codes.unknown.most_common(CODES))
+            yield f"codes in column {preferences.column!r} that are not declared: {found}. Declare a tie as preferences.tie."
+    for what, kind in (*facts.faults.kinds.items(), *facts.faults.notes.items()):
+        if what not in dropped:
+            yield f"{kind.count:,} x {what}, {kind}" + (f". {kind.fix}" if kind.fix else "")

@@ -1,0 +1,136 @@
+"""The whole evaluation: generates missing responses, judges them, and compares the models."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from rlaif.config import Config, TransformersModel
+from rlaif.context.run import Context, HeldOut
+from rlaif.core.errors import InputError
+from rlaif.evaluation.comparison import Match, match, matches
+from rlaif.evaluation.divergence import Divergence, Likelihoods, compared, likelihoods, read_divergence
+from rlaif.evaluation.judge_overfit import Gap, gap
+from rlaif.evaluation.scores import Contest, Scored
+from rlaif.evaluation.text_stats import read_texts
+from rlaif.evaluation.types import Evaluation
+from rlaif.models import Models
+from rlaif.pipeline import harness
+from rlaif.pipeline.evaluate_answers import answer, score
+from rlaif.pipeline.evaluation_tasks import in_task, task_config
+from rlaif.pipeline.generator import Generator
+from rlaif.pipeline.resolve import (
+    base_generator,
+    contenders,
+    evaluators,
+    held_out,
+    named_judge,
+    trained_generator,
+    training_judges,
+)
+from rlaif.pipeline.scheduler import alone
+
+
+def check(config: Config) -> None:
+    """Check models, task files and the harness. Raises InputError for one that is missing."""
+    section = config.pipeline.evaluate
+    if section is None:
+        return
+    names = [base_generator(config).name] if section.models else []
+    for place, contender in enumerate(contenders(config)):
+        _ = contender.key
+        if contender.name in names:
+            where = config.file.where(("evaluate", "models", place))
+            raise InputError(f"{contender.name!r} is the base, or named twice", where=where, fix="Leave it out.")
+        names.append(contender.name)
+    for task in section.tasks:
+        _ = named_judge(task_config(config, task), task.name).key
+    harness.check(config)
+
+
+def evaluate(context: Context, *, allow_code: bool = False, stored: bool = False) -> Evaluation:
+    """Evaluate the trained model, if any, and those of `evaluate.models` against the base on held-out prompts.
+
+    With `stored` no model is called and nothing is written: only stored responses and scores are compared.
+    """
+    config, section = context.config, context.config.pipeline.evaluate
+    if section is None or config.pipeline.generate is None:
+        return Evaluation()
+    if not stored:
+        check(config)
+    trained = trained_generator(context) if config.pipeline.train else None
+    models = ([trained] if trained else []) + contenders(config)
+    if not models:
+        return Evaluation()
+    base, only = base_generator(config), held_out(config)
+    if not stored:
+        answer(context, [base, *models], only)
+    judges = [named_judge(config, name) for name in evaluators(config)]
+    scored = {
+        judge.name: score(context, judge, base, models, only, allow_code=allow_code, stored=stored) for judge in judges
+    }
+    results = [each for contests in scored.values() for each in matches(context.store, contests)]
+    if stored and not any(each.prompts for each in results):
+        return Evaluation()
+    return Evaluation(
+        matches=[each for each in results if each.prompts or not stored],
+        gaps=_gaps(models, scored, training_judges(config)),
+        texts=read_texts(context.store, [base.key, *(each.key for each in models)], only=only),
+        divergences=[found for each in models if (found := _divergence(context, base, each, only, stored=stored))],
+        tasks=[
+            result
+            for task in section.tasks
+            if (result := in_task(context, task, base, models, allow_code=allow_code, stored=stored))
+        ],
+        harness=harness.measure(config, section.harness, [base, *models], stored=stored) if section.harness else [],
+    )
+
+
+def first_match(context: Context, *, allow_code: bool = False) -> Match | None:
+    """The trained model's result by the first judge alone; None without a trained model or an evaluation."""
+    section, trained = context.config.pipeline.evaluate, trained_generator(context)
+    if section is None or trained is None:
+        return None
+    base, only = base_generator(context.config), held_out(context.config)
+    answer(context, [base, trained], only)
+    judge = named_judge(context.config, evaluators(context.config)[0])
+    return match(context.store, *score(context, judge, base, [trained], only, allow_code=allow_code)[0])
+
+
+def _gaps(
+    models: Sequence[Generator], scored: dict[str, list[tuple[Contest, Scored]]], training: Sequence[str]
+) -> list[Gap]:
+    """Each model's gain by each training judge against that by each other one, where both gave scores."""
+    gaps = [
+        gap(model.name, mine, other, scored[mine][place][1], scored[other][place][1])
+        for mine in scored
+        if mine in training
+        for other in scored
+        if other not in training
+        for place, model in enumerate(models)
+    ]
+    return [each for each in gaps if each.prompts]
+
+
+def _divergence(context: Context, base: Generator, model: Generator, only: HeldOut, *, stored: bool) -> Divergence | None:
+    """How far a model is from its base, if both run in this process."""
+    if not all(isinstance(each.model, TransformersModel) for each in (base, model)):
+        return None
+    store = context.store
+    if stored:
+        return read_divergence(store, model.key, base.key, only=only)
+    owed = store.query("evaluation/sql/undiverged", generator=model.key, reference=base.key, **only.parameters)
+    with context.stage("divergence", len(owed)) as tally:
+        if owed:
+            found: list[Likelihoods] = []
+
+            async def weigh(models: Models, who: Generator) -> None:
+                assert isinstance(who.model, TransformersModel)
+                found.append(await likelihoods(models, who.model, owed))
+
+            for who in (model, base):
+                alone(context, partial(weigh, who=who))
+            own, reference = found
+            rows = compared(own, reference, base.key)
+            store.append("divergences", rows)
+            for row in rows:
+                tally.finish(row)
+    return read_divergence(store, model.key, base.key, only=only)

@@ -1,0 +1,234 @@
+"""Generate: samples the responses that prompts still lack.
+
+A response belongs to a prompt, a generator and a sample number, so that after adding samples, prompts or a model only the
+new responses are pending.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from rlaif.config import Config, Generate
+from rlaif.config.templates import Template
+from rlaif.context.budget import OUTPUT_SHARE, tokens_of
+from rlaif.context.run import ATTEMPTS, EVERYTHING, Context, HeldOut, now
+from rlaif.core.errors import TRANSIENT, ModelError
+from rlaif.core.progress import Tally
+from rlaif.core.signals import UnsentError
+from rlaif.core.types import answer_key, clean, key
+from rlaif.core.workers import drain
+from rlaif.models import Models
+from rlaif.models.base import Ask, Completion, Model, Sampling, prompt_cut
+from rlaif.models.reasoning import has_text
+from rlaif.pipeline import versions
+from rlaif.pipeline.circuit_breaker import Breaker
+from rlaif.pipeline.generator import VARIABLES, Generator, show
+from rlaif.pipeline.pending import Owed
+from rlaif.store.store import Row
+
+# The user is warned if at least this share of prompts has only equal samples; a few short answers may be equal by chance.
+SAME = 0.5
+# Prompts that get more samples at once, at least: with fewer, each round would wait for its slowest reply.
+ROUND = 64
+
+
+async def run(
+    context: Context, models: Models, generator: Generator, *,
+    only: HeldOut = EVERYTHING, hand: Callable[[list[Row]], None] | None = None,
+) -> None:  # fmt: skip
+    """Sample the pending responses: the configured number for all prompts, or those that `only` selects.
+
+    `hand` receives each batch of stored texts that no judge can have seen, so that judging them can start at once.
+    """
+    _introduce(context, generator)
+    owed = Owed(context.store, "generate", "prompt", **asked(context.config, generator, only))
+    with context.stage("generate", owed.count) as tally:
+        if not owed.count:
+            return
+        model = await models.get(generator.model, where=generator.where)
+        breaker = Breaker(tally.stage)
+
+        def keep(batch: list[_Sampled]) -> None:
+            _keep(context, batch, tally)
+            if hand:
+                hand([row for sampled in batch for row in sampled.unseen])
+
+        await drain(
+            context.budget.within(owed, tally, generator.model, lambda row: _guess(row, generator)),
+            lambda row: _sample(row, generator, model, tally),
+            keep,
+            concurrency=model.concurrency,
+            heard=lambda sampled: breaker.heard(*sampled.failed),
+        )
+        breaker.over(lambda: context.store.query("pipeline/sql/generate/had", generator=generator.key))
+        # In a thread, because other stages have requests in flight.
+        await asyncio.to_thread(_tell_of_equals, context, generator)
+
+
+def asked(config: Config, generator: Generator, only: HeldOut = EVERYTHING, key: str | None = None) -> dict[str, Any]:
+    """Return the parameters of the query `generate/owed`: the samples that `only` selects, else the configured number and
+    those added by `top_up`.
+
+    A `key` selects another generator with the same settings.
+    """
+    wanted = only.samples or generator.settings.samples
+    pair = config.pipeline.pair
+    return (
+        only.parameters
+        | _part(config)
+        | {
+            "generator": generator.key if key is None else key,
+            "samples": wanted,
+            "most": pair.max_samples if pair and pair.target and not only.samples else wanted,
+            "attempts": ATTEMPTS,
+            "transient": sorted(TRANSIENT),
+        }
+    )
+
+
+def _part(config: Config) -> dict[str, int]:
+    """The part of the prompts that is sampled, of those that are not held out."""
+    part, parts = (config.pipeline.generate and config.pipeline.generate.part) or (0, 1)
+    return {"part": part, "parts": parts, "reserved": round(config.pipeline.collect.held_out * 10000)}
+
+
+def top_up(context: Context, generator: Generator, pairing: str, pairs: int, most: int) -> int:
+    """Record that prompts without a pair in `pairing` get more samples, `most` at most; return the number of prompts.
+
+    There are about as many prompts as missing `pairs`. The record is in the store, so that a stopped round can be resumed.
+    """
+    before = context.store.query("pipeline/sql/generate/topped_up", generator=generator.key)[0]["prompts"]
+    context.store.execute(
+        "pipeline/sql/generate/top_up", generator=generator.key, pairing=pairing, prompts=max(pairs, ROUND), most=most,
+        more=max(1, generator.settings.samples // 2), **_part(context.config),
+    )  # fmt: skip
+    return int(context.store.query("pipeline/sql/generate/topped_up", generator=generator.key)[0]["prompts"]) - int(before)
+
+
+def _guess(row: Row, generator: Generator) -> tuple[int, float, float]:
+    """The completions of a unit, and an estimate of its prompt and output tokens."""
+    samples = len(row["samples"])
+    return samples, tokens_of(row["messages"], row["document"]), samples * generator.settings.max_tokens * OUTPUT_SHARE
+
+
+def _introduce(context: Context, generator: Generator) -> None:
+    if not context.store.query("pipeline/sql/generate/known", generator=generator.key):
+        row = {"key": generator.key, "name": generator.name, "spec": json.dumps(generator.spec)}
+        context.store.append("generators", [row])
+    versions.use(context.store, "generator", generator.name, generator.key)
+
+
+@dataclass(frozen=True)
+class _Sampled:
+    owed: Row
+    ask: Row | None
+    responses: list[Row]
+
+    @property
+    def failed(self) -> tuple[str | None, str | None]:
+        """The kind and detail of the failure if no sample is usable."""
+        row = next((response for response in self.responses if not response.get("failure")), self.responses[0])
+        return row.get("failure"), row.get("detail")
+
+    @property
+    def unseen(self) -> list[Row]:
+        """The distinct texts, with what a judge needs; none if the prompt had responses before, which may be equal."""
+        if not self.owed["fresh"]:
+            return []
+        texts = dict.fromkeys(response["text"] for response in self.responses if not response.get("failure"))
+        shared = {name: self.owed[name] for name in ("prompt", "messages", "document", "reference", "checklist")}
+        return [shared | {"text": text} for text in texts]
+
+
+async def _sample(row: Row, generator: Generator, model: Model, tally: Tally) -> _Sampled:
+    messages = show(generator.template, json.loads(row["messages"]), row["document"])
+    settings = generator.settings
+    ask = Ask(
+        messages=messages,
+        sampling=Sampling(settings.temperature, settings.top_p, settings.max_tokens),
+        seeds=tuple(int(key("seed", settings.seed, row["prompt"], sample)[:8], 16) >> 1 for sample in row["samples"]),
+        top_logprobs=0 if settings.logprobs else None,
+        about=row["document"] or row["prompt"],
+    )
+    tally.add(calls=1)
+    try:
+        answers: list[Completion | ModelError | None] = list(await model.complete(ask))
+    except ModelError as error:
+        if error.fatal:
+            raise
+        answers = [error.found.get(place, error) for place in range(ask.n)]
+    except UnsentError as error:
+        if not error.found:
+            tally.add(calls=-1)
+            raise
+        answers = [error.found.get(place) for place in range(ask.n)]
+    asked = {"prompt": row["prompt"], "generator": generator.key, "messages": json.dumps(messages)}
+    return _Sampled(row, None if row["shown"] else asked, [_response(row, sample, answer, generator.key)
+                            for sample, answer in zip(row["samples"], answers, strict=True) if answer])  # fmt: skip
+
+
+def _response(row: Row, sample: int, answer: Completion | ModelError, generator: str) -> Row:
+    response: Row = {
+        "key": key("response", row["prompt"], generator, sample),
+        "prompt": row["prompt"], "generator": generator, "sample": sample, "attempt": row["attempt"], "created": now(),
+    }  # fmt: skip
+    if isinstance(answer, ModelError):
+        return response | {"failure": answer.kind, "detail": str(answer)}
+    text = clean(answer.text)
+    failure, detail = _failure(answer)
+    return response | {
+        "answer": answer_key(row["prompt"], text), "text": text, "finish": answer.finish,
+        "prompt_tokens": answer.prompt_tokens, "output_tokens": answer.output_tokens, "logprob": answer.logprob,
+        "failure": failure, "detail": detail,
+    }  # fmt: skip
+
+
+def _failure(answer: Completion) -> tuple[str | None, str | None]:
+    """Why a completion is not a response, as kind and detail."""
+    if answer.finish == "refused":
+        # A refusal is an outcome to count, not a response to score.
+        return "refused", None
+    if answer.finish == "prompt_cut":
+        return "prompt_cut", prompt_cut(answer)
+    if has_text(answer.text):
+        return None, None
+    if answer.finish == "length":
+        return "empty", "max_tokens was used up before any text was written. Raise generate.max_tokens."
+    return "empty", "the model wrote no text" + (" after its reasoning" if answer.reasoning or answer.text.strip() else "")
+
+
+def _keep(context: Context, batch: list[_Sampled], tally: Tally) -> None:
+    newest = context.store.rows("SELECT number FROM newest_pairing")
+    kept = {"kept_after": newest[0]["number"] if newest else None}
+    responses = [response | kept for sampled in batch for response in sampled.responses]
+    with context.store.transaction():
+        context.store.append("asks", [sampled.ask for sampled in batch if sampled.ask])
+        context.store.append("responses", responses)
+    for response in responses:
+        tally.finish(response)
+
+
+def _tell_of_equals(context: Context, generator: Generator) -> None:
+    """Warn if most samples are equal: the temperature is 0, or the server ignores seeds or caches replies."""
+    found = context.store.query("pipeline/sql/generate/same", generator=generator.key)[0]
+    if found["same"] and found["same"] >= SAME * found["prompts"]:
+        cold = generator.settings.temperature == 0
+        cause = "The temperature is 0." if cold else "Does the server ignore seeds, or have a cache? `rlaif doctor` tells."
+        count = f"{found['same']:,} of {found['prompts']:,} prompts"
+        context.progress.note(f"generate: all samples of {count} say the same, so these make no pair. {cause}")
+
+
+def show_imported(context: Context) -> None:
+    """Store how prompts with imported responses are shown to a model that trains on them: by the same template."""
+    settings = context.config.pipeline.generate
+    name = settings.template if settings else str(Generate.model_fields["template"].default)
+    template = Template(context.config.find(name, ("generate", "template")), VARIABLES)
+    owed = context.store.query("pipeline/sql/generate/unshown")
+    asks = [
+        {"prompt": row["prompt"], "generator": row["generator"],
+         "messages": json.dumps(show(template, json.loads(row["messages"]), row["document"]))}
+        for row in owed
+    ]  # fmt: skip
+    context.store.append("asks", asks)

@@ -1,0 +1,238 @@
+"""Judge: scores the responses that a judge has not scored yet.
+
+A score belongs to a response, judge, criterion and repeat, by their content keys: after a change in a criterion's wording,
+only its scores are pending; after a change of a weight, none are.
+"""
+
+import json
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Self
+
+from rlaif.context.budget import OUTPUT_SHARE, tokens_of
+from rlaif.context.run import ATTEMPTS, EVERYTHING, Context, HeldOut, now
+from rlaif.core.errors import TRANSIENT, ModelError
+from rlaif.core.progress import Tally
+from rlaif.core.signals import STOP, UnsentError
+from rlaif.core.types import Score, Verdict, key, stored
+from rlaif.core.workers import drain
+from rlaif.judging import Bench, Subject
+from rlaif.judging.criteria import check
+from rlaif.judging.judge import Judge
+from rlaif.models import Models
+from rlaif.pipeline import pairwise, versions
+from rlaif.pipeline.circuit_breaker import Breaker
+from rlaif.pipeline.judge_factory import equip
+from rlaif.pipeline.pairwise import Comparing
+from rlaif.pipeline.pending import Owed
+from rlaif.store.store import Row
+
+# Checks return at once; this only keeps batches full.
+CHECK_CONCURRENCY = 64
+
+
+async def run(
+    context: Context, models: Models, judge: Judge, generators: Sequence[str], *,
+    only: HeldOut = EVERYTHING, allow_code: bool = False, then: AsyncIterable[Row] | None = None, against: str | None = None,
+) -> None:  # fmt: skip
+    """Score the pending responses of these generators (keys), to all prompts or to those that `only` selects; then compare
+    them, or only those of the generator `against` with those of the others.
+
+    `then` yields texts that arrive meanwhile, each with its prompt; they are scored after the others.
+    """
+    _introduce(context, judge, allow_code)
+    wanted = asked(judge, generators, only, against)
+    bench = partial(equip, context, models, judge, allow_code)
+    if judge.calls or then is not None:
+        await _score(context, judge, bench, then, wanted)
+    if judge.compared and not (STOP.asked or context.budget.stopped):
+        who = Comparing(judge.key, judge.compared, judge.model, bench)
+        await pairwise.run(context, f"judge {judge.name}", who, **wanted)
+
+
+def asked(judge: Judge, generators: Sequence[str], only: HeldOut, against: str | None = None) -> dict[str, Any]:
+    """Return the parameters of the queries for pending judgements."""
+    return only.parameters | {
+        "judge": judge.key, "generators": list(generators), "repeats": judge.settings.repeats,
+        "attempts": ATTEMPTS, "transient": sorted(TRANSIENT), "after": judge.after, "against": against,
+    }  # fmt: skip
+
+
+async def _score(
+    context: Context, judge: Judge, bench: Callable[[Tally], Awaitable[Bench]], then: AsyncIterable[Row] | None,
+    wanted: dict[str, Any],
+) -> None:  # fmt: skip
+    # The store as it is now: later responses arrive through `then`.
+    owed = Owed(context.store, "judge", "answer", calls=_calls(judge), **wanted)
+    with context.stage(f"judge {judge.name}", owed.count if then is None else owed.count or None) as tally:
+        if not owed.count and then is None:
+            return
+        ready = await bench(tally)
+        units, breaker = _units(owed, then, judge, tally), Breaker(tally.stage)
+        await _drain(context, judge, units, ready, tally, breaker, handed=then is not None)
+        ready.report(tally.stage, context.progress.note)
+        breaker.over(lambda: context.store.query("pipeline/sql/judge/had", judge=judge.key))
+
+
+async def _drain(
+    context: Context, judge: Judge, units: "Iterable[_Unit] | AsyncIterable[_Unit]", bench: Bench, tally: Tally,
+    breaker: Breaker, *, handed: bool = False,
+) -> None:  # fmt: skip
+    await drain(
+        context.budget.within(units, tally, judge.model, lambda unit: _guess(unit, judge), handed=handed),
+        lambda unit: _ask(unit, judge, bench, tally),
+        lambda batch: _keep(context, batch, tally),
+        concurrency=bench.model.concurrency if bench.model else CHECK_CONCURRENCY,
+        heard=lambda judged: breaker.heard(judged.verdict["failure"], judged.verdict["detail"]),
+    )
+
+
+class Live:
+    """A judge of texts as they come, from any source."""
+
+    def __init__(self, context: Context, judge: Judge, bench: Bench, tally: Tally) -> None:
+        self._context, self._judge, self._bench, self._tally = context, judge, bench, tally
+        self._breaker = Breaker(tally.stage)
+
+    @classmethod
+    async def open(cls, context: Context, models: Models, judge: Judge, *, allow_code: bool = False) -> Self:
+        """Return the judge, with its model opened through `models`."""
+        _introduce(context, judge, allow_code)
+        tally = Tally(f"judge {judge.name}")
+        return cls(context, judge, await equip(context, models, judge, allow_code, tally), tally)
+
+    async def score(self, subjects: Sequence[Subject]) -> dict[str, dict[str, float]]:
+        """Return the scores of these texts by response and criterion (keys), without failures.
+
+        It is asked once about each text and call, what it says is kept, and what it said before is not asked again.
+        Raises BudgetError at the pipeline's cap, and UnsentError where the process is told to stop before all is said.
+        """
+        store, judge, texts = self._context.store, self._judge, {subject.answer: subject for subject in subjects}
+        rows = store.query(
+            "pipeline/sql/judge/owed_texts", judge=judge.key, answers=list(texts), calls=_calls(judge), attempts=ATTEMPTS,
+            transient=sorted(TRANSIENT),
+        )  # fmt: skip
+        units = [_Unit(texts[row["answer"]], row["call"], 0, row["attempt"]) for row in rows]
+        await _drain(self._context, judge, units, self._bench, self._tally, self._breaker)
+        self._bench.report(self._tally.stage, self._context.progress.note)
+        self._context.budget.check()
+        if STOP.asked:
+            raise UnsentError
+        found: dict[str, dict[str, float]] = {answer: {} for answer in texts}
+        prompts = [subject.prompt.key for subject in texts.values()]
+        for row in store.query("pipeline/sql/judge/known_scores", judge=judge.key, answers=list(texts), prompts=prompts):
+            found[row["answer"]][row["criterion"]] = row["score"]
+        return found
+
+
+def _calls(judge: Judge) -> list[dict[str, Any]]:
+    return [{"call": index, "criteria": call.keys} for index, call in enumerate(judge.calls)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """One judge call about one text."""
+
+    subject: Subject
+    call: int
+    repeat: int
+    attempt: int
+
+
+async def _units(owed: Owed, then: AsyncIterable[Row] | None, judge: Judge, tally: Tally) -> AsyncIterator[_Unit]:
+    async for row in owed:
+        yield _Unit(Subject(stored(row), row["text"]), row["call"], row["repeat"], row["attempt"])
+    if then is None:
+        return
+    async for row in then:
+        subject = Subject(stored(row), row["text"])
+        tally.owed = (tally.owed or 0) + judge.settings.repeats * len(judge.calls)
+        for repeat in range(judge.settings.repeats):
+            for call in range(len(judge.calls)):
+                yield _Unit(subject, call, repeat, 0)
+
+
+def _guess(unit: _Unit, judge: Judge) -> tuple[int, float, float]:
+    """The judgements of a unit (one), and an estimate of its prompt and output tokens.
+
+    Of several asks, each shows request and response, and one of them the document, whole or in parts.
+    """
+    call, prompt = judge.calls[unit.call], unit.subject.prompt
+    wording = [json.dumps(criterion.spec) for criterion in call.criteria]
+    request = [message["content"] for message in prompt.messages]
+    shown = tokens_of(judge.template.text, *wording, *request, prompt.reference, unit.subject.text)
+    return 1, call.asks * shown + tokens_of(prompt.document), call.asks * judge.settings.max_tokens * OUTPUT_SHARE
+
+
+def _introduce(context: Context, judge: Judge, allow_code: bool) -> None:
+    """Store the judge and its criteria once, and reject checks that cannot run before any work is done."""
+    for criterion in judge.rubric.criteria:
+        if criterion.kind == "check":
+            check.load(criterion, allow_code=allow_code)
+    store = context.store
+    if not store.query("pipeline/sql/judge/known", judge=judge.key, name=judge.name):
+        spec = judge.spec | {"rubric": judge.rubric.name, "version": judge.rubric.version}
+        store.append("judges", [{"key": judge.key, "name": judge.name, "spec": json.dumps(spec)}])
+    known = {row["key"] for row in store.query("pipeline/sql/judge/known_criteria")}
+    store.append("criteria", [
+        {"key": criterion.key, "name": criterion.name, "kind": criterion.kind,
+         "low": criterion.range[0], "high": criterion.range[1], "spec": json.dumps(criterion.spec)}
+        for criterion in judge.rubric.criteria if criterion.key not in known
+    ])  # fmt: skip
+    versions.use(store, "judge", judge.name, judge.key, [criterion.key for criterion in judge.rubric.criteria])
+
+
+@dataclass(frozen=True)
+class _Judged:
+    verdict: Row
+    scores: list[Row]
+    findings: list[Row]
+
+
+async def _ask(unit: _Unit, judge: Judge, bench: Bench, tally: Tally) -> _Judged:
+    call = judge.calls[unit.call]
+    if bench.model:
+        tally.add(calls=1)
+    try:
+        verdict = await call.judge(unit.subject, call.criteria, unit.repeat, bench)
+    except UnsentError:
+        tally.add(calls=-1 if bench.model else 0)
+        raise
+    except ModelError as error:
+        if error.fatal:
+            raise
+        failures = [Score(criterion.key, failure=error.kind) for criterion in call.criteria]
+        verdict = Verdict(failures, error.raw, error.kind, str(error))
+    if bench.model:
+        # The first call was counted when it started.
+        tally.add(calls=verdict.calls - 1)
+    return _rows(unit, verdict, judge)
+
+
+def _rows(unit: _Unit, verdict: Verdict, judge: Judge) -> _Judged:
+    answer = unit.subject.answer
+    which = {"answer": answer, "judge": judge.key, "repeat": unit.repeat, "attempt": unit.attempt}
+    name = key("verdict", answer, judge.key, judge.calls[unit.call].keys, unit.repeat, unit.attempt)
+    said = which | verdict.said | {"key": name, "created": now()}
+    scores = [
+        which | {"verdict": name, "criterion": score.criterion, "value": score.value, "expected": score.expected,
+                "spread": score.spread, "rationale": score.rationale, "failure": score.failure}
+        for score in verdict.scores
+    ]  # fmt: skip
+    place: Row = {"verdict": name, "answer": answer, "judge": judge.key}
+    findings = [
+        place | {"criterion": found.criterion, "position": position, "text": found.text, "outcome": found.outcome,
+                 "earned": found.earned, "rationale": found.rationale}
+        for position, found in enumerate(verdict.findings)
+    ]  # fmt: skip
+    return _Judged(said, scores, findings)
+
+
+def _keep(context: Context, batch: list[_Judged], tally: Tally) -> None:
+    with context.store.transaction():
+        context.store.append("verdicts", [judged.verdict for judged in batch])
+        context.store.append("scores", [score for judged in batch for score in judged.scores])
+        context.store.append("findings", [found for judged in batch for found in judged.findings])
+    for judged in batch:
+        tally.finish(judged.verdict)

@@ -1,0 +1,169 @@
+"""Up to the pairs: those of a judge that passes the gate, as many as are asked for, exported."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rlaif.config import Mix, short
+from rlaif.context.run import Context
+from rlaif.core.errors import InputError
+from rlaif.evaluation.audit import measure
+from rlaif.pairs import build as pairing
+from rlaif.pairs.build import Pairing
+from rlaif.pairs.weights import Member
+from rlaif.pipeline import cascade, versions
+from rlaif.pipeline.generate_and_judge import generate_and_judge
+from rlaif.pipeline.generator import generator
+from rlaif.pipeline.readiness import need_prompts, need_scores
+from rlaif.pipeline.resolve import (
+    audited,
+    criteria_of,
+    described_pairing,
+    generator_names,
+    generators,
+    gold,
+    judge_key,
+    pair_judges,
+    panel,
+)
+from rlaif.pipeline.stages import generate as generating
+from rlaif.pipeline.validate import check_apart, check_judges
+
+if TYPE_CHECKING:
+    from rlaif.data.export import Exported
+
+
+def pair(context: Context) -> Pairing:
+    """Pairs by the scores of `pair.judge`, written to the store and to files."""
+    made = paired(context, gate=True)
+    export(context, context.config.out / "pairs", ("jsonl", "parquet"), pairing=made.key)
+    return made
+
+
+def top_up(context: Context, made: Pairing, *, allow_code: bool = False) -> Pairing:
+    """The pairing with `pair.target` pairs, by more samples for prompts that are short of one, or as many as that gives."""
+    config, settings = context.config, pairing.check(context.config)
+    if settings.target is None or made.pairs >= settings.target:
+        return made
+    writer = generator(config)
+    while made.pairs < settings.target:
+        missing = settings.target - made.pairs
+        asked = generating.top_up(context, writer, made.key, missing, settings.max_samples)
+        if not asked:
+            break
+        context.progress.note(f"{missing:,} pairs are missing: more samples for {asked:,} prompts without one")
+        generate_and_judge(context, allow_code=allow_code)
+        made = paired(context)
+    export(context, config.out / "pairs", ("jsonl", "parquet"), pairing=made.key)
+    return made
+
+
+def paired(context: Context, *, gate: bool = False) -> Pairing:
+    """The same pairs in the store alone; only if the judges pass the `gate`, where that is asked for.
+
+    Raises InputError where a judge has scored none of the responses: "0 pairs" would look like a result.
+    """
+    members, agree, mix = _ready(context, gate)
+    return pairing.run(context, members, generators(context.config), agree=agree, mix=mix)
+
+
+def _ready(context: Context, gate: bool) -> tuple[list[Member], list[str], Mix]:
+    """The judges of the pairs, once it is sure that they fit together and have scored something."""
+    check_judges(context.config)
+    check_apart(context.config, pair_judges(context.config)[0])
+    need_prompts(context)
+    members, agree, mix = panel(context)
+    pairing.check_names(context, members, generator_names(context))
+    for each in members[1:] if mix == "cascade" else ():
+        cascade.in_turn(context, each.name)
+    need_scores(context, members, pairing.check(context.config).agree, mix)
+    for each in members if gate else ():
+        _pass_gate(context, each.name)
+    _use(context)
+    return members, agree, mix
+
+
+def _use(context: Context) -> None:
+    """Writes down that the generator and judges of this file are the current versions, as far as they have worked here."""
+    config, store = context.config, context.store
+    known = {(row["what"], row["key"]) for row in store.query("pipeline/sql/config_diff/known")}
+    if config.pipeline.generate and ("generator", (writer := generator(config)).key) in known:
+        versions.use(store, "generator", writer.name, writer.key)
+    for name in dict.fromkeys([*pair_judges(config)[0], *pairing.check(config).agree]):
+        criteria = [row["key"] for row in criteria_of(config, name) or []]
+        if criteria and {("judge", key := judge_key(context, name)), *(("criterion", each) for each in criteria)} <= known:
+            versions.use(store, "judge", name, key, criteria)
+
+
+def described(context: Context) -> str:
+    """The pairing (its key) that the pipeline file describes, made now if it is missing or out of date: no model is called.
+
+    With rounds it is the one that the last round made. A file without a `pair` section describes none, so it is the newest
+    one, if there is any. A note says where others were made last.
+    """
+    last = context.store.query("pairs/sql/latest")
+    if context.config.pipeline.pair is None and last:
+        return newest(context)
+    found = described_pairing(context) if context.config.pipeline.rounds else _made(context)
+    if found is None:
+        raise InputError("no round has made pairs yet", fix=f"Run `{context.config.command('run')}` first.")
+    if last and last[0]["key"] != found:
+        _note_others(context, found, last[0]["key"])
+    return found
+
+
+def _made(context: Context) -> str:
+    members, agree, mix = _ready(context, gate=True)
+    writers = generators(context.config)
+    spec = pairing.specify(context, members, writers, agree, mix)
+    if pairing.is_up_to_date(context.store, spec):
+        return pairing.key_of(spec)
+    return pairing.run(context, members, writers, agree=agree, mix=mix).key
+
+
+def _note_others(context: Context, found: str, last: str) -> None:
+    mine, other = (context.store.query("pairs/sql/made_by", pairing=key)[0] for key in (found, last))
+    note = f"Pairs by {mine['judge']}, {mine['strategy']}, as the file describes them."
+    if pairing.latest(context.store) == last:
+        note += f" Others were made last, by {other['judge']}, {other['strategy']}; `--newest` takes those."
+    context.progress.note(note)
+
+
+def newest(context: Context) -> str:
+    """The pairing (its key) that was made last, whatever the pipeline file describes; a note says whose it is."""
+    found = pairing.latest(context.store)
+    made = context.store.query("pairs/sql/made_by", pairing=found)[0]
+    context.progress.note(f"The newest pairs: by {made['judge']}, {made['strategy']}.")
+    return found
+
+
+def export(
+    context: Context, folder: Path, formats: Sequence[str], form: str = "preference", *, pairing: str | None = None
+) -> "Exported":
+    """A pairing, by default the one that the file describes, as a data set in `folder/FORM`, with its card."""
+    from rlaif.data.export import export as write
+
+    config, pairing = context.config, pairing or described(context)
+    options = [word for format in formats for word in ("--format", format)]
+    return write(
+        context.store, pairing, folder, held_out=config.pipeline.collect.held_out, form=form, formats=formats,
+        pipeline=config.pipeline, command=config.command("export", str(short(folder)), "--form", form, *options),
+    )  # fmt: skip
+
+
+def _pass_gate(context: Context, name: str) -> None:
+    """Raises InputError where the judge falls short of what the pipeline file asks of it."""
+    from rlaif.evaluation.audit.gate import shortcomings
+
+    config = context.config
+    gate = config.pipeline.gate
+    if gate is None:
+        return
+    right = gold(context, audited=[name])
+    beside = audited(context, right) if right else None
+    missed = shortcomings(gate, measure(context.store, [audited(context, name)], beside, generators(config)))
+    if missed:
+        raise InputError(
+            f"judge {name!r} falls short, so no pairs are made: {'; '.join(missed)}",
+            where=config.file.where(("gate",)), fix="`rlaif audit` measures all of it. Change the judge, or the bounds.",
+        )  # fmt: skip

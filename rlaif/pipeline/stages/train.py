@@ -1,0 +1,238 @@
+"""Train: the generator's model on the pairs of one pairing, into `out/models/KEY`, once."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from rlaif.config import Config, Train, TransformersModel
+from rlaif.context.run import Context, now
+from rlaif.core.errors import InputError
+from rlaif.data.sources.row_errors import Faults
+from rlaif.models import identity
+from rlaif.models.local.checkpoint import locate
+from rlaif.training import accelerate
+from rlaif.training.formats import Row, imitated, said
+from rlaif.training.job import Job, Training
+from rlaif.training.methods import METHODS
+from rlaif.training.trainer import Lesson, Score, fit
+
+
+class Practice(Protocol):
+    """Prompts and rewards, for methods that sample answers of their own."""
+
+    @property
+    def identity(self) -> list[Any]:
+        """All that decides the rewards."""
+
+    @property
+    def rows(self) -> list[Row]:
+        """The prompts."""
+
+    def open(self, fitted: Mapping[int, Path]) -> AbstractContextManager[Score]:
+        """The rewards, with the checkpoints that were `fitted` for some of them."""
+
+
+def run(context: Context, pairing: str | None = None, practice: Practice | None = None) -> Training:
+    """Train on the pairs of `pairing` (by default the newest), or find that this was done.
+
+    The key covers the method, the base model, the options, the seed and the pairs in order: equal keys mean equal
+    work, so a finished training is never repeated and a stopped one goes on exactly where its last checkpoint stands.
+    Methods that sample answers of their own need `practice`.
+    """
+    return _trained(context, _section(context.config), pairing, practice)
+
+
+def _section(config: Config) -> Train:
+    if config.pipeline.train is None:
+        raise InputError("nothing to train", where=config.file.where(()), fix="Add a `train` section.")
+    return config.pipeline.train
+
+
+def _trained(context: Context, section: Train, pairing: str | None, practice: Practice | None) -> Training:
+    job = _job(context, section, pairing, practice)
+    if job.folder.exists():
+        return _record(context, job)
+    _check(context, job)
+    rewarded = practice.open(_fitted(context, section, pairing)) if practice else nullcontext()
+    with rewarded as score, context.stage("train") as tally:
+        lesson = replace(job.lesson, score=score)
+        fit(section, job.base, lesson, job.folder, context.config.file, tally, context.progress.note)
+    return _record(context, job)
+
+
+def prepare(context: Context, folder: Path, pairing: str | None = None) -> Training | str:
+    """Write a folder in which `accelerate` trains, and return the command; or the training, once that is done.
+
+    `pairing` is as in `run`. Raises InputError for methods that sample answers.
+    """
+    section, where = _section(context.config), context.config.file.where(("train",))
+    if METHODS[section.method].samples:
+        raise InputError(f"{section.method} asks the pipeline's judges for rewards, which one process does", where=where,
+                         fix="Train it with `rlaif train`, without --prepare.")  # fmt: skip
+    job = _job(context, section, pairing, None)
+    done = folder / job.key
+    if done.exists() and not job.folder.exists():
+        job.models.mkdir(exist_ok=True)
+        halfway = job.folder.with_name(job.key + ".copy")
+        shutil.copytree(done, halfway, dirs_exist_ok=True)
+        halfway.rename(job.folder)
+    if job.folder.exists():
+        return _record(context, job)
+    _check(context, job)
+    return accelerate.prepare(folder, job.key, section, job.base, job.lesson)
+
+
+def _fitted(context: Context, section: Train, pairing: str | None) -> dict[int, Path]:
+    """The reward models that are fitted to the pairs first, by place."""
+    plain = {"method": "reward", "rewards": [], "peft": {}}
+    return {
+        place: _trained(context, section.model_copy(update=plain | {"options": each.fit}), pairing, None).path
+        for place, each in enumerate(section.rewards)
+        if each.fit is not None
+    }
+
+
+def find(context: Context, pairing: str | None = None, practice: Practice | None = None) -> Training | None:
+    """The training that `run` would make, where it is finished already."""
+    section = context.config.pipeline.train
+    if section is None:
+        return None
+    job = _job(context, section, pairing, practice)
+    return job.finished if job.folder.exists() else None
+
+
+def base_model(config: Config) -> tuple[str, TransformersModel]:
+    """The model to train and its name: `train.model`, else the generator's. Raises InputError for one that cannot be."""
+    train, generate = config.pipeline.train, config.pipeline.generate
+    name, place = train.model if train else None, ("train", "model")
+    if name is None and generate:
+        name, place = generate.model, ("generate", "model")
+    fix = "Name a model of kind `transformers` under train.model: a checkpoint is needed, not a server."
+    if name is None:
+        raise InputError("no model to train", where=config.file.where(("train",)), fix=fix)
+    model = config.pipeline.models[name]
+    if not isinstance(model, TransformersModel):
+        raise InputError(f"a model of kind {model.kind!r} cannot be trained", where=config.file.where(place), fix=fix)
+    return name, model
+
+
+def _check(context: Context, job: Job) -> None:
+    """Reports the rows that are left out. Raises InputError where there is nothing to train on."""
+    for line in job.lesson.notes:
+        context.progress.note(f"train.data:{line[1:]}")
+    if job.lesson.read(job.section.method) or job.lesson.refused:
+        return
+    what = "prompts" if METHODS[job.section.method].samples else "pairs"
+    raise InputError(
+        f"there are no {what} to train on", where=context.config.file.where(("train",)),
+        fix="`rlaif explain PROMPT_ID` says why a prompt has no pair; those of held-out prompts do not count.",
+    )  # fmt: skip
+
+
+def _job(context: Context, section: Train, pairing: str | None, practice: Practice | None) -> Job:
+    config = context.config
+    name, model = base_model(config)
+    where = config.file.where(("models", name, "path"))
+    newest = context.store.query("pairs/sql/latest")
+    pairing = pairing or (newest[0]["key"] if newest else "")
+    lesson, rewards = _lesson(context, section, pairing, practice)
+    return Job(
+        section, name, _located(model, where), identity(model, where=where), pairing, config.out / "models", lesson, rewards
+    )
+
+
+def _lesson(context: Context, section: Train, pairing: str, practice: Practice | None) -> tuple[Lesson, list[Any]]:
+    """What there is to learn, less held-out prompts, and all that decides its rewards."""
+    config, samples = context.config, METHODS[section.method].samples
+    if samples and practice is None:
+        raise ValueError(f"{section.method} needs prompts and rewards")
+    alone = section.method == "sft" and section.data
+    pairs = [] if alone else _pairs(context, pairing)
+    rewards: list[Any] = []
+    if samples and practice:
+        rewards = [practice.identity, *([pairs] if any(each.fit is not None for each in section.rewards) else [])]
+    taught = practice.rows if samples and practice else pairs
+    shown, faults = _imitated(config, section)
+    asked = {
+        said(json.loads(row["messages"]))
+        for row in context.store.query("pipeline/sql/train/held_out", held_out=_held_out(config))
+    }
+    rows, data = ([row for row in each if said(row["prompt"]) not in asked] for each in (taught, shown))
+    left_out = {"held_out": len(taught) + len(shown) - len(rows) - len(data), "bad_row": faults.bad}
+    if section.method == "dpo_soft":
+        left_out["unsure"] = sum(row["confidence"] is None for row in rows)
+    lesson = Lesson(
+        rows, data, sampling=_sampling(config) if samples else {}, reference=_reference(config, section),
+        refused={kind: count for kind, count in left_out.items() if count}, notes=list(faults.listed()),
+    )  # fmt: skip
+    return lesson, rewards
+
+
+def _imitated(config: Config, section: Train) -> tuple[list[Row], Faults]:
+    """The responses of `train.data`."""
+    if section.data is None:
+        return [], Faults()
+    place = ("train", "data")
+    return imitated(config.find(section.data, place), config.pipeline.collect.max_bad_rows, where=config.file.where(place))
+
+
+def _located(model: TransformersModel, where: str) -> TransformersModel:
+    return model.model_copy(update={"path": str(locate(model.path, where=where))})
+
+
+def _reference(config: Config, section: Train) -> TransformersModel | None:
+    if section.reference is None:
+        return None
+    model = config.pipeline.models[section.reference]
+    if not isinstance(model, TransformersModel):
+        where = config.file.where(("train", "reference"))
+        raise InputError(f"a model of kind {model.kind!r} gives no log-probabilities here", where=where,
+                         fix="Name one of kind `transformers`.")  # fmt: skip
+    return _located(model, config.file.where(("models", section.reference, "path")))
+
+
+def _sampling(config: Config) -> dict[str, Any]:
+    """How answers are sampled while training: as the pipeline samples them."""
+    settings = config.pipeline.generate
+    assert settings
+    return {"max_completion_length": settings.max_tokens, "temperature": settings.temperature, "top_p": settings.top_p}
+
+
+def _held_out(config: Config) -> int:
+    """Prompts whose bucket is below this are not trained on."""
+    return round(config.pipeline.collect.held_out * 10000)
+
+
+def _pairs(context: Context, pairing: str) -> list[Row]:
+    """The pairs in TRL's explicit conversational form: `prompt`, `chosen` and `rejected` as message lists; and numbers."""
+    return [
+        {
+            "prompt": json.loads(pair["messages"]),
+            "chosen": [{"role": "assistant", "content": pair["chosen"]}],
+            "rejected": [{"role": "assistant", "content": pair["rejected"]}],
+            "margin": pair["margin"],
+            "confidence": pair["confidence"],
+        }
+        for pair in context.store.query("pipeline/sql/train/pairs", pairing=pairing, held_out=_held_out(context.config))
+    ]
+
+
+def _record(context: Context, job: Job) -> Training:
+    """Puts the finished training into the store, once, and gives it."""
+    store, training = context.store, job.finished
+    if store.query("pipeline/sql/train/recorded", key=job.key):
+        return training
+    section = job.section.model_dump(mode="json", exclude_defaults=True)
+    told = {name: job.record.get(name, []) for name in ("rows", "refused", "warnings")}
+    spec = {"base": job.identity, "train": section, **told}
+    with store.transaction():
+        store.append("trainings", [{
+            "key": job.key, "pairing": job.pairing, "method": training.method, "base": job.name,
+            "path": str(job.folder.relative_to(context.config.out)), "spec": json.dumps(spec), "created": now(),
+        }])  # fmt: skip
+        store.append("training_log", [{"training": job.key, **entry} for entry in job.record["log"]])
+    return training

@@ -1,0 +1,112 @@
+"""What comes of the pairs: a model, what it is worth, and the page that tells."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rlaif.config import TransformersModel
+from rlaif.context.run import Context
+from rlaif.context.spending import spent_on_tasks
+from rlaif.evaluation import Agreement, Evaluation
+from rlaif.evaluation.table import judged
+from rlaif.pipeline.resolve import evaluators, named_judge, practice, trained_generator
+from rlaif.pipeline.stages import evaluate as evaluating
+from rlaif.pipeline.stages import train as training
+from rlaif.pipeline.stages.pair import described
+from rlaif.training.job import Training
+
+if TYPE_CHECKING:
+    from rlaif.training.model_card import Origin
+
+
+def train(context: Context, pairing: str | None = None, *, whole: bool = False, allow_code: bool = False) -> Training:
+    """Train the generator's model on pairs, or on rewards of responses that it samples, and write its card.
+
+    `pairing` is by default the one that the file describes. `whole` says that this is part of a run of all stages.
+    """
+    pairing = pairing or _described(context)
+    trained = training.run(context, pairing, practice(context, allow_code=allow_code))
+    return _with_card(context, trained, whole=whole)
+
+
+def prepare_training(context: Context, folder: Path, pairing: str | None = None) -> str | None:
+    """Write into `folder` what `accelerate` needs to train, and return its command; None once that is done and taken in."""
+    made = training.prepare(context, folder, pairing or _described(context))
+    if isinstance(made, str):
+        return made
+    _with_card(context, made)
+    return None
+
+
+def _described(context: Context) -> str | None:
+    """The pairing that the file describes, where the training needs pairs."""
+    section = context.config.pipeline.train
+    return described(context) if section and section.needs_pairs else None
+
+
+def _with_card(context: Context, trained: Training, *, whole: bool = False) -> Training:
+    from rlaif.training import model_card
+
+    model_card.write(context.store, trained, _origin(context, trained, whole=whole))
+    return trained
+
+
+def _origin(context: Context, trained: Training, *, whole: bool) -> "Origin":
+    from rlaif.data.export.dataset_card import made_by
+    from rlaif.training.model_card import Origin
+
+    config, store = context.config, context.store
+    section = config.pipeline.train
+    assert section
+    pairing = store.query("data/export/sql/training", key=trained.key)[0]["pairing"] if section.needs_pairs else ""
+    commands = [config.command("run")] if whole else [made_by(store, pairing).command, config.command("train")]
+    # As it stands in the file: a round has it changed.
+    last = store.query("pipeline/sql/config_diff/last")
+    judges = [named_judge(config, reward.judge) for reward in section.rewards if reward.judge]
+    return Origin(
+        command="\n".join(filter(None, commands)), base=training.base_model(config)[1].path,
+        pipeline=json.loads(last[0]["config"]) if last else config.pipeline,
+        pairs=section.needs_pairs, held_out=round(config.pipeline.collect.held_out * 10000),
+        rewards=[
+            {"name": each.name, "spec": json.dumps(each.spec | {"criteria": [c.spec for c in each.rubric.criteria]})}
+            for each in judges
+        ],
+    )  # fmt: skip
+
+
+def evaluate(context: Context, *, allow_code: bool = False, stored: bool = False) -> Evaluation:
+    """Compare the trained model and others with the base on held-out prompts, and put the result into the model's card.
+
+    There are no matches where there is nothing to compare. With `stored`, no model is called and nothing is written.
+    """
+    found = evaluating.evaluate(context, allow_code=allow_code, stored=stored)
+    if stored:
+        return found
+    trained = trained_generator(context) if found.matches and context.config.pipeline.train else None
+    if trained and isinstance(trained.model, TransformersModel):
+        from rlaif.training import model_card
+
+        # It comes first of each judge's.
+        first = {match.judge: match for match in reversed(found.matches)}
+        model_card.compare(Path(trained.model.path), [judged(match) for match in reversed(first.values())])
+    return found
+
+
+def agreements(context: Context) -> list[Agreement]:
+    """How the first judge of the evaluation differs from each other one, on what both have scored."""
+    from rlaif.evaluation import agreement
+
+    keys = [named_judge(context.config, name).key for name in evaluators(context.config)]
+    return [agreement(context.store, keys[0], other) for other in keys[1:]]
+
+
+def report(context: Context, evaluation: Evaluation | None = None) -> Path:
+    """The HTML page of all that the store holds of this pipeline."""
+    from rlaif import report as page
+
+    path = context.config.out / "report.html"
+    page.write(
+        context.store, context.config.pipeline, path, evaluation=evaluation, elsewhere=spent_on_tasks(context.config),
+        agreements=agreements(context),
+    )  # fmt: skip
+    return path

@@ -1,0 +1,185 @@
+"""What is looked at before anything is spent: a mistake told late costs money."""
+
+from collections.abc import Sequence
+
+from rlaif.config import Config, Train
+from rlaif.context.budget import rate
+from rlaif.context.run import Context
+from rlaif.core.errors import InputError
+from rlaif.judging.judge import Judge
+from rlaif.pairs import build as pairing
+from rlaif.pairs import filters
+from rlaif.pairs.coverage import coverage
+from rlaif.pairs.validation import check_votes
+from rlaif.pipeline import cascade
+from rlaif.pipeline.resolve import (
+    evaluators,
+    generator_names,
+    generators,
+    judge_key,
+    member,
+    models_paid,
+    named_judge,
+    pair_judges,
+)
+from rlaif.pipeline.stages import evaluate as evaluating
+from rlaif.pipeline.stages import train as training
+from rlaif.training import methods
+
+
+def check(config: Config) -> None:
+    """Reads every file that the pipeline names, so that a mistake is told before anything is spent."""
+    generators(config)
+    for name in config.judges + evaluators(config):
+        _ = named_judge(config, name).key
+    cascade.check(config)
+    check_judges(config)
+    _check_target(config)
+    filters.check_tokenizer(config, pairing.check(config).filters)
+    if config.pipeline.train:
+        methods.check(config.pipeline.train, config.file)
+        _check_pairs_to_train_on(config, config.pipeline.train)
+        training.base_model(config)
+    evaluating.check(config)
+    for name in models_paid(config):
+        rate(config, config.pipeline.models[name])
+
+
+def _check_pairs_to_train_on(config: Config, section: Train) -> None:
+    if section.needs_pairs and config.pipeline.pair is None:
+        raise InputError(
+            f"{section.method} trains on pairs, and no `pair` section makes any", where=config.file.where(("train",)),
+            fix="Add a `pair` section, or `rlaif train` alone trains on pairs that there are.",
+        )  # fmt: skip
+
+
+def _check_target(config: Config) -> None:
+    where = config.file.where(("pair", "target"))
+    if pairing.check(config).target is None:
+        return
+    if config.pipeline.generate is None:
+        raise InputError("a target needs a `generate` section, to sample more with", where=where)
+    if not set(pair_judges(config)[0]) <= set(config.judges):
+        raise InputError("a target needs a judge that scores what is sampled", where=where, fix="Name it under `judge.by`.")
+
+
+def check_judges(config: Config) -> None:
+    """Raises InputError where `judge` and `pair` contradict each other: only a part of the responses could be paired."""
+    section = config.pipeline.judge
+    for place, name in enumerate(section.by):
+        if name in section.by[:place]:
+            where = config.file.where(("judge", "by", place))
+            raise InputError(f"judge {name!r} is named twice", where=where, fix="Leave one out.")
+    if section.cascade:
+        _check_cascade(config)
+    settings = pairing.check(config)
+    if settings.strategy == "votes":
+        check_votes(config, settings, pair_judges(config)[0])
+
+
+def _check_cascade(config: Config) -> None:
+    """In a cascade only the first judge scores all responses, so only it, or the cascade as a whole, can make pairs."""
+    pair, judges = config.pipeline.pair, config.judges
+    if len(judges) < 2:
+        raise InputError(
+            f"a cascade needs two judges or more, and this one has {len(judges)}",
+            where=config.file.where(("judge", "cascade")), fix="Name the judges under `judge.by`, or remove `cascade`.",
+        )  # fmt: skip
+    listed = ", ".join(judges)
+    if pair is None:
+        return
+    if pair.judge is not None and pair.judge != judges[0] and set(_listed(pair.judge)) & set(judges):
+        raise InputError(
+            f"{' and '.join(_listed(pair.judge))} cannot make the pairs in a cascade of {listed}: after {judges[0]}, each "
+            "judge scores only what the one before left open", where=config.file.where(("pair", "judge")),
+            fix="Remove `pair.judge`, and the whole cascade makes the pairs; or remove `judge.cascade`, and every judge "
+            f"scores all responses. Alone, {judges[0]} can make pairs too: `pair: {{judge: {judges[0]}}}`.",
+        )  # fmt: skip
+    if pair.judge is None and "mix" in pair.model_fields_set:
+        raise InputError(
+            "judges in a cascade are not mixed: the last one that was asked about a prompt decides",
+            where=config.file.where(("pair", "mix")), fix="Remove `pair.mix`, or remove `judge.cascade`.",
+        )  # fmt: skip
+    for place, name in enumerate(pair.agree):
+        if name in judges[1:] or (pair.judge is None and name in judges):
+            raise InputError(
+                f"judge {name!r} is part of the cascade, and cannot be asked to agree: it scores only what was left open",
+                where=config.file.where(("pair", "agree", place)), fix="Remove it here, or remove `judge.cascade`.",
+            )  # fmt: skip
+
+
+def _listed(judge: str | list[str]) -> list[str]:
+    return [judge] if isinstance(judge, str) else judge
+
+
+def check_scored(context: Context) -> None:
+    """Raises InputError for a judge of the file that `pair` names, no stage asks, and that has not scored anything yet."""
+    config, section = context.config, context.config.pipeline.pair
+    if section is None or config.pipeline.rounds:
+        return
+    for name in [*pair_judges(config)[0], *section.agree]:
+        if name in config.judges or name not in config.pipeline.judges:
+            continue
+        if not coverage(context.store, [member(context, name)], generators(config), every=False).judged:
+            raise InputError(
+                f"`pair` needs the scores of judge {name!r}, which has none, and `judge.by` does not name it",
+                where=config.file.where(("judge", "by")),
+                fix=f"Write `judge: {{by: [{', '.join([*config.judges, name])}]}}`, or run "
+                f"`{config.command('judge', '--judge', name)}` first.",
+            )  # fmt: skip
+
+
+def check_pairs(context: Context) -> None:
+    """Who and what `pair` names is there, as far as that can be told once prompts are collected: people may vote later."""
+    section = context.config.pipeline.pair
+    if section is None:
+        return
+    check_judges(context.config)
+    paired = pair_judges(context.config)[0]
+    check_apart(context.config, paired)
+    named = [name for name in paired if not name.startswith("human:")]
+    for name in section.agree:
+        judge_key(context, name)
+    _check_gold(context, paired)
+    if named:
+        pairing.check_names(context, [member(context, name) for name in named], generator_names(context))
+    check_scored(context)
+
+
+def check_apart(config: Config, paired: Sequence[str]) -> None:
+    """Raises InputError where one judge would count twice, under two names: those `paired` by, and those asked to agree.
+
+    Those paired by may share a model and its settings, if each has criteria of its own.
+    """
+    known: dict[str, Judge] = {}
+    for place, name in enumerate([*paired, *pairing.check(config).agree]):
+        if name not in config.pipeline.judges:
+            continue
+        judge, agrees = named_judge(config, name), place >= len(paired)
+        first = known.setdefault(judge.key, judge)
+        if first is not judge and (agrees or _criteria(judge) & _criteria(first)):
+            where = ("pair", "agree", place - len(paired)) if agrees else ("pair", "judge")
+            both = f"{first.name!r} and {name!r} are one judge, of the same model, template and settings"
+            raise InputError(
+                f"{name!r} is named twice" if name == first.name else both,
+                where=config.file.where(where),
+                fix="Leave one out: it would count twice. Another opinion takes another model, template or temperature; for "
+                "more of this one, set its `repeats`.",
+            )  # fmt: skip
+
+
+def _criteria(judge: Judge) -> set[str]:
+    return {criterion.key for criterion in judge.rubric.criteria}
+
+
+def _check_gold(context: Context, paired: Sequence[str]) -> None:
+    gate = context.config.pipeline.gate
+    if gate is None or gate.gold is None:
+        return
+    if gate.gold in paired:
+        raise InputError(
+            f"{gate.gold!r} makes the pairs, and cannot be taken to be right about itself",
+            where=context.config.file.where(("gate", "gold")), fix="Name another judge, or a person that labels.",
+        )  # fmt: skip
+    if not gate.gold.startswith("human:"):
+        judge_key(context, gate.gold)

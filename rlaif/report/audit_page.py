@@ -1,0 +1,50 @@
+"""An audit as one self-contained HTML page, in the style of the report."""
+
+from itertools import groupby
+from pathlib import Path
+
+from rlaif import __version__
+from rlaif.context.run import now
+from rlaif.core.statistics import Estimate
+from rlaif.evaluation.audit.render import number
+from rlaif.evaluation.audit.types import MEASURES, SECTIONS, Audit, Finding
+from rlaif.report import environment, put, style
+
+
+def write(audit: Audit, title: str, path: Path) -> None:
+    """Write the page to `path`, whole or not at all."""
+    put(render(audit, title), path)
+
+
+def render(audit: Audit, title: str) -> str:
+    """The page as text."""
+    sections = [
+        (SECTIONS[section].format(gold=audit.gold), [_row(*row) for row in rows])
+        for section, rows in groupby(audit.rows, key=lambda row: MEASURES[row[0]].section)
+    ]
+    page = environment(Path(__file__).parent / "page").get_template("audit.html.jinja")
+    return page.render(audit=audit, title=title, sections=sections, version=__version__, written=now(), style=style())
+
+
+def _row(measure: str, of: str | None, found: list[Estimate | None]) -> dict[str, object]:
+    unit = MEASURES[measure].unit
+    cells = [None if each is None or each.value is None else _cell(each.value, each, unit) for each in found]
+    return {
+        "name": measure,
+        "label": Finding(measure, Estimate(None, 0), of).label,
+        "cells": cells,
+        "share": unit == "share",
+    }
+
+
+def _cell(value: float, estimate: Estimate, unit: str) -> dict[str, object]:
+    ends = [number(end, unit) for end in estimate.interval or ()]
+    percent = [100 * each for each in (value, *(estimate.interval or (value, value)))]
+    return {
+        "text": number(value, unit),
+        "ends": ends,
+        "n": estimate.n,
+        "at": percent[0],
+        "low": percent[1],
+        "high": percent[2],
+    }

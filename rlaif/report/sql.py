@@ -1,0 +1,103 @@
+"""The user's own SQL over a store: one statement that reads, and reaches nothing outside the store."""
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+import duckdb
+
+from rlaif.core.errors import InputError
+from rlaif.core.text import visible
+from rlaif.store.store import Row, Store
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+# A long text stays readable in a column of this many characters.
+MOST: Final = 24
+
+
+def query(store: Store, text: str) -> list[Row]:
+    """The rows of a statement over the tables of `sql/schema.sql` and the views of `sql/views.sql`.
+
+    The store must be open for reading only. Its connection opens no other file and loads no extension, and from here on it
+    changes no setting. Columns with the same name get a number. Raises InputError for a statement that DuckDB refuses.
+    """
+    statement = text.strip().rstrip(";")
+    if not statement:
+        raise InputError("the statement is empty", where="sql", fix="An example: FROM pairs_readable LIMIT 5")
+    try:
+        # DuckDB 1.5 cannot lock the store's configuration while `rlaif` still needs a setting (see `confined`).
+        if not store.rows("SELECT current_setting('lock_configuration') AS locked")[0]["locked"]:
+            store.run("SET lock_configuration = true")
+        # As a subquery nothing but a reading statement is accepted; the line break ends a comment.
+        return store.rows(f"SELECT * FROM (\n{statement}\n)")
+    except duckdb.Error as error:
+        message = re.sub(r"(?m)^LINE (\d+):", lambda line: f"LINE {int(line[1]) - 1}:", str(error))
+        raise InputError(
+            f"DuckDB refuses this: {message}", where="sql", fix="`FROM (SHOW ALL TABLES)` lists the tables and views."
+        ) from None
+
+
+def as_csv(rows: Sequence[Row]) -> str:
+    """The rows as CSV with a header."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(rows[0] if rows else [])
+    writer.writerows(row.values() for row in rows)
+    return text.getvalue()
+
+
+def render(rows: Sequence[Row], console: "Console") -> None:
+    """Print the rows as a table, or one below the other if the columns would be too narrow to read.
+
+    Texts are untrusted: characters that could hide or move text are made visible.
+    """
+    if not rows:
+        console.print("no rows")
+        return
+    names = [str(visible(name)) for name in rows[0]]
+    cells = [[_shown(value) for value in row.values()] for row in rows]
+    widths = [
+        max(len(name), min(MOST, max(map(len, column))))
+        for name, column in zip(names, zip(*cells, strict=True), strict=True)
+    ]
+    if sum(widths) + 3 * len(widths) + 1 <= console.width:
+        console.print(_table(names, cells, rows[0]))
+    else:
+        console.print(_records(names, cells))
+
+
+def _table(names: Sequence[str], cells: Sequence[Sequence[str]], first: Row) -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table()
+    for name, value in zip(names, first.values(), strict=True):
+        table.add_column(Text(name), justify="right" if isinstance(value, int | float) else "left", overflow="fold")
+    for row in cells:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _records(names: Sequence[str], cells: Sequence[Sequence[str]]) -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for row in cells:
+        for name, cell in zip(names, row, strict=True):
+            table.add_row(Text(name), Text(cell))
+        table.add_row()
+    return table
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return str(visible(value if value is None else str(value)))

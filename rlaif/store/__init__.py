@@ -1,0 +1,1 @@
+"""The DuckDB file of append-only facts: connection, schema, views, migrations."""

@@ -1,0 +1,173 @@
+"""The store's file: opened or refused with the reason, a log that cannot be replayed set aside, a copy made."""
+
+import re
+import secrets
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from rlaif.core.errors import StoreError
+from rlaif.store import confined
+from rlaif.store.confined import quoted
+
+# DuckDB 2 can write files that 1.5 cannot read; both are supported, so the older layout is kept.
+STORAGE_VERSION = "v1.5.0"
+# DuckDB's messages, without the file's path, that may hold any of these words.
+BUSY: Final = re.compile(
+    r"could not set lock|conflicting lock|being used by another process|file handle conflict", re.IGNORECASE
+)
+NEWER: Final = re.compile(
+    r"version number \d+, but|newer version|storage version|not supported by this version", re.IGNORECASE
+)
+DAMAGED: Final = re.compile(
+    r"corrupt|checksum|not read enough bytes|not a valid DuckDB|deserializ|INTERNAL|out of range", re.IGNORECASE
+)
+LOG: Final = re.compile(r"\bWAL\b")
+# The first entry of every log of DuckDB 1.5 and 2: its kind is a version.
+LOG_HEAD: Final = b"\x64\x00\x62"
+STRANGER: Final = re.compile(r"does not match|different")
+
+
+def connect(path: Path, read_only: bool, folder: Path | None = None) -> duckdb.DuckDBPyConnection:
+    """The file attached as `store`. Queries can read and write files in `folder` (a resolved path) and nowhere else.
+
+    Raises StoreError, `busy` where another process has the store.
+    """
+    path = path.resolve()
+    _check(path)
+    options = "READ_ONLY" if read_only else f"STORAGE_VERSION '{STORAGE_VERSION}'"
+    attach = f"ATTACH {quoted(path)} AS store ({options})"
+    # What does not fit in memory goes beside the store, not into the current folder.
+    connection = confined.connect([path], [folder] if folder else [], spill=Path(f"{path}.spill"))
+    try:
+        try:
+            if _is_garbled(_log(path)):
+                # DuckDB would take it for an empty log and delete it.
+                raise duckdb.IOException("WAL is damaged: it does not begin as a log does")
+            connection.execute(attach)
+        except (duckdb.Error, UnicodeDecodeError) as error:
+            if read_only or not _set_log_aside(path, _plain(error, path)):
+                raise
+            connection.execute(attach)
+        search(connection)
+        confined.lock(connection, confined.FREE)
+    except (duckdb.Error, UnicodeDecodeError) as error:
+        connection.close()
+        raise unreadable(path, error) from None
+    return connection
+
+
+def _check(path: Path) -> None:
+    """Raises StoreError for what is not a DuckDB file, before DuckDB looks at it, and for a log without its store."""
+    log = _log(path)
+    try:
+        if not path.exists():
+            if log.exists():
+                # DuckDB would start an empty store and delete the log.
+                raise StoreError(
+                    f"{path}: the store is missing, but its write-ahead log {log.name} is still there.\n"
+                    f"Put the store back beside it, or move {log.name} away to start a new store."
+                )
+            return
+        if not path.is_file():
+            raise StoreError(f"{path}: this is not a file. Name another `out`.")
+        if reason := confined.not_duckdb(path):
+            raise StoreError(f"{path}: {reason}. Restore a copy of the store, or name another `out`.")
+    except OSError as error:
+        raise StoreError(
+            f"{path}: cannot be opened: {error.strerror}. Check its permissions, or name another `out`."
+        ) from None
+
+
+def unreadable(path: Path, error: Exception) -> StoreError:
+    """The error that DuckDB raised about the store, as one with a sentence: in use, newer, damaged or something else."""
+    message = _plain(error, path)
+    if BUSY.search(message):
+        holder = re.search(r"PID (\d+)", message)
+        who = f"process {holder[1]}" if holder else "another process"
+        return StoreError(f"{path}: in use by {who}. Wait for it, stop it, or name another `out`.", busy=True)
+    if LOG.search(message):
+        return StoreError(
+            f"{path}: its write-ahead log {_log(path).name} cannot be replayed: {message}\n"
+            f"If the log belongs to another store, move it away. Otherwise `rlaif run` sets it aside."
+        )
+    if NEWER.search(message):
+        return StoreError(f"{path}: written by a newer DuckDB: {message}\nUpdate DuckDB: pip install -U duckdb")
+    if DAMAGED.search(message) or isinstance(error, UnicodeDecodeError):
+        return StoreError(f"{path}: the file is damaged: {message}\nRestore a copy of the store, or name another `out`.")
+    return StoreError(f"{path}: cannot be opened: {message}")
+
+
+def _plain(error: Exception, path: Path) -> str:
+    """The first line of the message without the path, whose folders may be called anything, such as WAL or lock."""
+    message = (str(error).splitlines() or [type(error).__name__])[0]
+    return message.replace(str(path), "the store")
+
+
+def search(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """The connection (or a cursor of it), which looks for names in its own database `memory` first, then in the store.
+
+    `memory` holds the views of this program, so that none which the file brings is ever used. What is made there goes with
+    the connection, as temporary tables do, but its cursors see it as well.
+    """
+    connection.execute("SET search_path = 'memory,store'")
+    return connection
+
+
+def _log(path: Path) -> Path:
+    return path.with_name(path.name + ".wal")
+
+
+def has_log(path: Path) -> bool:
+    """Whether a write-ahead log lies beside the store."""
+    return _log(path).exists()
+
+
+def _is_garbled(log: Path) -> bool:
+    if not log.exists():
+        return False
+    with log.open("rb") as file:
+        head = file.read(len(LOG_HEAD))
+    return not LOG_HEAD.startswith(head)
+
+
+def _set_log_aside(path: Path, message: str) -> bool:
+    """Moves a write-ahead log that DuckDB cannot replay out of the way, keeping its bytes."""
+    log = _log(path)
+    if not LOG.search(message) or BUSY.search(message) or not log.exists():
+        return False
+    aside = log.with_name(f"{log.name}.corrupt-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}")
+    log.rename(aside)
+    why = "does not belong to this state of the store" if STRANGER.search(message) else "is damaged"
+    print(f"rlaif: the write-ahead log {log.name} {why} and is kept as {aside.name}. The last rows before "
+          "a crash may be missing; the next run makes them again.", file=sys.stderr)  # fmt: skip
+    return True
+
+
+def work_folder(path: Path) -> Path:
+    """The name of a new folder beside the store, for files on their way into it or out of it."""
+    return path.with_name(f".{path.name}.work-{secrets.token_hex(4)}")
+
+
+def remove_left(path: Path) -> None:
+    """Removes such folders that killed processes have left. Only for the process that has the store to itself."""
+    for folder in path.parent.glob(f".{path.name}.work-*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def copy(connection: duckdb.DuckDBPyConnection, folder: Path, path: Path) -> None:
+    """Writes all that the store holds to a file of its own, by way of `folder`: whole or not there at all.
+
+    DuckDB copies and not the system: a process that closes any handle of the store's file loses its lock on it.
+    """
+    part = folder / path.name
+    connection.execute(f"ATTACH {quoted(part)} AS kept (STORAGE_VERSION '{STORAGE_VERSION}')")
+    try:
+        connection.execute("COPY FROM DATABASE store TO kept")
+    finally:
+        connection.execute("DETACH kept")
+    part.replace(path)

@@ -1,0 +1,356 @@
+"""The store: one DuckDB file of append-only facts, where the stages meet.
+
+Stages ask it which work is pending (a named query of `sql/`), and append what they made. Every append is one transaction,
+and a unit counts as done only once that is committed.
+
+The file may come from a stranger. Its connection reaches no file but the store's own and those in `folder()`, what it holds
+is compared with the schema, and the views that queries read are those of `sql/views.sql`, never those in the file.
+"""
+
+import re
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import RLock
+from types import TracebackType
+from typing import Any, Self
+from weakref import WeakSet
+
+import duckdb
+
+from rlaif.core.errors import InputError, StoreError
+from rlaif.core.signals import STOP
+from rlaif.store import schema_check
+from rlaif.store.confined import quoted
+from rlaif.store.connection import connect, copy, has_log, remove_left, search, unreadable, work_folder
+
+PACKAGE = Path(__file__).parents[1]
+SCHEMA_VERSION = 6
+# What `sql/migrate` brings up to date.
+OLDEST_VERSION = 3
+# What the system calls a disk, a file or a share without room; DuckDB passes it on in its message.
+FULL = ("No space left", "File too large", "quota exceeded")
+# The fact in `meta` that a process has the store open for writing.
+WRITING = "writing"
+# In the path of a database, DuckDB takes what follows a question mark for options, and a backslash for a slash.
+MISREAD = "?\\\0"
+
+Row = dict[str, Any]
+
+
+@cache
+def sql(name: str) -> str:
+    """The text of `rlaif/NAME.sql`. a name that holds a blank is a statement itself."""
+    return name if " " in name else (PACKAGE / f"{name}.sql").read_text(encoding="utf-8")
+
+
+class Store:
+    """An open store. One process writes at a time; threads of that process may share it."""
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        if read_only:
+            must_exist(path)
+        check_path(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"{path.parent}: no folder for the store: {error.strerror}. Name another `out`.") from None
+        self.path, self.read_only = path, read_only
+        self._file = path.resolve()
+        self._work = work_folder(self._file)
+        self._lock = RLock()
+        self._scratch = False
+        self._cursors: WeakSet[duckdb.DuckDBPyConnection] = WeakSet()
+        logged = has_log(self._file)
+        self._connection = connect(self._file, read_only, self._work)
+        self._unregister = STOP.interrupted_by(self._interrupt)
+        try:
+            self._prepare(logged)
+        except duckdb.Error as error:
+            self._abandon()
+            raise unreadable(path, error) from None
+        except BaseException:
+            self._abandon()
+            raise
+
+    def _prepare(self, logged: bool) -> None:
+        tables = schema_check.tables(self._connection)
+        if not tables:
+            if self.read_only:
+                raise StoreError(f"{self.path}: an empty store. `rlaif run` fills it.")
+            with self._renewed():
+                self.execute("store/schema")
+        found = self.meta("schema") if not tables or "value" in tables.get("meta", {}) else ""
+        if not found.isdecimal() or len(found) > 9:
+            raise StoreError(f"{self.path}: a DuckDB file, but not a store of rlaif. Name another `out`.")
+        if tables:
+            schema_check.refuse_strangers(self.path, self._connection)
+        version = int(found)
+        if OLDEST_VERSION <= version < SCHEMA_VERSION and not self.read_only:
+            self._migrate(version)
+            tables = schema_check.tables(self._connection)
+        elif version != SCHEMA_VERSION:
+            raise StoreError(_unfit(self.path, version))
+        if tables:
+            schema_check.compare(self.path, self._connection, tables, sql("schema"))
+        self.execute("store/views")
+        if not self.read_only and schema_check.other_views(self._connection):
+            with self._renewed():
+                pass
+        self._note_writing(logged)
+
+    def _note_writing(self, logged: bool) -> None:
+        """Reports a write-ahead log that is gone, and notes in the file itself that a process writes to the store.
+
+        Rows reach the file when DuckDB folds its log into it, at the latest when the store is closed. A file whose last
+        process did not close it and that has no log beside it was copied without it, or the log was deleted.
+        """
+        noted = self.meta(WRITING)
+        if noted and not logged:
+            print(f"rlaif: {self.path}: the last process did not close this store, and its write-ahead log "
+                  f"{self.path.name}.wal is missing. Rows written shortly before may be missing; the next run makes them "
+                  "again. If you copied the store, copy the .wal file too.", file=sys.stderr)  # fmt: skip
+        if not self.read_only:
+            remove_left(self._file)
+            if not noted:
+                with self._room():
+                    self._connection.execute("INSERT INTO meta VALUES (?, 'yes')", [WRITING])
+                    self._connection.execute("CHECKPOINT store")
+
+    def _migrate(self, version: int) -> None:
+        """Brings the tables of an older rlaif up to date, all or nothing; a copy of the old store is kept beside it."""
+        kept = self.path.with_name(f"{self.path.name}.schema-{version}")
+        with self._room(), self.folder() as folder:
+            copy(self._connection, folder, kept)
+        with self._renewed():
+            for step in range(version + 1, SCHEMA_VERSION + 1):
+                self.execute(f"store/migrate/to_{step}")
+        print(f"rlaif: {self.path} is brought from schema {version} to {SCHEMA_VERSION}; as it was, it is {kept.name}",
+              file=sys.stderr)  # fmt: skip
+
+    @contextmanager
+    def _renewed(self) -> Iterator[None]:
+        """The tables that are made or changed within have views and a version at the end."""
+        # New tables and views go into the file. People who open it with other programs find the views there.
+        self._connection.execute("SET search_path = 'store'")
+        try:
+            with self.transaction():
+                yield
+                self.execute("store/views")
+                self.execute("store/migrate/version", version=str(SCHEMA_VERSION))
+        finally:
+            search(self._connection)
+        # DDL that is still in the log at a crash is what DuckDB replays least reliably.
+        self._connection.execute("CHECKPOINT store")
+
+    @contextmanager
+    def folder(self) -> Iterator[Path]:
+        """A new folder beside the store, the only place where queries can read and write files; removed at the end."""
+        try:
+            self._work.mkdir(exist_ok=True)
+            made = TemporaryDirectory(dir=self._work)
+        except OSError as error:
+            raise self._unwritable(error) from None
+        with made as name:
+            yield Path(name)
+
+    def _unwritable(self, error: OSError) -> StoreError:
+        why = error.strerror or str(error)
+        if any(words in str(error) for words in FULL):
+            return _full(self.path)
+        return StoreError(f"{self.path.parent}: cannot be written to: {why}. Name another `out`.")
+
+    def meta(self, name: str) -> str:
+        """A fact about the store itself, such as its `schema` version."""
+        row = self._connection.execute("SELECT value FROM meta WHERE name = $name", {"name": name}).fetchall()
+        return str(row[0][0]) if row else ""
+
+    def query(self, name: str, /, **parameters: Any) -> list[Row]:
+        """All rows of the named query as dictionaries. Parameters that the query does not use are left out."""
+        return self.rows(sql(name), **parameters)
+
+    def rows(self, text: str, /, **parameters: Any) -> list[Row]:
+        """All rows of a query given as text."""
+        with self._lock:
+            result = self._connection.execute(text, _used(text, parameters))
+            names = [column[0] for column in result.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+    def measure(self, name: str, aggregate: str, /, **parameters: Any) -> int:
+        """An aggregate, such as count(*), over the rows of the named query; 0 where there are none."""
+        return int(self.rows(f"SELECT {aggregate} AS n FROM ({sql(name)})", **parameters)[0]["n"] or 0)
+
+    def stream(self, name: str, /, size: int = 512, **parameters: Any) -> Iterator[Row]:
+        """The rows of the named query as the store is now, `size` at a time, so that memory stays flat."""
+        text = sql(name)
+        with self._lock:
+            cursor = self._cursor()
+            cursor.execute(text, _used(text, parameters))
+            names = [column[0] for column in cursor.description or ()]
+        batches = iter(lambda: cursor.fetchmany(size), [])
+        return (dict(zip(names, row, strict=True)) for batch in batches for row in batch)
+
+    def execute(self, name: str, /, **parameters: Any) -> None:
+        """Runs the named statement."""
+        self.run(sql(name), **parameters)
+
+    def run(self, text: str, /, **parameters: Any) -> None:
+        """Runs statements given as text."""
+        with self._lock, self._room():
+            for statement in self._connection.extract_statements(text):
+                used = {name: parameters[name] for name in statement.named_parameters}
+                self._connection.execute(statement, used).fetchall()
+
+    def write(self, query: str, path: Path, options: str) -> None:
+        """The rows of a query given as text, as a file; `options` are those of DuckDB's COPY.
+
+        Threads write side by side, and see what is committed and what is in `memory`, but no temporary table. Raises OSError
+        where the file cannot be put in its place.
+        """
+        # Queries can write beside the store only; from there to another folder of the same disk is a rename.
+        with self.folder() as folder, self._room(path):
+            self._cursor().execute(f"COPY ({query}) TO {quoted(folder / 'rows')} ({options})")
+            shutil.move(folder / "rows", path)
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        with self._lock:
+            cursor = search(self._connection.cursor())
+            self._cursors.add(cursor)
+            return cursor
+
+    def _interrupt(self) -> None:
+        for each in (self._connection, *self._cursors):
+            each.interrupt()
+
+    def append(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Adds rows, matched to columns by name; committed on return unless a transaction is open."""
+        if not rows:
+            return
+        # Of all rows, not of the first one alone: a failed response has other columns than one with text.
+        names = dict.fromkeys(name for row in rows for name in row)
+        # A list a column is as fast as Arrow from some hundred rows on, faster for fewer, and nothing is to be imported.
+        columns = ", ".join(f'unnest(${name}) AS "{name}"' for name in names)
+        with self._lock, self._room():
+            self._connection.execute(
+                f'INSERT INTO "{table}" BY NAME SELECT {columns}', {name: [row.get(name) for row in rows] for name in names}
+            )
+
+    @contextmanager
+    def reading(self, files: Mapping[str, Path]) -> Iterator[None]:
+        """Parquet files as views by name, for the queries within.
+
+        They lie in a folder with a random name, so that a `*` or `[` above it, a pattern to DuckDB, matches nothing
+        else. A `key=value` in their paths is not a column.
+        """
+        with self._lock:
+            for name, path in files.items():
+                escaped = str(path).replace("'", "''")
+                rows = f"read_parquet('{escaped}', hive_partitioning = false)"
+                self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS FROM {rows}")
+            try:
+                yield
+            finally:
+                for name in files:
+                    self._connection.execute(f"DROP VIEW {name}")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All appends within are kept together or not at all; within `scratch`, they go with it."""
+        with self._lock, self._room():
+            if self._scratch:
+                yield
+                return
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    @contextmanager
+    def _room(self, path: Path | None = None) -> Iterator[None]:
+        try:
+            yield
+        except duckdb.Error as error:
+            if not any(words in str(error) for words in FULL):
+                raise
+            raise _full(path or self.path) from None
+
+    @contextmanager
+    def scratch(self) -> Iterator[None]:
+        """Whatever is written within is there for the queries within, and taken back at the end."""
+        with self._lock:
+            self._connection.execute("BEGIN")
+            self._scratch = True
+            try:
+                yield
+            finally:
+                self._scratch = False
+                self._connection.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Folds the write-ahead log into the file, which is whole by itself then, and closes it."""
+        with self._lock:
+            if not self.read_only:
+                # What fails here loses nothing: the log stays beside the file.
+                with suppress(duckdb.Error):
+                    self._connection.execute("DELETE FROM meta WHERE name = ?", [WRITING])
+                    self._connection.execute("CHECKPOINT store")
+            self._abandon()
+
+    def _abandon(self) -> None:
+        self._unregister()
+        self._connection.close()
+        if not self.read_only:
+            shutil.rmtree(self._work, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def must_exist(path: Path) -> None:
+    """Raises StoreError where there is no store."""
+    if not path.exists():
+        raise StoreError(f"{path}: no store here yet. `rlaif run` makes it.")
+
+
+def check_path(path: Path) -> None:
+    """Raises InputError for a path that DuckDB cannot open as a database: it would read part of it as something else."""
+    text, fix = str(path.absolute()), "Rename the folder or the file."
+    wrong = next((mark for mark in MISREAD if mark in text), None)
+    if wrong is not None:
+        raise InputError(f"DuckDB cannot open a database whose path holds {wrong!r}", where=text, fix=fix)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        shown = text.encode("utf-8", "backslashreplace").decode()
+        raise InputError("DuckDB cannot open a database whose path is not UTF-8", where=shown, fix=fix) from None
+
+
+def _full(path: Path) -> StoreError:
+    return StoreError(
+        f"{path}: the disk is full. Everything that was stored before is kept.\n"
+        "Free some space and run the same command: it continues from there."
+    )
+
+
+def _used(text: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    names = set(re.findall(r"\$(\w+)", text))
+    return {name: value for name, value in parameters.items() if name in names}
+
+
+def _unfit(path: Path, version: int) -> str:
+    reads = f"(schema {version}, this one reads {SCHEMA_VERSION})"
+    if version > SCHEMA_VERSION:
+        return f"{path}: made by a newer rlaif {reads}. Update rlaif: pip install -U rlaif"
+    if version < OLDEST_VERSION:
+        return f"{path}: made by an older rlaif {reads}. Name another `out`, or take the rlaif that made it."
+    return f"{path}: made by an older rlaif {reads}. `rlaif collect` brings it up to date and asks no model."

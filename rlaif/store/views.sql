@@ -1,0 +1,233 @@
+-- The views: what stages, the report and people with SQL read.
+
+-- The prompts in play: those that the pipeline's sources hold now.
+CREATE OR REPLACE VIEW current_prompts AS SELECT * FROM prompts SEMI JOIN collected ON collected.prompt = prompts.key;
+
+-- What a judge may be asked of: responses, and answers changed to mislead a judge as if the attacks on it had written them.
+CREATE OR REPLACE VIEW judgeable AS
+SELECT prompt, answer, text, generator, sample, failure FROM responses
+UNION ALL SELECT prompt, answer, text, 'attack:' || judge, 0, NULL FROM attacks;
+
+-- Scores that may be compared by their plain values alone: 4.4 for one answer and a plain 4 for another may be the same
+-- verdict, so nothing is told in expected values where a judge's replies about answers to one prompt, by one criterion, gave
+-- them only in part. One row an answer. Most judges give all or none, which is found out without their answers.
+CREATE OR REPLACE VIEW uneven_scores AS
+SELECT judge, criterion, unnest(list_distinct(list(answer))) AS answer
+FROM scores
+SEMI JOIN (
+    SELECT judge, criterion FROM scores WHERE value IS NOT NULL
+    GROUP BY judge, criterion HAVING count(expected) NOT IN (0, count(*))
+) AS partly USING (judge, criterion)
+JOIN (SELECT prompt, answer FROM judgeable WHERE failure IS NULL) AS shown USING (answer)
+WHERE value IS NOT NULL
+GROUP BY judge, criterion, prompt HAVING count(expected) NOT IN (0, count(*));
+
+-- One row per answer, judge and criterion: the mean over repeats of what the judge's reply gives (the expected value
+-- where it gave one for all answers to the prompt), or the failure kind where no repeat has a value.
+CREATE OR REPLACE VIEW latest_scores AS
+SELECT scores.answer, scores.judge, scores.criterion,
+    CAST(if(count(expected) = count(value) AND count(uneven.answer) = 0, sum(expected), sum(value)) / count(value)
+        AS DECIMAL(18, 6)) AS score,
+    CAST(sqrt(sum(spread * spread) FILTER (uneven.answer IS NULL)) / count(value) AS DECIMAL(18, 6)) AS spread,
+    count(value) AS repeats,
+    CASE WHEN count(value) = 0 THEN arg_max(failure, attempt) END AS failure,
+    min(rationale) FILTER (value IS NOT NULL) AS rationale
+FROM scores LEFT JOIN uneven_scores AS uneven
+    ON uneven.answer = scores.answer AND uneven.judge = scores.judge AND uneven.criterion = scores.criterion
+GROUP BY scores.answer, scores.judge, scores.criterion;
+
+-- The current versions of generators and judges: the `key` in use under each name. Where none is written down (a store that
+-- only an older rlaif has filled, data that was imported, people), it is the one that was registered last.
+CREATE OR REPLACE VIEW current_generators AS
+SELECT name, key FROM in_use WHERE what = 'generator'
+UNION
+SELECT name, key FROM generators ANTI JOIN (FROM in_use WHERE what = 'generator') AS used ON used.name = generators.name
+QUALIFY row_number() OVER (PARTITION BY name ORDER BY generators.rowid DESC) = 1;
+
+-- The same for judges.
+CREATE OR REPLACE VIEW current_judges AS
+SELECT name, key FROM in_use WHERE what = 'judge'
+UNION
+SELECT name, key FROM judges ANTI JOIN (FROM in_use WHERE what = 'judge') AS used ON used.name = judges.name
+QUALIFY row_number() OVER (PARTITION BY name ORDER BY judges.rowid DESC) = 1;
+
+-- The current criteria of each judge, one row per judge (key) and criterion (key). Where they are not written down: of the
+-- criteria of one name that a judge has scored by, the one that was registered last.
+CREATE OR REPLACE VIEW current_criteria AS
+SELECT key AS judge, criterion FROM in_use WHERE what = 'judge'
+UNION
+SELECT scored.judge, scored.criterion
+FROM (SELECT DISTINCT judge, criterion FROM scores) AS scored
+ANTI JOIN (FROM in_use WHERE what = 'judge') AS used ON used.key = scored.judge
+LEFT JOIN (SELECT key, max(name) AS name, max(rowid) AS place FROM criteria GROUP BY key) AS criteria
+    ON criteria.key = scored.criterion
+QUALIFY row_number() OVER (PARTITION BY scored.judge, coalesce(criteria.name, scored.criterion) ORDER BY place DESC) = 1;
+
+-- The pairing that was made last, or no row: what "the newest pairing" means everywhere.
+CREATE OR REPLACE VIEW newest_pairing AS SELECT * FROM pairings ORDER BY number DESC NULLS LAST, rowid DESC LIMIT 1;
+
+-- The judges whose scores make a pairing, one row each, in their order; `mix` is how several become one, null for one alone.
+CREATE OR REPLACE VIEW pairing_judges AS
+SELECT pairing, place, list.judges[place] AS judge, coalesce(names.name, list.judges[place]) AS name, mix
+FROM (
+    SELECT key AS pairing, spec ->> '$.mix' AS mix, if((spec -> '$.judges') IS NULL, [spec ->> '$.judge'],
+        json_extract_string(spec, '$.judges[*]')) AS judges
+    FROM pairings
+) AS list
+CROSS JOIN LATERAL (SELECT unnest(range(1, len(list.judges) + 1)) AS place)
+LEFT JOIN (SELECT key, max(name) AS name FROM judges GROUP BY key) AS names ON names.key = list.judges[place];
+
+-- One row an answer and criterion of a pairing: the score that the pairing weighs, by its judge, or by several as they were
+-- mixed.
+CREATE OR REPLACE VIEW paired_scores AS
+SELECT pairings.key AS pairing, answer, criterion, score
+FROM pairings JOIN latest_scores AS scores ON scores.judge = (pairings.spec ->> '$.judge')
+WHERE (pairings.spec ->> '$.mix') IS NULL AND score IS NOT NULL
+UNION ALL
+SELECT pairing, strengths.answer, strengths.criterion, score
+FROM strengths JOIN pairings ON pairings.key = strengths.pairing
+    AND ((pairings.spec ->> '$.mix') IS NULL OR json_array_length(pairings.spec -> '$.criteria') = 0)
+UNION ALL
+SELECT pairing, answer, criterion, score FROM mixed;
+
+-- One row a response, score, comparison or note that was tried and never had: who should have made it (`maker`), the last
+-- failure, how often it was tried, and how many of these attempts count no more.
+CREATE OR REPLACE VIEW failed_units AS
+SELECT tried.*, coalesce(forgiven.attempts, 0) AS forgiven
+FROM (
+    SELECT 'response' AS what, key AS unit, generator AS maker, count(*) AS attempts, arg_max(failure, attempt) AS failure
+    FROM responses GROUP BY key, generator HAVING bool_and(failure IS NOT NULL)
+    UNION ALL
+    SELECT 'score', concat_ws('/', answer, judge, criterion, repeat), judge, count(*), arg_max(failure, attempt)
+    FROM scores GROUP BY answer, judge, criterion, repeat HAVING count(value) = 0
+    UNION ALL
+    SELECT 'comparison', concat_ws('/', first, second, judge, criterion, repeat), judge, count(*), arg_max(failure, attempt)
+    FROM comparisons GROUP BY first, second, judge, criterion, repeat HAVING bool_and(failure IS NOT NULL)
+    UNION ALL
+    SELECT 'note', concat_ws('/', prompt, judge, criterion), judge, count(*), arg_max(failure, rowid)
+    FROM notes GROUP BY prompt, judge, criterion HAVING bool_and(failure IS NOT NULL)
+) AS tried
+LEFT JOIN (SELECT unit, max(attempts) AS attempts FROM retries GROUP BY unit) AS forgiven USING (unit);
+
+-- One row a prompt in play: `request` is its last user turn, `turns` how many messages it has.
+CREATE OR REPLACE VIEW prompts_readable AS
+SELECT key AS prompt, json_array_length(messages) AS turns,
+    list_filter(from_json(messages, '[{"role": "VARCHAR", "content": "VARCHAR"}]'), lambda turn: turn.role = 'user')[-1].content AS request,
+    document, reference, metadata, source, bucket, position
+FROM current_prompts;
+
+-- One row per response to a prompt in play, by any version of a generator: the attempt that gave it, or the last one that
+-- failed. `words` counts runs between spaces, and characters
+-- of scripts without spaces (SQL_WORD in rlaif/core/words.py); `current` is true for the generator's current version.
+CREATE OR REPLACE VIEW responses_readable_all AS
+SELECT responses.key AS response, responses.prompt, prompts.request, coalesce(names.name, responses.generator) AS generator,
+    sample, text, len(regexp_extract_all(text, '[!-/:-@\[-`{-~\x{A1}-\x{BF}\x{2010}-\x{2027}\x{2030}-\x{205E}\x{3001}-\x{3003}\x{3008}-\x{3020}\x{3030}\x{30FB}\x{FF01}-\x{FF0F}\x{FF1A}-\x{FF20}\x{FF3B}-\x{FF40}\x{FF5B}-\x{FF65}]*[\x{3005}-\x{3007}\x{3021}-\x{3029}\x{3038}-\x{303B}\x{3041}-\x{3096}\x{3099}\x{309A}\x{309D}-\x{309F}\x{30A1}-\x{30FA}\x{30FC}-\x{30FF}\x{31F0}-\x{31FF}\x{3400}-\x{4DBF}\x{4E00}-\x{9FFF}\x{F900}-\x{FAFF}\x{FF66}-\x{FF9F}\x{1B000}-\x{1B16F}\x{20000}-\x{3FFFD}\x{E01}-\x{E3A}\x{E40}-\x{E4E}\x{E81}-\x{ECD}\x{EDC}-\x{EDF}\x{1000}-\x{103F}\x{1050}-\x{108F}\x{109A}-\x{109D}\x{1780}-\x{17D3}\x{17DC}\x{17DD}\x{1950}-\x{19C9}\x{1A20}-\x{1A7F}\x{A9E0}-\x{A9EF}\x{A9FA}-\x{A9FE}\x{AA60}-\x{AADD}][\x{E31}\x{E34}-\x{E3A}\x{E47}-\x{E4E}\x{EB1}\x{EB4}-\x{EBC}\x{EC8}-\x{ECD}\x{102B}-\x{103E}\x{1056}-\x{1059}\x{105E}-\x{1060}\x{1062}-\x{1064}\x{1067}-\x{106D}\x{1071}-\x{1074}\x{1082}-\x{108D}\x{108F}\x{109A}-\x{109D}\x{17B4}-\x{17D3}\x{17DD}\x{1A55}-\x{1A7F}\x{AA7B}-\x{AA7D}\x{AAB0}-\x{AAB8}\x{AABE}-\x{AAC1}\x{3099}\x{309A}\x{30FC}\x{FF70}\x{FF9E}\x{FF9F}]*[!-/:-@\[-`{-~\x{A1}-\x{BF}\x{2010}-\x{2027}\x{2030}-\x{205E}\x{3001}-\x{3003}\x{3008}-\x{3020}\x{3030}\x{30FB}\x{FF01}-\x{FF0F}\x{FF1A}-\x{FF20}\x{FF3B}-\x{FF40}\x{FF5B}-\x{FF65}]*|[^\x{9}-\x{D}\x{1C}- \x{85}\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000}\x{3005}-\x{3007}\x{3021}-\x{3029}\x{3038}-\x{303B}\x{3041}-\x{3096}\x{3099}\x{309A}\x{309D}-\x{309F}\x{30A1}-\x{30FA}\x{30FC}-\x{30FF}\x{31F0}-\x{31FF}\x{3400}-\x{4DBF}\x{4E00}-\x{9FFF}\x{F900}-\x{FAFF}\x{FF66}-\x{FF9F}\x{1B000}-\x{1B16F}\x{20000}-\x{3FFFD}\x{E01}-\x{E3A}\x{E40}-\x{E4E}\x{E81}-\x{ECD}\x{EDC}-\x{EDF}\x{1000}-\x{103F}\x{1050}-\x{108F}\x{109A}-\x{109D}\x{1780}-\x{17D3}\x{17DC}\x{17DD}\x{1950}-\x{19C9}\x{1A20}-\x{1A7F}\x{A9E0}-\x{A9EF}\x{A9FA}-\x{A9FE}\x{AA60}-\x{AADD}]+')) AS words, finish, output_tokens, logprob, failure, detail, answer,
+    responses.generator IN (SELECT key FROM current_generators) OR names.key IS NULL AS current
+FROM responses
+JOIN prompts_readable AS prompts ON prompts.prompt = responses.prompt
+LEFT JOIN (SELECT key, max(name) AS name FROM generators GROUP BY key) AS names ON names.key = responses.generator
+QUALIFY row_number() OVER (PARTITION BY responses.key ORDER BY responses.failure IS NULL DESC, attempt DESC) = 1;
+
+-- The same for the current version of each generator.
+CREATE OR REPLACE VIEW responses_readable AS SELECT * EXCLUDE (current) FROM responses_readable_all WHERE current;
+
+-- One row per response, judge and criterion: the score, and the same as `percent` of the criterion's scale; or the failure
+-- kind and no score. All versions of judges, criteria and generators are here: `judge_key` and `criterion_key` tell those of
+-- one name apart, and `current` is true where all three are the current version.
+CREATE OR REPLACE VIEW responses_scored_all AS
+SELECT responses.response, responses.prompt, responses.request, responses.generator, responses.sample, responses.text,
+    responses.words, coalesce(judges.name, scores.judge) AS judge, scores.judge AS judge_key,
+    coalesce(criteria.name, scores.criterion) AS criterion, scores.criterion AS criterion_key, scores.score::DOUBLE AS score,
+    (100 * (scores.score - criteria.low) / (criteria.high - criteria.low))::DOUBLE AS percent,
+    scores.spread::DOUBLE AS spread, scores.repeats, scores.failure, scores.rationale,
+    responses.current AND in_force.judge IS NOT NULL
+        AND (judges.key IS NULL OR judges.key IN (SELECT key FROM current_judges)) AS current
+FROM responses_readable_all AS responses
+JOIN latest_scores AS scores ON scores.answer = responses.answer
+LEFT JOIN current_criteria AS in_force ON in_force.judge = scores.judge AND in_force.criterion = scores.criterion
+LEFT JOIN (SELECT key, max(name) AS name FROM judges GROUP BY key) AS judges ON judges.key = scores.judge
+LEFT JOIN (SELECT key, max(name) AS name, max(low) AS low, max(high) AS high FROM criteria GROUP BY key) AS criteria
+    ON criteria.key = scores.criterion
+WHERE responses.failure IS NULL;
+
+-- The same for current versions: a changed rubric, judge or generator counts from its first score on, and what an earlier
+-- version of that name scored is left out.
+CREATE OR REPLACE VIEW responses_scored AS
+SELECT * EXCLUDE (criterion_key, current) FROM responses_scored_all WHERE current;
+
+-- One row a pairing; `newest` is true for the one that was made last.
+CREATE OR REPLACE VIEW pairings_readable AS
+SELECT pairings.key AS pairing, created, pairings.key = (SELECT key FROM newest_pairing) AS newest, spec ->> '$.strategy' AS strategy,
+    judges.named AS judge, spec -> '$.settings' AS settings,
+    (SELECT count(*) FROM pairs WHERE pairs.pairing = pairings.key) AS pairs
+FROM pairings
+JOIN (
+    SELECT pairing, string_agg(name, ', ' ORDER BY place) || coalesce(' (' || any_value(mix) || ')', '') AS named
+    FROM pairing_judges GROUP BY pairing
+) AS judges ON judges.pairing = pairings.key;
+
+-- One row a pair of every pairing, with both texts; margins are in hundredths of the scale.
+CREATE OR REPLACE VIEW pairs_readable AS
+SELECT pairs.pairing, pairings.newest, pairings.strategy, pairings.judge, pairs.prompt, prompts.request,
+    chosen.text AS chosen, rejected.text AS rejected, pairs.margin::DOUBLE AS margin, pairs.confidence,
+    chosen.words AS chosen_words, rejected.words AS rejected_words,
+    chosen.generator AS chosen_generator, rejected.generator AS rejected_generator,
+    pairs.chosen AS chosen_response, pairs.rejected AS rejected_response
+FROM pairs
+JOIN pairings_readable AS pairings ON pairings.pairing = pairs.pairing
+JOIN prompts_readable AS prompts ON prompts.prompt = pairs.prompt
+JOIN responses_readable_all AS chosen ON chosen.response = pairs.chosen
+JOIN responses_readable_all AS rejected ON rejected.response = pairs.rejected;
+
+-- One row a response that is in pairs of a pairing: the side on which it is.
+CREATE OR REPLACE VIEW pair_sides AS
+SELECT pairing, any_value(prompt) AS prompt, response,
+    if(min(side) = max(side), min(side), 'chosen and rejected') AS outcome
+FROM (
+    SELECT pairing, prompt, chosen AS response, 'chosen' AS side FROM pairs
+    UNION ALL SELECT pairing, prompt, rejected, 'rejected' FROM pairs
+)
+GROUP BY pairing, response;
+
+-- One row a prompt (`response` null) and one a response of every pairing, as they were when it was made: the reason that it
+-- has, or the side of a pair that it is on, or what its prompt's reason says of all others.
+CREATE OR REPLACE VIEW outcomes AS
+SELECT pairing, prompt, response, reason AS outcome FROM reasons
+UNION ALL
+FROM pair_sides
+UNION ALL
+SELECT whole.pairing, whole.prompt, responses.key,
+    if(whole.reason = 'paired', 'not selected by the strategy', 'prompt without a pair: ' || whole.reason)
+FROM reasons AS whole
+JOIN (
+    SELECT key, number, unnest(json_extract_string(spec, '$.generators[*]')) AS generator FROM pairings
+) AS pairings ON pairings.key = whole.pairing
+JOIN responses ON responses.prompt = whole.prompt AND responses.generator = pairings.generator
+    AND responses.failure IS NULL AND coalesce(responses.kept_after < pairings.number, true)
+ANTI JOIN reasons AS own ON own.pairing = whole.pairing AND own.response = responses.key
+ANTI JOIN pairs AS first ON first.pairing = whole.pairing AND first.chosen = responses.key
+ANTI JOIN pairs AS second ON second.pairing = whole.pairing AND second.rejected = responses.key
+WHERE whole.response IS NULL AND whole.others > 0;
+
+-- How many prompts and how many responses ended how in each pairing, counted when it was made.
+CREATE OR REPLACE VIEW outcomes_counted AS
+SELECT pairing, 'prompts' AS what, reason AS outcome, count(*) AS n FROM reasons WHERE response IS NULL GROUP BY pairing, reason
+UNION ALL
+SELECT pairing, 'responses', outcome, sum(n)::BIGINT
+FROM (
+    SELECT pairing, reason AS outcome, count(*) AS n FROM reasons WHERE response IS NOT NULL GROUP BY pairing, reason
+    UNION ALL
+    SELECT pairing, if(reason = 'paired', 'not selected by the strategy', 'prompt without a pair: ' || reason), sum(others)
+    FROM reasons WHERE response IS NULL GROUP BY pairing, reason HAVING sum(others) > 0
+    UNION ALL
+    SELECT pairing, outcome, count(*) FROM pair_sides GROUP BY pairing, outcome
+)
+GROUP BY pairing, outcome;
+
+-- The same to read.
+CREATE OR REPLACE VIEW outcomes_readable AS
+SELECT outcomes.pairing, pairings.newest, outcomes.prompt, prompts.request, outcomes.response, responses.text, outcomes.outcome
+FROM outcomes
+JOIN pairings_readable AS pairings ON pairings.pairing = outcomes.pairing
+JOIN prompts_readable AS prompts ON prompts.prompt = outcomes.prompt
+LEFT JOIN responses_readable_all AS responses ON responses.response = outcomes.response;

@@ -1,0 +1,111 @@
+"""Training on several GPUs or machines through `accelerate`: a folder with everything it needs, and the program it runs.
+
+`prepare` writes the folder; `accelerate launch --config_file DIR/accelerate.yaml -m rlaif.training.accelerate DIR` trains
+with the same code as `rlaif train` and leaves the model in the folder under the training's key. Only the folder and the base
+model are needed there. Methods that sample responses are not supported: their rewards come from the pipeline's judges, whose
+verdicts are stored by one process.
+"""
+
+import json
+import re
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rlaif.core.plugins import leave_out_working_directory
+
+if __name__ == "__main__":
+    leave_out_working_directory()
+
+from rlaif.config import Train, TransformersModel
+from rlaif.config.code import needs_code
+from rlaif.config.yaml import YamlFile
+from rlaif.core.errors import InputError, RlaifError
+from rlaif.core.progress import Tally, progress
+from rlaif.training.checkpoints import first
+from rlaif.training.formats import Row
+from rlaif.training.trainer import Lesson, fit
+
+JOB, ROWS, DATA, ACCELERATE = "job.json", "rows.jsonl", "data.jsonl", "accelerate.yaml"
+ALLOW = "--allow-code"
+PAGE = Path(__file__).parent / ACCELERATE
+
+
+def prepare(folder: Path, key: str, section: Train, base: TransformersModel, lesson: Lesson) -> str:
+    """Write the folder, and return the command that trains in it."""
+    import torch
+
+    folder.mkdir(parents=True, exist_ok=True)
+    job = {
+        "key": key, "train": section.model_dump(mode="json"), "base": base.model_dump(mode="json"),
+        "reference": lesson.reference and lesson.reference.model_dump(mode="json"), "refused": lesson.refused,
+    }  # fmt: skip
+    (folder / JOB).write_text(json.dumps(job, indent=1), encoding="utf-8")
+    _write(folder / ROWS, lesson.rows)
+    _write(folder / DATA, lesson.imitated)
+    gpus = torch.cuda.device_count()
+    filled = {"KIND": "MULTI_GPU" if gpus > 1 else "NO", "PROCESSES": str(max(gpus, 1)), "CPU": str(not gpus).lower()}
+    text = PAGE.read_text(encoding="utf-8")
+    for name, value in filled.items():
+        text = text.replace(name, value)
+    (folder / ACCELERATE).write_text(text, encoding="utf-8")
+    words = [
+        "accelerate",
+        "launch",
+        "--config_file",
+        str(folder / ACCELERATE),
+        "-m",
+        "rlaif.training.accelerate",
+        str(folder),
+    ]
+    # The user who prepared the folder has allowed the code; one who got it from a stranger has not.
+    models = [base, *([lesson.reference] if lesson.reference else [])]
+    return shlex.join([*words, *([ALLOW] if any(needs_code(section, models)) else [])])
+
+
+def run(folder: Path, *, allow_code: bool = False) -> Path:
+    """Train what was prepared in the folder, or continue with it, and return the trained model.
+
+    Raises InputError for a folder that was not prepared by rlaif, or that needs `allow_code`.
+    """
+    try:
+        job = json.loads((folder / JOB).read_text(encoding="utf-8"))
+        section, base = Train(**job["train"]), TransformersModel(**job["base"])
+        reference = job["reference"] and TransformersModel(**job["reference"])
+        key = str(job["key"])
+        lesson = Lesson(_read(folder / ROWS), _read(folder / DATA), reference=reference, refused=job["refused"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"not a folder that `rlaif train --prepare` wrote: {error}", where=str(folder)) from None
+    if not re.fullmatch(r"\w+", key):
+        raise InputError(f"the key {key!r} is not one of a training", where=str(folder / JOB))
+    if not allow_code:
+        for place, why in needs_code(section, [base, *([reference] if reference else [])]):
+            raise InputError(
+                f"{place[-1]} {why}", where=str(folder / JOB), fix=f"Add {ALLOW} if you trust it as you trust a program."
+            )
+    target = folder / key
+    if target.exists():
+        return target
+    file = YamlFile(folder / JOB, {}, {})
+    display, tally = progress(quiet=not first()), Tally("train")
+    with display.show(tally):
+        fit(section, base, lesson, target, file, tally, display.note)
+    return target
+
+
+def _write(path: Path, rows: Sequence[Row]) -> None:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def _read(path: Path) -> list[Any]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+if __name__ == "__main__":
+    try:
+        run(Path(sys.argv[1]), allow_code=ALLOW in sys.argv[2:])
+    except RlaifError as error:
+        print(f"rlaif: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

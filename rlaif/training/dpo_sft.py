@@ -1,0 +1,77 @@
+"""DPO and SFT together: pairs, and answers to imitate that keep what an earlier SFT taught.
+
+Trained one after the other, the second objective forgets the first. `alternate` draws one of them for each step, the pairs
+with probability `share` (ALRIGHT); `mix` adds both in every step, `share` * DPO + (1 - share) * SFT (Fernando et al. 2024,
+arXiv 2410.15483). Draws depend on the seed and the step alone, so that a stopped training goes on exactly.
+"""
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from rlaif.training import pretokenized
+from rlaif.training.preflight import tokens
+
+# What the loss leaves out, as PyTorch has it.
+IGNORED = -100
+
+
+def trainer() -> Any:
+    """A DPOTrainer that is also given `imitated`, rows of `prompt` and `completion`, and how to join the two."""
+
+    class JointTrainer(pretokenized.trainer()):  # type: ignore[misc]
+        def __init__(
+            self, *, imitated: Sequence[Any], joint: str, share: float, processing_class: Any, **options: Any
+        ) -> None:
+            super().__init__(processing_class=processing_class, **options)
+            self._mixed, self._share = joint == "mix", share
+            self._imitated = [_labelled(processing_class, row) for row in imitated]
+            self._pad = processing_class.pad_token_id or 0
+            self._turn: int | None = None
+
+        def _compute_loss(self, model: Any, inputs: Any, return_outputs: bool) -> Any:
+            turn = self._next()
+            if self._mixed:
+                pairs = super()._compute_loss(model, inputs, False)
+                loss = self._share * pairs + (1 - self._share) * self._imitation(model, turn)
+            elif self._drawn("step", self.state.global_step).random() < self._share:
+                loss = super()._compute_loss(model, inputs, False)
+            else:
+                loss = self._imitation(model, turn)
+            return (loss, None) if return_outputs else loss
+
+        def _next(self) -> int:
+            """The number of this batch, from 0, as if the training had never been stopped."""
+            if self._turn is None:
+                self._turn = self.state.global_step * self.args.gradient_accumulation_steps - 1
+            self._turn += 1
+            return self._turn
+
+        def _drawn(self, *name: str | int) -> random.Random:
+            return random.Random(f"{self.args.seed} {name}")
+
+        def _imitation(self, model: Any, turn: int) -> Any:
+            """The mean negative log-likelihood of a batch's completion tokens."""
+            import torch
+
+            count = min(self.args.per_device_train_batch_size, len(self._imitated))
+            rows = self._drawn("batch", turn, self.args.process_index).sample(self._imitated, count)
+            width = max(len(ids) for ids, _ in rows)
+            filled = [
+                (ids + [self._pad] * (width - len(ids)), labels + [IGNORED] * (width - len(ids)),
+                 [1] * len(ids) + [0] * (width - len(ids)))
+                for ids, labels in rows
+            ]  # fmt: skip
+            ids, labels, mask = (torch.tensor(part, device=self.accelerator.device) for part in zip(*filled, strict=True))
+            loss = model(input_ids=ids, attention_mask=mask, labels=labels, use_cache=False).loss
+            self._metrics["train"]["imitation_loss"].append(loss.item())
+            return loss
+
+    return JointTrainer
+
+
+def _labelled(tokenizer: Any, row: Any) -> tuple[list[int], list[int]]:
+    """The tokens of one answer with its prompt, and the labels, which are those of the answer alone."""
+    prompt = tokens(tokenizer, row["prompt"], add_generation_prompt=True)
+    whole = tokens(tokenizer, row["prompt"] + row["completion"])
+    return whole, [IGNORED] * len(prompt) + whole[len(prompt) :]

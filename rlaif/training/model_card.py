@@ -1,0 +1,96 @@
+"""The card of a trained model: what it was made from, by whom it was judged, and how training went."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rlaif import __version__
+from rlaif.config import Pipeline
+from rlaif.config.redaction import config_text, hidden_in_urls, without_servers
+from rlaif.core.text import visible
+from rlaif.data.export.dataset_card import as_yaml, environment
+from rlaif.models.local.checkpoint import locate
+from rlaif.store.store import Row, Store
+from rlaif.training.job import Training
+
+PAGE = Path(__file__).parent / "model.md.jinja"
+COMPARED = PAGE.with_name("compared.md.jinja")
+CARD = "README.md"
+# Stands in every card that we wrote.
+OURS = "Made by rlaif"
+# What the log ends with, for those of the trainers' metrics that say most.
+LAST = ("loss", "rewards/accuracies", "rewards/margins", "logps/chosen", "logps/rejected", "accuracy", "reward", "kl")
+
+
+# What ends a part of a card: the next one of its level, or the card.
+_PART = re.compile(r"\n## How it compares\n.*?(?=\n## |\Z)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a model was made from: all that the training's record does not say.
+
+    `base` is the path or hub name of what was trained. Pairs were not needed where `pairs` is false; the prompts of those
+    below `held_out` (a bucket) were not trained on. `rewards` are judges as rows of `name` and `spec` (JSON).
+    """
+
+    command: str
+    base: str
+    pipeline: Pipeline | Mapping[str, Any]
+    pairs: bool
+    held_out: int
+    rewards: Sequence[Row] = ()
+
+
+def write(store: Store, training: Training, origin: Origin) -> Path:
+    """The card `README.md` in the model's folder; one that is there is left as it is."""
+    path = training.path / CARD
+    if not path.exists():
+        path.write_text(model_card(store, training, origin), encoding="utf-8")
+    return path
+
+
+def compare(folder: Path, rows: Sequence[Mapping[str, str]]) -> None:
+    """Puts into the model's card what an evaluation found, in place of what an earlier one did; one row a judge.
+
+    A card that somebody wrote anew is left as it is.
+    """
+    path = folder / CARD
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    if rows and OURS in text:
+        part = environment().from_string(COMPARED.read_text(encoding="utf-8")).render(rows=rows)
+        rest = _PART.sub("", text).rstrip("\n")
+        path.write_text(f"{rest}\n\n{visible(part)}", encoding="utf-8")
+
+
+def model_card(store: Store, training: Training, origin: Origin) -> str:
+    """The card as text."""
+    row = store.query("data/export/sql/training", key=training.key)[0]
+    spec, pairing = json.loads(row["spec"]), row["pairing"] if origin.pairs else ""
+    known = store.query("data/export/sql/pairing", pairing=pairing)
+    who = store.query("data/export/sql/who", pairing=pairing) + [{"role": "reward: judge"} | each for each in origin.rewards]
+    body = environment().from_string(PAGE.read_text(encoding="utf-8")).render(
+        training=training, base=row["base"], spec=spec, version=__version__, command=hidden_in_urls(origin.command),
+        pairing=pairing if known else "", made=json.loads(known[0]["spec"]) if known else {},
+        path=origin.base, pairs=store.query("data/export/sql/trained_pairs", pairing=pairing, held_out=origin.held_out)[0],
+        section=as_yaml(json.dumps(spec.get("train", {}))), identity=as_yaml(json.dumps(spec["base"])),
+        who=[each | {"spec": as_yaml(each["spec"])} for each in who],
+        funnel=store.query("data/export/sql/funnel", pairing=pairing), last=_last(store, training.key),
+        config=config_text(origin.pipeline),
+    )  # fmt: skip
+    head: dict[str, Any] = {"license": "unknown", "library_name": "transformers", "tags": ["rlaif", "trl", training.method]}
+    if isinstance(locate(origin.base), str):
+        head["base_model"] = origin.base
+    specs = [json.loads(each["spec"] or "{}") for each in who]
+    body = without_servers(body, origin.pipeline, spec, *specs)
+    return f"---\n{yaml.safe_dump(head, sort_keys=False)}---\n\n{visible(body)}"
+
+
+def _last(store: Store, key: str) -> list[dict[str, Any]]:
+    logged = {row["metric"]: row for row in store.query("data/export/sql/training_ends", key=key)}
+    return [logged[name] for name in LAST if name in logged]

@@ -1,0 +1,121 @@
+"""Whether a training goes as it should: what its log says, in words, while it runs and at its end."""
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from rlaif.config import Train
+from rlaif.config.yaml import YamlFile
+from rlaif.core.errors import InputError
+from rlaif.core.progress import Tally
+from rlaif.training.checkpoints import seal
+
+# The losses of DPO that are ln 2 for a model that is its own reference, whatever the pair.
+STARTS_AT_LN_2 = frozenset({"sigmoid", "sigmoid_norm", "robust"})
+# Half-precision sums over a long answer differ by about a nat, which moves the loss by less than this at usual betas.
+NEAR = 0.05
+# DPO nearly always takes a little from both sides (Razin et al. 2024, arXiv 2410.08847). By a tenth, each token of a chosen
+# answer has become a tenth less likely on the logarithmic scale, which is no longer a little.
+DISPLACED = 0.1
+# Seconds between checkpoints, unless the file says when to save: less of a training is sooner repeated than kept.
+APART = 60.0
+# Of the steps, those at the end whose mean is taken: single batches differ too much.
+END = 0.1
+# How the log calls the share of sampled answers without a reward, after the reward's name.
+FAILED = "/failed"
+
+
+def watch(section: Train, arguments: Any, tally: Tally, file: YamlFile, warn: Callable[[str], None]) -> Any:
+    """Counts the steps, stops at a loss that is not a number, checks the first one, and seals checkpoints that are whole."""
+    from transformers import TrainerCallback
+
+    # Clocks of several processes differ, and all of them must save or none.
+    spaced = not section.options.keys() & {"save_steps", "save_strategy"} and arguments.world_size == 1
+
+    class Watch(TrainerCallback):  # type: ignore[misc]
+        saved = time.monotonic()
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+            tally.owed = state.max_steps - state.global_step
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+            tally.add(done=1)
+            if spaced and time.monotonic() - self.saved < APART:
+                control.should_save = False
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any], **rest: Any) -> None:
+            for name in ("loss", "grad_norm"):
+                if not math.isfinite(logs.get(name, 0.0)):
+                    raise InputError(
+                        f"{name} became {logs[name]} at step {state.global_step} of {state.max_steps}",
+                        where=file.where(("train", "options", "learning_rate")),
+                        fix="Lower options.learning_rate; with fp16, use bf16 or neither.",
+                    )
+            if state.global_step == 1 and "loss" in logs:
+                for line in unlike_its_start(logs["loss"], first_loss(section, arguments)):
+                    warn(line)
+
+        def on_save(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+            seal(Path(args.output_dir) / f"checkpoint-{state.global_step}")
+            self.saved = time.monotonic()
+
+    return Watch()
+
+
+def first_loss(section: Train, arguments: Any) -> float | None:
+    """The loss of the first step, where it is known before: a model that is compared with itself prefers neither side."""
+    if section.method not in ("dpo", "dpo_soft") or section.reference or arguments.use_weighting:
+        return None
+    if not STARTS_AT_LN_2.issuperset(arguments.loss_type):
+        return None
+    weights: list[float] = arguments.loss_weights or [1.0] * len(arguments.loss_type)
+    return math.log(2) * sum(weights)
+
+
+def unlike_its_start(loss: float, expected: float | None) -> list[str]:
+    """A line where the first loss is not what it must be."""
+    if expected is None or abs(loss - expected) <= NEAR:
+        return []
+    return [
+        f"The first loss is {loss:.4f} and should be {expected:.4f}: the model is not its own reference. Likely reasons: "
+        "dropout is on, half precision is too coarse for this beta, or the checkpoint changed since the reference was read."
+    ]
+
+
+def displaced(log: Sequence[Mapping[str, Any]], beta: float) -> list[str]:
+    """A line where chosen answers became much less likely while the margin grew (likelihood displacement).
+
+    `log` has the trainer's metrics as rows of `step`, `metric` and `value`. Rewards in it are beta times the nats by which
+    an answer's log-probability rose above the reference's.
+    """
+    metrics: dict[str, list[float]] = {}
+    for row in log:
+        metrics.setdefault(row["metric"], []).append(row["value"])
+    names = ("rewards/chosen", "rewards/margins", "logps/chosen")
+    if not beta or not all(metrics.get(name) for name in names):
+        return []
+    reward, margin, likely = (fmean(metrics[name][-math.ceil(END * len(metrics[name])) :]) for name in names)
+    fall = -reward / beta
+    share = fall / abs(likely + fall) if likely + fall else 0.0
+    if margin <= 0 or share <= DISPLACED:
+        return []
+    return [
+        f"Chosen answers lost {fall:.1f} nats of log-probability ({share:.0%} of what the reference gives them) while the "
+        f"margin grew to {margin:.2f}: the model unlearns both sides. Lower options.learning_rate, train for fewer steps, "
+        "or add `loss_type: [sigmoid, sft]`."
+    ]
+
+
+def unrewarded(log: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A line for each reward that could not be told of some sampled answers, from which nothing is learned then."""
+    shares: dict[str, list[float]] = {}
+    for row in log:
+        if row["metric"].endswith(FAILED):
+            shares.setdefault(row["metric"].removesuffix(FAILED), []).append(row["value"])
+    return [
+        f"{name}: no reward for {fmean(share):.1%} of the sampled answers, which are left out"
+        for name, share in shares.items() if any(share)
+    ]  # fmt: skip

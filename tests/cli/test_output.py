@@ -1,0 +1,31 @@
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from rlaif.cli.output import print_json, render_pairing, table, terminal
+from rlaif.pairs.build import Pairing
+
+
+def test_brackets_in_names_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal().print(table("by [/b]", [{"[/i]": "[bold]a", "n": 1_000}]))
+    shown = capsys.readouterr().out
+    for part in ("by [/b]", "[/i]", "[bold]a", "1,000"):
+        assert part in shown, part
+
+
+def test_the_closing_lines_say_whose_scores_make_the_pairs(capsys: pytest.CaptureFixture[str]) -> None:
+    render_pairing(Pairing("key", "j", 1_200, {"paired": 1_200}, "[a], b (median)", "best_vs_worst"), terminal())
+    assert capsys.readouterr().out.startswith("1,200 pairs by [a], b (median), best_vs_worst\n")
+
+
+@dataclass(frozen=True)
+class Found:
+    where: Path
+    parts: list["Found"]
+
+
+def test_what_is_found_is_json_at_any_depth(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"found": Found(Path("a"), [Found(Path("b"), [])])})
+    assert json.loads(capsys.readouterr().out) == {"found": {"where": "a", "parts": [{"where": "b", "parts": []}]}}

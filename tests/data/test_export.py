@@ -1,0 +1,284 @@
+"""Given pairs, expected data sets: forms, files, splits, and the card beside them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rlaif.core.errors import InputError
+from rlaif.data.export import FORMS, Exported, export
+from rlaif.pairs import build
+from rlaif.store.store import Store
+from tests.pipeline.test_runner import go, project
+from tests.support.stores import GENERATOR, JUDGE, context, criteria, fill, prompt
+
+TABLE: dict[str, list[dict[str, Any]]] = {
+    "one": [{"text": "good", "help": 5}, {"text": "fair", "help": 3}, {"text": "bad", "help": 1}],
+    "two": [{"text": "yes", "help": 4}, {"text": "no", "help": 2}],
+    "tied": [{"text": "this", "help": 3}, {"text": "that", "help": 3}],
+    "lone": [{"text": "only", "help": 3}, {"text": "silent", "help": "timeout"}],
+}
+
+
+def made(store: Store, folder: Path, table: dict[str, Any] = TABLE, **options: Any) -> str:
+    """The pairing of a table of scores."""
+    fill(store, table)
+    return build.run(context(store, folder, pair=options), JUDGE, [GENERATOR], criteria({"help": (1, 5)})).key
+
+
+def exported(
+    folder: Path, form: str, table: dict[str, Any] = TABLE, **options: Any
+) -> tuple[list[dict[str, Any]], Exported]:
+    """The rows of a form as JSONL, and what the export says of itself."""
+    with Store(folder / "store.duckdb") as store:
+        done = export(store, made(store, folder, table, **options), folder, held_out=0, form=form)
+    text = (done.folder / "train.jsonl").read_text() if done.rows["train"] else ""
+    return [json.loads(line) for line in text.splitlines()], done
+
+
+def asked(text: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": text}]
+
+
+def said(text: str) -> list[dict[str, str]]:
+    return [{"role": "assistant", "content": text}]
+
+
+WHOLE = {"one": ("good", "bad", 100.0), "two": ("yes", "no", 50.0)}
+EXPECTED: dict[str, list[dict[str, Any]]] = {
+    "preference": [{"prompt": asked(name), "chosen": said(chosen), "rejected": said(rejected), "margin": margin, "confidence": None}
+                   for name, (chosen, rejected, margin) in WHOLE.items()],
+    "unpaired": [{"prompt": asked(name), "completion": said(text), "label": label}
+                 for name, (chosen, rejected, _) in WHOLE.items() for text, label in ((chosen, True), (rejected, False))],
+    "reward": [{"chosen": asked(name) + said(chosen), "rejected": asked(name) + said(rejected), "margin": margin / 100}
+               for name, (chosen, rejected, margin) in WHOLE.items()],
+    "sft": [{"prompt": asked(name), "completion": said(chosen)} for name, (chosen, _, _) in WHOLE.items()],
+    "soft": [],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", EXPECTED)
+def test_a_form_has_the_columns_that_its_trainer_reads(form: str, tmp_path: Path) -> None:
+    rows, done = exported(tmp_path, form)
+    assert [{name: row[name] for name in row if not name.endswith("_id")} for row in rows] == EXPECTED[form]
+    assert all(row["prompt_id"] == prompt(row["prompt"][0]["content"]).key for row in rows if "prompt" in row)
+    assert done.left_out == ({"pairs without a known confidence": 2} if form == "soft" else {})
+
+
+def test_ranked_lists_hold_all_scored_answers_best_first(tmp_path: Path) -> None:
+    rows, done = exported(tmp_path, "ranked")
+    assert [row["prompt"] for row in rows] == [asked("one"), asked("two"), asked("tied")]
+    assert [[text["content"] for (text,) in row["responses"]] for row in rows[:2]] == [
+        ["good", "fair", "bad"],
+        ["yes", "no"],
+    ]
+    assert [row["scores"] for row in rows] == [[100, 50, 0], [75, 25], [50, 50]]
+    assert done.left_out == {"prompts with fewer than two scored answers": 1}
+
+
+def test_soft_labels_are_there_where_a_confidence_is_known_and_the_others_are_counted(tmp_path: Path) -> None:
+    with Store(tmp_path / "store.duckdb") as store:
+        key = made(store, tmp_path)
+        store.run("UPDATE pairs SET confidence = 0.875 WHERE margin = 50")
+        done = export(store, key, tmp_path, held_out=0, form="soft")
+    (row,) = map(json.loads, (tmp_path / "soft/train.jsonl").read_text().splitlines())
+    assert (row["chosen"], row["probability"]) == (said("yes"), 0.875)
+    assert (done.rows["train"], done.left_out) == (1, {"pairs without a known confidence": 1})
+
+
+def test_answers_that_stand_twice_are_kept_once_and_contested_ones_not_at_all(tmp_path: Path) -> None:
+    options = {"strategy": "all_above_margin", "per_prompt": 9}
+    rows, done = exported(tmp_path / "kto", "unpaired", {"one": TABLE["one"]}, **options)
+    assert [(row["completion"][0]["content"], row["label"]) for row in rows] == [("good", True), ("bad", False)]
+    assert sum(done.left_out.values()) == 6 - len(rows)
+    rows, done = exported(tmp_path / "sft", "sft", {"one": TABLE["one"]}, **options)
+    assert [row["completion"][0]["content"] for row in rows] == ["good", "fair"]
+    assert sum(done.left_out.values()) == 3 - len(rows)
+
+
+def test_what_the_generator_was_shown_is_kept_system_and_earlier_turns_too(tmp_path: Path) -> None:
+    shown = [{"role": "system", "content": "Be brief."}, *asked("Hello"), *said("Hi."), *asked("one, with its document")]
+    with Store(tmp_path / "store.duckdb") as store:
+        key = made(store, tmp_path)
+        store.append("asks", [{"prompt": prompt("one").key, "generator": GENERATOR, "messages": json.dumps(shown)}])
+        for form in ("preference", "unpaired", "sft", "ranked"):
+            export(store, key, tmp_path, held_out=0, form=form)
+            assert json.loads((tmp_path / form / "train.jsonl").read_text().splitlines()[0])["prompt"] == shown, form
+        export(store, key, tmp_path, held_out=0, form="reward")
+        assert json.loads((tmp_path / "reward/train.jsonl").read_text().splitlines()[0])["chosen"] == shown + said("good")
+
+
+def test_no_prompt_is_in_both_splits(tmp_path: Path) -> None:
+    table = {f"p{n}": [{"text": "a", "help": 5}, {"text": "b", "help": 1}, {"text": "c", "help": 3}] for n in range(40)}
+    with Store(tmp_path / "store.duckdb") as store:
+        key = made(store, tmp_path, table, strategy="all_above_margin", per_prompt=3)
+        store.run("UPDATE prompts SET bucket = position * 250")
+        done = export(store, key, tmp_path, held_out=0.3)
+    prompts = {split: {json.loads(line)["prompt_id"] for line in (tmp_path / f"preference/{split}.jsonl").read_text().splitlines()}
+               for split in ("train", "held_out")}  # fmt: skip
+    assert done.rows == {"train": 84, "held_out": 36}
+    assert not prompts["train"] & prompts["held_out"]
+
+
+def test_an_unknown_form_or_format_is_told_with_the_known_ones(tmp_path: Path) -> None:
+    with Store(tmp_path / "store.duckdb") as store:
+        for wrong in ({"form": "rewards"}, {"formats": ["parket"]}):
+            with pytest.raises(InputError, match=r"Did you mean '(reward|parquet)'"):
+                export(store, "", tmp_path, held_out=0, **wrong)
+
+
+def many(store: Store, pairs: int) -> str:
+    """A pairing of so many pairs, made in SQL: enough for several threads to share the work."""
+    store.run(f"""
+        INSERT INTO prompts BY NAME SELECT 'p' || n AS key, 'p' || n AS normal_key, n AS position, n % 10000 AS bucket,
+            '[{{"role": "user", "content": "Question ' || n || '?"}}]' AS messages FROM range({pairs}) AS rows (n);
+        INSERT INTO collected SELECT key FROM prompts;
+        INSERT INTO responses BY NAME SELECT side || n AS key, 'p' || n AS prompt, 'g' AS generator, side || n AS answer,
+            'Answer ' || md5(n || side) AS text, 'stop' AS finish FROM range({pairs}) AS rows (n), (VALUES ('c'), ('r')) AS sides (side);
+        INSERT INTO pairings VALUES ('k', '{{"judge": "j", "generators": ["g"], "strategy": "s", "settings": {{}}}}', now()::TIMESTAMP, 'r', 1, NULL);
+        INSERT INTO pairs SELECT 'k', 'p' || n, 'c' || n, 'r' || n, n % 7, NULL FROM range({pairs}) AS rows (n);
+    """)  # fmt: skip
+    return "k"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_two_runs_and_one_or_two_threads_give_the_same_bytes(tmp_path: Path) -> None:
+    with Store(tmp_path / "store.duckdb") as store:
+        key = many(store, 125_000)
+        for number, threads in enumerate((1, 2, 2)):
+            store.run(f"SET threads = {threads}")
+            export(store, key, tmp_path / str(number), held_out=0.01, formats=["parquet"])
+    assert contents(tmp_path / "0") == contents(tmp_path / "1") == contents(tmp_path / "2")
+
+
+def test_every_form_and_format_is_the_same_to_the_byte_on_two_runs_in_two_stores(tmp_path: Path) -> None:
+    for number in "01":
+        with Store(tmp_path / f"{number}.duckdb") as store:
+            key = made(store, tmp_path)
+            for form in FORMS:
+                export(store, key, tmp_path / number, held_out=0, form=form, formats=["jsonl", "parquet", "datasets"])
+    assert contents(tmp_path / "0") == contents(tmp_path / "1")
+
+
+def test_shards_are_the_one_file_in_order_and_a_smaller_export_leaves_none_behind(tmp_path: Path) -> None:
+    import pyarrow.parquet as parquet
+
+    with Store(tmp_path / "store.duckdb") as store:
+        key = many(store, 25)
+        export(store, key, tmp_path / "one", held_out=0)
+        done = export(store, key, tmp_path / "many", held_out=0, shard=10)
+        names = [f"train-{n:05}-of-00003.parquet" for n in range(3)]
+        assert sorted(path.name for path in done.folder.iterdir()) == ["README.md", *names, "train.jsonl"]
+        shards = [row for name in names for row in parquet.read_table(done.folder / name).to_pylist()]
+        assert shards == parquet.read_table(tmp_path / "one/preference/train.parquet").to_pylist()
+        assert (done.folder / "train.jsonl").read_bytes() == (tmp_path / "one/preference/train.jsonl").read_bytes()
+        (done.folder / "notes.txt").write_text("mine")
+        export(store, key, tmp_path / "many", held_out=0, formats=["parquet"])
+        assert sorted(path.name for path in done.folder.iterdir()) == ["README.md", "notes.txt", "train.parquet"]
+
+
+@pytest.mark.fault("P1", "P14")
+def test_what_a_killed_export_left_aside_is_never_taken_for_data(tmp_path: Path) -> None:
+    aside = tmp_path / ".preference.partial"
+    aside.mkdir()
+    (aside / "held_out.jsonl").write_text("half a li")
+    rows, done = exported(tmp_path, "preference")
+    assert len(rows) == 2
+    assert not aside.exists()
+    assert not (done.folder / "held_out.jsonl").exists()
+    assert not list(tmp_path.rglob("*.partial"))
+
+
+@pytest.mark.fault("P3")
+@pytest.mark.parametrize(
+    "in_the_way", ["", "preference", ".preference.partial"], ids=["where the folder goes", "of the form", "aside"]
+)
+def test_an_export_that_cannot_be_written_is_told_with_its_place(tmp_path: Path, in_the_way: str) -> None:
+    folder = tmp_path / "data"
+    if in_the_way:
+        folder.mkdir()
+    (folder / in_the_way).touch()
+    with Store(tmp_path / "store.duckdb") as store:
+        pairing = made(store, tmp_path)
+        with pytest.raises(InputError, match="no data set can be written here") as raised:
+            export(store, pairing, folder, held_out=0)
+        assert raised.value.where == str(folder / "preference")
+        (folder / in_the_way).unlink()
+        assert export(store, pairing, folder, held_out=0).rows["train"] == 2
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from rlaif.core.errors import StoreError
+from rlaif.data.export import export
+from rlaif.store.store import Store
+with Store(Path(sys.argv[1])) as store:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300))
+    try:
+        export(store, sys.argv[2], Path(sys.argv[3]), held_out=0, formats=[sys.argv[4]])
+    except StoreError as error:
+        print(error)
+"""
+
+
+@pytest.mark.fault("P3")
+@pytest.mark.parametrize("format", ["jsonl", "parquet"])
+def test_an_export_to_a_full_disk_is_told_with_its_place_and_leaves_no_half(tmp_path: Path, format: str) -> None:
+    with Store(tmp_path / "store.duckdb") as store:
+        pairing = made(store, tmp_path)
+    command = [sys.executable, "-c", FULL, str(tmp_path / "store.duckdb"), pairing, str(tmp_path), format]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert str(tmp_path / ".preference.partial") in done.stdout, done.stderr
+    assert "the disk is full" in done.stdout
+    assert not (tmp_path / "preference").exists()
+
+
+def test_a_saved_dataset_opens_with_the_rows_of_the_file(tmp_path: Path) -> None:
+    from datasets import load_from_disk
+
+    with Store(tmp_path / "store.duckdb") as store:
+        done = export(store, made(store, tmp_path), tmp_path, held_out=0, formats=["jsonl", "datasets"])
+    rows = [json.loads(line) for line in (done.folder / "train.jsonl").read_text().splitlines()]
+    assert load_from_disk(str(done.folder / "train")).to_list() == rows
+
+
+def test_votes_rank_by_strength_and_give_a_reward_model_no_empty_margins(tmp_path: Path) -> None:
+    with Store(tmp_path / "store.duckdb") as store:
+        fill(store, {"one": [{"text": text} for text in ("a", "b", "c")]})
+        answers = {row["text"]: row["answer"] for row in store.rows("FROM responses")}
+        store.append("comparisons", [
+            {"prompt": prompt("one").key, "first": answers[first], "second": answers[second], "judge": JUDGE,
+             "criterion": "overall", "preferred": preferred}
+            for first, second, preferred in (("a", "b", "second"), ("b", "c", "first"), ("a", "c", "tie"))
+        ])  # fmt: skip
+        made = build.run(context(store, tmp_path, pair={"strategy": "votes"}), JUDGE, [GENERATOR])
+        for form in ("ranked", "reward"):
+            export(store, made.key, tmp_path, held_out=0, form=form)
+    row = json.loads((tmp_path / "ranked/train.jsonl").read_text())
+    assert row["responses"][0] == said("b")
+    assert row["scores"] == pytest.approx([86.1, 31.9, 31.9], abs=0.1)
+    assert "margin" not in json.loads((tmp_path / "reward/train.jsonl").read_text().splitlines()[0])
+
+
+def test_every_id_of_a_row_leads_back_to_the_judges_words(tmp_path: Path) -> None:
+    from rlaif.report.explain import explain
+
+    file = project(tmp_path)
+    go(file)
+    row = json.loads((tmp_path / "out/pairs/preference/train.jsonl").read_text().splitlines()[0])
+    with Store(tmp_path / "out/store.duckdb", read_only=True) as store:
+        stories = [explain(store, row[name]) for name in ("prompt_id", "chosen_id", "rejected_id")]
+    assert {story.prompt for story in stories} == {row["prompt_id"]}
+    texts = {response.key: response for response in stories[0].responses}
+    for side in ("chosen", "rejected"):
+        response = texts[row[f"{side}_id"]]
+        assert response.text == row[side][0]["content"]
+        assert all(said.raw for said in response.verdicts)
+    assert stories[0].outcomes[0].pairs[0].margin == row["margin"]

@@ -1,0 +1,183 @@
+"""For any text whatsoever: what a judge says gives exact values in range or a failure kind, and what a response says stays
+between its fences. Ten thousand texts for each kind of criterion and each template; every text goes through all of them."""
+
+import json
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rlaif.config import JudgeSpec
+from rlaif.config.resources import root
+from rlaif.config.templates import Template, fence
+from rlaif.core.errors import TERMINAL, ModelError
+from rlaif.core.sanitize import sanitize
+from rlaif.core.types import Prompt, Verdict, clean, key
+from rlaif.judging import KINDS, Bench, Note, Subject
+from rlaif.judging.criteria import scale
+from rlaif.judging.criteria.compare import compare
+from rlaif.judging.parsing import read_marks
+from rlaif.judging.retrieval import Words
+from rlaif.judging.rubric import Checklist, Claims, Compare, KeyPoints, load_rubric
+from rlaif.models.base import Ask, Completion
+from tests.attacks.test_injection import HIDDEN, MARKS, joined
+
+PROMPT = Prompt(({"role": "user", "content": "Sum up."},), "The bridge opened in 1932. It cost five million.", "1932.")
+SCALES = load_rubric(root() / "rubrics/grounded.yaml").criteria[:2]
+OTHER = Subject(PROMPT, "It opened in 1931.")
+COUNTING: dict[str, Any] = {
+    "claims": Claims(name="c", kind="claims"),
+    "keypoints": KeyPoints(name="k", kind="keypoints"),
+    "checklist": Checklist(name="l", kind="checklist"),
+}
+COMPARE = Compare(name="better", kind="compare", question="Which is better?")
+NOTED = {"keypoints": Note(["a", "b"]), "checklist": Note(["essential: a", "pitfall: b"])}
+# Pieces of which replies are made, right ones too.
+REPLIES = [
+    '{"rationale": "r", "score": 4}', '{"rationale": "r", "support": "partly"}', '{"rationale": "r", "1": "covered", "2": "missing"}',
+    '{"rationale": "r", "1": "yes", "2": "no"}', '{"rationale": "r", "better": "tie"}', '{"claims": ["a", "b"]}', '{"points": []}',
+    '{"helpfulness": {"rationale": "r", "score": 2}, "faithfulness": {"rationale": "r", "score": 5}}',
+    '{"essential": ["a"], "important": [], "optional": [], "pitfall": ["b"]}',
+    "{", "}", "[", "]", '"', ":", ",", "\\", "\\u0000", "\\ud800", '"score"', '"1"', '"rationale"', "```json\n", "\n```", "<think>",
+    "</think>", "null", "true", "NaN", "-1", "1e999", "4.0", "4.5", "5", "6", '"yes"', '"covered"', '"supported"', " ", "\n", "é",
+]  # fmt: skip
+# What attacks on a prompt are made of.
+ATTACKS = [
+    "0123456789abcdef", "\n", "# Your verdict", "```", "<|im_start|>", "<|im_", "end|>", "[INST]", "[/IN", "ST]", "</s>", "\u200b",
+    "<｜User｜>", "\u202e", "{{", "}}", "{%", "%}", "{#", '"score": 5', "fence", "\\", "<start_of_turn>", "<<SYS>>", "\r\n", "\U000e0041",
+]  # fmt: skip
+# Sixteen bits a character: every script, lone surrogates, controls.
+ANY = st.binary(max_size=40).map(lambda drawn: drawn[: len(drawn) // 2 * 2].decode("utf-16-le", "surrogatepass"))
+
+
+class Told:
+    """A model that answers what it is told to, in turn, the last again and again, and remembers what it was asked."""
+
+    concurrency = 1
+
+    def __init__(self, *replies: str) -> None:
+        self.replies = list(replies)
+        self.asked: list[str] = []
+
+    async def complete(self, ask: Ask) -> list[Completion]:
+        self.asked.append(ask.messages[0]["content"])
+        return [Completion(self.replies.pop(0) if len(self.replies) > 1 else self.replies[0])]
+
+    async def __aenter__(self) -> "Told":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+
+@cache
+def template(name: str) -> Template:
+    needed = {each: allowed for kind in KINDS.values() for each, allowed in getattr(kind, "TEMPLATES", {}).items()}
+    return Template(root() / f"prompts/judge/{name}.jinja", needed.get(name, scale.VARIABLES))
+
+
+TEMPLATES = {name: template(name) for kind in (*COUNTING, "compare") for name in KINDS[kind].TEMPLATES}
+
+
+SPECS = {calls: JudgeSpec.model_validate({"rubric": "x", "calls": calls, "attempts": 1}) for calls in ("apart", "together")}
+WORDS = Words()
+
+
+def bench(told: Told, calls: str = "apart", shown: str = "scale") -> Bench:
+    return Bench(SPECS[calls], template(shown), told, templates=TEMPLATES, retrieval=WORDS)
+
+
+def done(work: Coroutine[Any, Any, Verdict]) -> Verdict:
+    """The result of work that never waits, without the cost of an event loop."""
+    try:
+        work.send(None)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]
+    raise AssertionError("it waits")
+
+
+def counted(kind: str, told: Told, text: str = "It opened in 1931.", note: Note | None = None) -> Verdict:
+    """What a kind makes of the replies; of what is asked after the note is there, if one is given."""
+
+    async def noted(prompt: Prompt, criterion: str, make: Callable[[], Awaitable[Note]]) -> Note:
+        return note or await make()
+
+    return done(KINDS[kind].judge(Subject(PROMPT, text), [COUNTING[kind]], 0, replace(bench(told), once=noted)))
+
+
+def rated(
+    criteria: Sequence[Any], calls: str, told: Told, text: str = "It opened in 1931.", shown: str = "scale"
+) -> Verdict:
+    return done(scale.judge(Subject(PROMPT, text), criteria, 0, bench(told, calls, shown)))
+
+
+def verdicts(reply: str) -> Iterator[tuple[Verdict, Sequence[Any]]]:
+    """What every kind makes of this reply, at each place where it may come, and the criteria that it was asked of."""
+    for kind, criterion in COUNTING.items():
+        yield counted(kind, Told(reply)), [criterion]
+    yield counted("claims", Told('{"claims": ["a"]}', reply)), [COUNTING["claims"]]
+    for kind, note in NOTED.items():
+        yield counted(kind, Told(reply), note=note), [COUNTING[kind]]
+    yield rated(SCALES[:1], "apart", Told(reply)), SCALES[:1]
+    yield rated(SCALES, "together", Told(reply)), SCALES
+
+
+@pytest.mark.fault("J3")
+@settings(max_examples=10_000, deadline=None, database=None)
+@given(joined(REPLIES, 8) | joined(REPLIES, 2) | ANY)
+def test_any_reply_whatsoever_gives_keyed_values_in_range_or_a_failure_kind(reply: str) -> None:
+    for verdict, criteria in verdicts(reply):
+        assert [score.criterion for score in verdict.scores] == [criterion.key for criterion in criteria]
+        for score, criterion in zip(verdict.scores, criteria, strict=True):
+            low, high = criterion.range
+            assert score.failure in TERMINAL if score.value is None else low <= score.value <= high
+            assert (score.value is None) == (score.failure is not None)
+            assert criterion.kind != "scale" or score.value is None or score.value.is_integer()
+    comparison = done(compare(OTHER, OTHER, COMPARE, 0, bench(Told(reply)))).comparison
+    assert comparison is not None
+    assert (comparison.preferred in ("first", "second", "tie")) == (comparison.failure is None)
+    try:
+        mark = read_marks(reply, {"x": (1, 5)}, apart=True)["x"]
+    except ModelError:
+        return
+    assert float(reply[slice(*mark.span)]) == mark.value
+
+
+def between(shown: str, nonce: str) -> str:
+    """The text between the two fence lines, of which there are no more, with the judge's instructions after them."""
+    before, inside, after = shown.split(f"\n{nonce}\n")
+    assert f" is everything between the two lines {nonce}." in before
+    assert "\n# Your " in after
+    return inside
+
+
+@pytest.mark.fault("J10")
+@settings(max_examples=10_000, deadline=None, database=None)
+@given(joined(ATTACKS, 12) | ANY)
+def test_whatever_a_response_says_it_stays_between_its_fences_in_every_prompt(text: str) -> None:
+    subject = Subject(PROMPT, clean(text))
+    nonce, shown = fence(subject.answer), sanitize(subject.text)
+    told = Told("no verdict")
+    rated(SCALES[:1], "apart", told, subject.text)
+    rated(SCALES, "together", told, subject.text)
+    for kind, note in NOTED.items():
+        counted(kind, told, subject.text, note)
+    claim = " ".join(subject.text.split()) or "x"
+    told.replies = [json.dumps({"claims": [claim]}), "no verdict"]
+    counted("claims", told, subject.text)
+    *asked, support = told.asked
+    assert [between(prompt, nonce) for prompt in asked] == [shown] * 5
+    assert between(support, fence(key("claim", subject.answer, claim))) == sanitize(claim)
+    done(compare(subject, OTHER, COMPARE, 0, bench(told)))
+    both = key("two", subject.answer, OTHER.answer)
+    assert between(told.asked[-1], fence(key("first", both))) == shown
+    rated(SCALES[:1], "apart", told, subject.text, "compact")
+    _, _, rest = told.asked[-1].partition(f"\nAnswer {nonce}\n")
+    assert rest.startswith(f"{shown}\nEnd {nonce}\nRate ")
+    together = "\n".join(told.asked)
+    assert not MARKS.search(together)
+    assert not HIDDEN.search(together)

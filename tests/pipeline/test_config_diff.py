@@ -1,0 +1,114 @@
+"""A run tells what changed since the last one of the store, and what that makes owed anew."""
+
+from pathlib import Path
+
+import pytest
+
+from rlaif import pipeline
+from rlaif.config import load
+from rlaif.core.progress import Quiet
+from rlaif.pipeline.config_diff import changes
+from rlaif.store.store import Store
+from tests.pipeline.test_runner import go, project
+
+
+@pytest.fixture(scope="module")
+def worked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pipeline that has run once."""
+    file = project(tmp_path_factory.mktemp("changes"), prompts=3)
+    go(file)
+    return file
+
+
+def told(file: Path, *overrides: str) -> list[str]:
+    config = load(file, list(overrides))
+    with Store(config.store_path, read_only=True) as store:
+        return [line.strip() for line in changes(config, store)]
+
+
+CHANGED, OWED = "Changed since the last run:", "So these are owed anew:"
+CASES: dict[str, tuple[list[str], list[str]]] = {
+    "nothing": ([], []),
+    "speed": (["models.writer.delay=0.01"], [CHANGED, "models.writer.delay: 0.0 → 0.01"]),
+    "a margin": (["pair.min_margin=5"], [CHANGED, "pair.min_margin: 2.0 → 5.0"]),
+    "more samples": (["generate.samples=4"], [CHANGED, "generate.samples: 3 → 4"]),
+    "a temperature": (
+        ["generate.temperature=0.5"],
+        [CHANGED, "generate.temperature: 1.0 → 0.5", OWED, "all responses by writer"],
+    ),
+    "a judge's model": (
+        ["models.first.salt=z"],
+        [CHANGED, 'models.first.salt: "a" → "z"', OWED, "all scores by a"],
+    ),
+    "a column": (
+        ["collect.sources.0.columns.prompt=text"],
+        [CHANGED, 'collect.sources.0.columns.prompt: "prompt" → "text"'],
+    ),
+    "another judge": (["judge.by=[b]"], [CHANGED, 'judge.by: ["a"] → ["b"]']),
+}
+
+
+@pytest.mark.fault("P7")
+@pytest.mark.parametrize("name", CASES)
+def test_what_changed_is_told_with_what_it_makes_owed(worked: Path, name: str) -> None:
+    overrides, lines = CASES[name]
+    assert told(worked, *overrides) == lines
+
+
+@pytest.mark.fault("P7")
+def test_a_wording_that_changed_in_its_file_is_told(worked: Path) -> None:
+    rubric = worked.parent / "rubric.yaml"
+    before = rubric.read_text()
+    rubric.write_text(before.replace("Is every statement", "Is each statement"))
+    assert told(worked) == [OWED, "scores by a on faithfulness"]
+    rubric.write_text(before)
+
+
+def test_another_first_judge_is_told_as_the_one_that_makes_the_pairs(tmp_path: Path) -> None:
+    file = project(tmp_path, prompts=3)
+    first = "  a: {model: first, rubric: rubric.yaml, logprobs: true, calls: apart}\n"
+    text = file.read_text().replace("judge: {by: [a]}\n", "").replace("pair: {judge: a, ", "pair: {")
+    file.write_text(text.replace(first, ""))
+    go(file)
+    file.write_text(text)
+    assert 'pair.judge: "b" → "a"' in told(file)
+
+
+def test_a_run_that_was_stopped_early_owes_nothing_anew(tmp_path: Path) -> None:
+    file = project(tmp_path, prompts=3)
+    with pipeline.opened(load(file)) as context:
+        pipeline.collect(context)
+        pipeline.generate(context)
+    assert told(file) == []
+
+
+def test_what_was_never_made_is_not_owed_anew(tmp_path: Path) -> None:
+    file = project(tmp_path, prompts=3)
+    with (tmp_path / "prompts.jsonl").open("a") as prompts:
+        prompts.write('{"prompt": "Why?", "document": "", "text": "So."}\n')
+    given = "collect.sources.0.columns.responses=text"
+    anew = ["generate.temperature=0.5", "models.first.salt=z"]
+    told_alone = [CHANGED, 'models.first.salt: "a" → "z"', "generate.temperature: 1.0 → 0.5"]
+    with pipeline.opened(load(file, [given])) as context:
+        pipeline.collect(context)
+    assert told(file, given, *anew) == told_alone
+    with pipeline.opened(load(file, [given])) as context:
+        pipeline.judge(context)
+    assert told(file, given, *anew) == [*told_alone, OWED, "all scores by a"]
+
+
+class Noted(Quiet):
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.lines.append(text.strip())
+
+
+@pytest.mark.fault("P7")
+def test_each_run_is_told_against_the_one_before(tmp_path: Path) -> None:
+    file, noted = project(tmp_path, prompts=3), Noted()
+    for margin in (2, 5, 5, 2):
+        with pipeline.opened(load(file, [f"pair.min_margin={margin}"]), noted):
+            pass
+    assert noted.lines == [CHANGED, "pair.min_margin: 2.0 → 5.0", CHANGED, "pair.min_margin: 5.0 → 2.0"]

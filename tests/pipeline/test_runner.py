@@ -1,0 +1,193 @@
+"""The whole loop with the scripted model: what a run owes, and that a stop changes nothing."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rlaif import pipeline as run
+from rlaif.config import load
+from rlaif.config.resources import root
+from rlaif.store.store import Store
+
+PIPELINE = """
+name: loop
+out: {out}
+models:
+  writer: {{kind: scripted, salt: w, delay: {delay}}}
+  first: {{kind: scripted, salt: a, malformed: 0.1, delay: {delay}}}
+  second: {{kind: scripted, salt: b}}
+judges:
+  a: {{model: first, rubric: rubric.yaml, logprobs: true, calls: apart}}
+  b: {{model: second, rubric: rubric.yaml}}
+collect:
+  sources: [{{path: prompts.jsonl, columns: {{prompt: prompt, document: document}}}}]
+  held_out: 0.2
+generate: {{model: writer, samples: 3}}
+judge: {{by: [a]}}
+pair: {{judge: a, min_margin: 2}}
+"""
+
+
+def project(folder: Path, prompts: int = 20, delay: float = 0.0) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "loop.yaml").write_text(PIPELINE.format(out=folder / "out", delay=delay))
+    shutil.copy(root() / "rubrics/grounded.yaml", folder / "rubric.yaml")
+    add(folder, range(prompts))
+    return folder / "loop.yaml"
+
+
+def add(folder: Path, numbers: range) -> None:
+    with (folder / "prompts.jsonl").open("a") as file:
+        for number in numbers:
+            file.write(json.dumps({"prompt": f"Sum up report {number}.", "document": f"Crates {number}."}) + "\n")
+
+
+def written(store: Path) -> int:
+    """Bytes in the log of a store that has its tables; making them goes through the log first, and then into the file."""
+    try:
+        log, file = store.with_name(f"{store.name}.wal").stat(), store.stat()
+        return log.st_size if file.st_size > 100_000 and log.st_mtime_ns > file.st_mtime_ns else 0
+    except FileNotFoundError:
+        return 0
+
+
+def go(file: Path, *overrides: str) -> dict[str, int]:
+    """Runs everything; what each stage asked in this run: a generator's asks, a judge's judgements, second tries aside."""
+    with run.opened(load(file, list(overrides))) as context:
+        run.everything(context)
+        asked = "if(stage LIKE 'judge%', done + failed, calls)"
+        rows = context.store.rows(
+            f"SELECT stage, {asked} AS asked FROM work WHERE run = $run AND calls > 0", run=context.run
+        )
+    return {row["stage"]: row["asked"] for row in rows}
+
+
+def rows(file: Path, query: str) -> list[dict[str, Any]]:
+    with Store(load(file).store_path, read_only=True) as store:
+        return store.rows(query)
+
+
+def test_a_run_does_everything_once_and_a_second_one_asks_nothing(tmp_path: Path) -> None:
+    file = project(tmp_path)
+    calls = go(file)
+    assert calls["generate"] == 20
+    answers = rows(file, "SELECT count(DISTINCT answer) AS n FROM responses")[0]["n"]
+    assert calls["judge a"] == 3 * answers
+    pairs = (tmp_path / "out/pairs/preference/train.jsonl").read_bytes()
+    started = time.perf_counter()
+    assert go(file) == {}
+    assert time.perf_counter() - started < 3
+    assert (tmp_path / "out/pairs/preference/train.jsonl").read_bytes() == pairs
+    assert (tmp_path / "out/report.html").stat().st_size > 1000
+
+
+@pytest.mark.fault("P7")
+def test_a_changed_weight_or_strategy_or_margin_asks_no_model(tmp_path: Path) -> None:
+    file = project(tmp_path)
+    go(file)
+    before = (tmp_path / "out/pairs/preference/train.jsonl").read_bytes()
+    for override in ("pair.weights.faithfulness=9", "pair.strategy=best_vs_second", "pair.min_margin=30"):
+        assert go(file, override) == {}
+        assert (tmp_path / "out/pairs/preference/train.jsonl").read_bytes() != before
+    rubric = tmp_path / "rubric.yaml"
+    rubric.write_text(rubric.read_text().replace("weight: 1", "weight: 4", 1))
+    assert go(file) == {}
+    assert (tmp_path / "out/pairs/preference/train.jsonl").read_bytes() != before
+
+
+@pytest.mark.fault("P7")
+def test_a_changed_wording_owes_the_scores_of_its_criterion_only(tmp_path: Path) -> None:
+    file = project(tmp_path)
+    calls = go(file)
+    rubric = tmp_path / "rubric.yaml"
+    rubric.write_text(rubric.read_text().replace("Is every statement", "Is each and every statement"))
+    assert go(file) == {"judge a": calls["judge a"] // 3}
+
+
+@pytest.mark.fault("P8")
+def test_ten_more_prompts_owe_only_theirs_and_more_samples_only_the_new_ones(tmp_path: Path) -> None:
+    file = project(tmp_path)
+    go(file)
+    add(tmp_path, range(20, 30))
+    calls = go(file)
+    assert calls["generate"] == 10
+    assert calls["judge a"] <= 10 * 3 * 3
+    assert go(file, "generate.samples=4")["generate"] == 30
+    texts = rows(file, "SELECT count(*) AS n, count(DISTINCT key) AS keys FROM responses")[0]
+    assert texts["n"] == texts["keys"] == 120
+
+
+def test_a_second_judge_stands_beside_the_first_and_pairs_at_once(tmp_path: Path) -> None:
+    file = project(tmp_path)
+    go(file)
+    with run.opened(load(file)) as context:
+        run.judge(context, ["b"])
+    made = {}
+    for name in ("a", "b"):
+        with run.opened(load(file, [f"pair.judge={name}"])) as context:
+            made[name] = run.pair(context).key
+    assert made["a"] != made["b"]
+    assert {row["name"] for row in rows(file, "FROM judges")} == {"a", "b"}
+    pairs = rows(file, "SELECT pairing, list(chosen ORDER BY prompt) AS chosen FROM pairs GROUP BY pairing")
+    assert len(pairs) == 2
+    assert pairs[0]["chosen"] != pairs[1]["chosen"]
+
+
+@pytest.mark.fault("J7")
+def test_failures_are_rows_with_a_kind_and_no_value(tmp_path: Path) -> None:
+    file = project(tmp_path, prompts=40)
+    go(file)
+    found = rows(file, "SELECT failure, count(*) AS n, count(value) AS valued FROM scores GROUP BY failure")
+    kinds = {row["failure"]: row for row in found}
+    assert set(kinds) == {None, "malformed"}
+    assert kinds["malformed"]["valued"] == 0
+    assert rows(file, "SELECT count(*) AS n FROM verdicts WHERE failure IS NOT NULL AND raw IS NOT NULL")[0]["n"] > 0
+
+
+def test_the_raw_words_and_all_settings_are_kept(tmp_path: Path) -> None:
+    file = project(tmp_path)
+    go(file)
+    spec = json.loads(rows(file, "SELECT spec FROM generators")[0]["spec"])
+    assert spec["temperature"] == 1.0
+    assert "{{ request }}" in spec["template"]
+    judge = json.loads(rows(file, "SELECT spec FROM judges")[0]["spec"])
+    assert judge["rubric"] == "grounded"
+    raw = rows(file, "SELECT raw FROM verdicts WHERE failure IS NULL LIMIT 1")[0]["raw"]
+    assert set(json.loads(raw)) == {"rationale", "score"}
+
+
+@pytest.mark.fault("P1")
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=["kill", "interrupt", "terminate"])
+def test_a_run_that_is_stopped_half_way_ends_with_the_same_pairs(tmp_path: Path, sign: signal.Signals) -> None:
+    (tmp_path / "whole").mkdir()
+    whole = project(tmp_path / "whole")
+    go(whole)
+    file = project(tmp_path / "stopped", delay=0.05)
+    command = [sys.executable, "-m", "rlaif", "run", str(file), "--set", "models.writer.delay=0.01", "--quiet"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"})
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and written(tmp_path / "stopped/out/store.duckdb") < 40_000:
+        time.sleep(0.02)
+    process.send_signal(sign)
+    _, said = process.communicate(timeout=60)
+    if sign is signal.SIGKILL:
+        assert process.returncode == -signal.SIGKILL
+    else:
+        assert process.returncode == 128 + sign
+        assert "the same command goes on from there" in said
+    held = rows(file, "SELECT count(*) AS n FROM responses")[0]["n"]
+    assert 0 < held <= 60
+    calls = go(file, "models.first.delay=0")
+    asked = calls.get("generate", 0)
+    assert asked <= 20 - held // 3
+    for name in ("train.jsonl", "train.parquet"):
+        stopped, undisturbed = (tmp_path / run / "out/pairs/preference" / name for run in ("stopped", "whole"))
+        assert stopped.read_bytes() == undisturbed.read_bytes()

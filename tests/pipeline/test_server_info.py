@@ -1,0 +1,184 @@
+"""What servers tell of themselves and make us do: kept, counted, and told where it changed; and servers that are still coming up."""
+
+import asyncio
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rlaif import pipeline
+from rlaif.config import OpenAIModel, load
+from rlaif.core.errors import ModelError
+from rlaif.core.progress import Quiet
+from rlaif.doctor import examine
+from rlaif.models.base import Ask
+from rlaif.models.openai.client import OpenAI
+from rlaif.report import render
+from rlaif.store.store import Store
+from tests.pipeline.test_runner import rows
+from tests.support.servers import Reply, Request, chat, choice, error, reply, serve
+
+PIPELINE = """
+name: remarks
+out: OUT
+models: {writer: {kind: openai, model: m, base_url: "URL"}}
+collect: {sources: [{path: data.jsonl}], held_out: 0}
+generate: {model: writer, samples: 2, logprobs: false}
+"""
+HELLO = Ask([{"role": "user", "content": "hello"}])
+
+
+class Notes(Quiet):
+    """Keeps what a person would see."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.lines.append(text)
+
+
+def generate(folder: Path, url: str, prompts: int) -> list[str]:
+    """One run of a pipeline with so many prompts; what was told."""
+    (folder / "data.jsonl").write_text("".join(json.dumps({"prompt": f"Why {n}?"}) + "\n" for n in range(prompts)))
+    (folder / "p.yaml").write_text(PIPELINE.replace("OUT", str(folder / "out")).replace("URL", url))
+    notes = Notes()
+    with pipeline.opened(load(folder / "p.yaml"), notes) as context:
+        pipeline.collect(context)
+        pipeline.generate(context)
+    return [line for line in notes.lines if " is another than " in line]
+
+
+def stubborn(request: Request) -> Reply:
+    """Takes no seed, gives one completion too many, and tells its build."""
+    if "seed" in request.body:
+        return error(400, "Unknown parameter: 'seed'.")
+    choices = [choice(f"{index}", index) for index in range(request.body.get("n", 1) + 1)]
+    return reply({"model": "m", "choices": choices, "system_fingerprint": "fp_1"})
+
+
+@pytest.mark.fault("H6", "H13", "H20")
+def test_what_a_server_tells_and_does_is_kept_counted_and_shown(tmp_path: Path) -> None:
+    entry: dict[str, Any] = {"id": "m", "root": "org/m", "max_model_len": 4096, "created": 1_700_000_000}
+
+    async def go() -> list[list[str]]:
+        async with serve([stubborn], [entry]) as server:
+            told = [await asyncio.to_thread(generate, tmp_path, server.base_url, 3)]
+            told.append(await asyncio.to_thread(generate, tmp_path, server.base_url, 4))
+            entry.update(max_model_len=2048)
+            told.append(await asyncio.to_thread(generate, tmp_path, server.base_url, 5))
+            checks = await asyncio.to_thread(examine, load(tmp_path / "p.yaml"))
+            assert any("left out seed" in check.said for check in checks if check.outcome == "warn")
+            return told
+
+    first, same, changed = asyncio.run(go())
+    assert (first, same) == ([], [])
+    assert len(changed) == 1
+    assert "its max_model_len was 4096 and is 2048" in changed[0]
+    counted = (
+        "SELECT remark, value, count(DISTINCT run) AS runs, sum(times)::INT AS times FROM remarks GROUP BY ALL ORDER BY ALL"
+    )
+    assert [tuple(row.values()) for row in rows(tmp_path / "p.yaml", counted)] == [
+        ("created", "1700000000", 3, 3),
+        ("fingerprint", "fp_1", 3, 5),
+        ("left out", "seed", 3, 5),
+        ("max_model_len", "2048", 1, 1),
+        ("max_model_len", "4096", 2, 2),
+        ("root", "org/m", 3, 3),
+        ("surplus", "completions", 3, 5),
+    ]
+    config = load(tmp_path / "p.yaml")
+    with Store(config.store_path) as store:
+        assert {row["remark"] for row in pipeline.status(config, store)["remarks"]} >= {"left out", "surplus", "root"}
+        assert "<td>left out</td><td>seed</td><td>3</td><td>5</td>" in render(store, config.pipeline)
+
+
+LISTS: list[tuple[str, dict[str, Any], list[tuple[str, str]]]] = [
+    ("all of it", {"id": "m", "root": "r", "max_model_len": 9, "created": 1}, [("root", "r"), ("max_model_len", "9"), ("created", "1")]),
+    ("vllm", {"id": "m", "owned_by": "vllm"}, [("version", "0.9")]),
+    ("created now", {"id": "m", "created": 2**40}, []),
+    ("another model", {"id": "n", "root": "r"}, []),
+    ("senseless", {"id": "m", "root": None, "max_model_len": [], "created": {}}, []),
+]  # fmt: skip
+
+
+@pytest.mark.fault("H20")
+@pytest.mark.parametrize(("entry", "said"), [row[1:] for row in LISTS], ids=[row[0] for row in LISTS])
+def test_an_introduction_is_what_the_list_of_models_says_of_the_model(
+    entry: dict[str, Any], said: list[tuple[str, str]]
+) -> None:
+    async def go() -> list[tuple[str, str]]:
+        async with serve([reply({"version": "0.9"})], [entry]) as server, OpenAI(config(server.base_url)) as model:
+            await model.meet()
+            return list(model.remarks)
+
+    assert asyncio.run(go()) == said
+
+
+def config(url: str, **options: Any) -> OpenAIModel:
+    return OpenAIModel(kind="openai", model="m", base_url=url, **options)
+
+
+async def listening(port: int, replies: list[bytes]) -> asyncio.Server:
+    """A server that answers with these, the last one again and again."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        await reader.readexactly(int(head.partition(b"content-length: ")[2].split(b"\r\n")[0]))
+        body = replies.pop(0) if len(replies) > 1 else replies[0]
+        writer.write(body)
+        writer.close()
+
+    return await asyncio.start_server(answer, "127.0.0.1", port)
+
+
+def raw(status: int, answer: Reply) -> bytes:
+    return b"HTTP/1.1 %d X\r\ncontent-length: %d\r\n\r\n%b" % (status, len(answer.body), answer.body)
+
+
+@pytest.mark.fault("H9")
+def test_a_server_that_is_still_coming_up_is_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+
+    async def go() -> str:
+        async def start() -> asyncio.Server:
+            await asyncio.sleep(0.1)
+            loading, ready = raw(503, error(503, "Loading model")), raw(200, chat("fine"))
+            return await listening(port, [loading, ready])
+
+        starting = asyncio.create_task(start())
+        async with OpenAI(config(f"http://127.0.0.1:{port}/v1", start_timeout=30.0)) as model:
+            found = await model.complete(HELLO)
+        async with await starting:
+            return found[0].text
+
+    assert asyncio.run(go()) == "fine"
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert f"waiting up to 30 s for http://127.0.0.1:{port}" in told
+
+
+@pytest.mark.fault("H9")
+def test_waiting_for_a_server_is_bounded(capsys: pytest.CaptureFixture[str]) -> None:
+    async def go() -> None:
+        async with OpenAI(config("http://127.0.0.1:1/v1", start_timeout=0.2)):
+            raise AssertionError("there is no server")
+
+    with pytest.raises(ModelError, match=r"no answer after 0\.2 s \(start_timeout\)") as caught:
+        asyncio.run(go())
+    assert (caught.value.kind, caught.value.fatal) == ("unreachable", True)
+
+
+def test_a_server_that_is_there_is_not_waited_for_whatever_it_answers(capsys: pytest.CaptureFixture[str]) -> None:
+    async def go() -> None:
+        async with await listening(0, [raw(404, error(404, "no list"))]) as server:
+            port = server.sockets[0].getsockname()[1]
+            async with OpenAI(config(f"http://127.0.0.1:{port}/v1", start_timeout=30.0)):
+                pass
+
+    asyncio.run(go())
+    assert capsys.readouterr().err == ""

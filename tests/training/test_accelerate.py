@@ -1,0 +1,87 @@
+"""Training in processes that `accelerate` starts, and what a trained model's folder says of itself."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from rlaif import pipeline as running
+from rlaif.core.errors import InputError
+from rlaif.training import accelerate, model_card
+from tests.support.checkpoints import save_random
+from tests.support.training import TEMPLATE, opened, prepare
+
+STEPS = "{max_steps: 2, learning_rate: 1e-2, per_device_train_batch_size: 4}"
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_random(tmp_path_factory.mktemp("small"), context=128, template=TEMPLATE)
+
+
+def test_a_prepared_training_ends_in_the_weights_of_one_in_place_and_is_taken_in(checkpoint: Path, tmp_path: Path) -> None:
+    with opened(prepare(tmp_path / "here", checkpoint, options=STEPS)) as context:
+        here = running.train(context)
+    away = tmp_path / "away"
+    with opened(prepare(tmp_path / "there", checkpoint, options=STEPS)) as context:
+        command = running.prepare_training(context, away)
+        assert command == f"accelerate launch --config_file {away}/accelerate.yaml -m rlaif.training.accelerate {away}"
+        assert yaml.safe_load((away / "accelerate.yaml").read_text())["num_processes"] >= 1
+        made = accelerate.run(away)
+        assert accelerate.run(away) == made
+        assert running.prepare_training(context, away) is None
+        there = running.train(context)
+    assert here is not None
+    assert there is not None
+    assert there.key == here.key == made.name
+    assert (there.path / "model.safetensors").read_bytes() == (here.path / "model.safetensors").read_bytes()
+
+
+def test_a_training_that_asks_judges_is_not_prepared(checkpoint: Path, tmp_path: Path) -> None:
+    pipeline = prepare(tmp_path, checkpoint, method="grpo", options=STEPS)
+    judges = "judges:\n  critic: {rubric: rubrics/grounded.yaml, model: fake}\n"
+    text = pipeline.read_text().replace("method: grpo", "method: grpo\n  rewards: [{judge: critic}]")
+    pipeline.write_text(text + judges)
+    with opened(pipeline) as context, pytest.raises(InputError, match="one process"):
+        running.prepare_training(context, tmp_path / "away")
+
+
+def test_a_trained_model_comes_with_a_card_that_stays_as_people_leave_it(checkpoint: Path, tmp_path: Path) -> None:
+    pipeline = prepare(tmp_path, checkpoint, options=STEPS)
+    with opened(pipeline) as context:
+        context.store.append("dropped", [{"what": "prompt", "reason": "duplicate"}])
+        training = running.train(context)
+        assert training
+        card = training.path / "README.md"
+        text = card.read_text()
+        card.write_text("mine")
+        running.train(context)
+        origin = model_card.Origin("", "org/small", context.config.pipeline, pairs=False, held_out=0)
+        of_the_hub = model_card.model_card(context.store, training, origin)
+    assert yaml.safe_load(of_the_hub.split("---")[1])["base_model"] == "org/small"
+    assert card.read_text() == "mine"
+    assert yaml.safe_load(text.split("---")[1])["tags"] == ["rlaif", "trl", "dpo"]
+    for part in (
+        "# small, trained by dpo", "from 9 rows", f"rlaif train {pipeline}", "max_steps: 2", "| loss | 0.6931 |",
+        "12 pairs, of which\n3 are of prompts that are held out", "The base, ", "\nname: trial\n",
+    ):  # fmt: skip
+        assert part in text, part
+    assert "base_model" not in text, "it lies in a folder of this machine"
+    assert json.loads((training.path / "training.json").read_text())["warnings"] == []
+
+
+def test_a_models_card_takes_in_what_the_newest_evaluation_found_unless_somebody_wrote_it_anew(tmp_path: Path) -> None:
+    card, row = tmp_path / "README.md", {"prompts": "8", "base": "50.0", "trained": "60.0 (+10.0)", "wins": "75 %"}
+    model_card.compare(tmp_path, [row | {"judge": "nobody"}])
+    assert not card.exists()
+    card.write_text("Made by rlaif\n\n## What to know\n\nMuch.\n")
+    for judge in ("first", "se|cond"):
+        model_card.compare(tmp_path, [row | {"judge": judge}])
+    text = card.read_text()
+    assert text.startswith("Made by rlaif\n\n## What to know\n\nMuch.\n\n## How it compares\n")
+    assert text.endswith("| se\\|cond | 8 | 50.0 | 60.0 \\(\\+10.0\\) | 75 % |\n")
+    assert text.count("| 8 |") == 1
+    card.write_text("mine")
+    model_card.compare(tmp_path, [row | {"judge": "first"}])
+    assert card.read_text() == "mine"

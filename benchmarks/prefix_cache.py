@@ -22,8 +22,8 @@ from typing import Any
 
 from rlaif import pipeline
 from rlaif.config import VllmModel, load
-from rlaif.models import open_model
 from rlaif.models.base import Ask, Completion
+from rlaif.models.registry import open_model
 from rlaif.pipeline import resolve
 from rlaif.pipeline.stages import judge as judging
 

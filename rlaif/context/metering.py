@@ -13,8 +13,8 @@ from typing import Self
 from rlaif.config import ModelConfig
 from rlaif.context.budget import tokens_of
 from rlaif.context.run import Context, now
-from rlaif.models import identity
 from rlaif.models.base import Ask, Completion, Model
+from rlaif.models.registry import identity
 
 
 class Aside:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from rlaif.config import ModelConfig, OpenAIModel
 from rlaif.core.errors import InputError
-from rlaif.models import identity
+from rlaif.models.registry import identity
 
 # Kinds that compute on the user's hardware, which has no price per token.
 LOCAL_KINDS: Final = frozenset({"scripted", "transformers", "vllm"})

@@ -7,8 +7,8 @@ from typing import Any
 from rlaif.config import ModelConfig
 from rlaif.core.errors import InputError
 from rlaif.doctor.check import Check, fail, ok, warn
-from rlaif.models import identity
 from rlaif.models.local.checkpoint import locate
+from rlaif.models.registry import identity
 
 
 def examine(name: str, model: ModelConfig, where: str) -> tuple[list[Check], int | None]:

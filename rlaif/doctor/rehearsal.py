@@ -4,12 +4,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from rlaif import models
 from rlaif.config import ScriptedModel
 from rlaif.core import event_loop
 from rlaif.core.types import Prompt, stored
 from rlaif.judging import Bench, Call, Note, Subject
 from rlaif.judging.judge import Judge
+from rlaif.models import registry
 from rlaif.models.base import Ask, Completion, Sampling
 from rlaif.store.store import Row
 
@@ -32,7 +32,7 @@ class Rehearsal:
     async def complete(self, ask: Ask) -> list[Completion]:
         self.asks.append(ask)
         shown = replace(ask, schema=_listing(ask.schema, self.things), sampling=Sampling(max_tokens=ROOM))
-        return await models.open_model(ScriptedModel(kind="scripted")).complete(shown)
+        return await registry.open_model(ScriptedModel(kind="scripted")).complete(shown)
 
     async def once(self, prompt: Prompt, criterion: str, make: Callable[[], Awaitable[Note]]) -> Note:
         before, self.asks = self.asks, []

@@ -12,8 +12,8 @@ from rlaif.context.run import HeldOut
 from rlaif.core.errors import ModelError
 from rlaif.core.statistics import bootstrap, mean
 from rlaif.core.workers import drain
-from rlaif.models import Models
 from rlaif.models.base import Likelihood
+from rlaif.models.registry import Models
 from rlaif.store.store import Row, Store
 
 # By response; a failure stands as its kind.

@@ -8,9 +8,9 @@ from re import Pattern
 
 from rlaif.config import JudgeSpec
 from rlaif.config.templates import Template, fence
-from rlaif.core.sanitize import NEVER, part, sanitize
 from rlaif.core.types import Prompt, answer_key
 from rlaif.judging.retrieval import Retrieval, Words
+from rlaif.judging.sanitize import NEVER, part, sanitize
 from rlaif.models.base import Model
 
 # A prompt's texts are the same for all its responses, and documents may be long.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
-from rlaif import judging, models
+from rlaif import judging
 from rlaif.config import Config, JudgeSpec, ModelConfig, OpenAIModel
 from rlaif.config.templates import Template
 from rlaif.core.errors import InputError
@@ -16,6 +16,7 @@ from rlaif.core.types import key
 from rlaif.judging import Call
 from rlaif.judging.criteria import check, scale
 from rlaif.judging.rubric import Compare, Rubric, load_rubric
+from rlaif.models import registry
 
 # Variables that a template must use if it may: a judge that never sees the response still returns scores.
 JUDGED: Final = frozenset({"response", "first", "second", "claim", "passages", "texts"})
@@ -62,7 +63,7 @@ class Judge:
         # Other kinds always have separate requests.
         scales = [criterion.key for criterion in self.rubric.criteria if criterion.kind == "scale"]
         return {
-            "model": models.identity(self.model, where=self.where),
+            "model": registry.identity(self.model, where=self.where),
             "template": self.template.text,
             "calls": settings.calls,
             "together": scales if settings.calls == "together" else None,
@@ -76,7 +77,7 @@ class Judge:
     def _own(self) -> dict[str, Any]:
         """The parts that only some criterion kinds have."""
         templates = {"templates": {name: item.text for name, item in self.templates.items()}} if self.templates else {}
-        retrieval = {"retrieval": models.identity(self.retrieval)} if self.retrieval else {}
+        retrieval = {"retrieval": registry.identity(self.retrieval)} if self.retrieval else {}
         return templates | retrieval
 
     @cached_property

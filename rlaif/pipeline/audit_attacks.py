@@ -10,7 +10,7 @@ from rlaif.config.templates import Template
 from rlaif.context.run import Context
 from rlaif.core.types import answer_key
 from rlaif.judging.judge import Judge
-from rlaif.models import Models
+from rlaif.models.registry import Models
 from rlaif.pipeline.stages import judge as judging
 from rlaif.store.store import Row
 

@@ -6,7 +6,7 @@ from functools import partial
 from rlaif.context.run import Context, HeldOut
 from rlaif.evaluation.scores import Contest, Scored, read
 from rlaif.judging.judge import Judge
-from rlaif.models import Models
+from rlaif.models.registry import Models
 from rlaif.pipeline.generator import Generator
 from rlaif.pipeline.scheduler import alone
 from rlaif.pipeline.stages import generate as generating

@@ -5,7 +5,7 @@ from functools import partial
 
 from rlaif.context.run import EVERYTHING, Context, HeldOut
 from rlaif.core import event_loop
-from rlaif.models import is_local
+from rlaif.models.registry import is_local
 from rlaif.pipeline import cascade
 from rlaif.pipeline.generator import generator
 from rlaif.pipeline.readiness import need_prompts, need_responses

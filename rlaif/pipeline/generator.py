@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from rlaif import models
 from rlaif.config import Config, Generate, ModelConfig
 from rlaif.config.templates import Template
 from rlaif.core.errors import InputError
 from rlaif.core.types import Message, key
+from rlaif.models import registry
 
 # What a generator's template may use.
 VARIABLES = frozenset({"document", "request"})
@@ -29,7 +29,7 @@ class Generator:
         """All that decides what it says."""
         settings = self.settings
         return {
-            "model": models.identity(self.model, where=self.where),
+            "model": registry.identity(self.model, where=self.where),
             "template": self.template.text,
             "temperature": settings.temperature,
             "top_p": settings.top_p,

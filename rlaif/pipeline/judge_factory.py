@@ -6,13 +6,13 @@ from rlaif.config import OpenAIModel
 from rlaif.context.metering import Aside
 from rlaif.context.run import Context
 from rlaif.core.progress import Tally
-from rlaif.core.sanitize import NEVER, token_pattern
 from rlaif.judging import Bench
 from rlaif.judging.judge import Judge
 from rlaif.judging.retrieval import Embed, Meanings, Words
-from rlaif.models import Models
+from rlaif.judging.sanitize import NEVER, token_pattern
 from rlaif.models.base import Model
 from rlaif.models.embeddings import embed
+from rlaif.models.registry import Models
 from rlaif.models.special_tokens import special_tokens
 from rlaif.pipeline.prompt_notes import Notes
 from rlaif.pipeline.served_model_guard import Witness

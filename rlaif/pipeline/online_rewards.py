@@ -20,8 +20,8 @@ from rlaif.core.errors import InputError, ModelError
 from rlaif.core.types import Message, Prompt, stored
 from rlaif.judging import Subject
 from rlaif.judging.judge import Judge, judge
-from rlaif.models import Models, identity
 from rlaif.models.base import Ask, Model, Sampling
+from rlaif.models.registry import Models, identity
 from rlaif.pipeline.generator import generator, show
 from rlaif.pipeline.server_info import Remarked
 from rlaif.pipeline.stages.judge import Live

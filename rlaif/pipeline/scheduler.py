@@ -8,7 +8,7 @@ from rlaif.context.run import Context
 from rlaif.core import event_loop
 from rlaif.core.workers import Handover
 from rlaif.judging.judge import Judge
-from rlaif.models import Models
+from rlaif.models.registry import Models
 from rlaif.pipeline.generator import Generator
 from rlaif.pipeline.resolve import generators
 from rlaif.pipeline.server_info import Remarked

@@ -10,11 +10,11 @@ from typing import Final
 
 from rlaif.config import ModelConfig
 from rlaif.context.run import Context, now
-from rlaif.models import Models
 from rlaif.models.base import Model
 from rlaif.models.openai.batch.client import OpenAIBatch
 from rlaif.models.openai.client import OpenAI
 from rlaif.models.openai.inspector import UNKNOWN_FINISH
+from rlaif.models.registry import Models
 
 # Observations that identify a server. The others record how requests to it went.
 IDENTITY: Final = ("version", "root", "max_model_len", "created", "fingerprint")

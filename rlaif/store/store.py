@@ -96,7 +96,7 @@ class Store:
         elif version != SCHEMA_VERSION:
             raise StoreError(_unfit(self.path, version))
         if tables:
-            schema_check.compare(self.path, self._connection, tables, sql("schema"))
+            schema_check.compare(self.path, self._connection, tables, sql("store/schema"))
         self.execute("store/views")
         if not self.read_only and schema_check.other_views(self._connection):
             with self._renewed():

@@ -9,7 +9,7 @@ from typing import Any
 
 from rlaif.config import Train, TransformersModel
 from rlaif.core.types import key
-from rlaif.models import identity
+from rlaif.models.registry import identity
 from rlaif.training.methods import DEFAULTS, METHODS
 from rlaif.training.trainer import RECORD, Lesson
 

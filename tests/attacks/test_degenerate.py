@@ -16,7 +16,6 @@ import pytest
 from rlaif.config import JudgeSpec
 from rlaif.config.resources import root
 from rlaif.config.templates import Template
-from rlaif.core.sanitize import sanitize
 from rlaif.core.types import Prompt, Verdict
 from rlaif.core.words import count_words, find_words
 from rlaif.evaluation.text_stats import describe
@@ -24,6 +23,7 @@ from rlaif.judging import Bench, Subject
 from rlaif.judging.criteria import check, scale
 from rlaif.judging.retrieval import chunks
 from rlaif.judging.rubric import Check
+from rlaif.judging.sanitize import sanitize
 from rlaif.pairs.filters import _runs, _words
 from rlaif.store.store import Store
 from tests.core.test_signals import PROMPT_END

@@ -303,7 +303,7 @@ def test_what_rlaif_itself_reads_and_writes_stays_beside_the_store(tmp_path: Pat
                 store.run(words)
     assert sorted(path.name for path in here.joinpath("out").iterdir()) == ["store.duckdb"]
     assert duckdb.read_parquet(str(tmp_path / "elsewhere.parquet")).fetchall() == [(1,)]
-    assert "read_text" not in sql("views")
+    assert "read_text" not in sql("store/views")
 
 
 def test_folders_that_killed_processes_left_are_removed(tmp_path: Path) -> None:

@@ -16,13 +16,13 @@ from rlaif.config import JudgeSpec, load
 from rlaif.config.resources import root
 from rlaif.config.templates import Template, fence
 from rlaif.core.errors import ModelError
-from rlaif.core.sanitize import sanitize
 from rlaif.core.types import Prompt, answer_key
 from rlaif.judging import Bench, Subject
 from rlaif.judging.criteria import scale
 from rlaif.judging.judge import Judge
 from rlaif.judging.parsing import read_marks
 from rlaif.judging.rubric import load_rubric
+from rlaif.judging.sanitize import sanitize
 from rlaif.pipeline.audit_attacks import VARIABLES, make
 from rlaif.pipeline.stages.audit import audit
 

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from rlaif.config import JudgeSpec
 from rlaif.config.resources import root
 from rlaif.config.templates import Template, fence
-from rlaif.core.sanitize import sanitize, token_pattern
 from rlaif.core.types import Prompt
 from rlaif.judging import KINDS, Bench, Subject
 from rlaif.judging.criteria import reward_model, scale
 from rlaif.judging.criteria.compare import compare
 from rlaif.judging.rubric import Checklist, Claims, Compare, KeyPoints, load_rubric
+from rlaif.judging.sanitize import sanitize, token_pattern
 from rlaif.models.base import Ask, Completion
 from rlaif.models.special_tokens import special_tokens
 from tests.judging.test_any_text import done

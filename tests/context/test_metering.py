@@ -12,8 +12,8 @@ from rlaif.config import OpenAIModel, Train, load
 from rlaif.context.metering import Aside
 from rlaif.context.spending import spent
 from rlaif.core.errors import BudgetError, InputError
-from rlaif.models import open_model
 from rlaif.models.base import Ask
+from rlaif.models.registry import open_model
 from rlaif.pipeline.online_rewards import Practice
 from rlaif.store.store import Store
 from tests.judging.test_reward_model import classified

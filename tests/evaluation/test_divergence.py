@@ -12,9 +12,9 @@ from rlaif import pipeline
 from rlaif.config import TransformersModel
 from rlaif.core.errors import ModelError
 from rlaif.evaluation.divergence import compared, likelihoods
-from rlaif.models import Models
 from rlaif.models.base import Likelihood
 from rlaif.models.local.client import Transformers
+from rlaif.models.registry import Models
 from rlaif.store.store import Store
 from tests.pipeline.test_evaluate_models import evaluated, project
 from tests.support.checkpoints import save_random

@@ -15,7 +15,6 @@ from rlaif.config import JudgeSpec
 from rlaif.config.resources import root
 from rlaif.config.templates import Template, fence
 from rlaif.core.errors import TERMINAL, ModelError
-from rlaif.core.sanitize import sanitize
 from rlaif.core.types import Prompt, Verdict, clean, key
 from rlaif.judging import KINDS, Bench, Note, Subject
 from rlaif.judging.criteria import scale
@@ -23,6 +22,7 @@ from rlaif.judging.criteria.compare import compare
 from rlaif.judging.parsing import read_marks
 from rlaif.judging.retrieval import Words
 from rlaif.judging.rubric import Checklist, Claims, Compare, KeyPoints, load_rubric
+from rlaif.judging.sanitize import sanitize
 from rlaif.models.base import Ask, Completion
 from tests.attacks.test_injection import HIDDEN, MARKS, joined
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from rlaif.config import JudgeSpec
 from rlaif.config.resources import root
 from rlaif.config.templates import Template
-from rlaif.core.sanitize import sanitize
 from rlaif.core.types import Prompt, Verdict, clean
 from rlaif.judging import Bench, Subject
 from rlaif.judging.criteria import compare
 from rlaif.judging.parsing import word_shares
+from rlaif.judging.sanitize import sanitize
 from rlaif.models.base import Ask, Completion, Token
 from tests.support.comparisons import BETTER
 from tests.support.paths import TESTS

@@ -22,11 +22,11 @@ from rlaif.estimate import plan
 from rlaif.judging import Bench, Subject
 from rlaif.judging.criteria import reward_model
 from rlaif.judging.rubric import RewardModel
-from rlaif.models import open_model
 from rlaif.models.base import Ask
 from rlaif.models.local.client import Transformers
 from rlaif.models.local.reward_model import TransformersReward
 from rlaif.models.openai.reward_model import OpenAIReward, read
+from rlaif.models.registry import open_model
 from rlaif.models.vllm.client import VllmReward
 from tests.support.checkpoints import TEMPLATE, save_random
 from tests.support.servers import Reply, Server, error, reply, serve

@@ -5,8 +5,8 @@ import pytest
 
 from rlaif.config import OpenAIModel, TransformersModel
 from rlaif.core.errors import InputError
-from rlaif.models import identity, is_local
 from rlaif.models.local.checkpoint import WHOLE_BYTES, fingerprint, locate
+from rlaif.models.registry import identity, is_local
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from rlaif.config import ScriptedModel
 from rlaif.core.types import Message
-from rlaif.models import identity, is_local, open_model
 from rlaif.models.base import Ask, Completion, Sampling
 from rlaif.models.fake.schema_sampler import instance
+from rlaif.models.registry import identity, is_local, open_model
 
 
 def answers(ask: Ask, **options: Any) -> list[Completion]:

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from rlaif.config import TransformersModel
 from rlaif.core.errors import InputError, ModelError
 from rlaif.core.types import Message
-from rlaif.models import open_model
 from rlaif.models.base import Ask, Completion, Model, Sampling
 from rlaif.models.local.batching import Draw, Settings, batches, output_limit
 from rlaif.models.local.engine import Engine, load
 from rlaif.models.local.loader import Loaded
 from rlaif.models.local.sampler import Sampler, nucleus
+from rlaif.models.registry import open_model
 from tests.support.checkpoints import save_random
 
 

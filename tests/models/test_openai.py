@@ -6,10 +6,10 @@ import pytest
 
 from rlaif.config import OpenAIModel
 from rlaif.core.errors import InputError, ModelError
-from rlaif.models import open_model
 from rlaif.models.base import Ask, Completion, Sampling
 from rlaif.models.openai.client import OpenAI
 from rlaif.models.openai.credentials import addresses, letterhead
+from rlaif.models.registry import open_model
 from tests.support.servers import Reply, Request, Script, Server, chat, choice, error, reply, serve
 
 HELLO = Ask([{"role": "user", "content": "hello"}])

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from rlaif.config import OpenAIModel, Price
 from rlaif.context.pricing import rate
 from rlaif.core.errors import InputError, ModelError
-from rlaif.models import identity, open_model
 from rlaif.models.base import Ask, Completion
 from rlaif.models.openai.batch.client import OpenAIBatch
 from rlaif.models.openai.batch.jsonl import answer, cut
 from rlaif.models.openai.errors import RequestError
+from rlaif.models.registry import identity, open_model
 from tests.pipeline.test_runner import project, rows
 from tests.support.batch_server import Batches, Body, batches, fine, line, lost, said
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlaif.core.errors import ModelError
-from rlaif.core.sanitize import sanitize
 from rlaif.judging.parsing import read_marks, require_whole, wrapping_of
+from rlaif.judging.sanitize import sanitize
 from rlaif.models.base import Completion
 from rlaif.models.reasoning import has_text, split
 

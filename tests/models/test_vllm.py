@@ -19,8 +19,8 @@ from rlaif import pipeline
 from rlaif.config import VllmModel, load
 from rlaif.config.resources import root
 from rlaif.core.errors import InputError, ModelError
-from rlaif.models import identity, is_local
 from rlaif.models.base import Ask
+from rlaif.models.registry import identity, is_local
 from rlaif.models.vllm.args import arguments, flags
 from rlaif.models.vllm.client import Vllm
 from rlaif.models.vllm.diagnosis import cause

@@ -15,7 +15,7 @@ from rlaif.core.progress import Quiet, Tally
 from rlaif.core.types import Prompt
 from rlaif.judging import Subject
 from rlaif.judging.judge import judge
-from rlaif.models import Models
+from rlaif.models.registry import Models
 from rlaif.pipeline import runner as whole
 from rlaif.pipeline.online_rewards import Practice, total
 from rlaif.pipeline.stages import train

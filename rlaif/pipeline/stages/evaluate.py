@@ -12,7 +12,7 @@ from rlaif.evaluation.judge_overfit import Gap, gap
 from rlaif.evaluation.scores import Contest, Scored
 from rlaif.evaluation.text_stats import read_texts
 from rlaif.evaluation.types import Evaluation
-from rlaif.models import Models
+from rlaif.models.registry import Models
 from rlaif.pipeline import harness
 from rlaif.pipeline.evaluate_answers import answer, score
 from rlaif.pipeline.evaluation_tasks import in_task, task_config

@@ -19,9 +19,9 @@ from rlaif.core.progress import Tally
 from rlaif.core.signals import UnsentError
 from rlaif.core.types import answer_key, clean, key
 from rlaif.core.workers import drain
-from rlaif.models import Models
 from rlaif.models.base import Ask, Completion, Model, Sampling, prompt_cut
 from rlaif.models.reasoning import has_text
+from rlaif.models.registry import Models
 from rlaif.pipeline import versions
 from rlaif.pipeline.circuit_breaker import Breaker
 from rlaif.pipeline.generator import VARIABLES, Generator, show

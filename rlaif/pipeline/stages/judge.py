@@ -20,7 +20,7 @@ from rlaif.core.workers import drain
 from rlaif.judging import Bench, Subject
 from rlaif.judging.criteria import check
 from rlaif.judging.judge import Judge
-from rlaif.models import Models
+from rlaif.models.registry import Models
 from rlaif.pipeline import pairwise, versions
 from rlaif.pipeline.circuit_breaker import Breaker
 from rlaif.pipeline.judge_factory import equip

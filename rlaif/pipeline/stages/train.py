@@ -12,8 +12,8 @@ from rlaif.config import Config, Train, TransformersModel
 from rlaif.context.run import Context, now
 from rlaif.core.errors import InputError
 from rlaif.data.sources.row_errors import Faults
-from rlaif.models import identity
 from rlaif.models.local.checkpoint import locate
+from rlaif.models.registry import identity
 from rlaif.training import accelerate
 from rlaif.training.formats import Row, imitated, said
 from rlaif.training.job import Job, Training

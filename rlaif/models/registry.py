@@ -1,0 +1,122 @@
+"""The one seam to language models: `ask` says what is asked and what comes back, one sibling a kind answers.
+
+async with open_model(config) as model:
+    completions = await model.complete(Ask(messages))
+"""
+
+import asyncio
+from contextlib import AsyncExitStack
+from importlib import import_module
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from rlaif.config import ModelConfig, OpenAIModel, ScriptedModel, VllmModel
+from rlaif.core.errors import InputError
+from rlaif.models.base import Model
+
+# A kind's class is imported when it is first opened: none of them is needed to plan, to pair or to report.
+KINDS: Final = {
+    "scripted": "rlaif.models.fake.client:Scripted",
+    "transformers": "rlaif.models.local.client:Transformers",
+    "openai": "rlaif.models.openai.client:OpenAI",
+    "openai batch": "rlaif.models.openai.batch.client:OpenAIBatch",
+    "vllm": "rlaif.models.vllm.client:Vllm",
+}
+# The same as reward models, which complete a chat with the reward of its last turn.
+REWARDS: Final = KINDS | {
+    "transformers": "rlaif.models.local.reward_model:TransformersReward",
+    "openai": "rlaif.models.openai.reward_model:OpenAIReward",
+    "vllm": "rlaif.models.vllm.client:VllmReward",
+}
+# Kinds that fill this machine's memory and cores. Two of them are not opened at once; others overlap freely.
+LOCAL: Final = frozenset({"transformers", "vllm"})
+
+
+def open_model(config: ModelConfig, *, where: str = "", folder: Path | None = None, rewards: bool = False) -> Model:
+    """The model of `config`, to be entered with `async with`. Raises InputError (at `where`) if it cannot work.
+
+    `folder` is where a model in batch mode, which needs one, writes down what it sent. `rewards` is for a reward model.
+    """
+    batch = isinstance(config, OpenAIModel) and config.mode == "batch"
+    if batch and rewards:
+        raise InputError("the Batch API has no rewards", where=where, fix="Give the reward model `mode: live`.")
+    if batch and folder is None:
+        raise ValueError("a model in batch mode needs a folder")
+    kinds = REWARDS if rewards else KINDS
+    module, name = kinds["openai batch" if batch else config.kind].split(":")
+    options = {"folder": folder} if batch else {}
+    model: Model = getattr(import_module(module), name)(config, where=where, **options)
+    return model
+
+
+class Models:
+    """Models in use together: each is opened when it is first asked for, shared by all who ask, closed at the end.
+
+    `folder` is as `open_model` takes it.
+
+    async with Models(folder) as models:
+        model = await models.get(config)
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
+        self._stack = AsyncExitStack()
+        self._open: list[tuple[ModelConfig, bool, Model]] = []
+        self._lock = asyncio.Lock()
+
+    async def get(self, config: ModelConfig, *, where: str = "", rewards: bool = False) -> Model:
+        """The open model of that configuration, a reward model if `rewards`."""
+        async with self._lock:
+            for known, kind, model in self._open:
+                if known == config and kind == rewards:
+                    return model
+            opened = open_model(config, where=where, folder=self._folder, rewards=rewards)
+            model = await self._stack.enter_async_context(opened)
+            self._open.append((config, rewards, model))
+            return model
+
+    async def embedder(self, config: OpenAIModel, *, where: str = "") -> Model:
+        """The model of that configuration, opened as one that answers with embeddings."""
+        from rlaif.models.openai.embeddings import OpenAIEmbed
+
+        return await self._stack.enter_async_context(OpenAIEmbed(config, where=where))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+
+def is_local(config: ModelConfig) -> bool:
+    """Whether the model computes on this machine's device, so that another such model must be closed first."""
+    return config.kind in LOCAL
+
+
+def identity(config: ModelConfig, *, where: str = "") -> dict[str, Any]:
+    """What makes two models the same: it enters content keys. Never a secret, a path, or what changes only speed.
+
+    A checkpoint folder is known by its files' content, a hub checkpoint by name and revision, a served one by server
+    and name. Takes milliseconds and loads nothing. Raises InputError (at `where`) for a folder that does not exist.
+    """
+    if isinstance(config, ScriptedModel):
+        return {"kind": config.kind, "salt": config.salt, "malformed": config.malformed}
+    if isinstance(config, OpenAIModel):
+        from rlaif.models.openai.credentials import public_url
+
+        return {"kind": config.kind, "server": public_url(config.base_url), "model": config.model}
+    from rlaif.models.local.checkpoint import fingerprint
+
+    known: dict[str, Any] = {
+        "kind": config.kind,
+        "dtype": config.dtype,
+        **fingerprint(config.path, config.revision, where=where),
+    }
+    if isinstance(config, VllmModel):
+        from rlaif.models.vllm.args import telling
+
+        known["options"] = telling(config.options)
+    return known

@@ -119,7 +119,7 @@ def main(path: Path) -> None:
     from rlaif import pipeline as run
     from rlaif.config import load
 
-    with run.opened(load(path)) as context:
+    with run.open_run(load(path)) as context:
         run.collect(context)
         run.generate_and_judge(context)
         end = time.monotonic()

@@ -57,7 +57,7 @@ def prepare(out: Path, size: Size) -> None:
     out.mkdir(parents=True, exist_ok=True)
     if not (out / "base").exists():
         teach(out, size)
-    with run.opened(pipeline(out, out / "shared", size)) as context:
+    with run.open_run(pipeline(out, out / "shared", size)) as context:
         run.collect(context)
         run.generate_and_judge(context)
         run.pair(context)
@@ -73,7 +73,7 @@ def teach(out: Path, size: Size) -> None:
     write(out / "recall.jsonl", recalls("held out", size.recalled))
     write(out / "taught_recall.jsonl", recalled)
     write(out / "taught.jsonl", (row for pair in both for row in pair))
-    with run.opened(load(HERE / "teach.yaml", [f"out={out / 'teach'}", f"train.data={out / 'taught.jsonl'}"])) as context:
+    with run.open_run(load(HERE / "teach.yaml", [f"out={out / 'teach'}", f"train.data={out / 'taught.jsonl'}"])) as context:
         made = run.train(context)
     assert made
     shutil.copytree(made.path, out / "base")
@@ -93,7 +93,7 @@ def row(out: Path, size: Size, name: str, section: dict[str, Any], seed: int) ->
         return dict(json.loads((folder / "result.json").read_text()))
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(out / "shared/store.duckdb", folder)
-    with run.opened(pipeline(out, folder, size, scaled(out, size, section) | {"seed": seed})) as context:
+    with run.open_run(pipeline(out, folder, size, scaled(out, size, section) | {"seed": seed})) as context:
         wall, cpu = time.monotonic(), cpu_seconds()
         run.train(context)
         cost = {"minutes": (time.monotonic() - wall) / 60, "cpu minutes": (cpu_seconds() - cpu) / 60}

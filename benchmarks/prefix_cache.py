@@ -22,7 +22,7 @@ from typing import Any
 
 from rlaif import pipeline
 from rlaif.config import VllmModel, load
-from rlaif.models.base import Ask, Completion
+from rlaif.models.base import ChatRequest, Completion
 from rlaif.models.registry import open_model
 from rlaif.pipeline import resolve
 from rlaif.pipeline.stages import judge as judging
@@ -63,9 +63,9 @@ class Watched:
         self.concurrency = shuffle or model.concurrency
         self._model, self._shuffle = model, shuffle
         self._room = asyncio.Semaphore(concurrency)
-        self._waiting: list[tuple[Ask, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[ChatRequest, asyncio.Future[None]]] = []
 
-    async def complete(self, ask: Ask) -> list[Completion]:
+    async def complete(self, ask: ChatRequest) -> list[Completion]:
         if self._shuffle:
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.append((ask, turn))
@@ -179,7 +179,7 @@ def write_model(folder: Path) -> Any:
 async def judge_all(file: Path, out: Path, model: Any, concurrency: int, shuffle: int) -> tuple[list[str], float]:
     """The prompts in the order in which they were sent, and the seconds that it took."""
     config = load(file, [f"out={out}"])
-    with pipeline.opened(config) as context:
+    with pipeline.open_run(config) as context:
         await asyncio.to_thread(pipeline.collect, context)
         watched = Watched(model, concurrency, shuffle)
         started = time.monotonic()

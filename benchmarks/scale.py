@@ -76,7 +76,7 @@ def main(prompts: int, seconds: float) -> bool:
         from rlaif.config import load
 
         config = load(pipeline)
-        with run.opened(config) as context:
+        with run.open_run(config) as context:
             run.collect(context)
             run.generate(context)
         fill(config.store_path, prompts)

@@ -91,12 +91,14 @@ def label(
             print(f"{new:,} votes by {voter.name}; {others:,} lines were empty or stored before.")
             return
         running.need_responses(context)
-        ballots = labelling.ballots(context.store, voter, writers, per_prompt=per_prompt, limit=limit, seed=seed)
+        labeling_tasks = labelling.labeling_tasks(
+            context.store, voter, writers, per_prompt=per_prompt, limit=limit, seed=seed
+        )
         if export:
-            labelling.write(ballots, export)
-            print(f"{len(ballots):,} pairs to vote on: {export}")
-        elif not ballots:
+            labelling.write(labeling_tasks, export)
+            print(f"{len(labeling_tasks):,} pairs to vote on: {export}")
+        elif not labeling_tasks:
             print("Nothing to vote on: no prompt has two different responses left without your vote.")
         else:
-            votes = labelling.ask(context.store, voter, ballots, terminal())
+            votes = labelling.ask(context.store, voter, labeling_tasks, terminal())
             print(f"{votes:,} votes by {voter.name} are stored. Run the same command to go on.")

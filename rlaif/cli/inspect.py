@@ -59,7 +59,7 @@ def explain(
     from rlaif.report.explain import render
 
     with reading(file, set) as context:
-        story = tell(context.store, prompt, resolve.present_judges(context.config))
+        story = tell(context.store, prompt, resolve.current_judge_keys(context.config))
     show(story, render, json)
 
 

@@ -94,13 +94,13 @@ def session(
     """
     from rlaif.config import load
     from rlaif.core.progress import progress
-    from rlaif.pipeline import opened
+    from rlaif.pipeline import open_run
 
     config = load(file, overrides, allow_code=allow_code)
     if filled:
         _need_store(config)
     try:
-        with opened(config, progress(quiet=quiet)) as context:
+        with open_run(config, progress(quiet=quiet)) as context:
             yield context
     except (KeyboardInterrupt, Exception) as error:
         if not STOP.caused(error):

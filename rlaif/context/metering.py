@@ -13,11 +13,11 @@ from typing import Self
 from rlaif.config import ModelConfig
 from rlaif.context.budget import tokens_of
 from rlaif.context.run import Context, now
-from rlaif.models.base import Ask, Completion, Model
+from rlaif.models.base import ChatRequest, Completion, Model
 from rlaif.models.registry import identity
 
 
-class Aside:
+class MeteredModel:
     """An open `model` with its configuration, called on behalf of `stage`. A reply is returned once its cost is stored."""
 
     def __init__(self, context: Context, model: Model, config: ModelConfig, stage: str, *, where: str = "") -> None:
@@ -29,7 +29,7 @@ class Aside:
         self._unkept: deque[tuple[int, bool]] = deque()
         self._lock = asyncio.Lock()
 
-    async def complete(self, ask: Ask) -> list[Completion]:
+    async def complete(self, ask: ChatRequest) -> list[Completion]:
         """Return the model's completions."""
         found = await self._model.complete(ask)
         counted = [each.prompt_tokens for each in found if each.prompt_tokens is not None]

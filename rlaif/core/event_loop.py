@@ -37,7 +37,7 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
 def within(runner: asyncio.Runner, work: Coroutine[Any, Any, T]) -> T:
     """Do the same in a loop that is kept for later work."""
     try:
-        result = runner.run(STOP.attended(work))
+        result = runner.run(STOP.supervise(work))
     except (asyncio.CancelledError, UnsentError):
         STOP.check()
         raise

@@ -81,7 +81,7 @@ class Stop:
         """Results are stored: from now on a signal only ends the process sooner, with the same exit code."""
         self._heard = 2
 
-    async def attended(self, work: Coroutine[Any, Any, T]) -> T:
+    async def supervise(self, work: Coroutine[Any, Any, T]) -> T:
         """Await the work. A stop calls what `heeded` registers, or cancels the work where nothing is registered."""
         import asyncio
 
@@ -97,7 +97,7 @@ class Stop:
                 signal.set_wakeup_fd(loops, warn_on_full_buffer=False)
 
     @contextmanager
-    def heeded(self, halt: Callable[[], None]) -> Iterator[None]:
+    def on_stop(self, halt: Callable[[], None]) -> Iterator[None]:
         """Within it, the first signal calls `halt`, which must make the work end; at once if the signal came before."""
         self._halts.append(halt)
         try:

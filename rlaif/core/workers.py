@@ -24,7 +24,7 @@ BATCH = 1024
 _OVER = object()
 
 
-async def drain(
+async def run_workers(
     units: Iterable[Unit] | AsyncIterable[Unit],
     do: Callable[[Unit], Awaitable[Result]],
     keep: Callable[[list[Result]], None],
@@ -62,7 +62,7 @@ async def drain(
         await keeper
 
     try:
-        with STOP.heeded(halt):
+        with STOP.on_stop(halt):
             await _all_or_first_error({feeder, *workers}, keeper)
     finally:
         await _surely(end())
@@ -131,7 +131,7 @@ async def _keep(
         ready = loop.time() + min(REST * (loop.time() - began), MOST_REST)
 
 
-class Handover(AsyncIterable[Unit]):
+class StageQueue(AsyncIterable[Unit]):
     """A queue of a few batches by which one stage passes units to the next while both run."""
 
     def __init__(self, batches: int = 4) -> None:

@@ -11,7 +11,7 @@ from rlaif.config.resources import root
 from rlaif.config.templates import Template
 from rlaif.core.errors import InputError
 from rlaif.doctor.rehearsal import rehearse
-from rlaif.models.base import Ask, Sampling
+from rlaif.models.base import ChatRequest, Sampling
 from rlaif.pipeline import resolve
 from rlaif.pipeline.generator import generator, show
 
@@ -31,7 +31,7 @@ class Need:
     """An `ask` as a stage sends it, about a tiny subject. `place` is the section of the pipeline file that shapes it."""
 
     place: str
-    ask: Ask
+    ask: ChatRequest
     rewards: bool = False
 
 
@@ -59,7 +59,7 @@ def _generator(config: Config, name: str) -> Iterator[Need]:
         messages = show(generator(config).template, _messages(), SUBJECT["document"])
         sampling = Sampling(settings.temperature, settings.top_p, settings.max_tokens)
         seeds = tuple(range(1, settings.samples + 1))
-        yield Need("generate", Ask(messages, sampling, seeds, top_logprobs=0 if settings.logprobs else None))
+        yield Need("generate", ChatRequest(messages, sampling, seeds, top_logprobs=0 if settings.logprobs else None))
 
 
 def _judge(config: Config, name: str) -> Iterator[Need]:

@@ -7,10 +7,10 @@ from typing import Any
 from rlaif.config import ScriptedModel
 from rlaif.core import event_loop
 from rlaif.core.types import Prompt, stored
-from rlaif.judging import Bench, Call, Note, Subject
+from rlaif.judging import Call, Candidate, JudgeContext, Note
 from rlaif.judging.judge import Judge
 from rlaif.models import registry
-from rlaif.models.base import Ask, Completion, Sampling
+from rlaif.models.base import ChatRequest, Completion, Sampling
 from rlaif.store.store import Row
 
 # No reply is cut off here: what would be is asked for again, and that is measured, not rehearsed.
@@ -25,11 +25,11 @@ class Rehearsal:
     """
 
     things: int
-    asks: list[Ask] = field(default_factory=list)
-    noted: list[Ask] = field(default_factory=list)
+    asks: list[ChatRequest] = field(default_factory=list)
+    noted: list[ChatRequest] = field(default_factory=list)
     concurrency = 1
 
-    async def complete(self, ask: Ask) -> list[Completion]:
+    async def complete(self, ask: ChatRequest) -> list[Completion]:
         self.asks.append(ask)
         shown = replace(ask, schema=_listing(ask.schema, self.things), sampling=Sampling(max_tokens=ROOM))
         return await registry.open_model(ScriptedModel(kind="scripted")).complete(shown)
@@ -51,8 +51,8 @@ class Rehearsal:
 def rehearse(judge: Judge, call: Call, row: Row, text: str, things: int) -> Rehearsal:
     """The asks of this call on `text` as a response to the prompt in `row`."""
     rehearsal = Rehearsal(things)
-    bench = Bench(judge.settings, judge.template, rehearsal, templates=judge.templates, once=rehearsal.once)
-    event_loop.run(call.judge(Subject(stored(row), text), call.criteria, 0, bench))  # type: ignore[arg-type]
+    judge_context = JudgeContext(judge.settings, judge.template, rehearsal, templates=judge.templates, once=rehearsal.once)
+    event_loop.run(call.judge(Candidate(stored(row), text), call.criteria, 0, judge_context))  # type: ignore[arg-type]
     return rehearsal
 
 

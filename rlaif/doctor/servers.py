@@ -13,7 +13,7 @@ from rlaif.config.yaml import did_you_mean
 from rlaif.core.errors import InputError, ModelError
 from rlaif.doctor.check import Check, fail, ok, warn
 from rlaif.doctor.needs import Need
-from rlaif.models.base import Ask, Completion
+from rlaif.models.base import ChatRequest, Completion
 from rlaif.models.openai.client import OpenAI
 from rlaif.models.openai.credentials import NO_SECRET, addresses, public_url, secret
 from rlaif.models.openai.probe import listed
@@ -156,7 +156,7 @@ class Examination:
         need = next((each for each in needs if each.place == "generate"), None)
         if need is None or ("left out", "seed") in self._served.remarks:
             return None
-        ask = Ask(need.ask.messages, need.ask.sampling, need.ask.seeds[:1])
+        ask = ChatRequest(need.ask.messages, need.ask.sampling, need.ask.seeds[:1])
         try:
             first, again = [await self._served.request(ask, ask.seeds) for _ in range(2)]
         except ModelError as error:

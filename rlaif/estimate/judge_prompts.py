@@ -9,7 +9,7 @@ from typing import Any
 
 from rlaif.config.templates import Template
 from rlaif.core.types import Prompt
-from rlaif.judging import Bench, Call, Subject
+from rlaif.judging import Call, Candidate, JudgeContext
 from rlaif.judging.criteria.scale import render
 from rlaif.judging.judge import Judge
 from rlaif.judging.multi_call import THINGS
@@ -35,7 +35,9 @@ def judgement_prompts(judge: Judge, call: Call, prompt: Prompt, claims: float = 
     criterion, request = call.criteria[0], _conversation(prompt)
     match criterion.kind:
         case "scale":
-            return [JudgePrompt(render(Subject(prompt, ""), call.criteria, Bench(judge.settings, judge.template)), 1, 1)]
+            return [
+                JudgePrompt(render(Candidate(prompt, ""), call.criteria, JudgeContext(judge.settings, judge.template)), 1, 1)
+            ]
         case "claims":
             words = (prompt.document or "").split()[: criterion.chunks * criterion.chunk_words]
             check = _text(judge.templates["support"], " ".join(words), ITEM)

@@ -11,7 +11,7 @@ from rlaif.config import TransformersModel
 from rlaif.context.run import HeldOut
 from rlaif.core.errors import ModelError
 from rlaif.core.statistics import bootstrap, mean
-from rlaif.core.workers import drain
+from rlaif.core.workers import run_workers
 from rlaif.models.base import Likelihood
 from rlaif.models.registry import Models
 from rlaif.store.store import Row, Store
@@ -58,7 +58,7 @@ async def likelihoods(models: Models, config: TransformersModel, rows: Sequence[
         except ModelError as error:
             return row["response"], error.kind
 
-    await drain(rows, score, found.update, concurrency=model.concurrency)
+    await run_workers(rows, score, found.update, concurrency=model.concurrency)
     return found
 
 

@@ -13,11 +13,11 @@ from typing import Any
 
 from rlaif.config import JudgeSpec
 from rlaif.core.types import Verdict
-from rlaif.judging.context import Bench, Note, Subject
+from rlaif.judging.context import Candidate, JudgeContext, Note
 from rlaif.judging.criteria import check, checklist, claims, compare, keypoints, reward_model, scale
 from rlaif.judging.rubric import Rubric
 
-__all__ = ["KINDS", "Bench", "Call", "Note", "Subject", "asks_a_model", "calls", "check", "scale", "templates"]
+__all__ = ["KINDS", "Call", "Candidate", "JudgeContext", "Note", "asks_a_model", "calls", "check", "scale", "templates"]
 
 KINDS: dict[str, Any] = {
     "scale": scale, "check": check, "claims": claims, "keypoints": keypoints, "checklist": checklist, "compare": compare,
@@ -30,7 +30,7 @@ class Call:
     """Criteria that are judged together. `asks` is the number of requests that this is expected to take."""
 
     criteria: Sequence[Any]
-    judge: Callable[[Subject, Sequence[Any], int, Bench], Awaitable[Verdict]]
+    judge: Callable[[Candidate, Sequence[Any], int, JudgeContext], Awaitable[Verdict]]
     asks: int = 1
 
     @cached_property

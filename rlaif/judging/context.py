@@ -18,7 +18,7 @@ _prompt_view = lru_cache(maxsize=64)(sanitize)
 
 
 @dataclass(frozen=True)
-class Subject:
+class Candidate:
     """A response to a prompt."""
 
     prompt: Prompt
@@ -56,7 +56,7 @@ async def every_time(prompt: Prompt, criterion: str, make: Callable[[], Awaitabl
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class JudgeContext:
     """A judge's model, templates and settings.
 
     `templates` holds the templates of kinds that need their own, by name. `once` returns the stored note on a prompt for a

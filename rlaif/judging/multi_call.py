@@ -7,11 +7,11 @@ from typing import Any
 from rlaif.config.templates import fence
 from rlaif.core.errors import ModelError
 from rlaif.core.types import Finding, Score, Verdict, key
-from rlaif.judging.context import Bench, Note, Subject
+from rlaif.judging.context import Candidate, JudgeContext, Note
 from rlaif.judging.criteria.scale import RETRIED, RETRY_ROOM, RETRY_TEMPERATURE
 from rlaif.judging.parsing import MOST_TEXTS, TEXT, Fields, fields_schema, read_fields, require_whole, wrapping_of
 from rlaif.judging.rubric import Counting
-from rlaif.models.base import Ask, Completion, Sampling
+from rlaif.models.base import ChatRequest, Completion, Sampling
 
 # How many things a judge lists (claims, key points, checklist items), as an estimate: LongReward's responses have 18 to 33
 # claims, and a checklist of Rubrics as Rewards 7 to 20 items.
@@ -24,8 +24,8 @@ class Dialogue:
     `last` is the last reply, its tokens with `top` alternatives each, or without tokens.
     """
 
-    def __init__(self, bench: Bench, *name: str | int, top: int | None = None) -> None:
-        self._bench = bench
+    def __init__(self, judge_context: JudgeContext, *name: str | int, top: int | None = None) -> None:
+        self._bench = judge_context
         self._name = name
         self._top = top
         self.replies: list[str] = []
@@ -50,7 +50,7 @@ class Dialogue:
                 last = error
         raise last
 
-    async def ask_each(self, template: str, texts: Sequence[str], words: Sequence[str], subject: Subject) -> list[str]:
+    async def ask_each(self, template: str, texts: Sequence[str], words: Sequence[str], subject: Candidate) -> list[str]:
         """The word that the judge gives each text (the template's `texts`) about the subject, some texts at a time.
 
         With more than MOST_TEXTS at once, the reply would have no room for all of the words.
@@ -75,7 +75,7 @@ class Dialogue:
         spec = self._bench.spec
         if self._bench.model is None:
             raise ValueError("this kind of criterion needs a model")
-        ask = Ask(
+        ask = ChatRequest(
             messages=[{"role": "user", "content": content}],
             sampling=Sampling(max(spec.temperature, RETRY_TEMPERATURE) if attempt else spec.temperature, max_tokens=room),
             seeds=(int(key("judge seed", *self._name, len(self.replies), attempt)[:8], 16) >> 1,),
@@ -105,14 +105,14 @@ class Counted:
 
 
 async def judged(
-    subject: Subject, criterion: Counting, repeat: int, bench: Bench, none: str,
+    subject: Candidate, criterion: Counting, repeat: int, judge_context: JudgeContext, none: str,
     work: Callable[[Dialogue], Awaitable[list[Counted]]],
 ) -> Verdict:  # fmt: skip
     """Return the verdict of work that counts things: what they earned over what they weigh. `none` says that there are none.
 
     Raises ModelError only for fatal kinds.
     """
-    dialogue = Dialogue(bench, subject.answer, criterion.key, repeat)
+    dialogue = Dialogue(judge_context, subject.answer, criterion.key, repeat)
     findings, failure, detail = list[Finding](), None, None
     try:
         things = await work(dialogue)

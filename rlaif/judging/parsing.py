@@ -84,7 +84,7 @@ def wrapping_of(reply: Completion) -> Wrapping:
     return "none" if reply.held else "fence" if reply.reasoning is not None else "reasoning"
 
 
-def read_marks(
+def parse_scores(
     reply: str, ranges: Mapping[str, tuple[int, int]], *, apart: bool, wrapping: Wrapping = "reasoning"
 ) -> dict[str, Mark]:
     """Parse the scores in a judge's reply, exactly one per criterion in `ranges` (name to lowest and highest).
@@ -306,7 +306,7 @@ def expectation(tokens: Sequence[Token], mark: Mark, limits: tuple[int, int]) ->
     return mean, math.sqrt(variance)
 
 
-def word_shares(
+def choice_probabilities(
     reply: str, tokens: Sequence[Token], name: str, words: Sequence[str], wrapping: Wrapping = "reasoning"
 ) -> dict[str, float] | None:
     """Return the share of each of `words` over the judge's alternatives, at the word that its JSON object has under `name`.

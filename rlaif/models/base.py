@@ -18,7 +18,7 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class ChatRequest:
     """One request: `n` completions of a chat, optionally with a JSON schema for the reply and with log-probabilities.
 
     `seeds` has one entry per completion, so that each sample can be drawn again alone; servers that take a single seed get
@@ -108,7 +108,7 @@ class Model(Protocol):
 
     concurrency: int
 
-    async def complete(self, ask: Ask) -> list[Completion]: ...
+    async def complete(self, ask: ChatRequest) -> list[Completion]: ...
 
     async def __aenter__(self) -> Self: ...
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from rlaif.core.errors import ModelError
 from rlaif.core.types import Message
-from rlaif.models.base import Ask, Model, Sampling, prompt_cut
+from rlaif.models.base import ChatRequest, Model, Sampling, prompt_cut
 
 # Texts in one request: of a hundred words each, they stay within what servers take at once.
 AT_ONCE: Final = 64
@@ -18,7 +18,7 @@ async def embed(model: Model, texts: Sequence[str]) -> list[list[float]]:
     for start in range(0, len(texts), AT_ONCE):
         part = texts[start : start + AT_ONCE]
         turns: list[Message] = [{"role": "user", "content": text} for text in part]
-        (reply,) = await model.complete(Ask(turns, Sampling(max_tokens=1)))
+        (reply,) = await model.complete(ChatRequest(turns, Sampling(max_tokens=1)))
         if reply.finish == "refused":
             raise ModelError("refused", "the server does not embed these texts")
         if reply.finish == "prompt_cut":

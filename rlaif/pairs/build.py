@@ -16,7 +16,7 @@ from rlaif.core.types import key
 from rlaif.pairs import filters, strategy
 from rlaif.pairs.bradley_terry import strengths
 from rlaif.pairs.validation import check_checks, check_generator
-from rlaif.pairs.weights import Member, check_criterion, panel, threshold, weigh
+from rlaif.pairs.weights import PairJudge, check_criterion, panel, threshold, weigh
 from rlaif.store.store import Row, Store
 
 # Prompts whose comparisons are in memory at once: with eight answers each, some hundred megabytes.
@@ -54,7 +54,7 @@ def check(config: Config) -> Pair:
     return settings
 
 
-def check_names(context: Context, members: Sequence[Member], writers: Sequence[str]) -> None:
+def check_names(context: Context, members: Sequence[PairJudge], writers: Sequence[str]) -> None:
     """Raises InputError for a criterion or generator that `pair` names, and these judges or writers (names) are not."""
     settings = check(context.config)
     check_generator(context.config, settings.options, writers)
@@ -64,7 +64,7 @@ def check_names(context: Context, members: Sequence[Member], writers: Sequence[s
 
 
 def run(
-    context: Context, judge: str | Sequence[Member], generators: Sequence[str], criteria: Sequence[Row] | None = None,
+    context: Context, judge: str | Sequence[PairJudge], generators: Sequence[str], criteria: Sequence[Row] | None = None,
     agree: Sequence[str] = (), mix: Mix = "mean",
 ) -> Pairing:  # fmt: skip
     """Pairs the responses of these generators by the scores of a judge, and writes pairs and outcomes. All are keys.
@@ -76,7 +76,7 @@ def run(
     settings, store = check(context.config), context.store
     chosen = strategy.load(context.config, settings)
     if isinstance(judge, str):
-        judge = [Member(judge, criteria or store.query("pairs/sql/criteria", judge=judge))]
+        judge = [PairJudge(judge, criteria or store.query("pairs/sql/criteria", judge=judge))]
     spec = specify(context, judge, generators, agree, mix)
     pairing, keys, weighed = key_of(spec), [member.key for member in judge], spec["criteria"]
     compared = _compared(context, settings, judge)
@@ -121,7 +121,9 @@ def run(
     return Pairing(pairing, keys[0], count, outcomes, by, settings.strategy)
 
 
-def specify(context: Context, members: Sequence[Member], generators: Sequence[str], agree: Sequence[str], mix: Mix) -> Row:
+def specify(
+    context: Context, members: Sequence[PairJudge], generators: Sequence[str], agree: Sequence[str], mix: Mix
+) -> Row:
     """All that decides which pairs some scores give; its digest is the pairing's key. Parts are as `run` takes them."""
     settings, keys = check(context.config), [member.key for member in members]
     chosen = strategy.load(context.config, settings)
@@ -140,7 +142,7 @@ def key_of(spec: Row) -> str:
     return key("pairing", spec)
 
 
-def _compared(context: Context, settings: Pair, members: Sequence[Member]) -> bool:
+def _compared(context: Context, settings: Pair, members: Sequence[PairJudge]) -> bool:
     """Whether the judges have votes, which have no criterion. Raises InputError for votes that cannot be used so."""
     voting = [each for each in members if context.store.query("pairs/sql/compared", judge=each.key)]
     if voting and len(voting) < len(members):

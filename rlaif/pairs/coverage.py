@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rlaif.pairs.weights import Member
+from rlaif.pairs.weights import PairJudge
 from rlaif.store.store import Store
 
 
@@ -25,7 +25,7 @@ class Coverage:
 
 
 def coverage(
-    store: Store, members: Sequence[Member], generators: Sequence[str], *, after: str | None = None, every: bool = True
+    store: Store, members: Sequence[PairJudge], generators: Sequence[str], *, after: str | None = None, every: bool = True
 ) -> Coverage:  # fmt: skip
     """What these judges together have judged of the responses of these generators (keys) to current prompts.
 

@@ -6,7 +6,7 @@ from rlaif.config import Config, Pair
 from rlaif.config.yaml import did_you_mean
 from rlaif.core.errors import InputError
 from rlaif.judging.rubric import load_rubric
-from rlaif.pairs.weights import Member
+from rlaif.pairs.weights import PairJudge
 
 
 def check_generator(config: Config, options: Mapping[str, object], writers: Sequence[str]) -> None:
@@ -26,7 +26,7 @@ def check_generator(config: Config, options: Mapping[str, object], writers: Sequ
         raise InputError(f"there are responses by {named!r} alone, and by nobody to compare them with", where=where, fix=fix)
 
 
-def check_checks(config: Config, settings: Pair, members: Sequence[Member]) -> None:
+def check_checks(config: Config, settings: Pair, members: Sequence[PairJudge]) -> None:
     """Raises InputError where `checks_alone` is asked for, and no criterion of kind `check` of these judges has weight."""
     criteria = [row for member in members for row in member.criteria if row["kind"] == "check"]
     if settings.strategy == "checks_alone" and not any(settings.weights.get(row["name"], row["weight"]) for row in criteria):

@@ -17,7 +17,7 @@ _SIXTH = Decimal("0.000001")
 
 
 @dataclass(frozen=True)
-class Member:
+class PairJudge:
     """A judge whose scores make pairs: its key, and its criteria as rows of key, name, weight, low, high and floor."""
 
     key: str
@@ -25,7 +25,7 @@ class Member:
     name: str = ""
 
 
-def weigh(config: Config, settings: Pair, members: Sequence[Member]) -> list[Row]:
+def weigh(config: Config, settings: Pair, members: Sequence[PairJudge]) -> list[Row]:
     """The criteria with their exact factors, the file's overrides applied.
 
     Those of several judges are one where they have the same name, on the scale of the first judge that has it. Raises
@@ -51,8 +51,8 @@ def weigh(config: Config, settings: Pair, members: Sequence[Member]) -> list[Row
     ]  # fmt: skip
 
 
-def _common(config: Config, settings: Pair, members: Sequence[Member]) -> dict[str, Row]:
-    found: dict[str, tuple[Member, Row]] = {}
+def _common(config: Config, settings: Pair, members: Sequence[PairJudge]) -> dict[str, Row]:
+    found: dict[str, tuple[PairJudge, Row]] = {}
     for member in members:
         for row in member.criteria:
             first, mine = found.setdefault(row["name"], (member, row))
@@ -76,7 +76,7 @@ def _floor(row: Row) -> Fraction | None:
     return (floor - low) / (high - low)
 
 
-def panel(members: Sequence[Member], weighed: Sequence[Row]) -> list[Row]:
+def panel(members: Sequence[PairJudge], weighed: Sequence[Row]) -> list[Row]:
     """One row a judge and criterion: what it counts as among those weighed, on what scale, and how many judges have it."""
     common = {row["name"]: row for row in weighed}
     scales = {row["key"]: (row["low"], row["high"]) for member in reversed(members) for row in member.criteria}

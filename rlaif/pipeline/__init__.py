@@ -7,7 +7,7 @@ from rlaif.pipeline.generate_and_judge import collect, generate, generate_and_ju
 from rlaif.pipeline.judge_readiness import advice, agreed, in_words, usable
 from rlaif.pipeline.readiness import need_models, need_prompts, need_responses, need_scores
 from rlaif.pipeline.runner import everything
-from rlaif.pipeline.session import opened, refuse_moved, resolved, status
+from rlaif.pipeline.session import open_run, refuse_moved, resolved, status
 from rlaif.pipeline.stages.pair import described, export, newest, pair, paired, top_up
 from rlaif.pipeline.train_and_evaluate import agreements, evaluate, prepare_training, report, train
 from rlaif.pipeline.validate import check, check_judges, check_pairs, check_scored
@@ -15,6 +15,6 @@ from rlaif.pipeline.validate import check, check_judges, check_pairs, check_scor
 __all__ = [
     "advice", "agreed", "agreements", "check", "check_judges", "check_pairs", "check_scored", "collect", "described",
     "evaluate", "everything", "export", "generate", "generate_and_judge", "in_words", "judge", "need_models",
-    "need_prompts", "need_responses", "need_scores", "newest", "opened", "pair", "paired", "prepare_training",
+    "need_prompts", "need_responses", "need_scores", "newest", "open_run", "pair", "paired", "prepare_training",
     "refuse_moved", "report", "resolved", "status", "top_up", "train", "usable",
 ]  # fmt: skip

@@ -17,7 +17,7 @@ NO_FAILURE: Final = "inapplicable"
 OF_THE_UNIT: Final = frozenset({"context_overflow", "oversized", "refused", "inapplicable"})
 
 
-class Breaker:
+class CircuitBreaker:
     """Watches the outcomes of a stage's most recent units."""
 
     def __init__(self, stage: str) -> None:

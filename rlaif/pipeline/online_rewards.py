@@ -13,14 +13,14 @@ from statistics import fmean, pstdev
 from typing import Any, Final
 
 from rlaif.config import Reward, Train, TransformersModel
-from rlaif.context.metering import Aside
+from rlaif.context.metering import MeteredModel
 from rlaif.context.run import Context
 from rlaif.core import event_loop
 from rlaif.core.errors import InputError, ModelError
 from rlaif.core.types import Message, Prompt, stored
-from rlaif.judging import Subject
+from rlaif.judging import Candidate
 from rlaif.judging.judge import Judge, judge
-from rlaif.models.base import Ask, Model, Sampling
+from rlaif.models.base import ChatRequest, Model, Sampling
 from rlaif.models.registry import Models, identity
 from rlaif.pipeline.generator import generator, show
 from rlaif.pipeline.server_info import Remarked
@@ -31,13 +31,13 @@ from rlaif.training.trainer import Score
 # One reward per response; None if there is none.
 Marks = list[float | None]
 # The prompt as the model reads it, and its response.
-Shown = tuple[Sequence[Message], Subject]
+Shown = tuple[Sequence[Message], Candidate]
 Marker = Callable[[list[Shown]], Coroutine[Any, Any, Marks]]
 # Do not divide by a spread that is only rounding.
 TINY: Final = 1e-6
 
 
-class Practice:
+class OnlineRewards:
     """The prompts that are not held out, rendered by the generator's template, and the rewards of a `train` section."""
 
     def __init__(self, context: Context, section: Train, *, allow_code: bool = False) -> None:
@@ -95,7 +95,7 @@ class Practice:
     def _score(self, run: Callable[[Coroutine[Any, Any, Marks]], Marks], markers: Sequence[Marker]) -> Score:
         def score(prompts: Any, completions: Any, place: list[int], **rest: Any) -> Marks:
             shown = [
-                (prompt, Subject(self._prompts[at], completion[0]["content"]))
+                (prompt, Candidate(self._prompts[at], completion[0]["content"]))
                 for prompt, completion, at in zip(prompts, completions, place, strict=True)
             ]
             marks = [run(marker(shown)) for marker in markers]
@@ -113,7 +113,7 @@ class Practice:
         config = self._models[reward.model] if reward.model else TransformersModel(kind="transformers", path=str(fitted))
         model = await models.get(config, rewards=True)
         if reward.model:
-            model = Aside(self._context, model, config, f"train: reward {reward.model}")
+            model = MeteredModel(self._context, model, config, f"train: reward {reward.model}")
         return lambda shown: self._rewarded(model, shown)
 
     async def _rewarded(self, model: Model, shown: list[Shown]) -> Marks:
@@ -123,7 +123,7 @@ class Practice:
         return marks
 
 
-async def _judged(live: Live, judge: Judge, subjects: list[Subject]) -> Marks:
+async def _judged(live: Live, judge: Judge, subjects: list[Candidate]) -> Marks:
     scores = await live.score(subjects)
     return [_weighted(judge, scores[subject.answer]) for subject in subjects]
 
@@ -146,10 +146,10 @@ def _weighted(judge: Judge, scores: Mapping[str, float]) -> float | None:
     return sum(shares) / sum(criterion.weight for criterion in counted)
 
 
-async def _reward(model: Model, prompt: Sequence[Message], subject: Subject) -> float | None:
+async def _reward(model: Model, prompt: Sequence[Message], subject: Candidate) -> float | None:
     chat: list[Message] = [*prompt, {"role": "assistant", "content": subject.text}]
     try:
-        reply = (await model.complete(Ask(chat, Sampling(0.0, max_tokens=1))))[0]
+        reply = (await model.complete(ChatRequest(chat, Sampling(0.0, max_tokens=1))))[0]
     except ModelError as error:
         if error.fatal:
             raise

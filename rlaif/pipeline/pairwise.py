@@ -13,12 +13,12 @@ from rlaif.context.run import Context, now
 from rlaif.core.progress import Tally
 from rlaif.core.signals import STOP, UnsentError
 from rlaif.core.types import Comparison, key, stored
-from rlaif.core.workers import drain
-from rlaif.judging import Bench, Subject
+from rlaif.core.workers import run_workers
+from rlaif.judging import Candidate, JudgeContext
 from rlaif.judging.criteria.compare import TEMPLATES, compare
 from rlaif.judging.rubric import Compare
-from rlaif.pipeline.circuit_breaker import Breaker
-from rlaif.pipeline.pending import Owed
+from rlaif.pipeline.circuit_breaker import CircuitBreaker
+from rlaif.pipeline.pending import PendingUnits
 from rlaif.store.store import Row
 
 
@@ -29,7 +29,7 @@ class Comparing:
     judge: str
     criteria: Mapping[str, Compare]
     model: ModelConfig | None
-    bench: Callable[[Tally], Awaitable[Bench]]
+    judge_context: Callable[[Tally], Awaitable[JudgeContext]]
 
 
 def schedules(criteria: Iterable[Compare]) -> list[Row]:
@@ -42,31 +42,31 @@ async def run(context: Context, stage: str, who: Comparing, **wanted: Any) -> No
     rounds = any(criterion.schedule == "knock_out" for criterion in who.criteria.values())
     more = bool(who.criteria)
     while more:
-        owed = Owed(context.store, "pairwise", "prompt", criteria=schedules(who.criteria.values()), **wanted)
+        owed = PendingUnits(context.store, "pairwise", "prompt", criteria=schedules(who.criteria.values()), **wanted)
         with context.stage(stage, owed.count) as tally:
             if owed.count:
                 await _round(context, who, owed, tally)
         more = rounds and tally.done > 0 and not (STOP.asked or context.budget.stopped)
 
 
-async def _round(context: Context, who: Comparing, owed: Owed, tally: Tally) -> None:
-    bench, breaker = await who.bench(tally), Breaker(tally.stage)
-    await drain(
-        context.budget.within(owed, tally, who.model, lambda row: _guess(row, who, bench)),
-        lambda row: _compare(row, who, bench, tally),
+async def _round(context: Context, who: Comparing, owed: PendingUnits, tally: Tally) -> None:
+    judge_context, breaker = await who.judge_context(tally), CircuitBreaker(tally.stage)
+    await run_workers(
+        context.budget.within(owed, tally, who.model, lambda row: _guess(row, who, judge_context)),
+        lambda row: _compare(row, who, judge_context, tally),
         lambda batch: _keep(context, batch, tally),
-        concurrency=bench.model.concurrency if bench.model else 1,
+        concurrency=judge_context.model.concurrency if judge_context.model else 1,
         heard=lambda compared: breaker.heard(compared.verdict["failure"], compared.verdict["detail"]),
     )
-    bench.report(tally.stage, context.progress.note)
+    judge_context.report(tally.stage, context.progress.note)
     breaker.over(lambda: context.store.query("pipeline/sql/judge/had", judge=who.judge))
 
 
-def _guess(row: Row, who: Comparing, bench: Bench) -> tuple[int, float, float]:
+def _guess(row: Row, who: Comparing, judge_context: JudgeContext) -> tuple[int, float, float]:
     """Estimate a unit: one call, its prompt tokens and its output tokens, before anything was measured."""
-    wording = [bench.templates[name].text for name in TEMPLATES] + [who.criteria[row["criterion"]].question]
+    wording = [judge_context.templates[name].text for name in TEMPLATES] + [who.criteria[row["criterion"]].question]
     shown = [row["messages"], row["document"], row["reference"], row["texts"][row["first"]], row["texts"][row["second"]]]
-    return 1, tokens_of(*wording, *shown), bench.spec.max_tokens * OUTPUT_SHARE
+    return 1, tokens_of(*wording, *shown), judge_context.spec.max_tokens * OUTPUT_SHARE
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,12 @@ class _Compared:
     comparison: Row
 
 
-async def _compare(row: Row, who: Comparing, bench: Bench, tally: Tally) -> _Compared:
+async def _compare(row: Row, who: Comparing, judge_context: JudgeContext, tally: Tally) -> _Compared:
     prompt = stored(row)
-    first, second = (Subject(prompt, row["texts"][row[side]]) for side in ("first", "second"))
+    first, second = (Candidate(prompt, row["texts"][row[side]]) for side in ("first", "second"))
     tally.add(calls=1)
     try:
-        verdict = await compare(first, second, who.criteria[row["criterion"]], row["repeat"], bench)
+        verdict = await compare(first, second, who.criteria[row["criterion"]], row["repeat"], judge_context)
     except UnsentError:
         tally.add(calls=-1)
         raise

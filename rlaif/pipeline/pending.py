@@ -14,7 +14,7 @@ from rlaif.store.store import Row, Store
 BATCH: Final = 4096
 
 
-class Owed(AsyncIterable[Row]):
+class PendingUnits(AsyncIterable[Row]):
     """The pending units of a stage as the store is now, each with its row of the stage's query for texts.
 
     `by` is the column that joins the two. `count` is the number of pending units. Needs a running event loop.

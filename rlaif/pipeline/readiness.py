@@ -8,7 +8,7 @@ from rlaif.context.run import Context
 from rlaif.core.errors import InputError
 from rlaif.pairs import build as pairing
 from rlaif.pairs.coverage import Coverage, coverage
-from rlaif.pairs.weights import Member
+from rlaif.pairs.weights import PairJudge
 from rlaif.pipeline.resolve import before, generators, judge_key, member, trained_generator
 
 
@@ -57,7 +57,7 @@ def need_models(context: Context) -> None:
     raise InputError("no model has been trained yet", fix=f"Run `{command}` first.")
 
 
-def need_scores(context: Context, members: Sequence[Member], agree: Sequence[str], mix: Mix) -> None:
+def need_scores(context: Context, members: Sequence[PairJudge], agree: Sequence[str], mix: Mix) -> None:
     """Raises InputError where a judge that makes the pairs, or is asked to agree (names), has judged none of the responses.
 
     Notes where one has judged only a part of them: those left out are counted as "not judged".

@@ -13,10 +13,10 @@ from rlaif.evaluation.audit import Audited
 from rlaif.judging.judge import Judge, judge
 from rlaif.models.local.checkpoint import locate
 from rlaif.pairs import build as pairing
-from rlaif.pairs.weights import Member
+from rlaif.pairs.weights import PairJudge
 from rlaif.pipeline import rounds
 from rlaif.pipeline.generator import Generator, generator
-from rlaif.pipeline.online_rewards import Practice
+from rlaif.pipeline.online_rewards import OnlineRewards
 from rlaif.pipeline.stages import train as training
 from rlaif.store.store import Row
 from rlaif.training.job import Training
@@ -47,7 +47,7 @@ def pair_judges(config: Config) -> tuple[list[str], Mix]:
     return (judges, "cascade") if config.pipeline.judge.cascade else (judges[:1], section.mix)
 
 
-def panel(context: Context) -> tuple[list[Member], list[str], Mix]:
+def panel(context: Context) -> tuple[list[PairJudge], list[str], Mix]:
     """The judges whose scores make the pairs, those asked to agree (keys), and how several judges become one."""
     named, mix = pair_judges(context.config)
     agree = [judge_key(context, other) for other in pairing.check(context.config).agree]
@@ -66,11 +66,11 @@ def described_pairing(context: Context) -> str | None:
     return pairing.key_of(pairing.specify(context, members, generators(context.config), agree, mix))
 
 
-def member(context: Context, name: str) -> Member:
+def member(context: Context, name: str) -> PairJudge:
     """A judge as pairs are made by it."""
     judge = judge_key(context, name)
     criteria = criteria_of(context.config, name) or context.store.query("pairs/sql/criteria", judge=judge)
-    return Member(judge, criteria, name)
+    return PairJudge(judge, criteria, name)
 
 
 def before(config: Config, name: str) -> str | None:
@@ -98,7 +98,7 @@ def named_judge(config: Config, name: str) -> Judge:
     return judge(config, name)
 
 
-def present_judges(config: Config) -> dict[str, str]:
+def current_judge_keys(config: Config) -> dict[str, str]:
     """Keys of the judges of the pipeline file, by name, but of those whose files are not there any more."""
     found = {}
     for name in config.pipeline.judges:
@@ -232,14 +232,14 @@ def _finished_training(context: Context) -> Training | None:
     if section and section.needs_pairs:
         with suppress(InputError):
             pairings.insert(0, described_pairing(context))
-    trainer = practice(context)
-    return next((found for each in pairings if (found := training.find(context, each, practice=trainer))), None)
+    trainer = online_rewards(context)
+    return next((found for each in pairings if (found := training.find(context, each, online_rewards=trainer))), None)
 
 
-def practice(context: Context, *, allow_code: bool = False) -> Practice | None:
+def online_rewards(context: Context, *, allow_code: bool = False) -> OnlineRewards | None:
     """The prompts and rewards of a training that samples its own answers."""
     section = context.config.pipeline.train
-    return Practice(context, section, allow_code=allow_code) if section and section.rewards else None
+    return OnlineRewards(context, section, allow_code=allow_code) if section and section.rewards else None
 
 
 def contenders(config: Config) -> list[Generator]:

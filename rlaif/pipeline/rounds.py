@@ -22,7 +22,7 @@ _FORGET = "DELETE FROM rounds WHERE chain = $chain AND (number = $number OR ($la
 
 
 @dataclass(frozen=True)
-class Turn:
+class RoundResult:
     """What the stages made once: by whose answers (a generator's key), which pairs, which model, what that is worth."""
 
     writer: str
@@ -31,7 +31,7 @@ class Turn:
     match: Match | None
 
 
-def run(context: Context, settings: Rounds, turn: Callable[[Context], Turn]) -> Pairing:
+def run(context: Context, settings: Rounds, turn: Callable[[Context], RoundResult]) -> Pairing:
     """Takes turns until there were enough, or one gains nothing; the last one's pairs. What came of each is in the store.
 
     The context that a turn is given is a whole pipeline without rounds.
@@ -101,7 +101,7 @@ def _with(pipeline: Pipeline, section: str, **changes: object) -> Pipeline:
     return pipeline.model_copy(update={section: getattr(pipeline, section).model_copy(update=changes)})
 
 
-def _enough(settings: Rounds, made: Turn) -> str | None:
+def _enough(settings: Rounds, made: RoundResult) -> str | None:
     """Why no further round is worth it; None if one may be."""
     if made.training is None:
         return "it made no pairs to train on"
@@ -110,7 +110,7 @@ def _enough(settings: Rounds, made: Turn) -> str | None:
     return None
 
 
-def _row(context: Context, made: Turn, earlier: list[str]) -> Row:
+def _row(context: Context, made: RoundResult, earlier: list[str]) -> Row:
     """What is kept of a round: how its answers, prompts and pairs compare with those of the rounds before."""
     drift = context.store.query(
         "pipeline/sql/rounds/drift", writer=made.writer, pairing=made.pairing.key, judge=made.pairing.judge, earlier=earlier,

@@ -36,10 +36,10 @@ def _pairs(context: Context, allow_code: bool) -> Pairing | None:
     return top_up(context, pair(context), allow_code=allow_code) if context.config.pipeline.pair else None
 
 
-def _turn(context: Context, *, allow_code: bool) -> rounds.Turn:
+def _turn(context: Context, *, allow_code: bool) -> rounds.RoundResult:
     """One round: up to the model, and what the held-out judge makes of it. Without a pair, nothing is trained."""
     made = _pairs(context, allow_code)
     assert made
     trained = train(context, made.key, whole=True, allow_code=allow_code) if made.pairs else None
     found = evaluating.first_match(context, allow_code=allow_code) if trained else None
-    return rounds.Turn(generator(context.config).key, made, trained, found)
+    return rounds.RoundResult(generator(context.config).key, made, trained, found)

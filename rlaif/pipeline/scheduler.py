@@ -6,7 +6,7 @@ from typing import Any
 
 from rlaif.context.run import Context
 from rlaif.core import event_loop
-from rlaif.core.workers import Handover
+from rlaif.core.workers import StageQueue
 from rlaif.judging.judge import Judge
 from rlaif.models.registry import Models
 from rlaif.pipeline.generator import Generator
@@ -30,7 +30,7 @@ def alone(context: Context, work: Callable[[Models], Coroutine[Any, Any, None]])
 
 async def overlapped(context: Context, writer: Generator, judges: Sequence[Judge], allow_code: bool) -> None:
     """Generate and judge at the same time: a response is judged as soon as it is stored."""
-    handovers: list[Handover[Row]] = [Handover() for _ in judges]
+    handovers: list[StageQueue[Row]] = [StageQueue() for _ in judges]
     writers = generators(context.config)
 
     def hand(texts: list[Row]) -> None:
@@ -44,7 +44,7 @@ async def overlapped(context: Context, writer: Generator, judges: Sequence[Judge
             for handover in handovers:
                 await handover.close()
 
-    async def follow(models: Models, judge: Judge, handover: Handover[Row]) -> None:
+    async def follow(models: Models, judge: Judge, handover: StageQueue[Row]) -> None:
         try:
             await judging.run(context, models, judge, writers, allow_code=allow_code, then=handover)
         finally:

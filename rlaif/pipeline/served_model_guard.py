@@ -5,11 +5,11 @@ from types import TracebackType
 from typing import Self
 
 from rlaif.core.errors import ModelError
-from rlaif.models.base import Ask, Completion, Model
+from rlaif.models.base import ChatRequest, Completion, Model
 from rlaif.store.store import Store
 
 
-class Witness:
+class ServedModelGuard:
     """An open model of a judge (given by key and name) that checks the model name in every reply.
 
     A server may serve another model under an old name, or a vendor may move an alias. The first name is stored; scores of
@@ -21,7 +21,7 @@ class Witness:
         self._model, self._store, self._judge, self._name = model, store, judge, name
         self._served = next((str(row["model"]) for row in store.query("pipeline/sql/judge/served", judge=judge)), None)
 
-    async def complete(self, ask: Ask) -> list[Completion]:
+    async def complete(self, ask: ChatRequest) -> list[Completion]:
         """Return the model's completions. Raises ModelError `other_model` if the server reports a different model."""
         found = await self._model.complete(ask)
         for each in found:

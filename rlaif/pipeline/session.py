@@ -1,4 +1,4 @@
-"""A pipeline's store, opened for a run, and what it holds."""
+"""A pipeline's store, open_run for a run, and what it holds."""
 
 import json
 import os
@@ -59,8 +59,8 @@ def _is_of(config: Config, folder: Path) -> bool:
 
 
 @contextmanager
-def opened(config: Config, progress: Progress | None = None) -> Iterator[Context]:
-    """The pipeline's store, opened for writing, with this run written down in it.
+def open_run(config: Config, progress: Progress | None = None) -> Iterator[Context]:
+    """The pipeline's store, open_run for writing, with this run written down in it.
 
     Raises InputError where the store is elsewhere, since `out` was once taken from the working directory.
     """

@@ -9,7 +9,7 @@ from rlaif.context.run import Context
 from rlaif.context.spending import spent_on_tasks
 from rlaif.evaluation import Agreement, Evaluation
 from rlaif.evaluation.table import judged
-from rlaif.pipeline.resolve import evaluators, named_judge, practice, trained_generator
+from rlaif.pipeline.resolve import evaluators, named_judge, online_rewards, trained_generator
 from rlaif.pipeline.stages import evaluate as evaluating
 from rlaif.pipeline.stages import train as training
 from rlaif.pipeline.stages.pair import described
@@ -25,7 +25,7 @@ def train(context: Context, pairing: str | None = None, *, whole: bool = False, 
     `pairing` is by default the one that the file describes. `whole` says that this is part of a run of all stages.
     """
     pairing = pairing or _described(context)
-    trained = training.run(context, pairing, practice(context, allow_code=allow_code))
+    trained = training.run(context, pairing, online_rewards(context, allow_code=allow_code))
     return _with_card(context, trained, whole=whole)
 
 

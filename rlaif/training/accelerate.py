@@ -26,14 +26,14 @@ from rlaif.core.errors import InputError, RlaifError
 from rlaif.core.progress import Tally, progress
 from rlaif.training.checkpoints import first
 from rlaif.training.formats import Row
-from rlaif.training.trainer import Lesson, fit
+from rlaif.training.trainer import TrainingData, fit
 
 JOB, ROWS, DATA, ACCELERATE = "job.json", "rows.jsonl", "data.jsonl", "accelerate.yaml"
 ALLOW = "--allow-code"
 PAGE = Path(__file__).parent / ACCELERATE
 
 
-def prepare(folder: Path, key: str, section: Train, base: TransformersModel, lesson: Lesson) -> str:
+def prepare(folder: Path, key: str, section: Train, base: TransformersModel, lesson: TrainingData) -> str:
     """Write the folder, and return the command that trains in it."""
     import torch
 
@@ -75,7 +75,7 @@ def run(folder: Path, *, allow_code: bool = False) -> Path:
         section, base = Train(**job["train"]), TransformersModel(**job["base"])
         reference = job["reference"] and TransformersModel(**job["reference"])
         key = str(job["key"])
-        lesson = Lesson(_read(folder / ROWS), _read(folder / DATA), reference=reference, refused=job["refused"])
+        lesson = TrainingData(_read(folder / ROWS), _read(folder / DATA), reference=reference, refused=job["refused"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"not a folder that `rlaif train --prepare` wrote: {error}", where=str(folder)) from None
     if not re.fullmatch(r"\w+", key):

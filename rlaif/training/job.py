@@ -11,7 +11,7 @@ from rlaif.config import Train, TransformersModel
 from rlaif.core.types import key
 from rlaif.models.registry import identity
 from rlaif.training.methods import DEFAULTS, METHODS
-from rlaif.training.trainer import RECORD, Lesson
+from rlaif.training.trainer import RECORD, TrainingData
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Job:
     identity: Mapping[str, Any]
     pairing: str
     models: Path
-    lesson: Lesson
+    lesson: TrainingData
     rewards: list[Any]
 
     @cached_property

@@ -33,7 +33,7 @@ Score = Callable[..., list[float | None]]
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TrainingData:
     """What is trained on: pairs (or prompts, for methods that sample), and what some methods need besides.
 
     `imitated` are rows of `prompt` and `completion`, `score` gives rewards, `sampling` says how answers are sampled, and
@@ -60,7 +60,7 @@ class Lesson:
 
 
 def fit(
-    section: Train, base: TransformersModel, lesson: Lesson, folder: Path, file: YamlFile, tally: Tally,
+    section: Train, base: TransformersModel, lesson: TrainingData, folder: Path, file: YamlFile, tally: Tally,
     note: Callable[[str], None],
 ) -> None:  # fmt: skip
     """Trains `base` (whose path is loadable); `folder` appears when it is whole.
@@ -139,7 +139,7 @@ def _load(base: TransformersModel) -> tuple[Any, Any]:
     return shape, tokenizer
 
 
-def _inspection(section: Train, lesson: Lesson, arguments: Any, shape: Any, tokenizer: Any) -> Callable[..., Checked]:
+def _inspection(section: Train, lesson: TrainingData, arguments: Any, shape: Any, tokenizer: Any) -> Callable[..., Checked]:
     """The pre-flight for this model and method; TRL's `max_length` is set to what rows are held against."""
     text = shape.get_text_config()
     # Unless told otherwise, what fits the model's context is trained on.
@@ -169,7 +169,7 @@ def _data(rows: Sequence[Row], partial: Path, arguments: Any) -> Any:
 
 
 def _trainer(
-    section: Train, base: TransformersModel, lesson: Lesson, data: Any, arguments: Any, tokenizer: Any, callback: Any,
+    section: Train, base: TransformersModel, lesson: TrainingData, data: Any, arguments: Any, tokenizer: Any, callback: Any,
     file: YamlFile,
 ) -> Any:  # fmt: skip
     from transformers import PrinterCallback
@@ -186,7 +186,7 @@ def _trainer(
     return trainer
 
 
-def _special(section: Train, lesson: Lesson, file: YamlFile) -> dict[str, Any]:
+def _special(section: Train, lesson: TrainingData, file: YamlFile) -> dict[str, Any]:
     """What a trainer is given because of its method and settings."""
     from transformers import AutoModelForCausalLM
 

@@ -17,10 +17,10 @@ import pytest
 
 from rlaif.config import OpenAIModel, load
 from rlaif.core.errors import InputError, ModelError
-from rlaif.models.base import Ask
+from rlaif.models.base import ChatRequest
 from rlaif.models.openai.batch.client import OpenAIBatch
 from rlaif.models.openai.client import OpenAI
-from rlaif.models.openai.credentials import letterhead
+from rlaif.models.openai.credentials import request_head
 from tests.support.batch_server import Body, batches, line, said
 from tests.support.servers import Reply, Request, chat, error, serve
 
@@ -212,7 +212,7 @@ def test_a_key_in_the_refusal_that_ends_a_run_is_not_shown(spelling: Callable[[s
             config = OpenAIModel(kind="openai", model="m", base_url=server.base_url, attempts=1)
             async with OpenAI(config, key=CANARY) as model:
                 with pytest.raises(ModelError) as caught:
-                    await model.complete(Ask([{"role": "user", "content": "hello"}]))
+                    await model.complete(ChatRequest([{"role": "user", "content": "hello"}]))
                 return caught.value
 
     for status in (401, 402, 404):
@@ -245,7 +245,7 @@ def test_the_password_of_a_proxy_is_not_shown_whatever_the_proxy_says(
         config = OpenAIModel(kind="openai", model="m", base_url="http://models.example/v1", attempts=1)
         async with OpenAI(config, key=CANARY) as model:
             with pytest.raises(ModelError) as caught:
-                await model.complete(Ask([{"role": "user", "content": "hello"}]))
+                await model.complete(ChatRequest([{"role": "user", "content": "hello"}]))
             return f"{caught.value} {caught.value.raw}"
 
     there, sent = asyncio.run(run())
@@ -334,20 +334,20 @@ def test_variables_that_are_meant_for_the_vendor_go_nowhere_else(monkeypatch: py
             config = OpenAIModel(kind="openai", model="m", base_url=server.base_url)
             async with OpenAI(config, key="sk-the-key-of-this-server") as model:
                 await model.meet()
-                await model.complete(Ask([{"role": "user", "content": "hello"}]))
+                await model.complete(ChatRequest([{"role": "user", "content": "hello"}]))
             return server.requests
 
     requests = asyncio.run(run())
     assert len(requests) == 2
     assert not [request for request in requests if CANARY in str(request.headers)]
     config = OpenAIModel(kind="openai", model="m")
-    head = asyncio.run(letterhead(config, "https://api.openai.com/v1", "sk-the-key-of-this-server"))
+    head = asyncio.run(request_head(config, "https://api.openai.com/v1", "sk-the-key-of-this-server"))
     assert (head.headers["openai-organization"], head.headers["x-own"]) == (CANARY, CANARY)
 
 
 def test_a_key_in_a_batch_is_in_no_answer_no_error_and_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CANARY_KEY", CANARY)
-    asks = [Ask([{"role": "user", "content": str(number)}]) for number in range(2 * len(spellings))]
+    asks = [ChatRequest([{"role": "user", "content": str(number)}]) for number in range(2 * len(spellings))]
 
     def answer(name: str, body: Body) -> Body:
         number = int(body["messages"][-1]["content"])
@@ -363,7 +363,7 @@ def test_a_key_in_a_batch_is_in_no_answer_no_error_and_no_file(tmp_path: Path, m
     with batches(answer=answer) as server:
         found = asyncio.run(run(server.base_url))
         server.statuses, server.errors = ["failed"], [{"code": "x", "message": f"no, {CANARY}"}]
-        asks = [Ask([{"role": "user", "content": "99"}])]
+        asks = [ChatRequest([{"role": "user", "content": "99"}])]
         (failed,) = asyncio.run(run(server.base_url))
     texts = [each[0].text for each in found if isinstance(each, list)]
     errors = [f"{each} {each.raw}" for each in found if isinstance(each, ModelError)]

@@ -19,7 +19,7 @@ from rlaif.config.templates import Template
 from rlaif.core.types import Prompt, Verdict
 from rlaif.core.words import count_words, find_words
 from rlaif.evaluation.text_stats import describe
-from rlaif.judging import Bench, Subject
+from rlaif.judging import Candidate, JudgeContext
 from rlaif.judging.criteria import check, scale
 from rlaif.judging.retrieval import chunks
 from rlaif.judging.rubric import Check
@@ -45,7 +45,7 @@ TEXTS = {
 OPTIONS: dict[str, dict[str, Any]] = {
     "contains": {"texts": ["a", "."]}, "chunks": {"separator": "\n"}, "length": {"unit": "sentences"}, "within": {"unit": "sentences"},
 }  # fmt: skip
-BENCH = Bench(JudgeSpec(rubric="x"), Template(root() / "prompts/judge/scale.jinja", scale.VARIABLES), allow_code=True)
+BENCH = JudgeContext(JudgeSpec(rubric="x"), Template(root() / "prompts/judge/scale.jinja", scale.VARIABLES), allow_code=True)
 
 
 def judged(
@@ -53,7 +53,7 @@ def judged(
 ) -> Verdict:
     criterion = Check(name="c", kind="check", function=function, options=options, high=10**9, timeout=timeout)
     prompt = Prompt(({"role": "user", "content": "Tell."},), document or response, document or response)
-    return asyncio.run(check.judge(Subject(prompt, response), [criterion], 0, BENCH))
+    return asyncio.run(check.judge(Candidate(prompt, response), [criterion], 0, BENCH))
 
 
 @pytest.mark.parametrize("name", TEXTS)
@@ -141,7 +141,7 @@ def test_several_checks_wait_for_a_slow_one_no_longer_than_its_limit() -> None:
         prompt = Prompt(({"role": "user", "content": "Tell."},))
         slow = Check(name="c", kind="check", function="matches", options={"pattern": "(a+)+$"}, timeout=3)
         texts = [CATASTROPHIC, "a", CATASTROPHIC, "b", *"aaaa"]
-        return await asyncio.gather(*(check.judge(Subject(prompt, text), [slow], 0, BENCH) for text in texts))
+        return await asyncio.gather(*(check.judge(Candidate(prompt, text), [slow], 0, BENCH) for text in texts))
 
     found = [verdict.failure or verdict.scores[0].value for verdict in asyncio.run(together())]
     assert found == ["crashed", 1, "crashed", 0, 1, 1, 1, 1]

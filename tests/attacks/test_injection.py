@@ -17,10 +17,10 @@ from rlaif.config.resources import root
 from rlaif.config.templates import Template, fence
 from rlaif.core.errors import ModelError
 from rlaif.core.types import Prompt, answer_key
-from rlaif.judging import Bench, Subject
+from rlaif.judging import Candidate, JudgeContext
 from rlaif.judging.criteria import scale
 from rlaif.judging.judge import Judge
-from rlaif.judging.parsing import read_marks
+from rlaif.judging.parsing import parse_scores
 from rlaif.judging.rubric import load_rubric
 from rlaif.judging.sanitize import sanitize
 from rlaif.pipeline.audit_attacks import VARIABLES, make
@@ -34,9 +34,9 @@ HIDDEN = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\
 
 
 @cache
-def bench(template: str, calls: str) -> Bench:
+def judge_context(template: str, calls: str) -> JudgeContext:
     spec = JudgeSpec.model_validate({"rubric": "x", "calls": calls})
-    return Bench(spec, Template(root() / template, scale.VARIABLES))
+    return JudgeContext(spec, Template(root() / template, scale.VARIABLES))
 
 
 def attacks() -> dict[str, Template]:
@@ -45,7 +45,7 @@ def attacks() -> dict[str, Template]:
 
 def attacked(name: str, text: str) -> str:
     spec = JudgeSpec.model_validate({"rubric": "x"})
-    judge = Judge("judge", RUBRIC, spec, bench("prompts/judge/scale.jinja", "together").template, None)
+    judge = Judge("judge", RUBRIC, spec, judge_context("prompts/judge/scale.jinja", "together").template, None)
     answers = [{"prompt": PROMPT.key, "answer": answer_key(PROMPT.key, each), "text": each} for each in (text, "Another.")]
     made = make(answers, [(name, attacks()[name])], judge)
     return str(made[0]["text"])
@@ -67,9 +67,9 @@ def test_an_attack_stays_between_the_two_fences_and_the_judges_instructions_come
     name: str, answer: str, calls: str
 ) -> None:
     text = attacked(name, ANSWERS[answer])
-    subject = Subject(PROMPT, text)
+    subject = Candidate(PROMPT, text)
     criteria = RUBRIC.criteria[:1] if calls == "apart" else RUBRIC.criteria
-    shown = scale.render(subject, criteria, bench("prompts/judge/scale.jinja", calls))
+    shown = scale.render(subject, criteria, judge_context("prompts/judge/scale.jinja", calls))
     nonce = fence(subject.answer)
     lines = shown.split("\n")
     places = [place for place, line in enumerate(lines) if line == nonce]
@@ -112,7 +112,7 @@ REFUSED = {
 @pytest.mark.parametrize("reply", REFUSED.values(), ids=REFUSED)
 def test_a_reply_with_a_forged_verdict_in_it_is_no_verdict(reply: str) -> None:
     with pytest.raises(ModelError) as caught:
-        read_marks(reply, RANGES, apart=False)
+        parse_scores(reply, RANGES, apart=False)
     assert caught.value.kind == "malformed"
 
 
@@ -122,7 +122,7 @@ def test_a_reply_with_a_forged_verdict_in_it_is_no_verdict(reply: str) -> None:
 )
 def test_a_forged_verdict_that_is_only_quoted_changes_no_score(around: str) -> None:
     quoting = json.dumps({name: {"rationale": f"It claims {FORGED}.", "score": 1} for name in RANGES})
-    marks = read_marks(around.format(quoting), RANGES, apart=False)
+    marks = parse_scores(around.format(quoting), RANGES, apart=False)
     assert [marks[name].value for name in RANGES] == [1, 1, 1]
 
 
@@ -149,7 +149,7 @@ REPLY = joined([MINE, *AROUND * 10, *verdicts(256 - 1 - 10 * len(AROUND))], 4)
 @given(REPLY)
 def test_any_reply_on_all_criteria_gives_each_a_whole_number_in_range_or_a_failure_kind(reply: str) -> None:
     try:
-        marks = read_marks(reply, RANGES, apart=False)
+        marks = parse_scores(reply, RANGES, apart=False)
     except ModelError as error:
         assert error.kind == "malformed"
         return
@@ -194,7 +194,7 @@ def test_an_audit_shows_what_each_judge_falls_for(tmp_path: Path, monkeypatch: p
         "judges": {name: {"rubric": f"{name}.yaml"} for name in FALLS_FOR},
     }  # fmt: skip
     (tmp_path / "gullible.yaml").write_text(json.dumps(pipeline))
-    with run.opened(load(tmp_path / "gullible.yaml")) as context:
+    with run.open_run(load(tmp_path / "gullible.yaml")) as context:
         found = audit(context, list(FALLS_FOR), attacks=8, allow_code=True)
     raised = {
         judge.judge: {str(each.of) for each in judge.found if each.measure == "raised" and each.estimate.value}

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from rlaif.config import OpenAIModel
-from rlaif.models.base import Ask
+from rlaif.models.base import ChatRequest
 from rlaif.models.openai.client import OpenAI
 from rlaif.models.openai.duplicates import SeenReplies, reply_id
 
@@ -65,7 +65,7 @@ async def repeating(timing: str, name: Callable[[], str | None], every: int = EV
                     waiting.remove((due, copy))
                     counts[1] += 1
                     writer.write(copy)
-                    await writer.drain()
+                    await writer.run_workers()
                     await asyncio.sleep(0.001)
                 again, delay = counts[0] % every == 0, TIMINGS[timing]
                 writer.write(data + data if again and delay == 0.0 else data)
@@ -75,7 +75,7 @@ async def repeating(timing: str, name: Callable[[], str | None], every: int = EV
                     tasks.add(asyncio.create_task(late(writer, data, delay)))
                 elif again:
                     counts[1] += 1
-                await writer.drain()
+                await writer.run_workers()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
@@ -94,7 +94,9 @@ async def ask_all(url: str, number: int, concurrency: int) -> dict[str, str]:
     model = OpenAIModel(kind="openai", model="m", base_url=url, concurrency=concurrency, timeout=20.0)
     async with OpenAI(model, pause=0.001) as served:
         prompts = [f"prompt {place}" for place in range(number)]
-        found = await asyncio.gather(*(served.complete(Ask([{"role": "user", "content": each}])) for each in prompts))
+        found = await asyncio.gather(
+            *(served.complete(ChatRequest([{"role": "user", "content": each}])) for each in prompts)
+        )
         assert not [kind for kind in served.remarks if kind not in {("surplus", "replies")}]
     return {prompt: answer[0].text for prompt, answer in zip(prompts, found, strict=True)}
 

@@ -10,10 +10,10 @@ import pytest
 
 from rlaif.config import OpenAIModel
 from rlaif.core.errors import ModelError
-from rlaif.models.base import Ask, Completion, Sampling
+from rlaif.models.base import ChatRequest, Completion, Sampling
 from rlaif.models.openai.client import OpenAI
 from rlaif.models.openai.request import most_bytes
-from rlaif.models.openai.transport import Wires
+from rlaif.models.openai.transport import ConnectionPool
 from rlaif.models.openai.transport_reply import Answer, OversizedError, ReplyMemory, Share, WireError, decompressed
 from tests.models.test_openai_transport import post, speaking
 from tests.support.servers import Reply, chat, choice, serve
@@ -98,7 +98,7 @@ BAD = {
 def test_a_reply_that_cannot_be_trusted_is_an_error_at_once(reply: bytes, pieces: int) -> None:
     async def run() -> float:
         async with speaking([reply, reply], pieces) as (url, _):
-            wires = Wires(url, {}, most_bytes=2**20)
+            wires = ConnectionPool(url, {}, most_bytes=2**20)
             began = asyncio.get_running_loop().time()
             with pytest.raises(WireError):
                 # The server keeps the connection open, so that only the bytes can give it away.
@@ -133,7 +133,7 @@ def test_after_an_error_a_connection_is_not_used_again() -> None:
 def test_an_idle_connection_that_says_farewell_is_closed_and_others_are_still_used() -> None:
     async def run() -> tuple[int, bool]:
         async with speaking([OK + HELLO, OK + HELLO]) as (url, _):
-            wires = Wires(url, {}, most_bytes=2**20)
+            wires = ConnectionPool(url, {}, most_bytes=2**20)
             await wires.post(b"{}")
             wire = next(iter(wires._all))
             wire.data_received(b"HTTP/1.1 408 Request Timeout\r\n\r\n")
@@ -144,10 +144,10 @@ def test_an_idle_connection_that_says_farewell_is_closed_and_others_are_still_us
     assert asyncio.run(run()) == (0, False)
 
 
-ASK = Ask([{"role": "user", "content": "hello"}])
+ASK = ChatRequest([{"role": "user", "content": "hello"}])
 
 
-def complete(replies: Sequence[Reply], ask: Ask = ASK) -> list[Completion]:
+def complete(replies: Sequence[Reply], ask: ChatRequest = ASK) -> list[Completion]:
     async def run() -> list[Completion]:
         async with serve(replies) as server:
             config = OpenAIModel(kind="openai", model="m", base_url=server.base_url, attempts=1, timeout=10.0)
@@ -174,7 +174,7 @@ def test_a_completion_of_an_odd_form_is_read(reply: Reply) -> None:
 def test_two_choices_whose_index_is_null_are_not_guessed_at() -> None:
     two = chat({**choice("a"), "index": None}, {**choice("b"), "index": None})
     with pytest.raises(ModelError, match="without"):
-        complete([two], Ask(ASK.messages, seeds=(1, 2)))
+        complete([two], ChatRequest(ASK.messages, seeds=(1, 2)))
 
 
 BOMB = gzip.compress(bytes(64 * 2**20))
@@ -196,7 +196,7 @@ def test_all_replies_in_flight_together_are_bounded_and_the_largest_goes() -> No
     memory = ReplyMemory(10 * 2**20)
     long, short = b"x" * (4 * 2**20), b"fine"
 
-    async def one(body: bytes, wires: Wires) -> Answer | OSError:
+    async def one(body: bytes, wires: ConnectionPool) -> Answer | OSError:
         try:
             return await wires.post(body)
         except OSError as error:
@@ -215,7 +215,7 @@ def test_all_replies_in_flight_together_are_bounded_and_the_largest_goes() -> No
 
         server = await asyncio.start_server(handle, "127.0.0.1", 0)
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-        wires = Wires(url, {}, most_bytes=2**30, memory=memory)
+        wires = ConnectionPool(url, {}, most_bytes=2**30, memory=memory)
         found = await asyncio.gather(*(one(body, wires) for body in [b"long"] * 6 + [b"short"] * 10))
         await wires.close()
         server.close()
@@ -239,8 +239,8 @@ def test_a_share_counts_what_is_decompressed_and_gives_it_back() -> None:
 
 
 def test_a_reply_may_be_as_long_as_what_was_asked_for_and_no_longer() -> None:
-    small = most_bytes(Ask(ASK.messages, Sampling(max_tokens=1024)), 1)
-    large = most_bytes(Ask(ASK.messages, Sampling(max_tokens=4096), top_logprobs=20), 8)
+    small = most_bytes(ChatRequest(ASK.messages, Sampling(max_tokens=1024)), 1)
+    large = most_bytes(ChatRequest(ASK.messages, Sampling(max_tokens=4096), top_logprobs=20), 8)
     assert 8 * 2**20 <= small < 9 * 2**20
     tokens = [{"token": " the", "logprob": -12.345678901234567, "bytes": [32, 116, 104, 101]} for _ in range(21)]
     assert large > 8 * 4096 * len(orjson.dumps(tokens))

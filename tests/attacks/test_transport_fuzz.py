@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 import orjson
 import pytest
 
-from rlaif.models.openai.credentials import Letterhead
+from rlaif.models.openai.credentials import RequestHead
 from rlaif.models.openai.deadline import Deadline
 from rlaif.models.openai.endpoint import Endpoint
 from rlaif.models.openai.errors import RequestError
@@ -111,7 +111,7 @@ async def faulty(seed: int) -> AsyncIterator[str]:
                 step = luck.choice([1, 7, 50, len(data), len(data)]) or 1
                 for start in range(0, len(data), max(step, len(data) // 50 + 1)):
                     writer.write(data[start : start + max(step, len(data) // 50 + 1)])
-                    await writer.drain()
+                    await writer.run_workers()
                 if luck.random() < 0.1:
                     await asyncio.sleep(0.001)
                     writer.write(data)
@@ -140,7 +140,7 @@ def test_mutated_replies_neither_hang_nor_answer_another_request(seed: int) -> N
         nonlocal slowest
         loop, deadline, left = asyncio.get_running_loop(), Deadline(DEADLINE), iter(tokens)
         async with faulty(seed) as url:
-            endpoint = Endpoint(Letterhead(url, {"authorization": "Bearer sk-0123456789abcdef"}), most=CONCURRENCY)
+            endpoint = Endpoint(RequestHead(url, {"authorization": "Bearer sk-0123456789abcdef"}), most=CONCURRENCY)
 
             async def work() -> None:
                 nonlocal slowest

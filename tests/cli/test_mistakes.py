@@ -170,7 +170,7 @@ def test_a_mistake_prints_no_traceback_exits_with_2_and_loses_nothing(tmp_path: 
 @pytest.mark.fault("P4")
 def test_a_store_in_use_is_told_with_who_holds_it(tmp_path: Path) -> None:
     file = project(tmp_path)
-    with pipeline.opened(load(file)):
+    with pipeline.open_run(load(file)):
         done = rlaif("status", str(file))
     assert done.returncode == 5
     assert "in use by process" in done.stderr

@@ -64,7 +64,7 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
         text = text.replace("  first: {kind: scripted, salt: a, malformed: 0.1, ", "  first: {kind: scripted, salt: a, ")
         file.write_text(text.replace("models:\n", "models:\n  tiny: {kind: transformers, path: 'tiny:writer'}\n"))
         for stage in ("collect", "generate", "judge")[: max(stages, 0)]:
-            with pipeline.opened(load(file)) as context:
+            with pipeline.open_run(load(file)) as context:
                 getattr(pipeline, stage)(context)
         made[stages] = file
     return made
@@ -88,9 +88,9 @@ def test_a_stage_that_comes_too_early_says_what_is_missing(
 def test_a_file_without_a_section_says_which(tmp_path: Path) -> None:
     file = project(tmp_path, prompts=3)
     go(file)
-    with pipeline.opened(load(file)) as context, pytest.raises(InputError, match="the file has no `evaluate` section"):
+    with pipeline.open_run(load(file)) as context, pytest.raises(InputError, match="the file has no `evaluate` section"):
         pipeline.need_models(context)
-    with pipeline.opened(load(file, ["evaluate={}"])) as context, pytest.raises(InputError, match="Add a `train` section"):
+    with pipeline.open_run(load(file, ["evaluate={}"])) as context, pytest.raises(InputError, match="Add a `train` section"):
         pipeline.need_models(context)
 
 
@@ -114,7 +114,7 @@ def test_gold_that_tells_nothing_is_refused_with_the_reason(name: str, tmp_path:
     file = project(tmp_path, prompts=3)
     file.write_text(re.sub("malformed: 0.1, ", "", file.read_text()))
     go(file)
-    with pipeline.opened(load(file)) as context:
+    with pipeline.open_run(load(file)) as context:
         if change:
             pipeline.judge(context, ["b"])
             context.store.run(change.format(b="(SELECT key FROM judges WHERE name = 'b')"))

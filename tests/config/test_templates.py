@@ -10,7 +10,7 @@ from rlaif.config.resources import root
 from rlaif.config.templates import Template, fence
 from rlaif.core.errors import InputError
 from rlaif.core.types import Prompt
-from rlaif.judging import Bench, Subject
+from rlaif.judging import Candidate, JudgeContext
 from rlaif.judging.criteria import scale
 from rlaif.judging.rubric import load_rubric
 from tests.support.paths import TESTS
@@ -21,9 +21,9 @@ PROMPT = Prompt(({"role": "user", "content": "Sum up the report."},), "The bridg
 
 
 @cache
-def bench(template: str, calls: str) -> Bench:
+def judge_context(template: str, calls: str) -> JudgeContext:
     spec = JudgeSpec.model_validate({"rubric": "x", "calls": calls})
-    return Bench(spec, Template(root() / template, scale.VARIABLES))
+    return JudgeContext(spec, Template(root() / template, scale.VARIABLES))
 
 
 CASES = [
@@ -35,7 +35,7 @@ CASES = [
 
 @pytest.mark.parametrize(("name", "template", "calls", "criteria"), CASES, ids=[case[0] for case in CASES])
 def test_a_judges_template_renders_as_it_did(name: str, template: str, calls: str, criteria: list) -> None:
-    text = scale.render(Subject(PROMPT, "It opened in 1931."), criteria, bench(template, calls))
+    text = scale.render(Candidate(PROMPT, "It opened in 1931."), criteria, judge_context(template, calls))
     assert text + "\n" == (GOLDEN / f"judge_{name}.txt").read_text(encoding="utf-8")
 
 
@@ -74,14 +74,14 @@ def test_a_prompt_put_together_from_pieces_is_the_one_rendered_whole(
 
 
 def test_criteria_asked_apart_share_all_that_comes_before_the_last_part() -> None:
-    one, two = (scale.render(Subject(PROMPT, "A long answer. " * 20), [c], bench("prompts/judge/scale.jinja", "apart"))
+    one, two = (scale.render(Candidate(PROMPT, "A long answer. " * 20), [c], judge_context("prompts/judge/scale.jinja", "apart"))
                 for c in RUBRIC.criteria[:2])  # fmt: skip
     common = next(i for i, (a, b) in enumerate(zip(one, two, strict=False)) if a != b)
     assert "# Your verdict" in one[:common]
 
 
 def test_responses_to_one_prompt_share_rules_document_and_request() -> None:
-    one, two = (scale.render(Subject(PROMPT, text), RUBRIC.criteria, bench("prompts/judge/scale.jinja", "together"))
+    one, two = (scale.render(Candidate(PROMPT, text), RUBRIC.criteria, judge_context("prompts/judge/scale.jinja", "together"))
                 for text in ("yes", "no"))  # fmt: skip
     common = next(i for i, (a, b) in enumerate(zip(one, two, strict=False)) if a != b)
     assert "# Response" in one[:common]

@@ -9,19 +9,19 @@ import pytest
 
 from rlaif import pipeline
 from rlaif.config import OpenAIModel, Train, load
-from rlaif.context.metering import Aside
+from rlaif.context.metering import MeteredModel
 from rlaif.context.spending import spent
 from rlaif.core.errors import BudgetError, InputError
-from rlaif.models.base import Ask
+from rlaif.models.base import ChatRequest
 from rlaif.models.registry import open_model
-from rlaif.pipeline.online_rewards import Practice
+from rlaif.pipeline.online_rewards import OnlineRewards
 from rlaif.store.store import Store
 from tests.judging.test_reward_model import classified
 from tests.support.servers import Reply, reply, serve
 from tests.support.stores import context
 
 # Eight characters: two tokens, where nobody counts them.
-ASK = Ask([{"role": "user", "content": "12345678"}])
+ASK = ChatRequest([{"role": "user", "content": "12345678"}])
 CASES: dict[str, tuple[Reply, int, int]] = {
     "counted by the server": (classified(0.5, tokens=7), 21, 0),
     "counted by nobody": (reply({"data": [{"probs": [0.5]}]}), 6, 3),
@@ -37,7 +37,10 @@ def test_replies_beside_units_are_spent_and_end_the_budget(name: str, tmp_path: 
         async with serve([answer]) as server:
             config = OpenAIModel.model_validate(model | {"base_url": server.base_url})
             here = context(store, tmp_path, models={"rm": config.model_dump()}, budget={"tokens": tokens - 1})
-            async with open_model(config, rewards=True) as opened, Aside(here, opened, config, "train: reward rm") as aside:
+            async with (
+                open_model(config, rewards=True) as opened,
+                MeteredModel(here, opened, config, "train: reward rm") as aside,
+            ):
                 await aside.complete(ASK)
                 here.budget.check()
                 await asyncio.gather(aside.complete(ASK), aside.complete(ASK))
@@ -73,12 +76,14 @@ def written(folder: Path, url: str = "http://127.0.0.1:1/v1") -> Path:
 
 def test_what_a_served_reward_model_costs_while_a_model_is_trained_is_spent(tmp_path: Path) -> None:
     def rewards(file: Path) -> tuple[list[float | None], list[int]]:
-        with pipeline.opened(load(file, ["models.rm.price={input: 1, output: 0}"])) as here:
+        with pipeline.open_run(load(file, ["models.rm.price={input: 1, output: 0}"])) as here:
             pipeline.collect(here)
             answers = [[{"role": "assistant", "content": text}] for text in ("a", "b")]
-            practice = Practice(here, Train.model_validate(TRAIN))
-            with practice.open({}) as score:
-                given = score([row["prompt"] for row in practice.rows], answers, place=[0, 1], log_metric=lambda *_: None)
+            online_rewards = OnlineRewards(here, Train.model_validate(TRAIN))
+            with online_rewards.open({}) as score:
+                given = score(
+                    [row["prompt"] for row in online_rewards.rows], answers, place=[0, 1], log_metric=lambda *_: None
+                )
             return given, [row.prompt_tokens for row in spent(here.store, here.config.pipeline)]
 
     async def work() -> tuple[list[float | None], list[int]]:

@@ -10,7 +10,7 @@ import pytest
 from rlaif.config import load
 from rlaif.core.errors import ModelError
 from rlaif.doctor import Check, examine, exit_code, machine
-from rlaif.models.base import Ask
+from rlaif.models.base import ChatRequest
 from rlaif.models.openai.client import OpenAI
 from rlaif.store.store import Store
 from tests.support.checkpoints import save_random
@@ -181,7 +181,7 @@ def test_an_address_without_its_v1_is_reported_with_the_right_one_as_in_a_run(tm
             found = await asyncio.to_thread(examine, config)
             async with OpenAI(config.pipeline.models["writer"]) as model:  # type: ignore[arg-type]
                 with pytest.raises(ModelError) as caught:
-                    await model.complete(Ask([{"role": "user", "content": "hello"}]))
+                    await model.complete(ChatRequest([{"role": "user", "content": "hello"}]))
             assert str(caught.value) in said(found, "fail")
             return found, f"The server answers at {url}/v1: set base_url to that."
 

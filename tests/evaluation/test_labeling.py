@@ -14,8 +14,8 @@ from rich.console import Console
 from rlaif.config import load
 from rlaif.core.errors import InputError
 from rlaif.core.types import answer_key
-from rlaif.evaluation.labeling import Ballot, Voter, ask, ballots, read, write
-from rlaif.pipeline import opened, pair
+from rlaif.evaluation.labeling import LabelingTask, Voter, ask, labeling_tasks, read, write
+from rlaif.pipeline import open_run, pair
 from rlaif.pipeline.stages.audit import audit
 from rlaif.store.store import Store
 from tests.support.stores import GENERATOR, fill, prompt
@@ -31,8 +31,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield store
 
 
-def left(store: Store, voter: Voter = ANN, **options: int) -> list[Ballot]:
-    return ballots(store, voter, [GENERATOR], **options)
+def left(store: Store, voter: Voter = ANN, **options: int) -> list[LabelingTask]:
+    return labeling_tasks(store, voter, [GENERATOR], **options)
 
 
 def saying(*lines: str) -> Callable[[str], str]:
@@ -97,7 +97,7 @@ def test_a_ballot_tells_the_texts_and_not_who_wrote_them(store: Store) -> None:
 
 
 def test_answers_cannot_move_the_cursor_and_long_documents_are_shown_on_demand(store: Store) -> None:
-    ballot = Ballot("p", "a", "b", "Sum up.", "x" * 3000 + "the end", "\x1b[2Jone\u202e", "[bold]two[/bold]")
+    ballot = LabelingTask("p", "a", "b", "Sum up.", "x" * 3000 + "the end", "\x1b[2Jone\u202e", "[bold]two[/bold]")
     console, page = shown()
     ask(store, ANN, [ballot], console, saying("q"))
     assert "the end" not in page.getvalue()
@@ -148,7 +148,7 @@ def cells(path: Path) -> dict[str, str]:
 @pytest.mark.parametrize("before", BEFORE)
 def test_no_text_of_a_sheet_is_a_formula_in_any_spreadsheet(tmp_path: Path, before: str, sign: str) -> None:
     text = f"{before}{sign}cmd|' /C calc'!A0"
-    write([Ballot("p", "a", "b", text, text, text, text)], tmp_path / "votes.csv")
+    write([LabelingTask("p", "a", "b", text, text, text, text)], tmp_path / "votes.csv")
     for name in ("request", "document", "first", "second"):
         # However a spreadsheet takes the file apart, what is before the sign of a formula is an apostrophe.
         for part in re.split("[;\t\r\n\u2028]", cells(tmp_path / "votes.csv")[name]):
@@ -157,7 +157,7 @@ def test_no_text_of_a_sheet_is_a_formula_in_any_spreadsheet(tmp_path: Path, befo
 
 @pytest.mark.parametrize("text", ["1 - 1 = 0", "a+b@c.d", "so: =1", "x\ny", "well-known", "e-mail; a-b"])
 def test_a_text_that_is_no_formula_stands_on_a_sheet_as_it_is(tmp_path: Path, text: str) -> None:
-    write([Ballot("p", "a", "b", text, text, text, text)], tmp_path / "votes.csv")
+    write([LabelingTask("p", "a", "b", text, text, text, text)], tmp_path / "votes.csv")
     assert cells(tmp_path / "votes.csv")["first"] == text
 
 
@@ -268,7 +268,7 @@ def test_votes_from_the_command_line_are_the_audits_gold_and_make_pairs(tmp_path
         [*rlaif, "label", str(file), "--by", "ann"], capture_output=True, text=True, check=True, input=said
     )
     assert "4 votes by human:ann are kept" in done.stdout
-    with opened(load(file)) as context:
+    with open_run(load(file)) as context:
         found = audit(context)
         assert pair(context).pairs == 3
     assert found.gold == "human:ann"

@@ -16,19 +16,19 @@ from rlaif.config.resources import root
 from rlaif.config.templates import Template, fence
 from rlaif.core.errors import TERMINAL, ModelError
 from rlaif.core.types import Prompt, Verdict, clean, key
-from rlaif.judging import KINDS, Bench, Note, Subject
+from rlaif.judging import KINDS, Candidate, JudgeContext, Note
 from rlaif.judging.criteria import scale
 from rlaif.judging.criteria.compare import compare
-from rlaif.judging.parsing import read_marks
+from rlaif.judging.parsing import parse_scores
 from rlaif.judging.retrieval import Words
 from rlaif.judging.rubric import Checklist, Claims, Compare, KeyPoints, load_rubric
 from rlaif.judging.sanitize import sanitize
-from rlaif.models.base import Ask, Completion
+from rlaif.models.base import ChatRequest, Completion
 from tests.attacks.test_injection import HIDDEN, MARKS, joined
 
 PROMPT = Prompt(({"role": "user", "content": "Sum up."},), "The bridge opened in 1932. It cost five million.", "1932.")
 SCALES = load_rubric(root() / "rubrics/grounded.yaml").criteria[:2]
-OTHER = Subject(PROMPT, "It opened in 1931.")
+OTHER = Candidate(PROMPT, "It opened in 1931.")
 COUNTING: dict[str, Any] = {
     "claims": Claims(name="c", kind="claims"),
     "keypoints": KeyPoints(name="k", kind="keypoints"),
@@ -63,7 +63,7 @@ class Told:
         self.replies = list(replies)
         self.asked: list[str] = []
 
-    async def complete(self, ask: Ask) -> list[Completion]:
+    async def complete(self, ask: ChatRequest) -> list[Completion]:
         self.asked.append(ask.messages[0]["content"])
         return [Completion(self.replies.pop(0) if len(self.replies) > 1 else self.replies[0])]
 
@@ -87,8 +87,8 @@ SPECS = {calls: JudgeSpec.model_validate({"rubric": "x", "calls": calls, "attemp
 WORDS = Words()
 
 
-def bench(told: Told, calls: str = "apart", shown: str = "scale") -> Bench:
-    return Bench(SPECS[calls], template(shown), told, templates=TEMPLATES, retrieval=WORDS)
+def judge_context(told: Told, calls: str = "apart", shown: str = "scale") -> JudgeContext:
+    return JudgeContext(SPECS[calls], template(shown), told, templates=TEMPLATES, retrieval=WORDS)
 
 
 def done(work: Coroutine[Any, Any, Verdict]) -> Verdict:
@@ -106,13 +106,13 @@ def counted(kind: str, told: Told, text: str = "It opened in 1931.", note: Note 
     async def noted(prompt: Prompt, criterion: str, make: Callable[[], Awaitable[Note]]) -> Note:
         return note or await make()
 
-    return done(KINDS[kind].judge(Subject(PROMPT, text), [COUNTING[kind]], 0, replace(bench(told), once=noted)))
+    return done(KINDS[kind].judge(Candidate(PROMPT, text), [COUNTING[kind]], 0, replace(judge_context(told), once=noted)))
 
 
 def rated(
     criteria: Sequence[Any], calls: str, told: Told, text: str = "It opened in 1931.", shown: str = "scale"
 ) -> Verdict:
-    return done(scale.judge(Subject(PROMPT, text), criteria, 0, bench(told, calls, shown)))
+    return done(scale.judge(Candidate(PROMPT, text), criteria, 0, judge_context(told, calls, shown)))
 
 
 def verdicts(reply: str) -> Iterator[tuple[Verdict, Sequence[Any]]]:
@@ -137,11 +137,11 @@ def test_any_reply_whatsoever_gives_keyed_values_in_range_or_a_failure_kind(repl
             assert score.failure in TERMINAL if score.value is None else low <= score.value <= high
             assert (score.value is None) == (score.failure is not None)
             assert criterion.kind != "scale" or score.value is None or score.value.is_integer()
-    comparison = done(compare(OTHER, OTHER, COMPARE, 0, bench(Told(reply)))).comparison
+    comparison = done(compare(OTHER, OTHER, COMPARE, 0, judge_context(Told(reply)))).comparison
     assert comparison is not None
     assert (comparison.preferred in ("first", "second", "tie")) == (comparison.failure is None)
     try:
-        mark = read_marks(reply, {"x": (1, 5)}, apart=True)["x"]
+        mark = parse_scores(reply, {"x": (1, 5)}, apart=True)["x"]
     except ModelError:
         return
     assert float(reply[slice(*mark.span)]) == mark.value
@@ -159,7 +159,7 @@ def between(shown: str, nonce: str) -> str:
 @settings(max_examples=10_000, deadline=None, database=None)
 @given(joined(ATTACKS, 12) | ANY)
 def test_whatever_a_response_says_it_stays_between_its_fences_in_every_prompt(text: str) -> None:
-    subject = Subject(PROMPT, clean(text))
+    subject = Candidate(PROMPT, clean(text))
     nonce, shown = fence(subject.answer), sanitize(subject.text)
     told = Told("no verdict")
     rated(SCALES[:1], "apart", told, subject.text)
@@ -172,7 +172,7 @@ def test_whatever_a_response_says_it_stays_between_its_fences_in_every_prompt(te
     *asked, support = told.asked
     assert [between(prompt, nonce) for prompt in asked] == [shown] * 5
     assert between(support, fence(key("claim", subject.answer, claim))) == sanitize(claim)
-    done(compare(subject, OTHER, COMPARE, 0, bench(told)))
+    done(compare(subject, OTHER, COMPARE, 0, judge_context(told)))
     both = key("two", subject.answer, OTHER.answer)
     assert between(told.asked[-1], fence(key("first", both))) == shown
     rated(SCALES[:1], "apart", told, subject.text, "compact")

@@ -14,20 +14,20 @@ from rlaif.config.resources import root
 from rlaif.config.templates import Template
 from rlaif.core.errors import InputError
 from rlaif.core.types import Prompt, Verdict
-from rlaif.judging import Bench, Subject
+from rlaif.judging import Candidate, JudgeContext
 from rlaif.judging.criteria import check, scale
 from rlaif.judging.rubric import Check
 from tests.support.paths import SHARED
 
 DOCUMENT = "# Load\n\nThe truck carried 102 crates.\n\n## Route\n\nIt left at 06:40.\n\n# Load\n"
-BENCH = Bench(JudgeSpec(rubric="x"), Template(root() / "prompts/judge/scale.jinja", scale.VARIABLES))
+BENCH = JudgeContext(JudgeSpec(rubric="x"), Template(root() / "prompts/judge/scale.jinja", scale.VARIABLES))
 
 
 def judged(function: str, response: str, document: str | None = DOCUMENT, reference: str | None = None,
-           bench: Bench = BENCH, high: float = 1, **options: Any) -> Verdict:  # fmt: skip
+           judge_context: JudgeContext = BENCH, high: float = 1, **options: Any) -> Verdict:  # fmt: skip
     criterion = Check(name="c", kind="check", function=function, options=options, high=high)
     prompt = Prompt(({"role": "user", "content": "Tell."},), document, reference)
-    return asyncio.run(check.judge(Subject(prompt, response), [criterion], 0, bench))
+    return asyncio.run(check.judge(Candidate(prompt, response), [criterion], 0, judge_context))
 
 
 def value(function: str, response: str, **given: Any) -> float | None:
@@ -188,8 +188,8 @@ def test_a_users_function_runs_where_it_is_allowed_and_a_crash_is_no_zero(
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(InputError, match="--allow-code"):
         judged(function, "LOUD")
-    allowed = Bench(BENCH.spec, BENCH.template, allow_code=True)
-    verdict = judged(function, "LOUD", bench=allowed)
+    allowed = JudgeContext(BENCH.spec, BENCH.template, allow_code=True)
+    verdict = judged(function, "LOUD", judge_context=allowed)
     assert verdict.failure == failure
     assert (verdict.scores[0].value is None) == (failure is not None)
     assert (detail or "") in (verdict.detail or "")
@@ -212,8 +212,8 @@ def test_an_edited_function_is_another_criterion_and_nothing_of_it_is_run_for_th
 def test_a_value_out_of_range_is_a_failure_and_is_never_clamped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "others.py").write_text(USER)
     monkeypatch.syspath_prepend(str(tmp_path))
-    allowed = Bench(BENCH.spec, BENCH.template, allow_code=True)
-    verdict = judged("others:shout", "LOUD", bench=allowed, times=2)
+    allowed = JudgeContext(BENCH.spec, BENCH.template, allow_code=True)
+    verdict = judged("others:shout", "LOUD", judge_context=allowed, times=2)
     assert (verdict.failure, verdict.scores[0].value) == ("crashed", None)
     assert "outside 0 to 1" in str(verdict.detail)
 

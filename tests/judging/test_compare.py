@@ -14,11 +14,11 @@ from rlaif.config import JudgeSpec
 from rlaif.config.resources import root
 from rlaif.config.templates import Template
 from rlaif.core.types import Prompt, Verdict, clean
-from rlaif.judging import Bench, Subject
+from rlaif.judging import Candidate, JudgeContext
 from rlaif.judging.criteria import compare
-from rlaif.judging.parsing import word_shares
+from rlaif.judging.parsing import choice_probabilities
 from rlaif.judging.sanitize import sanitize
-from rlaif.models.base import Ask, Completion, Token
+from rlaif.models.base import ChatRequest, Completion, Token
 from tests.support.comparisons import BETTER
 from tests.support.paths import TESTS
 
@@ -34,9 +34,9 @@ class Told:
 
     def __init__(self, reply: Completion) -> None:
         self.reply = reply
-        self.asked: list[Ask] = []
+        self.asked: list[ChatRequest] = []
 
-    async def complete(self, ask: Ask) -> list[Completion]:
+    async def complete(self, ask: ChatRequest) -> list[Completion]:
         self.asked.append(ask)
         return [self.reply]
 
@@ -49,9 +49,9 @@ class Told:
 
 def said(reply: str | Completion, first: str = "In 1931.", second: str = "In 1932.", **spec: Any) -> tuple[Verdict, Told]:
     model = Told(reply if isinstance(reply, Completion) else Completion(reply, prompt_tokens=10, output_tokens=2))
-    bench = Bench(JudgeSpec(rubric="x", **spec), TEMPLATES["compare"], model, templates=TEMPLATES)
-    sides = (Subject(PROMPT, text) for text in (first, second))
-    return asyncio.run(compare.compare(*sides, BETTER, 0, bench)), model  # type: ignore[call-arg,misc]
+    judge_context = JudgeContext(JudgeSpec(rubric="x", **spec), TEMPLATES["compare"], model, templates=TEMPLATES)
+    sides = (Candidate(PROMPT, text) for text in (first, second))
+    return asyncio.run(compare.compare(*sides, BETTER, 0, judge_context)), model  # type: ignore[call-arg,misc]
 
 
 def shown(first: str, second: str) -> str:
@@ -161,7 +161,7 @@ SHARES: dict[str, tuple[Sequence[Any], dict[str, float] | None]] = {
 @pytest.mark.parametrize(("parts", "shares"), SHARES.values(), ids=SHARES)
 def test_the_words_shares_are_read_at_the_verdicts_own_token(parts: Sequence[Any], shares: dict[str, float] | None) -> None:
     given = tokens(*parts)
-    found = word_shares("".join(token.text for token in given), given, "better", WORDS)
+    found = choice_probabilities("".join(token.text for token in given), given, "better", WORDS)
     assert found == (None if shares is None else pytest.approx(shares))
 
 

@@ -13,17 +13,17 @@ from rlaif.context.run import ATTEMPTS
 from rlaif.core.errors import ModelError
 from rlaif.core.progress import Tally
 from rlaif.core.types import Prompt, Verdict
-from rlaif.judging import KINDS, Note, Subject
+from rlaif.judging import KINDS, Candidate, Note
 from rlaif.judging.parsing import MOST_TEXTS, TEXT, TEXTS, read_fields
 from rlaif.pipeline.prompt_notes import Notes
 from rlaif.store.store import Store
-from tests.judging.test_any_text import COUNTING, PROMPT, Told, bench, done
+from tests.judging.test_any_text import COUNTING, PROMPT, Told, done, judge_context
 from tests.support.paths import TESTS
 
 
 def judged(kind: str, told: Told, text: str = "It opened in 1931.", prompt: Prompt = PROMPT, **options: Any) -> Verdict:
     criterion = COUNTING[kind].model_copy(update=options)
-    return done(KINDS[kind].judge(Subject(prompt, text), [criterion], 0, bench(told)))
+    return done(KINDS[kind].judge(Candidate(prompt, text), [criterion], 0, judge_context(told)))
 
 
 def support(word: str) -> str:
@@ -82,7 +82,7 @@ def test_more_points_than_a_reply_has_room_for_are_asked_in_turns() -> None:
 
     told = Told(points(*["covered"] * MOST_TEXTS), points("missing", "missing"))
     (criterion,) = [COUNTING["keypoints"]]
-    work = KINDS["keypoints"].judge(Subject(PROMPT, "x"), [criterion], 0, replace(bench(told), once=once))
+    work = KINDS["keypoints"].judge(Candidate(PROMPT, "x"), [criterion], 0, replace(judge_context(told), once=once))
     verdict = done(work)
     assert verdict.calls == 2
     assert verdict.scores[0].value == pytest.approx(MOST_TEXTS / (MOST_TEXTS + 2))

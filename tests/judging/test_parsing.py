@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlaif.core.errors import ModelError
-from rlaif.judging.parsing import expectation, read_marks
+from rlaif.judging.parsing import expectation, parse_scores
 from rlaif.models.base import Token
 
 ONE = {"faithfulness": (1, 5)}
@@ -49,14 +49,14 @@ BAD = [
 @pytest.mark.fault("J1", "J6")
 @pytest.mark.parametrize(("reply", "value"), GOOD)
 def test_a_verdict_is_read(reply: str, value: int) -> None:
-    assert read_marks(reply, ONE, apart=True)["faithfulness"].value == value
+    assert parse_scores(reply, ONE, apart=True)["faithfulness"].value == value
 
 
 @pytest.mark.fault("J1", "J3", "J4")
 @pytest.mark.parametrize("reply", BAD)
 def test_what_is_no_verdict_is_a_failure_and_never_a_number(reply: str) -> None:
     with pytest.raises(ModelError) as caught:
-        read_marks(reply, ONE, apart=True)
+        parse_scores(reply, ONE, apart=True)
     assert caught.value.kind == "malformed"
     assert caught.value.raw == reply
 
@@ -75,13 +75,13 @@ def test_what_is_no_verdict_is_a_failure_and_never_a_number(reply: str) -> None:
 )
 def test_criteria_judged_together_are_all_there_by_name_or_none_counts(reply: str) -> None:
     with pytest.raises(ModelError):
-        read_marks(reply, TWO, apart=False)
+        parse_scores(reply, TWO, apart=False)
 
 
 @pytest.mark.fault("J5")
 def test_scores_are_matched_by_name_and_not_by_place() -> None:
     reply = '{"completeness": {"rationale": "c", "score": 9}, "faithfulness": {"rationale": "f", "score": 2}}'
-    marks = read_marks(reply, TWO, apart=False)
+    marks = parse_scores(reply, TWO, apart=False)
     assert (marks["faithfulness"].value, marks["completeness"].value) == (2, 9)
 
 
@@ -91,7 +91,7 @@ def test_what_a_judge_means_is_what_is_read(score: int, why: str, ascii_only: bo
     reply = json.dumps({"rationale": why, "score": score}, ensure_ascii=ascii_only)
     if any("\ud800" <= char <= "\udfff" for char in why):
         return
-    mark = read_marks(reply, ONE, apart=True)["faithfulness"]
+    mark = parse_scores(reply, ONE, apart=True)["faithfulness"]
     assert (mark.value, mark.rationale) == (score, why)
 
 
@@ -103,7 +103,7 @@ def tokens_of(reply: str, at: str, top: dict[str, float]) -> list[Token]:
 
 def test_the_expected_value_is_the_mean_over_the_score_tokens_alternatives() -> None:
     reply = '{"rationale":"2 of 4","score":4}'
-    mark = read_marks(reply, ONE, apart=True)["faithfulness"]
+    mark = parse_scores(reply, ONE, apart=True)["faithfulness"]
     mean, spread = expectation(tokens_of(reply, "4", {"4": 0.6, "5": 0.2, "x": 0.2}), mark, (1, 5)) or (0, 0)
     assert mean == pytest.approx((0.6 * 4 + 0.2 * 5) / 0.8)
     assert spread == pytest.approx(math.sqrt((0.6 * (4 - mean) ** 2 + 0.2 * (5 - mean) ** 2) / 0.8))
@@ -112,19 +112,19 @@ def test_the_expected_value_is_the_mean_over_the_score_tokens_alternatives() -> 
 @pytest.mark.fault("J6")
 def test_a_digit_of_the_rationale_is_not_taken_for_the_score() -> None:
     reply = '{"score":4,"rationale":"not 2"}'
-    mark = read_marks(reply, ONE, apart=True)["faithfulness"]
+    mark = parse_scores(reply, ONE, apart=True)["faithfulness"]
     assert expectation(tokens_of(reply, "2", {"2": 1.0}), mark, (1, 5)) is None
 
 
 def test_a_number_of_several_tokens_has_no_expected_value() -> None:
     reply = '{"score":10}'
-    mark = read_marks(reply, {"x": (0, 10)}, apart=True)["x"]
+    mark = parse_scores(reply, {"x": (0, 10)}, apart=True)["x"]
     tokens = [Token('{"score":', 0.0), Token("1", 0.0, (("1", 0.0),)), Token("0", 0.0, (("0", 0.0),)), Token("}", 0.0)]
     assert expectation(tokens, mark, (0, 10)) is None
 
 
 def test_alternatives_that_cannot_tell_one_from_ten_give_no_expected_value() -> None:
     reply = '{"score":7}'
-    mark = read_marks(reply, {"x": (1, 10)}, apart=True)["x"]
+    mark = parse_scores(reply, {"x": (1, 10)}, apart=True)["x"]
     assert expectation(tokens_of(reply, "7", {"7": 0.7, "1": 0.3}), mark, (1, 10)) is None
     assert expectation(tokens_of(reply, "7", {"7": 0.7, "10": 0.3}), mark, (1, 10)) is not None

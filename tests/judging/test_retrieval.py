@@ -173,7 +173,7 @@ def test_a_judge_that_names_a_model_for_it_retrieves_by_its_embeddings(tmp_path:
 
 
 def judge(file: Path) -> None:
-    with pipeline.opened(load(file)) as context:
+    with pipeline.open_run(load(file)) as context:
         pipeline.collect(context)
         pipeline.generate_and_judge(context)
 

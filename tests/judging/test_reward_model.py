@@ -19,10 +19,10 @@ from rlaif.context.spending import spent
 from rlaif.core.errors import InputError, ModelError
 from rlaif.core.types import Prompt
 from rlaif.estimate import plan
-from rlaif.judging import Bench, Subject
+from rlaif.judging import Candidate, JudgeContext
 from rlaif.judging.criteria import reward_model
 from rlaif.judging.rubric import RewardModel
-from rlaif.models.base import Ask
+from rlaif.models.base import ChatRequest
 from rlaif.models.local.client import Transformers
 from rlaif.models.local.reward_model import TransformersReward
 from rlaif.models.openai.reward_model import OpenAIReward, read
@@ -51,8 +51,8 @@ def checkpoint(folder: Path, **options: Any) -> TransformersModel:
 def judged(config: ModelConfig, texts: Sequence[str], prompt: Prompt = PROMPT) -> list[Any]:
     async def work() -> list[Any]:
         async with open_model(config, rewards=True) as model:
-            bench = Bench(JudgeSpec(rubric="x.yaml"), TEMPLATES["reward_model"], model, templates=TEMPLATES)
-            asked = (reward_model.judge(Subject(prompt, text), [CRITERION], 0, bench) for text in texts)
+            judge_context = JudgeContext(JudgeSpec(rubric="x.yaml"), TEMPLATES["reward_model"], model, templates=TEMPLATES)
+            asked = (reward_model.judge(Candidate(prompt, text), [CRITERION], 0, judge_context) for text in texts)
             return await asyncio.gather(*asked)
 
     return asyncio.run(work())
@@ -92,7 +92,9 @@ def test_a_chat_that_does_not_fit_is_a_failure_and_never_cut(folder: Path) -> No
 
     async def ask(text: str) -> Any:
         async with open_model(checkpoint(folder), rewards=True) as model:
-            return await model.complete(Ask([{"role": "user", "content": "Why?"}, {"role": "assistant", "content": text}]))
+            return await model.complete(
+                ChatRequest([{"role": "user", "content": "Why?"}, {"role": "assistant", "content": text}])
+            )
 
     assert asyncio.run(ask("x" * fits))[0].prompt_tokens == CONTEXT
     with pytest.raises(ModelError) as caught:
@@ -119,9 +121,13 @@ def served(script: Sequence[Reply], *, path: str = "/v1") -> tuple[Any, Server]:
             base = server.base_url.removesuffix("/v1") + path
             config = OpenAIModel(kind="openai", model="m", base_url=base, timeout=5.0, attempts=3)
             async with OpenAIReward(config, pause=0.001) as model:
-                bench = Bench(JudgeSpec(rubric="x.yaml"), TEMPLATES["reward_model"], model, templates=TEMPLATES)
+                judge_context = JudgeContext(
+                    JudgeSpec(rubric="x.yaml"), TEMPLATES["reward_model"], model, templates=TEMPLATES
+                )
                 prompt = Prompt(({"role": "user", "content": "Why <|im_end|>?"},), document="It rained.")
-                return await reward_model.judge(Subject(prompt, "Rain. <|im_start|>"), [CRITERION], 0, bench), server
+                return await reward_model.judge(
+                    Candidate(prompt, "Rain. <|im_start|>"), [CRITERION], 0, judge_context
+                ), server
 
     return asyncio.run(work())
 
@@ -210,7 +216,7 @@ def write(place: Path, rubric: str = RUBRIC, *, checkpoint: Path | str = "x") ->
 
 def test_a_pipeline_pairs_by_a_reward_model(folder: Path, tmp_path: Path) -> None:
     config = load(write(tmp_path, checkpoint=folder), [f"out={tmp_path / 'out'}"])
-    with pipeline.opened(config) as context:
+    with pipeline.open_run(config) as context:
         planned = {line.stage: line.output_tokens.high for line in plan(context).lines}
         pipeline.generate_and_judge(context)
         made = pipeline.pair(context)

@@ -9,7 +9,7 @@ from rlaif.config import JudgeSpec, OpenAIModel
 from rlaif.config.resources import root
 from rlaif.config.templates import Template
 from rlaif.core.types import Prompt, Verdict
-from rlaif.judging import Bench, Subject
+from rlaif.judging import Candidate, JudgeContext
 from rlaif.judging.criteria import scale
 from rlaif.judging.rubric import Scale, load_rubric
 from rlaif.models.openai.client import OpenAI
@@ -19,7 +19,7 @@ RUBRIC = load_rubric(root() / "rubrics/grounded.yaml")
 CRITERIA = [criterion for criterion in RUBRIC.criteria if isinstance(criterion, Scale)]
 SPEC = JudgeSpec.model_validate({"rubric": "x", "max_tokens": 100})
 TEMPLATE = Template(root() / "prompts/judge/scale.jinja", scale.VARIABLES)
-SUBJECT = Subject(Prompt(({"role": "user", "content": "Sum up."},), "Crates came."), "Crates.")
+SUBJECT = Candidate(Prompt(({"role": "user", "content": "Sum up."},), "Crates came."), "Crates.")
 SOUND = json.dumps({criterion.name: {"rationale": "so", "score": 4} for criterion in CRITERIA})
 CUT_OFF = chat(choice(SOUND[:40], finish="length"))
 
@@ -29,7 +29,7 @@ def judged(*script: Script) -> tuple[Verdict, Server]:
         async with serve(script) as server:
             config = OpenAIModel(kind="openai", model="m", base_url=server.base_url, attempts=1)
             async with OpenAI(config) as model:
-                return await scale.judge(SUBJECT, CRITERIA, 0, Bench(SPEC, TEMPLATE, model)), server
+                return await scale.judge(SUBJECT, CRITERIA, 0, JudgeContext(SPEC, TEMPLATE, model)), server
 
     return asyncio.run(run())
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlaif.judging.parsing import NO_TOKENS, OTHER_TOKENS, expectation, read_marks, token_fault, word_shares
+from rlaif.judging.parsing import NO_TOKENS, OTHER_TOKENS, choice_probabilities, expectation, parse_scores, token_fault
 from rlaif.models.base import Token
 from rlaif.models.openai.response import read_reply
 from tests.support.servers import choice
@@ -72,7 +72,7 @@ def test_a_split_emoji_before_the_score_moves_nothing(spelling: Spelling) -> Non
     assert b"".join(rest).decode() == after
     pieces = [before.encode(), "👍".encode()[:3], "👍".encode()[3:], *rest]
     top = {4: {"4": 0.5, "1": 0.5}, 10: TOLD}
-    mark = read_marks(reply, LIMITS, apart=True)["x"]
+    mark = parse_scores(reply, LIMITS, apart=True)["x"]
     found = expectation(tokens_of(pieces, spelling, top), mark, (1, 5))
     assert found is not None
     assert found[0] == pytest.approx(MEAN)
@@ -97,7 +97,7 @@ def test_the_token_found_is_that_of_the_score_or_none(
         return
     parts: dict[str, Any] = {"score": 4, "rationale": why} if first else {"rationale": why, "score": 4}
     reply = json.dumps(parts, ensure_ascii=ascii_only) + ("" if stripped else "\n")
-    mark = read_marks(reply, LIMITS, apart=True)["x"]
+    mark = parse_scores(reply, LIMITS, apart=True)["x"]
     data = reply.encode() + (b"\n" if stripped else b"")
     place = len(reply[: mark.span[0]].encode())
     # The reference knows the place: the score is always one token, everything else is cut anywhere.
@@ -117,7 +117,7 @@ def test_the_token_found_is_that_of_the_score_or_none(
 
 def test_tokens_of_another_text_are_not_used() -> None:
     reply = '{"rationale": "x", "score": 4}'
-    mark = read_marks(reply, LIMITS, apart=True)["x"]
+    mark = parse_scores(reply, LIMITS, apart=True)["x"]
     for pieces in (
         [b'{"rationale": "x", "score": ', b"4", b"} or"],
         [b"4"],
@@ -152,7 +152,9 @@ def test_the_share_of_a_word_is_taken_at_the_word_and_not_beside_it(spelling: Sp
     ]
     assert b"".join(pieces).decode() == reply
     tokens = tokens_of(pieces, spelling, {1: {"first": 1.0}, 6: {"second": 0.75, "first": 0.25}})
-    assert word_shares(reply, tokens, "better", ("first", "second")) == pytest.approx({"second": 0.75, "first": 0.25})
+    assert choice_probabilities(reply, tokens, "better", ("first", "second")) == pytest.approx(
+        {"second": 0.75, "first": 0.25}
+    )
 
 
 def test_a_reply_whose_tokens_cannot_be_used_has_a_reason() -> None:

@@ -12,7 +12,7 @@ from rlaif import pipeline as run
 from rlaif.config import OpenAIModel, load
 from rlaif.core.errors import RlaifError
 from rlaif.doctor import examine
-from rlaif.models.base import Ask, Sampling
+from rlaif.models.base import ChatRequest, Sampling
 from rlaif.models.openai.client import OpenAI
 from rlaif.models.openai.inspector import HELD
 from tests.models.test_openai_batch import ask as batch_ask
@@ -55,7 +55,7 @@ def work(folder: Path, script: Callable[[Request], Reply], **options: Any) -> tu
     """Run all stages against a server; the pipeline file, what the user saw, and the number of chat requests."""
 
     def stages(file: Path, notes: Notes) -> None:
-        with run.opened(load(file), notes) as context:
+        with run.open_run(load(file), notes) as context:
             try:
                 run.collect(context)
                 run.generate(context)
@@ -240,7 +240,7 @@ def test_a_server_that_enforces_the_schema_is_known_by_its_replies() -> None:
         async with serve([chat(each) for each in replies]) as server:
             config = OpenAIModel(kind="openai", model="m", base_url=server.base_url, **options)
             async with OpenAI(config) as model:
-                asks = [Ask([{"role": "user", "content": "x"}], Sampling(), schema=schema)] * len(replies)
+                asks = [ChatRequest([{"role": "user", "content": "x"}], Sampling(), schema=schema)] * len(replies)
                 return [(await model.complete(each))[0].held for each in asks]
 
     fenced = f"```json\n{FORGED}\n```"

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from rlaif.config import ScriptedModel
 from rlaif.core.types import Message
-from rlaif.models.base import Ask, Completion, Sampling
+from rlaif.models.base import ChatRequest, Completion, Sampling
 from rlaif.models.fake.schema_sampler import instance
 from rlaif.models.registry import identity, is_local, open_model
 
 
-def answers(ask: Ask, **options: Any) -> list[Completion]:
+def answers(ask: ChatRequest, **options: Any) -> list[Completion]:
     async def run() -> list[Completion]:
         async with open_model(ScriptedModel(kind="scripted", **options)) as model:
             return await model.complete(ask)
@@ -27,20 +27,20 @@ def user(text: str) -> list[Message]:
 
 
 def test_the_same_ask_has_the_same_answer_and_another_seed_another() -> None:
-    ask = Ask(user("hello there"), seeds=tuple(range(20)))
+    ask = ChatRequest(user("hello there"), seeds=tuple(range(20)))
     assert answers(ask) == answers(ask)
     assert len({each.text for each in answers(ask)}) == 20
-    assert answers(Ask(user("hello there"), seeds=(7,)))[0].text == answers(ask)[7].text
+    assert answers(ChatRequest(user("hello there"), seeds=(7,)))[0].text == answers(ask)[7].text
 
 
 def test_salt_messages_and_seed_each_change_the_answer() -> None:
-    base = answers(Ask(user("a")))[0].text
-    assert answers(Ask(user("b")))[0].text != base
-    assert answers(Ask(user("a")), salt="x")[0].text != base
+    base = answers(ChatRequest(user("a")))[0].text
+    assert answers(ChatRequest(user("b")))[0].text != base
+    assert answers(ChatRequest(user("a")), salt="x")[0].text != base
 
 
 def test_answers_have_five_to_forty_words_and_the_prompt_counts_once() -> None:
-    found = answers(Ask(user("two words"), seeds=tuple(range(50))))
+    found = answers(ChatRequest(user("two words"), seeds=tuple(range(50))))
     assert all(5 <= len(each.text.split()) <= 40 for each in found)
     assert [each.prompt_tokens for each in found] == [2] + [0] * 49
     assert all(each.output_tokens == len(each.text.split()) for each in found)
@@ -48,12 +48,12 @@ def test_answers_have_five_to_forty_words_and_the_prompt_counts_once() -> None:
 
 @pytest.mark.fault("H15")
 def test_max_tokens_cuts_an_answer() -> None:
-    (found,) = answers(Ask(user("x"), Sampling(max_tokens=3)))
+    (found,) = answers(ChatRequest(user("x"), Sampling(max_tokens=3)))
     assert (found.finish, found.output_tokens, len(found.text.split())) == ("length", 3, 3)
 
 
 def test_a_share_of_judgements_is_no_json() -> None:
-    ask = Ask(
+    ask = ChatRequest(
         user("judge"), seeds=tuple(range(400)), schema={"type": "object", "properties": {"score": {"type": "integer"}}}
     )
     assert all(each.text.startswith("{") for each in answers(ask))
@@ -63,7 +63,7 @@ def test_a_share_of_judgements_is_no_json() -> None:
 
 def test_tokens_join_to_the_text_and_a_number_has_its_neighbours_as_alternatives() -> None:
     schema = {"type": "object", "properties": {"score": {"type": "integer", "minimum": 5, "maximum": 5}}}
-    (found,) = answers(Ask(user("judge"), schema=schema, top_logprobs=4))
+    (found,) = answers(ChatRequest(user("judge"), schema=schema, top_logprobs=4))
     assert "".join(token.text for token in found.tokens) == found.text == '{"score":5}'
     (number,) = [token for token in found.tokens if token.text == "5"]
     assert [text for text, _ in number.top] == ["5", "4", "6", "3"]
@@ -73,8 +73,8 @@ def test_tokens_join_to_the_text_and_a_number_has_its_neighbours_as_alternatives
 
 
 def test_without_log_probabilities_asked_there_are_none() -> None:
-    assert answers(Ask(user("x")))[0].tokens == ()
-    assert all(token.top == () for token in answers(Ask(user("x"), top_logprobs=0))[0].tokens)
+    assert answers(ChatRequest(user("x")))[0].tokens == ()
+    assert all(token.top == () for token in answers(ChatRequest(user("x"), top_logprobs=0))[0].tokens)
 
 
 def schemas() -> st.SearchStrategy[dict[str, Any]]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rlaif.config import TransformersModel
 from rlaif.core.errors import InputError, ModelError
 from rlaif.core.types import Message
-from rlaif.models.base import Ask, Completion, Model, Sampling
+from rlaif.models.base import ChatRequest, Completion, Model, Sampling
 from rlaif.models.local.batching import Draw, Settings, batches, output_limit
 from rlaif.models.local.engine import Engine, load
 from rlaif.models.local.loader import Loaded
@@ -52,12 +52,12 @@ def with_model(folder: Path, use: Callable[[Model], Any], **options: Any) -> Any
     return asyncio.run(run())
 
 
-def alone(folder: Path, ask: Ask) -> list[Completion]:
+def alone(folder: Path, ask: ChatRequest) -> list[Completion]:
     found: list[Completion] = with_model(folder, lambda model: model.complete(ask))
     return found
 
 
-def all_at_once(folder: Path, asks: list[Ask], **options: Any) -> list[Any]:
+def all_at_once(folder: Path, asks: list[ChatRequest], **options: Any) -> list[Any]:
     async def use(model: Model) -> list[Any]:
         return await asyncio.gather(*(model.complete(ask) for ask in asks), return_exceptions=True)
 
@@ -69,16 +69,16 @@ SHORT = Sampling(temperature=1.0, max_tokens=12)
 
 
 def test_a_sample_is_the_same_alone_and_in_any_batch(folder: Path) -> None:
-    asks = [Ask(user("x" * (1 + 7 * place % 40)), SHORT, seeds=(place, place + 100)) for place in range(12)]
+    asks = [ChatRequest(user("x" * (1 + 7 * place % 40)), SHORT, seeds=(place, place + 100)) for place in range(12)]
     together = all_at_once(folder, asks, batch=5)
     assert len({each.text for found in together for each in found}) > 12
     for place in (0, 5, 11):
-        again = alone(folder, Ask(asks[place].messages, SHORT, seeds=(place + 100,)))
+        again = alone(folder, ChatRequest(asks[place].messages, SHORT, seeds=(place + 100,)))
         assert again[0].text == together[place][1].text
 
 
 def test_n_samples_differ_and_the_prompt_counts_once(folder: Path) -> None:
-    found = alone(folder, Ask(user("abc"), SHORT, seeds=(1, 2, 3, 1)))
+    found = alone(folder, ChatRequest(user("abc"), SHORT, seeds=(1, 2, 3, 1)))
     assert len({each.text for each in found}) == 3
     assert found[0].text == found[3].text
     # bos, a, b, c, newline, colon, space
@@ -86,12 +86,12 @@ def test_n_samples_differ_and_the_prompt_counts_once(folder: Path) -> None:
 
 
 def test_greedy_does_not_depend_on_the_seed(folder: Path) -> None:
-    first, second = alone(folder, Ask(user("abc"), Sampling(temperature=0.0, max_tokens=8), seeds=(1, 2)))
+    first, second = alone(folder, ChatRequest(user("abc"), Sampling(temperature=0.0, max_tokens=8), seeds=(1, 2)))
     assert first.text == second.text
 
 
 def test_log_probabilities_are_the_models_own_before_temperature(folder: Path, engine: Engine) -> None:
-    (found,) = alone(folder, Ask(user("abc"), Sampling(0.3, 0.9, 10), seeds=(4,), top_logprobs=3))
+    (found,) = alone(folder, ChatRequest(user("abc"), Sampling(0.3, 0.9, 10), seeds=(4,), top_logprobs=3))
     prompt = list(engine.encode(user("abc")))
     assert "".join(token.text for token in found.tokens) == found.text
     assert found.output_tokens == len(found.tokens)
@@ -107,7 +107,7 @@ def test_log_probabilities_are_the_models_own_before_temperature(folder: Path, e
 
 
 def test_alternatives_are_sorted_and_hold_the_chosen_token(folder: Path) -> None:
-    found = alone(folder, Ask(user("abc"), Sampling(5.0, 1.0, 20), seeds=(1, 2, 3), top_logprobs=2))
+    found = alone(folder, ChatRequest(user("abc"), Sampling(5.0, 1.0, 20), seeds=(1, 2, 3), top_logprobs=2))
     for token in (token for each in found for token in each.tokens):
         values = [value for _, value in token.top]
         assert values == sorted(values, reverse=True)
@@ -116,14 +116,14 @@ def test_alternatives_are_sorted_and_hold_the_chosen_token(folder: Path) -> None
 
 
 def test_log_probabilities_without_alternatives(folder: Path) -> None:
-    (found,) = alone(folder, Ask(user("abc"), SHORT, top_logprobs=0))
+    (found,) = alone(folder, ChatRequest(user("abc"), SHORT, top_logprobs=0))
     assert found.logprob is not None
     assert all(token.top == () for token in found.tokens)
-    assert alone(folder, Ask(user("abc"), SHORT))[0].logprob is None
+    assert alone(folder, ChatRequest(user("abc"), SHORT))[0].logprob is None
 
 
 def test_finish_says_whether_the_model_ended_or_was_cut(folder: Path) -> None:
-    found = alone(folder, Ask(user("abc"), Sampling(1.0, 1.0, 60), seeds=tuple(range(40)), top_logprobs=0))
+    found = alone(folder, ChatRequest(user("abc"), Sampling(1.0, 1.0, 60), seeds=tuple(range(40)), top_logprobs=0))
     ended = [each for each in found if each.finish == "stop"]
     cut = [each for each in found if each.finish == "length"]
     assert ended
@@ -137,7 +137,7 @@ def test_finish_says_whether_the_model_ended_or_was_cut(folder: Path) -> None:
 
 @pytest.mark.fault("H5")
 def test_a_prompt_without_room_fails_alone(folder: Path) -> None:
-    fits, too_long, nearly = all_at_once(folder, [Ask(user(text), SHORT) for text in ("ok", "x" * 200, "x" * 87)])
+    fits, too_long, nearly = all_at_once(folder, [ChatRequest(user(text), SHORT) for text in ("ok", "x" * 200, "x" * 87)])
     assert isinstance(too_long, ModelError)
     assert too_long.kind == "context_overflow"
     assert fits[0].text
@@ -146,7 +146,9 @@ def test_a_prompt_without_room_fails_alone(folder: Path) -> None:
 
 
 def test_what_the_template_refuses_is_rejected(folder: Path) -> None:
-    refused, fine = all_at_once(folder, [Ask([{"role": "tool", "content": "x"}], SHORT), Ask(user("x"), SHORT)])
+    refused, fine = all_at_once(
+        folder, [ChatRequest([{"role": "tool", "content": "x"}], SHORT), ChatRequest(user("x"), SHORT)]
+    )
     assert isinstance(refused, ModelError)
     assert refused.kind == "rejected"
     assert fine[0].text
@@ -154,14 +156,14 @@ def test_what_the_template_refuses_is_rejected(folder: Path) -> None:
 
 def test_cores_are_given_back_when_the_model_is_left(folder: Path, engine: Engine) -> None:
     assert engine.lanes == 2
-    all_at_once(folder, [Ask(user("x"), SHORT, seeds=tuple(range(20)))], batch=4)
+    all_at_once(folder, [ChatRequest(user("x"), SHORT, seeds=tuple(range(20)))], batch=4)
     assert torch.get_num_threads() == 2
 
 
 def test_leaving_the_model_ends_what_is_under_way(folder: Path) -> None:
     async def run() -> None:
         async with open_model(TransformersModel(kind="transformers", path=str(folder), batch=2)) as model:
-            asks = [Ask(user("x" * place), Sampling(max_tokens=60)) for place in range(1, 9)]
+            asks = [ChatRequest(user("x" * place), Sampling(max_tokens=60)) for place in range(1, 9)]
             tasks = [asyncio.create_task(model.complete(ask)) for ask in asks]
             await asyncio.sleep(0.02)
         assert all(
@@ -173,12 +175,12 @@ def test_leaving_the_model_ends_what_is_under_way(folder: Path) -> None:
 
 def test_what_nobody_waits_for_is_not_computed(folder: Path) -> None:
     async def use(model: Model) -> None:
-        task = asyncio.create_task(model.complete(Ask(user("x"), Sampling(max_tokens=90), seeds=tuple(range(500)))))
+        task = asyncio.create_task(model.complete(ChatRequest(user("x"), Sampling(max_tokens=90), seeds=tuple(range(500)))))
         await asyncio.sleep(0.05)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert (await model.complete(Ask(user("y"), SHORT)))[0].text
+        assert (await model.complete(ChatRequest(user("y"), SHORT)))[0].text
 
     with_model(folder, use, batch=4)
 
@@ -186,7 +188,7 @@ def test_what_nobody_waits_for_is_not_computed(folder: Path) -> None:
 def test_a_folder_without_a_chat_template_is_refused_with_a_fix(tmp_path: Path) -> None:
     save_random(tmp_path / "base", template=None)
     with pytest.raises(InputError, match="chat template") as caught:
-        alone(tmp_path / "base", Ask(user("x"), SHORT))
+        alone(tmp_path / "base", ChatRequest(user("x"), SHORT))
     assert "instruction-tuned" in caught.value.fix
 
 
@@ -194,7 +196,7 @@ def test_broken_weights_are_an_input_error(folder: Path, tmp_path: Path) -> None
     save_random(tmp_path / "broken")
     (tmp_path / "broken" / "model.safetensors").write_bytes(b"nonsense")
     with pytest.raises(InputError, match="cannot be loaded"):
-        alone(tmp_path / "broken", Ask(user("x"), SHORT))
+        alone(tmp_path / "broken", ChatRequest(user("x"), SHORT))
 
 
 @settings(deadline=None)

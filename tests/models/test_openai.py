@@ -6,14 +6,14 @@ import pytest
 
 from rlaif.config import OpenAIModel
 from rlaif.core.errors import InputError, ModelError
-from rlaif.models.base import Ask, Completion, Sampling
+from rlaif.models.base import ChatRequest, Completion, Sampling
 from rlaif.models.openai.client import OpenAI
-from rlaif.models.openai.credentials import addresses, letterhead
+from rlaif.models.openai.credentials import addresses, request_head
 from rlaif.models.registry import open_model
 from tests.support.servers import Reply, Request, Script, Server, chat, choice, error, reply, serve
 
-HELLO = Ask([{"role": "user", "content": "hello"}])
-TWO = Ask(HELLO.messages, seeds=(1, 2))
+HELLO = ChatRequest([{"role": "user", "content": "hello"}])
+TWO = ChatRequest(HELLO.messages, seeds=(1, 2))
 SECRET = "sk-canary-0123456789"
 
 
@@ -21,7 +21,7 @@ def config(base_url: str, **options: Any) -> OpenAIModel:
     return OpenAIModel(kind="openai", **{"model": "m", "base_url": base_url, "timeout": 5.0, "attempts": 3, **options})
 
 
-def talk(script: Sequence[Script], ask: Ask = HELLO, **options: Any) -> tuple[list[Completion], Server]:
+def talk(script: Sequence[Script], ask: ChatRequest = HELLO, **options: Any) -> tuple[list[Completion], Server]:
     """What one ask gets from a server with this script, and what the server saw."""
 
     async def run() -> tuple[list[Completion], Server]:
@@ -31,7 +31,7 @@ def talk(script: Sequence[Script], ask: Ask = HELLO, **options: Any) -> tuple[li
     return asyncio.run(run())
 
 
-def fail(script: Sequence[Script], ask: Ask = HELLO, **options: Any) -> tuple[ModelError, Server]:
+def fail(script: Sequence[Script], ask: ChatRequest = HELLO, **options: Any) -> tuple[ModelError, Server]:
     async def run() -> tuple[ModelError, Server]:
         async with serve(script) as server, OpenAI(config(server.base_url, **options), pause=0.001) as model:
             with pytest.raises(ModelError) as caught:
@@ -196,7 +196,7 @@ def test_more_than_asked_for_is_dropped_and_order_is_by_index() -> None:
 
 def test_the_request_says_what_was_asked() -> None:
     schema = {"type": "object", "properties": {"score": {"type": "integer"}}}
-    ask = Ask(HELLO.messages, Sampling(0.5, 0.9, 77), seeds=(2**40 + 5,), schema=schema, top_logprobs=5)
+    ask = ChatRequest(HELLO.messages, Sampling(0.5, 0.9, 77), seeds=(2**40 + 5,), schema=schema, top_logprobs=5)
     _, server = talk([FINE], ask)
     assert server.chats[0].body == {
         "model": "m", "messages": HELLO.messages, "temperature": 0.5, "top_p": 0.9, "max_tokens": 77, "seed": 5,
@@ -254,13 +254,13 @@ def test_no_environment_variable_sends_requests_elsewhere(monkeypatch: pytest.Mo
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/elsewhere")
     (address,) = addresses(None)
-    head = asyncio.run(letterhead(OpenAIModel(kind="openai", model="m"), address, SECRET))
+    head = asyncio.run(request_head(OpenAIModel(kind="openai", model="m"), address, SECRET))
     assert head.url == "https://api.openai.com/v1/chat/completions"
 
 
 def test_azure_requests_are_written_as_azure_wants_them() -> None:
     config = OpenAIModel(kind="openai", model="ours", base_url="https://x.openai.azure.com", api_version="2026-01-01")
-    head = asyncio.run(letterhead(config, "https://x.openai.azure.com", SECRET))
+    head = asyncio.run(request_head(config, "https://x.openai.azure.com", SECRET))
     assert head.url == "https://x.openai.azure.com/openai/deployments/ours/chat/completions?api-version=2026-01-01"
     assert head.headers["api-key"] == SECRET
 

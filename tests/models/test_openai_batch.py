@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from rlaif.config import OpenAIModel, Price
 from rlaif.context.pricing import rate
 from rlaif.core.errors import InputError, ModelError
-from rlaif.models.base import Ask, Completion
+from rlaif.models.base import ChatRequest, Completion
 from rlaif.models.openai.batch.client import OpenAIBatch
 from rlaif.models.openai.batch.jsonl import answer, cut
 from rlaif.models.openai.errors import RequestError
@@ -38,12 +38,12 @@ def opened(server: Batches, folder: Path, **options: Any) -> OpenAIBatch:
     return OpenAIBatch(config(server, **options), folder=folder, quiet=0.03, poll=(0.01, 0.05), pause=0.01)
 
 
-def ask(text: str, n: int = 1) -> Ask:
-    return Ask([{"role": "user", "content": text}], seeds=tuple(range(n)))
+def ask(text: str, n: int = 1) -> ChatRequest:
+    return ChatRequest([{"role": "user", "content": text}], seeds=tuple(range(n)))
 
 
 def complete(
-    server: Batches, folder: Path, *asks: Ask, **options: Any
+    server: Batches, folder: Path, *asks: ChatRequest, **options: Any
 ) -> list[list[Completion] | BaseException]:  # fmt: skip
     """What each ask comes to, all asked at once of a model opened for it."""
 

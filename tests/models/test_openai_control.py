@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from rlaif.config import OpenAIModel
 from rlaif.core.errors import ModelError
-from rlaif.models.base import Ask
+from rlaif.models.base import ChatRequest
 from rlaif.models.openai.client import OpenAI
 from rlaif.models.openai.health import FAILURES, LONGEST, Health
 from rlaif.models.openai.pace import BURST, Pace
 from rlaif.models.openai.window import Window
 from tests.support.servers import Reply, Request, Server, chat, error, serve
 
-HELLO = Ask([{"role": "user", "content": "hello"}])
+HELLO = ChatRequest([{"role": "user", "content": "hello"}])
 FINE = chat("fine")
 BUSY = error(429, "too many requests", headers={"retry-after": "0.01"})
 
@@ -210,7 +210,7 @@ def test_no_slot_leaks_after_a_thousand_requests_that_never_end() -> None:
         return Reply(hang=30) if request.body["messages"][0]["content"] == "stall" else FINE
 
     async def run() -> tuple[int, int]:
-        stall = Ask([{"role": "user", "content": "stall"}])
+        stall = ChatRequest([{"role": "user", "content": "stall"}])
         async with serve([answer]) as server, model(server, attempts=1, timeout=1.0, concurrency=1000) as served:
             gone = await asyncio.gather(*(served.complete(stall) for _ in range(1000)), return_exceptions=True)
             assert {getattr(each, "kind", None) for each in gone} == {"timeout"}

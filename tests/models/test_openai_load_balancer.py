@@ -11,18 +11,18 @@ import pytest
 from rlaif.config import OpenAIModel
 from rlaif.core.errors import ModelError
 from rlaif.core.signals import STOP, UnsentError
-from rlaif.models.base import Ask
+from rlaif.models.base import ChatRequest
 from rlaif.models.openai.client import OpenAI
-from rlaif.models.openai.credentials import Letterhead
+from rlaif.models.openai.credentials import RequestHead
 from rlaif.models.openai.endpoint import Endpoint
-from rlaif.models.openai.load_balancer import Fleet
+from rlaif.models.openai.load_balancer import LoadBalancer
 from tests.support.servers import Reply, Request, Server, chat, error, reply, serve
 
 TEXTS, ASKS, CONCURRENCY = 150, 8, 96
 
 
-def ask(text: str, **options: object) -> Ask:
-    return Ask([{"role": "user", "content": f"About {text}: {random.random()}"}], about=text, **options)  # type: ignore[arg-type]
+def ask(text: str, **options: object) -> ChatRequest:
+    return ChatRequest([{"role": "user", "content": f"About {text}: {random.random()}"}], about=text, **options)  # type: ignore[arg-type]
 
 
 @asynccontextmanager
@@ -43,7 +43,7 @@ async def spread(shared: bool) -> list[Counter[str]]:
 
             async def work() -> None:
                 for text in units:
-                    await model.complete(ask(text) if shared else Ask(ask(text).messages))
+                    await model.complete(ask(text) if shared else ChatRequest(ask(text).messages))
 
             await asyncio.gather(*(work() for _ in range(model.concurrency)))
         # "About text 7: 0.1" is what they were sent.
@@ -87,8 +87,8 @@ def test_once_a_stop_is_asked_for_only_what_goes_on_with_a_begun_unit_is_sent(mo
     assert requests == 3
 
 
-def one_at_a_time() -> Fleet:
-    return Fleet([Endpoint(Letterhead("http://127.0.0.1:1/v1", {}), most=1)], most=1, patience=60.0)
+def one_at_a_time() -> LoadBalancer:
+    return LoadBalancer([Endpoint(RequestHead("http://127.0.0.1:1/v1", {}), most=1)], most=1, patience=60.0)
 
 
 @pytest.mark.fault("H11")
@@ -103,7 +103,7 @@ def test_what_passed_its_deadline_keeps_its_place() -> None:
         async with serve([answer]) as server:
             config = OpenAIModel(kind="openai", model="m", base_url=server.base_url, concurrency=1, timeout=0.2)
             async with OpenAI(config) as model:
-                await asyncio.gather(*(model.complete(Ask([{"role": "user", "content": text}])) for text in texts))
+                await asyncio.gather(*(model.complete(ChatRequest([{"role": "user", "content": text}])) for text in texts))
 
     texts = ["stall", "new", "new", "new"]
     asyncio.run(run())

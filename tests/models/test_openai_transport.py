@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlaif.config import OpenAIModel
-from rlaif.models.base import Ask
+from rlaif.models.base import ChatRequest
 from rlaif.models.openai.client import OpenAI
 from rlaif.models.openai.proxied import Proxied
-from rlaif.models.openai.transport import Wires
+from rlaif.models.openai.transport import ConnectionPool
 from rlaif.models.openai.transport_reply import Answer, OversizedError, WireError
 from tests.support.servers import Reply, chat, serve
 
@@ -36,7 +36,7 @@ async def speaking(replies: Sequence[bytes], pieces: int = 0, end: bool = False)
                 data = left.pop(0)
                 for start in range(0, len(data), pieces or len(data) or 1):
                     writer.write(data[start : start + (pieces or len(data))])
-                    await writer.drain()
+                    await writer.run_workers()
                     if pieces:
                         await asyncio.sleep(0)
                 if end:
@@ -59,7 +59,7 @@ def post(
 ) -> tuple[list[Answer], list[int]]:
     async def run() -> tuple[list[Answer], list[int]]:
         async with speaking(replies, pieces, end) as (url, connections):
-            wires = Wires(url, {"authorization": "Bearer x"}, most_bytes=most_bytes)
+            wires = ConnectionPool(url, {"authorization": "Bearer x"}, most_bytes=most_bytes)
             try:
                 return [await asyncio.wait_for(wires.post(b"{}"), 5) for _ in range(times)], connections
             finally:
@@ -179,7 +179,7 @@ def test_a_proxy_of_the_environment_is_used_but_not_for_what_needs_none(monkeypa
             for url in ("http://models.example/v1", server.base_url):
                 monkeypatch.setenv("OPENAI_API_KEY", "sk-x")
                 async with OpenAI(OpenAIModel(kind="openai", model="m", base_url=url)) as model:
-                    texts.append((await model.complete(Ask([{"role": "user", "content": "hello"}])))[0].text)
+                    texts.append((await model.complete(ChatRequest([{"role": "user", "content": "hello"}])))[0].text)
             assert proxy.chats[0].path == "http://models.example/v1/chat/completions"
             return texts[0], texts[1]
 

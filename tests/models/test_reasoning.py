@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlaif.core.errors import ModelError
-from rlaif.judging.parsing import read_marks, require_whole, wrapping_of
+from rlaif.judging.parsing import parse_scores, require_whole, wrapping_of
 from rlaif.judging.sanitize import sanitize
 from rlaif.models.base import Completion
 from rlaif.models.reasoning import has_text, split
@@ -45,7 +45,7 @@ def score(reply: str | Completion) -> int | str:
     completion = Completion(reply) if isinstance(reply, str) else reply
     try:
         require_whole(completion)
-        marks = read_marks(completion.text, {"x": (1, 5)}, apart=True, wrapping=wrapping_of(completion))
+        marks = parse_scores(completion.text, {"x": (1, 5)}, apart=True, wrapping=wrapping_of(completion))
     except ModelError as error:
         return error.kind
     return marks["x"].value

@@ -19,7 +19,7 @@ from rlaif import pipeline
 from rlaif.config import VllmModel, load
 from rlaif.config.resources import root
 from rlaif.core.errors import InputError, ModelError
-from rlaif.models.base import Ask
+from rlaif.models.base import ChatRequest
 from rlaif.models.registry import identity, is_local
 from rlaif.models.vllm.args import arguments, flags
 from rlaif.models.vllm.client import Vllm
@@ -28,7 +28,7 @@ from rlaif.models.vllm.orphans import born, clean, members, write_down
 from tests.support.paths import ROOT
 
 STAND_IN = "tests.vllm_stand_in"
-ASK = Ask([{"role": "user", "content": "hello"}])
+ASK = ChatRequest([{"role": "user", "content": "hello"}])
 
 
 def config(**settings: Any) -> VllmModel:
@@ -338,7 +338,7 @@ def test_vllm_itself_serves_the_tiny_writer_and_then_the_tiny_judge(tmp_path: Pa
         f"out={tmp_path / 'out'}", f"collect.sources.0.path={prompts}", "train=null", "evaluate=null",
         *(f"models.{name}={served.format(name)}" for name in ("writer", "judge")), "judges.tiny.logprobs=true",
     ]  # fmt: skip
-    with pipeline.opened(load(root() / "pipelines/quickstart.yaml", overrides)) as context:
+    with pipeline.open_run(load(root() / "pipelines/quickstart.yaml", overrides)) as context:
         pipeline.collect(context)
         pipeline.generate_and_judge(context)
         responses = context.store.rows("SELECT prompt, text, failure, logprob FROM responses")

@@ -231,12 +231,12 @@ def test_every_strategy_agrees_with_a_slow_and_obvious_one(
     assert {name: len(found) for name, found in of_responses.items()} == {n: len(a) for n, a in table.items() if a}
 
 
-def votes(store: Store, asked: str, ballots: Sequence[tuple[str, str, str]]) -> None:
+def votes(store: Store, asked: str, labeling_tasks: Sequence[tuple[str, str, str]]) -> None:
     key = prompt(asked).key
     store.append("comparisons", [
         {"prompt": key, "first": answer_key(key, first), "second": answer_key(key, second), "judge": JUDGE,
          "criterion": "overall", "preferred": preferred}
-        for first, second, preferred in ballots
+        for first, second, preferred in labeling_tasks
     ])  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from rlaif.core.errors import InputError
 from rlaif.core.types import answer_key, key
 from rlaif.pairs import build
 from rlaif.pairs.bradley_terry import strengths
-from rlaif.pairs.weights import Member
+from rlaif.pairs.weights import PairJudge
 from rlaif.store.store import Row, Store
 from tests.support.paths import ROOT, SHARED
 from tests.support.stores import GENERATOR, JUDGE, context, criteria, fill, prompt
@@ -193,8 +193,8 @@ VOTED: dict[str, tuple[list[tuple[str, str, str]], float | None]] = {
 
 @pytest.mark.parametrize("name", VOTED)
 def test_comparisons_make_confidence_by_count(name: str, tmp_path: Path) -> None:
-    ballots, expected = VOTED[name]
-    ((row,), _) = pairs(tmp_path, [{"text": "a"}, {"text": "b"}], votes=[("x", *each) for each in ballots], judge="x")
+    labeling_tasks, expected = VOTED[name]
+    ((row,), _) = pairs(tmp_path, [{"text": "a"}, {"text": "b"}], votes=[("x", *each) for each in labeling_tasks], judge="x")
     assert (row["chosen"], row["margin"]) == ("a", None)
     assert row["confidence"] == pytest.approx(expected, abs=2e-6)
 
@@ -289,7 +289,7 @@ def test_pairs_of_human_votes_equal_the_votes_and_strengths_nearly_do(tmp_path: 
     data = SHARED / "qa_feedback.jsonl"
     sets = [f"collect.sources.0.path={data}", f"out={tmp_path}"]
     file = ROOT / "pipelines/qa_feedback.yaml"
-    with pipeline.opened(load(file, sets)) as opened:
+    with pipeline.open_run(load(file, sets)) as opened:
         pipeline.collect(opened)
         made = pipeline.paired(opened)
         found = {(row["request"], row["chosen"], row["rejected"])
@@ -298,7 +298,7 @@ def test_pairs_of_human_votes_equal_the_votes_and_strengths_nearly_do(tmp_path: 
         voted = _votes(map(json.loads, lines))
     clear = {each for each in voted if (each[0], each[2], each[1]) not in voted}
     assert found == clear
-    with pipeline.opened(load(file, [*sets, "pair.strategy=best_vs_worst"])) as opened:
+    with pipeline.open_run(load(file, [*sets, "pair.strategy=best_vs_worst"])) as opened:
         made = pipeline.paired(opened)
         best = {(row["request"], row["chosen"], row["rejected"])
                 for row in opened.store.rows("FROM pairs_readable WHERE pairing = $key", key=made.key)}  # fmt: skip
@@ -347,7 +347,7 @@ def test_pairs_of_a_check_have_no_wrong_label(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     (tmp_path / "exact.yaml").write_text(RUBRIC)
     (tmp_path / "gsm8k.yaml").write_text(CHECK.format(out=tmp_path / "out"))
-    with pipeline.opened(load(tmp_path / "gsm8k.yaml")) as opened:
+    with pipeline.open_run(load(tmp_path / "gsm8k.yaml")) as opened:
         pipeline.collect(opened)
         pipeline.judge(opened)
         pipeline.paired(opened)
@@ -375,7 +375,7 @@ def test_an_expected_value_is_never_compared_with_a_plain_one(
             answer = answer_key(prompt("p").key, text)
             store.run(f"UPDATE scores SET expected = {mean[text]} WHERE answer = '{answer}' AND criterion = '{helpful}'")
         store.run(f"INSERT INTO scores BY NAME SELECT * REPLACE ('x' AS judge) FROM scores WHERE judge = '{JUDGE}'")
-        members = JUDGE if judges == JUDGE else [Member(name, criteria(RANGES), name) for name in judges]
+        members = JUDGE if judges == JUDGE else [PairJudge(name, criteria(RANGES), name) for name in judges]
         made = build.run(
             context(store, tmp_path, pair={}), members, [GENERATOR], criteria(RANGES) if judges == JUDGE else None
         )

@@ -17,7 +17,7 @@ from rlaif.core.types import answer_key, key
 from rlaif.data.export import export
 from rlaif.pairs import build
 from rlaif.pairs.build import Pairing
-from rlaif.pairs.weights import Member
+from rlaif.pairs.weights import PairJudge
 from rlaif.pipeline.pairs_diff import compare
 from rlaif.store.store import Store
 from tests.pipeline.test_runner import go, project
@@ -45,12 +45,12 @@ def say(store: Store, said: Said) -> dict[str, dict[str, str]]:
 
 def members(
     judges: Sequence[str], ranges: Mapping[str, Mapping[str, tuple[float, float]]] = {}, **options: Any
-) -> list[Member]:
-    return [Member(judge, criteria(ranges.get(judge, RANGES), **options), judge) for judge in judges]
+) -> list[PairJudge]:
+    return [PairJudge(judge, criteria(ranges.get(judge, RANGES), **options), judge) for judge in judges]
 
 
 def paired(
-    folder: Path, said: Said, judges: Sequence[Member], mix: Any = "mean", agree: Sequence[str] = (),
+    folder: Path, said: Said, judges: Sequence[PairJudge], mix: Any = "mean", agree: Sequence[str] = (),
     threads: int | None = None, **section: Any,
 ) -> tuple[list[tuple[str, str, str, float | None]], dict[str, str], Pairing]:  # fmt: skip
     """Pairs as (prompt, chosen, rejected, margin), and outcomes by prompt and by text."""
@@ -240,7 +240,7 @@ def test_mixes_are_those_of_the_reference_and_the_same_to_the_byte_with_any_thre
         }
         for name, judges in given.items()
     }
-    three = [Member(judge, criteria({"help": (1.0, 5.0), "faith": (1.0, 5.0)}, {"help": 3.0}), judge) for judge in "xyz"]
+    three = [PairJudge(judge, criteria({"help": (1.0, 5.0), "faith": (1.0, 5.0)}, {"help": 3.0}), judge) for judge in "xyz"]
     files = []
     for threads in (1, 2):
         folder = tmp_path / str(threads)
@@ -269,7 +269,7 @@ def test_a_pipeline_pairs_by_several_judges_and_tells_of_all(tmp_path: Path) -> 
     text = (tmp_path / "out/pairs/preference/README.md").read_text()
     for name in "ab":
         assert f"\njudge, one of several by their median, {name}, with" in text
-    with pipeline.opened(load(file, both)) as context:
+    with pipeline.open_run(load(file, both)) as context:
         found = compare(context, ["pair.mix=mean"], ["pair.judge=a"])
         lists = pipeline.export(context, tmp_path / "lists", ["jsonl"], "ranked")
         scores = context.store.rows(

@@ -237,7 +237,7 @@ collect:
       columns: {{prompt: prompt, responses: texts}}
       scores: [{{judge: gpt4, criterion: quality, column: scores, low: 1, high: 5}}]
 """)
-    with pipeline.opened(load(tmp_path / "mt.yaml")) as context:
+    with pipeline.open_run(load(tmp_path / "mt.yaml")) as context:
         findings = audit(context).judges[0]
     found = {(each.measure, each.of): each.estimate for each in findings.found}
     assert found["exact_repeat", None].n == 480
@@ -249,7 +249,7 @@ collect:
 @WITH_DATA
 def test_programs_are_measured_against_real_people(tmp_path: Path) -> None:
     file = root() / "pipelines/qa_feedback.yaml"
-    with pipeline.opened(
+    with pipeline.open_run(
         load(file, [f"collect.sources.0.path={SHARED / 'qa_feedback.jsonl'}", f"out={tmp_path}"])
     ) as context:
         made = audit(context)
@@ -307,11 +307,11 @@ def calls(store: Store, name: str) -> int:
 
 def test_an_audit_asks_what_is_owed_and_once(tmp_path: Path) -> None:
     file = project(tmp_path)
-    with pipeline.opened(load(file)) as context:
+    with pipeline.open_run(load(file)) as context:
         first = audit(context, ["a"], "words", limit=5, attacks=4)
         # 5 prompts x 3 answers x 3 criteria, and 11 attacks on 4 answers.
         assert calls(context.store, context.run) == 5 + 5 * 9 + 11 * 4 * 3
-    with pipeline.opened(load(file)) as context:
+    with pipeline.open_run(load(file)) as context:
         again = audit(context, ["a"], "words", limit=5, attacks=4)
         assert calls(context.store, context.run) == 0
         stored = audit(context, ["a"], "words", stored=True)
@@ -335,7 +335,7 @@ def test_an_audit_asks_what_is_owed_and_once(tmp_path: Path) -> None:
 
 def test_attacked_answers_are_in_no_pair_and_in_no_report(tmp_path: Path) -> None:
     file = project(tmp_path)
-    with pipeline.opened(load(file)) as context:
+    with pipeline.open_run(load(file)) as context:
         audit(context, ["a"], "words", attacks=4)
         pipeline.judge(context)
         made = pipeline.pair(context)
@@ -362,7 +362,7 @@ GATES = [
 @pytest.mark.parametrize(("gate", "reason"), GATES, ids=[str(case[1]) for case in GATES])
 def test_a_gate_stops_pairs_of_a_judge_that_falls_short_and_says_why(tmp_path: Path, gate: str, reason: str | None) -> None:
     file = project(tmp_path, gate + "\nevaluate: {judges: [words]}\n")
-    with pipeline.opened(load(file)) as context:
+    with pipeline.open_run(load(file)) as context:
         audit(context, ["a"], "words")
         if reason is None:
             assert pipeline.pair(context).pairs
@@ -375,7 +375,7 @@ def test_a_gate_stops_pairs_of_a_judge_that_falls_short_and_says_why(tmp_path: P
 
 def test_a_bound_on_what_has_only_parts_holds_for_each_of_them(tmp_path: Path) -> None:
     file = project(tmp_path, "gate: {most: {raised: 0.0}}\n")
-    with pipeline.opened(load(file)) as context:
+    with pipeline.open_run(load(file)) as context:
         audit(context, attacks=4)
         with pytest.raises(InputError) as caught:
             pipeline.pair(context)

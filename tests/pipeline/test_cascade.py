@@ -141,7 +141,7 @@ def test_a_stop_between_two_judges_changes_nothing(tmp_path: Path) -> None:
     go(whole, *CASCADE)
     file = project(tmp_path / "parts", prompts=6)
     for names in (["b"], ["a"], ["b"], ["a", "b"]):
-        with pipeline.opened(load(file, list(CASCADE))) as context:
+        with pipeline.open_run(load(file, list(CASCADE))) as context:
             pipeline.collect(context)
             pipeline.generate(context)
             pipeline.judge(context, names)
@@ -169,7 +169,7 @@ def test_a_plan_says_the_most_until_the_first_judge_is_done_and_then_what_is_owe
     before = planned(file, *wide)
     assert asks(before) == {"generate": 4, "judge a": 12, "judge b, at most": 12}
     assert [line.prompt_tokens.low > 0 for line in before.lines] == [True, True, False]
-    with pipeline.opened(load(file, list(wide))) as context:
+    with pipeline.open_run(load(file, list(wide))) as context:
         pipeline.collect(context)
         pipeline.generate(context)
         pipeline.judge(context, ["a"])
@@ -225,7 +225,7 @@ def test_a_contradiction_is_found_by_every_command_before_anything_is_asked(name
     file = project(tmp_path, prompts=3)
     both = [*CASCADE, *overrides]
     for command in (plan, pipeline.pair, lambda context: pipeline.check(context.config)):
-        with pipeline.opened(load(file, both)) as context, pytest.raises(InputError, match=said) as caught:
+        with pipeline.open_run(load(file, both)) as context, pytest.raises(InputError, match=said) as caught:
             command(context)
         assert fix in caught.value.fix
     found = {check.name: check for check in examine(load(file, both))}
@@ -236,16 +236,16 @@ def test_a_contradiction_is_found_by_every_command_before_anything_is_asked(name
 def test_the_first_judge_of_a_cascade_can_make_pairs_alone(tmp_path: Path) -> None:
     file = project(tmp_path)
     go(file, *CASCADE)
-    with pipeline.opened(load(file, CASCADE)) as context:
+    with pipeline.open_run(load(file, CASCADE)) as context:
         whole = pipeline.pair(context)
-    with pipeline.opened(load(file, [*CASCADE, "pair={judge: a}"])) as context:
+    with pipeline.open_run(load(file, [*CASCADE, "pair={judge: a}"])) as context:
         alone = pipeline.pair(context)
     assert (whole.by, alone.by) == ("a, b (cascade)", "a")
 
 
 def test_a_cascade_whose_second_judge_has_not_run_makes_no_pairs(tmp_path: Path) -> None:
     file = project(tmp_path)
-    with pipeline.opened(load(file, CASCADE)) as context:
+    with pipeline.open_run(load(file, CASCADE)) as context:
         pipeline.collect(context)
         pipeline.generate(context)
         pipeline.judge(context, ["a"])

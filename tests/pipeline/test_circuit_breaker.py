@@ -12,14 +12,14 @@ from rlaif import pipeline
 from rlaif.config import load
 from rlaif.core.errors import ModelError
 from rlaif.core.progress import Tally
-from rlaif.pipeline.circuit_breaker import MOST, Breaker
+from rlaif.pipeline.circuit_breaker import MOST, CircuitBreaker
 from tests.pipeline.test_runner import project, rows
 from tests.support.servers import Reply, Request, chat, error, serve
 
 
 def broken(failures: list[str | None]) -> int | None:
     """After how many units a stage with these failures ends."""
-    breaker = Breaker("judge a")
+    breaker = CircuitBreaker("judge a")
     for place, failure in enumerate(failures, 1):
         try:
             breaker.heard(failure)
@@ -48,7 +48,7 @@ def test_a_stage_ends_when_nearly_all_of_its_last_units_failed(name: str) -> Non
 
 @pytest.mark.fault("P10")
 def test_the_error_names_the_kinds_of_that_window_and_the_last_words() -> None:
-    breaker = Breaker("judge a")
+    breaker = CircuitBreaker("judge a")
     for place in range(MOST - 1):
         breaker.heard("server" if place < 60 else "timeout")
     with pytest.raises(ModelError) as raised:
@@ -72,7 +72,7 @@ def test_a_run_that_was_ended_goes_on_when_the_cause_is_gone(tmp_path: Path) -> 
             sets = [served, "generate={model: writer, samples: 2, logprobs: false}"]
 
             def generate() -> None:
-                with pipeline.opened(load(file, sets)) as context:
+                with pipeline.open_run(load(file, sets)) as context:
                     pipeline.collect(context)
                     pipeline.generate(context)
 
@@ -104,7 +104,7 @@ def test_a_run_that_was_ended_goes_on_when_the_cause_is_gone(tmp_path: Path) -> 
 def test_a_stage_of_which_nothing_was_ever_done_ends_badly(
     failures: list[str | None], before: list[str], ends: str | None
 ) -> None:
-    breaker = Breaker("judge a")
+    breaker = CircuitBreaker("judge a")
     for failure in failures:
         breaker.heard(failure, "no reply")
     if ends is None:

@@ -76,7 +76,7 @@ def test_another_first_judge_is_told_as_the_one_that_makes_the_pairs(tmp_path: P
 
 def test_a_run_that_was_stopped_early_owes_nothing_anew(tmp_path: Path) -> None:
     file = project(tmp_path, prompts=3)
-    with pipeline.opened(load(file)) as context:
+    with pipeline.open_run(load(file)) as context:
         pipeline.collect(context)
         pipeline.generate(context)
     assert told(file) == []
@@ -89,10 +89,10 @@ def test_what_was_never_made_is_not_owed_anew(tmp_path: Path) -> None:
     given = "collect.sources.0.columns.responses=text"
     anew = ["generate.temperature=0.5", "models.first.salt=z"]
     told_alone = [CHANGED, 'models.first.salt: "a" → "z"', "generate.temperature: 1.0 → 0.5"]
-    with pipeline.opened(load(file, [given])) as context:
+    with pipeline.open_run(load(file, [given])) as context:
         pipeline.collect(context)
     assert told(file, given, *anew) == told_alone
-    with pipeline.opened(load(file, [given])) as context:
+    with pipeline.open_run(load(file, [given])) as context:
         pipeline.judge(context)
     assert told(file, given, *anew) == [*told_alone, OWED, "all scores by a"]
 
@@ -109,6 +109,6 @@ class Noted(Quiet):
 def test_each_run_is_told_against_the_one_before(tmp_path: Path) -> None:
     file, noted = project(tmp_path, prompts=3), Noted()
     for margin in (2, 5, 5, 2):
-        with pipeline.opened(load(file, [f"pair.min_margin={margin}"]), noted):
+        with pipeline.open_run(load(file, [f"pair.min_margin={margin}"]), noted):
             pass
     assert noted.lines == [CHANGED, "pair.min_margin: 2.0 → 5.0", CHANGED, "pair.min_margin: 5.0 → 2.0"]

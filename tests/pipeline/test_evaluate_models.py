@@ -60,7 +60,7 @@ def project(folder: Path, *sets: str) -> Any:
 
 def evaluated(config: Any) -> tuple[Evaluation, list[Row]]:
     """The evaluation, and what the store holds of work after it."""
-    with pipeline.opened(config) as context:
+    with pipeline.open_run(config) as context:
         pipeline.check(config)
         pipeline.collect(context)
         return pipeline.evaluate(context), context.store.rows("SELECT stage, calls FROM work")
@@ -107,7 +107,7 @@ def test_an_evaluation_is_asked_for_once_and_printed_as_json(
 
 def test_an_evaluation_is_one_table_and_a_part_of_the_report(contest: Any) -> None:
     folder, found, _ = contest
-    with pipeline.opened(load(folder / "contest.yaml")) as context:
+    with pipeline.open_run(load(folder / "contest.yaml")) as context:
         page = pipeline.report(context, found).read_text(encoding="utf-8")
     for part in ("Is the gain real?", "What the texts are like", "brevity", "Wins at equal lengths"):
         assert part in page
@@ -138,7 +138,7 @@ def test_a_judge_that_compares_sees_each_model_beside_the_base_in_both_orders(tm
         "models.third={kind: scripted, salt: t}",
         "evaluate.models=[other, third]",
     )
-    with pipeline.opened(config) as context:
+    with pipeline.open_run(config) as context:
         planned = sum(line.asks for line in plan(context).lines if line.stage.endswith("judge b"))
     found, work = evaluated(config)
     duels = [match.head_to_head for match in found.matches]
@@ -154,7 +154,7 @@ def test_a_judge_that_compares_sees_each_model_beside_the_base_in_both_orders(tm
 
 def test_only_the_responses_that_are_compared_are_judged(tmp_path: Path) -> None:
     config = project(tmp_path, "generate.samples=5", "evaluate.judges=[b]", "evaluate.samples=2", "evaluate.tasks=[]")
-    with pipeline.opened(config) as context:
+    with pipeline.open_run(config) as context:
         pipeline.collect(context)
         pipeline.generate(context)
         pipeline.evaluate(context)
@@ -164,7 +164,7 @@ def test_only_the_responses_that_are_compared_are_judged(tmp_path: Path) -> None
 
 
 def test_the_plan_counts_every_model(tmp_path: Path) -> None:
-    with pipeline.opened(project(tmp_path, "evaluate.tasks=[]")) as context:
+    with pipeline.open_run(project(tmp_path, "evaluate.tasks=[]")) as context:
         lines = {line.stage: line.asks for line in plan(context).lines}
     assert lines["other: generate"] == 4
     assert lines["other: judge a"] == lines["base: judge b"] == 8
@@ -208,12 +208,12 @@ def test_a_harness_that_is_not_installed_is_told(tmp_path: Path) -> None:
 
 def test_tasks_are_planned_and_what_they_spend_counts_for_the_same_budget(tmp_path: Path) -> None:
     config = project(tmp_path)
-    with pipeline.opened(config) as context:
+    with pipeline.open_run(config) as context:
         lines = {line.stage: line.completions for line in plan(context).lines}
     on_tasks = {stage: count for stage, count in lines.items() if "task" in stage}
     assert on_tasks == {"base: task brevity": 6, "other: task brevity": 6}
     evaluated(config)
-    with pipeline.opened(config) as context:
+    with pipeline.open_run(config) as context:
         assert plan(context).lines[0].stage == "generate", "what an evaluation needed of the rest is there"
         assert not any("task" in line.stage for line in plan(context).lines)
         spent = pipeline.status(config, context.store)["spent"]
@@ -228,7 +228,7 @@ def test_tasks_are_planned_and_what_they_spend_counts_for_the_same_budget(tmp_pa
 def test_a_task_stops_where_the_rest_of_the_pipeline_has_spent_the_budget(tmp_path: Path) -> None:
     evaluated(project(tmp_path, "evaluate.tasks=[]"))
     capped = project(tmp_path, "budget.tokens=1000")
-    with pytest.raises(BudgetError), pipeline.opened(capped) as context:
+    with pytest.raises(BudgetError), pipeline.open_run(capped) as context:
         pipeline.evaluate(context)
     with Store(capped.task_folder("brevity") / "store.duckdb", read_only=True) as store:
         assert store.rows("SELECT count(*) AS n FROM responses") == [{"n": 0}]

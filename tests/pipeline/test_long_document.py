@@ -132,7 +132,7 @@ def test_a_run_that_stopped_half_way_pays_for_nothing_twice(file: Path) -> None:
 
 
 def planned(file: Path, *overrides: str) -> dict[str, int]:
-    with pipeline.opened(load(file, list(overrides))) as context:
+    with pipeline.open_run(load(file, list(overrides))) as context:
         return {line.stage: line.asks for line in plan(context).lines}
 
 
@@ -144,7 +144,7 @@ def test_a_plan_counts_every_call_of_the_kinds_that_make_several(file: Path) -> 
     found = planned(file)["judge a"]
     # Each response lists about twenty claims, before any were counted.
     assert abs(found - (2 * PROMPTS * (5 + GUESSED) + notes)) <= 2 * PROMPTS
-    with pipeline.opened(load(file)) as context:
+    with pipeline.open_run(load(file)) as context:
         pipeline.collect(context)
         pipeline.generate(context)
     assert abs(planned(file)["judge a"] - (answers(file) * (5 + GUESSED) + notes)) <= answers(file)

@@ -39,7 +39,7 @@ def calls(store: Store) -> int:
 
 def test_the_ledger_has_each_order_of_each_two_and_a_resume_pays_nothing(tmp_path: Path) -> None:
     file = pipeline(tmp_path)
-    with run.opened(load(file)) as context:
+    with run.open_run(load(file)) as context:
         run.collect(context)
         planned = plan(context).lines[1]
         run.generate_and_judge(context)
@@ -53,7 +53,7 @@ def test_the_ledger_has_each_order_of_each_two_and_a_resume_pays_nothing(tmp_pat
             len(store.rows("FROM verdicts JOIN comparisons ON comparisons.verdict = verdicts.key WHERE raw <> ''")) == first
         )
         assert len(plan(context).lines) == 0
-    with run.opened(load(file)) as context:
+    with run.open_run(load(file)) as context:
         run.generate_and_judge(context)
         assert calls(context.store) == first
 
@@ -61,14 +61,14 @@ def test_the_ledger_has_each_order_of_each_two_and_a_resume_pays_nothing(tmp_pat
 def test_a_knock_out_takes_two_calls_a_loser_and_what_it_paid_counts_for_a_round_robin(tmp_path: Path) -> None:
     better = {"name": "better", "kind": "compare", "question": "Which one is better?"}
     file = pipeline(tmp_path, [better | {"schedule": "knock_out"}])
-    with run.opened(load(file)) as context:
+    with run.open_run(load(file)) as context:
         run.collect(context)
         planned = plan(context).lines[1]
         run.generate_and_judge(context)
         run.judge(context)
         assert calls(context.store) == planned.asks == 3 * 2 * 3
         assert run.paired(context).pairs == 3
-    with run.opened(load(pipeline(tmp_path, [better]))) as context:
+    with run.open_run(load(pipeline(tmp_path, [better]))) as context:
         owed = plan(context).lines[0]
         run.judge(context)
         assert (owed.asks, calls(context.store)) == (3 * 4 * 3 - 3 * 2 * 3, 3 * 4 * 3)
@@ -80,7 +80,7 @@ def test_compared_rated_and_computed_criteria_make_one_sum(tmp_path: Path) -> No
         {"name": "help", "kind": "scale", "question": "Does it help?"},
         {"name": "brief", "kind": "check", "function": "within", "options": {"most": 20}},
     ]
-    with run.opened(load(pipeline(tmp_path, criteria))) as context:
+    with run.open_run(load(pipeline(tmp_path, criteria))) as context:
         run.collect(context)
         run.generate_and_judge(context)
         made = run.paired(context)
@@ -124,7 +124,7 @@ def test_an_audit_sees_that_a_judge_goes_by_the_order_and_by_praise(tmp_path: Pa
     def measured(base_url: str) -> dict[str, float | None]:
         model = {"kind": "openai", "base_url": base_url, "model": "m", "price": {"input": 0, "output": 0}}
         file = pipeline(tmp_path, models={"m": model}, generate={"model": "m", "samples": 3})
-        with run.opened(load(file)) as opened:
+        with run.open_run(load(file)) as opened:
             (findings,) = audit(opened, attacks=2).judges
             again = calls(opened.store)
             audit(opened, attacks=2)
@@ -160,7 +160,7 @@ def test_two_judges_that_compare_make_one_mean(tmp_path: Path) -> None:
     models = {"m": {"kind": "scripted"}, "n": {"kind": "scripted", "salt": "other"}}
     judges = {name: {"rubric": "rubric.yaml", "model": model} for name, model in (("j", "m"), ("k", "n"))}
     file = pipeline(tmp_path, models=models, judges=judges, pair={"judge": ["j", "k"]})
-    with run.opened(load(file)) as opened:
+    with run.open_run(load(file)) as opened:
         run.collect(opened)
         run.generate_and_judge(opened)
         made = run.paired(opened)

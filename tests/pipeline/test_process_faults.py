@@ -193,7 +193,7 @@ class Said(Quiet):
 
 
 def generated(file: Path, said: Said, *overrides: str) -> None:
-    with run.opened(load(file, overrides), said) as context:
+    with run.open_run(load(file, overrides), said) as context:
         run.collect(context)
         run.generate(context)
 

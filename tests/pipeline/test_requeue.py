@@ -20,12 +20,12 @@ SCORE = json.dumps({"rationale": "so it says", "score": 3})
 
 
 def owed_again(file: Path, *kinds: str) -> list[dict[str, Any]]:
-    with run.opened(load(file)) as context:
+    with run.open_run(load(file)) as context:
         return retry(context, kinds)
 
 
 def work(file: Path) -> None:
-    with run.opened(load(file)) as context:
+    with run.open_run(load(file)) as context:
         run.collect(context)
         run.generate_and_judge(context)
 

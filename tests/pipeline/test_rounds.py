@@ -17,7 +17,7 @@ from rlaif.evaluation.comparison import Side
 from rlaif.pairs.build import Pairing
 from rlaif.pipeline import rounds
 from rlaif.pipeline.generator import generator
-from rlaif.pipeline.rounds import Turn
+from rlaif.pipeline.rounds import RoundResult
 from rlaif.pipeline.stages import generate as generating
 from rlaif.store.store import Store
 from rlaif.training.job import Training
@@ -49,10 +49,10 @@ def side(name: str, score: float) -> Side:
     return Side(name, 1, {}, score, None, None, None)
 
 
-def taking(store: Store, scores: list[float], seen: list[Context]) -> Callable[[Context], Turn]:
+def taking(store: Store, scores: list[float], seen: list[Context]) -> Callable[[Context], RoundResult]:
     """A turn that trains nothing: the held-out judge finds the next of these scores after each."""
 
-    def turn(context: Context) -> Turn:
+    def turn(context: Context) -> RoundResult:
         number = len(seen)
         seen.append(context)
         training = Training(f"t{number + 1}", store.path.parent / f"models/t{number + 1}", "dpo", 1, {})
@@ -60,7 +60,7 @@ def taking(store: Store, scores: list[float], seen: list[Context]) -> Callable[[
         match = Match(
             "oracle", side("a", scores[number]), side("b", scores[number + 1]), 1, {}, None, None, None, None, 0, []
         )
-        return Turn(f"writer {number}", Pairing(f"p{number}", "j", 5, {}), training, match)
+        return RoundResult(f"writer {number}", Pairing(f"p{number}", "j", 5, {}), training, match)
 
     return turn
 
@@ -214,7 +214,7 @@ COUNTS = "SELECT count(*) AS made, count(DISTINCT (prompt, generator, sample)) A
 
 def test_rounds_stopped_again_and_again_pay_nothing_twice_and_a_further_run_does_nothing(tmp_path: Path) -> None:
     for stages in (3, 5, 99):
-        with pipeline.opened(load(QUICKSTART, [f"out={tmp_path}", *SMALL]), Stopping(stages)) as context:
+        with pipeline.open_run(load(QUICKSTART, [f"out={tmp_path}", *SMALL]), Stopping(stages)) as context:
             try:
                 made, evaluation, report = pipeline.everything(context)
             except StoppedError:
@@ -226,7 +226,7 @@ def test_rounds_stopped_again_and_again_pay_nothing_twice_and_a_further_run_does
     assert evaluation.matches[0].trained.name == "writer, round 2, trained"
     assert "Round by round" in report.read_text(encoding="utf-8")
     noted = Notes()
-    with pipeline.opened(load(QUICKSTART, [f"out={tmp_path}", *SMALL]), noted) as context:
+    with pipeline.open_run(load(QUICKSTART, [f"out={tmp_path}", *SMALL]), noted) as context:
         assert pipeline.everything(context)[0] == made
         assert pipeline.described(context) == pipeline.newest(context) == made.key
         kept = rounds.last_path(context)

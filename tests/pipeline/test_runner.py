@@ -61,7 +61,7 @@ def written(store: Path) -> int:
 
 def go(file: Path, *overrides: str) -> dict[str, int]:
     """Runs everything; what each stage asked in this run: a generator's asks, a judge's judgements, second tries aside."""
-    with run.opened(load(file, list(overrides))) as context:
+    with run.open_run(load(file, list(overrides))) as context:
         run.everything(context)
         asked = "if(stage LIKE 'judge%', done + failed, calls)"
         rows = context.store.rows(
@@ -128,11 +128,11 @@ def test_ten_more_prompts_owe_only_theirs_and_more_samples_only_the_new_ones(tmp
 def test_a_second_judge_stands_beside_the_first_and_pairs_at_once(tmp_path: Path) -> None:
     file = project(tmp_path)
     go(file)
-    with run.opened(load(file)) as context:
+    with run.open_run(load(file)) as context:
         run.judge(context, ["b"])
     made = {}
     for name in ("a", "b"):
-        with run.opened(load(file, [f"pair.judge={name}"])) as context:
+        with run.open_run(load(file, [f"pair.judge={name}"])) as context:
             made[name] = run.pair(context).key
     assert made["a"] != made["b"]
     assert {row["name"] for row in rows(file, "FROM judges")} == {"a", "b"}

@@ -28,7 +28,7 @@ def overrides(out: Path) -> list[str]:
 @pytest.mark.fault("P1")
 @pytest.mark.tiny
 def test_a_killed_run_ends_with_the_pairs_of_an_undisturbed_one_and_a_trained_model(tmp_path: Path) -> None:
-    with pipeline.opened(load(QUICKSTART, overrides(tmp_path / "whole"))) as context:
+    with pipeline.open_run(load(QUICKSTART, overrides(tmp_path / "whole"))) as context:
         _, evaluation, report = pipeline.everything(context)
     assert {match.judge for match in evaluation.matches} == {"oracle", "tiny"}
     assert "<svg" in report.read_text(encoding="utf-8")

@@ -68,7 +68,7 @@ def server(names: list[str | None]) -> Iterator[str]:
 
 
 def judge(file: Path) -> None:
-    with pipeline.opened(load(file)) as context:
+    with pipeline.open_run(load(file)) as context:
         pipeline.collect(context)
         pipeline.judge(context)
 
@@ -121,7 +121,7 @@ def test_judges_of_the_file_and_of_the_data_are_mixed_by_criteria_of_the_same_na
         file = project(tmp_path, url)
         write(tmp_path, 3)
         judge(file)
-        with pipeline.opened(load(file, ["pair.judge=[critic, gold]"])) as context:
+        with pipeline.open_run(load(file, ["pair.judge=[critic, gold]"])) as context:
             made = pipeline.pair(context)
     assert made.pairs == 3
     # The critic gives all of them 4.

@@ -13,7 +13,7 @@ from rlaif.config import OpenAIModel, load
 from rlaif.core.errors import ModelError
 from rlaif.core.progress import Quiet
 from rlaif.doctor import examine
-from rlaif.models.base import Ask
+from rlaif.models.base import ChatRequest
 from rlaif.models.openai.client import OpenAI
 from rlaif.report import render
 from rlaif.store.store import Store
@@ -27,7 +27,7 @@ models: {writer: {kind: openai, model: m, base_url: "URL"}}
 collect: {sources: [{path: data.jsonl}], held_out: 0}
 generate: {model: writer, samples: 2, logprobs: false}
 """
-HELLO = Ask([{"role": "user", "content": "hello"}])
+HELLO = ChatRequest([{"role": "user", "content": "hello"}])
 
 
 class Notes(Quiet):
@@ -45,7 +45,7 @@ def generate(folder: Path, url: str, prompts: int) -> list[str]:
     (folder / "data.jsonl").write_text("".join(json.dumps({"prompt": f"Why {n}?"}) + "\n" for n in range(prompts)))
     (folder / "p.yaml").write_text(PIPELINE.replace("OUT", str(folder / "out")).replace("URL", url))
     notes = Notes()
-    with pipeline.opened(load(folder / "p.yaml"), notes) as context:
+    with pipeline.open_run(load(folder / "p.yaml"), notes) as context:
         pipeline.collect(context)
         pipeline.generate(context)
     return [line for line in notes.lines if " is another than " in line]

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from rlaif.context.run import now
 from rlaif.core.errors import InputError
-from rlaif.report.explain import Story, explain, render
+from rlaif.report.explain import PromptHistory, explain, render
 from rlaif.store.store import Store
 
 EVIL = "\x1b[2J\x1b]0;owned\x07red\u202etxt [bold]not bold[/bold]"
@@ -78,7 +78,7 @@ def store(tmp_path: Path) -> Any:
         yield store
 
 
-def shown(story: Story) -> str:
+def shown(story: PromptHistory) -> str:
     out = StringIO()
     render(story, Console(file=out, force_terminal=False, width=110))
     return out.getvalue()
@@ -137,7 +137,7 @@ def test_an_earlier_version_of_a_judge_is_told_apart_from_the_present_one(store:
     store.append("pairings", [{"key": "q", "spec": spec, "created": now()}])
     store.append("reasons", [{"pairing": "q", "prompt": "ab01", "response": None, "reason": "paired", "others": 0}])
 
-    def told(story: Story) -> tuple[list[str], str]:
+    def told(story: PromptHistory) -> tuple[list[str], str]:
         return [said.judge for said in story.responses[0].verdicts], story.outcomes[0].judge
 
     newest = explain(store, "ab01")

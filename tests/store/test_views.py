@@ -255,7 +255,7 @@ def test_views_show_the_current_version_and_all_when_asked(what: str, name: str,
     which = "SELECT response, judge_key, criterion_key FROM responses_scored_all WHERE current ORDER BY ALL"
     second = rows(file, which)
     changed(tmp_path, name, new, old)
-    with pipeline.opened(load(file)) as context:
+    with pipeline.open_run(load(file)) as context:
         pipeline.pair(context)
     assert counts(file, "responses_scored") == (36, 12), "back at the first version, which asks nothing"
     assert rows(file, which) != second

@@ -162,9 +162,9 @@ async def _write(writer: asyncio.StreamWriter, answer: Reply) -> bool:
     if answer.drip:
         for place in range(len(body)):
             writer.write(body[place : place + 1])
-            await writer.drain()
+            await writer.run_workers()
             await asyncio.sleep(answer.drip)
     else:
         writer.write(body)
-    await writer.drain()
+    await writer.run_workers()
     return answer.cut is None

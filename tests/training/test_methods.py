@@ -13,11 +13,11 @@ from rlaif.core import event_loop
 from rlaif.core.errors import BudgetError, InputError
 from rlaif.core.progress import Quiet, Tally
 from rlaif.core.types import Prompt
-from rlaif.judging import Subject
+from rlaif.judging import Candidate
 from rlaif.judging.judge import judge
 from rlaif.models.registry import Models
 from rlaif.pipeline import runner as whole
-from rlaif.pipeline.online_rewards import Practice, total
+from rlaif.pipeline.online_rewards import OnlineRewards, total
 from rlaif.pipeline.stages import train
 from rlaif.pipeline.stages.judge import Live
 from rlaif.training.formats import imitated, preferences, soft, unpaired, with_margins
@@ -57,15 +57,15 @@ def pipeline(folder: Path, checkpoint: Path, method: str, options: str = STEPS, 
 def run(path: Path, progress: Quiet | None = None) -> tuple[train.Training, dict[str, list[float]]]:
     """The training, and its log by metric."""
     with opened(path, progress) as context:
-        training = train.run(context, practice=practice(context))
+        training = train.run(context, online_rewards=online_rewards(context))
         assert training is not None
         rows = context.store.rows("SELECT metric, list(value ORDER BY step) AS v FROM training_log GROUP BY metric")
     return training, {row["metric"]: row["v"] for row in rows}
 
 
-def practice(context: Context) -> Practice | None:
+def online_rewards(context: Context) -> OnlineRewards | None:
     section = context.config.pipeline.train
-    return Practice(context, section) if section and section.rewards else None
+    return OnlineRewards(context, section) if section and section.rewards else None
 
 
 def weights(training: train.Training) -> bytes:
@@ -195,7 +195,7 @@ def test_a_reward_model_is_fitted_to_the_pairs_first(checkpoint: Path, tmp_path:
             "reward",
             "rloo",
         ]
-        assert train.find(context, practice=practice(context)) == training
+        assert train.find(context, online_rewards=online_rewards(context)) == training
 
 
 def test_an_adapter_is_merged_into_the_checkpoint(checkpoint: Path, tmp_path: Path) -> None:
@@ -307,7 +307,7 @@ def test_a_live_judge_is_asked_within_the_budget(checkpoint: Path, tmp_path: Pat
 def test_a_live_judge_asks_again_what_may_pass_and_leaves_alone_what_will_not(checkpoint: Path, tmp_path: Path) -> None:
     with opened(pipeline(tmp_path, checkpoint, "grpo", SAMPLED, "  rewards: [{judge: critic}]\n")) as context:
         critic = judge(context.config, "critic")
-        subjects = [Subject(Prompt(({"role": "user", "content": "say 1"},)), text) for text in ("passes", "stays")]
+        subjects = [Candidate(Prompt(({"role": "user", "content": "say 1"},)), text) for text in ("passes", "stays")]
         for attempt, kind in enumerate(("timeout", "refused")):
             context.store.append("scores", [
                 {"verdict": "v", "answer": subjects[attempt].answer, "judge": critic.key, "criterion": name, "repeat": 0,

@@ -1,7 +1,7 @@
 """Blind votes by people, in the terminal or on a sheet. They are stored as the comparisons of a judge."""
 
 from rlaif.evaluation.labeling.csv import read, write
-from rlaif.evaluation.labeling.task import Ballot, Voter, ballots
+from rlaif.evaluation.labeling.task import LabelingTask, Voter, labeling_tasks
 from rlaif.evaluation.labeling.terminal import ask
 
-__all__ = ["Ballot", "Voter", "ask", "ballots", "read", "write"]
+__all__ = ["LabelingTask", "Voter", "ask", "labeling_tasks", "read", "write"]

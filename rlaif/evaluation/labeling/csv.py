@@ -11,7 +11,7 @@ from typing import Final
 
 from rlaif.core.errors import InputError
 from rlaif.core.text import without_controls
-from rlaif.evaluation.labeling.task import Ballot, Voter
+from rlaif.evaluation.labeling.task import LabelingTask, Voter
 from rlaif.store.store import Store
 
 COLUMNS: Final = ("ballot", "request", "document", "first", "second", "preferred")
@@ -35,7 +35,7 @@ class _Line:
     vote: str
 
 
-def write(ballots: Sequence[Ballot], path: Path) -> None:
+def write(labeling_tasks: Sequence[LabelingTask], path: Path) -> None:
     """Write the ballots, with an empty column `preferred`.
 
     A text that a spreadsheet could run as a formula gets an apostrophe before it; import reads no texts back, so that votes
@@ -45,7 +45,7 @@ def write(ballots: Sequence[Ballot], path: Path) -> None:
         with path.open("x", encoding="utf-8-sig", newline="") as file:
             sheet = csv.writer(file, quoting=csv.QUOTE_ALL)
             sheet.writerow(COLUMNS)
-            for each in ballots:
+            for each in labeling_tasks:
                 texts = (each.request, each.document or "", each.first_text, each.second_text)
                 sheet.writerow([f"{each.first}-{each.second}", *map(_harmless, texts), ""])
     except FileExistsError:

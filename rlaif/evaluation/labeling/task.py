@@ -9,7 +9,7 @@ from rlaif.store.store import Store
 
 
 @dataclass(frozen=True)
-class Ballot:
+class LabelingTask:
     """Two responses to one prompt, by keys and texts, in the order shown, without their generators."""
 
     prompt: str
@@ -47,9 +47,9 @@ class Voter:
             ])  # fmt: skip
 
 
-def ballots(
+def labeling_tasks(
     store: Store, voter: Voter, generators: Sequence[str], *, per_prompt: int = 1, limit: int | None = None, seed: int = 0
-) -> list[Ballot]:  # fmt: skip
+) -> list[LabelingTask]:  # fmt: skip
     """Return the ballots without a vote by this person: `per_prompt` pairs of these generators' (keys) responses."""
     rows = store.query(
         "evaluation/labeling/sql/ballots",
@@ -59,7 +59,7 @@ def ballots(
         limit=limit,
         seed=seed,
     )
-    return [Ballot(request=_request(row.pop("messages")), **row) for row in rows]
+    return [LabelingTask(request=_request(row.pop("messages")), **row) for row in rows]
 
 
 def _request(messages: str) -> str:

@@ -1,10 +1,10 @@
-"""Votes in the terminal: one ballot after the other, each vote stored at once."""
+"""Votes in the terminal: one task after the other, each vote stored at once."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from rlaif.core.text import visible
-from rlaif.evaluation.labeling.task import Ballot, Voter
+from rlaif.evaluation.labeling.task import LabelingTask, Voter
 from rlaif.store.store import Store
 
 if TYPE_CHECKING:
@@ -17,25 +17,25 @@ KEYS = "1 first, 2 second, t tie, s skip, d whole document, q quit: "
 
 
 def ask(
-    store: Store, voter: Voter, ballots: Sequence[Ballot], console: "Console", read: Callable[[str], str] = input
+    store: Store, voter: Voter, tasks: Sequence[LabelingTask], console: "Console", read: Callable[[str], str] = input
 ) -> int:  # fmt: skip
-    """Show the ballots in turn and store the votes; return how many there were.
+    """Show the tasks in turn and store the votes; return how many there were.
 
-    Ballots that are skipped, or left when the person quits, come again next time.
+    Tasks that are skipped, or left when the person quits, come again next time.
     """
     votes = 0
-    for number, ballot in enumerate(ballots, 1):
-        _show(ballot, console, f"{number:,} of {len(ballots):,}")
-        said = _listen(ballot, console, read)
+    for number, task in enumerate(tasks, 1):
+        _show(task, console, f"{number:,} of {len(tasks):,}")
+        said = _listen(task, console, read)
         if said == "q":
             break
         if said in VOTES:
-            voter.keep(store, [(ballot.prompt, ballot.first, ballot.second, VOTES[said])])
+            voter.keep(store, [(task.prompt, task.first, task.second, VOTES[said])])
             votes += 1
     return votes
 
 
-def _listen(ballot: Ballot, console: "Console", read: Callable[[str], str]) -> str:
+def _listen(task: LabelingTask, console: "Console", read: Callable[[str], str]) -> str:
     while True:
         try:
             said = read(KEYS).strip().lower()
@@ -44,16 +44,16 @@ def _listen(ballot: Ballot, console: "Console", read: Callable[[str], str]) -> s
         if said in VOTES or said in ("s", "q"):
             return said
         if said == "d":
-            console.print(visible(ballot.document or "There is no document."), markup=False, highlight=False)
+            console.print(visible(task.document or "There is no document."), markup=False, highlight=False)
 
 
-def _show(ballot: Ballot, console: "Console", title: str) -> None:
-    document = ballot.document or ""
+def _show(task: LabelingTask, console: "Console", title: str) -> None:
+    document = task.document or ""
     if len(document) > SHOWN:
         document = f"{document[:SHOWN]}\n… and {len(document) - SHOWN:,} more characters"
     console.rule(title)
-    for heading, text in (("Document", document), ("Request", ballot.request), ("1", ballot.first_text),
-                          ("2", ballot.second_text)):  # fmt: skip
+    for heading, text in (("Document", document), ("Request", task.request), ("1", task.first_text),
+                          ("2", task.second_text)):  # fmt: skip
         if text:
             console.print(f"\n{heading}", style="bold", markup=False, highlight=False)
             # Responses are untrusted: hidden and control characters are made visible.

@@ -15,7 +15,7 @@ def exact(prompt: Prompt, response: str, *, after: str | None = None, ignore_cas
 
     `after` is a marker that the answer follows in both texts; its last occurrence counts.
     """
-    wanted, found = _after(told_by(prompt, "reference"), after), _after(response, after)
+    wanted, found = _after(require_field(prompt, "reference"), after), _after(response, after)
     if wanted is None:
         raise ModelError("inapplicable", f"the reference has no {after!r}")
     return found is not None and _plain(found, ignore_case) == _plain(wanted, ignore_case)
@@ -28,7 +28,7 @@ def number(prompt: Prompt, response: str, *, after: str | None = None, tolerance
     a number is wrong; a reference without one cannot be checked against. Spellings with two meanings are read as in English;
     if only the other meaning is right (1.234 for 1234), the check is inapplicable.
     """
-    wanted, found = _number(told_by(prompt, "reference"), after), _number(response, after)
+    wanted, found = _number(require_field(prompt, "reference"), after), _number(response, after)
     if wanted is None or wanted.value is None:
         raise ModelError("inapplicable", "the reference holds no number to check against")
     if found is None or found.value is None:
@@ -51,13 +51,13 @@ def overlap(
     """
     if of not in ("response", "source"):
         raise InputError(f"`of` is {of!r}", where="check overlap", fix="It is response or source.")
-    given, told = _runs(told_by(prompt, source), words), _runs(response, words)
+    given, told = _runs(require_field(prompt, source), words), _runs(response, words)
     if not given:
         raise ModelError("inapplicable", f"the {source} has no {words} words in a row")
     return (given & told).total() / (told if of == "response" else given).total() if told else 0.0
 
 
-def told_by(prompt: Prompt, name: str) -> str:
+def require_field(prompt: Prompt, name: str) -> str:
     """The prompt's document or reference. Raises ModelError `inapplicable` if it has none."""
     if name not in ("document", "reference"):
         raise InputError(f"`source` is {name!r}", where="check", fix="It is document or reference.")

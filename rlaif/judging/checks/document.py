@@ -5,13 +5,13 @@ from collections import Counter
 from rlaif.core.errors import ModelError
 from rlaif.core.types import Prompt
 from rlaif.core.words import find_words
-from rlaif.judging.checks.answer import told_by
+from rlaif.judging.checks.answer import require_field
 from rlaif.judging.checks.text import size
 
 
 def headings(prompt: Prompt, response: str) -> float:
     """The share of the document's Markdown headings that are headings of the response too, in the document's order."""
-    wanted, found = _headings(told_by(prompt, "document")), _headings(response)
+    wanted, found = _headings(require_field(prompt, "document")), _headings(response)
     if not wanted:
         raise ModelError("inapplicable", "the document has no headings")
     return _longest_common(wanted, found) / len(wanted)
@@ -19,7 +19,7 @@ def headings(prompt: Prompt, response: str) -> float:
 
 def kept(prompt: Prompt, response: str) -> float:
     """The share of the document's words, each as often as it occurs, that the response has: 1 if no text was lost."""
-    wanted, found = (_words(text) for text in (told_by(prompt, "document"), response))
+    wanted, found = (_words(text) for text in (require_field(prompt, "document"), response))
     if not wanted:
         raise ModelError("inapplicable", "the document has no words")
     return (wanted & found).total() / wanted.total()

@@ -57,7 +57,7 @@ async def call(function: str, options: Mapping[str, Any], prompt: Prompt, respon
     given = {"messages": prompt.messages, "document": prompt.document, "reference": prompt.reference,
              "metadata": dict(prompt.metadata), "checklist": prompt.checklist, "response": response}  # fmt: skip
     running = _Call(json.dumps(what, sort_keys=True, default=str), json.dumps(given, default=str), limit)
-    with STOP.heeded(running.cancel):
+    with STOP.on_stop(running.cancel):
         try:
             reply = await asyncio.get_running_loop().run_in_executor(_threads(), running.run)
         except asyncio.CancelledError:

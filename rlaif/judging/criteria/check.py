@@ -18,7 +18,7 @@ from rlaif.core.errors import InputError, ModelError
 from rlaif.core.signals import UnsentError
 from rlaif.core.types import Prompt, Score, Verdict
 from rlaif.judging.checks import answer, document, process, text
-from rlaif.judging.context import Bench, Subject
+from rlaif.judging.context import Candidate, JudgeContext
 from rlaif.judging.rubric import Check
 
 NEEDS_MODEL = False
@@ -48,10 +48,10 @@ SECONDS, USER_SECONDS = 10.0, 60.0
 _TRIAL = Prompt(({"role": "user", "content": "trial"},), "trial 1", "trial 1")
 
 
-async def judge(subject: Subject, criteria: Sequence[Check], repeat: int, bench: Bench) -> Verdict:
+async def judge(subject: Candidate, criteria: Sequence[Check], repeat: int, judge_context: JudgeContext) -> Verdict:
     """Run the check. A crash, a timeout or a value out of range is a failure and never a zero."""
     criterion = criteria[0]
-    function = load(criterion, allow_code=bench.allow_code)
+    function = load(criterion, allow_code=judge_context.allow_code)
     try:
         if _bounded(criterion):
             value = float(function(subject.prompt, subject.text))
@@ -76,7 +76,7 @@ def _bounded(criterion: Check) -> bool:
     return criterion.options.get(_UNBOUNDED.get(criterion.function, "")) is None
 
 
-async def _apart(criterion: Check, subject: Subject) -> float:
+async def _apart(criterion: Check, subject: Candidate) -> float:
     limit = criterion.timeout or (SECONDS if criterion.function in BUILT_IN else USER_SECONDS)
     return await process.call(criterion.function, criterion.options, subject.prompt, subject.text, limit)
 

@@ -8,7 +8,7 @@ value stays between 0 and 1.
 from collections.abc import Sequence
 
 from rlaif.core.types import CHECKLIST, Verdict
-from rlaif.judging.context import Bench, Note, Subject
+from rlaif.judging.context import Candidate, JudgeContext, Note
 from rlaif.judging.multi_call import Counted, Dialogue, judged, noted, texts_of
 from rlaif.judging.parsing import TEXTS
 from rlaif.judging.rubric import Checklist
@@ -21,13 +21,13 @@ TEMPLATES = {
 NONE = "the checklist is empty"
 
 
-async def judge(subject: Subject, criteria: Sequence[Checklist], repeat: int, bench: Bench) -> Verdict:
+async def judge(subject: Candidate, criteria: Sequence[Checklist], repeat: int, judge_context: JudgeContext) -> Verdict:
     """Let the judge write the prompt's items if there are none yet, and ask of each whether it is true of the response."""
     criterion = criteria[0]
 
     async def work(dialogue: Dialogue) -> list[Counted]:
         items = subject.prompt.checklist or texts_of(
-            await bench.once(subject.prompt, criterion.key, lambda: _note(subject, criterion, bench))
+            await judge_context.once(subject.prompt, criterion.key, lambda: _note(subject, criterion, judge_context))
         )
         parts = [item.split(": ", 1) for item in items]
         said = await dialogue.ask_each("checked", [text for _, text in parts], ("yes", "no"), subject)
@@ -36,17 +36,17 @@ async def judge(subject: Subject, criteria: Sequence[Checklist], repeat: int, be
             for item, (weight, _), word in zip(items, parts, said, strict=True)
         ]
 
-    return await judged(subject, criterion, repeat, bench, NONE, work)
+    return await judged(subject, criterion, repeat, judge_context, NONE, work)
 
 
-async def _note(subject: Subject, criterion: Checklist, bench: Bench) -> Note:
+async def _note(subject: Candidate, criterion: Checklist, judge_context: JudgeContext) -> Note:
     prompt = subject.prompt
 
     async def work(dialogue: Dialogue) -> list[str]:
         reply = await dialogue.ask(
             "checklist", dict.fromkeys(CHECKLIST, TEXTS), prompt_fence=subject.prompt_fence,
-            **bench.shown_prompt(prompt, subject.prompt_fence),
+            **judge_context.shown_prompt(prompt, subject.prompt_fence),
         )  # fmt: skip
         return [f"{weight}: {text}" for weight in CHECKLIST for text in reply[weight]]
 
-    return await noted(Dialogue(bench, prompt.key, criterion.key), work)
+    return await noted(Dialogue(judge_context, prompt.key, criterion.key), work)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rlaif.config.templates import fence
 from rlaif.core.errors import ModelError
 from rlaif.core.types import Verdict, key
-from rlaif.judging.context import Bench, Subject
+from rlaif.judging.context import Candidate, JudgeContext
 from rlaif.judging.multi_call import THINGS, Counted, Dialogue, judged
 from rlaif.judging.parsing import MOST_TEXTS, TEXT, TEXTS
 from rlaif.judging.retrieval import chunks
@@ -25,7 +25,7 @@ SUPPORT = {"supported": 1.0, "partly": 0.5, "not": 0.0}
 NONE = "the response makes no claim that can be checked"
 
 
-async def judge(subject: Subject, criteria: Sequence[Claims], repeat: int, bench: Bench) -> Verdict:
+async def judge(subject: Candidate, criteria: Sequence[Claims], repeat: int, judge_context: JudgeContext) -> Verdict:
     """List the claims, then check each. If one check fails, the judgement fails: the share of some claims is misleading."""
     criterion = criteria[0]
 
@@ -33,30 +33,31 @@ async def judge(subject: Subject, criteria: Sequence[Claims], repeat: int, bench
         pieces = chunks(subject.prompt.document or "", criterion.chunk_words)
         if not pieces:
             raise ModelError("inapplicable", "the prompt has no document")
-        claims = await _claims(subject, bench, dialogue)
-        found = await bench.retrieval.best(pieces, claims, criterion.chunks)
-        return [await _checked(*each, subject, bench, dialogue) for each in zip(claims, found, strict=True)]
+        claims = await _claims(subject, judge_context, dialogue)
+        found = await judge_context.retrieval.best(pieces, claims, criterion.chunks)
+        return [await _checked(*each, subject, judge_context, dialogue) for each in zip(claims, found, strict=True)]
 
-    return await judged(subject, criterion, repeat, bench, NONE, work)
+    return await judged(subject, criterion, repeat, judge_context, NONE, work)
 
 
-async def _claims(subject: Subject, bench: Bench, dialogue: Dialogue) -> list[str]:
+async def _claims(subject: Candidate, judge_context: JudgeContext, dialogue: Dialogue) -> list[str]:
     nonces = nonce, _ = fence(subject.answer), subject.prompt_fence
     reply = await dialogue.ask(
         "claims", {"claims": TEXTS}, most=MOST_TEXTS, prompt_fence=subject.prompt_fence, fence=nonce,
-        request=bench.shown_prompt(subject.prompt, *nonces)["request"], response=bench.shown(subject.text, *nonces),
+        request=judge_context.shown_prompt(subject.prompt, *nonces)["request"],
+        response=judge_context.shown(subject.text, *nonces),
     )  # fmt: skip
     # A claim that a response makes twice counts once.
     return list(dict.fromkeys(reply["claims"]))
 
 
 async def _checked(
-    claim: str, passages: Sequence[str], subject: Subject, bench: Bench, dialogue: Dialogue
+    claim: str, passages: Sequence[str], subject: Candidate, judge_context: JudgeContext, dialogue: Dialogue
 ) -> Counted:  # fmt: skip
     # The claim is in the response's words, so its nonce is a digest of both.
     nonces = nonce, _ = fence(key("claim", subject.answer, claim)), subject.prompt_fence
     reply = await dialogue.ask(
         "support", {"rationale": TEXT, "support": tuple(SUPPORT)}, prompt_fence=subject.prompt_fence, fence=nonce,
-        passages=[bench.shown(passage, *nonces) for passage in passages], claim=bench.shown(claim, *nonces),
+        passages=[judge_context.shown(passage, *nonces) for passage in passages], claim=judge_context.shown(claim, *nonces),
     )  # fmt: skip
     return Counted(claim, reply["support"], SUPPORT[reply["support"]], rationale=reply["rationale"])

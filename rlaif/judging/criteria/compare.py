@@ -10,10 +10,10 @@ from rlaif.config import JudgeSpec
 from rlaif.config.templates import fence
 from rlaif.core.errors import ModelError
 from rlaif.core.types import Comparison, Verdict, key
-from rlaif.judging.context import Bench, Subject
+from rlaif.judging.context import Candidate, JudgeContext
 from rlaif.judging.criteria.scale import TOP_LOGPROBS
 from rlaif.judging.multi_call import Dialogue
-from rlaif.judging.parsing import TEXT, Fields, token_fault, word_shares, word_start, wrapping_of
+from rlaif.judging.parsing import TEXT, Fields, choice_probabilities, token_fault, word_start, wrapping_of
 from rlaif.judging.rubric import Compare
 
 NEEDS_MODEL = True
@@ -32,16 +32,18 @@ def calls(criteria: Sequence[Compare], spec: JudgeSpec) -> list[list[Compare]]:
     return []
 
 
-async def compare(first: Subject, second: Subject, criterion: Compare, repeat: int, bench: Bench) -> Verdict:
+async def compare(
+    first: Candidate, second: Candidate, criterion: Compare, repeat: int, judge_context: JudgeContext
+) -> Verdict:
     """Compare two responses in this order. A failed comparison has a kind and no preference.
 
     Raises ModelError only for fatal kinds.
     """
-    top = TOP_LOGPROBS if bench.spec.logprobs else None
-    dialogue = Dialogue(bench, first.answer, second.answer, criterion.key, repeat, top=top)
+    top = TOP_LOGPROBS if judge_context.spec.logprobs else None
+    dialogue = Dialogue(judge_context, first.answer, second.answer, criterion.key, repeat, top=top)
     failure = detail = None
     try:
-        comparison = await _compared(first, second, criterion, bench, dialogue)
+        comparison = await _compared(first, second, criterion, judge_context, dialogue)
     except ModelError as error:
         if error.fatal:
             raise
@@ -54,20 +56,21 @@ async def compare(first: Subject, second: Subject, criterion: Compare, repeat: i
 
 
 async def _compared(
-    first: Subject, second: Subject, criterion: Compare, bench: Bench, dialogue: Dialogue
+    first: Candidate, second: Candidate, criterion: Compare, judge_context: JudgeContext, dialogue: Dialogue
 ) -> Comparison:  # fmt: skip
     both = key("two", first.answer, second.answer)
     # Digests of both texts, so that neither response can contain its own nonce or the other's.
     nonces = one, two, _ = fence(key("first", both)), fence(key("second", both)), first.prompt_fence
     reply = await dialogue.ask(
-        "compare", FIELDS, **bench.shown_prompt(first.prompt, *nonces), prompt_fence=first.prompt_fence,
-        first=bench.shown(first.text, *nonces), second=bench.shown(second.text, *nonces), first_fence=one, second_fence=two,
+        "compare", FIELDS, **judge_context.shown_prompt(first.prompt, *nonces), prompt_fence=first.prompt_fence,
+        first=judge_context.shown(first.text, *nonces), second=judge_context.shown(second.text, *nonces),
+        first_fence=one, second_fence=two,
         criterion=criterion.spec,
     )  # fmt: skip
     last = dialogue.last
     wrapping = wrapping_of(last)
-    if bench.spec.logprobs and (fault := token_fault(last, word_start(last.text, "better", wrapping))):
-        bench.without_logprobs[fault] += 1
-    shares = word_shares(last.text, last.tokens, "better", tuple(WORTH), wrapping)
+    if judge_context.spec.logprobs and (fault := token_fault(last, word_start(last.text, "better", wrapping))):
+        judge_context.without_logprobs[fault] += 1
+    shares = choice_probabilities(last.text, last.tokens, "better", tuple(WORTH), wrapping)
     probability = sum(WORTH[word] * share for word, share in shares.items()) if shares else None
     return Comparison(reply["better"], probability, reply["rationale"])

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from rlaif.core.errors import ModelError
 from rlaif.core.types import Verdict
-from rlaif.judging.context import Bench, Note, Subject
+from rlaif.judging.context import Candidate, JudgeContext, Note
 from rlaif.judging.multi_call import Counted, Dialogue, judged, noted, texts_of
 from rlaif.judging.parsing import MOST_TEXTS, TEXTS
 from rlaif.judging.retrieval import chunks
@@ -23,31 +23,33 @@ COVERED = {"covered": 1.0, "partly": 0.5, "missing": 0.0}
 NONE = "the document holds nothing for the request"
 
 
-async def judge(subject: Subject, criteria: Sequence[KeyPoints], repeat: int, bench: Bench) -> Verdict:
+async def judge(subject: Candidate, criteria: Sequence[KeyPoints], repeat: int, judge_context: JudgeContext) -> Verdict:
     """Let the judge list the prompt's key points if there are none yet, and ask which of them the response covers."""
     criterion = criteria[0]
 
     async def work(dialogue: Dialogue) -> list[Counted]:
-        points = texts_of(await bench.once(subject.prompt, criterion.key, lambda: _note(subject, criterion, bench)))
+        points = texts_of(
+            await judge_context.once(subject.prompt, criterion.key, lambda: _note(subject, criterion, judge_context))
+        )
         said = await dialogue.ask_each("coverage", points, tuple(COVERED), subject)
         return [Counted(point, word, COVERED[word]) for point, word in zip(points, said, strict=True)]
 
-    return await judged(subject, criterion, repeat, bench, NONE, work)
+    return await judged(subject, criterion, repeat, judge_context, NONE, work)
 
 
-async def _note(subject: Subject, criterion: KeyPoints, bench: Bench) -> Note:
+async def _note(subject: Candidate, criterion: KeyPoints, judge_context: JudgeContext) -> Note:
     async def work(dialogue: Dialogue) -> list[str]:
         if not (pieces := chunks(subject.prompt.document or "", criterion.chunk_words)):
             raise ModelError("inapplicable", "the prompt has no document")
         points: list[str] = []
         nonce = subject.prompt_fence
-        request = bench.shown_prompt(subject.prompt, nonce)["request"]
+        request = judge_context.shown_prompt(subject.prompt, nonce)["request"]
         for piece in pieces:
             reply = await dialogue.ask(
                 "keypoints", {"points": TEXTS}, most=MOST_TEXTS, prompt_fence=nonce, request=request,
-                document=bench.shown(piece, nonce),
+                document=judge_context.shown(piece, nonce),
             )  # fmt: skip
             points += reply["points"]
         return list(dict.fromkeys(points))
 
-    return await noted(Dialogue(bench, subject.prompt.key, criterion.key), work)
+    return await noted(Dialogue(judge_context, subject.prompt.key, criterion.key), work)

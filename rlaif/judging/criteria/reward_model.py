@@ -12,9 +12,9 @@ from math import exp, isfinite
 from rlaif.config import JudgeSpec
 from rlaif.core.errors import ModelError
 from rlaif.core.types import Message, Score, Verdict
-from rlaif.judging.context import Bench, Subject
+from rlaif.judging.context import Candidate, JudgeContext
 from rlaif.judging.rubric import RewardModel
-from rlaif.models.base import Ask, Sampling, prompt_cut
+from rlaif.models.base import ChatRequest, Sampling, prompt_cut
 
 NEEDS_MODEL = True
 TEMPLATES = {"reward_model": frozenset({"document", "request"})}
@@ -29,12 +29,12 @@ def calls(criteria: Sequence[RewardModel], spec: JudgeSpec) -> list[list[RewardM
     return [list(criteria)] if criteria else []
 
 
-async def judge(subject: Subject, criteria: Sequence[RewardModel], repeat: int, bench: Bench) -> Verdict:
+async def judge(subject: Candidate, criteria: Sequence[RewardModel], repeat: int, judge_context: JudgeContext) -> Verdict:
     """Request the reward once, because it would be the same again. Raises ModelError if the request fails."""
-    if bench.model is None:
+    if judge_context.model is None:
         raise ValueError("this kind of criterion needs a model")
-    ask = Ask(chat(subject, bench), Sampling(0.0, max_tokens=1), schema=SCHEMA)
-    reply = (await bench.model.complete(ask))[0]
+    ask = ChatRequest(chat(subject, judge_context), Sampling(0.0, max_tokens=1), schema=SCHEMA)
+    reply = (await judge_context.model.complete(ask))[0]
     failure = detail = None
     try:
         if reply.finish == "prompt_cut":
@@ -46,13 +46,17 @@ async def judge(subject: Subject, criteria: Sequence[RewardModel], repeat: int, 
     return Verdict(scores, reply.text, failure, detail, reply.prompt_tokens or 0, reply.output_tokens or 0)
 
 
-def chat(subject: Subject, bench: Bench) -> list[Message]:
+def chat(subject: Candidate, judge_context: JudgeContext) -> list[Message]:
     """Return the prompt, its last turn rendered by the template with the document, and the response as the last turn."""
     *before, last = subject.prompt.messages
-    shown: list[Message] = [{"role": turn["role"], "content": bench.shown(turn["content"])} for turn in before]
-    document = bench.shown_prompt(subject.prompt)["document"]
-    request = bench.templates["reward_model"].render(document=document, request=bench.shown(last["content"]))
-    return [*shown, {"role": last["role"], "content": request}, {"role": "assistant", "content": bench.shown(subject.text)}]
+    shown: list[Message] = [{"role": turn["role"], "content": judge_context.shown(turn["content"])} for turn in before]
+    document = judge_context.shown_prompt(subject.prompt)["document"]
+    request = judge_context.templates["reward_model"].render(document=document, request=judge_context.shown(last["content"]))
+    return [
+        *shown,
+        {"role": last["role"], "content": request},
+        {"role": "assistant", "content": judge_context.shown(subject.text)},
+    ]
 
 
 def value(said: str, width: float) -> float:

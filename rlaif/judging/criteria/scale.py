@@ -13,10 +13,10 @@ from rlaif.config import JudgeSpec
 from rlaif.config.templates import fence
 from rlaif.core.errors import ModelError
 from rlaif.core.types import Score, Verdict, key
-from rlaif.judging.context import Bench, Subject
-from rlaif.judging.parsing import expectation, read_marks, require_whole, token_fault, wrapping_of
+from rlaif.judging.context import Candidate, JudgeContext
+from rlaif.judging.parsing import expectation, parse_scores, require_whole, token_fault, wrapping_of
 from rlaif.judging.rubric import Scale
-from rlaif.models.base import Ask, Completion, Sampling
+from rlaif.models.base import ChatRequest, Completion, Sampling
 
 NEEDS_MODEL = True
 # The variables of a judge's template.
@@ -39,36 +39,38 @@ def calls(criteria: Sequence[Scale], spec: JudgeSpec) -> list[list[Scale]]:
     return [list(criteria)] if criteria else []
 
 
-async def judge(subject: Subject, criteria: Sequence[Scale], repeat: int, bench: Bench) -> Verdict:
+async def judge(subject: Candidate, criteria: Sequence[Scale], repeat: int, judge_context: JudgeContext) -> Verdict:
     """Request a verdict, at most `attempts` times. A failed judgement has a kind and no value.
 
     The request is repeated with a higher token limit if the reply was cut off. Raises ModelError if a request fails.
     """
-    if bench.model is None:
+    if judge_context.model is None:
         raise ValueError("a scale needs a model")
     prompt_tokens = output_tokens = 0
-    room = bench.spec.max_tokens
-    for attempt in range(bench.spec.attempts):
-        reply = (await bench.model.complete(_ask(subject, criteria, repeat, attempt, room, bench)))[0]
+    room = judge_context.spec.max_tokens
+    for attempt in range(judge_context.spec.attempts):
+        reply = (await judge_context.model.complete(_ask(subject, criteria, repeat, attempt, room, judge_context)))[0]
         prompt_tokens += reply.prompt_tokens or 0
         output_tokens += reply.output_tokens or 0
         try:
-            scores, failure, detail = _scores(reply, criteria, bench), None, None
+            scores, failure, detail = _scores(reply, criteria, judge_context), None, None
             break
         except ModelError as error:
             scores = [Score(criterion.key, failure=error.kind) for criterion in criteria]
             failure, detail = error.kind, str(error)
             if failure not in RETRIED:
                 break
-            room = bench.spec.max_tokens * (RETRY_ROOM if failure == "truncated" else 1)
+            room = judge_context.spec.max_tokens * (RETRY_ROOM if failure == "truncated" else 1)
     return Verdict(scores, reply.text, failure, detail, prompt_tokens, output_tokens, calls=attempt + 1)
 
 
-def _ask(subject: Subject, criteria: Sequence[Scale], repeat: int, attempt: int, room: int, bench: Bench) -> Ask:
-    spec = bench.spec
+def _ask(
+    subject: Candidate, criteria: Sequence[Scale], repeat: int, attempt: int, room: int, judge_context: JudgeContext
+) -> ChatRequest:
+    spec = judge_context.spec
     temperature = max(spec.temperature, RETRY_TEMPERATURE) if attempt else spec.temperature
-    return Ask(
-        messages=[{"role": "user", "content": render(subject, criteria, bench)}],
+    return ChatRequest(
+        messages=[{"role": "user", "content": render(subject, criteria, judge_context)}],
         sampling=Sampling(temperature=temperature, max_tokens=room),
         seeds=(int(key("judge seed", subject.answer, repeat, attempt)[:8], 16) >> 1,),
         schema=schema(criteria, apart=spec.calls == "apart"),
@@ -78,19 +80,19 @@ def _ask(subject: Subject, criteria: Sequence[Scale], repeat: int, attempt: int,
     )
 
 
-def render(subject: Subject, criteria: Sequence[Scale], bench: Bench) -> str:
+def render(subject: Candidate, criteria: Sequence[Scale], judge_context: JudgeContext) -> str:
     """Render the judge's prompt."""
     nonces = nonce, _ = fence(subject.answer), subject.prompt_fence
-    return bench.template.render(
-        **bench.shown_prompt(subject.prompt, *nonces),
+    return judge_context.template.render(
+        **judge_context.shown_prompt(subject.prompt, *nonces),
         prompt_fence=subject.prompt_fence,
-        response=bench.shown(subject.text, *nonces),
+        response=judge_context.shown(subject.text, *nonces),
         fence=nonce,
         criteria=[criterion.spec for criterion in criteria],
         criterion=criteria[0].spec,
         low=criteria[0].low,
         high=criteria[0].high,
-        apart=bench.spec.calls == "apart",
+        apart=judge_context.spec.calls == "apart",
     )
 
 
@@ -111,15 +113,15 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
 
-def _scores(reply: Completion, criteria: Sequence[Scale], bench: Bench) -> list[Score]:
+def _scores(reply: Completion, criteria: Sequence[Scale], judge_context: JudgeContext) -> list[Score]:
     require_whole(reply)
     limits = {criterion.name: (criterion.low, criterion.high) for criterion in criteria}
-    marks = read_marks(reply.text, limits, apart=bench.spec.calls == "apart", wrapping=wrapping_of(reply))
+    marks = parse_scores(reply.text, limits, apart=judge_context.spec.calls == "apart", wrapping=wrapping_of(reply))
     scores = []
     for criterion in criteria:
         mark = marks[criterion.name]
-        if bench.spec.logprobs and (fault := token_fault(reply, mark.span[0])):
-            bench.without_logprobs[fault] += 1
+        if judge_context.spec.logprobs and (fault := token_fault(reply, mark.span[0])):
+            judge_context.without_logprobs[fault] += 1
         expected = expectation(reply.tokens, mark, limits[criterion.name])
         mean, spread = expected or (None, None)
         scores.append(Score(criterion.key, float(mark.value), mean, spread, mark.rationale))

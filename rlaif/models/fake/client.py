@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 
 from rlaif.config import ScriptedModel
 from rlaif.core.types import fraction, key
-from rlaif.models.base import Ask, Completion, Token
+from rlaif.models.base import ChatRequest, Completion, Token
 from rlaif.models.fake.schema_sampler import instance, words
 
 # Replies are made at once; more requests in flight would only cost memory.
@@ -26,13 +26,13 @@ class Scripted:
     def __init__(self, config: ScriptedModel, *, where: str = "") -> None:
         self._config = config
 
-    async def complete(self, ask: Ask) -> list[Completion]:
+    async def complete(self, ask: ChatRequest) -> list[Completion]:
         """Return one completion per seed: prose, or JSON that satisfies the request's schema. Never fails."""
         if self._config.delay:
             await asyncio.sleep(self._config.delay)
         return [self._answer(ask, index) for index in range(ask.n)]
 
-    def _answer(self, ask: Ask, index: int) -> Completion:
+    def _answer(self, ask: ChatRequest, index: int) -> Completion:
         digest = key("scripted", self._config.salt, list(ask.messages), str(ask.seeds[index]))
         if ask.schema is None or fraction(digest, "malformed") < self._config.malformed:
             text = words(digest, SHORTEST, LONGEST)
@@ -59,7 +59,7 @@ class Scripted:
         pass
 
 
-def _tokens(pieces: list[str], digest: str, ask: Ask) -> tuple[Token, ...]:
+def _tokens(pieces: list[str], digest: str, ask: ChatRequest) -> tuple[Token, ...]:
     """The pieces with log-probabilities: each is the likeliest at its place. A number's alternatives are the numbers next to
     it, those of a word the other words of its enumeration."""
     top = ask.top_logprobs

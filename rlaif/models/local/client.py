@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Self
 from rlaif.config import TransformersModel
 from rlaif.core.errors import InputError, ModelError
 from rlaif.core.types import Message
-from rlaif.models.base import Ask, Completion, Likelihood
+from rlaif.models.base import ChatRequest, Completion, Likelihood
 from rlaif.models.local.batching import Draw, Settings, batches, output_limit
 from rlaif.models.local.checkpoint import locate
 
@@ -44,7 +44,7 @@ class Transformers:
         self._arrived, self._turn = asyncio.Event(), asyncio.Lock()
         self._stopped = threading.Event()
 
-    async def complete(self, ask: Ask) -> list[Completion]:
+    async def complete(self, ask: ChatRequest) -> list[Completion]:
         """One completion per seed. Raises ModelError: `context_overflow`, `rejected` (by the template) or `crashed`."""
         ids = self._engine.encode(ask.messages)
         room = self._engine.context - len(ids)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from rlaif.core.errors import ModelError
-from rlaif.models.base import Ask, Completion
+from rlaif.models.base import ChatRequest, Completion
 from rlaif.models.local.batching import Draw, Settings
 from rlaif.models.local.client import Transformers
 
@@ -16,7 +16,7 @@ SETTINGS: Final = Settings(0.0, 1.0, 0, None)
 class TransformersReward(Transformers):
     """A sequence-classification model with one label, batched as `Transformers` is."""
 
-    async def complete(self, ask: Ask) -> list[Completion]:
+    async def complete(self, ask: ChatRequest) -> list[Completion]:
         """The reward. Raises ModelError: `context_overflow` (nothing is cut), `rejected` (by the template) or `crashed`."""
         ids = self._engine.encode(ask.messages)
         if len(ids) > self._engine.context:

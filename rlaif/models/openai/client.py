@@ -17,15 +17,15 @@ import orjson
 from rlaif.config import OpenAIModel
 from rlaif.config.yaml import did_you_mean
 from rlaif.core.errors import ModelError
-from rlaif.models.base import Ask, Completion
+from rlaif.models.base import ChatRequest, Completion
 from rlaif.models.openai.capabilities import Dialect
-from rlaif.models.openai.credentials import NO_SECRET, Letterhead, addresses, announce, letterhead, public_url, secret
+from rlaif.models.openai.credentials import NO_SECRET, RequestHead, addresses, announce, public_url, request_head, secret
 from rlaif.models.openai.deadline import Deadline
 from rlaif.models.openai.endpoint import Endpoint
 from rlaif.models.openai.errors import RequestError
 from rlaif.models.openai.fill_missing import top_up
 from rlaif.models.openai.inspector import Inspector, observations
-from rlaif.models.openai.load_balancer import Fleet
+from rlaif.models.openai.load_balancer import LoadBalancer
 from rlaif.models.openai.pace import Pace, tokens
 from rlaif.models.openai.probe import answers, awaken, introduction, names, versioned
 from rlaif.models.openai.request import body, most_bytes
@@ -72,7 +72,7 @@ class OpenAI:
         self._deadline = Deadline(config.timeout)
         self.concurrency = HANDS * config.concurrency
 
-    async def complete(self, ask: Ask) -> list[Completion]:
+    async def complete(self, ask: ChatRequest) -> list[Completion]:
         """One completion per seed, in order. Those of `n` that the server withholds are requested again, one at a time."""
         found: dict[int, Completion] = {}
         if ask.n == 1 or self._dialect.several:
@@ -82,7 +82,7 @@ class OpenAI:
                 self._dialect = replace(self._dialect, several=False)
         return await top_up(ask, found, self.request)
 
-    async def request(self, ask: Ask, seeds: tuple[int, ...]) -> dict[int, Completion]:
+    async def request(self, ask: ChatRequest, seeds: tuple[int, ...]) -> dict[int, Completion]:
         """Completions of one request by place in `seeds`, which are a part of the ask's; the server may withhold some."""
         try:
             return await self._attempt(ask, seeds)
@@ -95,7 +95,7 @@ class OpenAI:
                 return {index: Completion("", "refused") for index in range(len(seeds))}
             raise await self._final(error) from None
 
-    async def _again(self, ask: Ask, seeds: tuple[int, ...], first: RequestError) -> dict[int, Completion]:
+    async def _again(self, ask: ChatRequest, seeds: tuple[int, ...], first: RequestError) -> dict[int, Completion]:
         """All attempts but the first, whose error stands in for it: most requests need only one, and this costs time."""
         failed = [first]
 
@@ -106,7 +106,7 @@ class OpenAI:
 
         return await retrying(self.config.attempts, self.config.timeout, self._pause)(attempt)
 
-    async def _attempt(self, ask: Ask, seeds: tuple[int, ...], *, again: bool = False) -> dict[int, Completion]:
+    async def _attempt(self, ask: ChatRequest, seeds: tuple[int, ...], *, again: bool = False) -> dict[int, Completion]:
         """One answer to one request, whatever is learnt on the way about the server's dialect and its need for rest."""
         rests = 0
         while True:
@@ -141,7 +141,7 @@ class OpenAI:
         if delay:
             await asyncio.sleep(delay)
 
-    async def _send(self, request: bytes, ask: Ask, n: int, *, again: bool) -> dict[int, Completion]:
+    async def _send(self, request: bytes, ask: ChatRequest, n: int, *, again: bool) -> dict[int, Completion]:
         """The reply to one request for `n` completions, parsed; the server's window and health learn from it."""
         endpoint = await self._fleet.enter(ask.about, again=again)
         try:
@@ -162,11 +162,11 @@ class OpenAI:
         """Counts one thing that a server did."""
         self.remarks[name, value] += times
 
-    def _body(self, ask: Ask, seeds: tuple[int, ...], dialect: Dialect) -> dict[str, Any]:
+    def _body(self, ask: ChatRequest, seeds: tuple[int, ...], dialect: Dialect) -> dict[str, Any]:
         """The request."""
         return body(self.config, ask, seeds, dialect)
 
-    def _most_bytes(self, ask: Ask, n: int) -> int:
+    def _most_bytes(self, ask: ChatRequest, n: int) -> int:
         """A bound on the reply to a request for `n` completions."""
         return most_bytes(ask, n)
 
@@ -179,7 +179,7 @@ class OpenAI:
             self.remarks["fingerprint", reply.fingerprint] += 1
         return reply.found
 
-    def _address(self, head: Letterhead) -> Letterhead:
+    def _address(self, head: RequestHead) -> RequestHead:
         """The address and headers of requests, given those of chats."""
         return head
 
@@ -264,7 +264,7 @@ class OpenAI:
     async def __aenter__(self) -> Self:
         config = self.config
         self.heads = [
-            await letterhead(config, address, self._secret, where=self._where) for address in addresses(config.base_url)
+            await request_head(config, address, self._secret, where=self._where) for address in addresses(config.base_url)
         ]
         announce(config, self._secret, self.heads)
         if config.start_timeout:
@@ -273,7 +273,7 @@ class OpenAI:
             Endpoint(self._address(head), most=config.concurrency, pause=2 * self._pause, number=number, remark=self.remark)
             for number, head in enumerate(self.heads)
         ]
-        self._fleet = Fleet(endpoints, most=config.concurrency, patience=ELAPSED * config.timeout)
+        self._fleet = LoadBalancer(endpoints, most=config.concurrency, patience=ELAPSED * config.timeout)
         return self
 
     async def __aexit__(

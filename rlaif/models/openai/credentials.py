@@ -37,7 +37,7 @@ ANNOUNCED: Final[set[tuple[str, str]]] = set()
 
 
 @dataclass(frozen=True, slots=True)
-class Letterhead:
+class RequestHead:
     """What all requests to one server share: the full address, and the headers (with the key)."""
 
     url: str
@@ -95,7 +95,7 @@ def _check_characters(name: str, key: str, where: str) -> None:
             )  # fmt: skip
 
 
-def announce(config: OpenAIModel, key: str, heads: Iterable[Letterhead]) -> None:
+def announce(config: OpenAIModel, key: str, heads: Iterable[RequestHead]) -> None:
     """Prints which variable is sent to which host, once for each, before the first request."""
     name = config.api_key.removeprefix("env:")
     if key == NO_SECRET or key != os.environ.get(name, "").strip(" \t\r\n"):
@@ -141,7 +141,7 @@ def _may_go(name: str, host: str) -> bool:
     return not name.startswith(("openai-", "x-")) or host.endswith(VENDORS)
 
 
-async def letterhead(config: OpenAIModel, address: str, key: str, *, where: str = "") -> Letterhead:
+async def request_head(config: OpenAIModel, address: str, key: str, *, where: str = "") -> RequestHead:
     """Address and headers of a chat request, as the package writes them for that vendor."""
     import openai
 
@@ -166,7 +166,7 @@ async def letterhead(config: OpenAIModel, address: str, key: str, *, where: str 
         name: value for name, value in written[0].headers.items()
         if not name.startswith(UNWRITTEN) and (name in FOR_ALL or host.endswith(VENDORS))
     }  # fmt: skip
-    return Letterhead(str(written[0].url), headers)
+    return RequestHead(str(written[0].url), headers)
 
 
 def _is_host(name: str) -> bool:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from rlaif.models.base import Ask, Completion
+from rlaif.models.base import ChatRequest, Completion
 from rlaif.models.openai.capabilities import Dialect
 from rlaif.models.openai.client import OpenAI
-from rlaif.models.openai.credentials import Letterhead
+from rlaif.models.openai.credentials import RequestHead
 from rlaif.models.openai.request import REPLY
 from rlaif.models.openai.response import malformed, read_object, without_output
 
@@ -20,13 +20,13 @@ VECTOR: Final = 2**19
 class OpenAIEmbed(OpenAI):
     """A model that embeds. Its completion of a chat is the vectors of the chat's turns, as JSON."""
 
-    def _address(self, head: Letterhead) -> Letterhead:
+    def _address(self, head: RequestHead) -> RequestHead:
         return replace(head, url=head.url.replace("/chat/completions", "/embeddings"))
 
-    def _body(self, ask: Ask, seeds: tuple[int, ...], dialect: Dialect) -> dict[str, Any]:
+    def _body(self, ask: ChatRequest, seeds: tuple[int, ...], dialect: Dialect) -> dict[str, Any]:
         return {"model": self.config.model, "input": [turn["content"] for turn in ask.messages]}
 
-    def _most_bytes(self, ask: Ask, n: int) -> int:
+    def _most_bytes(self, ask: ChatRequest, n: int) -> int:
         return REPLY + len(ask.messages) * VECTOR
 
     def _read(self, data: bytes, n: int) -> dict[int, Completion]:

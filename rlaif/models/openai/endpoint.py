@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from rlaif.models.openai.credentials import Letterhead
+from rlaif.models.openai.credentials import RequestHead
 from rlaif.models.openai.duplicates import SeenReplies
 from rlaif.models.openai.errors import RequestError, from_status
 from rlaif.models.openai.health import Health
-from rlaif.models.openai.transport import Wires
+from rlaif.models.openai.transport import ConnectionPool
 from rlaif.models.openai.transport_reply import Answer, OversizedError
 from rlaif.models.openai.window import Window
 from rlaif.models.redaction import redactor, secrets_of
@@ -29,7 +29,7 @@ class Endpoint:
     """
 
     def __init__(
-        self, head: Letterhead, *, most: int, pause: float = 1.0, most_bytes: int = MOST_BYTES, number: int = 0,
+        self, head: RequestHead, *, most: int, pause: float = 1.0, most_bytes: int = MOST_BYTES, number: int = 0,
         method: str = "POST", remark: Callable[[str, str, int], None] = lambda name, value, times: None,
     ) -> None:  # fmt: skip
         self.number = number
@@ -98,7 +98,7 @@ class Endpoint:
         await self._wires.close()
 
 
-def _wires(head: Letterhead, most_bytes: int, method: str) -> "tuple[Wires | Proxied, list[str]]":
+def _wires(head: RequestHead, most_bytes: int, method: str) -> "tuple[ConnectionPool | Proxied, list[str]]":
     """The way to the server, and the secrets that the server or a proxy on the way learns."""
     from rlaif.models.openai.proxied import Proxied, proxy
 
@@ -106,4 +106,4 @@ def _wires(head: Letterhead, most_bytes: int, method: str) -> "tuple[Wires | Pro
     if through:
         proxied = Proxied(head.url, head.headers, proxy=through, most_bytes=most_bytes, method=method)
         return proxied, [*secrets, *secrets_of(through, {})]
-    return Wires(head.url, head.headers, most_bytes=most_bytes, method=method), secrets
+    return ConnectionPool(head.url, head.headers, most_bytes=most_bytes, method=method), secrets

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from rlaif.core.errors import ModelError
 from rlaif.core.signals import UnsentError
-from rlaif.models.base import Ask, Completion
+from rlaif.models.base import ChatRequest, Completion
 
 # Completions by place in the seeds asked for, some of which may be missing.
-Request = Callable[[Ask, tuple[int, ...]], Awaitable[dict[int, Completion]]]
+Request = Callable[[ChatRequest, tuple[int, ...]], Awaitable[dict[int, Completion]]]
 
 
-async def top_up(ask: Ask, found: dict[int, Completion], request: Request) -> list[Completion]:
+async def top_up(ask: ChatRequest, found: dict[int, Completion], request: Request) -> list[Completion]:
     """All completions of the ask, in order: those `found`, and the others, each by a request of its own.
 
     Raises ModelError or UnsentError, with all that was found, if one of them cannot be had.

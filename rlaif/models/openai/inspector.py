@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from rlaif.config import OpenAIModel
-from rlaif.models.base import Ask, Completion
+from rlaif.models.base import ChatRequest, Completion
 from rlaif.models.prompt_size import was_cut
 
 # A server holds its replies to a schema if, over so many of them, fewer than one in that number is anything but the bare
@@ -28,7 +28,7 @@ class Inspector:
         """Whether the replies so far show that the servers enforce the schema."""
         return self._bare >= HELD * (self._others + 1)
 
-    def inspect(self, ask: Ask, found: Mapping[int, Completion]) -> dict[int, Completion]:
+    def inspect(self, ask: ChatRequest, found: Mapping[int, Completion]) -> dict[int, Completion]:
         """Return the completions, marked where the prompt was cut or the schema is known to be enforced."""
         held = self._schemas and ask.schema is not None and self.held
         inspected = {}

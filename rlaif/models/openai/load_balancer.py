@@ -23,7 +23,7 @@ LEAN: Final = 0.125
 Waiter = tuple["asyncio.Future[Endpoint]", str]
 
 
-class Fleet:
+class LoadBalancer:
     """Endpoints, at most `most` requests in flight to all together.
 
     `patience` is the seconds for which all of them may fail before the run is stopped; it can then be resumed.

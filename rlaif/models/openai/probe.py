@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 from rlaif.core.errors import ModelError
 from rlaif.core.signals import STOP, UnsentError
 from rlaif.core.types import clean
-from rlaif.models.openai.credentials import Letterhead, public_url
+from rlaif.models.openai.credentials import RequestHead, public_url
 from rlaif.models.openai.endpoint import Endpoint
 from rlaif.models.openai.errors import SHOWN, RequestError
 from rlaif.models.openai.response import malformed, read_object
@@ -27,7 +27,7 @@ MOST_BYTES: Final = 8 * 2**20
 CHATS: Final = "/chat/completions"
 
 
-async def listed(head: Letterhead) -> list[Mapping[str, Any]]:
+async def listed(head: RequestHead) -> list[Mapping[str, Any]]:
     """The entries of the server's list of models. `head` is that of chats. Raises RequestError or TimeoutError."""
     reply = await _get(_listing(head))
     entries = reply.get("data")
@@ -36,7 +36,7 @@ async def listed(head: Letterhead) -> list[Mapping[str, Any]]:
     return [each for each in entries if isinstance(each, Mapping) and isinstance(each.get("id"), str)]
 
 
-async def names(head: Letterhead) -> list[str]:
+async def names(head: RequestHead) -> list[str]:
     """The names of the models that the server lists; none where it lists none."""
     try:
         return [each["id"] for each in await listed(head)]
@@ -44,7 +44,7 @@ async def names(head: Letterhead) -> list[str]:
         return []
 
 
-async def versioned(head: Letterhead) -> str:
+async def versioned(head: RequestHead) -> str:
     """The address with `/v1` at which the server answers, if it was given without one; empty if it does not answer there."""
     parts = urlsplit(head.url)
     base = parts.path.removesuffix(CHATS)
@@ -54,7 +54,7 @@ async def versioned(head: Letterhead) -> str:
     return public_url(tried.url.replace(CHATS, "")) if await names(tried) else ""
 
 
-async def introduction(head: Letterhead, model: str) -> list[tuple[str, str]]:
+async def introduction(head: RequestHead, model: str) -> list[tuple[str, str]]:
     """What a server tells about its model: root, length, creation time, and vLLM's version. Empty where it tells nothing.
 
     `head` is that of chats.
@@ -70,7 +70,7 @@ async def introduction(head: Letterhead, model: str) -> list[tuple[str, str]]:
     return said
 
 
-async def answers(head: Letterhead) -> bool:
+async def answers(head: RequestHead) -> bool:
     """Whether the server answers the question for its models at this moment."""
     try:
         await _get(_listing(head))
@@ -79,7 +79,7 @@ async def answers(head: Letterhead) -> bool:
     return True
 
 
-async def awaken(heads: Sequence[Letterhead], seconds: float) -> None:
+async def awaken(heads: Sequence[RequestHead], seconds: float) -> None:
     """Waits, at most for so long, until one of the servers answers anything, and prints a line if that takes a while.
 
     Raises ModelError "unreachable" if none does.
@@ -100,7 +100,7 @@ async def awaken(heads: Sequence[Letterhead], seconds: float) -> None:
         await asyncio.sleep(LOOK)
 
 
-async def _asleep(head: Letterhead) -> str:
+async def _asleep(head: RequestHead) -> str:
     """Why the server cannot be asked yet; empty if it can."""
     try:
         await _get(_listing(head))
@@ -111,7 +111,7 @@ async def _asleep(head: Letterhead) -> str:
     return ""
 
 
-async def _get(head: Letterhead) -> Mapping[str, Any]:
+async def _get(head: RequestHead) -> Mapping[str, Any]:
     endpoint = Endpoint(head, most=1, method="GET", most_bytes=MOST_BYTES)
     try:
         async with asyncio.timeout(ANSWER):
@@ -120,7 +120,7 @@ async def _get(head: Letterhead) -> Mapping[str, Any]:
         await endpoint.close()
 
 
-def _listing(head: Letterhead) -> Letterhead:
+def _listing(head: RequestHead) -> RequestHead:
     return replace(head, url=head.url.replace(CHATS, "/models"))
 
 

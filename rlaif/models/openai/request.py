@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from rlaif.config import OpenAIModel
-from rlaif.models.base import Ask
+from rlaif.models.base import ChatRequest
 from rlaif.models.openai.capabilities import Dialect
 
 # The widest seed that every server reads.
@@ -13,7 +13,7 @@ SEEDS: Final = 2**31
 REPLY, TOKEN, ALTERNATIVE = 8 * 2**20, 64, 256
 
 
-def body(config: OpenAIModel, ask: Ask, seeds: tuple[int, ...], dialect: Dialect | None = None) -> dict[str, Any]:
+def body(config: OpenAIModel, ask: ChatRequest, seeds: tuple[int, ...], dialect: Dialect | None = None) -> dict[str, Any]:
     """The request for the completions of `seeds`, which are a part of the ask's."""
     dialect = dialect or Dialect.of(config)
     request: dict[str, Any] = {
@@ -36,7 +36,7 @@ def body(config: OpenAIModel, ask: Ask, seeds: tuple[int, ...], dialect: Dialect
     return {**request, "response_format": form} if form else request
 
 
-def most_bytes(ask: Ask, n: int) -> int:
+def most_bytes(ask: ChatRequest, n: int) -> int:
     """A bound on the reply to a request for `n` completions: a server that sends more does not answer it."""
     alternatives = 0 if ask.top_logprobs is None else 1 + ask.top_logprobs
     return REPLY + n * ask.sampling.max_tokens * (TOKEN + ALTERNATIVE * alternatives)

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from rlaif.models.base import Ask, Completion
+from rlaif.models.base import ChatRequest, Completion
 from rlaif.models.openai.capabilities import Dialect
 from rlaif.models.openai.client import OpenAI
-from rlaif.models.openai.credentials import Letterhead
+from rlaif.models.openai.credentials import RequestHead
 from rlaif.models.openai.errors import RequestError
 from rlaif.models.openai.response import malformed, read_object, without_output
 
@@ -22,13 +22,13 @@ CHATS: Final = ("/v1/chat/completions", "/chat/completions")
 class OpenAIReward(OpenAI):
     """A reward model on a server: its completion of a chat is the reward of the last turn, as a number."""
 
-    def _address(self, head: Letterhead) -> Letterhead:
+    def _address(self, head: RequestHead) -> RequestHead:
         for ending in CHATS:
             if head.url.endswith(ending):
                 return replace(head, url=head.url.removesuffix(ending) + "/classify")
         return head
 
-    def _body(self, ask: Ask, seeds: tuple[int, ...], dialect: Dialect) -> dict[str, Any]:
+    def _body(self, ask: ChatRequest, seeds: tuple[int, ...], dialect: Dialect) -> dict[str, Any]:
         return {"model": self.config.model, "messages": list(ask.messages), "use_activation": False}
 
     def _read(self, data: bytes, n: int) -> dict[int, Completion]:

@@ -21,7 +21,7 @@ FAREWELL: Final = b"408"
 ENDED: Final = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR | select.POLLNVAL
 
 
-class Wires:
+class ConnectionPool:
     """Connections to the server of one URL, as many as are in use at once. Close after use.
 
     `heard` is true once any reply has begun. `strays` counts how often the server sent bytes that nobody had asked for.

@@ -12,7 +12,7 @@ from typing import Final, Self
 
 from rlaif.config import OpenAIModel, VllmModel
 from rlaif.core.errors import InputError, ModelError
-from rlaif.models.base import Ask, Completion
+from rlaif.models.base import ChatRequest, Completion
 from rlaif.models.local.checkpoint import locate
 from rlaif.models.openai.client import OpenAI
 from rlaif.models.openai.reward_model import OpenAIReward
@@ -34,7 +34,7 @@ class Life:
         self._over = asyncio.Event()
         self._progress = 0.0
 
-    async def complete(self, ask: Ask) -> list[Completion]:
+    async def complete(self, ask: ChatRequest) -> list[Completion]:
         """Completions. Raises EndedError where the server ended meanwhile."""
         if not self._asks:
             self._progress = _now()
@@ -98,7 +98,7 @@ class Vllm:
         """Where its server listens, while there is one."""
         return self._life.result().server.address
 
-    async def complete(self, ask: Ask) -> list[Completion]:
+    async def complete(self, ask: ChatRequest) -> list[Completion]:
         """One completion per seed. Raises ModelError: "unreachable" once the server is not started again."""
         for _ in range(2):
             life = await asyncio.shield(self._life)

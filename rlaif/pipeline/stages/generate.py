@@ -18,14 +18,14 @@ from rlaif.core.errors import TRANSIENT, ModelError
 from rlaif.core.progress import Tally
 from rlaif.core.signals import UnsentError
 from rlaif.core.types import answer_key, clean, key
-from rlaif.core.workers import drain
-from rlaif.models.base import Ask, Completion, Model, Sampling, prompt_cut
+from rlaif.core.workers import run_workers
+from rlaif.models.base import ChatRequest, Completion, Model, Sampling, prompt_cut
 from rlaif.models.reasoning import has_text
 from rlaif.models.registry import Models
 from rlaif.pipeline import versions
-from rlaif.pipeline.circuit_breaker import Breaker
+from rlaif.pipeline.circuit_breaker import CircuitBreaker
 from rlaif.pipeline.generator import VARIABLES, Generator, show
-from rlaif.pipeline.pending import Owed
+from rlaif.pipeline.pending import PendingUnits
 from rlaif.store.store import Row
 
 # The user is warned if at least this share of prompts has only equal samples; a few short answers may be equal by chance.
@@ -42,20 +42,20 @@ async def run(
 
     `hand` receives each batch of stored texts that no judge can have seen, so that judging them can start at once.
     """
-    _introduce(context, generator)
-    owed = Owed(context.store, "generate", "prompt", **asked(context.config, generator, only))
+    _register(context, generator)
+    owed = PendingUnits(context.store, "generate", "prompt", **asked(context.config, generator, only))
     with context.stage("generate", owed.count) as tally:
         if not owed.count:
             return
         model = await models.get(generator.model, where=generator.where)
-        breaker = Breaker(tally.stage)
+        breaker = CircuitBreaker(tally.stage)
 
         def keep(batch: list[_Sampled]) -> None:
             _keep(context, batch, tally)
             if hand:
                 hand([row for sampled in batch for row in sampled.unseen])
 
-        await drain(
+        await run_workers(
             context.budget.within(owed, tally, generator.model, lambda row: _guess(row, generator)),
             lambda row: _sample(row, generator, model, tally),
             keep,
@@ -113,7 +113,7 @@ def _guess(row: Row, generator: Generator) -> tuple[int, float, float]:
     return samples, tokens_of(row["messages"], row["document"]), samples * generator.settings.max_tokens * OUTPUT_SHARE
 
 
-def _introduce(context: Context, generator: Generator) -> None:
+def _register(context: Context, generator: Generator) -> None:
     if not context.store.query("pipeline/sql/generate/known", generator=generator.key):
         row = {"key": generator.key, "name": generator.name, "spec": json.dumps(generator.spec)}
         context.store.append("generators", [row])
@@ -145,7 +145,7 @@ class _Sampled:
 async def _sample(row: Row, generator: Generator, model: Model, tally: Tally) -> _Sampled:
     messages = show(generator.template, json.loads(row["messages"]), row["document"])
     settings = generator.settings
-    ask = Ask(
+    ask = ChatRequest(
         messages=messages,
         sampling=Sampling(settings.temperature, settings.top_p, settings.max_tokens),
         seeds=tuple(int(key("seed", settings.seed, row["prompt"], sample)[:8], 16) >> 1 for sample in row["samples"]),

@@ -16,16 +16,16 @@ from rlaif.core.errors import TRANSIENT, ModelError
 from rlaif.core.progress import Tally
 from rlaif.core.signals import STOP, UnsentError
 from rlaif.core.types import Score, Verdict, key, stored
-from rlaif.core.workers import drain
-from rlaif.judging import Bench, Subject
+from rlaif.core.workers import run_workers
+from rlaif.judging import Candidate, JudgeContext
 from rlaif.judging.criteria import check
 from rlaif.judging.judge import Judge
 from rlaif.models.registry import Models
 from rlaif.pipeline import pairwise, versions
-from rlaif.pipeline.circuit_breaker import Breaker
-from rlaif.pipeline.judge_factory import equip
+from rlaif.pipeline.circuit_breaker import CircuitBreaker
+from rlaif.pipeline.judge_factory import build_judge_context
 from rlaif.pipeline.pairwise import Comparing
-from rlaif.pipeline.pending import Owed
+from rlaif.pipeline.pending import PendingUnits
 from rlaif.store.store import Row
 
 # Checks return at once; this only keeps batches full.
@@ -41,13 +41,13 @@ async def run(
 
     `then` yields texts that arrive meanwhile, each with its prompt; they are scored after the others.
     """
-    _introduce(context, judge, allow_code)
+    _register(context, judge, allow_code)
     wanted = asked(judge, generators, only, against)
-    bench = partial(equip, context, models, judge, allow_code)
+    judge_context = partial(build_judge_context, context, models, judge, allow_code)
     if judge.calls or then is not None:
-        await _score(context, judge, bench, then, wanted)
+        await _score(context, judge, judge_context, then, wanted)
     if judge.compared and not (STOP.asked or context.budget.stopped):
-        who = Comparing(judge.key, judge.compared, judge.model, bench)
+        who = Comparing(judge.key, judge.compared, judge.model, judge_context)
         await pairwise.run(context, f"judge {judge.name}", who, **wanted)
 
 
@@ -60,30 +60,30 @@ def asked(judge: Judge, generators: Sequence[str], only: HeldOut, against: str |
 
 
 async def _score(
-    context: Context, judge: Judge, bench: Callable[[Tally], Awaitable[Bench]], then: AsyncIterable[Row] | None,
-    wanted: dict[str, Any],
+    context: Context, judge: Judge, judge_context: Callable[[Tally], Awaitable[JudgeContext]],
+    then: AsyncIterable[Row] | None, wanted: dict[str, Any],
 ) -> None:  # fmt: skip
     # The store as it is now: later responses arrive through `then`.
-    owed = Owed(context.store, "judge", "answer", calls=_calls(judge), **wanted)
+    owed = PendingUnits(context.store, "judge", "answer", calls=_calls(judge), **wanted)
     with context.stage(f"judge {judge.name}", owed.count if then is None else owed.count or None) as tally:
         if not owed.count and then is None:
             return
-        ready = await bench(tally)
-        units, breaker = _units(owed, then, judge, tally), Breaker(tally.stage)
+        ready = await judge_context(tally)
+        units, breaker = _units(owed, then, judge, tally), CircuitBreaker(tally.stage)
         await _drain(context, judge, units, ready, tally, breaker, handed=then is not None)
         ready.report(tally.stage, context.progress.note)
         breaker.over(lambda: context.store.query("pipeline/sql/judge/had", judge=judge.key))
 
 
 async def _drain(
-    context: Context, judge: Judge, units: "Iterable[_Unit] | AsyncIterable[_Unit]", bench: Bench, tally: Tally,
-    breaker: Breaker, *, handed: bool = False,
+    context: Context, judge: Judge, units: "Iterable[_Unit] | AsyncIterable[_Unit]",
+    judge_context: JudgeContext, tally: Tally, breaker: CircuitBreaker, *, handed: bool = False,
 ) -> None:  # fmt: skip
-    await drain(
+    await run_workers(
         context.budget.within(units, tally, judge.model, lambda unit: _guess(unit, judge), handed=handed),
-        lambda unit: _ask(unit, judge, bench, tally),
+        lambda unit: _ask(unit, judge, judge_context, tally),
         lambda batch: _keep(context, batch, tally),
-        concurrency=bench.model.concurrency if bench.model else CHECK_CONCURRENCY,
+        concurrency=judge_context.model.concurrency if judge_context.model else CHECK_CONCURRENCY,
         heard=lambda judged: breaker.heard(judged.verdict["failure"], judged.verdict["detail"]),
     )
 
@@ -91,18 +91,18 @@ async def _drain(
 class Live:
     """A judge of texts as they come, from any source."""
 
-    def __init__(self, context: Context, judge: Judge, bench: Bench, tally: Tally) -> None:
-        self._context, self._judge, self._bench, self._tally = context, judge, bench, tally
-        self._breaker = Breaker(tally.stage)
+    def __init__(self, context: Context, judge: Judge, judge_context: JudgeContext, tally: Tally) -> None:
+        self._context, self._judge, self._bench, self._tally = context, judge, judge_context, tally
+        self._breaker = CircuitBreaker(tally.stage)
 
     @classmethod
     async def open(cls, context: Context, models: Models, judge: Judge, *, allow_code: bool = False) -> Self:
         """Return the judge, with its model opened through `models`."""
-        _introduce(context, judge, allow_code)
+        _register(context, judge, allow_code)
         tally = Tally(f"judge {judge.name}")
-        return cls(context, judge, await equip(context, models, judge, allow_code, tally), tally)
+        return cls(context, judge, await build_judge_context(context, models, judge, allow_code, tally), tally)
 
-    async def score(self, subjects: Sequence[Subject]) -> dict[str, dict[str, float]]:
+    async def score(self, subjects: Sequence[Candidate]) -> dict[str, dict[str, float]]:
         """Return the scores of these texts by response and criterion (keys), without failures.
 
         It is asked once about each text and call, what it says is kept, and what it said before is not asked again.
@@ -134,19 +134,19 @@ def _calls(judge: Judge) -> list[dict[str, Any]]:
 class _Unit:
     """One judge call about one text."""
 
-    subject: Subject
+    subject: Candidate
     call: int
     repeat: int
     attempt: int
 
 
-async def _units(owed: Owed, then: AsyncIterable[Row] | None, judge: Judge, tally: Tally) -> AsyncIterator[_Unit]:
+async def _units(owed: PendingUnits, then: AsyncIterable[Row] | None, judge: Judge, tally: Tally) -> AsyncIterator[_Unit]:
     async for row in owed:
-        yield _Unit(Subject(stored(row), row["text"]), row["call"], row["repeat"], row["attempt"])
+        yield _Unit(Candidate(stored(row), row["text"]), row["call"], row["repeat"], row["attempt"])
     if then is None:
         return
     async for row in then:
-        subject = Subject(stored(row), row["text"])
+        subject = Candidate(stored(row), row["text"])
         tally.owed = (tally.owed or 0) + judge.settings.repeats * len(judge.calls)
         for repeat in range(judge.settings.repeats):
             for call in range(len(judge.calls)):
@@ -165,7 +165,7 @@ def _guess(unit: _Unit, judge: Judge) -> tuple[int, float, float]:
     return 1, call.asks * shown + tokens_of(prompt.document), call.asks * judge.settings.max_tokens * OUTPUT_SHARE
 
 
-def _introduce(context: Context, judge: Judge, allow_code: bool) -> None:
+def _register(context: Context, judge: Judge, allow_code: bool) -> None:
     """Store the judge and its criteria once, and reject checks that cannot run before any work is done."""
     for criterion in judge.rubric.criteria:
         if criterion.kind == "check":
@@ -190,21 +190,21 @@ class _Judged:
     findings: list[Row]
 
 
-async def _ask(unit: _Unit, judge: Judge, bench: Bench, tally: Tally) -> _Judged:
+async def _ask(unit: _Unit, judge: Judge, judge_context: JudgeContext, tally: Tally) -> _Judged:
     call = judge.calls[unit.call]
-    if bench.model:
+    if judge_context.model:
         tally.add(calls=1)
     try:
-        verdict = await call.judge(unit.subject, call.criteria, unit.repeat, bench)
+        verdict = await call.judge(unit.subject, call.criteria, unit.repeat, judge_context)
     except UnsentError:
-        tally.add(calls=-1 if bench.model else 0)
+        tally.add(calls=-1 if judge_context.model else 0)
         raise
     except ModelError as error:
         if error.fatal:
             raise
         failures = [Score(criterion.key, failure=error.kind) for criterion in call.criteria]
         verdict = Verdict(failures, error.raw, error.kind, str(error))
-    if bench.model:
+    if judge_context.model:
         # The first call was counted when it started.
         tally.add(calls=verdict.calls - 1)
     return _rows(unit, verdict, judge)

@@ -10,7 +10,7 @@ from rlaif.core.errors import InputError
 from rlaif.evaluation.audit import measure
 from rlaif.pairs import build as pairing
 from rlaif.pairs.build import Pairing
-from rlaif.pairs.weights import Member
+from rlaif.pairs.weights import PairJudge
 from rlaif.pipeline import cascade, versions
 from rlaif.pipeline.generate_and_judge import generate_and_judge
 from rlaif.pipeline.generator import generator
@@ -67,7 +67,7 @@ def paired(context: Context, *, gate: bool = False) -> Pairing:
     return pairing.run(context, members, generators(context.config), agree=agree, mix=mix)
 
 
-def _ready(context: Context, gate: bool) -> tuple[list[Member], list[str], Mix]:
+def _ready(context: Context, gate: bool) -> tuple[list[PairJudge], list[str], Mix]:
     """The judges of the pairs, once it is sure that they fit together and have scored something."""
     check_judges(context.config)
     check_apart(context.config, pair_judges(context.config)[0])

@@ -18,10 +18,10 @@ from rlaif.training import accelerate
 from rlaif.training.formats import Row, imitated, said
 from rlaif.training.job import Job, Training
 from rlaif.training.methods import METHODS
-from rlaif.training.trainer import Lesson, Score, fit
+from rlaif.training.trainer import Score, TrainingData, fit
 
 
-class Practice(Protocol):
+class OnlineRewards(Protocol):
     """Prompts and rewards, for methods that sample answers of their own."""
 
     @property
@@ -36,14 +36,14 @@ class Practice(Protocol):
         """The rewards, with the checkpoints that were `fitted` for some of them."""
 
 
-def run(context: Context, pairing: str | None = None, practice: Practice | None = None) -> Training:
+def run(context: Context, pairing: str | None = None, online_rewards: OnlineRewards | None = None) -> Training:
     """Train on the pairs of `pairing` (by default the newest), or find that this was done.
 
     The key covers the method, the base model, the options, the seed and the pairs in order: equal keys mean equal
     work, so a finished training is never repeated and a stopped one goes on exactly where its last checkpoint stands.
     Methods that sample answers of their own need `practice`.
     """
-    return _trained(context, _section(context.config), pairing, practice)
+    return _trained(context, _section(context.config), pairing, online_rewards)
 
 
 def _section(config: Config) -> Train:
@@ -52,12 +52,12 @@ def _section(config: Config) -> Train:
     return config.pipeline.train
 
 
-def _trained(context: Context, section: Train, pairing: str | None, practice: Practice | None) -> Training:
-    job = _job(context, section, pairing, practice)
+def _trained(context: Context, section: Train, pairing: str | None, online_rewards: OnlineRewards | None) -> Training:
+    job = _job(context, section, pairing, online_rewards)
     if job.folder.exists():
         return _record(context, job)
     _check(context, job)
-    rewarded = practice.open(_fitted(context, section, pairing)) if practice else nullcontext()
+    rewarded = online_rewards.open(_fitted(context, section, pairing)) if online_rewards else nullcontext()
     with rewarded as score, context.stage("train") as tally:
         lesson = replace(job.lesson, score=score)
         fit(section, job.base, lesson, job.folder, context.config.file, tally, context.progress.note)
@@ -96,12 +96,12 @@ def _fitted(context: Context, section: Train, pairing: str | None) -> dict[int, 
     }
 
 
-def find(context: Context, pairing: str | None = None, practice: Practice | None = None) -> Training | None:
+def find(context: Context, pairing: str | None = None, online_rewards: OnlineRewards | None = None) -> Training | None:
     """The training that `run` would make, where it is finished already."""
     section = context.config.pipeline.train
     if section is None:
         return None
-    job = _job(context, section, pairing, practice)
+    job = _job(context, section, pairing, online_rewards)
     return job.finished if job.folder.exists() else None
 
 
@@ -133,29 +133,31 @@ def _check(context: Context, job: Job) -> None:
     )  # fmt: skip
 
 
-def _job(context: Context, section: Train, pairing: str | None, practice: Practice | None) -> Job:
+def _job(context: Context, section: Train, pairing: str | None, online_rewards: OnlineRewards | None) -> Job:
     config = context.config
     name, model = base_model(config)
     where = config.file.where(("models", name, "path"))
     newest = context.store.query("pairs/sql/latest")
     pairing = pairing or (newest[0]["key"] if newest else "")
-    lesson, rewards = _lesson(context, section, pairing, practice)
+    lesson, rewards = _lesson(context, section, pairing, online_rewards)
     return Job(
         section, name, _located(model, where), identity(model, where=where), pairing, config.out / "models", lesson, rewards
     )
 
 
-def _lesson(context: Context, section: Train, pairing: str, practice: Practice | None) -> tuple[Lesson, list[Any]]:
+def _lesson(
+    context: Context, section: Train, pairing: str, online_rewards: OnlineRewards | None
+) -> tuple[TrainingData, list[Any]]:
     """What there is to learn, less held-out prompts, and all that decides its rewards."""
     config, samples = context.config, METHODS[section.method].samples
-    if samples and practice is None:
+    if samples and online_rewards is None:
         raise ValueError(f"{section.method} needs prompts and rewards")
     alone = section.method == "sft" and section.data
     pairs = [] if alone else _pairs(context, pairing)
     rewards: list[Any] = []
-    if samples and practice:
-        rewards = [practice.identity, *([pairs] if any(each.fit is not None for each in section.rewards) else [])]
-    taught = practice.rows if samples and practice else pairs
+    if samples and online_rewards:
+        rewards = [online_rewards.identity, *([pairs] if any(each.fit is not None for each in section.rewards) else [])]
+    taught = online_rewards.rows if samples and online_rewards else pairs
     shown, faults = _imitated(config, section)
     asked = {
         said(json.loads(row["messages"]))
@@ -165,7 +167,7 @@ def _lesson(context: Context, section: Train, pairing: str, practice: Practice |
     left_out = {"held_out": len(taught) + len(shown) - len(rows) - len(data), "bad_row": faults.bad}
     if section.method == "dpo_soft":
         left_out["unsure"] = sum(row["confidence"] is None for row in rows)
-    lesson = Lesson(
+    lesson = TrainingData(
         rows, data, sampling=_sampling(config) if samples else {}, reference=_reference(config, section),
         refused={kind: count for kind, count in left_out.items() if count}, notes=list(faults.listed()),
     )  # fmt: skip

@@ -2,6 +2,6 @@
 
 from rlaif.report.explain.load import explain
 from rlaif.report.explain.render import render
-from rlaif.report.explain.types import Story
+from rlaif.report.explain.types import PromptHistory
 
-__all__ = ["Story", "explain", "render"]
+__all__ = ["PromptHistory", "explain", "render"]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from rlaif.core.errors import InputError
 from rlaif.report.explain.judge_labels import Judges
-from rlaif.report.explain.types import Found, Mark, Noted, Outcome, Paired, PassedOn, Said, Sampled, Story, Vote
+from rlaif.report.explain.types import Escalation, Found, Mark, Noted, Outcome, Paired, PromptHistory, Said, Sampled, Vote
 from rlaif.store.store import Row, Store
 
 # Characters of a text that only has to be recognised.
@@ -14,7 +14,7 @@ GLIMPSE = 60
 _PASSED_ON = "SELECT before, judge, lead::DOUBLE AS lead FROM passed_on WHERE prompt = $prompt ORDER BY rowid"
 
 
-def explain(store: Store, prefix: str, present: Mapping[str, str] = {}) -> Story:
+def explain(store: Store, prefix: str, present: Mapping[str, str] = {}) -> PromptHistory:
     """Return the history of the prompt whose key starts with `prefix`, or to which the response with that key belongs.
 
     `present` holds the judges of the pipeline file, keys by name; others with these names are marked as earlier versions.
@@ -28,7 +28,7 @@ def explain(store: Store, prefix: str, present: Mapping[str, str] = {}) -> Story
     names = {response.key: response.name for response in sampled}
     # Judges see equal texts once, so such a text is named after its first response.
     answers = {response["answer"]: names[response["key"]] for response in reversed(responses)}
-    return Story(
+    return PromptHistory(
         prompt=prompt, source=row["source"], in_play=row["in_play"], messages=json.loads(row["messages"]),
         document=row["document"], reference=row["reference"], checklist=json.loads(row["checklist"] or "[]"),
         metadata=json.loads(row["metadata"]),
@@ -45,7 +45,7 @@ def explain(store: Store, prefix: str, present: Mapping[str, str] = {}) -> Story
             for vote in store.query("report/explain/sql/comparisons", prompt=prompt)
         ],
         passed_on=[
-            PassedOn(judges[row["before"]], judges[row["judge"]], row["lead"])
+            Escalation(judges[row["before"]], judges[row["judge"]], row["lead"])
             for row in store.query(_PASSED_ON, prompt=prompt)
         ],
         outcomes=_outcomes(store, prompt, names, judges),

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rlaif.core.text import visible
-from rlaif.report.explain.types import Mark, Outcome, Said, Sampled, Story, Vote
+from rlaif.report.explain.types import Mark, Outcome, PromptHistory, Said, Sampled, Vote
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 EXCERPT = 1500
 
 
-def render(story: Story, console: "Console") -> None:
+def render(story: PromptHistory, console: "Console") -> None:
     """Print the history: prompt, responses with verdicts, comparisons, and the outcome in each pairing."""
     for part in _parts(story):
         console.print(part)
 
 
-def _parts(story: Story) -> Iterator["RenderableType"]:
+def _parts(story: PromptHistory) -> Iterator["RenderableType"]:
     yield _rule(f"prompt {story.prompt}")
     yield _dim(f"from {story.source}" + ("" if story.in_play else "; not in use, because its source no longer contains it"))
     for message in story.messages:

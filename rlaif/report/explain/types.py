@@ -92,7 +92,7 @@ class Vote:
 
 
 @dataclass(frozen=True)
-class PassedOn:
+class Escalation:
     """A cascade passed the prompt from judge `before` to `judge`: the score margin (in hundredths) was small or missing."""
 
     before: str
@@ -124,7 +124,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Story:
+class PromptHistory:
     """Everything that the store holds on one prompt. `in_play` is False if its source no longer contains it."""
 
     prompt: str
@@ -139,5 +139,5 @@ class Story:
     notes: list[Noted]
     responses: list[Sampled]
     comparisons: list[Vote]
-    passed_on: list[PassedOn]
+    passed_on: list[Escalation]
     outcomes: list[Outcome]

@@ -15,11 +15,11 @@ from rlaif.config import OpenAIModel
 from rlaif.core.errors import InputError, ModelError
 from rlaif.core.signals import STOP
 from rlaif.core.types import key
-from rlaif.models.base import Ask, Completion
+from rlaif.models.base import ChatRequest, Completion
 from rlaif.models.openai.batch.api import RETRIED, Calls
 from rlaif.models.openai.batch.queue import POLL, QUIET, Post
 from rlaif.models.openai.capabilities import Dialect
-from rlaif.models.openai.credentials import addresses, announce, client, letterhead, public_url, secret
+from rlaif.models.openai.credentials import addresses, announce, client, public_url, request_head, secret
 from rlaif.models.openai.errors import RequestError
 from rlaif.models.openai.fill_missing import top_up
 from rlaif.models.openai.inspector import Inspector, observations
@@ -57,14 +57,14 @@ class OpenAIBatch:
         self.remarks: Counter[tuple[str, str]] = Counter()
         self._served: str | None = None
 
-    async def complete(self, ask: Ask) -> list[Completion]:
+    async def complete(self, ask: ChatRequest) -> list[Completion]:
         """One completion per seed, in order. Those of `n` that the server withholds are requested again, one at a time."""
         found: dict[int, Completion] = {}
         if ask.n == 1 or self._dialect.several:
             found = await self._request(ask, ask.seeds)
         return await top_up(ask, found, self._request)
 
-    async def _request(self, ask: Ask, seeds: tuple[int, ...]) -> dict[int, Completion]:
+    async def _request(self, ask: ChatRequest, seeds: tuple[int, ...]) -> dict[int, Completion]:
         """Completions by place in `seeds`, some of which may be missing. Each attempt is in another batch."""
         attempts = 0
         while True:
@@ -107,7 +107,7 @@ class OpenAIBatch:
 
         config = self._config
         address = addresses(config.base_url)[0]
-        head = await letterhead(config, address, self._secret, where=self._where)
+        head = await request_head(config, address, self._secret, where=self._where)
         self._redact = redactor(*secrets_of(head.url, head.headers), *secrets_of(proxy(head.url) or "", {}))
         announce(config, self._secret, [head])
         self._package = client(config, address, self._secret, timeout=IDLE)
@@ -118,7 +118,7 @@ class OpenAIBatch:
         )  # fmt: skip
         # A run that is asked to stop does not wait for a day.
         self._heed = ExitStack()
-        self._heed.enter_context(STOP.heeded(self._post.let_go))
+        self._heed.enter_context(STOP.on_stop(self._post.let_go))
         return self
 
     async def __aexit__(

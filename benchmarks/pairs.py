@@ -60,7 +60,7 @@ def synthesise(folder: Path, prompts: int, texts: int) -> None:
             ("scores", "answer, criterion, value::INTEGER AS value"),
             ("responses", "key, prompt, answer, generator, finish, text"),
         ):
-            store.run(f"COPY (SELECT {columns} FROM {table}) TO '{folder / table}.parquet' (FORMAT parquet)")
+            store.write(f"SELECT {columns} FROM {table}", folder / f"{table}.parquet", "FORMAT parquet")
 
 
 def limit(store: Store) -> None:

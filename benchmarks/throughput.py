@@ -80,7 +80,9 @@ def rlaif(folder: Path, turn: int) -> tuple[float, float]:
     subprocess.run([command, "train", path, "--quiet"], check=True, capture_output=True)
     whole = time.monotonic() - started
     told = subprocess.run(
-        [command, "sql", path, "SELECT seconds FROM work WHERE stage = 'train'", "--json"], check=True, capture_output=True
+        [command, "sql", path, "SELECT seconds FROM stage_runs WHERE stage = 'train'", "--json"],
+        check=True,
+        capture_output=True,
     )
     return whole, float(json.loads(told.stdout)[0]["seconds"])
 

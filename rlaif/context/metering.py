@@ -44,7 +44,7 @@ class MeteredModel:
     async def _keep(self, replies: list[tuple[int, bool]]) -> None:
         tokens = sum(count for count, _ in replies)
         row = {"calls": len(replies), "prompt_tokens": tokens, "guessed": sum(guessed for _, guessed in replies)}
-        await asyncio.to_thread(self._context.store.append, "asides", [self._whose | row | {"created": now()}])
+        await asyncio.to_thread(self._context.store.append, "auxiliary_calls", [self._whose | row | {"created": now()}])
         if self._meter:
             self._context.budget.count(self._meter, len(replies), tokens)
 

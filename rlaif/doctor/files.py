@@ -76,7 +76,7 @@ def prompts(config: Config) -> Iterator[tuple[list[Check], Store | None]]:
         except RlaifError as error:
             yield [fail("prompts", str(error))], None
             return
-        holds = {row["what"]: row["rows"] for row in store.query("pipeline/sql/status/holds")}
+        holds = {row["what"]: row["rows"] for row in store.query("pipeline/sql/status/counts")}
         dropped = store.query("pipeline/sql/status/failures")
         less = f", {sum(row['rows'] for row in dropped):,} dropped" if dropped else ""
         yield [ok("prompts", f"{holds['prompts']:,} collected{less}")], store

@@ -56,7 +56,7 @@ def _store(path: Path) -> list[Check]:
         return [ok("store", f"{path} will be made")]
     try:
         with Store(path, read_only=True) as store:
-            runs, remarks = store.measure("FROM runs", "count(*)"), store.query("pipeline/sql/status/remarks")
+            runs, remarks = store.measure("FROM runs", "count(*)"), store.query("pipeline/sql/status/server_observations")
     except StoreError as error:
         return [fail("store", str(error))]
     return [ok("store", f"{path} is free and holds {runs:,} runs"), *(_remark(row) for row in remarks)]

@@ -70,10 +70,10 @@ class Judging:
         calls = [{"call": place, "criteria": call.keys} for place, call in self.calls.items()]
         wanted = judging.asked(self.judge, self.generators, self.only) | {"calls": calls}
         pending = self.store.rows(
-            f"SELECT call, count(*) AS n FROM ({sql('pipeline/sql/judge/owed')}) GROUP BY call ORDER BY call", **wanted
+            f"SELECT call, count(*) AS n FROM ({sql('pipeline/sql/judge/pending')}) GROUP BY call ORDER BY call", **wanted
         )
         rows = (
-            sample(self.store, "pipeline/sql/judge/owed", "answer", "pipeline/sql/judge/texts", "answer", **wanted)
+            sample(self.store, "pipeline/sql/judge/pending", "answer", "pipeline/sql/judge/texts", "answer", **wanted)
             if pending
             else []
         )
@@ -90,9 +90,14 @@ class Judging:
             criterion = call.criteria[0]
             wanted = self.only.parameters | {"judge": judge.key, "criterion": criterion.key, "kind": criterion.kind}
             if criterion.kind in ("keypoints", "checklist"):
-                noted = self.store.measure("estimate/sql/unnoted", "count(*)", **wanted)
+                noted = self.store.measure("estimate/sql/prompts_without_notes", "count(*)", **wanted)
                 notes = sample(
-                    self.store, "estimate/sql/unnoted", "prompt", "pipeline/sql/generate/texts", "prompt", **wanted
+                    self.store,
+                    "estimate/sql/prompts_without_notes",
+                    "prompt",
+                    "pipeline/sql/generate/texts",
+                    "prompt",
+                    **wanted,
                 )
                 shown = [note_prompts(judge, criterion, stored(row)) for row in notes]
                 found += self._asked(shown, Range(), min(noted, noted if most is None else most))
@@ -107,7 +112,7 @@ class Judging:
             return Asked()
         rows = sample(
             self.store,
-            "pipeline/sql/pairwise/owed",
+            "pipeline/sql/pairwise/pending",
             "prompt, first, second, criterion",
             "pipeline/sql/pairwise/texts",
             "prompt",
@@ -126,7 +131,7 @@ class Judging:
     @cached_property
     def _claims(self) -> dict[str, float]:
         """How many claims the judge has found in a response, by criterion."""
-        rows = self.store.query("estimate/sql/things", judge=self.judge.key, enough=ENOUGH)
+        rows = self.store.query("estimate/sql/counts", judge=self.judge.key, enough=ENOUGH)
         return {row["criterion"]: row["things"] for row in rows}
 
     def _asked(self, shown: Sequence[Sequence[JudgePrompt]], response: Range, units: int) -> Asked:

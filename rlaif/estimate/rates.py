@@ -50,15 +50,15 @@ class Estimate:
         """
         store = self.context.store
         wanted = generating.asked(self.context.config, generator, only, key)
-        asks = store.measure("pipeline/sql/generate/owed", "count(*)", **wanted)
-        completions = store.measure("pipeline/sql/generate/owed", "any_value(owed)", **wanted)
+        asks = store.measure("pipeline/sql/generate/pending", "count(*)", **wanted)
+        completions = store.measure("pipeline/sql/generate/pending", "any_value(owed)", **wanted)
         if not asks:
             return Pending()
-        rows = sample(store, "pipeline/sql/generate/owed", "prompt", "pipeline/sql/generate/texts", "prompt", **wanted)
+        rows = sample(store, "pipeline/sql/generate/pending", "prompt", "pipeline/sql/generate/texts", "prompt", **wanted)
         count, prompts_by = counter(generator.model)
         each = mean(count(show(generator.template, json.loads(row["messages"]), row["document"])) for row in rows)
         # Prompts that this generator has answered, as it was shown them: tokens paid for each that is counted here.
-        answered = store.query("estimate/sql/asked", generator=generator.key, limit=SAMPLE)
+        answered = store.query("estimate/sql/past_requests", generator=generator.key, limit=SAMPLE)
         counted = sum(count(json.loads(row["messages"])) for row in answered)
         factor = sum(row["prompt_tokens"] for row in answered) / counted if len(answered) >= ENOUGH and counted else 1.0
         if len(answered) >= ENOUGH:

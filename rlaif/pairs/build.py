@@ -99,7 +99,7 @@ def run(
         values["least"] = max(settings.min_confidence, _MORE_THAN_HALF)
     with store.transaction():
         number = store.query("pairs/sql/next_number")[0]["number"]
-        store.execute("pairs/sql/forget", **values)
+        store.execute("pairs/sql/delete_pairing", **values)
         store.append("pairings", [
             {"key": pairing, "spec": json.dumps(spec), "created": now(), "run": context.run, "number": number,
              "facts": _facts(store, [*keys, *agree], generators)}
@@ -112,9 +112,9 @@ def run(
         filters.apply(store, context.config, settings.filters)
         chosen.make(store, values)
         _judge(store, values)
-        store.execute("pairs/sql/surplus", target=settings.target, **values)
+        store.execute("pairs/sql/over_target", target=settings.target, **values)
         store.execute("pairs/sql/insert_pairs", **values)
-        store.execute("pairs/sql/insert_reasons", **values)
+        store.execute("pairs/sql/insert_outcomes", **values)
     outcomes = {row["outcome"]: row["prompts"] for row in store.query("pairs/sql/outcomes", pairing=pairing)}
     count = store.query("pairs/sql/count", pairing=pairing)[0]["pairs"]
     by = ", ".join(member.name or member.key for member in judge) + (f" ({mix})" if len(keys) > 1 else "")
@@ -176,7 +176,10 @@ def _gather(store: Store, values: Row) -> None:
     store.execute("pairs/sql/weighed", **values)
     store.execute("pairs/sql/panel", **values)
     store.execute(
-        "pairs/sql/told_evenly" if store.query("pairs/sql/partly_expected", **values) else "pairs/sql/told", **values
+        "pairs/sql/effective_scores_partial_logprobs"
+        if store.query("pairs/sql/partly_expected", **values)
+        else "pairs/sql/effective_scores",
+        **values,
     )
     store.execute("pairs/sql/ballots_mixed" if values["mix"] and values["compared"] else "pairs/sql/ballots", **values)
     _scale_votes(store, values)
@@ -184,13 +187,13 @@ def _gather(store: Store, values: Row) -> None:
     if values["mix"] and not values["compared"]:
         _mix(store, values)
     else:
-        store.execute("pairs/sql/averaged_once")
-        store.execute("pairs/sql/scored_and_fought" if store.query("pairs/sql/fought") else "pairs/sql/scored")
+        store.execute("pairs/sql/mean_single")
+        store.execute("pairs/sql/scores_with_strengths" if store.query("pairs/sql/has_comparisons") else "pairs/sql/scored")
         store.execute("pairs/sql/points_of_comparisons" if values["compared"] else values["points"])
     store.execute("pairs/sql/answers", **values)
     if store.query("pairs/sql/repeated"):
         # Rare, and several times the work: means over repeats before the points.
-        store.execute("pairs/sql/averaged_often")
+        store.execute("pairs/sql/mean_repeats")
         store.execute("pairs/sql/answers", **values)
     store.execute("pairs/sql/same_texts")
     store.execute("pairs/sql/filtered")
@@ -208,7 +211,7 @@ def _scale_votes(store: Store, values: Row) -> None:
 
 def _mix(store: Store, values: Row) -> None:
     """One score of each answer and criterion, from those of several judges."""
-    store.execute("pairs/sql/given", **values)
+    store.execute("pairs/sql/rescaled_scores", **values)
     store.execute("pairs/sql/totals", **values)
     store.execute(
         {"cascade": "pairs/sql/mix_last", "median": "pairs/sql/mix_median"}.get(values["mix"], "pairs/sql/mix_mean")
@@ -219,9 +222,9 @@ def _mix(store: Store, values: Row) -> None:
 
 def _fit(store: Store, values: Row) -> None:
     """What was compared, as strengths."""
-    store.execute("pairs/sql/contests", **values)
+    store.execute("pairs/sql/comparisons_by_prompt", **values)
     begin, end = 0, _CONTESTS
-    while contests := store.query("pairs/sql/contests_part", begin=begin, end=end):
+    while contests := store.query("pairs/sql/comparisons_by_prompt_part", begin=begin, end=end):
         store.append("strengths", [row | {"pairing": values["pairing"]} for row in strengths(contests)])
         begin, end = end, end + _CONTESTS
     store.execute("pairs/sql/strengths", **values)
@@ -229,15 +232,15 @@ def _fit(store: Store, values: Row) -> None:
 
 def _judge(store: Store, values: Row) -> None:
     """How sure each pair that was made is."""
-    store.execute("pairs/sql/opinions")
+    store.execute("pairs/sql/pair_votes")
     if values["mix"] and not values["compared"]:
         if values["mix"] != "cascade":
-            store.execute("pairs/sql/mix_opinions", **values)
-    elif store.query("pairs/sql/fought"):
-        store.execute("pairs/sql/own_opinions", **values)
+            store.execute("pairs/sql/mix_pair_votes", **values)
+    elif store.query("pairs/sql/has_comparisons"):
+        store.execute("pairs/sql/own_pair_votes", **values)
     if values["agree"]:
-        store.execute("pairs/sql/other_opinions", **values)
-    store.execute("pairs/sql/judged", **values)
+        store.execute("pairs/sql/other_pair_votes", **values)
+    store.execute("pairs/sql/pair_confidence", **values)
 
 
 def is_up_to_date(store: Store, spec: Row) -> bool:

@@ -42,7 +42,7 @@ def run(store: Store, text: str, file: Path, values: Mapping[str, Any]) -> None:
                 fix=f"Declare it in a comment line: -- {str(error)[1:-1]} = 5: what it means.",
             ) from None  # fmt: skip
         store.run(f"CREATE OR REPLACE TEMP TABLE made AS FROM read_parquet({quoted(path)}, hive_partitioning = false)")
-    wrong = store.query("pairs/sql/wrong")
+    wrong = store.query("pairs/sql/invalid_pairs")
     if wrong:
         kind, pairs, response = wrong[0]["kind"], wrong[0]["pairs"], wrong[0]["response"]
         raise _refused(f"in {pairs:,} of its pairs, a response {WRONG[kind]}; {response} is one", file)

@@ -47,7 +47,7 @@ def in_turn(context: Context, name: str) -> Judge:
     weighed = weigh(config, settings, [who])
     before_that = resolve.before(config, earlier)
     context.store.execute(
-        "pipeline/sql/judge/pass_on", judge=judge.key, earlier=who.key, generators=resolve.generators(config),
+        "pipeline/sql/judge/escalate", judge=judge.key, earlier=who.key, generators=resolve.generators(config),
         before_that=resolve.judge_key(context, before_that) if before_that else None,
         criteria=[{name: row[name] for name in ("criterion", "factor", "low", "floor")} for row in weighed if row["weight"]],
         denominator=weighed[0]["denominator"], margin=config.pipeline.judge.cascade.margin,

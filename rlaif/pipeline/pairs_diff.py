@@ -96,8 +96,8 @@ def compare(context: Context, a: Sequence[str], b: Sequence[str], *, examples: i
     with store.scratch():
         first, second = (_pairing(context, given) for given in (a, b))
         keys = {"a": first, "b": second}
-        store.execute("pipeline/sql/pairs_diff/fates", **keys)
-        store.execute("pipeline/sql/pairs_diff/leads", **keys)
+        store.execute("pipeline/sql/pairs_diff/pair_changes", **keys)
+        store.execute("pipeline/sql/pairs_diff/margins", **keys)
         changes = [Change(**row) for row in store.query(_COUNTS)]
         fates = {fate: sum(each.pairs for each in changes if each.fate == fate) for fate in FATES}
         return Difference(

@@ -59,7 +59,7 @@ async def _round(context: Context, who: Comparing, owed: PendingUnits, tally: Ta
         heard=lambda compared: breaker.heard(compared.verdict["failure"], compared.verdict["detail"]),
     )
     judge_context.report(tally.stage, context.progress.note)
-    breaker.over(lambda: context.store.query("pipeline/sql/judge/had", judge=who.judge))
+    breaker.over(lambda: context.store.query("pipeline/sql/judge/has_success", judge=who.judge))
 
 
 def _guess(row: Row, who: Comparing, judge_context: JudgeContext) -> tuple[int, float, float]:

@@ -22,7 +22,7 @@ class PendingUnits(AsyncIterable[Row]):
 
     def __init__(self, store: Store, stage: str, by: str, **wanted: Any) -> None:
         self._store, self._stage, self._by = store, stage, by
-        units = store.stream(f"pipeline/sql/{stage}/owed", size=BATCH, **wanted)
+        units = store.stream(f"pipeline/sql/{stage}/pending", size=BATCH, **wanted)
         first = list(islice(units, 1))
         self.count = int(first[0]["owed"]) if first else 0
         self._units = chain(first, units)

@@ -14,14 +14,14 @@ from rlaif.pipeline.resolve import before, generators, judge_key, member, traine
 
 def need_prompts(context: Context) -> None:
     """Raises InputError where no prompts have been collected."""
-    if not context.store.rows("SELECT 1 FROM collected LIMIT 1"):
+    if not context.store.rows("SELECT 1 FROM active_prompts LIMIT 1"):
         raise InputError("no prompts have been collected", fix=f"Run `{context.config.command('collect')}` first.")
 
 
 def need_responses(context: Context) -> None:
     """Raises InputError where there are no responses, not even failed ones, to prompts in play."""
     need_prompts(context)
-    tried = """SELECT 1 FROM responses SEMI JOIN collected ON collected.prompt = responses.prompt
+    tried = """SELECT 1 FROM responses SEMI JOIN active_prompts ON active_prompts.prompt = responses.prompt
         WHERE generator IN (SELECT unnest($generators::VARCHAR[])) LIMIT 1"""
     if context.store.rows(tried, generators=generators(context.config)):
         return

@@ -26,6 +26,6 @@ def retry(context: Context, kinds: Sequence[str] = ()) -> list[Row]:
     trained = resolve.trained_generator(context)
     makers = [*resolve.generators(config), *judges, *([trained.key] if trained else [])]
     wanted = {"makers": makers, "kinds": list(kinds) or sorted(set(known) - ANSWERS)}
-    found = context.store.query("pipeline/sql/requeue/found", **wanted)
-    context.store.execute("pipeline/sql/requeue/owe", **wanted)
+    found = context.store.query("pipeline/sql/requeue/failed_units", **wanted)
+    context.store.execute("pipeline/sql/requeue/requeue", **wanted)
     return found

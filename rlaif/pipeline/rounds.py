@@ -63,7 +63,7 @@ def chain(pipeline: Pipeline) -> str:
 
 def last_path(context: Context) -> Path | None:
     """The folder of the model that the rounds so far have made: the last one that gained, else the first one."""
-    rows = context.store.query("pipeline/sql/rounds/last", chain=chain(context.config.pipeline))
+    rows = context.store.query("pipeline/sql/rounds/last_round", chain=chain(context.config.pipeline))
     return context.config.out / rows[0]["path"] if rows else None
 
 

@@ -19,7 +19,9 @@ class ServedModelGuard:
     def __init__(self, model: Model, store: Store, judge: str, name: str) -> None:
         self.concurrency = model.concurrency
         self._model, self._store, self._judge, self._name = model, store, judge, name
-        self._served = next((str(row["model"]) for row in store.query("pipeline/sql/judge/served", judge=judge)), None)
+        self._served = next(
+            (str(row["model"]) for row in store.query("pipeline/sql/judge/served_models", judge=judge)), None
+        )
 
     async def complete(self, ask: ChatRequest) -> list[Completion]:
         """Return the model's completions. Raises ModelError `other_model` if the server reports a different model."""
@@ -37,7 +39,7 @@ class ServedModelGuard:
                 "Set the judge's `model` to the exact version: its scores are then stored separately.",
             )
         self._served = served
-        await asyncio.to_thread(self._store.append, "served", [{"judge": self._judge, "model": served}])
+        await asyncio.to_thread(self._store.append, "served_models", [{"judge": self._judge, "model": served}])
 
     async def __aenter__(self) -> Self:
         return self

@@ -69,7 +69,7 @@ class Remarked(Models):
                     f"{_listed(before[remark])} and is {_listed(after[remark])}. Its answers stand beside the earlier ones."
                 )
         created = now()
-        context.store.append("remarks", [
+        context.store.append("server_observations", [
             whose | {"remark": remark, "value": value, "times": times, "created": created}
             for (remark, value), times in remarks.items()
         ])  # fmt: skip

@@ -80,7 +80,8 @@ def open_run(config: Config, progress: Progress | None = None) -> Iterator[Conte
 
 def status(config: Config, store: Store) -> dict[str, list[Row]]:
     """What the store holds, and what each stage has done and cost so far."""
-    found = {name: store.query(f"pipeline/sql/status/{name}") for name in ("holds", "work", "failures", "remarks")}
+    queries = {"holds": "counts", "work": "stage_runs", "failures": "failures", "remarks": "server_observations"}
+    found = {name: store.query(f"pipeline/sql/status/{query}") for name, query in queries.items()}
     return found | {"spent": [asdict(row) for row in spent_in_all(store, config)]}
 
 

@@ -152,7 +152,7 @@ def read_examples(store: Store) -> list[Example]:
     rows = store.query("report/sql/examples", drawn=DRAWN, most=MAX_TEXT)
     answers = sorted({row[side] for row in rows for side in ("chosen_answer", "rejected_answer")})
     marks: dict[str, dict[tuple[str, str], Row]] = {answer: {} for answer in answers}
-    for mark in store.query("report/sql/marks", answers=answers, most=MAX_RATIONALE):
+    for mark in store.query("report/sql/scores_shown", answers=answers, most=MAX_RATIONALE):
         marks[mark["answer"]][mark["judge"], mark["criterion"]] = mark | {"findings": []}
     for found in store.query("report/sql/findings", answers=answers, shown=LACKING, most=MAX_FINDING):
         marks[found["answer"]][found["judge"], found["criterion"]]["findings"].append(found)

@@ -15,7 +15,7 @@ CREATE TABLE prompts (
 );
 
 -- The prompts that the pipeline's sources hold now; replaced whole when they change. Other prompts are out of play.
-CREATE TABLE collected (prompt VARCHAR);
+CREATE TABLE active_prompts (prompt VARCHAR);
 
 -- What a source holds that was not collected, each with its reason; replaced whole with `collected`.
 CREATE TABLE dropped (source VARCHAR, what VARCHAR, reason VARCHAR, detail VARCHAR);
@@ -23,7 +23,7 @@ CREATE TABLE dropped (source VARCHAR, what VARCHAR, reason VARCHAR, detail VARCH
 CREATE TABLE generators (key VARCHAR, name VARCHAR, spec VARCHAR);
 
 -- A prompt as a generator was shown it: the messages after its template.
-CREATE TABLE asks (prompt VARCHAR, generator VARCHAR, messages VARCHAR);
+CREATE TABLE rendered_prompts (prompt VARCHAR, generator VARCHAR, messages VARCHAR);
 
 CREATE TABLE responses (
     key VARCHAR, prompt VARCHAR, generator VARCHAR, sample UINTEGER,
@@ -38,7 +38,7 @@ CREATE TABLE responses (
 );
 
 -- More samples than the pipeline's number, for prompts that were short of a pair: `samples` in all.
-CREATE TABLE top_ups (generator VARCHAR, prompt VARCHAR, samples UINTEGER);
+CREATE TABLE extra_samples (generator VARCHAR, prompt VARCHAR, samples UINTEGER);
 
 CREATE TABLE judges (key VARCHAR, name VARCHAR, spec VARCHAR);
 
@@ -47,7 +47,7 @@ CREATE TABLE judges (key VARCHAR, name VARCHAR, spec VARCHAR);
 CREATE TABLE in_use (what VARCHAR, name VARCHAR, key VARCHAR, criterion VARCHAR);
 
 -- Under which name the server of a judge's model answered first. It must not become another.
-CREATE TABLE served (judge VARCHAR, model VARCHAR);
+CREATE TABLE served_models (judge VARCHAR, model VARCHAR);
 
 CREATE TABLE criteria (key VARCHAR, name VARCHAR, kind VARCHAR, low DOUBLE, high DOUBLE, spec VARCHAR);
 
@@ -76,7 +76,7 @@ CREATE TABLE findings (
 
 -- The prompts that a cascade left from one judge (`before`) to a later one, once and for all: `lead` is that of the best
 -- response over the worst by the earlier judge, in hundredths of the scale, null where it gave none.
-CREATE TABLE passed_on (prompt VARCHAR, before VARCHAR, judge VARCHAR, lead DECIMAL(18, 6));
+CREATE TABLE cascade_escalations (prompt VARCHAR, before VARCHAR, judge VARCHAR, lead DECIMAL(18, 6));
 
 -- What a judge wrote down once about a prompt, for all its responses: key points, items of a checklist.
 CREATE TABLE notes (
@@ -88,7 +88,7 @@ CREATE TABLE notes (
 
 -- Replies of models that were asked beside responses and judgements: embeddings that find what a claim may rest on, rewards of
 -- answers that are sampled while a model is trained. `guessed` of them came without a count of their tokens.
-CREATE TABLE asides (
+CREATE TABLE auxiliary_calls (
     run VARCHAR, stage VARCHAR,
     model VARCHAR,              -- JSON: what makes two models the same
     calls UBIGINT, prompt_tokens UBIGINT, guessed UBIGINT, created TIMESTAMP
@@ -162,12 +162,12 @@ CREATE TABLE rounds (
 
 -- What servers told of themselves (version, root, max_model_len, created, fingerprint), and what they made us do (a parameter
 -- left out or renamed, surplus completions dropped), in each run, and how often.
-CREATE TABLE remarks (
+CREATE TABLE server_observations (
     run VARCHAR, server VARCHAR, model VARCHAR, remark VARCHAR, value VARCHAR, times UBIGINT, created TIMESTAMP
 );
 
 -- What each run of each stage did.
-CREATE TABLE work (
+CREATE TABLE stage_runs (
     run VARCHAR, stage VARCHAR, started TIMESTAMP, seconds DOUBLE,
     done UBIGINT, failed UBIGINT, calls UBIGINT, prompt_tokens UBIGINT, output_tokens UBIGINT
 );

@@ -1,7 +1,7 @@
 -- The views: what stages, the report and people with SQL read.
 
 -- The prompts in play: those that the pipeline's sources hold now.
-CREATE OR REPLACE VIEW current_prompts AS SELECT * FROM prompts SEMI JOIN collected ON collected.prompt = prompts.key;
+CREATE OR REPLACE VIEW current_prompts AS SELECT * FROM prompts SEMI JOIN active_prompts ON active_prompts.prompt = prompts.key;
 
 -- What a judge may be asked of: responses, and answers changed to mislead a judge as if the attacks on it had written them.
 CREATE OR REPLACE VIEW judgeable AS
@@ -36,20 +36,21 @@ FROM scores LEFT JOIN uneven_scores AS uneven
     ON uneven.answer = scores.answer AND uneven.judge = scores.judge AND uneven.criterion = scores.criterion
 GROUP BY scores.answer, scores.judge, scores.criterion;
 
+-- Ranked by arg_max and not by a window: DuckDB 2.0.0 fails on windows over rowid in a view that is joined with itself.
 -- The current versions of generators and judges: the `key` in use under each name. Where none is written down (a store that
 -- only an older rlaif has filled, data that was imported, people), it is the one that was registered last.
 CREATE OR REPLACE VIEW current_generators AS
 SELECT name, key FROM in_use WHERE what = 'generator'
 UNION
-SELECT name, key FROM generators ANTI JOIN (FROM in_use WHERE what = 'generator') AS used ON used.name = generators.name
-QUALIFY row_number() OVER (PARTITION BY name ORDER BY generators.rowid DESC) = 1;
+SELECT name, arg_max(key, generators.rowid) FROM generators ANTI JOIN (FROM in_use WHERE what = 'generator') AS used ON used.name = generators.name
+GROUP BY name;
 
 -- The same for judges.
 CREATE OR REPLACE VIEW current_judges AS
 SELECT name, key FROM in_use WHERE what = 'judge'
 UNION
-SELECT name, key FROM judges ANTI JOIN (FROM in_use WHERE what = 'judge') AS used ON used.name = judges.name
-QUALIFY row_number() OVER (PARTITION BY name ORDER BY judges.rowid DESC) = 1;
+SELECT name, arg_max(key, judges.rowid) FROM judges ANTI JOIN (FROM in_use WHERE what = 'judge') AS used ON used.name = judges.name
+GROUP BY name;
 
 -- The current criteria of each judge, one row per judge (key) and criterion (key). Where they are not written down: of the
 -- criteria of one name that a judge has scored by, the one that was registered last.
@@ -122,10 +123,14 @@ FROM current_prompts;
 CREATE OR REPLACE VIEW responses_readable_all AS
 SELECT responses.key AS response, responses.prompt, prompts.request, coalesce(names.name, responses.generator) AS generator,
     sample, text, len(regexp_extract_all(text, '[!-/:-@\[-`{-~\x{A1}-\x{BF}\x{2010}-\x{2027}\x{2030}-\x{205E}\x{3001}-\x{3003}\x{3008}-\x{3020}\x{3030}\x{30FB}\x{FF01}-\x{FF0F}\x{FF1A}-\x{FF20}\x{FF3B}-\x{FF40}\x{FF5B}-\x{FF65}]*[\x{3005}-\x{3007}\x{3021}-\x{3029}\x{3038}-\x{303B}\x{3041}-\x{3096}\x{3099}\x{309A}\x{309D}-\x{309F}\x{30A1}-\x{30FA}\x{30FC}-\x{30FF}\x{31F0}-\x{31FF}\x{3400}-\x{4DBF}\x{4E00}-\x{9FFF}\x{F900}-\x{FAFF}\x{FF66}-\x{FF9F}\x{1B000}-\x{1B16F}\x{20000}-\x{3FFFD}\x{E01}-\x{E3A}\x{E40}-\x{E4E}\x{E81}-\x{ECD}\x{EDC}-\x{EDF}\x{1000}-\x{103F}\x{1050}-\x{108F}\x{109A}-\x{109D}\x{1780}-\x{17D3}\x{17DC}\x{17DD}\x{1950}-\x{19C9}\x{1A20}-\x{1A7F}\x{A9E0}-\x{A9EF}\x{A9FA}-\x{A9FE}\x{AA60}-\x{AADD}][\x{E31}\x{E34}-\x{E3A}\x{E47}-\x{E4E}\x{EB1}\x{EB4}-\x{EBC}\x{EC8}-\x{ECD}\x{102B}-\x{103E}\x{1056}-\x{1059}\x{105E}-\x{1060}\x{1062}-\x{1064}\x{1067}-\x{106D}\x{1071}-\x{1074}\x{1082}-\x{108D}\x{108F}\x{109A}-\x{109D}\x{17B4}-\x{17D3}\x{17DD}\x{1A55}-\x{1A7F}\x{AA7B}-\x{AA7D}\x{AAB0}-\x{AAB8}\x{AABE}-\x{AAC1}\x{3099}\x{309A}\x{30FC}\x{FF70}\x{FF9E}\x{FF9F}]*[!-/:-@\[-`{-~\x{A1}-\x{BF}\x{2010}-\x{2027}\x{2030}-\x{205E}\x{3001}-\x{3003}\x{3008}-\x{3020}\x{3030}\x{30FB}\x{FF01}-\x{FF0F}\x{FF1A}-\x{FF20}\x{FF3B}-\x{FF40}\x{FF5B}-\x{FF65}]*|[^\x{9}-\x{D}\x{1C}- \x{85}\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000}\x{3005}-\x{3007}\x{3021}-\x{3029}\x{3038}-\x{303B}\x{3041}-\x{3096}\x{3099}\x{309A}\x{309D}-\x{309F}\x{30A1}-\x{30FA}\x{30FC}-\x{30FF}\x{31F0}-\x{31FF}\x{3400}-\x{4DBF}\x{4E00}-\x{9FFF}\x{F900}-\x{FAFF}\x{FF66}-\x{FF9F}\x{1B000}-\x{1B16F}\x{20000}-\x{3FFFD}\x{E01}-\x{E3A}\x{E40}-\x{E4E}\x{E81}-\x{ECD}\x{EDC}-\x{EDF}\x{1000}-\x{103F}\x{1050}-\x{108F}\x{109A}-\x{109D}\x{1780}-\x{17D3}\x{17DC}\x{17DD}\x{1950}-\x{19C9}\x{1A20}-\x{1A7F}\x{A9E0}-\x{A9EF}\x{A9FA}-\x{A9FE}\x{AA60}-\x{AADD}]+')) AS words, finish, output_tokens, logprob, failure, detail, answer,
-    responses.generator IN (SELECT key FROM current_generators) OR names.key IS NULL AS current
+    coalesce(names.current, true) AS current
 FROM responses
 JOIN prompts_readable AS prompts ON prompts.prompt = responses.prompt
-LEFT JOIN (SELECT key, max(name) AS name FROM generators GROUP BY key) AS names ON names.key = responses.generator
+LEFT JOIN (
+    SELECT generators.key, max(generators.name) AS name, count(in_force.key) > 0 AS current
+    FROM generators LEFT JOIN current_generators AS in_force ON in_force.key = generators.key
+    GROUP BY generators.key
+) AS names ON names.key = responses.generator
 QUALIFY row_number() OVER (PARTITION BY responses.key ORDER BY responses.failure IS NULL DESC, attempt DESC) = 1;
 
 -- The same for the current version of each generator.

@@ -73,7 +73,9 @@ def model_card(store: Store, training: Training, origin: Origin) -> str:
     row = store.query("data/export/sql/training", key=training.key)[0]
     spec, pairing = json.loads(row["spec"]), row["pairing"] if origin.pairs else ""
     known = store.query("data/export/sql/pairing", pairing=pairing)
-    who = store.query("data/export/sql/who", pairing=pairing) + [{"role": "reward: judge"} | each for each in origin.rewards]
+    who = store.query("data/export/sql/models_used", pairing=pairing) + [
+        {"role": "reward: judge"} | each for each in origin.rewards
+    ]
     body = environment().from_string(PAGE.read_text(encoding="utf-8")).render(
         training=training, base=row["base"], spec=spec, version=__version__, command=hidden_in_urls(origin.command),
         pairing=pairing if known else "", made=json.loads(known[0]["spec"]) if known else {},

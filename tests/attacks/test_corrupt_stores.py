@@ -19,7 +19,7 @@ PIPELINE = "name: x\nout: out\nmodels: {w: {kind: scripted}}\ncollect: {sources:
 # Opens the store given as its argument, appends three times, and dies without closing it.
 DIES = (
     "import os, sys; from pathlib import Path; from rlaif.store.store import Store; store = Store(Path(sys.argv[1]));\n"
-    "for number in range(3): store.append('top_ups', [{'prompt': str(number)}])\n"
+    "for number in range(3): store.append('extra_samples', [{'prompt': str(number)}])\n"
     "os.kill(os.getpid(), 9)"
 )
 
@@ -46,7 +46,7 @@ def killed(path: Path) -> Path:
 
 def count(path: Path, *, read_only: bool = False) -> int:
     with Store(path, read_only=read_only) as store:
-        return int(store.rows("SELECT count(*) AS n FROM top_ups")[0]["n"])
+        return int(store.rows("SELECT count(*) AS n FROM extra_samples")[0]["n"])
 
 
 def overwrite(place: int, content: bytes) -> Callable[[Path], object]:
@@ -113,7 +113,7 @@ def test_a_store_in_use_is_exit_code_5_and_its_log_stays(tmp_path: Path) -> None
     # Words of messages in the names of folders change nothing.
     path = project(tmp_path / "WAL checksum corrupt")
     Store(path).close()
-    opened = "import sys; from pathlib import Path; from rlaif.store.store import Store; s = Store(Path(sys.argv[1])); s.append('top_ups', [{'prompt': 'x'}]); print('x', flush=True); input()"
+    opened = "import sys; from pathlib import Path; from rlaif.store.store import Store; s = Store(Path(sys.argv[1])); s.append('extra_samples', [{'prompt': 'x'}]); print('x', flush=True); input()"
     holder = subprocess.Popen(
         [sys.executable, "-c", opened, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -132,7 +132,7 @@ def test_a_store_in_use_is_exit_code_5_and_its_log_stays(tmp_path: Path) -> None
 def test_a_closed_store_is_whole_without_its_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "store.duckdb"
     with Store(path) as store:
-        store.append("top_ups", [{"prompt": "a"}])
+        store.append("extra_samples", [{"prompt": "a"}])
     assert [file.name for file in tmp_path.iterdir()] == ["store.duckdb"]
     shutil.copy(path, tmp_path / "copy.duckdb")
     assert count(tmp_path / "copy.duckdb") == 1

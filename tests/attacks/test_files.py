@@ -226,8 +226,8 @@ STORES = {
     "a column less": ("ALTER TABLE prompts DROP document", True),
     "a column more": ("ALTER TABLE prompts ADD COLUMN more VARCHAR", True),
     "a column of another type": ("ALTER TABLE prompts ALTER document TYPE INTEGER", True),
-    "a computed column": ("DROP TABLE collected; CREATE TABLE collected (x VARCHAR, prompt VARCHAR GENERATED ALWAYS AS (x || 'y'))", True),
-    "a check": ("DROP TABLE collected; CREATE TABLE collected (prompt VARCHAR CHECK (prompt <> 'x'))", True),
+    "a computed column": ("DROP TABLE active_prompts; CREATE TABLE active_prompts (x VARCHAR, prompt VARCHAR GENERATED ALWAYS AS (x || 'y'))", True),
+    "a check": ("DROP TABLE active_prompts; CREATE TABLE active_prompts (prompt VARCHAR CHECK (prompt <> 'x'))", True),
     "a table less": ("DROP TABLE scores", True),
     "a version that is a text": ("UPDATE meta SET value = 'x' WHERE name = 'schema'", True),
     "a version that is huge": ("UPDATE meta SET value = repeat('9', 5000) WHERE name = 'schema'", True),
@@ -251,7 +251,7 @@ def test_a_strangers_store_is_refused_or_harmless(case: str, read_only: bool, tm
         return
     with Store(path, read_only=read_only) as store:
         assert store.rows("FROM prompts_readable") == []
-        assert SECRET not in str(store.query("pipeline/sql/status/holds"))
+        assert SECRET not in str(store.query("pipeline/sql/status/counts"))
         with pytest.raises(RlaifError):
             query(store, f"FROM read_text('{outside / 'secret.txt'}')")
     if not read_only and "ours" in case:

@@ -146,7 +146,7 @@ def kept(folder: Path, out: str) -> int:
 def counted(folder: Path, out: str) -> int:
     """Calls of all stages, by their own account."""
     with Store(folder / out / "store.duckdb", read_only=True) as store:
-        return int(store.rows("SELECT sum(calls) AS n FROM work")[0]["n"])
+        return int(store.rows("SELECT sum(calls) AS n FROM stage_runs")[0]["n"])
 
 
 @pytest.mark.fault("P2")

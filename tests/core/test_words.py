@@ -49,10 +49,9 @@ def test_words_of_alphabets_are_what_they_were(text: str) -> None:
 
 
 def test_a_view_counts_words_as_python_does() -> None:
-    files = ["views.sql", "evaluate/answers.sql", "report/views.sql"]
+    files = ["store/views.sql", "evaluation/sql/answers.sql", "report/sql/views.sql"]
     patterns = [
-        re.findall(r"regexp_extract_all\([\w.]*text, '(.+?)'\)\)", (root() / "rlaif/sql" / file).read_text())
-        for file in files
+        re.findall(r"regexp_extract_all\([\w.]*text, '(.+?)'\)\)", (root() / "rlaif" / file).read_text()) for file in files
     ]
     assert {pattern for found in patterns for pattern in found} == {SQL_WORD}
     assert all(patterns)

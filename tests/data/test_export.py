@@ -103,7 +103,9 @@ def test_what_the_generator_was_shown_is_kept_system_and_earlier_turns_too(tmp_p
     shown = [{"role": "system", "content": "Be brief."}, *asked("Hello"), *said("Hi."), *asked("one, with its document")]
     with Store(tmp_path / "store.duckdb") as store:
         key = made(store, tmp_path)
-        store.append("asks", [{"prompt": prompt("one").key, "generator": GENERATOR, "messages": json.dumps(shown)}])
+        store.append(
+            "rendered_prompts", [{"prompt": prompt("one").key, "generator": GENERATOR, "messages": json.dumps(shown)}]
+        )
         for form in ("preference", "unpaired", "sft", "ranked"):
             export(store, key, tmp_path, held_out=0, form=form)
             assert json.loads((tmp_path / form / "train.jsonl").read_text().splitlines()[0])["prompt"] == shown, form
@@ -135,7 +137,7 @@ def many(store: Store, pairs: int) -> str:
     store.run(f"""
         INSERT INTO prompts BY NAME SELECT 'p' || n AS key, 'p' || n AS normal_key, n AS position, n % 10000 AS bucket,
             '[{{"role": "user", "content": "Question ' || n || '?"}}]' AS messages FROM range({pairs}) AS rows (n);
-        INSERT INTO collected SELECT key FROM prompts;
+        INSERT INTO active_prompts SELECT key FROM prompts;
         INSERT INTO responses BY NAME SELECT side || n AS key, 'p' || n AS prompt, 'g' AS generator, side || n AS answer,
             'Answer ' || md5(n || side) AS text, 'stop' AS finish FROM range({pairs}) AS rows (n), (VALUES ('c'), ('r')) AS sides (side);
         INSERT INTO pairings VALUES ('k', '{{"judge": "j", "generators": ["g"], "strategy": "s", "settings": {{}}}}', now()::TIMESTAMP, 'r', 1, NULL);

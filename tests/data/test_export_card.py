@@ -50,10 +50,9 @@ def test_pairs_that_the_file_does_not_make_are_told_and_the_card_is_that_of_the_
     file, noted = project(tmp_path), Noted()
     go(file, "pair.strategy=best_vs_second")
     with pipeline.open_run(load(file), noted) as context:
-        done = pipeline.export(context, tmp_path / "data", ["jsonl"])
+        done = pipeline.export(context, tmp_path / "data", ["jsonl"], pairing=pipeline.newest(context))
     assert [line for line in noted.lines if line.startswith("The newest pairs")] == [
-        "The newest pairs are by a, best_vs_second, and not those that this pipeline now makes; "
-        f"for these first: rlaif pair {file}"
+        "The newest pairs: by a, best_vs_second."
     ]
     text = (done.folder / "README.md").read_text()
     assert f"rlaif run {file} --set pair.strategy=best_vs_second\nrlaif export {file} {tmp_path}/data" in text

@@ -11,7 +11,7 @@ from rlaif.data.export import export
 from rlaif.store.store import Store
 from tests.data.test_export import made
 
-WRITER = root() / "rlaif/tiny/writer"
+WRITER = root() / "rlaif/demo/writer"
 TABLE: dict[str, Any] = {
     f"Write a note for the depot about report {n}.": [{"text": f"The driver is Ramel, {n} crates.", "help": 5},
                                                       {"text": f"There were {n} crates.", "help": 1}]

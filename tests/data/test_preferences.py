@@ -96,7 +96,7 @@ EQUAL = [
     ({"first": "a", "second": " a "}, "same code, a"),
     ({"first": " "}, "a code cannot be empty"),
     ({"scale": [1, 1]}, "two different numbers"),
-    ({"scale": [0, float("inf")]}, "two different numbers"),
+    ({"scale": [0, float("inf")]}, "must be finite"),
     ({"scale": [-3, 3], "tie": 0}, "leave out `first`, `second` and `tie`"),
     ({"pairs": [[1, 3]]}, "`pairs` names response 3, and `columns.responses` has 2 columns"),
 ]

@@ -260,8 +260,9 @@ def test_votes_from_the_command_line_are_the_audits_gold_and_make_pairs(tmp_path
     file = tmp_path / "labelled.yaml"
     file.write_text(PIPELINE.format(out=tmp_path / "out"))
     rlaif = [sys.executable, "-m", "rlaif"]
-    early = subprocess.run([*rlaif, "label", str(file)], capture_output=True, text=True, check=True, input="")
-    assert "Nothing to vote on" in early.stdout
+    early = subprocess.run([*rlaif, "label", str(file)], capture_output=True, text=True, check=False, input="")
+    assert early.returncode == 2
+    assert "rlaif generate" in early.stderr
     subprocess.run([*rlaif, "generate", str(file), "-q"], check=True)
     said = "1\n2\nt\n1\nq\n"
     done = subprocess.run(

@@ -65,7 +65,7 @@ def test_a_verbose_model_that_is_not_better_wins_less_at_equal_lengths(store: St
             )
     names = [f"p{number}" for number in range(120)]
     store.append("prompts", [{"key": each, "messages": "[]", "bucket": 0, "position": at} for at, each in enumerate(names)])
-    store.append("collected", [{"prompt": each} for each in names])
+    store.append("active_prompts", [{"prompt": each} for each in names])
     store.append("responses", responses)
     store.append("scores", scores)
     found = play(store)
@@ -95,7 +95,7 @@ def test_a_model_that_exploits_its_judge_shows_in_the_gap_to_another(store: Stor
     assert found.interval is not None
     assert found.interval[0] < 30 < found.interval[1]
     assert found.flagged
-    assert "may exploit" in notes(Evaluation(gaps=[found]))[0]
+    assert "may be exploiting" in notes(Evaluation(gaps=[found]))[0]
     assert not gap("trained", "oracle", "tiny", views["O"], views["J"]).flagged
     same = gap("trained", "tiny", "tiny", views["J"], views["J"])
     assert (same.gap, same.flagged) == (0, False)
@@ -251,7 +251,7 @@ def test_a_judge_that_compares_decides_head_to_head_in_both_orders(store: Store)
     assert (found.prompts, found.win_rate, found.excluded) == (5, duel.win_rate, left_out)
     assert (found.base.score, found.gain, found.base.failures) == (None, None, {})
     assert found.base.words == 1
-    assert "of 4 pairs compared in both orders, 75 % were decided alike" in notes(Evaluation([found]))[-1]
+    assert "of 4 pairs compared in both orders, 75 % gave the same winner" in notes(Evaluation([found]))[-1]
     assert "Comparisons left out, since the other order has no verdict: 1." in notes(Evaluation([found]))[-1]
 
 

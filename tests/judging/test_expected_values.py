@@ -78,10 +78,10 @@ def test_two_judges_agree_on_what_both_call_a_tie(store: Store) -> None:
 def test_a_cascade_decides_nothing_by_it(store: Store) -> None:
     weighed = [{"criterion": HELP, "factor": 1, "low": 1, "floor": None}]
     store.execute(
-        "pipeline/sql/judge/pass_on", judge="next", earlier=JUDGE, before_that=None, generators=["a", "b"], margin=1, second=False,
+        "pipeline/sql/judge/escalate", judge="next", earlier=JUDGE, before_that=None, generators=["a", "b"], margin=1, second=False,
         denominator=4, criteria=weighed,
     )  # fmt: skip
-    left = store.rows("SELECT prompt, lead::DOUBLE AS lead FROM passed_on")
+    left = store.rows("SELECT prompt, lead::DOUBLE AS lead FROM cascade_escalations")
     assert left == [{"prompt": prompt("p").key, "lead": 0}]
 
 

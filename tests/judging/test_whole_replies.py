@@ -112,7 +112,9 @@ def test_a_response_is_kept_with_its_ending_or_is_a_failure_with_a_kind(
     odd = second["finish_reason"] in ("odd", "tool_calls")
     assert any("unknown finish_reason" in note for note in notes) == odd
     if odd:
-        remarks = rows(file, "SELECT value, times::INT AS times FROM remarks WHERE remark = 'unknown finish_reason'")
+        remarks = rows(
+            file, "SELECT value, times::INT AS times FROM server_observations WHERE remark = 'unknown finish_reason'"
+        )
         assert remarks == [{"value": second["finish_reason"], "times": 1}]
 
 

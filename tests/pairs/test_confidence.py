@@ -204,7 +204,7 @@ def test_the_sum_is_the_posteriors_mass_above_one_half(tmp_path: Path) -> None:
 
     with Store(tmp_path / "store.duckdb") as store:
         store.run("CREATE TEMP TABLE made (chosen BIGINT, rejected BIGINT)")
-        store.execute("pairs/sql/opinions")
+        store.execute("pairs/sql/pair_votes")
         rows = store.rows("SELECT won, lost, sided(won, lost) AS p FROM range(70) AS a(won), range(70) AS b(lost)")
     for row in rows:
         assert row["p"] == pytest.approx(1 - scipy.stats.beta(row["won"] + 1, row["lost"] + 1).cdf(0.5), abs=2e-6)

@@ -26,7 +26,7 @@ RANGES = {"help": (1.0, 5.0), "faith": (1.0, 5.0)}
 def covered(folder: Path, table: dict[str, Any], weights: dict[str, float] | None = None, **options: Any) -> Coverage:
     with Store(folder / "store.duckdb") as store:
         fill(store, {name: [dict(each) for each in responses] for name, responses in table.items()})
-        store.append("passed_on", [{"prompt": prompt("left").key, "before": "first", "judge": JUDGE}])
+        store.append("cascade_escalations", [{"prompt": prompt("left").key, "before": "first", "judge": JUDGE}])
         return coverage(store, [PairJudge(JUDGE, criteria(RANGES, weights or {}), "a")], [GENERATOR], **options)
 
 
@@ -173,7 +173,7 @@ def test_the_newest_pairing_is_the_last_one_made_with_the_clock_set_back(tmp_pat
         for table in ("pairings", "responses", "verdicts"):
             context.store.run(f"UPDATE {table} SET created = created + INTERVAL 2 DAY")
         context.store.run(
-            "UPDATE runs SET started = started + INTERVAL 2 DAY; UPDATE work SET started = started + INTERVAL 2 DAY"
+            "UPDATE runs SET started = started + INTERVAL 2 DAY; UPDATE stage_runs SET started = started + INTERVAL 2 DAY"
         )
     with pipeline.open_run(load(file, ["pair.strategy=best_vs_random"])) as context:
         made = pipeline.pair(context)
@@ -182,7 +182,7 @@ def test_the_newest_pairing_is_the_last_one_made_with_the_clock_set_back(tmp_pat
         assert context.store.query("pairs/sql/latest") == [{"key": made.key}]
         context.store.execute("report/sql/views")
         assert context.store.rows("SELECT key FROM report_pairing") == [{"key": made.key}]
-        counted = {row["what"]: row["rows"] for row in context.store.query("pipeline/sql/status/holds")}
+        counted = {row["what"]: row["rows"] for row in context.store.query("pipeline/sql/status/counts")}
         assert counted["pairs (newest pairing)"] == made.pairs
         sums = "SELECT count(*) AS n FROM outcomes WHERE pairing = $key AND response IS NOT NULL"
         assert context.store.rows(sums, key=made.key) == [{"n": 18}], "no outcome is lost"

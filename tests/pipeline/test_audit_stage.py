@@ -302,7 +302,7 @@ def project(folder: Path, more: str = "") -> Path:
 
 
 def calls(store: Store, name: str) -> int:
-    return int(store.rows("SELECT coalesce(sum(calls), 0) AS n FROM work WHERE run = $run", run=name)[0]["n"])
+    return int(store.rows("SELECT coalesce(sum(calls), 0) AS n FROM stage_runs WHERE run = $run", run=name)[0]["n"])
 
 
 def test_an_audit_asks_what_is_owed_and_once(tmp_path: Path) -> None:

@@ -32,16 +32,18 @@ def left(
     shares, denominator = factors({"help": 3, "faith": 1}, RANGES)
     with Store(folder / "store.duckdb") as store:
         fill(store, {name: [dict(response) for response in responses] for name, responses in table.items()})
-        store.append("passed_on", [{"prompt": prompt(name).key, "before": "first", "judge": JUDGE} for name in given])
+        store.append(
+            "cascade_escalations", [{"prompt": prompt(name).key, "before": "first", "judge": JUDGE} for name in given]
+        )
         for _ in range(times):
             store.execute(
-                "pipeline/sql/judge/pass_on", judge="next", earlier=JUDGE, before_that=before_that, generators=[GENERATOR], margin=margin,
+                "pipeline/sql/judge/escalate", judge="next", earlier=JUDGE, before_that=before_that, generators=[GENERATOR], margin=margin,
                 second=second, denominator=denominator,
                 criteria=[{"criterion": key("criterion", name), "factor": shares[name], "low": 1, "floor": floor} for name in RANGES],
             )  # fmt: skip
         names = {prompt(name).key: name for name in table}
         found = store.rows(
-            "SELECT prompt, lead::DOUBLE AS lead FROM passed_on WHERE before = $j AND judge = 'next'", j=JUDGE
+            "SELECT prompt, lead::DOUBLE AS lead FROM cascade_escalations WHERE before = $j AND judge = 'next'", j=JUDGE
         )
     assert len(found) == len({row["prompt"] for row in found})
     return {names[row["prompt"]]: row["lead"] for row in found}
@@ -111,7 +113,7 @@ def test_a_later_judge_is_asked_only_about_what_was_left_open_and_counts_there(t
         prompts(file, f"SELECT prompt FROM ({LEADS}) WHERE coalesce(lead < 12, true)"),
         prompts(file, SCORED.format("b")),
     )
-    assert prompts(file, "SELECT prompt FROM passed_on") == asked
+    assert prompts(file, "SELECT prompt FROM cascade_escalations") == asked
     assert 0 < len(asked) < 12
     # A prompt whose every response failed with the first judge has no lead in that query.
     assert open_ <= asked
@@ -146,7 +148,7 @@ def test_a_stop_between_two_judges_changes_nothing(tmp_path: Path) -> None:
             pipeline.generate(context)
             pipeline.judge(context, names)
         if names == ["b"]:
-            assert prompts(file, SCORED.format("b")) == prompts(file, "SELECT prompt FROM passed_on")
+            assert prompts(file, SCORED.format("b")) == prompts(file, "SELECT prompt FROM cascade_escalations")
     assert not set(go(file, *CASCADE)) & {"generate", "judge a", "judge b"}
     pairs = "pairs/preference/train.jsonl"
     assert (tmp_path / "parts/out" / pairs).read_bytes() == (tmp_path / "whole/out" / pairs).read_bytes()
@@ -155,11 +157,11 @@ def test_a_stop_between_two_judges_changes_nothing(tmp_path: Path) -> None:
 def test_more_samples_of_a_prompt_go_to_the_judge_that_it_was_left_to(tmp_path: Path) -> None:
     file = project(tmp_path, prompts=6)
     go(file, *CASCADE)
-    before = prompts(file, "SELECT prompt FROM passed_on")
+    before = prompts(file, "SELECT prompt FROM cascade_escalations")
     add(tmp_path, range(6, 8))
     go(file, *CASCADE, "generate.samples=5")
-    assert before <= prompts(file, "SELECT prompt FROM passed_on")
-    unjudged = rows(file, "SELECT * FROM responses SEMI JOIN passed_on ON passed_on.prompt = responses.prompt "
+    assert before <= prompts(file, "SELECT prompt FROM cascade_escalations")
+    unjudged = rows(file, "SELECT * FROM responses SEMI JOIN cascade_escalations ON cascade_escalations.prompt = responses.prompt "
                           "ANTI JOIN (FROM scores JOIN judges ON judges.key = judge WHERE name = 'b') AS said ON said.answer = responses.answer")  # fmt: skip
     assert unjudged == []
 

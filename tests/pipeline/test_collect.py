@@ -119,7 +119,7 @@ def test_the_same_sources_are_not_read_twice(tmp_path: Path) -> None:
     with collected(tmp_path) as store:
         assert requests(store) == ["A"]
         assert dropped(store) == {("prompt", "duplicate"): 1}
-        assert column(store, "SELECT count(*) FROM work") == [1]
+        assert column(store, "SELECT count(*) FROM stage_runs") == [1]
 
 
 def test_added_rows_add_their_prompts_at_the_end(tmp_path: Path) -> None:
@@ -239,7 +239,7 @@ def test_unlike_scores_of_one_answer_are_counted_and_told(tmp_path: Path) -> Non
     sources = {"columns": columns, "scores": [one, two]}, {"path": "more.jsonl", "columns": columns, "scores": [one]}
     with collected(tmp_path, *sources, progress=told) as store:
         # "same" by the second column, "other" by the first, and "alone" in both sources; of "bad" one was no score.
-        assert store.query("pipeline/sql/collect/unlike") == [{"n": 3}]
+        assert store.query("pipeline/sql/collect/differing_scores") == [{"n": 3}]
     assert "collect: 3 x different scores of one answer by one judge and criterion: their mean counts" in told.lines
 
 

@@ -63,7 +63,7 @@ def evaluated(config: Any) -> tuple[Evaluation, list[Row]]:
     with pipeline.open_run(config) as context:
         pipeline.check(config)
         pipeline.collect(context)
-        return pipeline.evaluate(context), context.store.rows("SELECT stage, calls FROM work")
+        return pipeline.evaluate(context), context.store.rows("SELECT stage, calls FROM stage_runs")
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def test_an_evaluation_is_asked_for_once_and_printed_as_json(
     assert set(told) == {"matches", "gaps", "texts", "divergences", "tasks", "harness"}
     assert told["matches"][0]["length_controlled"] is None, "of four prompts"
     with Store(folder / "out/store.duckdb", read_only=True) as store:
-        again = store.rows("SELECT stage, calls FROM work WHERE calls > 0")
+        again = store.rows("SELECT stage, calls FROM stage_runs WHERE calls > 0")
     assert again == [row for row in work if row["calls"]]
 
 
@@ -158,7 +158,7 @@ def test_only_the_responses_that_are_compared_are_judged(tmp_path: Path) -> None
         pipeline.collect(context)
         pipeline.generate(context)
         pipeline.evaluate(context)
-        work = context.store.rows("SELECT sum(calls) AS calls FROM work WHERE stage = 'judge b'")
+        work = context.store.rows("SELECT sum(calls) AS calls FROM stage_runs WHERE stage = 'judge b'")
     # Four prompts, two models, two responses each.
     assert work == [{"calls": 16}]
 

@@ -34,7 +34,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def ask(store: Store, prompt: str, *, bucket: int = 0, position: int = 0) -> None:
     store.append("prompts", [{"key": prompt, "messages": "[]", "bucket": bucket, "position": position}])
-    store.append("collected", [{"prompt": prompt}])
+    store.append("active_prompts", [{"prompt": prompt}])
 
 
 def respond(store: Store, prompt: str, generator: str, text: str | None, *, sample: int = 0, **extra: Any) -> str:

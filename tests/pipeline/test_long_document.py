@@ -113,7 +113,7 @@ def test_a_changed_wording_owes_its_own_scores_alone(file: Path) -> None:
     before = answers(file)
     rubric = file.with_name("rubric.yaml")
     rubric.write_text(rubric.read_text().replace("Does the response do what", "Does the response really do what"))
-    calls = "(SELECT arg_max(calls, started) FROM work WHERE calls > 0)"
+    calls = "(SELECT arg_max(calls, started) FROM stage_runs WHERE calls > 0)"
     assert go(file) == {"judge a": before}
     assert one(file, calls) == before, "one call for each answer, no key point and no claim again"
     rubric.write_text(rubric.read_text().replace("kind: keypoints,", "kind: keypoints, chunk_words: 4000,"))

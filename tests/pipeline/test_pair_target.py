@@ -32,7 +32,8 @@ def test_prompts_without_a_pair_get_more_samples_until_the_target_is_met_exactly
     go(file, SHORT, "pair.target=60")
     assert pairs(file) == 60
     counts = rows(
-        file, "SELECT prompt, count(*) AS n, prompt IN (SELECT prompt FROM top_ups) AS more FROM responses GROUP BY prompt"
+        file,
+        "SELECT prompt, count(*) AS n, prompt IN (SELECT prompt FROM extra_samples) AS more FROM responses GROUP BY prompt",
     )
     assert all(row["n"] == 3 for row in counts if not row["more"])
     assert all(3 < row["n"] <= 16 for row in counts if row["more"])
@@ -77,7 +78,7 @@ def test_without_a_target_nothing_is_owed_of_what_one_asked_for(tmp_path: Path) 
     file = project(tmp_path, prompts=10)
     go(file)
     with Store(tmp_path / "out/store.duckdb") as store:
-        store.run("INSERT INTO top_ups SELECT generator, prompt, 9 FROM responses")
+        store.run("INSERT INTO extra_samples SELECT generator, prompt, 9 FROM responses")
     assert go(file) == {}
     assert go(file, "pair.target=1")["generate"] == 10
 
@@ -110,7 +111,7 @@ def test_a_run_that_is_killed_in_a_round_ends_with_the_pairs_of_an_undisturbed_o
     process.send_signal(signal.SIGKILL)
     process.stderr.close()
     assert process.wait(60) == -signal.SIGKILL
-    held = rows(file, "SELECT (SELECT count(*) FROM top_ups) AS asked, (SELECT count(*) FROM responses) AS n")[0]
+    held = rows(file, "SELECT (SELECT count(*) FROM extra_samples) AS asked, (SELECT count(*) FROM responses) AS n")[0]
     assert held["asked"] > 0
     assert held["n"] < rows(whole, "SELECT count(*) AS n FROM responses")[0]["n"]
     go(file, *sets)

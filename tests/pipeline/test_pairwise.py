@@ -27,7 +27,7 @@ def owed(
         if again:
             store.run(f"INSERT INTO retries SELECT unit, {again} FROM failed_units")
         found = store.query(
-            "pipeline/sql/pairwise/owed", criteria=schedules([criterion]), judge=JUDGE, generators=[GENERATOR], repeats=repeats,
+            "pipeline/sql/pairwise/pending", criteria=schedules([criterion]), judge=JUDGE, generators=[GENERATOR], repeats=repeats,
             attempts=3, transient=sorted(TRANSIENT), held_out=10_000, limit=None, samples=None,
             after=None, against=None,
         )  # fmt: skip
@@ -105,7 +105,7 @@ def test_in_an_evaluation_only_the_texts_of_two_generators_meet(schedule: str, t
         fill(store, {"p": [{"text": text} for text in [*NAMES[:4], NAMES[0]]]})
         store.run("UPDATE responses SET generator = 'other' WHERE sample >= 2")
         store.append("comparisons", [*won(0, 2), *won(2, 3)])
-        found = {(row["first"], row["second"]) for row in store.query("pipeline/sql/pairwise/owed", **wanted)}
+        found = {(row["first"], row["second"]) for row in store.query("pipeline/sql/pairwise/pending", **wanted)}
         planned = store.measure("estimate/sql/comparisons", "sum(comparisons)", **wanted)
     assert found == {(texts[one], texts[two]) for one, two in both((0, 1), (0, 3), (1, 2), (1, 3))}
     assert planned == len(found)

@@ -34,7 +34,7 @@ def pipeline(folder: Path, criteria: Sequence[dict[str, Any]] = (), prompts: int
 
 
 def calls(store: Store) -> int:
-    return sum(row["calls"] for row in store.query("pipeline/sql/status/work") if row["stage"] == "judge j")
+    return sum(row["calls"] for row in store.query("pipeline/sql/status/stage_runs") if row["stage"] == "judge j")
 
 
 def test_the_ledger_has_each_order_of_each_two_and_a_resume_pays_nothing(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_compared_rated_and_computed_criteria_make_one_sum(tmp_path: Path) -> No
     assert all(vote.criterion == "better" and vote.raw for vote in story.comparisons)
 
 
-PRAISE = "Experts of your judgement"
+PRAISE = "Any expert of your caliber"
 
 
 def flattered(request: Request) -> Reply:

@@ -126,11 +126,11 @@ def test_another_pipeline_in_the_same_store_is_another_chain(store: Store) -> No
 def test_partitioned_prompts_are_parted_among_the_rounds_and_held_out_ones_are_in_each(store: Store) -> None:
     buckets = range(0, 10000, 50)
     store.append("prompts", [{"key": str(b), "messages": "[]", "bucket": b, "position": b} for b in buckets])
-    store.append("collected", [{"prompt": str(bucket)} for bucket in buckets])
+    store.append("active_prompts", [{"prompt": str(bucket)} for bucket in buckets])
     seen, outer = taken(store, [1, 2, 3, 4], "rounds={most: 3, prompts: partitioned}")
     writer = generator(outer.config)
     asked = [
-        {row["prompt"] for row in store.query("pipeline/sql/generate/owed", **generating.asked(context.config, writer))}
+        {row["prompt"] for row in store.query("pipeline/sql/generate/pending", **generating.asked(context.config, writer))}
         for context in seen
     ]
     held_out = {str(bucket) for bucket in buckets if bucket < 2500}
@@ -150,7 +150,7 @@ def test_drift_is_told_of_fresh_answers_to_prompts_that_are_not_held_out(store: 
     earlier, expected = DRIFT[name]
     buckets = {"a": 9000, "b": 9000, "held out": 0}
     store.append("prompts", [{"key": name, "messages": "[]", "bucket": bucket} for name, bucket in buckets.items()])
-    store.append("collected", [{"prompt": name} for name in buckets])
+    store.append("active_prompts", [{"prompt": name} for name in buckets])
     store.append("responses", [
         {"key": f"{writer} {prompt}", "prompt": prompt, "generator": writer, "answer": f"{writer} {prompt}", "text": "x"}
         for writer, prompt in [("now", "a"), ("now", "b"), ("now", "held out"), ("before", "b"), ("other", "a")]
@@ -220,7 +220,7 @@ def test_rounds_stopped_again_and_again_pay_nothing_twice_and_a_further_run_does
             except StoppedError:
                 continue
             counts = context.store.rows(COUNTS)[0]
-            work = context.store.rows("SELECT count(*) AS n FROM work")
+            work = context.store.rows("SELECT count(*) AS n FROM stage_runs")
             assert [row["number"] for row in context.store.query("report/sql/rounds")] == [1, 2]
     assert counts["made"] == counts["owed"]
     assert evaluation.matches[0].trained.name == "writer, round 2, trained"
@@ -236,4 +236,4 @@ def test_rounds_stopped_again_and_again_pay_nothing_twice_and_a_further_run_does
         assert "| judged by |" in card
         assert not any("Others were made last" in line for line in noted.lines), "the last round's are the pipeline's own"
         assert context.store.rows(COUNTS)[0] == counts
-        assert context.store.rows("SELECT count(*) AS n FROM work") == work
+        assert context.store.rows("SELECT count(*) AS n FROM stage_runs") == work

@@ -65,7 +65,7 @@ def go(file: Path, *overrides: str) -> dict[str, int]:
         run.everything(context)
         asked = "if(stage LIKE 'judge%', done + failed, calls)"
         rows = context.store.rows(
-            f"SELECT stage, {asked} AS asked FROM work WHERE run = $run AND calls > 0", run=context.run
+            f"SELECT stage, {asked} AS asked FROM stage_runs WHERE run = $run AND calls > 0", run=context.run
         )
     return {row["stage"]: row["asked"] for row in rows}
 

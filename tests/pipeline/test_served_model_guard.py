@@ -80,7 +80,7 @@ def test_a_server_that_answers_as_another_model_in_a_later_run_ends_it(tmp_path:
     with server(names) as url:
         file = project(tmp_path, url)
         judge(file)
-        assert rows(file, "SELECT model FROM served") == [{"model": "m-2025"}]
+        assert rows(file, "SELECT model FROM served_models") == [{"model": "m-2025"}]
         names.append("m-2026")
         write(tmp_path, 2)
         with pytest.raises(
@@ -98,7 +98,7 @@ def test_a_server_that_names_no_model_is_taken_at_its_word(tmp_path: Path) -> No
     with server([None]) as url:
         file = project(tmp_path, url)
         judge(file)
-    assert rows(file, "SELECT * FROM served") == []
+    assert rows(file, "SELECT * FROM served_models") == []
 
 
 @pytest.mark.parametrize("what", ["scores: [{judge: critic,", "preferences: {judge: critic, chosen: a, rejected: b}"])

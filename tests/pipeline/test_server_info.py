@@ -77,9 +77,7 @@ def test_what_a_server_tells_and_does_is_kept_counted_and_shown(tmp_path: Path) 
     assert (first, same) == ([], [])
     assert len(changed) == 1
     assert "its max_model_len was 4096 and is 2048" in changed[0]
-    counted = (
-        "SELECT remark, value, count(DISTINCT run) AS runs, sum(times)::INT AS times FROM remarks GROUP BY ALL ORDER BY ALL"
-    )
+    counted = "SELECT remark, value, count(DISTINCT run) AS runs, sum(times)::INT AS times FROM server_observations GROUP BY ALL ORDER BY ALL"
     assert [tuple(row.values()) for row in rows(tmp_path / "p.yaml", counted)] == [
         ("created", "1700000000", 3, 3),
         ("fingerprint", "fp_1", 3, 5),

@@ -34,9 +34,11 @@ def store(tmp_path: Path) -> Any:
     """One prompt with two answers and a failed one, two judges, a vote and a pairing; and two other prompts."""
     with Store(tmp_path / "store.duckdb") as store:
         store.append("prompts", [prompt("ab01", "Why?", 0), prompt("ab02", "How?", 1), prompt("cd03", "Who?", 2)])
-        store.append("collected", [{"prompt": "ab01"}, {"prompt": "ab02"}])
+        store.append("active_prompts", [{"prompt": "ab01"}, {"prompt": "ab02"}])
         store.append("generators", [{"key": "g", "name": "writer"}])
-        store.append("asks", [{"prompt": "ab01", "generator": "g", "messages": '[{"role": "user", "content": "Shown"}]'}])
+        store.append(
+            "rendered_prompts", [{"prompt": "ab01", "generator": "g", "messages": '[{"role": "user", "content": "Shown"}]'}]
+        )
         store.append("responses", [
             response("r0", 0, answer="a0", text="Because.", finish="stop", output_tokens=3),
             response("r1", 1, answer="a1", text=EVIL, finish="length", output_tokens=9),

@@ -128,7 +128,9 @@ def test_an_empty_store_gives_a_page_that_says_what_is_missing(store: Store) -> 
     assert not page.all("svg")
 
 
-@pytest.mark.parametrize("table", ["scores", "pairs", "pairings", "reasons", "training_log", "trainings", "work", "dropped"])
+@pytest.mark.parametrize(
+    "table", ["scores", "pairs", "pairings", "reasons", "training_log", "trainings", "stage_runs", "dropped"]
+)
 def test_a_store_without_one_kind_of_rows_still_gives_a_page(store: Store, table: str) -> None:
     fill(store, prompts=12)
     store.rows(f"DELETE FROM {table}")

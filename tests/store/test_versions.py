@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from rlaif.core.errors import StoreError
-from rlaif.store.store import OLDEST_VERSION, SCHEMA_VERSION, SQL, Row, Store
+from rlaif.store.store import OLDEST_VERSION, PACKAGE, SCHEMA_VERSION, Row, Store
 from tests.support.paths import TESTS
 
 OLD = TESTS / "old"
@@ -66,7 +66,7 @@ def test_the_outcomes_of_an_older_store_are_told_as_they_were(tmp_path: Path) ->
 
 
 def test_every_schema_since_the_oldest_has_its_step() -> None:
-    steps = {path.stem for path in (SQL / "migrate").glob("to_*.sql")}
+    steps = {path.stem for path in (PACKAGE / "store/migrate").glob("to_*.sql")}
     assert steps == {f"to_{version}" for version in range(OLDEST_VERSION + 1, SCHEMA_VERSION + 1)}
 
 

@@ -1,4 +1,4 @@
-"""The open data: views as given rows and expected rows, README's queries, and a command that can only read."""
+"""The open data: views as given rows and expected rows, PAGE's queries, and a command that can only read."""
 
 import csv
 import io
@@ -24,7 +24,7 @@ from tests.support import report_store
 from tests.support.paths import ROOT
 from tests.support.stores import GENERATOR, JUDGE, context, criteria, fill, prompt
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs/report.md").read_text(encoding="utf-8")
 TABLE: dict[str, list[dict[str, Any]]] = {
     "one": [{"text": "a good one", "help": 5, "faith": 4}, {"text": "bad", "help": 1, "faith": "malformed"}],
     "two": [
@@ -98,13 +98,13 @@ def test_the_outcomes_of_a_pairing_are_those_of_the_responses_that_it_saw(tmp_pa
 
 
 def test_every_table_and_view_is_told_of_in_a_comment(tmp_path: Path) -> None:
-    folder = ROOT / "rlaif/sql"
+    folder = ROOT / "rlaif/store"
     for view in re.findall(r"(.*)\nCREATE OR REPLACE VIEW", (folder / "views.sql").read_text()):
         assert view.startswith("--"), view
 
 
-def test_the_queries_of_the_readme_give_rows(tmp_path: Path) -> None:
-    queries = re.findall(r"(?ms)^```sql\n(.*?)```", README)
+def test_the_queries_of_the_documentation_give_rows(tmp_path: Path) -> None:
+    queries = re.findall(r"(?ms)^```sql\n(.*?)```", PAGE)
     assert len(queries) >= 5
     file = project(tmp_path)
     go(file, "pair.min_margin=10")

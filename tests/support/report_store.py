@@ -95,7 +95,7 @@ def fill(store: Store, *, prompts: int = 120, samples: int = 4, hostile: bool = 
     """Rows of every table, as a whole run would leave them."""
     asked = [_prompt(number, hostile, padding) for number in range(prompts)]
     store.append("prompts", [_prompt_row(prompt, number) for number, prompt in enumerate(asked)])
-    store.append("collected", [{"prompt": prompt.key} for prompt in asked])
+    store.append("active_prompts", [{"prompt": prompt.key} for prompt in asked])
     store.append("dropped", [{"source": f"requests.jsonl:{n}", "what": "prompt", "reason": reason, "detail": None}
                              for n, reason in enumerate(REASONS)])  # fmt: skip
     store.append("dropped", [{"source": "requests.jsonl:9", "what": "score", "reason": "missing", "detail": None}] * 4)
@@ -215,7 +215,7 @@ def _train(store: Store) -> None:
 
 def _work(store: Store) -> None:
     spent = (("collect", 0.4, 0), ("generate", 41.5, 120), ("judge", 96.2, 474), ("pair", 0.1, 0), ("train", 48.8, 0))
-    store.append("work", [
+    store.append("stage_runs", [
         {"run": run, "stage": stage, "started": START + timedelta(minutes=minute), "seconds": seconds,
          "done": calls * 4 or 120, "failed": calls // 40, "calls": calls,
          "prompt_tokens": calls * 210, "output_tokens": calls * 58}

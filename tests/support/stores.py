@@ -43,7 +43,7 @@ def fill(store: Store, table: Mapping[str, Sequence[Mapping[str, object]]]) -> d
     A score is a number, a failure kind, or None for none at all. Returns the response keys by prompt and text.
     """
     keys: dict[str, dict[str, str]] = {}
-    rows: dict[str, list[Row]] = {"prompts": [], "collected": [], "responses": [], "scores": []}
+    rows: dict[str, list[Row]] = {"prompts": [], "active_prompts": [], "responses": [], "scores": []}
     for position, (name, responses) in enumerate(table.items()):
         asked = prompt(name)
         keys[name] = {}
@@ -51,7 +51,7 @@ def fill(store: Store, table: Mapping[str, Sequence[Mapping[str, object]]]) -> d
             "key": asked.key, "normal_key": asked.normal_key, "messages": json.dumps(list(asked.messages)),
             "bucket": 9999, "position": position,
         })  # fmt: skip
-        rows["collected"].append({"prompt": asked.key})
+        rows["active_prompts"].append({"prompt": asked.key})
         for sample, given in enumerate(responses):
             _respond(rows, asked.key, sample, dict(given), keys[name])
     for name, found in rows.items():

@@ -56,8 +56,8 @@ def append_pair(store: Store, index: int, request: str, chosen: str, rejected: s
     messages = json.dumps([{"role": "user", "content": request}])
     bucket = 0 if index % 4 == 0 else 9000
     store.append("prompts", [{"key": name, "messages": messages, "bucket": bucket, "position": index}])
-    store.append("collected", [{"prompt": name}])
-    store.append("asks", [{"prompt": name, "generator": "G", "messages": messages.replace("say", "please say")}])
+    store.append("active_prompts", [{"prompt": name}])
+    store.append("rendered_prompts", [{"prompt": name, "generator": "G", "messages": messages.replace("say", "please say")}])
     for side, text in (("a", chosen), ("b", rejected)):
         response = {"key": name + side, "prompt": name, "generator": "G", "sample": 0, "attempt": 0, "text": text}
         store.append("responses", [response])

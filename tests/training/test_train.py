@@ -130,7 +130,7 @@ def test_a_training_that_ended_before_it_was_written_down_is_written_down_then(c
     second, log_again = trained(pipeline)
     assert (second.key, log_again) == (first.key, log)
     with Store(tmp_path / "second" / "out" / "store.duckdb", read_only=True) as store:
-        assert store.rows("FROM work") == []
+        assert store.rows("FROM stage_runs") == []
 
 
 @pytest.mark.fault("P15")
@@ -210,7 +210,7 @@ def test_a_killed_training_ends_in_the_same_weights_and_nothing_calls_home(
     library.removeHandler(caplog.handler)
     assert "missing keys" not in caplog.text
     with Store(tmp_path / "killed" / "out" / "store.duckdb", read_only=True) as store:
-        done = store.rows("SELECT done FROM work WHERE stage = 'train'")
+        done = store.rows("SELECT done FROM stage_runs WHERE stage = 'train'")
     assert done == [{"done": len(log["loss"]) - steps_before}]
     assert weights(resumed) == weights(whole)
     assert log_resumed["loss"] == log["loss"]

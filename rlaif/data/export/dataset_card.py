@@ -58,7 +58,7 @@ def card(
     """
     made = made_by(store, pairing, pipeline)
     spec = json.loads(store.query("data/export/sql/pairing", pairing=pairing)[0]["spec"])
-    who = store.query("data/export/sql/who", pairing=pairing)
+    who = store.query("data/export/sql/models_used", pairing=pairing)
     head = front_matter(done.rows, form, formats, pipeline.name if pipeline else "")
     body = environment().from_string(PAGE.read_text(encoding="utf-8")).render(
         form=form, columns=_Markdown(COLUMNS[form]), done=done, spec=spec, pairing=pairing,
@@ -84,7 +84,7 @@ def _origins(who: Sequence[Row], role: str, made: str, imported: str) -> str:
 
 def made_by(store: Store, pairing: str, pipeline: Pipeline | None = None) -> Maker:
     """Who made a pairing; where that is not known, the `pipeline` alone."""
-    rows = store.query("data/export/sql/made_by", pairing=pairing)
+    rows = store.query("data/export/sql/pairing_run", pairing=pairing)
     return Maker(rows[0]["command"], json.loads(rows[0]["config"])) if rows else Maker("", pipeline)
 
 

@@ -3,7 +3,7 @@
 -- did not say how many tokens, they are guessed at a quarter of the characters; `guessed` counts the replies, judgements and
 -- notes of which that is so.
 WITH asked AS (
-    SELECT prompt, generator, max(length(messages)) AS characters FROM asks GROUP BY prompt, generator
+    SELECT prompt, generator, max(length(messages)) AS characters FROM rendered_prompts GROUP BY prompt, generator
 ),
 -- The samples of one ask share its prompt, which is paid once.
 sampled AS (
@@ -89,7 +89,7 @@ SELECT stage, model::VARCHAR AS model, sum(replies)::BIGINT AS replies, sum(unit
     sum(output_tokens)::BIGINT AS output_tokens, sum(guessed)::BIGINT AS guessed
 FROM (
     FROM generated UNION ALL FROM judged
-    UNION ALL SELECT stage, model::JSON, calls, 0, prompt_tokens, 0, guessed FROM asides
+    UNION ALL SELECT stage, model::JSON, calls, 0, prompt_tokens, 0, guessed FROM auxiliary_calls
 )
 WHERE json_type(model) = 'OBJECT'
 GROUP BY stage, model::VARCHAR

@@ -99,12 +99,12 @@ def measure(
 
 def _against(store: Store, voices: Mapping[str | None, int], gold: Mapping[str | None, int]) -> list[Finding]:
     """Compare the judge with the gold, and each criterion with the gold's criterion of that name or with the whole gold."""
-    found = _findings(store.query("evaluation/audit/sql/against", voice=voices[None], gold=gold[None]), AGAINST)
+    found = _findings(store.query("evaluation/audit/sql/against_gold", voice=voices[None], gold=gold[None]), AGAINST)
     accuracy = {"accuracy": AGAINST["accuracy"]}
     for criterion, voice in voices.items():
         if criterion is not None:
             found += _findings(
-                store.query("evaluation/audit/sql/against", voice=voice, gold=gold.get(criterion, gold[None])),
+                store.query("evaluation/audit/sql/against_gold", voice=voice, gold=gold.get(criterion, gold[None])),
                 accuracy,
                 criterion,
             )
@@ -117,7 +117,7 @@ def _against(store: Store, voices: Mapping[str | None, int], gold: Mapping[str |
 
 
 def _alone(store: Store, voice: int) -> list[Finding]:
-    preferences = store.query("evaluation/audit/sql/alone", voice=voice)
+    preferences = store.query("evaluation/audit/sql/without_gold", voice=voice)
     found = _findings(preferences, ALONE)
     found += _findings(store.query("evaluation/audit/sql/repeats", voice=voice), REPEATS)
     for repeat, group in groupby(store.query("evaluation/audit/sql/tops", voice=voice), key=lambda row: row["repeat"]):

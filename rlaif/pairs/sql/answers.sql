@@ -9,20 +9,20 @@
 SET disabled_optimizers = 'build_side_probe_side';
 
 CREATE OR REPLACE TEMP TABLE answers AS
-WITH asked AS (SELECT prompts.rowid AS prompt, key FROM prompts SEMI JOIN collected ON collected.prompt = prompts.key),
+WITH asked AS (SELECT prompts.rowid AS prompt, key FROM prompts SEMI JOIN active_prompts ON active_prompts.prompt = prompts.key),
 wanted AS (SELECT coalesce(bit_or(bit), 0) AS bits FROM weighed WHERE weight > 0)
-SELECT asked.prompt, responses.rowid AS response, pointed.points::DECIMAL(38, 6) AS points,
+SELECT asked.prompt, responses.rowid AS response, answer_points.points::DECIMAL(38, 6) AS points,
     finish IS NOT DISTINCT FROM 'stop' AS finished,
     coalesce(below_floor, false) OR NOT finished AS vetoed,
-    coalesce(pointed.bits & wanted.bits = wanted.bits, false) AS complete,
+    coalesce(answer_points.bits & wanted.bits = wanted.bits, false) AS complete,
     true AS first, repeated,
     ((('0x' || substr(responses.answer, 1, 15))::BIGINT >> 30) * $stir % 2147483647) << 31
         | (('0x' || substr(responses.answer, 1, 15))::BIGINT & 1073741823) * $stir % 2147483647 AS coin,
-    pointed.scores
+    answer_points.scores
 FROM responses
 JOIN asked ON asked.key = responses.prompt
 CROSS JOIN wanted
-LEFT JOIN pointed ON pointed.answer = responses.answer
+LEFT JOIN answer_points ON answer_points.answer = responses.answer
 WHERE failure IS NULL AND generator IN (SELECT unnest($generators::VARCHAR[]));
 
 RESET disabled_optimizers

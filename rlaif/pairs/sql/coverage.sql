@@ -6,10 +6,10 @@
 WITH wanted AS (SELECT unnest($wanted::STRUCT(judge VARCHAR, criterion VARCHAR)[], recursive := true)),
 mine AS (
     SELECT DISTINCT responses.key, responses.answer, responses.prompt
-    FROM responses SEMI JOIN collected ON collected.prompt = responses.prompt
+    FROM responses SEMI JOIN active_prompts ON active_prompts.prompt = responses.prompt
     WHERE failure IS NULL AND generator IN (SELECT unnest($generators::VARCHAR[]))
         AND ($after::VARCHAR IS NULL OR responses.prompt IN (
-            SELECT prompt FROM passed_on WHERE before = $after AND judge IN (SELECT unnest($judges::VARCHAR[]))))
+            SELECT prompt FROM cascade_escalations WHERE before = $after AND judge IN (SELECT unnest($judges::VARCHAR[]))))
 ),
 counted AS (
     FROM mine QUALIFY NOT $two OR min(answer) OVER (PARTITION BY prompt) <> max(answer) OVER (PARTITION BY prompt)

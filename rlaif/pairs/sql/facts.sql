@@ -1,12 +1,12 @@
 -- A digest of all that a pairing by $judges of the responses of $generators is made from: where it is the same, so are the pairs.
 WITH judges AS (SELECT unnest($judges::VARCHAR[]) AS judge)
 SELECT md5(concat_ws('/', $version::VARCHAR,
-    (SELECT count(*) || ':' || coalesce(bit_xor(hash(prompt)), 0) FROM collected),
+    (SELECT count(*) || ':' || coalesce(bit_xor(hash(prompt)), 0) FROM active_prompts),
     (SELECT count(*) || ':' || coalesce(bit_xor(hash(key, answer, finish, attempt, failure)), 0)
      FROM responses WHERE generator IN (SELECT unnest($generators::VARCHAR[]))),
     (SELECT count(*) || ':' || coalesce(bit_xor(hash(answer, scores.judge, criterion, repeat, attempt, value, expected, spread, failure)), 0)
      FROM scores SEMI JOIN judges USING (judge)),
     (SELECT count(*) || ':' || coalesce(bit_xor(hash(first, second, comparisons.judge, criterion, repeat, attempt, preferred, probability, failure)), 0)
      FROM comparisons SEMI JOIN judges USING (judge)),
-    (SELECT count(*) || ':' || coalesce(bit_xor(hash(prompt, before, passed_on.judge)), 0) FROM passed_on SEMI JOIN judges USING (judge))
+    (SELECT count(*) || ':' || coalesce(bit_xor(hash(prompt, before, cascade_escalations.judge)), 0) FROM cascade_escalations SEMI JOIN judges USING (judge))
 )) AS facts

@@ -4,9 +4,9 @@ CREATE OR REPLACE TEMP VIEW scored AS
 WITH judges AS (SELECT DISTINCT place, judge FROM panel),
 lasts AS (
     SELECT prompt, max(later.place) AS place
-    FROM passed_on
-    JOIN judges AS later ON later.judge = passed_on.judge
-    JOIN judges AS earlier ON earlier.judge = passed_on.before AND earlier.place = later.place - 1
+    FROM cascade_escalations
+    JOIN judges AS later ON later.judge = cascade_escalations.judge
+    JOIN judges AS earlier ON earlier.judge = cascade_escalations.before AND earlier.place = later.place - 1
     GROUP BY prompt
 )
 SELECT answer, weighed.*, CAST(score AS DECIMAL(18, 6)) AS score, if(exact, 0, given.spread)::DECIMAL(18, 6) AS spread

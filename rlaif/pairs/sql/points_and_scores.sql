@@ -1,5 +1,5 @@
 -- The same with the scores themselves, for a strategy that asks for them.
-CREATE OR REPLACE TEMP VIEW pointed AS
+CREATE OR REPLACE TEMP VIEW answer_points AS
 SELECT answer, sum(factor * (score - low)) AS points, bit_or(bit) AS bits, bool_or(score < floor) AS below_floor,
     count(*) > bit_count(bit_or(bit)) AS repeated,
     list_transform(list_sort(list({'nth': nth, 'score': score}) FILTER (weight > 0)), lambda each: each.score) AS scores

@@ -10,7 +10,7 @@ WHERE weight > 0 AND answer IN (
 )
 GROUP BY prompt, answer, place;
 
-CREATE OR REPLACE TEMP TABLE beaten AS
+CREATE OR REPLACE TEMP TABLE majority_points AS
 WITH votes AS (
     SELECT one.answer, other.answer AS rival, count(*) FILTER (one.total = other.total) AS ties,
         sum(sign(one.total - other.total)) AS votes, (count(*) - ties + abs(votes)) / 2 AS preferred

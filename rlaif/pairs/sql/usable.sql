@@ -1,7 +1,7 @@
 -- Of the responses (different texts) of these generators to current prompts: how many there are, how many a judge has tried to
 -- judge, of how many it gave a score or a comparison that can be used, and its most frequent failure.
 WITH mine AS (
-    SELECT DISTINCT answer FROM responses SEMI JOIN collected ON collected.prompt = responses.prompt
+    SELECT DISTINCT answer FROM responses SEMI JOIN active_prompts ON active_prompts.prompt = responses.prompt
     WHERE failure IS NULL AND generator IN (SELECT unnest($generators::VARCHAR[]))
 ),
 given AS (

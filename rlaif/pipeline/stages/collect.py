@@ -101,8 +101,8 @@ def _keep(context: Context, folder: Path, collection: str | None) -> None:
     store, sources = context.store, context.config.pipeline.collect.sources
     with store.reading(staged(folder)), store.transaction():
         store.execute("pipeline/sql/collect/kept")
-        store.execute("pipeline/sql/collect/clear")
-        for table in ("changed", "prompts", "collected", "responses", "verdicts", "scores", "comparisons", "dropped"):
+        store.execute("pipeline/sql/collect/delete_imported")
+        for table in ("changed", "prompts", "active_prompts", "responses", "verdicts", "scores", "comparisons", "dropped"):
             store.execute(f"pipeline/sql/collect/{table}", now=now())
         store.append("generators", [
             {"key": imported(name), "name": name, "spec": IMPORTED}
@@ -138,7 +138,7 @@ def _tell(context: Context, sources: Sequence[Facts]) -> None:
     for row in dropped:
         advice = " (where that is the real prompt, name its column as columns.prompt)" if row["reason"] == ELSEWHERE else ""
         note(f"collect: {row['n']:,} x {row['what']} dropped: {row['reason']}, first at {row['first']}{advice}")
-    if unlike := context.store.query("pipeline/sql/collect/unlike")[0]["n"]:
+    if unlike := context.store.query("pipeline/sql/collect/differing_scores")[0]["n"]:
         note(f"collect: {unlike:,} x different scores of one answer by one judge and criterion: their mean counts")
     for facts in sources:
         for line in _remarks(facts, {row["reason"] for row in dropped}):

@@ -62,7 +62,7 @@ async def run(
             concurrency=model.concurrency,
             heard=lambda sampled: breaker.heard(*sampled.failed),
         )
-        breaker.over(lambda: context.store.query("pipeline/sql/generate/had", generator=generator.key))
+        breaker.over(lambda: context.store.query("pipeline/sql/generate/has_success", generator=generator.key))
         # In a thread, because other stages have requests in flight.
         await asyncio.to_thread(_tell_of_equals, context, generator)
 
@@ -99,12 +99,14 @@ def top_up(context: Context, generator: Generator, pairing: str, pairs: int, mos
 
     There are about as many prompts as missing `pairs`. The record is in the store, so that a stopped round can be resumed.
     """
-    before = context.store.query("pipeline/sql/generate/topped_up", generator=generator.key)[0]["prompts"]
+    before = context.store.query("pipeline/sql/generate/prompts_with_extra_samples", generator=generator.key)[0]["prompts"]
     context.store.execute(
-        "pipeline/sql/generate/top_up", generator=generator.key, pairing=pairing, prompts=max(pairs, ROUND), most=most,
+        "pipeline/sql/generate/add_samples", generator=generator.key, pairing=pairing, prompts=max(pairs, ROUND), most=most,
         more=max(1, generator.settings.samples // 2), **_part(context.config),
     )  # fmt: skip
-    return int(context.store.query("pipeline/sql/generate/topped_up", generator=generator.key)[0]["prompts"]) - int(before)
+    return int(
+        context.store.query("pipeline/sql/generate/prompts_with_extra_samples", generator=generator.key)[0]["prompts"]
+    ) - int(before)
 
 
 def _guess(row: Row, generator: Generator) -> tuple[int, float, float]:
@@ -204,7 +206,7 @@ def _keep(context: Context, batch: list[_Sampled], tally: Tally) -> None:
     kept = {"kept_after": newest[0]["number"] if newest else None}
     responses = [response | kept for sampled in batch for response in sampled.responses]
     with context.store.transaction():
-        context.store.append("asks", [sampled.ask for sampled in batch if sampled.ask])
+        context.store.append("rendered_prompts", [sampled.ask for sampled in batch if sampled.ask])
         context.store.append("responses", responses)
     for response in responses:
         tally.finish(response)
@@ -225,10 +227,10 @@ def show_imported(context: Context) -> None:
     settings = context.config.pipeline.generate
     name = settings.template if settings else str(Generate.model_fields["template"].default)
     template = Template(context.config.find(name, ("generate", "template")), VARIABLES)
-    owed = context.store.query("pipeline/sql/generate/unshown")
+    owed = context.store.query("pipeline/sql/generate/not_rendered")
     asks = [
         {"prompt": row["prompt"], "generator": row["generator"],
          "messages": json.dumps(show(template, json.loads(row["messages"]), row["document"]))}
         for row in owed
     ]  # fmt: skip
-    context.store.append("asks", asks)
+    context.store.append("rendered_prompts", asks)

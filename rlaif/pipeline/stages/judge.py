@@ -72,7 +72,7 @@ async def _score(
         units, breaker = _units(owed, then, judge, tally), CircuitBreaker(tally.stage)
         await _drain(context, judge, units, ready, tally, breaker, handed=then is not None)
         ready.report(tally.stage, context.progress.note)
-        breaker.over(lambda: context.store.query("pipeline/sql/judge/had", judge=judge.key))
+        breaker.over(lambda: context.store.query("pipeline/sql/judge/has_success", judge=judge.key))
 
 
 async def _drain(
@@ -110,7 +110,7 @@ class Live:
         """
         store, judge, texts = self._context.store, self._judge, {subject.answer: subject for subject in subjects}
         rows = store.query(
-            "pipeline/sql/judge/owed_texts", judge=judge.key, answers=list(texts), calls=_calls(judge), attempts=ATTEMPTS,
+            "pipeline/sql/judge/pending_texts", judge=judge.key, answers=list(texts), calls=_calls(judge), attempts=ATTEMPTS,
             transient=sorted(TRANSIENT),
         )  # fmt: skip
         units = [_Unit(texts[row["answer"]], row["call"], 0, row["attempt"]) for row in rows]

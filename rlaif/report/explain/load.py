@@ -11,7 +11,7 @@ from rlaif.store.store import Row, Store
 
 # Characters of a text that only has to be recognised.
 GLIMPSE = 60
-_PASSED_ON = "SELECT before, judge, lead::DOUBLE AS lead FROM passed_on WHERE prompt = $prompt ORDER BY rowid"
+_PASSED_ON = "SELECT before, judge, lead::DOUBLE AS lead FROM cascade_escalations WHERE prompt = $prompt ORDER BY rowid"
 
 
 def explain(store: Store, prefix: str, present: Mapping[str, str] = {}) -> PromptHistory:
@@ -33,7 +33,8 @@ def explain(store: Store, prefix: str, present: Mapping[str, str] = {}) -> Promp
         document=row["document"], reference=row["reference"], checklist=json.loads(row["checklist"] or "[]"),
         metadata=json.loads(row["metadata"]),
         shown={
-            row["generator"]: json.loads(row["messages"]) for row in store.query("report/explain/sql/asks", prompt=prompt)
+            row["generator"]: json.loads(row["messages"])
+            for row in store.query("report/explain/sql/rendered_prompts", prompt=prompt)
         },
         notes=[
             Noted(**note | {"judge": judges[note["judge"]], "texts": json.loads(note["texts"])})
@@ -54,14 +55,14 @@ def explain(store: Store, prefix: str, present: Mapping[str, str] = {}) -> Promp
 
 def _find(store: Store, prefix: str) -> Row:
     prefix = prefix.strip()
-    found = store.query("report/explain/sql/find", prefix=prefix.lower())
+    found = store.query("report/explain/sql/find_prompt", prefix=prefix.lower())
     if len(found) == 1:
         return found[0]
     if found:
         what = f"several prompt ids start with {prefix!r}" if prefix else "no id was given"
         raise InputError(what, where="explain", fix=f"Give a longer part of one of these ids:\n{_glimpses(found)}")
     near = store.query("report/explain/sql/containing", text=prefix.lower()) or store.query(
-        "report/explain/sql/find", prefix=""
+        "report/explain/sql/find_prompt", prefix=""
     )
     fix = f"Did you mean one of these?\n{_glimpses(near)}" if near else "The store holds no prompts yet."
     raise InputError(f"no prompt id starts with {prefix!r}", where="explain", fix=fix)

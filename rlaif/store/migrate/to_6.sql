@@ -14,3 +14,12 @@ FROM (
 ) AS earlier
 WHERE earlier.created = responses.created;
 CREATE TABLE in_use (what VARCHAR, name VARCHAR, key VARCHAR, criterion VARCHAR);
+-- Tables take the names that the field uses.
+ALTER TABLE asks RENAME TO rendered_prompts;
+ALTER TABLE asides RENAME TO auxiliary_calls;
+ALTER TABLE remarks RENAME TO server_observations;
+ALTER TABLE served RENAME TO served_models;
+ALTER TABLE collected RENAME TO active_prompts;
+ALTER TABLE top_ups RENAME TO extra_samples;
+ALTER TABLE passed_on RENAME TO cascade_escalations;
+ALTER TABLE work RENAME TO stage_runs;

@@ -36,7 +36,7 @@ ranked AS (
     FROM answers GROUP BY prompt HAVING count(*) > 1
 ),
 shown AS (
-    SELECT prompt, generator, min(messages) AS messages FROM asks GROUP BY prompt, generator
+    SELECT prompt, generator, min(messages) AS messages FROM rendered_prompts GROUP BY prompt, generator
 )
 SELECT
     CASE WHEN prompts.bucket < $held_out THEN 'held_out' ELSE 'train' END AS split,

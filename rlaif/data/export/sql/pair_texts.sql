@@ -2,7 +2,7 @@
 -- shown. `split` is by prompt; `place` counts a split's pairs from 0 in the order of the prompts' arrival.
 CREATE OR REPLACE TABLE memory.pair_texts AS
 WITH shown AS (
-    SELECT prompt, generator, min(messages) AS messages FROM asks GROUP BY prompt, generator
+    SELECT prompt, generator, min(messages) AS messages FROM rendered_prompts GROUP BY prompt, generator
 ),
 placed AS (
     SELECT pairs.*, prompts.messages,

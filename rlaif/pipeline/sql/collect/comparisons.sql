@@ -2,5 +2,5 @@
 INSERT INTO comparisons BY NAME
 SELECT prompt, first, second, judge, 'overall' AS criterion, preferred, probability::DECIMAL(18, 6) AS probability
 FROM staged_comparisons AS staged
-SEMI JOIN collected ON collected.prompt = staged.prompt
+SEMI JOIN active_prompts ON active_prompts.prompt = staged.prompt
 ORDER BY position

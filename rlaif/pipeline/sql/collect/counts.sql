@@ -4,7 +4,7 @@ WITH imported AS (
     UNION ALL SELECT key FROM judges WHERE spec = '{"kind": "imported"}'
 )
 SELECT
-    (SELECT count(*) FROM collected) AS prompts,
+    (SELECT count(*) FROM active_prompts) AS prompts,
     (SELECT count(*) FROM responses SEMI JOIN imported ON imported.key = responses.generator) AS responses,
     (SELECT count(*) FROM scores SEMI JOIN imported ON imported.key = scores.judge) AS scores,
     (SELECT count(*) FROM comparisons SEMI JOIN imported ON imported.key = comparisons.judge) AS comparisons

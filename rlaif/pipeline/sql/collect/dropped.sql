@@ -21,10 +21,10 @@ followers AS (
 ),
 repeated AS (
     SELECT source, key, position FROM staged_responses AS staged
-    SEMI JOIN collected ON collected.prompt = staged.prompt
+    SEMI JOIN active_prompts ON active_prompts.prompt = staged.prompt
     QUALIFY row_number() OVER (PARTITION BY staged.key ORDER BY staged.position) > 1
 )
 SELECT source, what, reason, detail FROM staged_dropped
 UNION ALL SELECT source, what, reason, detail FROM duplicates
-UNION ALL SELECT source, what, 'near duplicate', NULL FROM followers ANTI JOIN collected ON collected.prompt = followers.prompt
+UNION ALL SELECT source, what, 'near duplicate', NULL FROM followers ANTI JOIN active_prompts ON active_prompts.prompt = followers.prompt
 UNION ALL SELECT source, 'response', 'duplicate', key FROM repeated

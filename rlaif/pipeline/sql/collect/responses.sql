@@ -3,7 +3,7 @@ INSERT INTO responses BY NAME
 WITH firsts AS (
     SELECT staged.key, min(staged.position) AS position
     FROM staged_responses AS staged
-    SEMI JOIN collected ON collected.prompt = staged.prompt
+    SEMI JOIN active_prompts ON active_prompts.prompt = staged.prompt
     GROUP BY staged.key
 )
 SELECT staged.key, prompt, generator, answer, text, 'stop' AS finish, 0 AS attempt, coalesce(came.created, $now::TIMESTAMP) AS created,

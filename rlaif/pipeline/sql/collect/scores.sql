@@ -4,7 +4,7 @@ WITH numbered AS (
     SELECT staged.position, judge, answer,
         row_number() OVER (PARTITION BY judge, answer ORDER BY staged.position) - 1 AS repeat
     FROM staged_verdicts AS staged
-    SEMI JOIN collected ON collected.prompt = staged.prompt
+    SEMI JOIN active_prompts ON active_prompts.prompt = staged.prompt
 )
 SELECT md5(concat_ws('/', judge, answer, repeat)) AS verdict, answer, judge, criterion, repeat, 0 AS attempt,
     value::DECIMAL(18, 6) AS value, failure

@@ -4,6 +4,6 @@ SELECT md5(concat_ws('/', judge, answer, repeat)) AS key, answer, judge, repeat,
 FROM (
     SELECT *, row_number() OVER (PARTITION BY judge, answer ORDER BY staged.position) - 1 AS repeat
     FROM staged_verdicts AS staged
-    SEMI JOIN collected ON collected.prompt = staged.prompt
+    SEMI JOIN active_prompts ON active_prompts.prompt = staged.prompt
 )
 ORDER BY position

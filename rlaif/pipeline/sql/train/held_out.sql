@@ -2,5 +2,5 @@
 -- it, for a request about a document may be the same as another's.
 SELECT messages FROM current_prompts WHERE bucket < $held_out AND document IS NULL
 UNION
-SELECT asks.messages FROM asks JOIN current_prompts AS prompts ON prompts.key = asks.prompt
+SELECT rendered_prompts.messages FROM rendered_prompts JOIN current_prompts AS prompts ON prompts.key = rendered_prompts.prompt
 WHERE prompts.bucket < $held_out

@@ -1,7 +1,7 @@
 -- The pairs of one pairing that may be trained on, with the messages as the generator was shown them. Prompts whose
 -- bucket is below $held_out are held out. Ordered by content: the same in every store that holds the same pairs.
 WITH shown AS (
-    SELECT prompt, generator, min(messages) AS messages FROM asks GROUP BY prompt, generator
+    SELECT prompt, generator, min(messages) AS messages FROM rendered_prompts GROUP BY prompt, generator
 ), answers AS (
     SELECT key, generator, text FROM responses WHERE failure IS NULL
     QUALIFY row_number() OVER (PARTITION BY key ORDER BY attempt DESC) = 1

@@ -4,7 +4,7 @@ CREATE OR REPLACE TEMP TABLE came AS
 SELECT key, min(created) AS created, min(coalesce(kept_after, 0)) AS kept_after
 FROM responses SEMI JOIN (FROM generators WHERE spec = '{"kind": "imported"}') AS imported ON imported.key = generator
 GROUP BY key;
-DELETE FROM collected;
+DELETE FROM active_prompts;
 DELETE FROM dropped;
 DELETE FROM responses WHERE generator IN (SELECT key FROM generators WHERE spec = '{"kind": "imported"}');
 DELETE FROM generators WHERE spec = '{"kind": "imported"}';

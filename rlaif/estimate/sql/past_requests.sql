@@ -5,5 +5,5 @@ WITH counted AS (
     GROUP BY prompt, attempt HAVING sum(prompt_tokens) > 0
     ORDER BY prompt, attempt LIMIT $limit::BIGINT
 )
-SELECT asks.messages, counted.prompt_tokens::DOUBLE AS prompt_tokens
-FROM counted JOIN asks ON asks.prompt = counted.prompt AND asks.generator = $generator
+SELECT rendered_prompts.messages, counted.prompt_tokens::DOUBLE AS prompt_tokens
+FROM counted JOIN rendered_prompts ON rendered_prompts.prompt = counted.prompt AND rendered_prompts.generator = $generator

@@ -4,7 +4,7 @@
 -- posterior's mass above one half, which for whole numbers is a binomial sum).
 CREATE OR REPLACE TEMP TABLE opinions (chosen BIGINT, rejected BIGINT, won BIGINT, lost BIGINT, even BIGINT, sure DOUBLE);
 
-CREATE OR REPLACE TEMP VIEW rivals AS
+CREATE OR REPLACE TEMP VIEW pair_answers AS
 SELECT made.chosen, made.rejected, one.answer AS one, other.answer AS other
 FROM made
 JOIN responses AS one ON one.rowid = made.chosen

@@ -3,7 +3,7 @@
 INSERT INTO opinions BY NAME
 SELECT chosen, rejected, count(*) FILTER (one.total >= other.total) AS won, count(*) FILTER (one.total <= other.total) AS lost,
     if($mix = 'majority', count(*) FILTER (one.total = other.total), 0) AS even
-FROM rivals
-JOIN totals AS one ON one.answer = rivals.one
-JOIN totals AS other ON other.answer = rivals.other AND other.place = one.place
+FROM pair_answers
+JOIN totals AS one ON one.answer = pair_answers.one
+JOIN totals AS other ON other.answer = pair_answers.other AND other.place = one.place
 GROUP BY chosen, rejected

@@ -21,7 +21,7 @@ wanted AS (
         LIMIT coalesce($limit::BIGINT, 9223372036854775807)
     ) AS prompts
     LEFT JOIN (
-        SELECT prompt, max(samples) AS samples FROM top_ups WHERE generator = $generator GROUP BY prompt
+        SELECT prompt, max(samples) AS samples FROM extra_samples WHERE generator = $generator GROUP BY prompt
     ) AS more ON more.prompt = prompts.key
 ),
 owed AS (
@@ -33,7 +33,7 @@ owed AS (
             AND failure IN (SELECT unnest($transient::VARCHAR[])))
 )
 SELECT owed.prompt, list(owed.sample ORDER BY owed.sample) AS samples, max(owed.attempts) AS attempt,
-    EXISTS (FROM asks WHERE asks.prompt = owed.prompt AND asks.generator = $generator) AS shown,
+    EXISTS (FROM rendered_prompts WHERE rendered_prompts.prompt = owed.prompt AND rendered_prompts.generator = $generator) AS shown,
     NOT EXISTS (FROM responses WHERE responses.prompt = owed.prompt) AS fresh,
     sum(count(*)) OVER () AS owed
 FROM owed

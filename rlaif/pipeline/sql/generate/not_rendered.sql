@@ -2,4 +2,4 @@
 SELECT DISTINCT responses.prompt, responses.generator, prompts.messages, prompts.document
 FROM responses
 JOIN prompts ON prompts.key = responses.prompt
-ANTI JOIN asks ON asks.prompt = responses.prompt AND asks.generator = responses.generator
+ANTI JOIN rendered_prompts ON rendered_prompts.prompt = responses.prompt AND rendered_prompts.generator = responses.generator

@@ -1,7 +1,7 @@
 -- Asks for $more samples each for at most $prompts of the prompts that have no pair in $pairing for a reason that more
 -- samples may mend: those with the fewest samples first, then in the order of arrival; nobody gets more than $most, nor
 -- a prompt outside the generator's part.
-INSERT INTO top_ups
+INSERT INTO extra_samples
 WITH short AS (
     SELECT prompts.key AS prompt, any_value(prompts.position) AS position, coalesce(max(responses.sample) + 1, 0) AS samples
     FROM current_prompts AS prompts

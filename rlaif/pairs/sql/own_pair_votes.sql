@@ -10,5 +10,5 @@ votes AS (
 )
 SELECT chosen, rejected, sum(votes.won) AS won, sum(votes.lost) AS lost, sum(votes.won + votes.lost - comparisons) AS even,
     if(count(votes.sure) = count(*), sum(votes.sure * comparisons) / sum(comparisons), NULL) AS sure
-FROM rivals JOIN votes USING (one, other)
+FROM pair_answers JOIN votes USING (one, other)
 GROUP BY chosen, rejected

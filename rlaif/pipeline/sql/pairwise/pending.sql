@@ -20,7 +20,7 @@ answers AS (
         FROM responses SEMI JOIN prompts ON prompts.prompt = responses.prompt
         WHERE failure IS NULL AND generator IN (SELECT unnest($generators::VARCHAR[]))
             AND sample < coalesce($samples::BIGINT, 9223372036854775807)
-            AND ($after::VARCHAR IS NULL OR responses.prompt IN (SELECT prompt FROM passed_on WHERE judge = $judge AND before = $after))
+            AND ($after::VARCHAR IS NULL OR responses.prompt IN (SELECT prompt FROM cascade_escalations WHERE judge = $judge AND before = $after))
         GROUP BY responses.prompt, answer
     )
 ),

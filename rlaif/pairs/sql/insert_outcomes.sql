@@ -29,7 +29,7 @@ unkept AS (
 ),
 unsure AS (SELECT prompt, bool_or(confidence IS NOT NULL) AS known, bool_and(tied) AS tied FROM judged WHERE NOT kept GROUP BY prompt),
 over AS (SELECT DISTINCT response FROM (SELECT unnest([chosen, rejected]) AS response FROM surplus) ANTI JOIN kept USING (response)),
-asked AS (SELECT prompts.rowid AS prompt, key FROM prompts SEMI JOIN collected ON collected.prompt = prompts.key),
+asked AS (SELECT prompts.rowid AS prompt, key FROM prompts SEMI JOIN active_prompts ON active_prompts.prompt = prompts.key),
 unpaired AS (FROM asked ANTI JOIN (FROM judged WHERE kept) AS kept ON kept.prompt = asked.prompt),
 taken_out AS (SELECT response, min(reason) AS reason FROM filtered WHERE response IS NOT NULL GROUP BY response),
 left_out AS (SELECT prompt, min(reason) AS reason FROM filtered WHERE response IS NULL GROUP BY prompt),

@@ -2,7 +2,7 @@
 -- strength that its comparisons come to. `all_of` is how many judges have the criterion, `heard` how many gave a score.
 CREATE OR REPLACE TEMP TABLE given AS
 WITH mine AS (
-    SELECT DISTINCT prompt, answer FROM responses SEMI JOIN collected ON collected.prompt = responses.prompt
+    SELECT DISTINCT prompt, answer FROM responses SEMI JOIN active_prompts ON active_prompts.prompt = responses.prompt
     WHERE failure IS NULL AND generator IN (SELECT unnest($generators::VARCHAR[]))
 ),
 said AS (

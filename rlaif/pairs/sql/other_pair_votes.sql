@@ -21,12 +21,12 @@ compared AS (
 own AS (SELECT DISTINCT chosen, rejected FROM opinions),
 leads AS (
     SELECT chosen, rejected, one.judge, sum(one.part - other.part)::DOUBLE AS lead
-    FROM rivals
-    JOIN rated AS one ON one.answer = rivals.one
-    JOIN rated AS other ON other.answer = rivals.other AND other.judge = one.judge AND other.criterion = one.criterion
+    FROM pair_answers
+    JOIN rated AS one ON one.answer = pair_answers.one
+    JOIN rated AS other ON other.answer = pair_answers.other AND other.judge = one.judge AND other.criterion = one.criterion
     GROUP BY chosen, rejected, one.judge
     UNION ALL
-    SELECT chosen, rejected, judge, sum(vote) FROM rivals JOIN compared USING (one, other) GROUP BY chosen, rejected, judge
+    SELECT chosen, rejected, judge, sum(vote) FROM pair_answers JOIN compared USING (one, other) GROUP BY chosen, rejected, judge
     HAVING count(verdict) = 0 OR count(DISTINCT forth) = 2
 )
 SELECT leads.chosen, leads.rejected, count(*) FILTER (lead <= 0) AS lost,

@@ -2,4 +2,4 @@
 SELECT stage, count(DISTINCT run) AS runs, sum(done)::BIGINT AS done, sum(failed)::BIGINT AS failed, sum(calls)::BIGINT AS calls,
     sum(prompt_tokens)::BIGINT AS prompt_tokens, sum(output_tokens)::BIGINT AS output_tokens,
     round(sum(seconds), 1) AS seconds
-FROM work GROUP BY stage ORDER BY min(rowid)
+FROM stage_runs GROUP BY stage ORDER BY min(rowid)

@@ -28,7 +28,7 @@ answers AS (
         ON whole.answer = responses.answer AND whole.repeat = wanted.repeat
     WHERE responses.failure IS NULL AND responses.generator IN (SELECT unnest($generators::VARCHAR[]))
         AND responses.sample < coalesce($samples::BIGINT, 9223372036854775807)
-        AND ($after::VARCHAR IS NULL OR responses.prompt IN (SELECT prompt FROM passed_on WHERE judge = $judge AND before = $after))
+        AND ($after::VARCHAR IS NULL OR responses.prompt IN (SELECT prompt FROM cascade_escalations WHERE judge = $judge AND before = $after))
     GROUP BY responses.answer, wanted.repeat
 ),
 failed AS (

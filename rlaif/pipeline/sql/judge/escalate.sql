@@ -2,7 +2,7 @@
 -- the lead of the best one that may be chosen over the worst (over the second, if $second) is below $margin hundredths, or
 -- there is none. $criteria is a list of {criterion, factor, low, floor} and $denominator what their points are parts of. Where
 -- $earlier is no first judge itself, they were left to it. A prompt is left once and for all.
-INSERT INTO passed_on
+INSERT INTO cascade_escalations
 WITH weighed AS (
     SELECT unnest($criteria::STRUCT(criterion VARCHAR, factor DECIMAL(18, 0), low DECIMAL(18, 6), floor DECIMAL(18, 6))[], recursive := true)
 ),
@@ -31,6 +31,6 @@ leads AS (
     FROM prompts WHERE asked
 )
 SELECT prompt, $earlier, $judge, lead
-FROM leads ANTI JOIN (FROM passed_on WHERE before = $earlier AND judge = $judge) AS known ON known.prompt = leads.prompt
+FROM leads ANTI JOIN (FROM cascade_escalations WHERE before = $earlier AND judge = $judge) AS known ON known.prompt = leads.prompt
 WHERE coalesce(lead < $margin, true)
-    AND ($before_that IS NULL OR prompt IN (SELECT prompt FROM passed_on WHERE before = $before_that AND judge = $earlier))
+    AND ($before_that IS NULL OR prompt IN (SELECT prompt FROM cascade_escalations WHERE before = $before_that AND judge = $earlier))

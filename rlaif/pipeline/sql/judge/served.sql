@@ -1,2 +1,0 @@
--- Under which name the server of a judge's model answered first.
-SELECT model FROM served WHERE judge = $judge ORDER BY rowid LIMIT 1

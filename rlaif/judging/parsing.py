@@ -349,7 +349,8 @@ _END_TOKEN = re.compile(rb"\s*|<[^<>\s]{1,40}>|\[[A-Za-z_/]{1,40}\]")
 _MOST_END_TOKENS = 3
 # How servers spell bytes that are not a character: `bytes:\xf0\x9f`, `\xf0\x9f`, `<0xF0>`; and a space or a line break.
 _ESCAPED_BYTE = re.compile(rb"\\x([0-9a-fA-F]{2})|<0x([0-9a-fA-F]{2})>")
-_ESCAPED_PREFIX = re.compile(rb"\A\s*bytes:(?=\s?\\x)\s?")
+# The space after the prefix may be one of the bytes or not.
+_ESCAPED_PREFIXES = (re.compile(rb"\A\s*bytes:(?=.*\\x)", re.DOTALL), re.compile(rb"\A\s*bytes:\s(?=.*\\x)", re.DOTALL))
 _BLANKS = {"Ġ".encode(): b" ", "▁".encode(): b" ", "Ċ".encode(): b"\n"}
 
 
@@ -380,11 +381,12 @@ def _spellings(tokens: Sequence[Token]) -> Iterator[list[bytes]]:
     if any(token.data is not None for token in tokens):
         yield [text if token.data is None else token.data for token, text in zip(tokens, texts, strict=True)]
     yield texts
-    yield [_unescaped(text) for text in texts]
+    for prefix in _ESCAPED_PREFIXES:
+        yield [_unescaped(text, prefix) for text in texts]
 
 
-def _unescaped(text: bytes) -> bytes:
-    text = _ESCAPED_PREFIX.sub(b"", text)
+def _unescaped(text: bytes, prefix: re.Pattern[bytes]) -> bytes:
+    text = prefix.sub(b"", text)
     for spelled, meant in _BLANKS.items():
         text = text.replace(spelled, meant)
     return _ESCAPED_BYTE.sub(lambda found: bytes.fromhex((found[1] or found[2]).decode()), text)

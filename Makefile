@@ -1,6 +1,7 @@
 # make quickstart   the whole loop, offline, in a few minutes
 # make test         lint, types, tests
 # make oldest       what is mostly SQL again, on the oldest DuckDB that pyproject.toml allows
+# make docs         the documentation as pages, in build/docs
 # make format       rewrite the code as ruff likes it
 # make vllm         the tiny models on vLLM's own server (its CPU build, in an environment of its own)
 
@@ -8,7 +9,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: quickstart test lint oldest format vllm clean
+.PHONY: quickstart test lint oldest docs format vllm clean
 
 quickstart: $(VENV)/ready
 	$(BIN)/rlaif run pipelines/quickstart.yaml
@@ -29,6 +30,11 @@ oldest: $(VENV)/oldest
 $(VENV)/oldest: $(VENV)/ready
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target $@ \
 		duckdb==$$(sed -n 's/.*"duckdb>=\([0-9.]*\),.*/\1/p' pyproject.toml)
+
+docs: $(VENV)/ready
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	$(BIN)/python -m tools.configuration_reference | diff docs/configuration.md -
+	$(BIN)/zensical build --strict
 
 format: $(VENV)/ready
 	$(BIN)/ruff check --fix .

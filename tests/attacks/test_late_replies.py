@@ -65,7 +65,7 @@ async def repeating(timing: str, name: Callable[[], str | None], every: int = EV
                     waiting.remove((due, copy))
                     counts[1] += 1
                     writer.write(copy)
-                    await writer.run_workers()
+                    await writer.drain()
                     await asyncio.sleep(0.001)
                 again, delay = counts[0] % every == 0, TIMINGS[timing]
                 writer.write(data + data if again and delay == 0.0 else data)
@@ -75,7 +75,7 @@ async def repeating(timing: str, name: Callable[[], str | None], every: int = EV
                     tasks.add(asyncio.create_task(late(writer, data, delay)))
                 elif again:
                     counts[1] += 1
-                await writer.run_workers()
+                await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:

@@ -111,7 +111,7 @@ async def faulty(seed: int) -> AsyncIterator[str]:
                 step = luck.choice([1, 7, 50, len(data), len(data)]) or 1
                 for start in range(0, len(data), max(step, len(data) // 50 + 1)):
                     writer.write(data[start : start + max(step, len(data) // 50 + 1)])
-                    await writer.run_workers()
+                    await writer.drain()
                 if luck.random() < 0.1:
                     await asyncio.sleep(0.001)
                     writer.write(data)

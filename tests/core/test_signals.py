@@ -180,13 +180,13 @@ from rlaif.core import event_loop as loop
 from rlaif.core.signals import STOP
 
 async def never() -> None:
-    with STOP.heeded(lambda: None):
+    with STOP.on_stop(lambda: None):
         print("begun", file=__import__("sys").stderr, flush=True)
         while True:
             try:
                 await asyncio.sleep(60)
             except asyncio.CancelledError:
-                pass
+                assert line, "the process ended before it began"
 
 STOP.listen()
 loop.run(never())
@@ -351,7 +351,7 @@ store = Store(Path(sys.argv[1]) / "store.duckdb")
 store.append("meta", [{"name": "kept", "value": "yes"}])
 
 async def inline():
-    with STOP.heeded(lambda: None):
+    with STOP.on_stop(lambda: None):
         print("begun", file=sys.stderr, flush=True)
         store.rows(QUERY)
 
@@ -389,8 +389,8 @@ def test_a_signal_ends_a_process_whose_main_thread_is_busy_and_leaves_a_clean_st
     async def run() -> Ended:
         async with started("-c", script, str(tmp_path), way, "1" if way == "in numpy" else "20") as process:
             assert process.stderr
-            while await process.stderr.readline() != b"begun\n":
-                pass
+            while (line := await process.stderr.readline()) != b"begun\n":
+                assert line, "the process ended before it began"
             await asyncio.sleep(1.0)
             return await stopped(process, signal.SIGTERM)
 

@@ -242,13 +242,13 @@ CHILD = """
 import asyncio, sys
 from pathlib import Path
 from rlaif.config import OpenAIModel
-from rlaif.models.base import Ask
+from rlaif.models.base import ChatRequest
 from rlaif.models.openai.batch.client import OpenAIBatch
 
 async def main(url, folder):
     config = OpenAIModel(kind="openai", model="m", base_url=url, mode="batch")
     async with OpenAIBatch(config, folder=Path(folder), quiet=0.03, poll=(0.01, 0.05)) as model:
-        asks = [Ask([{"role": "user", "content": f"q{number}"}]) for number in range(6)]
+        asks = [ChatRequest([{"role": "user", "content": f"q{number}"}]) for number in range(6)]
         await asyncio.gather(*map(model.complete, asks))
 
 asyncio.run(main(*sys.argv[1:]))

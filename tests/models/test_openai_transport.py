@@ -36,7 +36,7 @@ async def speaking(replies: Sequence[bytes], pieces: int = 0, end: bool = False)
                 data = left.pop(0)
                 for start in range(0, len(data), pieces or len(data) or 1):
                     writer.write(data[start : start + (pieces or len(data))])
-                    await writer.run_workers()
+                    await writer.drain()
                     if pieces:
                         await asyncio.sleep(0)
                 if end:

@@ -27,7 +27,7 @@ from rlaif.models.vllm.diagnosis import cause
 from rlaif.models.vllm.orphans import born, clean, members, write_down
 from tests.support.paths import ROOT
 
-STAND_IN = "tests.vllm_stand_in"
+STAND_IN = "tests.support.vllm_stand_in"
 ASK = ChatRequest([{"role": "user", "content": "hello"}])
 
 
@@ -245,7 +245,7 @@ from rlaif.models.vllm.client import Vllm
 
 async def main():
     config = VllmModel(kind="vllm", path="tiny:writer")
-    async with Vllm(config, module="tests.vllm_stand_in", place=Path(sys.argv[1])):
+    async with Vllm(config, module="tests.support.vllm_stand_in", place=Path(sys.argv[1])):
         print("ready", flush=True)
         await asyncio.sleep(60)
 

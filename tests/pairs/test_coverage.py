@@ -208,6 +208,13 @@ def test_later_responses_are_in_no_outcome_of_an_earlier_pairing_whatever_the_cl
     assert len(rows(file, outcomes.format(again.key))) == 4 * (5 + 1)
 
 
+# Tables of schema 6 by their names in schema 5.
+OLD_TABLES = {
+    "rendered_prompts": "asks", "auxiliary_calls": "asides", "server_observations": "remarks", "served_models": "served",
+    "active_prompts": "collected", "extra_samples": "top_ups", "cascade_escalations": "passed_on", "stage_runs": "work",
+}  # fmt: skip
+
+
 def test_pairings_of_an_older_store_are_numbered_by_time_and_then_by_key(tmp_path: Path) -> None:
     import duckdb
 
@@ -216,8 +223,10 @@ def test_pairings_of_an_older_store_are_numbered_by_time_and_then_by_key(tmp_pat
         store.append("pairings", [{"key": name, "spec": "{}"} for name in "cab"])
         store.append("responses", [{"key": name} for name in ("before", "between", "after")])
     with duckdb.connect(str(path)) as old:
-        for view in ("newest_pairing", "pairings_readable", "pairs_readable", "outcomes_readable", "outcomes"):
-            old.execute(f"DROP VIEW IF EXISTS {view}")
+        for (view,) in old.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall():
+            old.execute(f"DROP VIEW {view}")
+        for name, before in OLD_TABLES.items():
+            old.execute(f"ALTER TABLE {name} RENAME TO {before}")
         old.execute(
             "ALTER TABLE pairings DROP COLUMN number; ALTER TABLE pairings DROP COLUMN facts; ALTER TABLE responses DROP COLUMN kept_after; DROP TABLE in_use"
         )

@@ -162,9 +162,9 @@ async def _write(writer: asyncio.StreamWriter, answer: Reply) -> bool:
     if answer.drip:
         for place in range(len(body)):
             writer.write(body[place : place + 1])
-            await writer.run_workers()
+            await writer.drain()
             await asyncio.sleep(answer.drip)
     else:
         writer.write(body)
-    await writer.run_workers()
+    await writer.drain()
     return answer.cut is None

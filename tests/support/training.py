@@ -1,6 +1,6 @@
 """A store with pairs to train on, and a process that trains on them and kills itself at a step.
 
-As a program: `python -m tests.train_harness FOLDER STEP` trains the pipeline that `prepare` left in FOLDER.
+As a program: `python -m tests.support.training FOLDER STEP` trains the pipeline that `prepare` left in FOLDER.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What stands in for vLLM's server in tests of its life: `python -m tests.vllm_stand_in --model PATH --port N …`.
+"""What stands in for vLLM's server in tests of its life: `python -m tests.support.vllm_stand_in --model PATH --port N …`.
 
 Every chat is answered with the pid. `--behave` says how it goes wrong, once if `--once FILE` is given: the file is made
 by the first life, and later lives do well.

@@ -198,7 +198,7 @@ def test_a_killed_training_ends_in_the_same_weights_and_nothing_calls_home(
     whole, log = trained(prepare(tmp_path / "whole", checkpoint, options=options))
     pipeline = prepare(tmp_path / "killed", checkpoint, options=options)
     environment = {**os.environ, "HF_ENDPOINT": address, "CI": ""}
-    command = [sys.executable, "-m", "tests.train_harness", str(pipeline.parent), "8"]
+    command = [sys.executable, "-m", "tests.support.training", str(pipeline.parent), "8"]
     child = subprocess.run(command, env=environment, cwd=ROOT, check=False)
     assert child.returncode == -signal.SIGKILL
     models = tmp_path / "killed" / "out" / "models"

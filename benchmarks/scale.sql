@@ -7,7 +7,7 @@ SELECT md5('prompt' || i) AS key, md5('normal' || i) AS normal_key,
     NULL AS reference, '{}' AS metadata, 'scale:' || i AS source, 5000 AS bucket, 1000 + i AS position
 FROM range($prompts) AS made(i);
 
-INSERT INTO collected SELECT key FROM prompts ANTI JOIN collected ON collected.prompt = prompts.key;
+INSERT INTO active_prompts SELECT key FROM prompts ANTI JOIN active_prompts ON active_prompts.prompt = prompts.key;
 
 INSERT INTO responses BY NAME
 SELECT md5('response' || prompts.key || j) AS key, prompts.key AS prompt, generators.key AS generator, j AS sample,

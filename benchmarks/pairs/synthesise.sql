@@ -5,7 +5,7 @@ SELECT md5('p' || i) AS key, md5('n' || i) AS normal_key, '[{"role": "user", "co
     (hash(i) % 10000)::UINTEGER AS bucket, i::UBIGINT AS position
 FROM range($prompts) AS numbers(i);
 
-INSERT INTO collected SELECT key FROM prompts;
+INSERT INTO active_prompts SELECT key FROM prompts;
 
 INSERT INTO responses BY NAME
 WITH words AS (SELECT list('word' || substr(md5('w' || i), 1, 2 + i % 5) ORDER BY i) AS words FROM range(4096) AS numbers(i))

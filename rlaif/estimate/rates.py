@@ -51,7 +51,7 @@ class Estimate:
         store = self.context.store
         wanted = generating.asked(self.context.config, generator, only, key)
         asks = store.measure("pipeline/sql/generate/pending", "count(*)", **wanted)
-        completions = store.measure("pipeline/sql/generate/pending", "any_value(owed)", **wanted)
+        completions = store.measure("pipeline/sql/generate/pending", "any_value(pending)", **wanted)
         if not asks:
             return Pending()
         rows = sample(store, "pipeline/sql/generate/pending", "prompt", "pipeline/sql/generate/texts", "prompt", **wanted)

@@ -68,7 +68,7 @@ async def run(
 
 
 def asked(config: Config, generator: Generator, only: HeldOut = EVERYTHING, key: str | None = None) -> dict[str, Any]:
-    """Return the parameters of the query `generate/owed`: the samples that `only` selects, else the configured number and
+    """Return the parameters of the query `generate/pending`: the samples that `only` selects, else the configured number and
     those added by `top_up`.
 
     A `key` selects another generator with the same settings.

@@ -105,8 +105,8 @@ class Live:
     async def score(self, subjects: Sequence[Candidate]) -> dict[str, dict[str, float]]:
         """Return the scores of these texts by response and criterion (keys), without failures.
 
-        It is asked once about each text and call, what it says is kept, and what it said before is not asked again.
-        Raises BudgetError at the pipeline's cap, and UnsentError where the process is told to stop before all is said.
+        Each text and call is judged once and stored; stored scores are reused. Raises BudgetError at the pipeline's cap, and
+        UnsentError if the process is stopped before all texts are judged.
         """
         store, judge, texts = self._context.store, self._judge, {subject.answer: subject for subject in subjects}
         rows = store.query(

@@ -95,7 +95,7 @@ def _check(context: Context, name: str, found: Coverage, left: bool = False) -> 
     if found.missing:
         said = f"judge {name} has scored 0 of {found.responses:,} {which}"
         if ours:
-            raise InputError(f"{said} with the current rubric", fix=f"Run {command} first.")
+            raise InputError(f"{said} with the present rubric", fix=f"Run {command} first.")
         raise InputError(said, fix="Its scores came with the data or from people, for other responses than these.")
     if found.partial and ours:
         context.progress.note(

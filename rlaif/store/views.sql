@@ -79,8 +79,8 @@ FROM (
 CROSS JOIN LATERAL (SELECT unnest(range(1, len(list.judges) + 1)) AS place)
 LEFT JOIN (SELECT key, max(name) AS name FROM judges GROUP BY key) AS names ON names.key = list.judges[place];
 
--- One row an answer and criterion of a pairing: the score that the pairing weighs, by its judge, or by several as they were
--- mixed.
+-- One row per answer and criterion of a pairing: the score that the pairing weighs, by its judge or mixed from several
+-- judges.
 CREATE OR REPLACE VIEW paired_scores AS
 SELECT pairings.key AS pairing, answer, criterion, score
 FROM pairings JOIN latest_scores AS scores ON scores.judge = (pairings.spec ->> '$.judge')
@@ -92,8 +92,8 @@ FROM strengths JOIN pairings ON pairings.key = strengths.pairing
 UNION ALL
 SELECT pairing, answer, criterion, score FROM mixed;
 
--- One row a response, score, comparison or note that was tried and never had: who should have made it (`maker`), the last
--- failure, how often it was tried, and how many of these attempts count no more.
+-- One row per response, score, comparison or note that was tried without success: the generator or judge (`maker`), the last
+-- failure, the number of attempts, and how many of these no longer count after `rlaif retry` (`forgiven`).
 CREATE OR REPLACE VIEW failed_units AS
 SELECT tried.*, coalesce(forgiven.attempts, 0) AS forgiven
 FROM (

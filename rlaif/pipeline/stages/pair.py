@@ -125,7 +125,7 @@ def _note_others(context: Context, found: str, last: str) -> None:
     mine, other = (context.store.query("pairs/sql/made_by", pairing=key)[0] for key in (found, last))
     note = f"Pairs by {mine['judge']}, {mine['strategy']}, as the file describes them."
     if pairing.latest(context.store) == last:
-        note += f" Others were made last, by {other['judge']}, {other['strategy']}; `--newest` uses those."
+        note += f" Others were made last, by {other['judge']}, {other['strategy']}; `--newest` takes those."
     context.progress.note(note)
 
 

@@ -58,9 +58,9 @@ def _check_target(config: Config) -> None:
     if pairing.check(config).target is None:
         return
     if config.pipeline.generate is None:
-        raise InputError("a target needs a `generate` section, to sample more with", where=where)
+        raise InputError("a target needs a `generate` section, to sample more responses", where=where)
     if not set(pair_judges(config)[0]) <= set(config.judges):
-        raise InputError("a target needs a judge that scores what is sampled", where=where, fix="Name it under `judge.by`.")
+        raise InputError("a target needs a judge that scores new samples", where=where, fix="Name it under `judge.by`.")
 
 
 def check_judges(config: Config) -> None:
@@ -94,19 +94,19 @@ def _check_cascade(config: Config) -> None:
     if pair.judge is not None and pair.judge != judges[0] and set(_listed(pair.judge)) & set(judges):
         raise InputError(
             f"{' and '.join(_listed(pair.judge))} cannot make the pairs in a cascade of {listed}: after {judges[0]}, each "
-            "judge scores only what the one before left open", where=config.file.where(("pair", "judge")),
+            "judge scores only prompts that the one before escalated", where=config.file.where(("pair", "judge")),
             fix="Remove `pair.judge`, and the whole cascade makes the pairs; or remove `judge.cascade`, and every judge "
             f"scores all responses. Alone, {judges[0]} can make pairs too: `pair: {{judge: {judges[0]}}}`.",
         )  # fmt: skip
     if pair.judge is None and "mix" in pair.model_fields_set:
         raise InputError(
-            "judges in a cascade are not mixed: the last one that was asked about a prompt decides",
+            "judges in a cascade are not mixed: the last one that a prompt was escalated to decides",
             where=config.file.where(("pair", "mix")), fix="Remove `pair.mix`, or remove `judge.cascade`.",
         )  # fmt: skip
     for place, name in enumerate(pair.agree):
         if name in judges[1:] or (pair.judge is None and name in judges):
             raise InputError(
-                f"judge {name!r} is part of the cascade, and cannot be asked to agree: it scores only what was left open",
+                f"judge {name!r} is part of the cascade and cannot be in `pair.agree`: it scores only escalated prompts",
                 where=config.file.where(("pair", "agree", place)), fix="Remove it here, or remove `judge.cascade`.",
             )  # fmt: skip
 

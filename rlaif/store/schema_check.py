@@ -60,13 +60,13 @@ def refuse_strangers(path: Path, connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def compare(path: Path, connection: duckdb.DuckDBPyConnection, here: Tables, schema: str) -> None:
-    """Compare columns and constraints of the tables `here` with the schema, given as SQL. Raises StoreError if they differ."""
+    """Compare columns and constraints of the tables `here` with the schema (SQL). Raises StoreError if they differ."""
     wanted, bounds = _made_by(schema)
     for name, columns in wanted.items():
         if here.get(name) != columns:
             other = set(columns.items()) ^ set(here.get(name, {}).items())
             what = f"column {min(other)[0]!r} of table {name!r}" if name in here else f"table {name!r}"
-            raise _foreign(path, f"{what} is not as rlaif makes it")
+            raise _foreign(path, f"{what} does not match the schema")
     for table, kind, count in _bounds(connection, "store") - bounds:
         raise _foreign(path, f"table {table!r} has {count} constraints of kind {kind} that rlaif did not make")
 
@@ -90,4 +90,4 @@ def _bounds(connection: duckdb.DuckDBPyConnection, database: str) -> frozenset[t
 
 
 def _foreign(path: Path, what: str) -> StoreError:
-    return StoreError(f"{path}: not a store as rlaif makes it: {what}. Use a store that you trust, or name another `out`.")
+    return StoreError(f"{path}: not a valid rlaif store: {what}. Use a store that you trust, or name another `out`.")

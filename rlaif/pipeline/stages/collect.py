@@ -136,7 +136,7 @@ def _tell(context: Context, sources: Sequence[Facts]) -> None:
     note("collect: " + ", ".join(f"{n:,} {name}" for name, n in counts.items()))
     dropped = context.store.query("pipeline/sql/collect/reasons")
     for row in dropped:
-        advice = " (where that is the real prompt, name its column as columns.prompt)" if row["reason"] == ELSEWHERE else ""
+        advice = " (if that is the real prompt, name its column as columns.prompt)" if row["reason"] == ELSEWHERE else ""
         note(f"collect: {row['n']:,} x {row['what']} dropped: {row['reason']}, first at {row['first']}{advice}")
     if unlike := context.store.query("pipeline/sql/collect/differing_scores")[0]["n"]:
         note(f"collect: {unlike:,} x different scores of one answer by one judge and criterion: their mean counts")

@@ -30,7 +30,7 @@ class OnlineRewards(Protocol):
 
     @property
     def rows(self) -> list[Row]:
-        """The prompts."""
+        """Return the prompts."""
 
     def open(self, fitted: Mapping[int, Path]) -> AbstractContextManager[Score]:
         """Open the rewards; `fitted` are the checkpoints of fitted reward models, by place."""

@@ -20,7 +20,7 @@ WRONG = {
     "same": "is both chosen and rejected",
     "vetoed": "is chosen, but below a floor or cut off",
     "tied": "is chosen with a lead of zero or less",
-    "twice": "is paired twice with the same other response",
+    "twice": "is given twice with the same other response",
 }
 
 

@@ -35,7 +35,7 @@ class MeteredModel:
         counted = [each.prompt_tokens for each in found if each.prompt_tokens is not None]
         guess = round(tokens_of(*(turn["content"] for turn in ask.messages)))
         self._unkept.append((sum(counted) if counted else guess, not counted))
-        # One caller stores the costs of all that wait here.
+        # One caller stores the costs of all callers that wait here.
         async with self._lock:
             if self._unkept:
                 await self._keep([self._unkept.popleft() for _ in range(len(self._unkept))])

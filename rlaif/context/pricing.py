@@ -1,7 +1,8 @@
-"""What a model's tokens cost: the price in the pipeline file, else nothing for models on this machine, else the price list
-of genai-prices (`pip install 'rlaif[prices]'`; bundled with that package, no network). An unknown price is None, never 0.
+"""Prices of a model's tokens. An unknown price is None, never 0.
 
-With the Batch API (`mode: batch`) tokens cost half of the list price; a price in the pipeline file is taken as written.
+The price in the pipeline file comes first. Models on this machine cost nothing. Other prices come from the list of
+genai-prices (`pip install 'rlaif[prices]'`; bundled with that package, no network). With the Batch API (`mode: batch`),
+tokens cost half of the list price; a price in the pipeline file is used as written.
 """
 
 import json
@@ -16,7 +17,7 @@ from rlaif.models.registry import identity
 # Kinds that compute on the user's hardware, which has no price per token.
 LOCAL_KINDS: Final = frozenset({"scripted", "transformers", "vllm"})
 MILLION: Final = 1_000_000
-# Some vendors charge more beyond a certain prompt length; this few tokens are below any such limit.
+# Some vendors charge more beyond a certain prompt length; this number of tokens is below any such limit.
 SAMPLE_TOKENS: Final = 1000
 # The discount of every vendor with a Batch API.
 BATCH_SHARE: Final = 0.5

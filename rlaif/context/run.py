@@ -1,4 +1,4 @@
-"""What every stage is given: the pipeline, the store, and where to show its progress."""
+"""The context that every stage receives: the pipeline, the store, and where to show progress."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,9 +15,9 @@ from rlaif.store.store import Store
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The prompts kept for evaluation: a share of all, and the first `limit` of them; of each the first `samples` responses.
+    """The prompts kept for evaluation: a share of all, of these the first `limit`; of each the first `samples` responses.
 
-    None takes all.
+    None means no limit.
     """
 
     share: float
@@ -26,36 +26,39 @@ class HeldOut:
 
     @property
     def parameters(self) -> dict[str, int | None]:
-        """What queries over prompts call it; a prompt is held out if its bucket is below `held_out`."""
+        """Return it as parameters of queries over prompts; a prompt is held out if its bucket is below `held_out`."""
         return {"held_out": round(self.share * 10000), "limit": self.limit, "samples": self.samples}
 
 
-# How often one unit is tried, over all runs: what fails again and again is left alone, until somebody asks for it again.
+# How often one unit is tried, over all runs. Units that fail more often stay failed until `rlaif retry`.
 ATTEMPTS = 3
 
-# No bucket reaches it, so that it means all prompts.
+# All prompts: every bucket is below this share.
 EVERYTHING = HeldOut(1.0)
 
 
 @dataclass(frozen=True)
 class Context:
-    """One run of a pipeline. `run` names it in the store; a model is always opened through the models folder."""
+    """One run of a pipeline; `run` is its key in the store."""
 
     config: Config
     store: Store
     run: str = ""
     progress: Progress = field(default_factory=Quiet)
     elsewhere: Sequence[Spent] = ()
-    """What the same budget has paid for in other stores."""
+    """Spending from the same budget in other stores."""
 
     @cached_property
     def budget(self) -> Budget:
-        """What this run may still spend; all its stages share it."""
+        """The budget of this run, shared by all its stages."""
         return Budget(self.config, self.store, [*self.elsewhere, *spent_on_tasks(self.config)])
 
     @contextmanager
     def stage(self, name: str, owed: int | None = None) -> Iterator[Tally]:
-        """Counts and shows one stage's work, and records it in the store, also when it stops half-way."""
+        """Count and show one stage's work, and record it in the store, even if it stops early.
+
+        The second argument is the number of pending units, None if it is not known.
+        """
         tally = Tally(name, owed)
         started = now()
         if owed == 0:
@@ -75,5 +78,5 @@ class Context:
 
 
 def now() -> datetime:
-    """The time for records, UTC without zone, as the store keeps it."""
+    """Return the time for records: UTC without a time zone, as the store keeps it."""
     return datetime.now(UTC).replace(tzinfo=None)

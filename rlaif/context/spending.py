@@ -1,4 +1,4 @@
-"""What a pipeline has spent over all runs: in its store, and in the stores of its evaluation tasks."""
+"""The spending of a pipeline over all runs: in its store, and in the stores of its evaluation tasks."""
 
 import json
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from rlaif.store.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What one stage has spent on one model over all runs: `replies` for so many `units` of work.
+    """The spending of one stage on one model over all runs: `replies` for a number of `units` of work.
 
     A response is a unit, and so is a judgement. `usd` is None if the price is unknown.
     """
@@ -63,7 +63,7 @@ def spent_on_tasks(config: Config, but: str | None = None) -> list[Spent]:
 
 
 def money(usd: float | None, price: str = "") -> str:
-    """Return an amount for people: "local" for the user's hardware, "unknown" if there is no price."""
+    """Format an amount for people: "local" for the user's hardware, "unknown" if there is no price."""
     if usd is None:
         return "unknown"
     if price == "local":

@@ -1,4 +1,4 @@
-"""What a pipeline is going to cost, before it runs."""
+"""Estimate what a pipeline will cost before it runs."""
 
 from rlaif.estimate.audit import plan_audit
 from rlaif.estimate.estimate import left, plan

@@ -34,9 +34,9 @@ def plan_audit(
 
 
 def _attacked(context: Context, judge: Judge, answers: int, written: Sequence[Pending]) -> Pending:
-    """The attacked responses that are not stored yet, at most: attacks that change nothing are left out.
+    """Return an upper bound on the attacked responses that are not stored yet: attacks that change nothing are dropped.
 
-    They are about as long as the responses that they alter.
+    Attacked responses are about as long as the originals.
     """
     store = context.store
     known = store.query("estimate/sql/attacked", judge=judge.key, generators=resolve.generators(context.config))[0]

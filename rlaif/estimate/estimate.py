@@ -35,10 +35,7 @@ def plan(context: Context, pilot: int = 0, *, allow_code: bool = False) -> Plan:
 
 
 def left(context: Context) -> Plan:
-    """What is not done yet and what it is going to cost, from the store alone, which is only read.
-
-    Tasks of the evaluation are left out.
-    """
+    """Estimate the pending work and its cost from the store, which is only read. Evaluation tasks are left out."""
     run.check(context.config)
     return _estimate(context, reading=True)
 
@@ -60,7 +57,7 @@ def _estimate(context: Context, *, reading: bool = False) -> Plan:
 
 
 def _live(context: Context) -> Context:
-    """The same pipeline with live requests only, which changes no response and so no key."""
+    """Return the same pipeline with live requests only, which changes no response and so no key."""
     pipeline, models = context.config.pipeline, context.config.pipeline.models
     batched = {name: model for name, model in models.items() if isinstance(model, OpenAIModel) and model.mode == "batch"}
     if not batched:
@@ -72,24 +69,24 @@ def _live(context: Context) -> Context:
 
 
 def _judge(context: Context, name: str, estimate: Estimate, written: Sequence[Pending], reading: bool) -> None:
-    """A line for a judge. In a cascade, it is an upper bound until the judge before it is done."""
+    """Add a line for a judge. In a cascade, it is an upper bound until the judge before it is done."""
     config, judge = context.config, resolve.named_judge(context.config, name)
     earlier = resolve.before(config, name)
-    # What a judge leaves to the next one is written down when it is found.
+    # Finding the prompts to escalate writes them to the store, so a plan that only reads uses the upper bound.
     known = earlier is None or (not reading and _is_done(config, earlier, estimate, written))
     judge = cascade.in_turn(context, name) if known else judge
     estimate.judge(judge, resolve.generators(config), written, at_most=not known)
 
 
 def _is_done(config: Config, name: str, estimate: Estimate, written: Sequence[Pending]) -> bool:
-    """Whether a judge that calls a model has nothing pending."""
+    """Return whether a judge that calls a model has nothing pending."""
     lines = {line.stage for line in estimate.lines}
     asks = config.pipeline.judges[name].model is not None
     return asks and not lines & {f"judge {name}", f"judge {name}, at most"} and not any(each.responses for each in written)
 
 
 def _evaluate(context: Context, section: Evaluate, estimate: Estimate, tasks: Sequence[Task]) -> None:
-    """Lines for all models of the evaluation, on held-out prompts and on tasks."""
+    """Add lines for all models of the evaluation, on held-out prompts and on tasks."""
     config, held_out = context.config, resolve.held_out(context.config)
     sides = _sides(context)
     base = sides[0][2]
@@ -111,7 +108,7 @@ def _evaluate(context: Context, section: Evaluate, estimate: Estimate, tasks: Se
 
 
 def _sides(context: Context) -> list[tuple[str, Generator, str]]:
-    """The models that are compared: name, generator and key. One that is not trained yet is planned like the base."""
+    """Return the compared models as name, generator and key. A model that is not trained yet is planned as the base."""
     base = resolve.base_generator(context.config)
     sides = [("base", base, base.key)]
     if context.config.pipeline.train:

@@ -1,4 +1,4 @@
-"""The prompts that a judge is going to send about one response, by kind of criterion, without the response itself.
+"""The prompts that a judge will send about one response, by kind of criterion, without the response itself.
 
 They need not be exact: once a few judgements are stored, the estimate is scaled to the tokens that those took.
 """
@@ -16,14 +16,14 @@ from rlaif.judging.multi_call import THINGS
 from rlaif.judging.retrieval import chunks
 from rlaif.judging.rubric import Compare
 
-# An item of a list (a claim, a key point, a checklist item) that is not written yet.
+# A placeholder for a list item (a claim, a key point, a checklist item) that is not written yet.
 ITEM = "It states one thing that a response can meet or miss.\n"
 _TAGS = re.compile(r"\{[{%#].*?[}%#]\}", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class JudgePrompt:
-    """A prompt that is sent `times` times, each time with so many `responses` beside its `text`."""
+    """A prompt that is sent `times` times, each time with its `text` and this number of `responses`."""
 
     text: str
     times: float = 1.0
@@ -31,7 +31,7 @@ class JudgePrompt:
 
 
 def judgement_prompts(judge: Judge, call: Call, prompt: Prompt, claims: float = THINGS) -> list[JudgePrompt]:
-    """The prompts of one judgement; `claims` is the number of claims that the judge finds in a response."""
+    """Return the prompts of one judgement; `claims` is the number of claims that the judge finds in a response."""
     criterion, request = call.criteria[0], _conversation(prompt)
     match criterion.kind:
         case "scale":
@@ -51,7 +51,7 @@ def judgement_prompts(judge: Judge, call: Call, prompt: Prompt, claims: float = 
 
 
 def note_prompts(judge: Judge, criterion: Any, prompt: Prompt) -> list[JudgePrompt]:
-    """The prompts that are sent once for all responses to a prompt: its key points, or its checklist."""
+    """Return the prompts that are sent once for all responses to a prompt: for its key points, or its checklist."""
     request = _conversation(prompt)
     if criterion.kind == "keypoints":
         pieces = chunks(prompt.document or "", criterion.chunk_words)
@@ -62,19 +62,19 @@ def note_prompts(judge: Judge, criterion: Any, prompt: Prompt) -> list[JudgeProm
 
 
 def comparison_prompt(judge: Judge, criterion: Compare, prompt: Prompt) -> JudgePrompt:
-    """The prompt of one comparison."""
+    """Return the prompt of one comparison."""
     request = _conversation(prompt)
     shown = (prompt.document, request, prompt.reference, criterion.question)
     return JudgePrompt(_text(judge.templates["compare"], *shown), 1, 2)
 
 
 def _conversation(prompt: Prompt) -> str:
-    """The prompt's turns as a judge's template shows them."""
+    """Return the prompt's turns as a judge's template shows them."""
     if len(prompt.messages) == 1:
         return prompt.messages[0]["content"]
     return "\n\n".join(f"{turn['role']}: {turn['content']}" for turn in prompt.messages)
 
 
 def _text(template: Template, *parts: str | None) -> str:
-    """About what the template renders to, given these parts."""
+    """Return roughly what the template renders to, given these parts."""
     return "\n".join([_TAGS.sub("", template.text), *(part for part in parts if part)])

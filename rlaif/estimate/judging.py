@@ -1,4 +1,4 @@
-"""How often a judge is going to call its model, and with how many prompt tokens."""
+"""Estimate how often a judge will call its model, and with how many prompt tokens."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ from rlaif.store.store import Row, Store, sql
 
 @dataclass(frozen=True)
 class Judging:
-    """One judge on these generators' responses (keys), compared only with those of `against`, if that is a generator.
+    """One judge on the responses of these generators (keys), compared only with those of the generator `against`, if given.
 
-    `count` gives the tokens of a chat.
+    `count` returns the tokens of a chat.
     """
 
     store: Store
@@ -35,11 +35,11 @@ class Judging:
 
     @cached_property
     def calls(self) -> dict[int, Call]:
-        """The calls that ask a model."""
+        """The judge's calls that need a model, by place."""
         return {place: call for place, call in enumerate(self.judge.calls) if KINDS[call.criteria[0].kind].NEEDS_MODEL}
 
     def pending(self, written: Sequence[Pending]) -> Asked:
-        """What the judge asks about stored responses that it has not judged yet, and about those still to be `written`."""
+        """Estimate the requests about stored responses that are not judged yet, and about those still to be `written`."""
         found = self._stored_judgements() + self._stored_comparisons()
         for each in (each for each in written if each.responses):
             units = dict.fromkeys(self.calls, each.responses * self.judge.settings.repeats)
@@ -52,7 +52,7 @@ class Judging:
         return found
 
     def factor(self) -> tuple[float, int]:
-        """Prompt tokens paid for each that is estimated here, second tries included, and the number of verdicts measured."""
+        """Return the prompt tokens paid per estimated token, retries included, and the number of verdicts measured."""
         calls = {key: call for call in self.calls.values() for key in call.keys}
         paid, estimated, measured = 0.0, 0.0, 0
         for row in self.store.query("estimate/sql/verdicts", judge=self.judge.key, limit=SAMPLE):
@@ -81,12 +81,12 @@ class Judging:
         return self._judgements(units, rows, self._length(row["text"] for row in rows))
 
     def _judgements(self, units: Mapping[int, int], rows: Sequence[Row], length: Range, most: int | None = None) -> Asked:
-        """What these numbers of units by call ask, given a sample of their prompts, of which there are `most` at most."""
+        """Estimate the requests of these numbers of units by call, given a sample of their prompts (at most `most`)."""
         found, judge = Asked(), self.judge
         for call, many in ((self.calls[place], many) for place, many in units.items()):
             claims = self._claims.get(call.keys[0], THINGS)
             found += self._asked([judgement_prompts(judge, call, stored(row), claims) for row in rows], length, many)
-            # Once for all responses to a prompt.
+            # Notes are made once for all responses to a prompt.
             criterion = call.criteria[0]
             wanted = self.only.parameters | {"judge": judge.key, "criterion": criterion.key, "kind": criterion.kind}
             if criterion.kind in ("keypoints", "checklist"):
@@ -104,7 +104,7 @@ class Judging:
         return found
 
     def _stored_comparisons(self) -> Asked:
-        """Of a knock-out, also the rounds whose pairs are not known yet."""
+        """Estimate the requests of pending comparisons, including the rounds of a knock-out that are not scheduled yet."""
         judge, generators = self.judge, [*self.generators, self.against] if self.against else self.generators
         wanted = judging.asked(judge, generators, self.only, self.against)
         wanted |= {"criteria": schedules(judge.compared.values())}
@@ -123,19 +123,19 @@ class Judging:
         return self._asked(shown, length, units)
 
     def _comparisons(self, criterion: Compare, responses: float) -> float:
-        """How many comparisons a prompt takes with this many responses of each generator, as if it had no others."""
+        """Return how many comparisons a prompt takes with this many responses of each generator, as if it had no others."""
         if self.against:
             return 0 if list(self.generators) == [self.against] else 2 * responses**2
         return (responses - 1) * (2 if criterion.schedule == "knock_out" else responses)
 
     @cached_property
     def _claims(self) -> dict[str, float]:
-        """How many claims the judge has found in a response, by criterion."""
+        """The mean number of claims that the judge has found in a response, by criterion."""
         rows = self.store.query("estimate/sql/counts", judge=self.judge.key, enough=ENOUGH)
         return {row["criterion"]: row["things"] for row in rows}
 
     def _asked(self, shown: Sequence[Sequence[JudgePrompt]], response: Range, units: int) -> Asked:
-        """What `units` units ask, given the prompts of a sample of them, about responses of that length."""
+        """Estimate the requests of `units` units about responses of this length, given the prompts of a sample of them."""
         asks = mean(sum(each.times for each in prompts) for prompts in shown)
         text = mean(sum(each.times * self._tokens(each.text) for each in prompts) for prompts in shown)
         responses = mean(sum(each.times * each.responses for each in prompts) for prompts in shown)

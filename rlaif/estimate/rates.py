@@ -1,7 +1,7 @@
-"""Adds up pending work: calls, completions, tokens and dollars, each as low, expected and high.
+"""Add up pending work: calls, completions, tokens and dollars, each as low, expected and high.
 
-An estimate is a count of pending units, times their mean tokens, times the price. Means are measured on what this
-generator or judge has done so far; before that, prompts are counted from their text and replies guessed from `max_tokens`.
+An estimate is the number of pending units, times their mean tokens, times the price. Means are measured on the past work of
+this generator or judge; before that, prompts are counted from their text and replies are guessed from `max_tokens`.
 """
 
 import json
@@ -31,7 +31,7 @@ NOTHING: Final = "nothing"
 
 @dataclass
 class Estimate:
-    """Adds a line for each stage that is going to call a model."""
+    """Collects a line for each stage that will call a model."""
 
     context: Context
     lines: list[Line] = field(default_factory=list)
@@ -44,26 +44,26 @@ class Estimate:
     def generate(
         self, generator: Generator, stage: str = "generate", *, only: HeldOut = EVERYTHING, key: str | None = None
     ) -> Pending:
-        """Add a line for the responses that a generator has still to write.
+        """Add a line for the pending responses of a generator.
 
-        With another `key`, that of a model which is not trained yet, all of them are pending.
+        With another `key`, such as that of a model that is not trained yet, all of them are pending.
         """
         store = self.context.store
         wanted = generating.asked(self.context.config, generator, only, key)
         asks = store.measure("pipeline/sql/generate/pending", "count(*)", **wanted)
-        completions = store.measure("pipeline/sql/generate/pending", "any_value(owed)", **wanted)
+        completions = store.measure("pipeline/sql/generate/pending", "any_value(pending)", **wanted)
         if not asks:
             return Pending()
         rows = sample(store, "pipeline/sql/generate/pending", "prompt", "pipeline/sql/generate/texts", "prompt", **wanted)
         count, prompts_by = counter(generator.model)
         each = mean(count(show(generator.template, json.loads(row["messages"]), row["document"])) for row in rows)
-        # Prompts that this generator has answered, as it was shown them: tokens paid for each that is counted here.
+        # Prompts that this generator has answered, as rendered: the ratio of tokens paid to tokens counted here.
         answered = store.query("estimate/sql/past_requests", generator=generator.key, limit=SAMPLE)
         counted = sum(count(json.loads(row["messages"])) for row in answered)
         factor = sum(row["prompt_tokens"] for row in answered) / counted if len(answered) >= ENOUGH and counted else 1.0
         if len(answered) >= ENOUGH:
             prompts_by = f"{len(answered)} measured"
-        # A server that does not give several completions at once is sent the prompt for each.
+        # A server that does not return several completions per request gets the prompt once for each.
         again = completions / asks if generator.model.kind == "openai" else 1.0
         prompt = Range(each * factor, each * factor, each * max(factor, again)) * asks
         output, outputs_by = self.output("estimate/sql/generated", generator.settings.max_tokens, generator=generator.key)
@@ -81,16 +81,16 @@ class Estimate:
         at_most: bool = False,
         against: str | None = None,
     ) -> None:
-        """Add a line for what a judge asks about these generators' responses, and about those still `pending`.
+        """Add a line for a judge's requests about these generators' responses, and about those still `pending`.
 
         Args:
-            judge: one without a model costs nothing, and gets no line.
+            judge: a judge without a model costs nothing and gets no line.
             generators: keys.
             pending: responses that are still to be written.
             only: the prompts and samples that are judged.
             stage: the name of the line.
-            at_most: nothing of it is certain, so the low end is 0.
-            against: the one generator (key) whose responses the others' are compared with.
+            at_most: none of the requests is certain, so the low end is 0.
+            against: the generator (key) whose responses are compared with the others'.
         """
         if judge.model is None:
             return
@@ -118,7 +118,7 @@ class Estimate:
         self._add(f"train: reward {name}", name, model, (asks, asks), prompt, Range(), prompts_by, NOTHING)
 
     def output(self, name: str, max_tokens: int, **parameters: Any) -> tuple[Range, str]:
-        """The tokens of one reply, and where that number comes from."""
+        """Return the tokens of one reply, and the source of that number."""
         row: Row = self.context.store.query(name, **parameters)[0]
         if row["replies"] >= ENOUGH:
             return Range(row["low"], row["mean"], row["high"]), f"{row['replies']:,} replies"
@@ -127,7 +127,7 @@ class Estimate:
     def _add(
         self, stage: str, name: str, model: ModelConfig, calls: tuple[int, int], prompt: Range, each: Range, *by: str
     ) -> None:
-        """Add a line for (requests, completions), with so many prompt tokens in all and output tokens of each completion."""
+        """Add a line; `calls` are (requests, completions), `prompt` all prompt tokens, `each` one completion's tokens."""
         rate, output = pricing.rate(model), each * calls[1]
         ends = ((getattr(prompt, end), getattr(output, end)) for end in ("low", "expected", "high"))
         usd = Range(*(rate.cost(*tokens) for tokens in ends)) if rate else None

@@ -1,4 +1,4 @@
-"""The plan as tables for a terminal."""
+"""Render a plan as tables for a terminal."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ def render(plan: Plan, console: "Console") -> None:
 
 
 def summary(plan: Plan) -> str:
-    """The pending work in a few words: how many requests, and their cost."""
+    """Summarize the pending work: the number of requests and their cost."""
     requests = sum(line.asks for line in plan.lines)
     return f"{requests:,} requests, cost {_together(plan)}".replace("\n", " (") + (")" if "\n" in _together(plan) else "")
 
@@ -78,7 +78,7 @@ def _names(table: "Table", footer: str = "") -> None:
 
 
 def _number(table: "Table", name: str, footer: str = "") -> None:
-    """A column that a narrow terminal does not cut; names are cut instead."""
+    """Add a column that a narrow terminal does not truncate; names are truncated instead."""
     table.add_column(name, justify="right", footer=footer, no_wrap=True)
 
 
@@ -100,7 +100,7 @@ def _range(value: Range, show: Callable[[float], str]) -> str:
 
 
 def _short(count: float) -> str:
-    """Three digits: an estimate is no more precise."""
+    """Format with three digits: an estimate is no more precise."""
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if count >= size:
             return f"{count / size:.3g}{unit}"
@@ -120,23 +120,23 @@ def _basis(line: Line) -> str:
     guessed = {"max_tokens": "guessed from max_tokens", "nothing": "none: a reward model writes no text"}
     outputs = guessed.get(line.outputs_by, f"measured on {line.outputs_by}")
     price = {"local": "", "unknown": "; price unknown: give it under models.NAME.price"}
-    said = price.get(line.price, f"; price from {'the pipeline file' if line.price == 'file' else line.price}")
-    return f"prompts {prompts.get(line.prompts_by, 'measured on past requests')}; outputs {outputs}{said}"
+    source = price.get(line.price, f"; price from {'the pipeline file' if line.price == 'file' else line.price}")
+    return f"prompts {prompts.get(line.prompts_by, 'measured on past requests')}; outputs {outputs}{source}"
 
 
 def _budget(plan: Plan) -> list[str]:
-    """One sentence for each cap: whether the spending so far and the pending work stay below it."""
+    """Return one sentence for each cap: whether the spending so far and the pending work stay below it."""
     if plan.budget is None:
         return []
-    said = []
+    lines = []
     if plan.budget.tokens is not None:
         total = plan.tokens + exactly(sum(row.tokens for row in plan.spent))
-        said.append(f"Budget of {plan.budget.tokens:,} tokens: {_fits(total, plan.budget.tokens)}.")
+        lines.append(f"Budget of {plan.budget.tokens:,} tokens: {_fits(total, plan.budget.tokens)}.")
     if plan.budget.usd is not None:
         total = plan.usd + exactly(sum(row.usd or 0.0 for row in plan.spent))
         unknown = f", not counting {', '.join(plan.unknown)}" if plan.unknown else ""
-        said.append(f"Budget of {money(plan.budget.usd)}: {_fits(total, plan.budget.usd)}{unknown}.")
-    return said
+        lines.append(f"Budget of {money(plan.budget.usd)}: {_fits(total, plan.budget.usd)}{unknown}.")
+    return lines
 
 
 def _fits(total: Range, cap: float) -> str:

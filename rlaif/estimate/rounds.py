@@ -1,4 +1,4 @@
-"""The cost of later rounds: each at most that of a whole one, because their generators are not trained yet."""
+"""Estimate the cost of later rounds: at most that of a whole round each, because their generators are not trained yet."""
 
 from dataclasses import replace
 
@@ -15,13 +15,13 @@ UNMADE = ""
 
 
 def numbered(context: Context, number: int) -> Context:
-    """The pipeline of one round, with the first round's generator; the pipeline itself if it has no rounds."""
+    """Return the pipeline of one round, with the first round's generator; the pipeline itself if it has no rounds."""
     settings = context.config.pipeline.rounds
     return replace(context, config=as_round(context.config, settings, number, None)) if settings else context
 
 
 def later(context: Context) -> list[Line]:
-    """Lines for later rounds that are still to come. They are not certain: any round may be the last."""
+    """Return lines for the rounds after the first that are pending. They are not certain: any round may be the last."""
     settings = context.config.pipeline.rounds
     if settings is None:
         return []
@@ -31,7 +31,7 @@ def later(context: Context) -> list[Line]:
 
 
 def _whole(context: Context) -> list[Line]:
-    """The lines of a round that has not begun."""
+    """Return the lines of a round that has not started."""
     config, estimate = context.config, Estimate(context)
     written = [estimate.generate(generator(config), key=UNMADE)]
     for name in config.judges:

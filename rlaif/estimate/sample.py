@@ -1,4 +1,4 @@
-"""Samples of pending work, whose means stand for all of it."""
+"""Samples of pending work, whose means represent all of it."""
 
 from collections.abc import Iterable
 from typing import Any, Final
@@ -7,12 +7,12 @@ from rlaif.store.store import Row, Store, sql
 
 # The mean length of a hundred prompts is commonly within a tenth of the mean of all.
 SAMPLE: Final = 100
-# The mean of fewer replies than this says too little.
+# The mean of fewer replies than this is too imprecise.
 ENOUGH: Final = 5
 
 
 def sample(store: Store, name: str, columns: str, texts: str, by: str, **parameters: Any) -> list[Row]:
-    """Up to SAMPLE rows of the named query in an order that looks random but never changes, each with its texts."""
+    """Return up to SAMPLE rows of the named query, each with its texts, in an order that is pseudo-random but stable."""
     query = f"SELECT {columns} FROM ({sql(name)}) ORDER BY hash({columns}) LIMIT {SAMPLE}"
     rows = store.rows(query, **parameters)
     found = {row[by]: row for row in store.query(texts, keys=[row[by] for row in rows])}
@@ -20,6 +20,6 @@ def sample(store: Store, name: str, columns: str, texts: str, by: str, **paramet
 
 
 def mean(values: Iterable[float]) -> float:
-    """The arithmetic mean; 0 of nothing."""
+    """Return the arithmetic mean, or 0 for no values."""
     listed = list(values)
     return sum(listed) / len(listed) if listed else 0.0

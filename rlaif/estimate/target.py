@@ -1,4 +1,4 @@
-"""What `pair.target` may cost: prompts without a pair get more samples, which are judged."""
+"""Estimate what `pair.target` may cost: prompts without a pair get more samples, which are judged."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,9 +11,9 @@ from rlaif.pipeline.generator import generator
 
 
 def beyond(context: Context, pending: Sequence[Line]) -> list[Line]:
-    """Lines for what may come on top of the `pending` lines, as if every prompt got `max_samples` responses.
+    """Return lines for the possible cost beyond the `pending` lines, as if every prompt got `max_samples` responses.
 
-    How many prompts need more is known only once they are paired, so the low and expected ends are 0.
+    The number of prompts that need more is known only once pairs are made, so the low and expected ends are 0.
     """
     config, pair = context.config, context.config.pipeline.pair
     if not (pair and pair.target and config.pipeline.generate and pair.max_samples > config.pipeline.generate.samples):

@@ -1,4 +1,4 @@
-"""How many tokens a chat has, by the model's tokenizer if it is on this machine, otherwise from its characters."""
+"""Count the tokens of a chat, by the model's tokenizer if it is on this machine, otherwise from its characters."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ CHARACTERS: Final = "characters / 4"
 
 
 def counter(model: ModelConfig) -> tuple[Counter, str]:
-    """A function from chat messages to prompt tokens, and its basis: TOKENIZER or CHARACTERS."""
+    """Return a function from chat messages to prompt tokens, and its basis: TOKENIZER or CHARACTERS."""
     path = getattr(model, "path", None)
     folder = locate(path) if path else None
     exact = _tokenizer(folder) if isinstance(folder, Path) else None
@@ -28,7 +28,7 @@ def _characters(messages: Sequence[Message]) -> float:
 
 
 def _tokenizer(folder: Path) -> Counter | None:
-    """A counter that includes the chat template; None if transformers is not installed."""
+    """Return a counter that includes the chat template; None if transformers or the tokenizer is missing."""
     try:
         from transformers import AutoTokenizer
     except ModuleNotFoundError:

@@ -1,4 +1,4 @@
-"""What judges and reward models are asked while a model is trained on its own samples."""
+"""Estimate the requests to judges and reward models while a model is trained on responses that it samples."""
 
 from rlaif.context.run import Context
 from rlaif.estimate.rates import Estimate
@@ -11,7 +11,7 @@ from rlaif.training.methods import configure
 
 
 def rewards(context: Context, estimate: Estimate) -> None:
-    """A line for each judge or reward model that gives rewards, as if every sample were new."""
+    """Add a line for each judge or reward model that gives rewards, as if every sample were new."""
     config, section = context.config, context.config.pipeline.train
     judges = [resolve.named_judge(config, each.judge) for each in section.rewards if each.judge] if section else []
     judges = [judge for judge in judges if judge.model is not None]

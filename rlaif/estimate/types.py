@@ -1,4 +1,4 @@
-"""The plain records that a plan consists of."""
+"""The records that a plan consists of."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,13 +24,13 @@ class Range:
 
 
 def exactly(value: float) -> Range:
-    """A quantity that is known."""
+    """Return a range for a known quantity."""
     return Range(value, value, value)
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """How often a model is going to be called, and with how many prompt tokens in all."""
+    """How often a model will be called, and with how many prompt tokens in total."""
 
     asks: float = 0.0
     prompt_tokens: Range = Range()
@@ -43,7 +43,7 @@ class Asked:
 class Line:
     """One stage's part of a plan.
 
-    `usd` is None if the price is unknown. `price`, `prompts_by` and `outputs_by` say where the numbers come from.
+    `usd` is None if the price is unknown. `price`, `prompts_by` and `outputs_by` are the sources of the numbers.
     """
 
     stage: str

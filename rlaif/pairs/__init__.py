@@ -1,1 +1,1 @@
-"""What the pair stage needs beside SQL: strategies and their options, strengths from comparisons, filters of texts."""
+"""Making pairs from stored scores: strategies and their options, weights, strengths from comparisons, text filters."""

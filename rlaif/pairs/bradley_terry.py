@@ -12,17 +12,18 @@ if TYPE_CHECKING:
 
 # Strengths are stored with six decimals.
 DECIMALS = 6
-# Numbers in a matrix over prompts: bounds memory to some ten megabytes a matrix.
+# Numbers in a matrix over prompts, which bounds memory to some ten megabytes per matrix.
 _CELLS = 1_000_000
 
 
 def strengths(contests: Iterable[Row]) -> Iterator[Row]:
-    """Each answer's strength as log-odds (`points`): one ahead by x beats the other with probability 1/(1 + exp(-x)).
+    """Yield each answer's strength as log-odds (`points`): an answer ahead by x beats the other with probability
+    1/(1 + exp(-x)).
 
-    `contests` are rows with the `bouts` of one prompt's answers: {one, other, won, comparisons}, `won` being the number of
-    comparisons that `one` won, ties half. Every answer also ties once with a phantom of strength 0, so that one that always
-    wins stays finite. `score` is the mean probability of beating each other answer, `spread` its standard error (from the
-    curvature of the likelihood, phantom included). Other columns are passed through.
+    `contests` are rows with the `bouts` of one prompt's answers: {one, other, won, comparisons}. `won` is the number of
+    comparisons that `one` won; a tie counts half. Every answer also ties once with a phantom of strength 0, so that the
+    strength of an answer that always wins stays finite. `score` is the mean probability of beating each other answer,
+    `spread` its standard error (from the curvature of the likelihood, phantom included). Other columns are passed through.
     """
     rows = list(contests)
     names = [sorted({name for bout in row["bouts"] for name in (bout["one"], bout["other"])}) for row in rows]
@@ -42,7 +43,7 @@ def strengths(contests: Iterable[Row]) -> Iterator[Row]:
 
 
 def _matrices(bouts: Sequence[Sequence[Row]], names: Sequence[Sequence[str]]) -> tuple["Array", "Array"]:
-    """By prompt, row and column: how many comparisons the row's answer won against the column's, and how many they had."""
+    """Return two arrays by prompt, row and column: the comparisons that the row's answer won, and all comparisons."""
     import numpy
 
     won, met = numpy.zeros((2, len(names), len(names[0]), len(names[0])))
@@ -58,7 +59,7 @@ def _matrices(bouts: Sequence[Sequence[Row]], names: Sequence[Sequence[str]]) ->
 
 
 def _fit(won: "Array", met: "Array") -> "Array":
-    """Points, score and spread of each answer of each prompt."""
+    """Return points, score and spread of each answer of each prompt."""
     import numpy
 
     size = won.shape[-1]
@@ -75,7 +76,7 @@ def _fit(won: "Array", met: "Array") -> "Array":
     points = newton(derivatives, numpy.zeros(won.shape[:-1]))
     wins = logistic(points[..., :, None] - points[..., None, :])
     score = (wins.sum(axis=-1) - 0.5) / (size - 1)
-    # How the score moves with each strength; its variance is that of a linear form (the delta method).
+    # The derivative of the score by each strength; the delta method gives its variance.
     slopes = -wins * (1 - wins) / (size - 1)
     slopes[..., diagonal, diagonal] = 0.0
     slopes[..., diagonal, diagonal] = -slopes.sum(axis=-1)

@@ -1,7 +1,7 @@
-"""Pair: turns stored scores into pairs. A strategy is a `.sql` file over the table `candidates`; no model is asked.
+"""Pair: turns stored scores into pairs. A strategy is a `.sql` file over the table `candidates`; no model is called.
 
-Points are exact integers and decimals, ties never make a pair, and every prompt and response ends with one outcome, so
-that the same stored scores give the same pairs to the byte and nothing is left out uncounted.
+Points are exact integers and decimals, ties never make a pair, and every prompt and response gets one outcome. So the same
+stored scores give byte-identical pairs, and nothing is dropped without a counted reason.
 """
 
 import json
@@ -21,9 +21,9 @@ from rlaif.store.store import Row, Store
 
 # Prompts whose comparisons are in memory at once: with eight answers each, some hundred megabytes.
 _CONTESTS = 16_384
-# Coins are products modulo this prime, 2^31 - 1, which no two halves of a key share.
+# Coins (seeded random numbers) are products modulo this prime, 2^31 - 1, which keep different halves of a key different.
 _PRIME = 2147483647
-# Settings that a pairing's specification has by other names, or that make no difference to it.
+# Settings that are in a pairing's specification under other names, or that do not affect it.
 _ELSEWHERE = {"judge", "mix", "agree", "weights", "options", "max_samples"}
 # Below it, a label is more likely wrong than right.
 _HALF = 0.5
@@ -33,9 +33,9 @@ _MORE_THAN_HALF = 0.500001
 
 @dataclass(frozen=True)
 class Pairing:
-    """One way to turn scores into pairs; its key is a digest of all that decides the result but the scores.
+    """One way to turn scores into pairs; its key is a digest of everything that affects the result except the scores.
 
-    `judge` is the first one's key, `by` are the names of all.
+    `judge` is the key of the first judge, `by` lists the names of all.
     """
 
     key: str
@@ -47,7 +47,7 @@ class Pairing:
 
 
 def check(config: Config) -> Pair:
-    """The `pair` section, its strategy and the files that it names known. Raises InputError otherwise."""
+    """Return the `pair` section, after checking its strategy and the files that it names. Raises InputError."""
     settings = config.pipeline.pair or Pair()
     strategy.load(config, settings)
     filters.check(config, settings.filters)
@@ -55,7 +55,7 @@ def check(config: Config) -> Pair:
 
 
 def check_names(context: Context, members: Sequence[PairJudge], writers: Sequence[str]) -> None:
-    """Raises InputError for a criterion or generator that `pair` names, and these judges or writers (names) are not."""
+    """Check that these judges and generators (names) have what `pair` names. Raises InputError otherwise."""
     settings = check(context.config)
     check_generator(context.config, settings.options, writers)
     check_checks(context.config, settings, members)
@@ -67,11 +67,11 @@ def run(
     context: Context, judge: str | Sequence[PairJudge], generators: Sequence[str], criteria: Sequence[Row] | None = None,
     agree: Sequence[str] = (), mix: Mix = "mean",
 ) -> Pairing:  # fmt: skip
-    """Pairs the responses of these generators by the scores of a judge, and writes pairs and outcomes. All are keys.
+    """Pair the responses of these generators by a judge's scores; store pairs and outcomes. Judges and generators are keys.
 
-    `criteria` are rows of key, name, weight, low, high and floor; the judge's own, equally weighted, where omitted. Several
-    judges are given as members, and `mix` says how they become one. `agree` are other judges whose word counts for the
-    confidence alone. Raises InputError for what cannot be paired so.
+    `criteria` are rows of key, name, weight, low, high and floor; by default the judge's own, equally weighted. Several
+    judges are given as members, and `mix` is how they are combined. `agree` are other judges, whose scores affect only the
+    confidence. Raises InputError if the settings do not fit these judges.
     """
     settings, store = check(context.config), context.store
     chosen = strategy.load(context.config, settings)
@@ -92,7 +92,7 @@ def run(
         "points": "pairs/sql/points_and_scores" if chosen.asks_scores else "pairs/sql/points_of_scores",
     }  # fmt: skip
     values["criteria"] = [row["criterion"] for row in values["panel"]]
-    # A mean or median of scores may side with the minority of the judges; that is what was asked for.
+    # A mean or median of scores may side with a minority of the judges, as the user chose.
     by_scores = values["mix"] in ("mean", "median") and not compared
     values["even"] = 0.0 if by_scores and not agree else _HALF
     if values["mix"] == "majority":
@@ -124,7 +124,10 @@ def run(
 def specify(
     context: Context, members: Sequence[PairJudge], generators: Sequence[str], agree: Sequence[str], mix: Mix
 ) -> Row:
-    """All that decides which pairs some scores give; its digest is the pairing's key. Parts are as `run` takes them."""
+    """Return everything besides the scores that affects the pairs; its digest is the pairing's key.
+
+    The arguments are those of `run`.
+    """
     settings, keys = check(context.config), [member.key for member in members]
     chosen = strategy.load(context.config, settings)
     weighed = [] if _compared(context, settings, members) else weigh(context.config, settings, members)
@@ -138,12 +141,12 @@ def specify(
 
 
 def key_of(spec: Row) -> str:
-    """The key of the pairing that is so specified."""
+    """Return the key of the pairing with this specification."""
     return key("pairing", spec)
 
 
 def _compared(context: Context, settings: Pair, members: Sequence[PairJudge]) -> bool:
-    """Whether the judges have votes, which have no criterion. Raises InputError for votes that cannot be used so."""
+    """Return whether the judges have votes, which have no criterion. Raises InputError if `pair` cannot use them."""
     voting = [each for each in members if context.store.query("pairs/sql/compared", judge=each.key)]
     if voting and len(voting) < len(members):
         other = next(each for each in members if each not in voting)
@@ -157,7 +160,7 @@ def _compared(context: Context, settings: Pair, members: Sequence[PairJudge]) ->
     if len(voting) > 1 and settings.mix == "median":
         raise InputError(
             "votes have no median", where=context.config.file.where(("pair", "mix")),
-            fix="Give `majority` (a vote each on every two responses) or `mean` (the mean of their votes).",
+            fix="Use `majority` (one vote per judge on every two responses) or `mean` (the mean of their votes).",
         )  # fmt: skip
     graded = voting and settings.strategy == "votes" and context.store.query(
         "pairs/sql/has_strengths", judges=[each.key for each in voting]
@@ -165,14 +168,14 @@ def _compared(context: Context, settings: Pair, members: Sequence[PairJudge]) ->
     if voting and settings.min_margin and not graded:
         raise InputError(
             "votes have no margin", where=context.config.file.where(("pair", "min_margin")),
-            fix="Give `min_confidence`: the probability, by the votes, that a label is right. Preferences that "
+            fix="Use `min_confidence`: the probability, by the votes, that a label is right. Preferences that "
             "came with a `scale` have a margin in the strategy `votes`.",
         )  # fmt: skip
     return bool(voting)
 
 
 def _gather(store: Store, values: Row) -> None:
-    """The responses that may enter pairs, with their points, and what a strategy may ask about them."""
+    """Prepare the tables for a strategy: the responses that may enter pairs, with their points, scores and texts."""
     store.execute("pairs/sql/weighed", **values)
     store.execute("pairs/sql/panel", **values)
     store.execute(
@@ -192,7 +195,7 @@ def _gather(store: Store, values: Row) -> None:
         store.execute("pairs/sql/points_of_comparisons" if values["compared"] else values["points"])
     store.execute("pairs/sql/answers", **values)
     if store.query("pairs/sql/repeated"):
-        # Rare, and several times the work: means over repeats before the points.
+        # Repeats are rare and take several times the work: their means have to be taken before the points.
         store.execute("pairs/sql/mean_repeats")
         store.execute("pairs/sql/answers", **values)
     store.execute("pairs/sql/same_texts")
@@ -201,7 +204,7 @@ def _gather(store: Store, values: Row) -> None:
 
 
 def _scale_votes(store: Store, values: Row) -> None:
-    """Leads of votes that came with strengths are parts of their scale, if they are what the strategy goes by."""
+    """Scale margins by the strengths of imported votes, if the strategy is `votes` and they have any."""
     values["scaled"] = (
         values["compared"] and values["strategy"] == "votes" and bool(store.query("pairs/sql/graded", **values))
     )
@@ -210,7 +213,7 @@ def _scale_votes(store: Store, values: Row) -> None:
 
 
 def _mix(store: Store, values: Row) -> None:
-    """One score of each answer and criterion, from those of several judges."""
+    """Combine the scores of several judges into one per answer and criterion."""
     store.execute("pairs/sql/rescaled_scores", **values)
     store.execute("pairs/sql/totals", **values)
     store.execute(
@@ -221,7 +224,7 @@ def _mix(store: Store, values: Row) -> None:
 
 
 def _fit(store: Store, values: Row) -> None:
-    """What was compared, as strengths."""
+    """Fit strengths to the comparisons."""
     store.execute("pairs/sql/comparisons_by_prompt", **values)
     begin, end = 0, _CONTESTS
     while contests := store.query("pairs/sql/comparisons_by_prompt_part", begin=begin, end=end):
@@ -231,7 +234,7 @@ def _fit(store: Store, values: Row) -> None:
 
 
 def _judge(store: Store, values: Row) -> None:
-    """How sure each pair that was made is."""
+    """Compute the confidence of each pair."""
     store.execute("pairs/sql/pair_votes")
     if values["mix"] and not values["compared"]:
         if values["mix"] != "cascade":
@@ -244,7 +247,7 @@ def _judge(store: Store, values: Row) -> None:
 
 
 def is_up_to_date(store: Store, spec: Row) -> bool:
-    """Whether the pairing that is so specified is in the store, and nothing that it was made from has changed since."""
+    """Return whether the pairing with this specification is stored, and its inputs have not changed since."""
     made = store.query("pairs/sql/made_from", pairing=key_of(spec))
     judges = [*(spec.get("judges") or [spec["judge"]]), *spec["agree"]]
     return bool(made) and made[0]["facts"] == _facts(store, judges, spec["generators"])
@@ -256,7 +259,7 @@ def _facts(store: Store, judges: Sequence[str], generators: Sequence[str]) -> st
 
 
 def latest(store: Store) -> str:
-    """The key of the pairing that was made last, by the count of pairings. Raises InputError where there is none."""
+    """Return the key of the pairing that was made last, by its number. Raises InputError if there are no pairings."""
     rows = store.query("pairs/sql/latest")
     if not rows:
         raise InputError("no pairs have been made yet", fix="Run `rlaif pair FILE` first.")

@@ -1,4 +1,4 @@
-"""Whether judges have scored what is to be paired: no scores would give no pairs, and look like a result."""
+"""Check whether judges have scored the responses to pair: without scores there are no pairs, which looks like a result."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from rlaif.store.store import Store
 
 @dataclass(frozen=True)
 class Coverage:
-    """How many of the responses to pair a judge has judged; failed judgements count, because they were tried."""
+    """The number of responses to pair, and how many of them are judged; failed judgements count, because they were tried."""
 
     responses: int
     judged: int
 
     @property
     def missing(self) -> bool:
-        """Whether there is something to judge, and nothing of it is judged."""
+        """Whether there are responses to judge and none of them is judged."""
         return self.responses > 0 and self.judged == 0
 
     @property
@@ -27,10 +27,10 @@ class Coverage:
 def coverage(
     store: Store, members: Sequence[PairJudge], generators: Sequence[str], *, after: str | None = None, every: bool = True
 ) -> Coverage:  # fmt: skip
-    """What these judges together have judged of the responses of these generators (keys) to current prompts.
+    """Count the responses of these generators (keys) to active prompts that these judges together have judged.
 
     A response counts as judged if it has all criteria with weight of all the judges; one criterion is enough unless `every`.
-    In a cascade, `after` is the key of the judge before: only the prompts that it passed on count.
+    In a cascade, `after` is the key of the judge before: only the prompts that it escalated count.
     """
     wanted = [
         {"judge": member.key, "criterion": row["key"]} for member in members for row in member.criteria if row["weight"]

@@ -1,6 +1,6 @@
-"""Filters: which responses and prompts stay out of every pair, each with one reason, by their texts alone.
+"""Filters, which keep responses and prompts out of every pair by their texts alone, each with one reason.
 
-A filter writes the responses that it drops to the temporary table `filtered`; a null response there is a whole prompt.
+A filter writes the responses that it drops to the temporary table `filtered`; a null response means the whole prompt.
 """
 
 import glob
@@ -19,11 +19,11 @@ from rlaif.store import confined
 from rlaif.store.confined import quoted
 from rlaif.store.store import Row, Store, sql
 
-# Standard error of the estimate is 1 / sqrt(permutations): 0.06 at most, and 0.04 near the thresholds in use.
+# The standard error of the estimate is at most 1 / sqrt(permutations), 0.06, and 0.04 near the usual thresholds.
 _PERMUTATIONS = 256
 # Runs of three words are long enough to mean something and short enough for short responses.
 _SHINGLE = 3
-# DuckDB's functions, by kind of file.
+# DuckDB's reader functions by file suffix.
 _READERS = {".jsonl": "read_json", ".ndjson": "read_json", ".json": "read_json",
             ".csv": "read_csv", ".tsv": "read_csv", ".parquet": "read_parquet"}  # fmt: skip
 # Rows per write to the store.
@@ -31,7 +31,8 @@ _BATCH = 4096
 
 
 def check(config: Config, filters: Filters) -> None:
-    """Raises InputError for a missing file, a file of an unknown kind, or a package that is not installed."""
+    """Check the filters' files and packages. Raises InputError if a file is missing or of an unknown kind, or a package is
+    not installed."""
     for path in _benchmarks(config, filters).values():
         if path.suffix.lower() not in (*_READERS, ".txt"):
             fix = f"Use one of {' '.join(_READERS)} .txt."
@@ -44,13 +45,13 @@ def check(config: Config, filters: Filters) -> None:
 
 
 def check_tokenizer(config: Config, filters: Filters) -> None:
-    """Raises InputError for a tokenizer that cannot be opened. If none is needed, nothing is imported."""
+    """Check that the tokenizer can be opened, if a filter needs one. Raises InputError otherwise."""
     if filters.truncation:
         _tokenizer(config, filters.truncation)
 
 
 def digests(config: Config, filters: Filters) -> dict[str, str]:
-    """Digests of the named files: when their content changes, the pairs may change."""
+    """Return digests of the named files: when their content changes, the pairs may change."""
     files = _benchmarks(config, filters)
     return {name: hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest() for name, path in files.items()}
 
@@ -88,7 +89,7 @@ def _take(store: Store, rows: Iterable[Row]) -> None:
 
 
 def _rows(store: Store, name: str) -> Iterator[Row]:
-    """The rows of the named query, in order, through a file, because another cursor does not see temporary tables."""
+    """Yield the rows of the named query in order. They go through a file, because other cursors see no temporary tables."""
     import pyarrow.parquet
 
     with store.folder() as folder:
@@ -104,14 +105,14 @@ def _words(text: str) -> list[str]:
 
 
 def _runs(words: list[str], length: int) -> set[str]:
-    """All runs of so many words."""
+    """Return all runs of `length` words."""
     return {" ".join(words[start : start + length]) for start in range(len(words) - length + 1)}
 
 
 def _near_duplicates(store: Store, similarity: float) -> Iterator[Row]:
-    """Of responses to one prompt that are nearly the same, all but one, which depends on the seed.
+    """Yield all but one of the responses to a prompt that are nearly the same; the seed decides which one stays.
 
-    Similarity is the Jaccard index of the sets of three-word runs (all words as one run, where there are fewer), estimated
+    Similarity is the Jaccard index of the sets of three-word runs (all words as one run if there are fewer), estimated
     by MinHash (Broder 1997).
     """
     from rensa import RMinHash
@@ -129,7 +130,7 @@ def _near_duplicates(store: Store, similarity: float) -> Iterator[Row]:
 
 
 def _same_start(store: Store, config: Config, truncation: Truncation) -> Iterator[Row]:
-    """Of responses to one prompt that a trainer truncates to the same tokens, all but one, which depends on the seed."""
+    """Yield all but one of the responses to a prompt that a trainer truncates to the same tokens; the seed decides which."""
     tokenizer = _tokenizer(config, truncation)
     for prompt, rows in groupby(_rows(store, "pairs/sql/candidate_texts"), key=lambda row: row["prompt"]):
         seen: set[tuple[int, ...]] = set()
@@ -149,17 +150,17 @@ def _tokenizer(config: Config, truncation: Truncation) -> Any:
         return AutoTokenizer.from_pretrained(path, trust_remote_code=False)
     except ModuleNotFoundError:
         raise InputError("a tokenizer needs transformers", where=where, fix="pip install 'rlaif[train]'") from None
-    except Exception as error:  # Every library that reads checkpoints raises its own errors.
-        said = next(iter(str(error).splitlines()), type(error).__name__)
+    except Exception as error:  # Each library that reads checkpoints raises different errors.
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise InputError(
-            f"cannot open a tokenizer at {truncation.tokenizer}: {said}", where=where,
+            f"cannot open a tokenizer at {truncation.tokenizer}: {reason}", where=where,
             fix="Give the folder or the hub name of the model that you train.",
         ) from None  # fmt: skip
 
 
 def _contaminated(store: Store, files: Mapping[str, Path], length: int) -> Iterator[Row]:
-    """Prompts and responses that contain a run of words of a benchmark's text, or have a whole shorter text as a turn."""
-    # Text that several files contain is reported for the first of them.
+    """Yield prompts and responses that contain a run of words of a benchmark's text, or a whole shorter text as a turn."""
+    # Text that occurs in several files is reported for the first of them.
     known: dict[str, str] = {}
     whole: dict[str, str] = {}
     for name, path in files.items():
@@ -182,7 +183,7 @@ def _contaminated(store: Store, files: Mapping[str, Path], length: int) -> Itera
 
 
 def _held(texts: Iterable[str | None], known: Mapping[str, str], words: int) -> str | None:
-    """The benchmark of which one of the texts contains a run."""
+    """Return the benchmark of which one of the texts contains a run, or None."""
     for text in texts:
         for run in sorted(_runs(_words(text or ""), words) & known.keys()):
             return known[run]
@@ -190,7 +191,7 @@ def _held(texts: Iterable[str | None], known: Mapping[str, str], words: int) -> 
 
 
 def _texts(path: Path) -> Iterator[str]:
-    """Every text in a benchmark's file, in any column."""
+    """Yield every text in a benchmark's file, in any column."""
     import duckdb
 
     suffix = path.suffix.lower()
@@ -202,7 +203,7 @@ def _texts(path: Path) -> Iterator[str]:
     if glob.has_magic(str(path.resolve())) or not path.is_file():
         raise InputError("cannot be read: not a plain file name", where=str(path), fix="Rename the file.")
     try:
-        # What `key=value` in a path says is not a column.
+        # A `key=value` in the path is not read as a column.
         options = ", hive_partitioning = false"
         with confined.connect([path.resolve()]) as connection:
             reader = connection.sql(f"FROM {_READERS[suffix]}({quoted(path.resolve())}{options})").to_arrow_reader(_BATCH)

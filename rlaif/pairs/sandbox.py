@@ -1,4 +1,4 @@
-"""A user's own strategy, on a separate connection that holds the candidates and reaches nothing else."""
+"""Run a user's strategy on a separate connection that holds the candidates and reaches nothing else."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from rlaif.store import confined
 from rlaif.store.confined import quoted
 from rlaif.store.store import Store
 
-# What a strategy may read; a table that its text does not name is not copied.
+# The tables that a strategy may read; a table that its text does not name is not copied.
 TABLES = ("candidates", "marks", "texts", "compared")
 COLUMNS = {"prompt": "BIGINT", "chosen": "BIGINT", "rejected": "BIGINT", "lead": "DECIMAL(38, 6)"}
 WRONG = {
@@ -20,12 +20,12 @@ WRONG = {
     "same": "is both chosen and rejected",
     "vetoed": "is chosen, but below a floor or cut off",
     "tied": "is chosen with a lead of zero or less",
-    "twice": "is given twice with the same other one",
+    "twice": "is given twice with the same other response",
 }
 
 
 def run(store: Store, text: str, file: Path, values: Mapping[str, Any]) -> None:
-    """Fills the temporary table `made` by the statement. Raises InputError, naming the file, for wrong rows."""
+    """Fill the temporary table `made` by the statement. Raises InputError, naming the file, for wrong rows."""
     with store.folder() as folder:
         names = [name for name in TABLES if re.search(rf"\b{name}\b", text)]
         for name in names:
@@ -49,18 +49,18 @@ def run(store: Store, text: str, file: Path, values: Mapping[str, Any]) -> None:
 
 
 def _answer(folder: Path, names: list[str], text: str, values: Mapping[str, Any], path: Path) -> None:
-    """Writes the statement's rows to a Parquet file, from a connection that can read nothing but the named tables."""
+    """Write the statement's rows to a Parquet file, from a connection that can read nothing but the named tables."""
     import pyarrow.parquet
 
     with confined.connect(folders=[folder], spill=folder / "spill") as connection:
         for name in names:
             given = f"read_parquet({quoted(folder / name)}, hive_partitioning = false)"
             connection.execute(f"CREATE TABLE {name} AS FROM {given}")
-            # Only the statement's own result is still to be written, and not by DuckDB.
+            # The table is in memory now, and the result is written by pyarrow, so DuckDB needs no more files.
             (folder / name).unlink()
         confined.lock(connection)
         used = {name: values[name] if name in values else _absent(name) for name in re.findall(r"\$(\w+)", bare(text))}
-        # As a subquery nothing but a reading statement is accepted; the line break ends a comment.
+        # As a subquery, only a reading statement is accepted. The line break ends a trailing comment.
         columns = ", ".join(f"{name}::{kind} AS {name}" for name, kind in COLUMNS.items())
         found = connection.sql(f"SELECT {columns} FROM (\n{text}\n)", params=used)
         pyarrow.parquet.write_table(found.to_arrow_table(), path)
@@ -71,7 +71,7 @@ def _absent(name: str) -> Any:
 
 
 def bare(text: str) -> str:
-    """The statement without its comments, whose dollars are words."""
+    """Return the statement without its comments, in which a `$name` is not a parameter."""
     return re.sub(r"--[^\n]*", "", text)
 
 
@@ -79,5 +79,5 @@ def _refused(message: str, file: Path) -> InputError:
     shown = re.sub(r"LINE (\d+):", lambda line: f"LINE {int(line[1]) - 1}:", message)
     return InputError(
         shown, where=str(file),
-        fix=f"It must be one SELECT that gives {', '.join(COLUMNS)}, and reads only {', '.join(TABLES)}.",
+        fix=f"It must be one SELECT that returns {', '.join(COLUMNS)}, and reads only {', '.join(TABLES)}.",
     )  # fmt: skip

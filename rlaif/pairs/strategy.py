@@ -1,7 +1,7 @@
-"""Strategies: `.sql` files that make pairs of the table `candidates`, rlaif's own or the user's.
+"""Strategies: built-in or user `.sql` files that make pairs from the table `candidates`.
 
-A file's head may declare options, one a comment line: `-- $of = 5: how many are drawn.` has a default, `-- $criterion: the
-one that differs.` has none and must be given under `pair.options`.
+A file's header may declare options, one per comment line: `-- $of = 5: how many are drawn.` has a default, `-- $criterion:
+the one that differs.` has none and must be given under `pair.options`.
 """
 
 import re
@@ -22,7 +22,7 @@ _OPTION = re.compile(r"^-- \$(\w+)(?: = ([^:\n]+))?: ", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Strategy:
-    """One way to choose pairs. `file` is the user's own `.sql` file, None for one that ships."""
+    """One way to choose pairs. `file` is a user's `.sql` file, None for a built-in strategy."""
 
     text: str
     options: Mapping[str, Any]
@@ -30,11 +30,11 @@ class Strategy:
 
     @property
     def asks_scores(self) -> bool:
-        """Whether the statement speaks of a candidate's `scores`, which take time to gather."""
+        """Whether the statement reads a candidate's `scores`, which take time to gather."""
         return bool(re.search(r"\bscores\b", bare(self.text)))
 
     def make(self, store: Store, values: Mapping[str, Any]) -> None:
-        """Fills the temporary table `made` (prompt, chosen, rejected, lead) from `candidates` and the views beside it."""
+        """Fill the temporary table `made` (prompt, chosen, rejected, lead) from `candidates` and the other views."""
         values = {**values, **self.options}
         if self.file:
             run(store, self.text, self.file, values)
@@ -43,7 +43,7 @@ class Strategy:
 
 
 def load(config: Config, settings: Pair) -> Strategy:
-    """The strategy of the `pair` section with its options. Raises InputError for an unknown one, or a wrong option."""
+    """Return the strategy of the `pair` section with its options. Raises InputError if it is unknown or an option wrong."""
     place = ("pair", "strategy")
     if settings.strategy.endswith(".sql"):
         file = config.find(settings.strategy, place)
@@ -59,7 +59,7 @@ def load(config: Config, settings: Pair) -> Strategy:
 
 
 def _options(config: Config, settings: Pair, text: str) -> dict[str, Any]:
-    """The options that the file declares, with the values given for them."""
+    """Return the options that the file declares, with the given values or their defaults."""
     declared = {
         name: parse_value(default, name) if default else None
         for name, default in _OPTION.findall(text)

@@ -1,4 +1,4 @@
-"""What a strategy and its options name must be there, or it would make no pairs without a word."""
+"""Check what a strategy needs and what its options name; otherwise it would silently make no pairs."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,24 +10,24 @@ from rlaif.pairs.weights import PairJudge
 
 
 def check_generator(config: Config, options: Mapping[str, object], writers: Sequence[str]) -> None:
-    """An option that names a generator must name one of those whose responses are paired, and there must be another.
+    """Check that a `generator` option names one whose responses are paired, and that there is another generator.
 
     Raises InputError otherwise.
     """
     named, where = options.get("generator"), config.file.where(("pair", "options", "generator"))
-    # Each round's writer has a name of its own.
+    # The generator of each round has a separate name.
     names = {name.partition(", round ")[0] for name in writers}
     if named is None:
         return
     if str(named).partition(", round ")[0] not in names:
         raise InputError(f"no generator is called {named!r}", where=where, fix=did_you_mean(str(named), names))
     if len(writers) == 1:
-        fix = "Import other responses by a source's `columns.responses`, or take another strategy."
-        raise InputError(f"there are responses by {named!r} alone, and by nobody to compare them with", where=where, fix=fix)
+        fix = "Import other responses by a source's `columns.responses`, or choose another strategy."
+        raise InputError(f"{named!r} is the only generator with responses to pair", where=where, fix=fix)
 
 
 def check_checks(config: Config, settings: Pair, members: Sequence[PairJudge]) -> None:
-    """Raises InputError where `checks_alone` is asked for, and no criterion of kind `check` of these judges has weight."""
+    """Check that these judges have a weighted criterion of kind `check` for `checks_alone`. Raises InputError otherwise."""
     criteria = [row for member in members for row in member.criteria if row["kind"] == "check"]
     if settings.strategy == "checks_alone" and not any(settings.weights.get(row["name"], row["weight"]) for row in criteria):
         raise InputError(
@@ -38,9 +38,9 @@ def check_checks(config: Config, settings: Pair, members: Sequence[PairJudge]) -
 
 
 def check_votes(config: Config, settings: Pair, judges: Sequence[str]) -> None:
-    """Raises InputError where the strategy `votes` has no comparisons to count.
+    """Check that the strategy `votes` has comparisons to count. Raises InputError otherwise.
 
-    Votes of several people can be mixed; of a judge that scores, and of several judges of the file, there are none.
+    Votes of several people can be mixed; comparisons of several judges of the file cannot.
     """
     where, ours = config.file.where(("pair", "strategy")), [name for name in judges if name in config.pipeline.judges]
     if ours and len(judges) > 1:

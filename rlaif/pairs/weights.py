@@ -1,4 +1,4 @@
-"""What each criterion weighs in a pairing, in exact integers, whoever judges by it."""
+"""The weight of each criterion in a pairing, as exact integers, for one judge or several."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from rlaif.core.errors import InputError
 from rlaif.judging.rubric import factors
 from rlaif.store.store import Row
 
-# Leads have six decimals in the store; a threshold between two of them means the upper one.
+# Margins have six decimals in the store, so a threshold is rounded up to six decimals.
 _SIXTH = Decimal("0.000001")
 
 
@@ -26,10 +26,10 @@ class PairJudge:
 
 
 def weigh(config: Config, settings: Pair, members: Sequence[PairJudge]) -> list[Row]:
-    """The criteria with their exact factors, the file's overrides applied.
+    """Return the criteria with their exact factors, after applying `pair.weights`.
 
-    Those of several judges are one where they have the same name, on the scale of the first judge that has it. Raises
-    InputError where the judges weigh it differently, or have another floor for it.
+    Criteria of several judges with the same name count as one, on the scale of the first judge that has it. Raises
+    InputError if the judges have different weights or floors for it.
     """
     where = config.file.where(("pair", "weights"))
     criteria = _common(config, settings, members)
@@ -61,15 +61,15 @@ def _common(config: Config, settings: Pair, members: Sequence[PairJudge]) -> dic
                 differs = "weight"
             if differs:
                 raise InputError(
-                    f"{row['name']!r} has another {differs} for judge {member.name!r} than for {first.name!r}",
+                    f"{row['name']!r} has a different {differs} for judge {member.name!r} than for {first.name!r}",
                     where=config.file.where(("pair", "judge")),
-                    fix="Say the weight under `pair.weights`." if differs == "weight" else "Give both rubrics the same one.",
+                    fix="Set the weight under `pair.weights`." if differs == "weight" else "Use the same in both rubrics.",
                 )  # fmt: skip
     return {name: row for name, (_, row) in found.items()}
 
 
 def _floor(row: Row) -> Fraction | None:
-    """As a share of the scale."""
+    """Return the floor as a share of the scale."""
     if row["floor"] is None:
         return None
     low, high, floor = (Fraction(str(row[end])) for end in ("low", "high", "floor"))
@@ -77,7 +77,7 @@ def _floor(row: Row) -> Fraction | None:
 
 
 def panel(members: Sequence[PairJudge], weighed: Sequence[Row]) -> list[Row]:
-    """One row a judge and criterion: what it counts as among those weighed, on what scale, and how many judges have it."""
+    """Return one row per judge and criterion: the pairing's criterion it counts as, both scales, the number of judges."""
     common = {row["name"]: row for row in weighed}
     scales = {row["key"]: (row["low"], row["high"]) for member in reversed(members) for row in member.criteria}
     have = Counter(row["name"] for member in members for row in member.criteria)
@@ -95,13 +95,13 @@ def panel(members: Sequence[PairJudge], weighed: Sequence[Row]) -> list[Row]:
 
 
 def threshold(min_margin: float, denominator: int) -> Decimal:
-    """The least lead in points that a margin in hundredths of the scale means."""
+    """Convert a margin in hundredths of the scale to a margin in points."""
     exact = Fraction(str(min_margin)) * denominator / 100
     return (Decimal(exact.numerator) / Decimal(exact.denominator)).quantize(_SIXTH, ROUND_CEILING)
 
 
 def check_criterion(config: Config, options: Mapping[str, object], weighed: Sequence[Row]) -> None:
-    """An option that names a criterion must name one that there is. Raises InputError otherwise."""
+    """Check that a `criterion` option names an existing criterion. Raises InputError otherwise."""
     named, names = options.get("criterion"), [row["name"] for row in weighed]
     if named is not None and named not in names:
         where = config.file.where(("pair", "options", "criterion"))

@@ -1,6 +1,6 @@
-"""The stages in order: each function does one verb of the command line, `everything` does them all.
+"""The stages in order: each function does the work of one command, and `everything` runs them all.
 
-Nothing here is remembered between stages but what the store holds, so any verb may be run alone, again, or after a stop.
+The store is the only state between stages, so any of them can be run alone, again, or after a stop.
 """
 
 from rlaif.pipeline.generate_and_judge import collect, generate, generate_and_judge, judge

@@ -21,9 +21,9 @@ VARIABLES = frozenset({"response", "other", "criteria"})
 async def attack(
     context: Context, models: Models, judge: Judge, generators: Sequence[str], answers: int, *, allow_code: bool = False
 ) -> None:
-    """Alter this many `answers` of these generators (keys), one a prompt, and have the judge score the altered ones.
+    """Alter this many `answers` of these generators (keys), one per prompt, and score the altered ones with the judge.
 
-    They are chosen by their digests, so that the same ones are chosen again and nothing is scored twice.
+    Answers are selected by their digests, so that a repeated audit selects the same ones and scores nothing twice.
     """
     store = context.store
     chosen = store.query("evaluation/audit/sql/attackable", judge=judge.key, generators=list(generators), answers=answers)
@@ -35,7 +35,7 @@ async def attack(
 
 
 def make(answers: Sequence[Row], templates: Sequence[tuple[str, Template]], judge: Judge) -> list[Row]:
-    """Apply each attack to each of the answers (rows of prompt, answer and text); those that change nothing are left out."""
+    """Apply each attack to each answer (rows of prompt, answer and text); leave out attacks that change nothing."""
     criteria = [
         {"name": each.name, "kind": each.kind, "high": json.dumps(each.range[1]).removesuffix(".0")}
         for each in judge.rubric.criteria
@@ -61,6 +61,6 @@ def make(answers: Sequence[Row], templates: Sequence[tuple[str, Template]], judg
 
 
 def templates(context: Context) -> list[tuple[str, Template]]:
-    """The attacks of `prompts/attack`, by name."""
+    """Return the attacks of `prompts/attack`, each with its name."""
     folder = context.config.find(FOLDER, ())
     return [(path.stem.replace("_", " "), Template(path, VARIABLES)) for path in sorted(folder.glob("*.jinja"))]

@@ -1,7 +1,7 @@
-"""A cascade of judges: each is asked only about the prompts that the one before it did not decide.
+"""A cascade of judges: each judge scores only the prompts that the judge before it did not decide.
 
-The lead by which a judge decides is that of the best response over the worst, as pairs of those would have it; over the
-second where the strategy pairs with that. What was left open is a fact of the store, so it stays with the later judge.
+A judge decides a prompt by the margin of the best response over the worst, or over the second best if the strategy pairs
+with that. Escalations are facts in the store, so an escalated prompt stays with the later judge.
 """
 
 from dataclasses import replace
@@ -17,27 +17,27 @@ from rlaif.pipeline import resolve
 
 
 def check(config: Config) -> None:
-    """Raises InputError where the judges of a cascade cannot stand in for each other."""
+    """Check that the judges of a cascade are interchangeable. Raises InputError if they are not."""
     if config.pipeline.judge.cascade is None:
         return
     where = config.file.where(("judge", "cascade"))
     for name, after in pairwise(resolve.named_judge(config, name) for name in config.judges):
         if name.compared:
             raise InputError(
-                f"judge {name.name!r} compares responses, which tells of no lead", where=where,
+                f"judge {name.name!r} compares responses, so it has no score margin", where=where,
                 fix="Only the last judge of a cascade may compare.",
             )  # fmt: skip
         names = [{criterion.name for criterion in judge.rubric.criteria} for judge in (name, after)]
         if names[0] != names[1]:
             lacking = ", ".join(sorted(names[0] ^ names[1]))
             raise InputError(
-                f"judges {name.name!r} and {after.name!r} have other criteria: {lacking}", where=where,
-                fix="Give the rubrics of a cascade criteria of the same names.",
+                f"judges {name.name!r} and {after.name!r} have different criteria: {lacking}", where=where,
+                fix="Use the same criterion names in all rubrics of a cascade.",
             )  # fmt: skip
 
 
 def in_turn(context: Context, name: str) -> Judge:
-    """The judge of that name; where it comes after another in a cascade, once it is left what that one did not decide."""
+    """Return the judge of that name. For a later judge of a cascade, first escalate what the judge before did not decide."""
     config, judge = context.config, resolve.named_judge(context.config, name)
     earlier = resolve.before(config, name)
     if earlier is None or config.pipeline.judge.cascade is None:

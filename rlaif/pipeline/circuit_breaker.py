@@ -1,4 +1,4 @@
-"""Stop a stage in which nearly every unit fails: then the units are not the cause, and each attempt costs money."""
+"""Stop a stage in which nearly every unit fails: the units are not the cause then, and each attempt costs money."""
 
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
@@ -11,9 +11,9 @@ from rlaif.core.signals import STOP
 # four in five fail, in only one of 20,000.
 WINDOW: Final = 100
 MOST: Final = 95
-# A judge to whose criterion a response gives no occasion has done its work.
+# A criterion that does not apply to a response is a result, not a failure.
 NO_FAILURE: Final = "inapplicable"
-# Failures that are due to one text, and say nothing about the next.
+# Failures that are due to one text and do not predict the next.
 OF_THE_UNIT: Final = frozenset({"context_overflow", "oversized", "refused", "inapplicable"})
 
 

@@ -1,6 +1,6 @@
-"""What differs from the last run of a store, in words: settings that changed, and who has to begin anew for it.
+"""Describe what differs from the last run of a store: changed settings, and the work that they make pending again.
 
-Nothing has to be chosen: what decides an answer is in its key, so that nothing of before is ever mixed with it or lost.
+The user has nothing to decide: keys cover all inputs, so earlier results are never mixed with new ones and never lost.
 """
 
 import json
@@ -19,22 +19,22 @@ SHOWN: Final = 60
 
 
 def changes(config: Config, store: Store) -> list[str]:
-    """Lines to show before this run is written down; none for a first run, or the same again."""
+    """Return the lines to show before this run is recorded; none for a first or an unchanged run."""
     last = store.query("pipeline/sql/config_diff/last")
     if not last:
         return []
     before, after = (_with_pair_judge(json.loads(each)) for each in (last[0]["config"], config.pipeline.model_dump_json()))
     try:
-        owed = list(_owed(config, store.query("pipeline/sql/config_diff/worked")))
+        pending = list(_pending_again(config, store.query("pipeline/sql/config_diff/worked")))
     except InputError:
-        # Whoever needs the file that is not there will say so.
-        owed = []
-    # A wording that changed stands in a file of its own, and in no setting.
-    return _under("Changed since the last run:", [*_differences(before, after)]) + _under("So these are owed anew:", owed)
+        # The stage that needs the missing file reports it.
+        pending = []
+    # Rubrics and templates are separate files, so a change in one shows up only as pending work.
+    return _under("Changed since the last run:", [*_differences(before, after)]) + _under("Pending again:", pending)
 
 
 def _with_pair_judge(pipeline: dict[str, Any]) -> dict[str, Any]:
-    """The settings, with the judge that makes the pairs where none is named: the first there is, whoever that is."""
+    """Fill in the judge that makes the pairs if the settings name none: the first judge."""
     judges = pipeline["judge"]["by"] or list(pipeline["judges"])
     if pipeline["pair"] and not pipeline["pair"]["judge"] and judges:
         first = judges if pipeline["judge"]["cascade"] else judges[0]
@@ -47,7 +47,7 @@ def _under(head: str, lines: Sequence[str]) -> list[str]:
 
 
 def _differences(before: Any, after: Any, path: str = "") -> Iterator[str]:
-    """One line a setting that differs, by its path; settings that are new and empty are none."""
+    """Yield one line for each setting that differs, by its path. New, empty settings are skipped."""
     if isinstance(before, dict) and isinstance(after, dict):
         names = dict.fromkeys(chain(before, after))
         for name in names:
@@ -60,7 +60,7 @@ def _differences(before: Any, after: Any, path: str = "") -> Iterator[str]:
 
 
 def _sections(value: Any) -> bool:
-    """Whether it is a list of settings with names."""
+    """Return whether the value is a list of sections."""
     return isinstance(value, list) and all(isinstance(each, dict) for each in value)
 
 
@@ -69,8 +69,8 @@ def _shown(value: Any) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
-def _owed(config: Config, worked: Sequence[Row]) -> Iterator[str]:
-    """Who of the pipeline worked here before, but not as they now are."""
+def _pending_again(config: Config, worked: Sequence[Row]) -> Iterator[str]:
+    """Yield the work of generators, judges and criteria that ran here before in another version."""
     known, names = {row["key"] for row in worked}, {(row["what"], row["name"]) for row in worked}
     generated = any(what == "generator" for what, _ in names)
     if config.pipeline.generate and generated and generator(config).key not in known:

@@ -36,12 +36,12 @@ def score(
     keys = [each.key for each in (base, *models)]
 
     async def work(opened: Models) -> None:
-        # Where it compares, each model meets the base, and no model another or itself.
+        # A comparing judge compares each model with the base only.
         await judging.run(context, opened, judge, keys, only=only, allow_code=allow_code, against=base.key)
 
     if not stored:
         alone(context, work)
-    # A criterion that compares gives no scores.
+    # A criterion of kind `compare` gives no scores.
     weights = {each.name: each.weight for each in judge.rubric.criteria if each.kind != "compare"}
     contests = [Contest(base.key, each.key, judge.key, only) for each in models]
     return [(contest, read(context.store, contest, weights)) for contest in contests]

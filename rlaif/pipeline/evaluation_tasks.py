@@ -1,7 +1,7 @@
-"""What a model can still do: the same models on the prompts of a task, judged by the task's checks.
+"""Evaluation tasks, which show what a model can still do: the same models on a task's prompts, judged by its checks.
 
-A task is a small pipeline of its own with a store of its own, so that its prompts never come among those that pairs are
-made of, and its answers are as durable as any.
+A task is a separate small pipeline with a separate store, so its prompts never enter the pairs, and its responses are as
+durable as any other.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ from rlaif.store.store import Store
 def in_task(
     context: Context, task: Task, base: Generator, models: Sequence[Generator], *, allow_code: bool, stored: bool = False
 ) -> TaskResult | None:
-    """Each model against the base on all prompts of the task; None with `stored` if nothing is stored."""
+    """Compare each model with the base on all prompts of the task; None with `stored` if nothing is stored."""
     only = asked(context)
     if stored:
         return _stored(context, task, base, models, only)
@@ -45,13 +45,13 @@ def _stored(context: Context, task: Task, base: Generator, models: Sequence[Gene
 
 
 def asked(context: Context) -> HeldOut:
-    """All prompts of a task, as often as the held-out ones."""
+    """Select all prompts of a task, with as many samples as held-out prompts get."""
     return HeldOut(1.0, samples=held_out(context.config).samples)
 
 
 @contextmanager
 def opened(context: Context, task: Task) -> Iterator[Context]:
-    """The task with its store and its prompts, under the same budget."""
+    """Open the task's store and collect its prompts, under the same budget."""
     config = task_config(context.config, task)
     paid = spent_in_all(context.store, context.config, but=task.name)
     with Store(config.store_path) as store:
@@ -61,7 +61,7 @@ def opened(context: Context, task: Task) -> Iterator[Context]:
 
 
 def task_config(config: Config, task: Task) -> Config:
-    """The task as a pipeline. Raises InputError for a missing file."""
+    """Return the task as a pipeline. Raises InputError for a missing file."""
     section = config.pipeline.evaluate
     place = ("evaluate", "tasks", section.tasks.index(task) if section else 0)
     path, rubric = (str(config.find(getattr(task, name), (*place, name))) for name in ("path", "rubric"))

@@ -1,4 +1,4 @@
-"""Up to the scores: prompts, responses, judgements."""
+"""The first three stages: collect prompts, generate responses, judge them."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -16,14 +16,14 @@ from rlaif.pipeline.stages import judge as judging
 
 
 def collect(context: Context) -> None:
-    """Prompts, and what comes with them, into the store."""
+    """Collect prompts, and the responses and scores that come with them, into the store."""
     from rlaif.pipeline.stages import collect as collecting
 
     collecting.run(context)
 
 
 def generate(context: Context, *, only: HeldOut = EVERYTHING) -> None:
-    """Responses that the pipeline's generator owes, to all prompts or to `only` these."""
+    """Generate the pending responses of the pipeline's generator, to all prompts or to those that `only` selects."""
     need_prompts(context)
     generating.show_imported(context)
     if context.config.pipeline.generate:
@@ -34,7 +34,7 @@ def generate(context: Context, *, only: HeldOut = EVERYTHING) -> None:
 def judge(
     context: Context, names: Sequence[str] = (), *, only: HeldOut = EVERYTHING, allow_code: bool = False
 ) -> None:  # fmt: skip
-    """Scores that these judges (all of the judge stage by default) have not given yet, on all responses to pair."""
+    """Compute the pending scores of these judges (default: all of the judge stage) for all responses to pair."""
     for name in names:
         named_judge(context.config, name)
     need_responses(context)
@@ -49,7 +49,10 @@ def _judge(context: Context, names: Sequence[str], only: HeldOut, allow_code: bo
 
 
 def generate_and_judge(context: Context, *, allow_code: bool = False) -> None:
-    """Both at once where their models do not share this machine's device: a response is judged as soon as it is kept."""
+    """Generate and judge, at the same time unless two of the models run on this machine.
+
+    In the overlapped case, a response is judged as soon as it is stored.
+    """
     config = context.config
     asked = [config.pipeline.models[name] for name in models_asked(config)]
     if config.pipeline.generate is None or sum(map(is_local, asked)) > 1:

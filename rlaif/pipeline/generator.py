@@ -1,4 +1,4 @@
-"""Who samples responses, and how: a model, a template and settings. A generator's key covers all three."""
+"""Generators, which sample responses: a model, a template and settings. A generator's key covers all three."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,13 +10,13 @@ from rlaif.core.errors import InputError
 from rlaif.core.types import Message, key
 from rlaif.models import registry
 
-# What a generator's template may use.
+# The variables of a generator's template.
 VARIABLES = frozenset({"document", "request"})
 
 
 @dataclass(frozen=True)
 class Generator:
-    """Who samples, and how."""
+    """A model with the template and settings that responses are sampled with."""
 
     name: str
     model: ModelConfig
@@ -26,7 +26,7 @@ class Generator:
 
     @cached_property
     def spec(self) -> dict[str, Any]:
-        """All that decides what it says."""
+        """Return everything that affects its responses."""
         settings = self.settings
         return {
             "model": registry.identity(self.model, where=self.where),
@@ -43,7 +43,7 @@ class Generator:
 
 
 def show(template: Template, messages: list[Message], document: str | None) -> list[Message]:
-    """The messages with the last user turn put through the template, together with the document."""
+    """Return the messages with the last user turn rendered by the template, together with the document."""
     *before, last = messages
     if last["role"] != "user":
         return messages
@@ -51,15 +51,18 @@ def show(template: Template, messages: list[Message], document: str | None) -> l
 
 
 def generator(config: Config, model: ModelConfig | None = None, name: str | None = None) -> Generator:
-    """The pipeline's generator, or the same with another `model` called `name` (a trained one, say)."""
+    """Return the pipeline's generator, or the same with another `model` called `name`, such as a trained one.
+
+    Raises InputError without a `generate` section, or for a template that shows neither the request nor the document.
+    """
     settings = config.pipeline.generate
     if settings is None:
-        raise InputError("no `generate` section", where=config.file.where(()), fix="Say which model samples responses.")
+        raise InputError("no `generate` section", where=config.file.where(()), fix="Add one that names a model.")
     template = Template(config.find(settings.template, ("generate", "template")), VARIABLES)
     if not template.used:
         raise InputError(
             "shows neither `request` nor `document`, so that all prompts would look the same", where=str(template.path),
-            fix="Put {{ request }} where it belongs.",
+            fix="Add {{ request }} to the template.",
         )  # fmt: skip
     where = config.file.where(("models", settings.model))
     return Generator(name or settings.model, model or config.pipeline.models[settings.model], template, settings, where)

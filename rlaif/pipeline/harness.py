@@ -46,7 +46,7 @@ def measure(
 def _results(
     config: Config, identity: Any, model: TransformersModel, tasks: Sequence[str], stored: bool
 ) -> dict[str, dict[str, float]]:
-    """The metrics of each task, from their file if it exists."""
+    """Return the metrics of each task, from their file if it exists."""
     name = key("harness", identity, list(tasks), version("lm_eval"))
     file = config.out / "harness" / f"{name}.json"
     if stored and not file.exists():

@@ -1,4 +1,4 @@
-"""Build what a judge works with: its model, templates, notes and retrieval of passages."""
+"""Build the context of a judge: its model, templates, notes and passage retrieval."""
 
 from functools import partial
 
@@ -21,7 +21,7 @@ from rlaif.pipeline.served_model_guard import ServedModelGuard
 async def build_judge_context(
     context: Context, models: Models, judge: Judge, allow_code: bool, tally: Tally
 ) -> JudgeContext:
-    """Return the judge's bench, with its models opened through `models`."""
+    """Return the judge's context, with its models opened through `models`."""
     model: Model | None = None
     if judge.model:
         opened = await models.get(judge.model, where=judge.where, rewards=judge.rewards)

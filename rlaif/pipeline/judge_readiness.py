@@ -1,4 +1,4 @@
-"""What judges have judged, in words: for commands that compare judges and find nothing to compare."""
+"""Describe what judges have judged, for commands that compare judges and find nothing to compare."""
 
 from rlaif.context.run import Context
 from rlaif.core.errors import InputError
@@ -9,13 +9,13 @@ from rlaif.store.store import Row
 
 
 def usable(context: Context, name: str) -> Row:
-    """How many responses to pair there are, and how many of them a judge has tried to judge and has judged usably."""
+    """Return how many responses to pair there are, and how many of them a judge has tried and has judged usably."""
     key = judge_key(context, name)
     return context.store.query("pairs/sql/usable", judge=key, generators=generators(context.config))[0]
 
 
 def in_words(context: Context, name: str) -> str:
-    """How many of the responses a judge has judged, as a clause."""
+    """Describe how many of the responses a judge has judged, as a clause."""
     row = usable(context, name)
     if not row["tried"]:
         return f"{name} has judged none of {row['responses']:,} responses"
@@ -25,7 +25,7 @@ def in_words(context: Context, name: str) -> str:
 
 
 def advice(context: Context, *names: str) -> str:
-    """What makes the judges among these judge that have nothing usable."""
+    """Return the commands that give usable verdicts to those of these judges that have none."""
     config, commands = context.config, []
     for name in names:
         row = usable(context, name)
@@ -43,7 +43,7 @@ def advice(context: Context, *names: str) -> str:
 
 
 def agreed(context: Context, first: str, second: str) -> Agreement:
-    """How two judges (names) agree. Raises InputError where they have no scores or comparisons in common."""
+    """Return the agreement of two judges (names). Raises InputError if they have no scores or comparisons in common."""
     keys = [judge_key(context, name) for name in (first, second)]
     need_responses(context)
     if keys[0] == keys[1]:

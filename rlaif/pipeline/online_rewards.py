@@ -1,7 +1,7 @@
 """Prompts and rewards for training methods that sample their own responses; judges or reward models give the rewards.
 
-What a judge says is kept in the store like any other verdict, so it is paid for once, counted with the rest, and found
-again by a training that was stopped and goes on.
+Judgements are stored like any other verdict: they are paid for once, counted with the rest, and reused when a stopped
+training resumes.
 """
 
 import asyncio
@@ -28,12 +28,12 @@ from rlaif.pipeline.stages.judge import Live
 from rlaif.training.formats import Row
 from rlaif.training.trainer import Score
 
-# One reward per response; None if there is none.
+# One reward per response; None for a failure.
 Marks = list[float | None]
 # The prompt as the model reads it, and its response.
 Shown = tuple[Sequence[Message], Candidate]
 Marker = Callable[[list[Shown]], Coroutine[Any, Any, Marks]]
-# Do not divide by a spread that is only rounding.
+# Lower bound for a divisor: a smaller spread is only rounding.
 TINY: Final = 1e-6
 
 
@@ -47,7 +47,7 @@ class OnlineRewards:
         for place, each in enumerate(section.rewards):
             if each.judge and (compared := self._judges[each.judge].compared):
                 raise InputError(
-                    f"judge {each.judge!r} compares responses, which gives a sampled answer no score of its own: "
+                    f"judge {each.judge!r} compares responses, so it cannot score a single sampled response: "
                     + ", ".join(criterion.name for criterion in compared.values()),
                     where=config.file.where(("train", "rewards", place, "judge")),
                     fix="Name a judge whose rubric has no criterion of kind `compare`.",
@@ -56,7 +56,7 @@ class OnlineRewards:
 
     @property
     def identity(self) -> list[Any]:
-        """Everything that a reward depends on, except the pairs of a fitted model."""
+        """Return everything that a reward depends on, except the pairs of a fitted model."""
         return [
             [each.weight, each.fit, self._judges[each.judge].key if each.judge else None,
              identity(self._models[each.model]) if each.model else None]
@@ -70,7 +70,7 @@ class OnlineRewards:
 
     @cached_property
     def rows(self) -> list[Row]:
-        """Each prompt rendered by the generator's template, and the `place` of its source."""
+        """Return each prompt rendered by the generator's template, with its `place` among the prompts."""
         template = generator(self._context.config).template
         return [
             {"prompt": show(template, list(prompt.messages), prompt.document), "place": place}
@@ -117,7 +117,10 @@ class OnlineRewards:
         return lambda shown: self._rewarded(model, shown)
 
     async def _rewarded(self, model: Model, shown: list[Shown]) -> Marks:
-        """A reward model's scalars; None for a response that it cannot read. Raises BudgetError when the budget is spent."""
+        """Return a reward model's scalars; None for a response that it cannot read.
+
+        Raises BudgetError when the budget is spent.
+        """
         marks = list(await asyncio.gather(*(_reward(model, *each) for each in shown)))
         self._context.budget.check()
         return marks
@@ -129,13 +132,13 @@ async def _judged(live: Live, judge: Judge, subjects: list[Candidate]) -> Marks:
 
 
 def _log(log: Callable[[str, float], None], name: str, marks: Marks) -> None:
-    told = [mark for mark in marks if mark is not None]
-    log(f"rewards/{name}", fmean(told) if told else float("nan"))
-    log(f"rewards/{name}/failed", 1 - len(told) / len(marks))
+    known = [mark for mark in marks if mark is not None]
+    log(f"rewards/{name}", fmean(known) if known else float("nan"))
+    log(f"rewards/{name}/failed", 1 - len(known) / len(marks))
 
 
 def _weighted(judge: Judge, scores: Mapping[str, float]) -> float | None:
-    """The weighted mean of a response's scores, from 0 to 1; None if a criterion with weight has no score."""
+    """Return the weighted mean of a response's scores, from 0 to 1; None if a criterion with weight has no score."""
     counted = [criterion for criterion in judge.rubric.criteria if criterion.weight]
     if any(criterion.key not in scores for criterion in counted):
         return None
@@ -154,15 +157,15 @@ async def _reward(model: Model, prompt: Sequence[Message], subject: Candidate) -
         if error.fatal:
             raise
         return None
-    # The reward of a part of the chat is not the response's.
+    # The reward of a truncated chat is not the response's.
     return None if reply.finish == "prompt_cut" else float(reply.text)
 
 
 def total(marks: Sequence[Marks], weights: Sequence[float], groups: Sequence[int]) -> Marks:
-    """Return one reward per response out of several, None if one is missing.
+    """Combine several rewards per response into one; None if one is missing.
 
-    Several are standardised within a prompt's answers before they are added, so that none counts more for its wider range
-    (Liu et al. 2026, GDPO); a single one is left as it is, for the trainer does that.
+    Several rewards are standardised within a prompt's responses before they are added, so that none counts more for its
+    wider range (Liu et al. 2026, GDPO). A single reward is left unchanged, because the trainer standardises it.
     """
     if len(marks) > 1:
         marks = [_standardised(each, groups) for each in marks]
@@ -170,8 +173,8 @@ def total(marks: Sequence[Marks], weights: Sequence[float], groups: Sequence[int
 
 
 def _sum(marks: Sequence[float | None], weights: Sequence[float]) -> float | None:
-    told = [weight * mark for mark, weight in zip(marks, weights, strict=True) if mark is not None]
-    return sum(told) if len(told) == len(marks) else None
+    weighted = [weight * mark for mark, weight in zip(marks, weights, strict=True) if mark is not None]
+    return sum(weighted) if len(weighted) == len(marks) else None
 
 
 def _standardised(marks: Marks, groups: Sequence[int]) -> Marks:

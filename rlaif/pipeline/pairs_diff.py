@@ -43,9 +43,9 @@ class Change:
 
 @dataclass(frozen=True)
 class Cause:
-    """What one criterion contributes to the margins of the pairs of one fate, in A and in B, in hundredths of the scale.
+    """The contribution of one criterion to the margins of the pairs of one fate, in A and in B, in hundredths of the scale.
 
-    It is the largest change for `cause` of them. `known` of `pairs` have every score in both pairings.
+    It has the largest change in `cause` of the pairs. `known` of the `pairs` have every score in both pairings.
     """
 
     fate: str

@@ -1,6 +1,6 @@
 """Pairwise judging: the criteria of kind `compare`, by which a judge compares two responses at a time.
 
-It starts when generation has finished, because the schedule depends on all responses of a prompt.
+Comparisons start when generation has finished, because the schedule depends on all responses of a prompt.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -24,7 +24,7 @@ from rlaif.store.store import Row
 
 @dataclass(frozen=True)
 class Comparing:
-    """The comparing part of a judge (given by key). `bench` opens its models, and is called if anything is pending."""
+    """The pairwise part of a judge (a key). `judge_context` opens its models; it is called only if anything is pending."""
 
     judge: str
     criteria: Mapping[str, Compare]
@@ -33,7 +33,7 @@ class Comparing:
 
 
 def schedules(criteria: Iterable[Compare]) -> list[Row]:
-    """Return the criteria as the query for pending comparisons takes them."""
+    """Return the criteria as a parameter of the query for pending comparisons."""
     return [{"criterion": criterion.key, "schedule": criterion.schedule} for criterion in criteria]
 
 
@@ -42,17 +42,17 @@ async def run(context: Context, stage: str, who: Comparing, **wanted: Any) -> No
     rounds = any(criterion.schedule == "knock_out" for criterion in who.criteria.values())
     more = bool(who.criteria)
     while more:
-        owed = PendingUnits(context.store, "pairwise", "prompt", criteria=schedules(who.criteria.values()), **wanted)
-        with context.stage(stage, owed.count) as tally:
-            if owed.count:
-                await _round(context, who, owed, tally)
+        pending = PendingUnits(context.store, "pairwise", "prompt", criteria=schedules(who.criteria.values()), **wanted)
+        with context.stage(stage, pending.count) as tally:
+            if pending.count:
+                await _round(context, who, pending, tally)
         more = rounds and tally.done > 0 and not (STOP.asked or context.budget.stopped)
 
 
-async def _round(context: Context, who: Comparing, owed: PendingUnits, tally: Tally) -> None:
+async def _round(context: Context, who: Comparing, pending: PendingUnits, tally: Tally) -> None:
     judge_context, breaker = await who.judge_context(tally), CircuitBreaker(tally.stage)
     await run_workers(
-        context.budget.within(owed, tally, who.model, lambda row: _guess(row, who, judge_context)),
+        context.budget.within(pending, tally, who.model, lambda row: _guess(row, who, judge_context)),
         lambda row: _compare(row, who, judge_context, tally),
         lambda batch: _keep(context, batch, tally),
         concurrency=judge_context.model.concurrency if judge_context.model else 1,
@@ -63,7 +63,7 @@ async def _round(context: Context, who: Comparing, owed: PendingUnits, tally: Ta
 
 
 def _guess(row: Row, who: Comparing, judge_context: JudgeContext) -> tuple[int, float, float]:
-    """Estimate a unit: one call, its prompt tokens and its output tokens, before anything was measured."""
+    """Estimate a unit before anything was measured: one call, its prompt tokens and its output tokens."""
     wording = [judge_context.templates[name].text for name in TEMPLATES] + [who.criteria[row["criterion"]].question]
     shown = [row["messages"], row["document"], row["reference"], row["texts"][row["first"]], row["texts"][row["second"]]]
     return 1, tokens_of(*wording, *shown), judge_context.spec.max_tokens * OUTPUT_SHARE
@@ -89,8 +89,8 @@ async def _compare(row: Row, who: Comparing, judge_context: JudgeContext, tally:
     unit = {"judge": who.judge, "repeat": row["repeat"], "attempt": row["attempt"]}
     two = {"prompt": row["prompt"], "first": row["first"], "second": row["second"], "criterion": row["criterion"]}
     name = key("comparison", who.judge, *two.values(), row["repeat"], row["attempt"])
-    said = unit | verdict.said | {"key": name, "created": now()}
-    return _Compared(said, unit | two | {"verdict": name} | asdict(verdict.comparison or Comparison()))
+    record = unit | verdict.said | {"key": name, "created": now()}
+    return _Compared(record, unit | two | {"verdict": name} | asdict(verdict.comparison or Comparison()))
 
 
 def _keep(context: Context, batch: list[_Compared], tally: Tally) -> None:

@@ -1,6 +1,6 @@
-"""The pending units of a stage: found in one query, as keys, with their texts fetched shortly before they are used.
+"""The pending units of a stage: one query finds their keys, and their texts are fetched shortly before they are used.
 
-So memory stays bounded: the keys of a million units take a hundred megabytes, their documents many gigabytes.
+This bounds memory: the keys of a million units take a hundred megabytes, their documents many gigabytes.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ BATCH: Final = 4096
 
 
 class PendingUnits(AsyncIterable[Row]):
-    """The pending units of a stage as the store is now, each with its row of the stage's query for texts.
+    """The pending units of a stage in the store's present state, each with its row of the stage's query for texts.
 
     `by` is the column that joins the two. `count` is the number of pending units. Needs a running event loop.
     """
@@ -24,7 +24,7 @@ class PendingUnits(AsyncIterable[Row]):
         self._store, self._stage, self._by = store, stage, by
         units = store.stream(f"pipeline/sql/{stage}/pending", size=BATCH, **wanted)
         first = list(islice(units, 1))
-        self.count = int(first[0]["owed"]) if first else 0
+        self.count = int(first[0]["pending"]) if first else 0
         self._units = chain(first, units)
         # The first texts are read while the model opens.
         self._ahead = self._fetch()

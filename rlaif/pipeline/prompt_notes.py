@@ -12,7 +12,7 @@ from rlaif.core.types import Prompt
 from rlaif.judging.context import Note
 from rlaif.store.store import Store
 
-# Responses come grouped by prompt, so older notes are rarely needed again; those are read from the store.
+# Responses arrive grouped by prompt, so older notes are rarely needed again and are then read from the store.
 REMEMBERED = 4096
 
 

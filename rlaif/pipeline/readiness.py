@@ -1,4 +1,4 @@
-"""What a stage needs from the stages before it; what is missing is named with the command that makes it."""
+"""Check that a stage has what it needs from the stages before it. Errors name the command that makes what is missing."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,13 +13,13 @@ from rlaif.pipeline.resolve import before, generators, judge_key, member, traine
 
 
 def need_prompts(context: Context) -> None:
-    """Raises InputError where no prompts have been collected."""
+    """Check that prompts have been collected. Raises InputError otherwise."""
     if not context.store.rows("SELECT 1 FROM active_prompts LIMIT 1"):
         raise InputError("no prompts have been collected", fix=f"Run `{context.config.command('collect')}` first.")
 
 
 def need_responses(context: Context) -> None:
-    """Raises InputError where there are no responses, not even failed ones, to prompts in play."""
+    """Check that there are responses to active prompts; failed ones count. Raises InputError otherwise."""
     need_prompts(context)
     tried = """SELECT 1 FROM responses SEMI JOIN active_prompts ON active_prompts.prompt = responses.prompt
         WHERE generator IN (SELECT unnest($generators::VARCHAR[])) LIMIT 1"""
@@ -36,7 +36,7 @@ def need_responses(context: Context) -> None:
 
 
 def need_models(context: Context) -> None:
-    """Raises InputError where an evaluation has nothing to compare."""
+    """Check that an evaluation has models to compare. Raises InputError otherwise."""
     config = context.config
     pipeline, where = config.pipeline, config.file.where(())
     if pipeline.evaluate is None or pipeline.generate is None:
@@ -58,9 +58,9 @@ def need_models(context: Context) -> None:
 
 
 def need_scores(context: Context, members: Sequence[PairJudge], agree: Sequence[str], mix: Mix) -> None:
-    """Raises InputError where a judge that makes the pairs, or is asked to agree (names), has judged none of the responses.
+    """Check that the judges that make the pairs, and those of `pair.agree` (names), have judged some of the responses.
 
-    Notes where one has judged only a part of them: those left out are counted as "not judged".
+    Notes judges that have judged only a part of them: the other responses are counted as "not judged". Raises InputError.
     """
     need_responses(context)
     writers, weights = generators(context.config), pairing.check(context.config).weights

@@ -1,4 +1,4 @@
-"""Who does what in a pipeline: its generators, its judges, the one that makes the pairs, those taken to be right."""
+"""Resolve the names of a pipeline file: its generators, its judges, those that make the pairs, and the gold standard."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -23,14 +23,14 @@ from rlaif.training.job import Training
 
 
 def models_asked(config: Config) -> list[str]:
-    """Names of the models that generate and judge."""
+    """Return the names of the models that generate and judge."""
     writers = [config.pipeline.generate.model] if config.pipeline.generate else []
     judges = [config.pipeline.judges[name].model for name in config.judges + evaluators(config)]
     return list(dict.fromkeys(name for name in [*writers, *judges] if name))
 
 
 def models_paid(config: Config) -> list[str]:
-    """The same, and those that are asked beside them: for the passages that claims rest on, and for rewards."""
+    """Return the names of all models that may cost money: also those for embeddings (retrieval) and rewards."""
     judges = [config.pipeline.judges[name] for name in config.judges + evaluators(config)]
     rewards = config.pipeline.train.rewards if config.pipeline.train else []
     beside = [*(judge.retrieval for judge in judges), *(reward.model for reward in rewards)]
@@ -38,7 +38,10 @@ def models_paid(config: Config) -> list[str]:
 
 
 def pair_judges(config: Config) -> tuple[list[str], Mix]:
-    """Names of the judges whose scores make the pairs, and how several become one. Raises InputError where there is none."""
+    """Return the names of the judges whose scores make the pairs, and how several are mixed.
+
+    Raises InputError if the file names none.
+    """
     section, judges = pairing.check(config), config.judges
     if section.judge:
         return ([section.judge] if isinstance(section.judge, str) else section.judge), section.mix
@@ -48,16 +51,16 @@ def pair_judges(config: Config) -> tuple[list[str], Mix]:
 
 
 def panel(context: Context) -> tuple[list[PairJudge], list[str], Mix]:
-    """The judges whose scores make the pairs, those asked to agree (keys), and how several judges become one."""
+    """Return the judges whose scores make the pairs, the keys of the `pair.agree` judges, and how several are mixed."""
     named, mix = pair_judges(context.config)
     agree = [judge_key(context, other) for other in pairing.check(context.config).agree]
     return [member(context, name) for name in named], agree, mix
 
 
 def described_pairing(context: Context) -> str | None:
-    """The key of the pairing that the pipeline file describes, made or not; with rounds, the one that the last round made.
+    """Return the key of the pairing that the pipeline file describes, made or not; with rounds, that of the last round.
 
-    None where no round has made one yet. Raises InputError where the file names a judge or a file that is not there.
+    None if no round has made one yet. Raises InputError if a judge or a file that the pipeline names is missing.
     """
     if context.config.pipeline.rounds:
         made = context.store.query("pipeline/sql/rounds/newest_pairing", chain=rounds.chain(context.config.pipeline))
@@ -67,31 +70,31 @@ def described_pairing(context: Context) -> str | None:
 
 
 def member(context: Context, name: str) -> PairJudge:
-    """A judge as pairs are made by it."""
+    """Return a judge with its criteria, for making pairs."""
     judge = judge_key(context, name)
     criteria = criteria_of(context.config, name) or context.store.query("pairs/sql/criteria", judge=judge)
     return PairJudge(judge, criteria, name)
 
 
 def before(config: Config, name: str) -> str | None:
-    """The judge that a judge is asked after, in a cascade."""
+    """Return the judge before this one in a cascade; None for the first, or without a cascade."""
     place = config.judges.index(name) if config.pipeline.judge.cascade and name in config.judges else 0
     return config.judges[place - 1] if place else None
 
 
 def evaluators(config: Config) -> list[str]:
-    """The judges of the evaluation."""
+    """Return the names of the judges of the evaluation."""
     section = config.pipeline.evaluate
     return (section.judges if section else []) or config.judges
 
 
 def all_judges(config: Config) -> list[str]:
-    """The judges of all stages, each once."""
+    """Return the names of the judges of all stages, each once."""
     return list(dict.fromkeys([*config.judges, *evaluators(config)]))
 
 
 def named_judge(config: Config, name: str) -> Judge:
-    """The judge of that name in the pipeline file."""
+    """Return the judge of that name in the pipeline file. Raises InputError if there is none."""
     if name not in config.pipeline.judges:
         known = config.pipeline.judges
         raise InputError(f"no judge is called {name!r}", where=config.file.where(("judges",)), fix=did_you_mean(name, known))
@@ -99,7 +102,7 @@ def named_judge(config: Config, name: str) -> Judge:
 
 
 def current_judge_keys(config: Config) -> dict[str, str]:
-    """Keys of the judges of the pipeline file, by name, but of those whose files are not there any more."""
+    """Return the keys of the judges of the pipeline file, by name, without those whose files are missing."""
     found = {}
     for name in config.pipeline.judges:
         with suppress(InputError):
@@ -108,7 +111,7 @@ def current_judge_keys(config: Config) -> dict[str, str]:
 
 
 def judge_key(context: Context, name: str) -> str:
-    """The key of a judge of the pipeline file, or of one that came with the data."""
+    """Return the key of a judge of the pipeline file, or of one that came with the data. Raises InputError if unknown."""
     if name in context.config.pipeline.judges:
         return named_judge(context.config, name).key
     known = {row["name"]: row["key"] for row in context.store.query("pipeline/sql/judge/names")}
@@ -124,7 +127,7 @@ def judge_key(context: Context, name: str) -> str:
 
 
 def _place_of(config: Config, name: str) -> Place:
-    """Where the pipeline file names a judge that may have come with the data; nowhere for one of the command line."""
+    """Return the place in the pipeline file that names this judge; empty if only the command line does."""
     section, gate = config.pipeline.pair or Pair(), config.pipeline.gate
     several = {"judge": section.judge if isinstance(section.judge, list) else [], "agree": section.agree}
     named: list[tuple[Place, object]] = [
@@ -135,21 +138,24 @@ def _place_of(config: Config, name: str) -> Place:
 
 
 def audited(context: Context, name: str) -> Audited:
-    """A judge as an audit takes it, its criteria weighted as pairs are."""
+    """Return a judge for an audit, with its criteria weighted as for pairs."""
     judge = judge_key(context, name)
     scored = {row["key"] for row in context.store.query("pairs/sql/criteria", judge=judge)}
     criteria = criteria_of(context.config, name) or context.store.query("pairs/sql/criteria", judge=judge)
     section = context.config.pipeline.pair
     weights = {row["name"]: row["weight"] for row in criteria} | (section.weights if section else {})
-    # A criterion by which it only compares has no scores.
+    # A criterion of kind `compare` has no scores.
     compares = bool(context.store.query("pairs/sql/compared", judge=judge))
     kept = [row for row in criteria if not compares or row["key"] in scored]
     return Audited(name, judge, {row["name"]: (row["key"], weights[row["name"]]) for row in kept})
 
 
 def gold(context: Context, name: str | None = None, audited: Sequence[str] = ()) -> str | None:
-    """Who is taken to be right: the judge of that name, the one that `gate` names, the first person's or imported one
-    that is not `audited` itself, or the evaluation's first that is a program; None where there is nobody."""
+    """Return the name of the gold standard, or None.
+
+    It is the judge `name`, otherwise the one that `gate` names, otherwise the first person or imported judge that is not
+    `audited` itself, otherwise the evaluation's first judge without a model.
+    """
     pipeline = context.config.pipeline
     named = name or (pipeline.gate.gold if pipeline.gate else None)
     if named is not None:
@@ -162,12 +168,12 @@ def gold(context: Context, name: str | None = None, audited: Sequence[str] = ())
 
 
 def generators(config: Config) -> list[str]:
-    """Keys of those whose responses are judged and paired: the pipeline's generator, and imported ones."""
+    """Return the keys of the generators whose responses are judged and paired: the pipeline's and imported ones."""
     return sorted(_writers(config))
 
 
 def generator_names(context: Context) -> list[str]:
-    """What the store calls them, or will."""
+    """Return the names of these generators, as in the store."""
     known = context.store.query("pipeline/sql/config_diff/known")
     stored = {row["key"]: row["name"] for row in sorted(known, key=itemgetter("name")) if row["what"] == "generator"}
     return [stored.get(writer, name) for writer, name in _writers(context.config).items()]
@@ -181,7 +187,7 @@ def _writers(config: Config) -> dict[str, str]:
 
 
 def criteria_of(config: Config, name: str) -> list[Row] | None:
-    """The criteria of a judge of the pipeline file, weighted; None for one that came with the data."""
+    """Return the criteria of a judge of the pipeline file with their weights; None for one that came with the data."""
     if name not in config.pipeline.judges:
         return None
     return [
@@ -192,13 +198,13 @@ def criteria_of(config: Config, name: str) -> list[Row] | None:
 
 
 def held_out(config: Config) -> HeldOut:
-    """What is evaluated: which prompts, and how many responses to each."""
+    """Return which prompts are evaluated, and how many responses to each."""
     section, share = config.pipeline.evaluate, config.pipeline.collect.held_out
     return HeldOut(share, section.limit, section.samples) if section else HeldOut(share)
 
 
 def base_generator(config: Config) -> Generator:
-    """The generator with the model that is to be trained, as it is before; the pipeline's own where none is."""
+    """Return the generator with the untrained base model; the pipeline's generator if nothing is trained."""
     if config.pipeline.train is None:
         return generator(config)
     name, model = training.base_model(config)
@@ -206,9 +212,9 @@ def base_generator(config: Config) -> Generator:
 
 
 def trained_generator(context: Context) -> Generator | None:
-    """The generator with the trained model in the place of its base; None before that is finished, or for a reward model.
+    """Return the generator with the trained model instead of its base; None until it is trained, or for a reward model.
 
-    Where the pipeline has rounds, it is the model of the last one that was worth it.
+    If the pipeline has rounds, it is the model of the last round that gained.
     """
     section = context.config.pipeline.train
     if section and section.method == "reward":
@@ -226,7 +232,7 @@ def trained_generator(context: Context) -> Generator | None:
 
 
 def _finished_training(context: Context) -> Training | None:
-    """The training on the pairs that the file describes, else on the newest ones."""
+    """Return the finished training on the pairs that the file describes, otherwise that on the newest pairs, or None."""
     section = context.config.pipeline.train
     pairings: list[str | None] = [None]
     if section and section.needs_pairs:
@@ -237,13 +243,13 @@ def _finished_training(context: Context) -> Training | None:
 
 
 def online_rewards(context: Context, *, allow_code: bool = False) -> OnlineRewards | None:
-    """The prompts and rewards of a training that samples its own answers."""
+    """Return the prompts and rewards of a training that samples responses; None if the training has no rewards."""
     section = context.config.pipeline.train
     return OnlineRewards(context, section, allow_code=allow_code) if section and section.rewards else None
 
 
 def contenders(config: Config) -> list[Generator]:
-    """The generators with those models that `evaluate.models` names."""
+    """Return a generator for each model that `evaluate.models` names."""
     section, known = config.pipeline.evaluate, config.pipeline.models
     base = base_generator(config).model if section and section.models else None
     return [
@@ -253,7 +259,7 @@ def contenders(config: Config) -> list[Generator]:
 
 
 def _checkpoint(config: Config, base: ModelConfig | None, name: str, place: int) -> ModelConfig:
-    """The base model with another checkpoint's weights. Raises InputError where there is no such model or checkpoint."""
+    """Return the base model with another checkpoint's weights. Raises InputError for an unknown model or checkpoint."""
     where = config.file.where(("evaluate", "models", place))
     if not isinstance(base, TransformersModel | VllmModel):
         fix = did_you_mean(name, config.pipeline.models)
@@ -263,7 +269,7 @@ def _checkpoint(config: Config, base: ModelConfig | None, name: str, place: int)
 
 
 def training_judges(config: Config) -> list[str]:
-    """Names of the judges that decide what is learned: by their scores on pairs, or as rewards of what is sampled."""
+    """Return the names of the judges that training optimizes for: those that make the pairs, and those that give rewards."""
     rewards = config.pipeline.train.rewards if config.pipeline.train else []
     named = [reward.judge for reward in rewards if reward.judge]
     pairs = config.pipeline.pair and (not rewards or any(reward.fit is not None for reward in rewards))

@@ -1,7 +1,7 @@
 """Rounds: generate, judge, pair and train again and again, each time from the model that the last round made.
 
-A round is the pipeline itself with another model in the place of its writer and, where prompts are partitioned, another
-part of them. All keys come from content, so a stopped run is repeated from round 1 and finds all that it did before.
+A round is the pipeline itself with another generator model and, if prompts are partitioned, another part of them. All keys
+come from content, so a stopped run starts again at round 1 and finds all finished work in the store.
 """
 
 from collections.abc import Callable
@@ -17,13 +17,13 @@ from rlaif.pipeline.stages.train import base_model
 from rlaif.store.store import Row
 from rlaif.training.job import Training
 
-# Forgets a round, and all after it if it is the last.
+# Deletes the record of a round, and of all later ones if it is the last.
 _FORGET = "DELETE FROM rounds WHERE chain = $chain AND (number = $number OR ($last AND number > $number))"
 
 
 @dataclass(frozen=True)
 class RoundResult:
-    """What the stages made once: by whose answers (a generator's key), which pairs, which model, what that is worth."""
+    """The results of one round: the generator (key), the pairs, the trained model, and its evaluation."""
 
     writer: str
     pairing: Pairing
@@ -32,9 +32,9 @@ class RoundResult:
 
 
 def run(context: Context, settings: Rounds, turn: Callable[[Context], RoundResult]) -> Pairing:
-    """Takes turns until there were enough, or one gains nothing; the last one's pairs. What came of each is in the store.
+    """Run rounds up to the configured number, or until one gains nothing; return the last one's pairs.
 
-    The context that a turn is given is a whole pipeline without rounds.
+    Each result is recorded in the store. `turn` runs one round, in the context of a whole pipeline without rounds.
     """
     writers: list[str] = []
     path: Path | None = None
@@ -57,18 +57,18 @@ def run(context: Context, settings: Rounds, turn: Callable[[Context], RoundResul
 
 
 def chain(pipeline: Pipeline) -> str:
-    """What these rounds are called in the store: a digest of all that may decide them."""
+    """Return the key of these rounds in the store: a digest of everything that may affect them."""
     return key("rounds", pipeline.model_dump(mode="json", exclude={"name", "out", "budget", "gate"}))
 
 
 def last_path(context: Context) -> Path | None:
-    """The folder of the model that the rounds so far have made: the last one that gained, else the first one."""
+    """Return the folder of the model of the last round that gained, otherwise that of the first; None before any."""
     rows = context.store.query("pipeline/sql/rounds/last_round", chain=chain(context.config.pipeline))
     return context.config.out / rows[0]["path"] if rows else None
 
 
 def as_round(config: Config, settings: Rounds, number: int, path: Path | None) -> Config:
-    """The pipeline of one round: its writer's weights are at `path`, those of the file where None."""
+    """Return the pipeline of one round: its generator's weights are at `path`, or those of the file if None."""
     pipeline = config.pipeline.model_copy(update={"rounds": None})
     if settings.prompts == "partitioned":
         pipeline = _with(pipeline, "generate", part=(number - 1, settings.most))
@@ -80,7 +80,7 @@ def as_round(config: Config, settings: Rounds, number: int, path: Path | None) -
 
 
 def _from(pipeline: Pipeline, config: Config, number: int, path: Path) -> Pipeline:
-    """The pipeline whose writer, and model to train, is the checkpoint at `path`, under a name of its own."""
+    """Return the pipeline whose generator, and model to train, is the checkpoint at `path`, under a separate name."""
     name, base = base_model(config)
     trained = f"{name}, round {number}"
     assert pipeline.generate
@@ -92,7 +92,7 @@ def _from(pipeline: Pipeline, config: Config, number: int, path: Path) -> Pipeli
 
 
 def moved(model: ModelConfig, base: TransformersModel, path: Path) -> ModelConfig:
-    """The same model with the checkpoint at `path`; one that has no checkpoint gives way to the one that is trained."""
+    """Return the same model with the checkpoint at `path`; a model without a checkpoint is replaced by the trained one."""
     kept = model if isinstance(model, TransformersModel | VllmModel) else base
     return kept.model_copy(update={"path": str(path), "revision": None})
 
@@ -102,7 +102,7 @@ def _with(pipeline: Pipeline, section: str, **changes: object) -> Pipeline:
 
 
 def _enough(settings: Rounds, made: RoundResult) -> str | None:
-    """Why no further round is worth it; None if one may be."""
+    """Return why there is no further round; None if there may be one."""
     if made.training is None:
         return "it made no pairs to train on"
     if made.match and made.match.gain is not None and made.match.gain <= settings.min_gain:
@@ -111,7 +111,7 @@ def _enough(settings: Rounds, made: RoundResult) -> str | None:
 
 
 def _row(context: Context, made: RoundResult, earlier: list[str]) -> Row:
-    """What is kept of a round: how its answers, prompts and pairs compare with those of the rounds before."""
+    """Return the record of a round: how its responses, prompts and pairs compare with those of the rounds before."""
     drift = context.store.query(
         "pipeline/sql/rounds/drift", writer=made.writer, pairing=made.pairing.key, judge=made.pairing.judge, earlier=earlier,
         held_out=round(context.config.pipeline.collect.held_out * 10000),
@@ -125,12 +125,12 @@ def _row(context: Context, made: RoundResult, earlier: list[str]) -> Row:
 
 
 def line(row: Row) -> str:
-    """One round for people."""
-    told = {
+    """Describe one round in a line."""
+    parts = {
         "fresh answers score {fresh:.1f}": row["fresh"], "mean margin {margin:.1f}": row["margin"],
         "{shared:.0%} of its prompts shared with earlier rounds": row["shared"] if row["number"] > 1 else None,
         "held out, by {judge}: {before:.1f} before, {after:.1f} after": row["after"],
     }  # fmt: skip
-    found = "".join(f"; {text.format(**row)}" for text, value in told.items() if value is not None)
+    found = "".join(f"; {text.format(**row)}" for text, value in parts.items() if value is not None)
     ended = f" It is the last: {row['stopped']}." if row["stopped"] else ""
     return f"round {row['number']}: {row['pairs']:,} pairs{found}.{ended}"

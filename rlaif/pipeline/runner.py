@@ -1,4 +1,4 @@
-"""All that a pipeline file says."""
+"""Run all stages of a pipeline file."""
 
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from rlaif.pipeline.validate import check_pairs
 
 
 def everything(context: Context, *, allow_code: bool = False) -> tuple[Pairing | None, Evaluation, Path]:
-    """All stages that the pipeline file has."""
+    """Run all stages of the pipeline file; return the pairs, the evaluation, and the path of the report."""
     pipeline = context.config.pipeline
     collect(context)
     check_pairs(context)
@@ -31,13 +31,13 @@ def everything(context: Context, *, allow_code: bool = False) -> tuple[Pairing |
 
 
 def _pairs(context: Context, allow_code: bool) -> Pairing | None:
-    """All stages up to the pairs."""
+    """Run all stages up to the pairs."""
     generate_and_judge(context, allow_code=allow_code)
     return top_up(context, pair(context), allow_code=allow_code) if context.config.pipeline.pair else None
 
 
 def _turn(context: Context, *, allow_code: bool) -> rounds.RoundResult:
-    """One round: up to the model, and what the held-out judge makes of it. Without a pair, nothing is trained."""
+    """Run one round, up to the trained model and its evaluation on held-out prompts. Without pairs, nothing is trained."""
     made = _pairs(context, allow_code)
     assert made
     trained = train(context, made.key, whole=True, allow_code=allow_code) if made.pairs else None

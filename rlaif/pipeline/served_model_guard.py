@@ -1,4 +1,4 @@
-"""Stop a run whose judge is answered by a different model than before, as the server reports it."""
+"""Stop a run if a judge's server reports a different model than before."""
 
 import asyncio
 from types import TracebackType

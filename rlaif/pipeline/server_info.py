@@ -62,11 +62,12 @@ class Remarked(Models):
                     "and may not be whole. As responses they are never chosen, and as verdicts they are malformed."
                 )
         for remark in IDENTITY:
-            # Vendors run several builds at a time, so one that was there before is not a change.
+            # Vendors run several builds at a time, so a build that was seen before is not a change.
             if before[remark] and after[remark] and not before[remark] & after[remark]:
                 context.progress.note(
-                    f"{model.name} at {model.server} is another than in the last run: its {remark} was "
-                    f"{_listed(before[remark])} and is {_listed(after[remark])}. Its answers stand beside the earlier ones."
+                    f"{model.name} at {model.server} has changed since the last run: its {remark} was "
+                    f"{_listed(before[remark])} and is {_listed(after[remark])}. "
+                    "New results are stored beside the earlier ones."
                 )
         created = now()
         context.store.append("server_observations", [

@@ -1,4 +1,4 @@
-"""A pipeline's store, open_run for a run, and what it holds."""
+"""Open a pipeline's store for a run, and report what it holds."""
 
 import json
 import os
@@ -25,9 +25,9 @@ _LAST = "SELECT command FROM runs WHERE command IS NOT NULL ORDER BY rowid DESC 
 
 
 def refuse_moved(config: Config) -> None:
-    """Raises InputError where the pipeline's store lies where earlier versions looked for it, and not where `out` is now.
+    """Check that the pipeline's store is not where earlier versions of rlaif put it. Raises InputError if it is.
 
-    Earlier versions took `out` from the working directory. A new store would pay again for all that the old one holds.
+    Earlier versions resolved `out` against the working directory. A new store would pay again for everything in the old one.
     """
     new, old = config.out, config.out_from_here
     if config.store_path.exists() or old == new or not (old / "store.duckdb").exists() or not _is_of(config, old):
@@ -36,7 +36,7 @@ def refuse_moved(config: Config) -> None:
         f"`out` is {new}, which has no store; the store of this pipeline is in {old}, because earlier versions of rlaif "
         "took `out` from the working directory and not from the folder of the file",
         where=config.file.where(("out",)),
-        fix=f"To go on with that store and pay for nothing twice, run `{_move(old, new)}`, or write "
+        fix=f"To keep using that store and pay for nothing twice, run `{_move(old, new)}`, or write "
         f"`out: {os.path.relpath(old, config.file.path.parent.resolve())}` into the file.",
     )  # fmt: skip
 
@@ -47,7 +47,7 @@ def _move(old: Path, new: Path) -> str:
 
 
 def _is_of(config: Config, folder: Path) -> bool:
-    """Whether the store in this folder is of this pipeline file, as far as that is known; others may have the same name."""
+    """Return whether the store in this folder belongs to this pipeline file or might; other files may have the same name."""
     try:
         connection = connect(folder / "store.duckdb", True)
         with connection:
@@ -60,9 +60,9 @@ def _is_of(config: Config, folder: Path) -> bool:
 
 @contextmanager
 def open_run(config: Config, progress: Progress | None = None) -> Iterator[Context]:
-    """The pipeline's store, open_run for writing, with this run written down in it.
+    """Open the pipeline's store for writing and record this run in it.
 
-    Raises InputError where the store is elsewhere, since `out` was once taken from the working directory.
+    Raises InputError if the store is where earlier versions of rlaif put it (see `refuse_moved`).
     """
     refuse_moved(config)
     with Store(config.store_path) as store:
@@ -79,12 +79,12 @@ def open_run(config: Config, progress: Progress | None = None) -> Iterator[Conte
 
 
 def status(config: Config, store: Store) -> dict[str, list[Row]]:
-    """What the store holds, and what each stage has done and cost so far."""
+    """Return the store's counts, and the work, failures and cost of each stage so far."""
     queries = {"holds": "counts", "work": "stage_runs", "failures": "failures", "remarks": "server_observations"}
     found = {name: store.query(f"pipeline/sql/status/{query}") for name, query in queries.items()}
     return found | {"spent": [asdict(row) for row in spent_in_all(store, config)]}
 
 
 def resolved(config: Config) -> str:
-    """The whole configuration as JSON, defaults filled in."""
+    """Return the whole configuration as JSON, with defaults filled in."""
     return json.dumps(config.pipeline.model_dump(mode="json"), indent=2)

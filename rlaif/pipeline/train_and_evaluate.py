@@ -1,4 +1,4 @@
-"""What comes of the pairs: a model, what it is worth, and the page that tells."""
+"""The stages after the pairs: train a model, evaluate it, and write the report."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def train(context: Context, pairing: str | None = None, *, whole: bool = False, allow_code: bool = False) -> Training:
     """Train the generator's model on pairs, or on rewards of responses that it samples, and write its card.
 
-    `pairing` is by default the one that the file describes. `whole` says that this is part of a run of all stages.
+    `pairing` is by default the one that the file describes. `whole` is set if this is part of a run of all stages.
     """
     pairing = pairing or _described(context)
     trained = training.run(context, pairing, online_rewards(context, allow_code=allow_code))
@@ -30,7 +30,10 @@ def train(context: Context, pairing: str | None = None, *, whole: bool = False, 
 
 
 def prepare_training(context: Context, folder: Path, pairing: str | None = None) -> str | None:
-    """Write into `folder` what `accelerate` needs to train, and return its command; None once that is done and taken in."""
+    """Write what `accelerate` needs to train into `folder` and return its command.
+
+    Once the training is finished, record it and return None.
+    """
     made = training.prepare(context, folder, pairing or _described(context))
     if isinstance(made, str):
         return made
@@ -39,7 +42,7 @@ def prepare_training(context: Context, folder: Path, pairing: str | None = None)
 
 
 def _described(context: Context) -> str | None:
-    """The pairing that the file describes, where the training needs pairs."""
+    """Return the pairing that the file describes if the training needs pairs, otherwise None."""
     section = context.config.pipeline.train
     return described(context) if section and section.needs_pairs else None
 
@@ -60,7 +63,7 @@ def _origin(context: Context, trained: Training, *, whole: bool) -> "Origin":
     assert section
     pairing = store.query("data/export/sql/training", key=trained.key)[0]["pairing"] if section.needs_pairs else ""
     commands = [config.command("run")] if whole else [made_by(store, pairing).command, config.command("train")]
-    # As it stands in the file: a round has it changed.
+    # The pipeline as in the file, which a round changes.
     last = store.query("pipeline/sql/config_diff/last")
     judges = [named_judge(config, reward.judge) for reward in section.rewards if reward.judge]
     return Origin(
@@ -75,9 +78,9 @@ def _origin(context: Context, trained: Training, *, whole: bool) -> "Origin":
 
 
 def evaluate(context: Context, *, allow_code: bool = False, stored: bool = False) -> Evaluation:
-    """Compare the trained model and others with the base on held-out prompts, and put the result into the model's card.
+    """Compare the trained model and others with the base on held-out prompts, and add the result to the model's card.
 
-    There are no matches where there is nothing to compare. With `stored`, no model is called and nothing is written.
+    The evaluation has no matches if there is nothing to compare. With `stored`, no model is called and nothing is written.
     """
     found = evaluating.evaluate(context, allow_code=allow_code, stored=stored)
     if stored:
@@ -86,14 +89,14 @@ def evaluate(context: Context, *, allow_code: bool = False, stored: bool = False
     if trained and isinstance(trained.model, TransformersModel):
         from rlaif.training import model_card
 
-        # It comes first of each judge's.
+        # The trained model is the first match of each judge.
         first = {match.judge: match for match in reversed(found.matches)}
         model_card.compare(Path(trained.model.path), [judged(match) for match in reversed(first.values())])
     return found
 
 
 def agreements(context: Context) -> list[Agreement]:
-    """How the first judge of the evaluation differs from each other one, on what both have scored."""
+    """Return the agreement of the evaluation's first judge with each other one, on responses that both have scored."""
     from rlaif.evaluation import agreement
 
     keys = [named_judge(context.config, name).key for name in evaluators(context.config)]
@@ -101,7 +104,7 @@ def agreements(context: Context) -> list[Agreement]:
 
 
 def report(context: Context, evaluation: Evaluation | None = None) -> Path:
-    """The HTML page of all that the store holds of this pipeline."""
+    """Write the HTML report of this pipeline's store; return its path."""
     from rlaif import report as page
 
     path = context.config.out / "report.html"

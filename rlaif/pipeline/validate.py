@@ -1,4 +1,4 @@
-"""What is looked at before anything is spent: a mistake told late costs money."""
+"""Checks before a run spends anything: a mistake that is reported late costs money."""
 
 from collections.abc import Sequence
 
@@ -28,7 +28,7 @@ from rlaif.training import methods
 
 
 def check(config: Config) -> None:
-    """Reads every file that the pipeline names, so that a mistake is told before anything is spent."""
+    """Read every file that the pipeline names, to report mistakes before anything is spent. Raises InputError."""
     generators(config)
     for name in config.judges + evaluators(config):
         _ = named_judge(config, name).key
@@ -49,7 +49,7 @@ def _check_pairs_to_train_on(config: Config, section: Train) -> None:
     if section.needs_pairs and config.pipeline.pair is None:
         raise InputError(
             f"{section.method} trains on pairs, and no `pair` section makes any", where=config.file.where(("train",)),
-            fix="Add a `pair` section, or `rlaif train` alone trains on pairs that there are.",
+            fix="Add a `pair` section, or run `rlaif train` alone, which trains on existing pairs.",
         )  # fmt: skip
 
 
@@ -58,13 +58,13 @@ def _check_target(config: Config) -> None:
     if pairing.check(config).target is None:
         return
     if config.pipeline.generate is None:
-        raise InputError("a target needs a `generate` section, to sample more with", where=where)
+        raise InputError("a target needs a `generate` section, to sample more responses", where=where)
     if not set(pair_judges(config)[0]) <= set(config.judges):
-        raise InputError("a target needs a judge that scores what is sampled", where=where, fix="Name it under `judge.by`.")
+        raise InputError("a target needs a judge that scores new samples", where=where, fix="Name it under `judge.by`.")
 
 
 def check_judges(config: Config) -> None:
-    """Raises InputError where `judge` and `pair` contradict each other: only a part of the responses could be paired."""
+    """Check that `judge` and `pair` agree. Raises InputError if not: only a part of the responses could be paired."""
     section = config.pipeline.judge
     for place, name in enumerate(section.by):
         if name in section.by[:place]:
@@ -78,7 +78,10 @@ def check_judges(config: Config) -> None:
 
 
 def _check_cascade(config: Config) -> None:
-    """In a cascade only the first judge scores all responses, so only it, or the cascade as a whole, can make pairs."""
+    """Check `pair` against the cascade. Only its first judge, or all together, score all responses and can make pairs.
+
+    Raises InputError.
+    """
     pair, judges = config.pipeline.pair, config.judges
     if len(judges) < 2:
         raise InputError(
@@ -91,19 +94,19 @@ def _check_cascade(config: Config) -> None:
     if pair.judge is not None and pair.judge != judges[0] and set(_listed(pair.judge)) & set(judges):
         raise InputError(
             f"{' and '.join(_listed(pair.judge))} cannot make the pairs in a cascade of {listed}: after {judges[0]}, each "
-            "judge scores only what the one before left open", where=config.file.where(("pair", "judge")),
+            "judge scores only prompts that the one before escalated", where=config.file.where(("pair", "judge")),
             fix="Remove `pair.judge`, and the whole cascade makes the pairs; or remove `judge.cascade`, and every judge "
             f"scores all responses. Alone, {judges[0]} can make pairs too: `pair: {{judge: {judges[0]}}}`.",
         )  # fmt: skip
     if pair.judge is None and "mix" in pair.model_fields_set:
         raise InputError(
-            "judges in a cascade are not mixed: the last one that was asked about a prompt decides",
+            "judges in a cascade are not mixed: the last one that a prompt was escalated to decides",
             where=config.file.where(("pair", "mix")), fix="Remove `pair.mix`, or remove `judge.cascade`.",
         )  # fmt: skip
     for place, name in enumerate(pair.agree):
         if name in judges[1:] or (pair.judge is None and name in judges):
             raise InputError(
-                f"judge {name!r} is part of the cascade, and cannot be asked to agree: it scores only what was left open",
+                f"judge {name!r} is part of the cascade and cannot be in `pair.agree`: it scores only escalated prompts",
                 where=config.file.where(("pair", "agree", place)), fix="Remove it here, or remove `judge.cascade`.",
             )  # fmt: skip
 
@@ -113,7 +116,7 @@ def _listed(judge: str | list[str]) -> list[str]:
 
 
 def check_scored(context: Context) -> None:
-    """Raises InputError for a judge of the file that `pair` names, no stage asks, and that has not scored anything yet."""
+    """Check that judges that `pair` names have scores, or get them in this run. Raises InputError otherwise."""
     config, section = context.config, context.config.pipeline.pair
     if section is None or config.pipeline.rounds:
         return
@@ -130,7 +133,10 @@ def check_scored(context: Context) -> None:
 
 
 def check_pairs(context: Context) -> None:
-    """Who and what `pair` names is there, as far as that can be told once prompts are collected: people may vote later."""
+    """Check that the judges, criteria and generators that `pair` names exist, once prompts are collected.
+
+    People may vote later, so they are not checked. Raises InputError.
+    """
     section = context.config.pipeline.pair
     if section is None:
         return
@@ -147,9 +153,9 @@ def check_pairs(context: Context) -> None:
 
 
 def check_apart(config: Config, paired: Sequence[str]) -> None:
-    """Raises InputError where one judge would count twice, under two names: those `paired` by, and those asked to agree.
+    """Check that no judge counts twice under two names, among those that make the pairs (`paired`) and `pair.agree`.
 
-    Those paired by may share a model and its settings, if each has criteria of its own.
+    Judges that make the pairs may share a model and its settings if their criteria differ. Raises InputError.
     """
     known: dict[str, Judge] = {}
     for place, name in enumerate([*paired, *pairing.check(config).agree]):
@@ -163,8 +169,8 @@ def check_apart(config: Config, paired: Sequence[str]) -> None:
             raise InputError(
                 f"{name!r} is named twice" if name == first.name else both,
                 where=config.file.where(where),
-                fix="Leave one out: it would count twice. Another opinion takes another model, template or temperature; for "
-                "more of this one, set its `repeats`.",
+                fix="Leave one out: it would count twice. For a second opinion, use another model, template or temperature; "
+                "for more samples of this judge, set its `repeats`.",
             )  # fmt: skip
 
 
@@ -178,7 +184,7 @@ def _check_gold(context: Context, paired: Sequence[str]) -> None:
         return
     if gate.gold in paired:
         raise InputError(
-            f"{gate.gold!r} makes the pairs, and cannot be taken to be right about itself",
+            f"{gate.gold!r} makes the pairs, and cannot be its own gold standard",
             where=context.config.file.where(("gate", "gold")), fix="Name another judge, or a person that labels.",
         )  # fmt: skip
     if not gate.gold.startswith("human:"):

@@ -1,4 +1,4 @@
-"""Which version of a generator or judge is in use: a changed rubric, template or model makes another of the same name."""
+"""Record which version of a generator or judge is in use: a changed rubric, template or model is a new version."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ _FORGET = "DELETE FROM in_use WHERE what = $what AND name = $name"
 
 
 def use(store: Store, what: str, name: str, key: str, criteria: Sequence[str] = ()) -> None:
-    """Write down that this is the current version of the `what` ("generator" or "judge") with that name.
+    """Record that this is the current version of the `what` ("generator" or "judge") with that name.
 
     `criteria` are the keys of a judge's criteria. Views show current versions unless asked for all.
     """

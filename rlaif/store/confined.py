@@ -1,8 +1,8 @@
-"""A DuckDB connection that reaches only the files that it is given.
+"""A DuckDB connection that can access only the files that it is given.
 
-A database file from a stranger may hold views over `read_text('/etc/passwd')`, macros, defaults and generated columns. Here
-they reach nothing: external access is off, no extension is installed or loaded, no variable of the caller can be read, and
-none of this can be turned on again.
+A database file from a stranger may contain views over `read_text('/etc/passwd')`, macros, defaults and generated columns.
+Here they can access nothing: external access is off, no extension is installed or loaded, no variable of the caller can be
+read, and none of this can be turned on again.
 """
 
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ from typing import Final
 
 import duckdb
 
-# The bytes by which a DuckDB file is known, and where they stand.
+# The magic bytes of a DuckDB file, and their offset.
 MAGIC: Final = b"DUCK"
 MAGIC_PLACE: Final = 8
 SQLITE: Final = b"SQLite format 3\x00"
 
-# What DuckDB keeps beside a database file.
+# The suffixes of the files that DuckDB keeps for a database.
 COMPANIONS: Final = ("", ".wal", ".wal.checkpoint", ".wal.recovery")
 OFF: Final = {
     "autoinstall_known_extensions": "false",
@@ -24,17 +24,17 @@ OFF: Final = {
     "allow_community_extensions": "false",
     "allow_persistent_secrets": "false",
 }
-# Settings that a store's own queries change: none of them reaches a file.
+# Settings that rlaif's queries change: none of them gives access to files.
 FREE: Final = ("search_path", "threads", "memory_limit", "preserve_insertion_order", "disabled_optimizers")
 
 
 def connect(
     databases: Sequence[Path] = (), folders: Sequence[Path] = (), spill: Path | None = None
 ) -> duckdb.DuckDBPyConnection:
-    """An in-memory connection that can attach these `databases`, and read and write files in these `folders`.
+    """Open an in-memory connection that can attach these `databases`, and read and write files in these `folders`.
 
-    All are resolved paths: DuckDB follows links before it compares.
-    What does not fit in memory goes to `spill`; nothing is spilled without one.
+    All must be resolved paths: DuckDB follows links before it compares.
+    Data that does not fit in memory is spilled to the folder `spill`; without one, nothing is spilled.
     """
     connection = duckdb.connect(":memory:", config=dict(OFF))
     paths = [f"{path}{ending}" for path in databases for ending in COMPANIONS]
@@ -53,10 +53,10 @@ def connect(
 
 
 def lock(connection: duckdb.DuckDBPyConnection, free: Sequence[str] = ()) -> None:
-    """Locks the configuration but for the settings that are `free`.
+    """Lock the configuration, except the settings that are `free`.
 
-    DuckDB 1.5 cannot leave any setting free, so nothing is locked there if some must be: SQL that a file holds cannot
-    change a setting, and external access cannot be turned on again in any case.
+    DuckDB 1.5 cannot exempt settings, so it locks nothing if some are `free`. That is safe: SQL in a file cannot change a
+    setting, and external access cannot be turned on again in any case.
     """
     if free:
         try:
@@ -67,12 +67,12 @@ def lock(connection: duckdb.DuckDBPyConnection, free: Sequence[str] = ()) -> Non
 
 
 def quoted(value: object) -> str:
-    """The value as a string literal of SQL."""
+    """Return the value as a string literal of SQL."""
     return "'" + str(value).replace("'", "''") + "'"
 
 
 def not_duckdb(path: Path) -> str | None:
-    """Why the file is no DuckDB database, by its first bytes; None where they are right. Raises OSError."""
+    """Return why the file is not a DuckDB database, by its first bytes; None if it is one. Raises OSError."""
     with path.open("rb") as file:
         head = file.read(MAGIC_PLACE + len(MAGIC))
     if not head:

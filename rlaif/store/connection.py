@@ -1,4 +1,4 @@
-"""The store's file: opened or refused with the reason, a log that cannot be replayed set aside, a copy made."""
+"""The store's file: open it or refuse it with a reason, set aside a log that cannot be replayed, make a copy."""
 
 import re
 import secrets
@@ -16,7 +16,7 @@ from rlaif.store.confined import quoted
 
 # DuckDB 2 can write files that 1.5 cannot read; both are supported, so the older layout is kept.
 STORAGE_VERSION = "v1.5.0"
-# DuckDB's messages, without the file's path, that may hold any of these words.
+# Patterns for DuckDB's messages, from which the file's path is removed: it may contain any of these words.
 BUSY: Final = re.compile(
     r"could not set lock|conflicting lock|being used by another process|file handle conflict", re.IGNORECASE
 )
@@ -33,15 +33,15 @@ STRANGER: Final = re.compile(r"does not match|different")
 
 
 def connect(path: Path, read_only: bool, folder: Path | None = None) -> duckdb.DuckDBPyConnection:
-    """The file attached as `store`. Queries can read and write files in `folder` (a resolved path) and nowhere else.
+    """Open the file, attached as `store`. Queries can read and write files in `folder` (a resolved path) and nowhere else.
 
-    Raises StoreError, `busy` where another process has the store.
+    Raises StoreError, with `busy` set if another process has the store open.
     """
     path = path.resolve()
     _check(path)
     options = "READ_ONLY" if read_only else f"STORAGE_VERSION '{STORAGE_VERSION}'"
     attach = f"ATTACH {quoted(path)} AS store ({options})"
-    # What does not fit in memory goes beside the store, not into the current folder.
+    # DuckDB spills beside the store, not into the working directory.
     connection = confined.connect([path], [folder] if folder else [], spill=Path(f"{path}.spill"))
     try:
         try:
@@ -62,7 +62,7 @@ def connect(path: Path, read_only: bool, folder: Path | None = None) -> duckdb.D
 
 
 def _check(path: Path) -> None:
-    """Raises StoreError for what is not a DuckDB file, before DuckDB looks at it, and for a log without its store."""
+    """Check the path before DuckDB opens it. Raises StoreError if it is not a DuckDB file, or a log without its store."""
     log = _log(path)
     try:
         if not path.exists():
@@ -84,7 +84,7 @@ def _check(path: Path) -> None:
 
 
 def unreadable(path: Path, error: Exception) -> StoreError:
-    """The error that DuckDB raised about the store, as one with a sentence: in use, newer, damaged or something else."""
+    """Turn DuckDB's error about the store into one with advice: in use, written by a newer DuckDB, damaged, or other."""
     message = _plain(error, path)
     if BUSY.search(message):
         holder = re.search(r"PID (\d+)", message)
@@ -103,16 +103,16 @@ def unreadable(path: Path, error: Exception) -> StoreError:
 
 
 def _plain(error: Exception, path: Path) -> str:
-    """The first line of the message without the path, whose folders may be called anything, such as WAL or lock."""
+    """Return the message's first line without the path, whose folders may have any name, such as WAL or lock."""
     message = (str(error).splitlines() or [type(error).__name__])[0]
     return message.replace(str(path), "the store")
 
 
 def search(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    """The connection (or a cursor of it), which looks for names in its own database `memory` first, then in the store.
+    """Set a connection or cursor to look up names in its database `memory` first, then in the store; return it.
 
-    `memory` holds the views of this program, so that none which the file brings is ever used. What is made there goes with
-    the connection, as temporary tables do, but its cursors see it as well.
+    `memory` holds the views of this program, so that views in the file are never used. Objects in `memory` disappear with
+    the connection, like temporary tables, but are visible to its cursors.
     """
     connection.execute("SET search_path = 'memory,store'")
     return connection
@@ -123,7 +123,7 @@ def _log(path: Path) -> Path:
 
 
 def has_log(path: Path) -> bool:
-    """Whether a write-ahead log lies beside the store."""
+    """Return whether there is a write-ahead log beside the store."""
     return _log(path).exists()
 
 
@@ -136,7 +136,7 @@ def _is_garbled(log: Path) -> bool:
 
 
 def _set_log_aside(path: Path, message: str) -> bool:
-    """Moves a write-ahead log that DuckDB cannot replay out of the way, keeping its bytes."""
+    """Rename a write-ahead log that DuckDB cannot replay, keeping its bytes; return whether it did."""
     log = _log(path)
     if not LOG.search(message) or BUSY.search(message) or not log.exists():
         return False
@@ -149,20 +149,20 @@ def _set_log_aside(path: Path, message: str) -> bool:
 
 
 def work_folder(path: Path) -> Path:
-    """The name of a new folder beside the store, for files on their way into it or out of it."""
+    """Return the name of a new folder beside the store, for files that are imported or exported."""
     return path.with_name(f".{path.name}.work-{secrets.token_hex(4)}")
 
 
 def remove_left(path: Path) -> None:
-    """Removes such folders that killed processes have left. Only for the process that has the store to itself."""
+    """Remove such folders that killed processes have left. Call it only while this process holds the store's lock."""
     for folder in path.parent.glob(f".{path.name}.work-*"):
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def copy(connection: duckdb.DuckDBPyConnection, folder: Path, path: Path) -> None:
-    """Writes all that the store holds to a file of its own, by way of `folder`: whole or not there at all.
+    """Write the store's content to a separate file atomically, by way of `folder`.
 
-    DuckDB copies and not the system: a process that closes any handle of the store's file loses its lock on it.
+    DuckDB makes the copy, not the file system: a process that closes any handle of the store's file loses its lock on it.
     """
     part = folder / path.name
     connection.execute(f"ATTACH {quoted(part)} AS kept (STORAGE_VERSION '{STORAGE_VERSION}')")

@@ -1,7 +1,7 @@
-"""What a store's file may hold: the tables of `sql/schema.sql` and nothing that changes what a query means.
+"""Check that a store's file contains the tables of `store/schema.sql` and nothing that changes the meaning of a query.
 
-A macro called `len` in the file would take the place of DuckDB's own; a view called `prompts` could read other
-files; a column might compute its values. Views in the file are never read, so they may be any.
+A macro called `len` in the file would replace DuckDB's function; a view called `prompts` could read other files; a column
+might compute its values. Views in the file are never read, so any views are allowed.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from rlaif.core.errors import StoreError
 # Each table's columns and their types.
 Tables = Mapping[str, Mapping[str, str]]
 
-# What rlaif never makes, by kind, as queries that name it. `duckdb_triggers` is there from DuckDB 2 on.
+# Queries for the kinds of objects that rlaif never makes. `duckdb_triggers` exists from DuckDB 2 on.
 _STRANGERS: Mapping[str, str] = {
     "a function": "SELECT function_name FROM duckdb_functions() WHERE database_name = 'store' AND NOT internal",
     "a type": "SELECT type_name FROM duckdb_types() WHERE database_name = 'store' AND NOT internal",
@@ -25,7 +25,7 @@ _STRANGERS: Mapping[str, str] = {
     "an index": "SELECT index_name FROM duckdb_indexes() WHERE database_name = 'store'",
     "a trigger": "SELECT trigger_name FROM duckdb_triggers() WHERE database_name = 'store'",
 }
-# Columns that compute their values differ in their type: it tells the default, or the expression.
+# Columns that compute their values differ in the type, which includes the default or the expression.
 _COLUMNS = """
     SELECT table_name, column_name, concat_ws(' DEFAULT ', data_type, column_default)
     FROM duckdb_columns() WHERE database_name = $database AND schema_name = 'main' AND NOT internal
@@ -41,7 +41,7 @@ _VIEWS = """
 
 
 def tables(connection: duckdb.DuckDBPyConnection, database: str = "store") -> Tables:
-    """The tables of the attached file and their columns; views do not count."""
+    """Return the tables of the attached file and their columns, without views."""
     found: dict[str, dict[str, str]] = {}
     for table, column, kind in connection.execute(_COLUMNS, {"database": database}).fetchall():
         found.setdefault(table, {})[column] = kind
@@ -49,7 +49,7 @@ def tables(connection: duckdb.DuckDBPyConnection, database: str = "store") -> Ta
 
 
 def refuse_strangers(path: Path, connection: duckdb.DuckDBPyConnection) -> None:
-    """Raises StoreError for what rlaif never puts into a store, of whatever version."""
+    """Check that the store has no objects that no version of rlaif makes. Raises StoreError otherwise."""
     for kind, query in _STRANGERS.items():
         try:
             found = connection.execute(query).fetchone()
@@ -60,13 +60,13 @@ def refuse_strangers(path: Path, connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def compare(path: Path, connection: duckdb.DuckDBPyConnection, here: Tables, schema: str) -> None:
-    """Raises StoreError unless the tables `here` are those of the schema, given as SQL, with columns and constraints."""
+    """Compare columns and constraints of the tables `here` with the schema (SQL). Raises StoreError if they differ."""
     wanted, bounds = _made_by(schema)
     for name, columns in wanted.items():
         if here.get(name) != columns:
             other = set(columns.items()) ^ set(here.get(name, {}).items())
             what = f"column {min(other)[0]!r} of table {name!r}" if name in here else f"table {name!r}"
-            raise _foreign(path, f"{what} is not as rlaif makes it")
+            raise _foreign(path, f"{what} does not match the schema")
     for table, kind, count in _bounds(connection, "store") - bounds:
         raise _foreign(path, f"table {table!r} has {count} constraints of kind {kind} that rlaif did not make")
 
@@ -79,7 +79,7 @@ def _made_by(schema: str) -> tuple[Tables, frozenset[tuple[str, str, int]]]:
 
 
 def other_views(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether a view of this program is missing in the file, or is another one there."""
+    """Return whether a view of this program is missing in the file or differs there."""
     own, here = (dict(connection.execute(_VIEWS, {"database": name}).fetchall()) for name in ("memory", "store"))
     return any(here.get(name) != text for name, text in own.items())
 
@@ -90,4 +90,4 @@ def _bounds(connection: duckdb.DuckDBPyConnection, database: str) -> frozenset[t
 
 
 def _foreign(path: Path, what: str) -> StoreError:
-    return StoreError(f"{path}: not a store as rlaif makes it: {what}. Use a store that you trust, or name another `out`.")
+    return StoreError(f"{path}: not a valid rlaif store: {what}. Use a store that you trust, or name another `out`.")

@@ -1,10 +1,10 @@
-"""The store: one DuckDB file of append-only facts, where the stages meet.
+"""The store: one DuckDB file of append-only facts that all stages share.
 
-Stages ask it which work is pending (a named query of `sql/`), and append what they made. Every append is one transaction,
-and a unit counts as done only once that is committed.
+Stages ask it which work is pending (a named query), and append their results. Every append is one transaction, and a unit
+counts as done only once it is committed.
 
-The file may come from a stranger. Its connection reaches no file but the store's own and those in `folder()`, what it holds
-is compared with the schema, and the views that queries read are those of `sql/views.sql`, never those in the file.
+The file may come from a stranger. Its connection reaches only the store's file and those in `folder()`, its content is
+compared with the schema, and queries read the views of `store/views.sql`, never those in the file.
 """
 
 import re
@@ -30,13 +30,13 @@ from rlaif.store.connection import connect, copy, has_log, remove_left, search, 
 
 PACKAGE = Path(__file__).parents[1]
 SCHEMA_VERSION = 6
-# What `sql/migrate` brings up to date.
+# The oldest schema that `store/migrate` can upgrade.
 OLDEST_VERSION = 3
-# What the system calls a disk, a file or a share without room; DuckDB passes it on in its message.
+# The system's messages for a full disk, file or share, which DuckDB passes on.
 FULL = ("No space left", "File too large", "quota exceeded")
-# The fact in `meta` that a process has the store open for writing.
+# The name in `meta` for the fact that a process has the store open for writing.
 WRITING = "writing"
-# In the path of a database, DuckDB takes what follows a question mark for options, and a backslash for a slash.
+# In the path of a database, DuckDB reads text after a question mark as options, and a backslash as a slash.
 MISREAD = "?\\\0"
 
 Row = dict[str, Any]
@@ -44,7 +44,7 @@ Row = dict[str, Any]
 
 @cache
 def sql(name: str) -> str:
-    """The text of `rlaif/NAME.sql`. a name that holds a blank is a statement itself."""
+    """Return the text of `rlaif/NAME.sql`. A name that contains a blank is a statement itself."""
     return name if " " in name else (PACKAGE / f"{name}.sql").read_text(encoding="utf-8")
 
 
@@ -81,7 +81,7 @@ class Store:
         tables = schema_check.tables(self._connection)
         if not tables:
             if self.read_only:
-                raise StoreError(f"{self.path}: an empty store. `rlaif run` fills it.")
+                raise StoreError(f"{self.path}: the store is empty. `rlaif run` fills it.")
             with self._renewed():
                 self.execute("store/schema")
         found = self.meta("schema") if not tables or "value" in tables.get("meta", {}) else ""
@@ -104,10 +104,10 @@ class Store:
         self._note_writing(logged)
 
     def _note_writing(self, logged: bool) -> None:
-        """Reports a write-ahead log that is gone, and notes in the file itself that a process writes to the store.
+        """Warn about a missing write-ahead log, and record in the file itself that a process writes to the store.
 
-        Rows reach the file when DuckDB folds its log into it, at the latest when the store is closed. A file whose last
-        process did not close it and that has no log beside it was copied without it, or the log was deleted.
+        Rows reach the file when DuckDB folds its log into it, at the latest when the store is closed. If the last process
+        did not close the file and there is no log beside it, it was copied without its log, or the log was deleted.
         """
         noted = self.meta(WRITING)
         if noted and not logged:
@@ -122,7 +122,7 @@ class Store:
                     self._connection.execute("CHECKPOINT store")
 
     def _migrate(self, version: int) -> None:
-        """Brings the tables of an older rlaif up to date, all or nothing; a copy of the old store is kept beside it."""
+        """Upgrade the tables of an older rlaif in one transaction; a copy of the old store is kept beside it."""
         kept = self.path.with_name(f"{self.path.name}.schema-{version}")
         with self._room(), self.folder() as folder:
             copy(self._connection, folder, kept)
@@ -134,8 +134,8 @@ class Store:
 
     @contextmanager
     def _renewed(self) -> Iterator[None]:
-        """The tables that are made or changed within have views and a version at the end."""
-        # New tables and views go into the file. People who open it with other programs find the views there.
+        """Run schema changes in a transaction, then renew the views and the schema version."""
+        # Tables and views go into the file, so that users who open it with other programs have the views.
         self._connection.execute("SET search_path = 'store'")
         try:
             with self.transaction():
@@ -149,7 +149,7 @@ class Store:
 
     @contextmanager
     def folder(self) -> Iterator[Path]:
-        """A new folder beside the store, the only place where queries can read and write files; removed at the end."""
+        """Make a temporary folder beside the store, the only place where queries can read and write files."""
         try:
             self._work.mkdir(exist_ok=True)
             made = TemporaryDirectory(dir=self._work)
@@ -165,27 +165,27 @@ class Store:
         return StoreError(f"{self.path.parent}: cannot be written to: {why}. Name another `out`.")
 
     def meta(self, name: str) -> str:
-        """A fact about the store itself, such as its `schema` version."""
+        """Return a fact about the store itself, such as its `schema` version; empty if it has none of that name."""
         row = self._connection.execute("SELECT value FROM meta WHERE name = $name", {"name": name}).fetchall()
         return str(row[0][0]) if row else ""
 
     def query(self, name: str, /, **parameters: Any) -> list[Row]:
-        """All rows of the named query as dictionaries. Parameters that the query does not use are left out."""
+        """Return all rows of the named query as dictionaries. Parameters that the query does not use are ignored."""
         return self.rows(sql(name), **parameters)
 
     def rows(self, text: str, /, **parameters: Any) -> list[Row]:
-        """All rows of a query given as text."""
+        """Return all rows of a query given as text."""
         with self._lock:
             result = self._connection.execute(text, _used(text, parameters))
             names = [column[0] for column in result.description or ()]
             return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
     def measure(self, name: str, aggregate: str, /, **parameters: Any) -> int:
-        """An aggregate, such as count(*), over the rows of the named query; 0 where there are none."""
+        """Return an aggregate, such as count(*), over the rows of the named query; 0 if it is null."""
         return int(self.rows(f"SELECT {aggregate} AS n FROM ({sql(name)})", **parameters)[0]["n"] or 0)
 
     def stream(self, name: str, /, size: int = 512, **parameters: Any) -> Iterator[Row]:
-        """The rows of the named query as the store is now, `size` at a time, so that memory stays flat."""
+        """Yield the rows of the named query in the store's present state, fetched `size` at a time to bound memory."""
         text = sql(name)
         with self._lock:
             cursor = self._cursor()
@@ -195,21 +195,21 @@ class Store:
         return (dict(zip(names, row, strict=True)) for batch in batches for row in batch)
 
     def execute(self, name: str, /, **parameters: Any) -> None:
-        """Runs the named statement."""
+        """Run the named statements."""
         self.run(sql(name), **parameters)
 
     def run(self, text: str, /, **parameters: Any) -> None:
-        """Runs statements given as text."""
+        """Run statements given as text."""
         with self._lock, self._room():
             for statement in self._connection.extract_statements(text):
                 used = {name: parameters[name] for name in statement.named_parameters}
                 self._connection.execute(statement, used).fetchall()
 
     def write(self, query: str, path: Path, options: str) -> None:
-        """The rows of a query given as text, as a file; `options` are those of DuckDB's COPY.
+        """Write the rows of a query given as text to a file; `options` are those of DuckDB's COPY.
 
-        Threads write side by side, and see what is committed and what is in `memory`, but no temporary table. Raises OSError
-        where the file cannot be put in its place.
+        Threads can write at the same time. They see committed rows and the database `memory`, but no temporary tables.
+        Raises OSError if the file cannot be moved into place.
         """
         # Queries can write beside the store only; from there to another folder of the same disk is a rename.
         with self.folder() as folder, self._room(path):
@@ -227,12 +227,12 @@ class Store:
             each.interrupt()
 
     def append(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Adds rows, matched to columns by name; committed on return unless a transaction is open."""
+        """Add rows, matched to columns by name; they are committed on return unless a transaction is open."""
         if not rows:
             return
-        # Of all rows, not of the first one alone: a failed response has other columns than one with text.
+        # The columns of all rows, not only of the first: a failed response has other columns than one with text.
         names = dict.fromkeys(name for row in rows for name in row)
-        # A list a column is as fast as Arrow from some hundred rows on, faster for fewer, and nothing is to be imported.
+        # One list per column is as fast as Arrow from some hundred rows on, faster for fewer, and needs no import.
         columns = ", ".join(f'unnest(${name}) AS "{name}"' for name in names)
         with self._lock, self._room():
             self._connection.execute(
@@ -241,10 +241,10 @@ class Store:
 
     @contextmanager
     def reading(self, files: Mapping[str, Path]) -> Iterator[None]:
-        """Parquet files as views by name, for the queries within.
+        """Make Parquet files readable as views by name inside this context.
 
-        They lie in a folder with a random name, so that a `*` or `[` above it, a pattern to DuckDB, matches nothing
-        else. A `key=value` in their paths is not a column.
+        They are in a folder with a random name, so that a `*` or `[` in its path, a pattern to DuckDB, matches nothing
+        else. A `key=value` in their paths is not read as a column.
         """
         with self._lock:
             for name, path in files.items():
@@ -259,7 +259,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All appends within are kept together or not at all; within `scratch`, they go with it."""
+        """Commit all appends inside this context together or not at all; inside `scratch`, they are discarded with it."""
         with self._lock, self._room():
             if self._scratch:
                 yield
@@ -283,7 +283,7 @@ class Store:
 
     @contextmanager
     def scratch(self) -> Iterator[None]:
-        """Whatever is written within is there for the queries within, and taken back at the end."""
+        """Discard all writes of this context at its end; until then its queries see them."""
         with self._lock:
             self._connection.execute("BEGIN")
             self._scratch = True
@@ -294,10 +294,10 @@ class Store:
                 self._connection.execute("ROLLBACK")
 
     def close(self) -> None:
-        """Folds the write-ahead log into the file, which is whole by itself then, and closes it."""
+        """Fold the write-ahead log into the file, so that the file is complete by itself, and close it."""
         with self._lock:
             if not self.read_only:
-                # What fails here loses nothing: the log stays beside the file.
+                # A failure here loses nothing: the log stays beside the file.
                 with suppress(duckdb.Error):
                     self._connection.execute("DELETE FROM meta WHERE name = ?", [WRITING])
                     self._connection.execute("CHECKPOINT store")
@@ -317,13 +317,13 @@ class Store:
 
 
 def must_exist(path: Path) -> None:
-    """Raises StoreError where there is no store."""
+    """Check that the store exists. Raises StoreError otherwise."""
     if not path.exists():
         raise StoreError(f"{path}: no store here yet. `rlaif run` makes it.")
 
 
 def check_path(path: Path) -> None:
-    """Raises InputError for a path that DuckDB cannot open as a database: it would read part of it as something else."""
+    """Check that DuckDB can open the path as a database. Raises InputError otherwise."""
     text, fix = str(path.absolute()), "Rename the folder or the file."
     wrong = next((mark for mark in MISREAD if mark in text), None)
     if wrong is not None:
@@ -352,5 +352,5 @@ def _unfit(path: Path, version: int) -> str:
     if version > SCHEMA_VERSION:
         return f"{path}: made by a newer rlaif {reads}. Update rlaif: pip install -U rlaif"
     if version < OLDEST_VERSION:
-        return f"{path}: made by an older rlaif {reads}. Name another `out`, or take the rlaif that made it."
-    return f"{path}: made by an older rlaif {reads}. `rlaif collect` brings it up to date and asks no model."
+        return f"{path}: made by an older rlaif {reads}. Name another `out`, or use the rlaif version that made it."
+    return f"{path}: made by an older rlaif {reads}. `rlaif collect` upgrades it without calling a model."

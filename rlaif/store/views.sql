@@ -1,16 +1,16 @@
--- The views: what stages, the report and people with SQL read.
+-- The views that stages, the report and users with SQL read.
 
--- The prompts in play: those that the pipeline's sources hold now.
+-- The active prompts: those that the pipeline's sources hold now.
 CREATE OR REPLACE VIEW current_prompts AS SELECT * FROM prompts SEMI JOIN active_prompts ON active_prompts.prompt = prompts.key;
 
--- What a judge may be asked of: responses, and answers changed to mislead a judge as if the attacks on it had written them.
+-- What a judge can score: responses, and answers altered to mislead it, with `attack:JUDGE` as their generator.
 CREATE OR REPLACE VIEW judgeable AS
 SELECT prompt, answer, text, generator, sample, failure FROM responses
 UNION ALL SELECT prompt, answer, text, 'attack:' || judge, 0, NULL FROM attacks;
 
--- Scores that may be compared by their plain values alone: 4.4 for one answer and a plain 4 for another may be the same
--- verdict, so nothing is told in expected values where a judge's replies about answers to one prompt, by one criterion, gave
--- them only in part. One row an answer. Most judges give all or none, which is found out without their answers.
+-- Scores that can be compared only by their plain values, one row per answer. An expected 4.4 for one answer and a plain 4
+-- for another may be the same verdict, so expected values are ignored if only some of a judge's replies about the answers to
+-- a prompt, by one criterion, have them. Most judges give all or none, which the query finds without reading their answers.
 CREATE OR REPLACE VIEW uneven_scores AS
 SELECT judge, criterion, unnest(list_distinct(list(answer))) AS answer
 FROM scores
@@ -22,8 +22,8 @@ JOIN (SELECT prompt, answer FROM judgeable WHERE failure IS NULL) AS shown USING
 WHERE value IS NOT NULL
 GROUP BY judge, criterion, prompt HAVING count(expected) NOT IN (0, count(*));
 
--- One row per answer, judge and criterion: the mean over repeats of what the judge's reply gives (the expected value
--- where it gave one for all answers to the prompt), or the failure kind where no repeat has a value.
+-- One row per answer, judge and criterion: the mean score over repeats (expected values if all answers to the prompt have
+-- them, otherwise plain ones), or the failure kind if no repeat has a value.
 CREATE OR REPLACE VIEW latest_scores AS
 SELECT scores.answer, scores.judge, scores.criterion,
     CAST(if(count(expected) = count(value) AND count(uneven.answer) = 0, sum(expected), sum(value)) / count(value)
@@ -36,9 +36,9 @@ FROM scores LEFT JOIN uneven_scores AS uneven
     ON uneven.answer = scores.answer AND uneven.judge = scores.judge AND uneven.criterion = scores.criterion
 GROUP BY scores.answer, scores.judge, scores.criterion;
 
--- Ranked by arg_max and not by a window: DuckDB 2.0.0 fails on windows over rowid in a view that is joined with itself.
--- The current versions of generators and judges: the `key` in use under each name. Where none is written down (a store that
--- only an older rlaif has filled, data that was imported, people), it is the one that was registered last.
+-- The current versions of generators: the `key` in use under each name. If none is recorded (a store that only an older
+-- rlaif has filled, imported data, people), it is the one that was registered last. It is found by arg_max and not by a
+-- window, because DuckDB 2.0.0 fails on windows over rowid in a view that is joined with itself.
 CREATE OR REPLACE VIEW current_generators AS
 SELECT name, key FROM in_use WHERE what = 'generator'
 UNION
@@ -52,8 +52,8 @@ UNION
 SELECT name, arg_max(key, judges.rowid) FROM judges ANTI JOIN (FROM in_use WHERE what = 'judge') AS used ON used.name = judges.name
 GROUP BY name;
 
--- The current criteria of each judge, one row per judge (key) and criterion (key). Where they are not written down: of the
--- criteria of one name that a judge has scored by, the one that was registered last.
+-- The current criteria of each judge, one row per judge (key) and criterion (key). If they are not recorded: of the criteria
+-- of one name that a judge has scored by, the one that was registered last.
 CREATE OR REPLACE VIEW current_criteria AS
 SELECT key AS judge, criterion FROM in_use WHERE what = 'judge'
 UNION
@@ -64,10 +64,11 @@ LEFT JOIN (SELECT key, max(name) AS name, max(rowid) AS place FROM criteria GROU
     ON criteria.key = scored.criterion
 QUALIFY row_number() OVER (PARTITION BY scored.judge, coalesce(criteria.name, scored.criterion) ORDER BY place DESC) = 1;
 
--- The pairing that was made last, or no row: what "the newest pairing" means everywhere.
+-- The pairing that was made last, or no row: "the newest pairing" means this one everywhere.
 CREATE OR REPLACE VIEW newest_pairing AS SELECT * FROM pairings ORDER BY number DESC NULLS LAST, rowid DESC LIMIT 1;
 
--- The judges whose scores make a pairing, one row each, in their order; `mix` is how several become one, null for one alone.
+-- The judges whose scores make a pairing, one row each, in their order; `mix` is how several are combined, null for a single
+-- one.
 CREATE OR REPLACE VIEW pairing_judges AS
 SELECT pairing, place, list.judges[place] AS judge, coalesce(names.name, list.judges[place]) AS name, mix
 FROM (
@@ -78,8 +79,8 @@ FROM (
 CROSS JOIN LATERAL (SELECT unnest(range(1, len(list.judges) + 1)) AS place)
 LEFT JOIN (SELECT key, max(name) AS name FROM judges GROUP BY key) AS names ON names.key = list.judges[place];
 
--- One row an answer and criterion of a pairing: the score that the pairing weighs, by its judge, or by several as they were
--- mixed.
+-- One row per answer and criterion of a pairing: the score that the pairing weighs, by its judge or mixed from several
+-- judges.
 CREATE OR REPLACE VIEW paired_scores AS
 SELECT pairings.key AS pairing, answer, criterion, score
 FROM pairings JOIN latest_scores AS scores ON scores.judge = (pairings.spec ->> '$.judge')
@@ -91,8 +92,8 @@ FROM strengths JOIN pairings ON pairings.key = strengths.pairing
 UNION ALL
 SELECT pairing, answer, criterion, score FROM mixed;
 
--- One row a response, score, comparison or note that was tried and never had: who should have made it (`maker`), the last
--- failure, how often it was tried, and how many of these attempts count no more.
+-- One row per response, score, comparison or note that was tried without success: the generator or judge (`maker`), the last
+-- failure, the number of attempts, and how many of these no longer count after `rlaif retry` (`forgiven`).
 CREATE OR REPLACE VIEW failed_units AS
 SELECT tried.*, coalesce(forgiven.attempts, 0) AS forgiven
 FROM (
@@ -110,16 +111,16 @@ FROM (
 ) AS tried
 LEFT JOIN (SELECT unit, max(attempts) AS attempts FROM retries GROUP BY unit) AS forgiven USING (unit);
 
--- One row a prompt in play: `request` is its last user turn, `turns` how many messages it has.
+-- One row per active prompt: `request` is its last user turn, `turns` its number of messages.
 CREATE OR REPLACE VIEW prompts_readable AS
 SELECT key AS prompt, json_array_length(messages) AS turns,
     list_filter(from_json(messages, '[{"role": "VARCHAR", "content": "VARCHAR"}]'), lambda turn: turn.role = 'user')[-1].content AS request,
     document, reference, metadata, source, bucket, position
 FROM current_prompts;
 
--- One row per response to a prompt in play, by any version of a generator: the attempt that gave it, or the last one that
--- failed. `words` counts runs between spaces, and characters
--- of scripts without spaces (SQL_WORD in rlaif/core/words.py); `current` is true for the generator's current version.
+-- One row per response to an active prompt, by any version of a generator: the attempt that succeeded, or the last one that
+-- failed. `words` counts runs between spaces, and characters of scripts without spaces (SQL_WORD in rlaif/core/words.py);
+-- `current` is true for the generator's current version.
 CREATE OR REPLACE VIEW responses_readable_all AS
 SELECT responses.key AS response, responses.prompt, prompts.request, coalesce(names.name, responses.generator) AS generator,
     sample, text, len(regexp_extract_all(text, '[!-/:-@\[-`{-~\x{A1}-\x{BF}\x{2010}-\x{2027}\x{2030}-\x{205E}\x{3001}-\x{3003}\x{3008}-\x{3020}\x{3030}\x{30FB}\x{FF01}-\x{FF0F}\x{FF1A}-\x{FF20}\x{FF3B}-\x{FF40}\x{FF5B}-\x{FF65}]*[\x{3005}-\x{3007}\x{3021}-\x{3029}\x{3038}-\x{303B}\x{3041}-\x{3096}\x{3099}\x{309A}\x{309D}-\x{309F}\x{30A1}-\x{30FA}\x{30FC}-\x{30FF}\x{31F0}-\x{31FF}\x{3400}-\x{4DBF}\x{4E00}-\x{9FFF}\x{F900}-\x{FAFF}\x{FF66}-\x{FF9F}\x{1B000}-\x{1B16F}\x{20000}-\x{3FFFD}\x{E01}-\x{E3A}\x{E40}-\x{E4E}\x{E81}-\x{ECD}\x{EDC}-\x{EDF}\x{1000}-\x{103F}\x{1050}-\x{108F}\x{109A}-\x{109D}\x{1780}-\x{17D3}\x{17DC}\x{17DD}\x{1950}-\x{19C9}\x{1A20}-\x{1A7F}\x{A9E0}-\x{A9EF}\x{A9FA}-\x{A9FE}\x{AA60}-\x{AADD}][\x{E31}\x{E34}-\x{E3A}\x{E47}-\x{E4E}\x{EB1}\x{EB4}-\x{EBC}\x{EC8}-\x{ECD}\x{102B}-\x{103E}\x{1056}-\x{1059}\x{105E}-\x{1060}\x{1062}-\x{1064}\x{1067}-\x{106D}\x{1071}-\x{1074}\x{1082}-\x{108D}\x{108F}\x{109A}-\x{109D}\x{17B4}-\x{17D3}\x{17DD}\x{1A55}-\x{1A7F}\x{AA7B}-\x{AA7D}\x{AAB0}-\x{AAB8}\x{AABE}-\x{AAC1}\x{3099}\x{309A}\x{30FC}\x{FF70}\x{FF9E}\x{FF9F}]*[!-/:-@\[-`{-~\x{A1}-\x{BF}\x{2010}-\x{2027}\x{2030}-\x{205E}\x{3001}-\x{3003}\x{3008}-\x{3020}\x{3030}\x{30FB}\x{FF01}-\x{FF0F}\x{FF1A}-\x{FF20}\x{FF3B}-\x{FF40}\x{FF5B}-\x{FF65}]*|[^\x{9}-\x{D}\x{1C}- \x{85}\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000}\x{3005}-\x{3007}\x{3021}-\x{3029}\x{3038}-\x{303B}\x{3041}-\x{3096}\x{3099}\x{309A}\x{309D}-\x{309F}\x{30A1}-\x{30FA}\x{30FC}-\x{30FF}\x{31F0}-\x{31FF}\x{3400}-\x{4DBF}\x{4E00}-\x{9FFF}\x{F900}-\x{FAFF}\x{FF66}-\x{FF9F}\x{1B000}-\x{1B16F}\x{20000}-\x{3FFFD}\x{E01}-\x{E3A}\x{E40}-\x{E4E}\x{E81}-\x{ECD}\x{EDC}-\x{EDF}\x{1000}-\x{103F}\x{1050}-\x{108F}\x{109A}-\x{109D}\x{1780}-\x{17D3}\x{17DC}\x{17DD}\x{1950}-\x{19C9}\x{1A20}-\x{1A7F}\x{A9E0}-\x{A9EF}\x{A9FA}-\x{A9FE}\x{AA60}-\x{AADD}]+')) AS words, finish, output_tokens, logprob, failure, detail, answer,
@@ -137,8 +138,8 @@ QUALIFY row_number() OVER (PARTITION BY responses.key ORDER BY responses.failure
 CREATE OR REPLACE VIEW responses_readable AS SELECT * EXCLUDE (current) FROM responses_readable_all WHERE current;
 
 -- One row per response, judge and criterion: the score, and the same as `percent` of the criterion's scale; or the failure
--- kind and no score. All versions of judges, criteria and generators are here: `judge_key` and `criterion_key` tell those of
--- one name apart, and `current` is true where all three are the current version.
+-- kind and no score. All versions of judges, criteria and generators are included: `judge_key` and `criterion_key`
+-- distinguish versions of one name, and `current` is true if all three are the current version.
 CREATE OR REPLACE VIEW responses_scored_all AS
 SELECT responses.response, responses.prompt, responses.request, responses.generator, responses.sample, responses.text,
     responses.words, coalesce(judges.name, scores.judge) AS judge, scores.judge AS judge_key,
@@ -155,12 +156,12 @@ LEFT JOIN (SELECT key, max(name) AS name, max(low) AS low, max(high) AS high FRO
     ON criteria.key = scores.criterion
 WHERE responses.failure IS NULL;
 
--- The same for current versions: a changed rubric, judge or generator counts from its first score on, and what an earlier
--- version of that name scored is left out.
+-- The same for current versions: a changed rubric, judge or generator counts from its first score on, and the scores of
+-- earlier versions of that name are left out.
 CREATE OR REPLACE VIEW responses_scored AS
 SELECT * EXCLUDE (criterion_key, current) FROM responses_scored_all WHERE current;
 
--- One row a pairing; `newest` is true for the one that was made last.
+-- One row per pairing; `newest` is true for the one that was made last.
 CREATE OR REPLACE VIEW pairings_readable AS
 SELECT pairings.key AS pairing, created, pairings.key = (SELECT key FROM newest_pairing) AS newest, spec ->> '$.strategy' AS strategy,
     judges.named AS judge, spec -> '$.settings' AS settings,
@@ -171,7 +172,7 @@ JOIN (
     FROM pairing_judges GROUP BY pairing
 ) AS judges ON judges.pairing = pairings.key;
 
--- One row a pair of every pairing, with both texts; margins are in hundredths of the scale.
+-- One row per pair of every pairing, with both texts; margins are in hundredths of the scale.
 CREATE OR REPLACE VIEW pairs_readable AS
 SELECT pairs.pairing, pairings.newest, pairings.strategy, pairings.judge, pairs.prompt, prompts.request,
     chosen.text AS chosen, rejected.text AS rejected, pairs.margin::DOUBLE AS margin, pairs.confidence,
@@ -184,7 +185,7 @@ JOIN prompts_readable AS prompts ON prompts.prompt = pairs.prompt
 JOIN responses_readable_all AS chosen ON chosen.response = pairs.chosen
 JOIN responses_readable_all AS rejected ON rejected.response = pairs.rejected;
 
--- One row a response that is in pairs of a pairing: the side on which it is.
+-- One row per response that is in a pair of a pairing: its side.
 CREATE OR REPLACE VIEW pair_sides AS
 SELECT pairing, any_value(prompt) AS prompt, response,
     if(min(side) = max(side), min(side), 'chosen and rejected') AS outcome
@@ -194,8 +195,8 @@ FROM (
 )
 GROUP BY pairing, response;
 
--- One row a prompt (`response` null) and one a response of every pairing, as they were when it was made: the reason that it
--- has, or the side of a pair that it is on, or what its prompt's reason says of all others.
+-- One row per prompt (`response` is null) and one per response of every pairing, as of the time when it was made: its
+-- separate reason, or its side of a pair, or the outcome that follows from its prompt's.
 CREATE OR REPLACE VIEW outcomes AS
 SELECT pairing, prompt, response, reason AS outcome FROM reasons
 UNION ALL
@@ -214,7 +215,7 @@ ANTI JOIN pairs AS first ON first.pairing = whole.pairing AND first.chosen = res
 ANTI JOIN pairs AS second ON second.pairing = whole.pairing AND second.rejected = responses.key
 WHERE whole.response IS NULL AND whole.others > 0;
 
--- How many prompts and how many responses ended how in each pairing, counted when it was made.
+-- The number of prompts and responses with each outcome in each pairing, as of the time when it was made.
 CREATE OR REPLACE VIEW outcomes_counted AS
 SELECT pairing, 'prompts' AS what, reason AS outcome, count(*) AS n FROM reasons WHERE response IS NULL GROUP BY pairing, reason
 UNION ALL
@@ -229,7 +230,7 @@ FROM (
 )
 GROUP BY pairing, outcome;
 
--- The same to read.
+-- The outcomes with texts and names.
 CREATE OR REPLACE VIEW outcomes_readable AS
 SELECT outcomes.pairing, pairings.newest, outcomes.prompt, prompts.request, outcomes.response, responses.text, outcomes.outcome
 FROM outcomes

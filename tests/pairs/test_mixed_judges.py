@@ -179,10 +179,10 @@ def test_what_the_scores_came_to_is_kept(tmp_path: Path) -> None:
 def test_judges_that_weigh_a_criterion_differently_are_not_mixed_silently(tmp_path: Path) -> None:
     said = one(x={"a": 5, "b": 1}, y={"a": 2, "b": 4})
     two = [*members("x"), *members("y", weights={"help": 2.0})]
-    with pytest.raises(InputError, match="another weight for judge 'y' than for 'x'"):
+    with pytest.raises(InputError, match="a different weight for judge 'y' than for 'x'"):
         paired(tmp_path / "weights", said, two)
     assert len(paired(tmp_path / "said", said, two, weights={"help": 1.0})[0]) == 1
-    with pytest.raises(InputError, match="another floor"):
+    with pytest.raises(InputError, match="a different floor"):
         paired(tmp_path / "floors", said, [*members("x"), *members("y", floors={"help": 2.0})])
 
 

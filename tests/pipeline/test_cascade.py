@@ -190,7 +190,7 @@ def test_the_judge_that_a_pair_rule_names_counts_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("judge", "said"),
     [
-        ("{model: second, rubric: other.yaml}", "judges 'a' and 'b' have other criteria"),
+        ("{model: second, rubric: other.yaml}", "judges 'a' and 'b' have different criteria"),
         ("{model: second, rubric: rubric.yaml}", "compares responses"),
     ],
 )

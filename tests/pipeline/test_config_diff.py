@@ -1,4 +1,4 @@
-"""A run tells what changed since the last one of the store, and what that makes owed anew."""
+"""A run tells what changed since the last one of the store, and what that makes pending again."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def told(file: Path, *overrides: str) -> list[str]:
         return [line.strip() for line in changes(config, store)]
 
 
-CHANGED, OWED = "Changed since the last run:", "So these are owed anew:"
+CHANGED, PENDING = "Changed since the last run:", "Pending again:"
 CASES: dict[str, tuple[list[str], list[str]]] = {
     "nothing": ([], []),
     "speed": (["models.writer.delay=0.01"], [CHANGED, "models.writer.delay: 0.0 → 0.01"]),
@@ -34,11 +34,11 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     "more samples": (["generate.samples=4"], [CHANGED, "generate.samples: 3 → 4"]),
     "a temperature": (
         ["generate.temperature=0.5"],
-        [CHANGED, "generate.temperature: 1.0 → 0.5", OWED, "all responses by writer"],
+        [CHANGED, "generate.temperature: 1.0 → 0.5", PENDING, "all responses by writer"],
     ),
     "a judge's model": (
         ["models.first.salt=z"],
-        [CHANGED, 'models.first.salt: "a" → "z"', OWED, "all scores by a"],
+        [CHANGED, 'models.first.salt: "a" → "z"', PENDING, "all scores by a"],
     ),
     "a column": (
         ["collect.sources.0.columns.prompt=text"],
@@ -60,7 +60,7 @@ def test_a_wording_that_changed_in_its_file_is_told(worked: Path) -> None:
     rubric = worked.parent / "rubric.yaml"
     before = rubric.read_text()
     rubric.write_text(before.replace("Is every statement", "Is each statement"))
-    assert told(worked) == [OWED, "scores by a on faithfulness"]
+    assert told(worked) == [PENDING, "scores by a on faithfulness"]
     rubric.write_text(before)
 
 
@@ -94,7 +94,7 @@ def test_what_was_never_made_is_not_owed_anew(tmp_path: Path) -> None:
     assert told(file, given, *anew) == told_alone
     with pipeline.open_run(load(file, [given])) as context:
         pipeline.judge(context)
-    assert told(file, given, *anew) == [*told_alone, OWED, "all scores by a"]
+    assert told(file, given, *anew) == [*told_alone, PENDING, "all scores by a"]
 
 
 class Noted(Quiet):

@@ -33,7 +33,7 @@ def owed(
         )  # fmt: skip
     places = {answer_key(prompt("p").key, text): place for place, text in enumerate(NAMES)}
     pairs = [(places[row["first"]], places[row["second"]]) for row in found]
-    assert all(row["owed"] == len(found) for row in found)
+    assert all(row["pending"] == len(found) for row in found)
     return sorted(pairs)
 
 

@@ -212,7 +212,7 @@ def test_samples_that_are_all_the_same_make_no_pair_and_are_judged_once(tmp_path
     found = rows(file, "SELECT outcome, count(*) AS n FROM outcomes WHERE response IS NULL GROUP BY outcome")
     assert found == [{"outcome": "fewer than two scored answers", "n": 4}]
     assert rows(file, "SELECT count(*) AS n FROM outcomes WHERE outcome = 'same text as another'")[0]["n"] >= 8
-    assert "all samples of 4 of 4 prompts say the same, so these make no pair. Does the server" in said.text
+    assert "all samples of 4 of 4 prompts are identical, so these prompts make no pair. Does the server" in said.text
 
 
 @pytest.mark.fault("P16")

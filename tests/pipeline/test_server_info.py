@@ -48,7 +48,7 @@ def generate(folder: Path, url: str, prompts: int) -> list[str]:
     with pipeline.open_run(load(folder / "p.yaml"), notes) as context:
         pipeline.collect(context)
         pipeline.generate(context)
-    return [line for line in notes.lines if " is another than " in line]
+    return [line for line in notes.lines if " has changed since the last run" in line]
 
 
 def stubborn(request: Request) -> Reply:

@@ -74,8 +74,8 @@ def test_every_schema_since_the_oldest_has_its_step() -> None:
 @pytest.mark.parametrize(
     ("version", "read_only", "said"),
     [
-        (3, True, "`rlaif collect` brings it up to date"),
-        (2, False, "take the rlaif that made it"),
+        (3, True, "`rlaif collect` upgrades it"),
+        (2, False, "use the rlaif version that made it"),
         (999, False, "Update rlaif"),
     ],
 )

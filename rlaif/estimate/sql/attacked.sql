@@ -1,4 +1,4 @@
--- How many changed answers of a judge there are, and how long these generators' responses are on the mean, in tokens of four
+-- The number of attacked answers of a judge, and the mean length of these generators' responses, in tokens of four
 -- characters.
 SELECT (SELECT count(*) FROM attacks WHERE judge = $judge) AS attacks,
     (SELECT avg(length(text)) / 4 FROM responses

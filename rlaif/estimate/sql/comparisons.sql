@@ -1,6 +1,6 @@
--- How many comparisons a judge has still to make of responses that are there: each two in both orders, $repeats times;
--- in a knock-out, one match less than there are answers; or each of the generator's $against each of the others'. Parameters as
--- in compare/owed.sql.
+-- The number of pending comparisons of stored responses: every two answers in both orders, $repeats times; in a knock-out,
+-- one match less than there are answers; or each answer of the generator $against with each of the others'. The parameters
+-- are those of pipeline/sql/pairwise/pending.sql.
 WITH criteria AS (
     SELECT unnest($criteria::STRUCT(criterion VARCHAR, schedule VARCHAR)[], recursive := true)
 ),
@@ -23,7 +23,7 @@ made AS (
         AND (preferred IS NOT NULL OR NOT list_contains($transient::VARCHAR[], failure))
     GROUP BY criterion, comparisons.prompt
 ),
--- Both orders of every two texts that meet: its own with the others', and back, but for what that counts twice.
+-- Both orders of every two texts that are compared ($against's with the others'), without double counting.
 met AS (
     SELECT prompt, count(*) AS n, count(*) FILTER (its AND others) AS shared,
         2 * (count(*) FILTER (its) * count(*) FILTER (others) - shared) - shared * (shared - 1) AS orders

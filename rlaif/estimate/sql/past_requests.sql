@@ -1,4 +1,4 @@
--- A sample of prompts as a generator was shown them, with the prompt tokens that its server counted.
+-- A sample of prompts as a generator saw them, with the prompt tokens that its server counted.
 WITH counted AS (
     SELECT prompt, sum(prompt_tokens) AS prompt_tokens
     FROM responses WHERE generator = $generator AND prompt_tokens IS NOT NULL

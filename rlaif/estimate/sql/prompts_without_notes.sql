@@ -1,4 +1,4 @@
--- The prompts for which a judge has not written its notes on a criterion yet: its key points, or its checklist.
+-- The prompts for which a judge has no notes on a criterion yet: key points, or a checklist.
 SELECT key AS prompt FROM (
     FROM current_prompts WHERE bucket < $held_out ORDER BY position LIMIT coalesce($limit::BIGINT, 9223372036854775807)
 )

@@ -1,11 +1,11 @@
--- What every stage has spent on every model, over all runs, in tokens, on how many replies and to how many `units` of work
--- (responses, judgements), notes on prompts included; embeddings, and rewards of sampled answers, make no unit. Where a server
--- did not say how many tokens, they are guessed at a quarter of the characters; `guessed` counts the replies, judgements and
--- notes of which that is so.
+-- The spending of every stage on every model over all runs: tokens, replies, and `units` of work (responses, judgements),
+-- including notes on prompts. Embeddings, and rewards of sampled responses, are not units. If a server reported no token
+-- counts, they are estimated as a quarter of the characters; `guessed` counts the replies, judgements and notes for which
+-- that is so.
 WITH asked AS (
     SELECT prompt, generator, max(length(messages)) AS characters FROM rendered_prompts GROUP BY prompt, generator
 ),
--- The samples of one ask share its prompt, which is paid once.
+-- The samples of one request share its prompt, which is paid once.
 sampled AS (
     SELECT generator, prompt, attempt, count(*) AS replies, sum(prompt_tokens) AS prompt_tokens,
         sum(coalesce(output_tokens, length(text) // 4, 0)) AS output_tokens,
@@ -21,8 +21,8 @@ generated AS (
         LEFT JOIN asked ON asked.prompt = sampled.prompt AND asked.generator = sampled.generator
     GROUP BY sampled.generator
 ),
--- A judge that was never told a count has recorded 0. It was shown its template, its criteria, the request and the answer,
--- or the two that it compared, in each call, and the document in one, whole or in parts.
+-- Verdicts without token counts have recorded 0. Each call showed the template, the criteria, the request and the answer, or
+-- the two answers that were compared; one call showed the document, whole or in parts.
 silent AS (
     SELECT key, judge, answer, coalesce(calls, 1) AS calls, length(raw) AS characters FROM verdicts
     WHERE coalesce(output_tokens, 0) = 0 AND coalesce(prompt_tokens, 0) = 0 AND raw <> ''
@@ -80,7 +80,7 @@ judged AS (
         coalesce(counted.output_tokens, 0) + coalesce(guessed.output_tokens, 0) AS output_tokens,
         counted.guessed + coalesce(guessed.replies, 0) AS guessed
     FROM counted
-        -- A judge may have stood in the file under several names; its newest counts.
+        -- A judge may have had several names; its newest one is shown.
         JOIN (SELECT key, arg_max(name, rowid) AS name, any_value(spec) AS spec FROM judges GROUP BY key) AS judges
             ON judges.key = counted.judge
         LEFT JOIN guessed ON guessed.judge = counted.judge

@@ -1,4 +1,4 @@
--- A sample of a judge's verdicts with their prompt tokens, their calls, and what they were about: a criterion, a prompt, and one
+-- A sample of a judge's verdicts with their prompt tokens, their calls, and their subject: a criterion, a prompt, and one
 -- response or the two that were compared.
 WITH sampled AS (
     SELECT key, coalesce(calls, 1) AS calls, prompt_tokens::DOUBLE AS prompt_tokens FROM verdicts

@@ -1,11 +1,11 @@
--- Every response to a prompt in play, with its points: what pairs and reasons are made from. `prompt` and `response` are row
--- numbers of those tables: keys come back only for what is written. `complete` ones have every criterion with weight.
--- `vetoed` ones (below a floor, cut off, refused) may be rejected but never chosen. `coin` is drawn by the seed and nothing
--- else: two halves of the answer key's first digits, each times $stir modulo the prime 2^31 - 1. `scores` are those by
--- every criterion with weight, in the order of the criteria's names, where a strategy asks for them.
---
--- The points are what is looked up, never the responses: so the rows keep the order in which responses are stored, those of a
--- prompt lie together, and all that is grouped by prompt after this takes half the time.
+-- Every response to an active prompt, with its points: pairs and reasons are made from these rows. `prompt` and `response`
+-- are row numbers of those tables; keys are looked up only for rows that are written. `complete` responses have every
+-- criterion with weight. `vetoed` ones (below a floor, cut off, refused) may be rejected but never chosen. `coin` is a
+-- random number that depends only on the seed and the answer: two halves of the answer key's first digits, each times $stir
+-- modulo the prime 2^31 - 1. `scores` are those by every criterion with weight, in the order of the criteria's names, if the
+-- strategy reads them.
+-- The optimizer is off so that points are looked up for responses and not the other way round. Rows then keep the order in
+-- which responses are stored, with those of a prompt together, and all later grouping by prompt takes half the time.
 SET disabled_optimizers = 'build_side_probe_side';
 
 CREATE OR REPLACE TEMP TABLE answers AS

@@ -1,5 +1,5 @@
--- The votes of several people or imported judges as those of one: each has one ballot on every two answers, the mean of its own
--- votes. By majority only its side counts; by mean also how far it is on that side.
+-- The votes of several people or imported judges, mixed into those of one judge: each casts one ballot on every two answers,
+-- the mean of its votes. By majority, only the side of each ballot counts; by mean, also how far it is on that side.
 CREATE OR REPLACE TEMP TABLE mixed_ballots AS
 WITH votes AS (
     SELECT judge, prompt, least(first, second) AS one, greatest(first, second) AS other, probability IS NOT NULL AS graded,

@@ -1,8 +1,8 @@
--- What was compared. bouts: one row two answers, judge and criterion: how many comparisons there were, and how many of them
--- `one` won, a tie or the judge's own probability being a part; the votes for `one` and for the other, a tie being one for
--- each; and `sure`, the mean probability of `one`, where the judge always gave it. Of a judge's own count those that it made in
--- both orders, of the responses that are to be paired; of votes that came with the data, all. contests: the bouts of a
--- prompt's answers, one row a prompt, judge and criterion.
+-- The comparisons, in two tables. `bouts` has one row per two answers, judge and criterion: the number of comparisons; how
+-- many `one` won (a tie, or the judge's own probability, counts as a fraction); the votes `for` one and `against` it (a tie
+-- is one vote for each); and `sure`, the mean probability of `one`, if the judge always gave it. A judge's comparisons count
+-- if they were made in both orders, of responses that are to be paired; votes that came with the data all count. `contests`
+-- has the bouts of a prompt's answers, one row per prompt, judge and criterion.
 CREATE OR REPLACE TEMP TABLE bouts AS
 WITH votes AS (
     SELECT judge, criterion, prompt, first < second AS forth, if(forth, first, second) AS one, if(forth, second, first) AS other,

@@ -1,2 +1,2 @@
--- A part of `contests`, so that they need not be in memory all at once.
+-- A part of `contests`, to bound memory.
 SELECT judge, criterion, bouts FROM contests WHERE place > $begin AND place <= $end ORDER BY place

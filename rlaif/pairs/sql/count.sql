@@ -1,2 +1,2 @@
--- How many pairs a pairing has.
+-- The number of pairs of a pairing.
 SELECT count(*) AS pairs FROM pairs WHERE pairing = $pairing

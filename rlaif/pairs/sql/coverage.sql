@@ -1,8 +1,8 @@
--- How many of the responses that a pairing is about (`responses`) have been judged (`judged`): by every criterion in $wanted,
--- a list of {judge, criterion}, or by any of it where $every is false. A judge without criteria in $wanted, whose votes came
--- with the data or from people, has judged what it compared. A failed judgement counts: it was tried. Where $after is a judge
--- (the one before in a cascade), only the prompts that it left to $judges count. Where $two, only prompts with two different
--- answers count: there is nothing to compare in the others.
+-- The number of responses of these generators to active prompts (`responses`), and how many of them are judged (`judged`):
+-- by every criterion in $wanted, a list of {judge, criterion}, or by any of them if $every is false. A judge without
+-- criteria in $wanted, whose votes came with the data or from people, has judged what it compared. A failed judgement
+-- counts, because it was tried. If $after is a judge (the one before in a cascade), only the prompts that it escalated to
+-- $judges count. If $two, only prompts with two different answers count: the others have nothing to compare.
 WITH wanted AS (SELECT unnest($wanted::STRUCT(judge VARCHAR, criterion VARCHAR)[], recursive := true)),
 mine AS (
     SELECT DISTINCT responses.key, responses.answer, responses.prompt

@@ -1,4 +1,4 @@
--- Takes back what an earlier run of the same pairing wrote; it is about to be made anew.
+-- Deletes the results of an earlier run of the same pairing before it is made again.
 DELETE FROM pairs WHERE pairing = $pairing;
 DELETE FROM reasons WHERE pairing = $pairing;
 DELETE FROM pairing_criteria WHERE pairing = $pairing;

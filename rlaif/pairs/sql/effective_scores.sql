@@ -1,3 +1,4 @@
--- What judges gave, one row a repeat: the expected value over the score's tokens where the reply had their probabilities.
+-- The scores of the judges, one row per repeat: the expected value over the score's tokens if the reply had their
+-- probabilities, otherwise the plain value.
 CREATE OR REPLACE TEMP VIEW told AS
 SELECT answer, judge, criterion, coalesce(expected, value) AS score, spread FROM scores WHERE value IS NOT NULL

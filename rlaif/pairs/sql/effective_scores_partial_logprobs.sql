@@ -1,5 +1,6 @@
--- The same where expected values are there for some replies only: 4.4 for one answer and a plain 4 for another may be the
--- same verdict, so a prompt whose answers do not all have one, by a judge and criterion, is told in plain values.
+-- The same if only some replies have expected values. An expected 4.4 for one answer and a plain 4 for another may be the
+-- same verdict, so plain values are used for a prompt, judge and criterion unless all of the prompt's answers have expected
+-- values.
 CREATE OR REPLACE TEMP TABLE uneven AS
 SELECT judge, criterion, unnest(list(DISTINCT answer)) AS answer
 FROM scores JOIN (

@@ -1,4 +1,5 @@
--- A digest of all that a pairing by $judges of the responses of $generators is made from: where it is the same, so are the pairs.
+-- A digest of everything that a pairing by $judges of the responses of $generators is made from: if it is the same, so are
+-- the pairs.
 WITH judges AS (SELECT unnest($judges::VARCHAR[]) AS judge)
 SELECT md5(concat_ws('/', $version::VARCHAR,
     (SELECT count(*) || ':' || coalesce(bit_xor(hash(prompt)), 0) FROM active_prompts),

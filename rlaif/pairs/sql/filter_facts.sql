@@ -1,4 +1,4 @@
--- Candidates that were cut off or refused (where $unfinished), or are shorter or longer in characters than is asked.
+-- Drops candidates that were cut off or refused (if $unfinished), or that are shorter or longer in characters than allowed.
 INSERT INTO filtered
 SELECT candidates.prompt, candidates.response, CASE
     WHEN $unfinished AND NOT finished THEN 'cut off or refused'

@@ -1,3 +1,3 @@
--- Keeps what the scores of several judges came to, for all who ask later what made these pairs.
+-- Stores the combined scores of several judges, to show later what these pairs were made from.
 INSERT INTO mixed
 SELECT $pairing, scored.criterion, scored.answer, scored.score FROM scored

@@ -1,5 +1,5 @@
--- Why every current prompt ended as it did (response null), and why each response that is on no side of a pair for a reason
--- of its own: with what the view `outcomes` makes of them, nothing is left out uncounted.
+-- The outcome of every current prompt (null response), and of each response that is in no pair for a separate reason. The
+-- view `outcomes` derives the other responses' outcomes, so that everything is counted.
 INSERT INTO reasons
 WITH failed AS (
     SELECT responses.key, any_value(responses.prompt) AS prompt, arg_max(responses.failure, attempt) AS failure
@@ -20,7 +20,7 @@ failures AS (
 ),
 unscored AS (SELECT responses.rowid AS response, failures.failure FROM responses JOIN failures USING (answer)),
 kept AS (SELECT DISTINCT prompt, unnest([chosen, rejected]) AS response FROM judged WHERE kept),
--- On a side of pairs of which none is kept.
+-- Responses whose pairs were all dropped.
 unkept AS (
     SELECT response, bool_or(confidence IS NOT NULL) AS known, bool_and(tied) AS tied
     FROM (SELECT unnest([chosen, rejected]) AS response, confidence, tied FROM judged WHERE NOT kept)

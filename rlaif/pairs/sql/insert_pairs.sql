@@ -1,6 +1,6 @@
 -- The judged pairs that are kept, in the order of their prompts' arrival.
 INSERT INTO pairs
--- Both sides at once, so that the keys of millions are read but once.
+-- Both sides at once, so that the keys of millions of responses are read only once.
 WITH sides AS MATERIALIZED (
     SELECT rowid AS response, key FROM responses
     WHERE rowid IN (SELECT unnest([chosen, rejected]) FROM judged WHERE kept)

@@ -1,4 +1,4 @@
--- What a user's own strategy may not give, the first kind that it does: how many pairs, and one response of them.
+-- Invalid rows of a user's strategy: the first kind of error, its number of pairs, and one response of them.
 WITH checked AS (
     SELECT made.chosen, CASE
         WHEN chosen.response IS NULL OR rejected.response IS NULL OR made.lead IS NULL THEN 'unknown'

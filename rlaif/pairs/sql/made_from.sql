@@ -1,2 +1,2 @@
--- The digest of what a pairing was made from; no row where there is no such pairing.
+-- The digest of a pairing's inputs; no row if there is no such pairing.
 SELECT facts FROM pairings WHERE key = $pairing

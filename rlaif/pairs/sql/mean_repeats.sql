@@ -1,5 +1,6 @@
--- The same where the judge repeated itself: the mean over repeats, and its standard error, from the spread of each repeat
--- where there is one, else from how the repeats differ (null where they do not: that tells nothing). All sums are exact.
+-- The same if the judge repeated its scores: the mean over repeats and its standard error, from the spread of each repeat if
+-- they have one, otherwise from the differences between repeats (null if they are equal, which is no evidence of precision).
+-- All sums are exact.
 CREATE OR REPLACE TEMP VIEW averaged AS
 WITH repeats AS (
     SELECT answer, criterion, count(*) AS n,

@@ -1,5 +1,5 @@
--- Of the judges of a cascade: the last one that a prompt was passed on to counts for all its responses, the first one for the
--- others.
+-- Scores of a cascade: for all responses to a prompt, those of the last judge that the prompt was escalated to, otherwise
+-- those of the first judge.
 CREATE OR REPLACE TEMP VIEW scored AS
 WITH judges AS (SELECT DISTINCT place, judge FROM panel),
 lasts AS (

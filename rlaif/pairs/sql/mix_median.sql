@@ -1,5 +1,5 @@
--- Of several judges: the median of how far each puts the response above or below its own mean for the prompt's responses, on
--- top of the mean of those means, so that no judge decides by being stricter than the others.
+-- Scores of several judges, by median: the median of how far each puts the response above or below its mean for the prompt's
+-- responses, plus the mean of those means, so that no judge decides by being stricter than the others.
 CREATE OR REPLACE TEMP VIEW scored AS
 WITH centres AS (
     SELECT place, prompt, criterion, CAST(sum(score) / count(*) AS DECIMAL(18, 9)) AS centre

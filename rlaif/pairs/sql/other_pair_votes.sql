@@ -1,8 +1,7 @@
--- What other judges say of each pair, one vote a judge: by the sum of their scores, each criterion's scale as long as
--- any other's, over the criteria by which both responses have one; or by their comparisons, of a judge's own those in both
--- orders. A tie is a vote for each.
--- The scores that made the pair are one vote for it, where another judge speaks at all, and what compared the two has not
--- spoken yet.
+-- The votes of other judges on each pair, one per judge: by the sum of their scores, with each criterion's scale normalized
+-- to the same length, over the criteria by which both responses have a score; or by their comparisons, of which a judge's
+-- count only in both orders. A tie is a vote for each. The scores that made the pair are one vote for it, if any other judge
+-- votes and no comparison of the two has voted already.
 INSERT INTO opinions BY NAME
 WITH judges AS (SELECT DISTINCT unnest($agree::VARCHAR[]) AS judge),
 scales AS (SELECT key, max(low) AS low, max(high) AS high FROM criteria GROUP BY key),

@@ -1,5 +1,4 @@
--- Leaves $target of the pairs that are kept (all, where it is null), drawn by the seed and nothing else; `surplus` holds
--- the others.
+-- Keeps $target of the kept pairs (all if it is null), drawn by the seed only; `surplus` holds the others.
 CREATE OR REPLACE TEMP TABLE surplus AS
 SELECT judged.* FROM judged
 JOIN answers AS one ON one.response = judged.chosen

@@ -1,4 +1,4 @@
--- What the judge said of each pair when it compared the two, where it does nothing else; a tie is a vote for each.
+-- The votes of the judge's comparisons on each pair, if the judge only compares; a tie is a vote for each.
 INSERT INTO opinions BY NAME
 WITH mine AS (
     FROM bouts WHERE judge = $judge AND ($compared OR criterion IN (SELECT criterion FROM weighed WHERE weight > 0))

@@ -1,10 +1,10 @@
--- The pairs that the strategy made, with their margins and confidences. The confidence is the probability that the label
--- is right: what the judge that compared the two said itself, where it did, else from the votes of those who compared them
--- or are asked to agree, else from the lead and the spread of both (as if both were normal; by the logistic approximation of
--- Page 1977, error below 0.0002), else not known. A spread is the standard deviation of a response's points as a share of the
--- scale, where every criterion tells one. Pairs are kept down to the confidence $least; where that is 0, down to $even,
--- if it is known at all. Where the pairs are made by votes, `tied` ones, of which more votes say that both
--- are equal than that the chosen one is better, are not kept.
+-- The pairs that the strategy made, with their margins and confidences. The confidence is the probability that the label is
+-- right: the probability that the comparing judge gave, if it did; otherwise from the votes of the judges that compared the
+-- two or are listed in `pair.agree`; otherwise from the margin and the spread of both (as if both were normal; by the
+-- logistic approximation of Page 1977, error below 0.0002); otherwise null. A spread is the standard deviation of a
+-- response's points as a share of the scale, if every criterion has one. Pairs are kept down to the confidence $least; if
+-- that is 0, down to $even, if the confidence is known. If the pairs are made by votes, `tied` pairs are not kept: more
+-- votes say that both are equal than that the chosen one is better.
 CREATE OR REPLACE TEMP TABLE judged AS
 WITH counted AS (
     SELECT chosen, rejected, sum(won)::BIGINT AS won, sum(lost)::BIGINT AS lost,
@@ -14,7 +14,7 @@ WITH counted AS (
 ),
 sides AS (
     SELECT DISTINCT unnest([chosen, rejected]) AS response FROM made
-    -- Where none can have a spread, the scores need not be gone through.
+    -- If no score can have a spread, the scores need not be scanned.
     WHERE EXISTS (FROM scores WHERE spread > 0 OR repeat > 0) OR EXISTS (FROM fitted)
 ),
 spreads AS (

@@ -1,7 +1,7 @@
--- The votes on each pair in `made`: how many for the label and against it (a tie is one for each, and `even` counts the ties
--- of those whose votes make the pairs), and how sure of it a judge said it was; and `rivals`, the pairs as answers. And the
--- probability that one side is better, given so many votes for it and against it and no opinion before them (the Beta
--- posterior's mass above one half, which for whole numbers is a binomial sum).
+-- The votes on each pair in `made` (`opinions`): how many for the label and against it (a tie is one for each, and `even`
+-- counts the ties of those whose votes make the pairs), and how sure of it a judge was. `pair_answers` are the pairs as
+-- answers. `sided` is the probability that one side is better, given these votes for and against it and a uniform prior (the
+-- Beta posterior's mass above one half, which for whole numbers is a binomial sum).
 CREATE OR REPLACE TEMP TABLE opinions (chosen BIGINT, rejected BIGINT, won BIGINT, lost BIGINT, even BIGINT, sure DOUBLE);
 
 CREATE OR REPLACE TEMP VIEW pair_answers AS

@@ -1,4 +1,4 @@
--- The same where each judge has a vote on every two responses of a prompt: points are the share of the others that a response
+-- The same if each judge has a vote on every two responses of a prompt: points are the share of the others that a response
 -- beats. Criteria and floors are those of the mean.
 CREATE OR REPLACE TEMP VIEW answer_points AS
 SELECT scored.answer, coalesce(any_value(majority_points.points), 0) AS points, bit_or(bit) AS bits,

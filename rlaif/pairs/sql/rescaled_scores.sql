@@ -1,5 +1,6 @@
--- What each judge of several gave each answer by each criterion, on the pairing's own scales: the mean over repeats, or the
--- strength that its comparisons come to. `all_of` is how many judges have the criterion, `heard` how many gave a score.
+-- The score of each answer by each of several judges and each criterion, on the pairing's scales: the mean over repeats, or
+-- the strength fitted to comparisons. `all_of` is the number of judges that have the criterion, `heard` the number that gave
+-- a score.
 CREATE OR REPLACE TEMP TABLE given AS
 WITH mine AS (
     SELECT DISTINCT prompt, answer FROM responses SEMI JOIN active_prompts ON active_prompts.prompt = responses.prompt
@@ -21,6 +22,6 @@ FROM said
 JOIN panel ON panel.judge = said.judge AND panel.criterion = said.criterion
 JOIN mine ON mine.answer = said.answer;
 
--- A response that lacks a judge's score is not mixed from the others: they are stricter or laxer, and so would it be. It is
--- left out with the reason.
+-- A response that lacks a judge's score is not mixed from the others' scores: these may be stricter or laxer, which would
+-- shift the mixed score. It is left out with the reason.
 CREATE OR REPLACE TEMP VIEW whole AS FROM given WHERE heard = all_of

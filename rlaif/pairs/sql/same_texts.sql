@@ -1,5 +1,5 @@
--- Of equal texts to a prompt, one is the `first`: a candidate for all, finished if any of them is. Equal texts have equal
--- coins, and comparing those is fast.
+-- Of equal texts to a prompt, one is the `first`: the candidate that represents all, finished if any of them is. Equal texts
+-- have equal coins, which are fast to compare.
 UPDATE answers SET first = same.first, finished = same.finished, vetoed = same.vetoed
 FROM (
     SELECT answers.response, responses.key = min(responses.key) OVER texts AS first,
@@ -10,7 +10,7 @@ FROM (
 ) AS same
 WHERE same.response = answers.response;
 
--- Whose texts are also those of a first one: such a text is theirs as well.
+-- The generators of the other copies of a `first` text: the text counts as theirs as well.
 CREATE OR REPLACE TEMP TABLE copies AS
 WITH twins AS (
     SELECT response, first, answer, generator

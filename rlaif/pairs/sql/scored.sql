@@ -1,2 +1,2 @@
--- The scores that the pairing weighs: one an answer and criterion.
+-- The scores that the pairing weighs, one row per answer and criterion.
 CREATE OR REPLACE TEMP VIEW scored AS FROM averaged

@@ -1,4 +1,4 @@
--- The same where the judge compared, too: strengths from comparisons are scores like any other.
+-- The same if the judge also compared: strengths from comparisons are scores like any other.
 CREATE OR REPLACE TEMP VIEW scored AS
 FROM averaged
 UNION ALL

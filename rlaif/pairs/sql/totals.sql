@@ -1,6 +1,6 @@
--- What each judge's scores come to for each response that all of them have scored, as points; and `beaten`: of the prompt's
--- other responses, the share that the judges put below it by their votes, those that tie with it counting half, as points too.
--- Two responses tie if as many judges prefer the one as the other, or if more judges find them equal than prefer the winner.
+-- `totals`: the points of each response by each judge, for responses that all judges have scored. `majority_points`: the
+-- share of the prompt's other responses that the judges' votes put below a response (ties count half), as points. Two
+-- responses tie if as many judges prefer the one as the other, or if more judges find them equal than prefer the winner.
 CREATE OR REPLACE TEMP TABLE totals AS
 SELECT prompt, answer, place, sum(factor * (score - low))::DECIMAL(38, 9) AS total
 FROM whole JOIN weighed ON weighed.criterion = whole.criterion

@@ -1,5 +1,5 @@
--- Of the responses (different texts) of these generators to current prompts: how many there are, how many a judge has tried to
--- judge, of how many it gave a score or a comparison that can be used, and its most frequent failure.
+-- Over the responses (different texts) of these generators to active prompts: how many there are, how many a judge has
+-- tried, how many have a usable score or comparison by it, and its most frequent failure.
 WITH mine AS (
     SELECT DISTINCT answer FROM responses SEMI JOIN active_prompts ON active_prompts.prompt = responses.prompt
     WHERE failure IS NULL AND generator IN (SELECT unnest($generators::VARCHAR[]))

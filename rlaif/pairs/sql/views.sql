@@ -1,8 +1,9 @@
--- What a strategy may read; nothing of it is computed unless it does. Prompts and responses are row numbers.
--- candidates: one row a distinct answer that has all its scores and that no filter took out; `scores` are those by every
--- criterion with weight, in the order of the criteria's names, where the strategy's text has that word. marks: one row a
--- candidate and criterion. texts: one row a candidate, its length in characters. compared: one row per comparison of two
--- candidates, by any judge; several voters that are mixed are one judge there. `strength` is 0 for a tie and 1 for a plain vote.
+-- The views that a strategy may read; they are computed only if it does. Prompts and responses are row numbers.
+-- `candidates`: one row per distinct answer that has all its scores and that no filter dropped; `scores` are those by every
+-- criterion with weight, in the order of the criteria's names, if the strategy's text contains that word. `marks`: one row
+-- per candidate and criterion. `texts`: one row per candidate, with its length in characters. `compared`: one row per
+-- comparison of two candidates, by any judge; several voters that are mixed count as one judge. `strength` is 0 for a tie
+-- and 1 for a plain vote.
 CREATE OR REPLACE TEMP VIEW candidates AS
 SELECT prompt, response, points, finished, vetoed, coin, scores
 FROM answers

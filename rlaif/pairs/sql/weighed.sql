@@ -1,6 +1,6 @@
--- The pairing's criteria with its judge beside each: what the views below weigh by. `share` is the part of the whole
--- scale that one step of the criterion is; `bit` is its own in a set of criteria, and `nth` its own among those with
--- weight, by name.
+-- The pairing's criteria, with its judge: the weights for the views below. `share` is the part of the whole scale that one
+-- step of the criterion is; `bit` identifies the criterion in a set of criteria, and `nth` is its position by name among
+-- those with weight.
 CREATE OR REPLACE TEMP TABLE weighed AS
 SELECT $judge AS judge, pairing_criteria.criterion, pairing_criteria.name, kinds.kind, weight, factor, low, floor, kinds.high,
     CASE WHEN $denominator > 0 THEN CAST(factor::DOUBLE / $denominator AS DECIMAL(18, 9)) END AS share,

@@ -1,4 +1,4 @@
--- Every two responses that differ by the margin, the widest first, at most $per_prompt a prompt.
+-- Every two responses that differ by at least the margin, the widest margin first, at most $per_prompt pairs per prompt.
 WITH widest AS (
     SELECT better.prompt, unnest(max({
         'lead': better.points - worse.points, 'one': -better.coin, 'other': -worse.coin,

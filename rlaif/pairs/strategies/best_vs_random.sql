@@ -1,5 +1,5 @@
--- The response with the most points against a random one of those with fewer, drawn by the seed (Tülu 3,
--- arXiv 2411.15124): varied rejected responses.
+-- The response with the most points against a random one with fewer points, drawn by the seed: gives varied rejected
+-- responses (Tülu 3, arXiv 2411.15124).
 WITH best AS (
     SELECT prompt, arg_max(response, (points, coin)) AS chosen, max(points) AS points
     FROM candidates WHERE NOT vetoed GROUP BY prompt

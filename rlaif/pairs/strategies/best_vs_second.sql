@@ -1,4 +1,4 @@
--- The response with the most points against the best of those with fewer: small, hard differences.
+-- The response with the most points against the best one with fewer points: small, hard differences.
 WITH best AS (
     SELECT prompt, arg_max(response, (points, coin)) AS chosen, max(points) AS points
     FROM candidates WHERE NOT vetoed GROUP BY prompt

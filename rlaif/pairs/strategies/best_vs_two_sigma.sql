@@ -1,11 +1,11 @@
--- The response with the most points against the one nearest to two standard deviations below the prompt's mean: better
--- than the very worst where there are many responses (Xiao et al. 2025, arXiv 2502.16825).
+-- The response with the most points against the one nearest to two standard deviations below the prompt's mean: with many
+-- responses, better than using the very worst (Xiao et al. 2025, arXiv 2502.16825).
 -- $sigmas = 2: how many standard deviations below the mean.
 WITH best AS (
     SELECT prompt, arg_max(response, (points, coin)) AS chosen, max(points) AS points
     FROM candidates WHERE NOT vetoed GROUP BY prompt
 ),
--- In lists by size, because sums of doubles depend on their order.
+-- Points are sorted, because sums of doubles depend on their order.
 lists AS (
     SELECT prompt, list_sort(list(points::DOUBLE)) AS points, (sum(points) / count(*))::DOUBLE AS mean
     FROM candidates GROUP BY prompt

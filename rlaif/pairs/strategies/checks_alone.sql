@@ -1,5 +1,5 @@
--- A response that passes every check against a random one that fails by the margin or more, drawn by the seed; other
--- criteria have no say and the lead is that of the checks. At most one pair a prompt.
+-- A response that passes every check against a random one that fails by at least the margin, drawn by the seed. Other
+-- criteria are ignored, and the margin is that of the checks. At most one pair per prompt.
 WITH checked AS (
     SELECT response, bool_and(score = high) AS passes, sum(factor * (score - low))::DECIMAL(38, 6) AS points
     FROM marks WHERE kind = 'check' AND weight > 0 GROUP BY response

@@ -1,7 +1,7 @@
--- Best against worst by points less lambda * length, where lambda is fitted: of 65 values from 0 to the one at which an
--- average length costs the whole range of points, the one whose pairs have the longer response chosen in the share nearest
--- to $longer (the smallest such). Fitted on at most 10,000 prompts drawn by the seed; equal lengths count half. A pair
--- also needs a lead in points themselves, so no label goes against the judge.
+-- Best against worst by points minus lambda * length, with a fitted lambda: of 65 values from 0 to the one at which an
+-- average length costs the whole range of points, the one whose pairs have a longer chosen response in the share nearest to
+-- $longer (the smallest such value). It is fitted on at most 10,000 prompts drawn by the seed; equal lengths count half. A
+-- pair also needs a margin in points without the penalty, so no label contradicts the judge.
 -- $longer = 0.5: share of pairs whose chosen response is the longer one.
 WITH measured AS (
     SELECT candidates.prompt, candidates.response, points, vetoed, coin, length

@@ -1,5 +1,5 @@
--- The widest lead between two responses of about the same length, so that pairs cannot teach length; at most $per_prompt
--- a prompt.
+-- The widest margin between two responses of about the same length, so that pairs cannot teach length; at most $per_prompt
+-- pairs per prompt.
 -- $apart = 0.1: how far two lengths may differ, as a share of the longer one.
 WITH measured AS (
     SELECT candidates.prompt, candidates.response, points, vetoed, coin, length

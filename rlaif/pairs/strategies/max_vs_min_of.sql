@@ -1,5 +1,5 @@
 -- The response with the most points of all against the one with the fewest of a few others drawn by the seed: for many
--- responses a prompt, where the very worst teaches little (Xiao et al. 2025, arXiv 2502.16825).
+-- responses per prompt, where the very worst teaches little (Xiao et al. 2025, arXiv 2502.16825).
 -- $of = 5: how many others are drawn.
 WITH tops AS (
     -- One more is drawn, because the best may be among them; DuckDB draws fewer than a million at once.

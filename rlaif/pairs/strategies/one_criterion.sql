@@ -1,12 +1,12 @@
--- Responses that differ on one criterion and are equal on every other that has weight: what a pair teaches is that one
--- thing. The widest lead first, at most $per_prompt a prompt, none of a response twice on one side.
+-- Responses that differ on one criterion and are equal on every other one with weight, so that a pair teaches only that
+-- criterion. The widest margin first, at most $per_prompt pairs per prompt, no response twice on one side.
 -- $criterion: the one that differs.
 WITH named AS (SELECT coalesce(max(nth), 0) AS differs FROM weighed WHERE name = $criterion),
 alike AS (
     SELECT prompt, response, points, vetoed, coin, list_filter(scores, lambda score, place: place <> differs) AS others
     FROM candidates, named
 ),
--- Most responses have nobody who is equal on the others: joined first, those cost nothing more.
+-- Most responses have no other that is equal on the other criteria; joining first drops them cheaply.
 ends AS (
     SELECT better.prompt, max({
         'lead': better.points - worse.points, 'one': better.coin, 'other': -worse.coin,

@@ -1,7 +1,7 @@
--- One response of the named generator and one of another, whichever way round leads more: the model in training against
--- its peers (as Tülu 3 mixes on-policy answers in, arXiv 2411.15124). In a run with rounds, each round's model is it. A
--- text that both wrote is of both.
--- $generator: the name of the generator whose responses are the own ones.
+-- One response of the named generator and one of another, in the direction with the wider margin: the model in training
+-- against other models (as Tülu 3 mixes on-policy responses in, arXiv 2411.15124). In a run with rounds, the models of all
+-- rounds count as the named generator. A text that both wrote belongs to both.
+-- $generator: the name of the generator that is compared with the others.
 WITH mine AS (
     SELECT key FROM generators GROUP BY key HAVING max(name) = $generator OR starts_with(max(name), $generator || ', round ')
     UNION ALL SELECT $generator

@@ -1,5 +1,5 @@
--- The chosen response is no worse on any criterion with weight, and better in all: no trade is hidden in the sum. The
--- widest lead first, at most $per_prompt a prompt.
+-- The chosen response is no worse on any criterion with weight and better in total, so that the sum hides no trade-off. The
+-- widest margin first, at most $per_prompt pairs per prompt.
 WITH widest AS (
     SELECT better.prompt, unnest(max({
         'lead': better.points - worse.points, 'one': -better.coin, 'other': -worse.coin,

@@ -1,7 +1,8 @@
--- A judge's direct comparisons: of two answers, the one preferred more often is chosen. Ties make no pair: neither do two
--- answers that were preferred to each other equally often, nor two of which more votes say that they are equal than that the
--- chosen one is better. At most $per_prompt a prompt, drawn by the seed. Votes that came with a strength count by it. A lead is
--- in votes, or in parts of the scale where the judge or its strengths have one: all of it if every vote went fully one way.
+-- A judge's direct comparisons: of two answers, the one preferred more often is chosen. Ties make no pair: neither two
+-- answers that were preferred equally often, nor two for which more votes say that they are equal than that the chosen one
+-- is better. At most $per_prompt pairs per prompt, drawn by the seed. Votes with a strength are weighted by it. A margin is
+-- in votes, or a fraction of the scale if the judge or the strengths have one: the whole scale if every vote went fully one
+-- way.
 WITH votes AS (
     SELECT prompt, least(first, second) AS one, greatest(first, second) AS other,
         sum(if((preferred = 'first') = (first < second), strength, -strength)) AS votes,

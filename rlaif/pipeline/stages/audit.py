@@ -1,4 +1,4 @@
-"""A whole audit: makes the missing responses and scores, then measures the judges."""
+"""Audit judges: make the missing responses and scores, then measure the judges."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -63,17 +63,17 @@ def _usable_gold(context: Context, name: str | None, *, named: bool) -> str | No
     """The gold judge, if it has a usable verdict. Raises InputError if it has none and was `named` by the user."""
     if name is None or pipeline.usable(context, name)["usable"]:
         return name
-    said = pipeline.in_words(context, name)
+    state = pipeline.in_words(context, name)
     if named:
         raise InputError(
-            f"no gold to compare with: {said}", where=f"audit --gold {name}", fix=pipeline.advice(context, name)
+            f"no gold to compare with: {state}", where=f"audit --gold {name}", fix=pipeline.advice(context, name)
         )
-    context.progress.note(f"Audit without gold: {said}.")
+    context.progress.note(f"Audit without gold: {state}.")
     return None
 
 
 def _check_compared(context: Context, gold: str, audited: Sequence[str], found: Audit) -> None:
-    """Raises InputError where no judge has anything in common with the gold."""
+    """Check that some judge has verdicts in common with the gold standard. Raises InputError otherwise."""
     if not audited or any(MEASURES[each.measure].section == "gold" for judge in found.judges for each in judge.found):
         return
     said = ", ".join(pipeline.in_words(context, name) for name in audited)

@@ -3,9 +3,9 @@
 All sources are read into a staging folder and then stored in one transaction, so that a mistake in any row leaves the
 store as it was. Sources that have not changed since are not read again.
 
-Prompts are facts: once collected they stay, and the table `collected` lists those that the sources hold now, which is
-what later stages work on. A prompt that is removed from its source is thus out of play, and comes back with everything
-that was paid for it when the source has it again. All else that came with the sources is a copy, and follows them.
+Prompts are facts: once collected they stay. The table `active_prompts` lists those that the sources hold now, and later
+stages work on these. A prompt that is removed from its source becomes inactive; when the source has it again, everything
+that was paid for it is used again. All other imported data is a copy that follows the sources.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,7 +32,7 @@ CODES = 5
 
 
 def run(context: Context) -> None:
-    """Brings the store's prompts, and what came with them, to what the sources hold."""
+    """Bring the store's prompts and imported data up to date with the sources."""
     collection = _collection(context)
     if collection is not None and context.store.meta("collection") == collection:
         return
@@ -47,7 +47,7 @@ def run(context: Context) -> None:
 
 
 def _read(context: Context, index: int, staging: Staging, tally: Tally) -> Facts:
-    """Stages the rows of one source. Raises InputError if too many of them cannot be used."""
+    """Stage the rows of one source. Raises InputError if too many of them cannot be used."""
     facts = Facts(context.config.pipeline.collect.sources[index], staging)
     count = 0
     for count, (at, row) in enumerate(facts.peek(rows(context.config, index)), 1):
@@ -73,7 +73,7 @@ def _check_rows(context: Context, index: int, faults: Faults) -> None:
 
 
 def _check_codes(context: Context, index: int, facts: Facts) -> None:
-    """Raises InputError where none of the codes in a column is a declared one."""
+    """Check that a column with codes has a declared one. Raises InputError otherwise."""
     for at, (codes, preferences) in enumerate(zip(facts.codes, facts.source.preferences, strict=True)):
         if codes.unknown and not codes.known:
             found = ", ".join(f"{code} ({count:,} x)" for code, count in codes.unknown.most_common(CODES))
@@ -86,7 +86,7 @@ def _check_codes(context: Context, index: int, facts: Facts) -> None:
 
 
 def _collection(context: Context) -> str | None:
-    """A digest of all that the collected facts depend on; None if that takes reading the sources."""
+    """Return a digest of everything that the collected facts depend on; None if only reading the sources can tell."""
     config = context.config
     parts: list[object] = [config.pipeline.collect.max_bad_rows]
     for index, source in enumerate(config.pipeline.collect.sources):
@@ -136,7 +136,7 @@ def _tell(context: Context, sources: Sequence[Facts]) -> None:
     note("collect: " + ", ".join(f"{n:,} {name}" for name, n in counts.items()))
     dropped = context.store.query("pipeline/sql/collect/reasons")
     for row in dropped:
-        advice = " (where that is the real prompt, name its column as columns.prompt)" if row["reason"] == ELSEWHERE else ""
+        advice = " (if that is the real prompt, name its column as columns.prompt)" if row["reason"] == ELSEWHERE else ""
         note(f"collect: {row['n']:,} x {row['what']} dropped: {row['reason']}, first at {row['first']}{advice}")
     if unlike := context.store.query("pipeline/sql/collect/differing_scores")[0]["n"]:
         note(f"collect: {unlike:,} x different scores of one answer by one judge and criterion: their mean counts")
@@ -146,7 +146,7 @@ def _tell(context: Context, sources: Sequence[Facts]) -> None:
 
 
 def _remarks(facts: Facts, dropped: set[str]) -> Iterator[str]:
-    """What else there is to know about the rows of one source."""
+    """Yield further remarks about the rows of one source."""
     name = facts.source.path or facts.source.dataset
     for column, form in facts.forms.items():
         what = "lists written as text" if form == "list" else "transcripts (Human: … Assistant: …)"

@@ -1,4 +1,4 @@
-"""The whole evaluation: generates missing responses, judges them, and compares the models."""
+"""Evaluate: generates missing responses, judges them, and compares the models."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -85,7 +85,7 @@ def evaluate(context: Context, *, allow_code: bool = False, stored: bool = False
 
 
 def first_match(context: Context, *, allow_code: bool = False) -> Match | None:
-    """The trained model's result by the first judge alone; None without a trained model or an evaluation."""
+    """Return the trained model's result by the first judge only; None without a trained model or an evaluation."""
     section, trained = context.config.pipeline.evaluate, trained_generator(context)
     if section is None or trained is None:
         return None
@@ -98,7 +98,7 @@ def first_match(context: Context, *, allow_code: bool = False) -> Match | None:
 def _gaps(
     models: Sequence[Generator], scored: dict[str, list[tuple[Contest, Scored]]], training: Sequence[str]
 ) -> list[Gap]:
-    """Each model's gain by each training judge against that by each other one, where both gave scores."""
+    """Compare each model's gain by each training judge with that by each other judge, if both gave scores."""
     gaps = [
         gap(model.name, mine, other, scored[mine][place][1], scored[other][place][1])
         for mine in scored
@@ -111,20 +111,20 @@ def _gaps(
 
 
 def _divergence(context: Context, base: Generator, model: Generator, only: HeldOut, *, stored: bool) -> Divergence | None:
-    """How far a model is from its base, if both run in this process."""
+    """Return a model's divergence from its base, if both run in this process."""
     if not all(isinstance(each.model, TransformersModel) for each in (base, model)):
         return None
     store = context.store
     if stored:
         return read_divergence(store, model.key, base.key, only=only)
-    owed = store.query("evaluation/sql/undiverged", generator=model.key, reference=base.key, **only.parameters)
-    with context.stage("divergence", len(owed)) as tally:
-        if owed:
+    pending = store.query("evaluation/sql/undiverged", generator=model.key, reference=base.key, **only.parameters)
+    with context.stage("divergence", len(pending)) as tally:
+        if pending:
             found: list[Likelihoods] = []
 
             async def weigh(models: Models, who: Generator) -> None:
                 assert isinstance(who.model, TransformersModel)
-                found.append(await likelihoods(models, who.model, owed))
+                found.append(await likelihoods(models, who.model, pending))
 
             for who in (model, base):
                 alone(context, partial(weigh, who=who))

@@ -1,6 +1,6 @@
 """Generate: samples the responses that prompts still lack.
 
-A response belongs to a prompt, a generator and a sample number, so that after adding samples, prompts or a model only the
+A response is identified by prompt, generator and sample number, so that after adding samples, prompts or a model, only the
 new responses are pending.
 """
 
@@ -30,7 +30,7 @@ from rlaif.store.store import Row
 
 # The user is warned if at least this share of prompts has only equal samples; a few short answers may be equal by chance.
 SAME = 0.5
-# Prompts that get more samples at once, at least: with fewer, each round would wait for its slowest reply.
+# The least number of prompts that get more samples at once: with fewer, each round would wait for its slowest reply.
 ROUND = 64
 
 
@@ -43,9 +43,9 @@ async def run(
     `hand` receives each batch of stored texts that no judge can have seen, so that judging them can start at once.
     """
     _register(context, generator)
-    owed = PendingUnits(context.store, "generate", "prompt", **asked(context.config, generator, only))
-    with context.stage("generate", owed.count) as tally:
-        if not owed.count:
+    pending = PendingUnits(context.store, "generate", "prompt", **asked(context.config, generator, only))
+    with context.stage("generate", pending.count) as tally:
+        if not pending.count:
             return
         model = await models.get(generator.model, where=generator.where)
         breaker = CircuitBreaker(tally.stage)
@@ -56,7 +56,7 @@ async def run(
                 hand([row for sampled in batch for row in sampled.unseen])
 
         await run_workers(
-            context.budget.within(owed, tally, generator.model, lambda row: _guess(row, generator)),
+            context.budget.within(pending, tally, generator.model, lambda row: _guess(row, generator)),
             lambda row: _sample(row, generator, model, tally),
             keep,
             concurrency=model.concurrency,
@@ -68,7 +68,7 @@ async def run(
 
 
 def asked(config: Config, generator: Generator, only: HeldOut = EVERYTHING, key: str | None = None) -> dict[str, Any]:
-    """Return the parameters of the query `generate/owed`: the samples that `only` selects, else the configured number and
+    """Return the parameters of the query `generate/pending`: the samples that `only` selects, else the configured number and
     those added by `top_up`.
 
     A `key` selects another generator with the same settings.
@@ -89,15 +89,15 @@ def asked(config: Config, generator: Generator, only: HeldOut = EVERYTHING, key:
 
 
 def _part(config: Config) -> dict[str, int]:
-    """The part of the prompts that is sampled, of those that are not held out."""
+    """Return the part of the prompts that is sampled, among those that are not held out."""
     part, parts = (config.pipeline.generate and config.pipeline.generate.part) or (0, 1)
     return {"part": part, "parts": parts, "reserved": round(config.pipeline.collect.held_out * 10000)}
 
 
 def top_up(context: Context, generator: Generator, pairing: str, pairs: int, most: int) -> int:
-    """Record that prompts without a pair in `pairing` get more samples, `most` at most; return the number of prompts.
+    """Record that prompts without a pair in `pairing` get more samples, up to `most` in total; return the number of prompts.
 
-    There are about as many prompts as missing `pairs`. The record is in the store, so that a stopped round can be resumed.
+    It selects about as many prompts as `pairs` are missing. The record is stored, so that a stopped round can be resumed.
     """
     before = context.store.query("pipeline/sql/generate/prompts_with_extra_samples", generator=generator.key)[0]["prompts"]
     context.store.execute(
@@ -110,7 +110,7 @@ def top_up(context: Context, generator: Generator, pairing: str, pairs: int, mos
 
 
 def _guess(row: Row, generator: Generator) -> tuple[int, float, float]:
-    """The completions of a unit, and an estimate of its prompt and output tokens."""
+    """Return the completions of a unit, and an estimate of its prompt and output tokens."""
     samples = len(row["samples"])
     return samples, tokens_of(row["messages"], row["document"]), samples * generator.settings.max_tokens * OUTPUT_SHARE
 
@@ -188,7 +188,7 @@ def _response(row: Row, sample: int, answer: Completion | ModelError, generator:
 
 
 def _failure(answer: Completion) -> tuple[str | None, str | None]:
-    """Why a completion is not a response, as kind and detail."""
+    """Return why a completion is not a response, as failure kind and detail; None and None if it is one."""
     if answer.finish == "refused":
         # A refusal is an outcome to count, not a response to score.
         return "refused", None
@@ -217,20 +217,20 @@ def _tell_of_equals(context: Context, generator: Generator) -> None:
     found = context.store.query("pipeline/sql/generate/same", generator=generator.key)[0]
     if found["same"] and found["same"] >= SAME * found["prompts"]:
         cold = generator.settings.temperature == 0
-        cause = "The temperature is 0." if cold else "Does the server ignore seeds, or have a cache? `rlaif doctor` tells."
+        cause = "The temperature is 0." if cold else "Does the server ignore seeds or cache replies? Run `rlaif doctor`."
         count = f"{found['same']:,} of {found['prompts']:,} prompts"
-        context.progress.note(f"generate: all samples of {count} say the same, so these make no pair. {cause}")
+        context.progress.note(f"generate: all samples of {count} are identical, so these prompts make no pair. {cause}")
 
 
 def show_imported(context: Context) -> None:
-    """Store how prompts with imported responses are shown to a model that trains on them: by the same template."""
+    """Store the rendered prompts of imported responses, by the generator's template, for training on them."""
     settings = context.config.pipeline.generate
     name = settings.template if settings else str(Generate.model_fields["template"].default)
     template = Template(context.config.find(name, ("generate", "template")), VARIABLES)
-    owed = context.store.query("pipeline/sql/generate/not_rendered")
+    missing = context.store.query("pipeline/sql/generate/not_rendered")
     asks = [
         {"prompt": row["prompt"], "generator": row["generator"],
          "messages": json.dumps(show(template, json.loads(row["messages"]), row["document"]))}
-        for row in owed
+        for row in missing
     ]  # fmt: skip
     context.store.append("rendered_prompts", asks)

@@ -1,6 +1,6 @@
 """Judge: scores the responses that a judge has not scored yet.
 
-A score belongs to a response, judge, criterion and repeat, by their content keys: after a change in a criterion's wording,
+A score is identified by the content keys of response, judge, criterion and repeat: after a change in a criterion's wording,
 only its scores are pending; after a change of a weight, none are.
 """
 
@@ -37,7 +37,7 @@ async def run(
     only: HeldOut = EVERYTHING, allow_code: bool = False, then: AsyncIterable[Row] | None = None, against: str | None = None,
 ) -> None:  # fmt: skip
     """Score the pending responses of these generators (keys), to all prompts or to those that `only` selects; then compare
-    them, or only those of the generator `against` with those of the others.
+    them with each other, or, given `against` (the key of a generator), only its responses with those of the others.
 
     `then` yields texts that arrive meanwhile, each with its prompt; they are scored after the others.
     """
@@ -63,13 +63,13 @@ async def _score(
     context: Context, judge: Judge, judge_context: Callable[[Tally], Awaitable[JudgeContext]],
     then: AsyncIterable[Row] | None, wanted: dict[str, Any],
 ) -> None:  # fmt: skip
-    # The store as it is now: later responses arrive through `then`.
-    owed = PendingUnits(context.store, "judge", "answer", calls=_calls(judge), **wanted)
-    with context.stage(f"judge {judge.name}", owed.count if then is None else owed.count or None) as tally:
-        if not owed.count and then is None:
+    # A snapshot of the store: later responses arrive through `then`.
+    pending = PendingUnits(context.store, "judge", "answer", calls=_calls(judge), **wanted)
+    with context.stage(f"judge {judge.name}", pending.count if then is None else pending.count or None) as tally:
+        if not pending.count and then is None:
             return
         ready = await judge_context(tally)
-        units, breaker = _units(owed, then, judge, tally), CircuitBreaker(tally.stage)
+        units, breaker = _units(pending, then, judge, tally), CircuitBreaker(tally.stage)
         await _drain(context, judge, units, ready, tally, breaker, handed=then is not None)
         ready.report(tally.stage, context.progress.note)
         breaker.over(lambda: context.store.query("pipeline/sql/judge/has_success", judge=judge.key))
@@ -89,7 +89,7 @@ async def _drain(
 
 
 class Live:
-    """A judge of texts as they come, from any source."""
+    """A judge that scores texts as they arrive, from any source."""
 
     def __init__(self, context: Context, judge: Judge, judge_context: JudgeContext, tally: Tally) -> None:
         self._context, self._judge, self._bench, self._tally = context, judge, judge_context, tally
@@ -105,8 +105,8 @@ class Live:
     async def score(self, subjects: Sequence[Candidate]) -> dict[str, dict[str, float]]:
         """Return the scores of these texts by response and criterion (keys), without failures.
 
-        It is asked once about each text and call, what it says is kept, and what it said before is not asked again.
-        Raises BudgetError at the pipeline's cap, and UnsentError where the process is told to stop before all is said.
+        Each text and call is judged once and stored; stored scores are reused. Raises BudgetError at the pipeline's cap, and
+        UnsentError if the process is stopped before all texts are judged.
         """
         store, judge, texts = self._context.store, self._judge, {subject.answer: subject for subject in subjects}
         rows = store.query(
@@ -140,8 +140,8 @@ class _Unit:
     attempt: int
 
 
-async def _units(owed: PendingUnits, then: AsyncIterable[Row] | None, judge: Judge, tally: Tally) -> AsyncIterator[_Unit]:
-    async for row in owed:
+async def _units(pending: PendingUnits, then: AsyncIterable[Row] | None, judge: Judge, tally: Tally) -> AsyncIterator[_Unit]:
+    async for row in pending:
         yield _Unit(Candidate(stored(row), row["text"]), row["call"], row["repeat"], row["attempt"])
     if then is None:
         return
@@ -154,9 +154,9 @@ async def _units(owed: PendingUnits, then: AsyncIterable[Row] | None, judge: Jud
 
 
 def _guess(unit: _Unit, judge: Judge) -> tuple[int, float, float]:
-    """The judgements of a unit (one), and an estimate of its prompt and output tokens.
+    """Return the number of judgements of a unit (1), and an estimate of its prompt and output tokens.
 
-    Of several asks, each shows request and response, and one of them the document, whole or in parts.
+    If a judgement takes several requests, each shows request and response, and one of them the document, whole or in parts.
     """
     call, prompt = judge.calls[unit.call], unit.subject.prompt
     wording = [json.dumps(criterion.spec) for criterion in call.criteria]
@@ -214,7 +214,7 @@ def _rows(unit: _Unit, verdict: Verdict, judge: Judge) -> _Judged:
     answer = unit.subject.answer
     which = {"answer": answer, "judge": judge.key, "repeat": unit.repeat, "attempt": unit.attempt}
     name = key("verdict", answer, judge.key, judge.calls[unit.call].keys, unit.repeat, unit.attempt)
-    said = which | verdict.said | {"key": name, "created": now()}
+    record = which | verdict.said | {"key": name, "created": now()}
     scores = [
         which | {"verdict": name, "criterion": score.criterion, "value": score.value, "expected": score.expected,
                 "spread": score.spread, "rationale": score.rationale, "failure": score.failure}
@@ -226,7 +226,7 @@ def _rows(unit: _Unit, verdict: Verdict, judge: Judge) -> _Judged:
                  "earned": found.earned, "rationale": found.rationale}
         for position, found in enumerate(verdict.findings)
     ]  # fmt: skip
-    return _Judged(said, scores, findings)
+    return _Judged(record, scores, findings)
 
 
 def _keep(context: Context, batch: list[_Judged], tally: Tally) -> None:

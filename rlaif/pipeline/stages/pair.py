@@ -1,4 +1,4 @@
-"""Up to the pairs: those of a judge that passes the gate, as many as are asked for, exported."""
+"""Pair: checks the judges, makes pairs up to the target, and exports them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
 
 
 def pair(context: Context) -> Pairing:
-    """Pairs by the scores of `pair.judge`, written to the store and to files."""
+    """Make pairs by the scores of `pair.judge`, in the store and as files, if the judge passes the gate."""
     made = paired(context, gate=True)
     export(context, context.config.out / "pairs", ("jsonl", "parquet"), pairing=made.key)
     return made
 
 
 def top_up(context: Context, made: Pairing, *, allow_code: bool = False) -> Pairing:
-    """The pairing with `pair.target` pairs, by more samples for prompts that are short of one, or as many as that gives."""
+    """Sample more responses for prompts without a pair until there are `pair.target` pairs or no prompt may get more."""
     config, settings = context.config, pairing.check(context.config)
     if settings.target is None or made.pairs >= settings.target:
         return made
@@ -59,16 +59,16 @@ def top_up(context: Context, made: Pairing, *, allow_code: bool = False) -> Pair
 
 
 def paired(context: Context, *, gate: bool = False) -> Pairing:
-    """The same pairs in the store alone; only if the judges pass the `gate`, where that is asked for.
+    """Make the same pairs in the store only. With `gate`, the judges must pass the gate first.
 
-    Raises InputError where a judge has scored none of the responses: "0 pairs" would look like a result.
+    Raises InputError if a judge has scored none of the responses: "0 pairs" would look like a result.
     """
     members, agree, mix = _ready(context, gate)
     return pairing.run(context, members, generators(context.config), agree=agree, mix=mix)
 
 
 def _ready(context: Context, gate: bool) -> tuple[list[PairJudge], list[str], Mix]:
-    """The judges of the pairs, once it is sure that they fit together and have scored something."""
+    """Return the judges of the pairs, after checking that they fit together and have scored something."""
     check_judges(context.config)
     check_apart(context.config, pair_judges(context.config)[0])
     need_prompts(context)
@@ -84,7 +84,7 @@ def _ready(context: Context, gate: bool) -> tuple[list[PairJudge], list[str], Mi
 
 
 def _use(context: Context) -> None:
-    """Writes down that the generator and judges of this file are the current versions, as far as they have worked here."""
+    """Record that the generator and judges of this file are the current versions, if they were used in this store."""
     config, store = context.config, context.store
     known = {(row["what"], row["key"]) for row in store.query("pipeline/sql/config_diff/known")}
     if config.pipeline.generate and ("generator", (writer := generator(config)).key) in known:
@@ -96,10 +96,10 @@ def _use(context: Context) -> None:
 
 
 def described(context: Context) -> str:
-    """The pairing (its key) that the pipeline file describes, made now if it is missing or out of date: no model is called.
+    """Return the key of the pairing that the pipeline file describes; make it if it is missing or out of date.
 
-    With rounds it is the one that the last round made. A file without a `pair` section describes none, so it is the newest
-    one, if there is any. A note says where others were made last.
+    No model is called. With rounds, it is the pairing of the last round. If the file has no `pair` section, it is the newest
+    pairing, if there is any. A note reports if others were made more recently. Raises InputError.
     """
     last = context.store.query("pairs/sql/latest")
     if context.config.pipeline.pair is None and last:
@@ -130,7 +130,7 @@ def _note_others(context: Context, found: str, last: str) -> None:
 
 
 def newest(context: Context) -> str:
-    """The pairing (its key) that was made last, whatever the pipeline file describes; a note says whose it is."""
+    """Return the key of the pairing that was made last, whatever the pipeline file describes, and note its judge."""
     found = pairing.latest(context.store)
     made = context.store.query("pairs/sql/made_by", pairing=found)[0]
     context.progress.note(f"The newest pairs: by {made['judge']}, {made['strategy']}.")
@@ -140,7 +140,7 @@ def newest(context: Context) -> str:
 def export(
     context: Context, folder: Path, formats: Sequence[str], form: str = "preference", *, pairing: str | None = None
 ) -> "Exported":
-    """A pairing, by default the one that the file describes, as a data set in `folder/FORM`, with its card."""
+    """Export a pairing, by default the one that the file describes, as a data set with its card in `folder/FORM`."""
     from rlaif.data.export import export as write
 
     config, pairing = context.config, pairing or described(context)
@@ -152,7 +152,7 @@ def export(
 
 
 def _pass_gate(context: Context, name: str) -> None:
-    """Raises InputError where the judge falls short of what the pipeline file asks of it."""
+    """Check that the judge meets the bounds of the `gate` section. Raises InputError otherwise."""
     from rlaif.evaluation.audit.gate import shortcomings
 
     config = context.config
@@ -165,5 +165,5 @@ def _pass_gate(context: Context, name: str) -> None:
     if missed:
         raise InputError(
             f"judge {name!r} falls short, so no pairs are made: {'; '.join(missed)}",
-            where=config.file.where(("gate",)), fix="`rlaif audit` measures all of it. Change the judge, or the bounds.",
+            where=config.file.where(("gate",)), fix="`rlaif audit` shows all measures. Change the judge or the bounds.",
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Train: the generator's model on the pairs of one pairing, into `out/models/KEY`, once."""
+"""Train: fine-tunes the generator's model on the pairs of one pairing, once, into `out/models/KEY`."""
 
 import json
 import shutil
@@ -22,26 +22,26 @@ from rlaif.training.trainer import Score, TrainingData, fit
 
 
 class OnlineRewards(Protocol):
-    """Prompts and rewards, for methods that sample answers of their own."""
+    """Prompts and rewards, for methods that sample responses during training."""
 
     @property
     def identity(self) -> list[Any]:
-        """All that decides the rewards."""
+        """Return everything that the rewards depend on."""
 
     @property
     def rows(self) -> list[Row]:
-        """The prompts."""
+        """Return the prompts."""
 
     def open(self, fitted: Mapping[int, Path]) -> AbstractContextManager[Score]:
-        """The rewards, with the checkpoints that were `fitted` for some of them."""
+        """Open the rewards; `fitted` are the checkpoints of fitted reward models, by place."""
 
 
 def run(context: Context, pairing: str | None = None, online_rewards: OnlineRewards | None = None) -> Training:
-    """Train on the pairs of `pairing` (by default the newest), or find that this was done.
+    """Train on the pairs of `pairing` (by default the newest), or return the finished training.
 
     The key covers the method, the base model, the options, the seed and the pairs in order: equal keys mean equal
-    work, so a finished training is never repeated and a stopped one goes on exactly where its last checkpoint stands.
-    Methods that sample answers of their own need `practice`.
+    work, so a finished training is never repeated and a stopped one resumes exactly from its last checkpoint.
+    Methods that sample responses during training need `online_rewards`.
     """
     return _trained(context, _section(context.config), pairing, online_rewards)
 
@@ -65,9 +65,9 @@ def _trained(context: Context, section: Train, pairing: str | None, online_rewar
 
 
 def prepare(context: Context, folder: Path, pairing: str | None = None) -> Training | str:
-    """Write a folder in which `accelerate` trains, and return the command; or the training, once that is done.
+    """Write a folder in which `accelerate` trains and return the command, or return the training once it is finished.
 
-    `pairing` is as in `run`. Raises InputError for methods that sample answers.
+    `pairing` is as in `run`. Raises InputError for methods that sample responses.
     """
     section, where = _section(context.config), context.config.file.where(("train",))
     if METHODS[section.method].samples:
@@ -87,7 +87,7 @@ def prepare(context: Context, folder: Path, pairing: str | None = None) -> Train
 
 
 def _fitted(context: Context, section: Train, pairing: str | None) -> dict[int, Path]:
-    """The reward models that are fitted to the pairs first, by place."""
+    """Fit the reward models that are trained on the pairs first; return their folders by place."""
     plain = {"method": "reward", "rewards": [], "peft": {}}
     return {
         place: _trained(context, section.model_copy(update=plain | {"options": each.fit}), pairing, None).path
@@ -97,7 +97,7 @@ def _fitted(context: Context, section: Train, pairing: str | None) -> dict[int, 
 
 
 def find(context: Context, pairing: str | None = None, online_rewards: OnlineRewards | None = None) -> Training | None:
-    """The training that `run` would make, where it is finished already."""
+    """Return the training that `run` would make if it is finished already, otherwise None."""
     section = context.config.pipeline.train
     if section is None:
         return None
@@ -106,7 +106,10 @@ def find(context: Context, pairing: str | None = None, online_rewards: OnlineRew
 
 
 def base_model(config: Config) -> tuple[str, TransformersModel]:
-    """The model to train and its name: `train.model`, else the generator's. Raises InputError for one that cannot be."""
+    """Return the model to train and its name: `train.model`, otherwise the generator's.
+
+    Raises InputError if there is no such model or it cannot be trained.
+    """
     train, generate = config.pipeline.train, config.pipeline.generate
     name, place = train.model if train else None, ("train", "model")
     if name is None and generate:
@@ -121,7 +124,7 @@ def base_model(config: Config) -> tuple[str, TransformersModel]:
 
 
 def _check(context: Context, job: Job) -> None:
-    """Reports the rows that are left out. Raises InputError where there is nothing to train on."""
+    """Report the rows that are left out. Raises InputError if there is nothing to train on."""
     for line in job.lesson.notes:
         context.progress.note(f"train.data:{line[1:]}")
     if job.lesson.read(job.section.method) or job.lesson.refused:
@@ -148,7 +151,7 @@ def _job(context: Context, section: Train, pairing: str | None, online_rewards: 
 def _lesson(
     context: Context, section: Train, pairing: str, online_rewards: OnlineRewards | None
 ) -> tuple[TrainingData, list[Any]]:
-    """What there is to learn, less held-out prompts, and all that decides its rewards."""
+    """Return the training data without held-out prompts, and everything that its rewards depend on."""
     config, samples = context.config, METHODS[section.method].samples
     if samples and online_rewards is None:
         raise ValueError(f"{section.method} needs prompts and rewards")
@@ -175,7 +178,7 @@ def _lesson(
 
 
 def _imitated(config: Config, section: Train) -> tuple[list[Row], Faults]:
-    """The responses of `train.data`."""
+    """Return the responses of `train.data`."""
     if section.data is None:
         return [], Faults()
     place = ("train", "data")
@@ -198,19 +201,19 @@ def _reference(config: Config, section: Train) -> TransformersModel | None:
 
 
 def _sampling(config: Config) -> dict[str, Any]:
-    """How answers are sampled while training: as the pipeline samples them."""
+    """Return the sampling settings during training, which are those of the pipeline's generator."""
     settings = config.pipeline.generate
     assert settings
     return {"max_completion_length": settings.max_tokens, "temperature": settings.temperature, "top_p": settings.top_p}
 
 
 def _held_out(config: Config) -> int:
-    """Prompts whose bucket is below this are not trained on."""
+    """Return the bucket below which prompts are held out."""
     return round(config.pipeline.collect.held_out * 10000)
 
 
 def _pairs(context: Context, pairing: str) -> list[Row]:
-    """The pairs in TRL's explicit conversational form: `prompt`, `chosen` and `rejected` as message lists; and numbers."""
+    """Return the pairs in TRL's conversational format with explicit prompt, plus `margin` and `confidence`."""
     return [
         {
             "prompt": json.loads(pair["messages"]),
@@ -224,13 +227,13 @@ def _pairs(context: Context, pairing: str) -> list[Row]:
 
 
 def _record(context: Context, job: Job) -> Training:
-    """Puts the finished training into the store, once, and gives it."""
+    """Record the finished training in the store, once, and return it."""
     store, training = context.store, job.finished
     if store.query("pipeline/sql/train/recorded", key=job.key):
         return training
     section = job.section.model_dump(mode="json", exclude_defaults=True)
-    told = {name: job.record.get(name, []) for name in ("rows", "refused", "warnings")}
-    spec = {"base": job.identity, "train": section, **told}
+    outcome = {name: job.record.get(name, []) for name in ("rows", "refused", "warnings")}
+    spec = {"base": job.identity, "train": section, **outcome}
     with store.transaction():
         store.append("trainings", [{
             "key": job.key, "pairing": job.pairing, "method": training.method, "base": job.name,

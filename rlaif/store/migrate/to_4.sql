@@ -1,4 +1,4 @@
--- A store of schema 3 becomes one of schema 4. Views are made anew after it.
+-- Migrates a store from schema 3 to schema 4. Views are created again afterwards.
 ALTER TABLE comparisons ADD COLUMN verdict VARCHAR;
 ALTER TABLE comparisons ADD COLUMN repeat UINTEGER;
 ALTER TABLE comparisons ADD COLUMN attempt UINTEGER;

@@ -1,5 +1,5 @@
--- A store of schema 4 becomes one of schema 5: of outcomes, only the reasons that do not follow from others; replies of models
--- that are asked beside units; which run made a pairing, and by which command.
+-- Migrates a store from schema 4 to schema 5: `outcomes` becomes `reasons`, which holds only outcomes that do not follow
+-- from others; model calls besides units are recorded; pairings record their run, and runs their command.
 CREATE TABLE reasons AS
 WITH told AS (
     SELECT *, response IS NOT NULL AND (starts_with(outcome, 'prompt without a pair: ')

@@ -1,5 +1,6 @@
--- A store of schema 5 becomes one of schema 6: pairings are numbered in the order of making (for those made so far: by time,
--- then by key), each response knows the newest pairing that was made before it, and the versions in use are written down.
+-- Migrates a store from schema 5 to schema 6: pairings are numbered in the order in which they were made (existing ones by
+-- time, then by key), each response records the newest pairing that was made before it, and the versions in use are
+-- recorded.
 ALTER TABLE pairings ADD COLUMN number UBIGINT;
 ALTER TABLE pairings ADD COLUMN facts VARCHAR;
 UPDATE pairings SET number = counted.number
@@ -14,7 +15,7 @@ FROM (
 ) AS earlier
 WHERE earlier.created = responses.created;
 CREATE TABLE in_use (what VARCHAR, name VARCHAR, key VARCHAR, criterion VARCHAR);
--- Tables take the names that the field uses.
+-- Rename tables to the terms of the field.
 ALTER TABLE asks RENAME TO rendered_prompts;
 ALTER TABLE asides RENAME TO auxiliary_calls;
 ALTER TABLE remarks RENAME TO server_observations;

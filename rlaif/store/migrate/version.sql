@@ -1,3 +1,3 @@
--- Writes down by which version's rules the store's tables are made.
+-- Records the schema version of the store's tables.
 DELETE FROM meta WHERE name = 'schema';
 INSERT INTO meta VALUES ('schema', $version);

@@ -1,4 +1,4 @@
--- How much the sources hold, as collected last.
+-- The number of rows of the last collection.
 WITH imported AS (
     SELECT key FROM generators WHERE spec = '{"kind": "imported"}'
     UNION ALL SELECT key FROM judges WHERE spec = '{"kind": "imported"}'

@@ -1,5 +1,5 @@
--- Deletes what was collected last time, except the prompts, which stay as facts.
--- A response that is collected again keeps the time at which it was first collected, and which pairings were made before it.
+-- Deletes what the last collection imported, except the prompts, which stay as facts. A response that is collected again
+-- keeps the time of its first collection and the pairings that were made before it.
 CREATE OR REPLACE TEMP TABLE came AS
 SELECT key, min(created) AS created, min(coalesce(kept_after, 0)) AS kept_after
 FROM responses SEMI JOIN (FROM generators WHERE spec = '{"kind": "imported"}') AS imported ON imported.key = generator

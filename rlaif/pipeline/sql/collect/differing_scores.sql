@@ -1,4 +1,4 @@
--- How often the sources hold different scores of one answer by one judge and criterion.
+-- The number of answers with different imported scores by one judge and criterion.
 SELECT count(*) AS n
 FROM (
     SELECT answer FROM scores SEMI JOIN (FROM judges WHERE spec = '{"kind": "imported"}') AS imported ON imported.key = judge

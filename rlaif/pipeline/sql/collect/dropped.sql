@@ -1,4 +1,4 @@
--- What was dropped, and why: rows that cannot be used, duplicates, and what came with a near duplicate.
+-- Dropped rows with their reasons: rows that cannot be used, duplicates, and rows that belong to a near duplicate.
 INSERT INTO dropped BY NAME
 WITH lost AS (
     SELECT source, key, normal_key FROM staged_prompts AS staged

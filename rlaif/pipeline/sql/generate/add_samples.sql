@@ -1,6 +1,6 @@
--- Asks for $more samples each for at most $prompts of the prompts that have no pair in $pairing for a reason that more
--- samples may mend: those with the fewest samples first, then in the order of arrival; nobody gets more than $most, nor
--- a prompt outside the generator's part.
+-- Requests $more samples each for at most $prompts of the prompts that have no pair in $pairing for a reason that more
+-- samples may fix: those with the fewest samples first, then in the order of arrival. No prompt gets more than $most samples
+-- in total, and prompts outside the generator's part get none.
 INSERT INTO extra_samples
 WITH short AS (
     SELECT prompts.key AS prompt, any_value(prompts.position) AS position, coalesce(max(responses.sample) + 1, 0) AS samples

@@ -1,2 +1,2 @@
--- A response that $generator gave, if there is any.
+-- One successful response of $generator, if it has any.
 SELECT key FROM responses WHERE generator = $generator AND failure IS NULL LIMIT 1

@@ -1,2 +1,2 @@
--- Whether a generator was introduced before.
+-- Whether a generator is registered.
 SELECT key FROM generators WHERE key = $generator LIMIT 1

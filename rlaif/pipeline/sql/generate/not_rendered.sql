@@ -1,4 +1,4 @@
--- Prompts with imported responses of which it is not yet written down how they are shown.
+-- Prompts with imported responses that have no rendered form yet.
 SELECT DISTINCT responses.prompt, responses.generator, prompts.messages, prompts.document
 FROM responses
 JOIN prompts ON prompts.key = responses.prompt

@@ -1,8 +1,8 @@
--- The samples that a generator still owes, one row a prompt, in the order of arrival. A sample is owed if it was never
--- made, or if it failed in a way that may pass and was tried fewer than $attempts times; attempts from before it was owed
--- again on demand do not count. $samples are wanted of every
--- prompt, and of those that were topped up more, but at most $most; of the prompts whose bucket is not below $reserved,
--- only part $part of $parts has any. `owed` is how many there are in all.
+-- The pending samples of a generator, one row per prompt, in the order of arrival. A sample is pending if it was never made,
+-- or if it failed in a transient way and was tried fewer than $attempts times; attempts from before a `rlaif retry` do not
+-- count. Every prompt gets $samples samples, and prompts in `extra_samples` get more, but at most $most. Of the prompts
+-- whose bucket is $reserved or higher, only part $part of $parts is sampled. `pending` is the number of pending samples over
+-- all prompts.
 WITH tried AS (
     SELECT prompt, sample, any_value(key) AS key, bool_or(failure IS NULL) AS made, count(*) AS attempts,
         arg_max(failure, attempt) AS failure
@@ -24,7 +24,7 @@ wanted AS (
         SELECT prompt, max(samples) AS samples FROM extra_samples WHERE generator = $generator GROUP BY prompt
     ) AS more ON more.prompt = prompts.key
 ),
-owed AS (
+units AS (
     SELECT wanted.prompt, wanted.position, wanted.sample, coalesce(tried.attempts, 0) AS attempts
     FROM wanted LEFT JOIN tried ON tried.prompt = wanted.prompt AND tried.sample = wanted.sample
     LEFT JOIN forgiven ON forgiven.unit = tried.key AND NOT made
@@ -32,10 +32,10 @@ owed AS (
         OR (NOT made AND tried.attempts - coalesce(forgiven.attempts, 0) < $attempts
             AND failure IN (SELECT unnest($transient::VARCHAR[])))
 )
-SELECT owed.prompt, list(owed.sample ORDER BY owed.sample) AS samples, max(owed.attempts) AS attempt,
-    EXISTS (FROM rendered_prompts WHERE rendered_prompts.prompt = owed.prompt AND rendered_prompts.generator = $generator) AS shown,
-    NOT EXISTS (FROM responses WHERE responses.prompt = owed.prompt) AS fresh,
-    sum(count(*)) OVER () AS owed
-FROM owed
-GROUP BY owed.prompt, owed.position
-ORDER BY owed.position
+SELECT units.prompt, list(units.sample ORDER BY units.sample) AS samples, max(units.attempts) AS attempt,
+    EXISTS (FROM rendered_prompts WHERE rendered_prompts.prompt = units.prompt AND rendered_prompts.generator = $generator) AS shown,
+    NOT EXISTS (FROM responses WHERE responses.prompt = units.prompt) AS fresh,
+    sum(count(*)) OVER () AS pending
+FROM units
+GROUP BY units.prompt, units.position
+ORDER BY units.position

@@ -1,2 +1,2 @@
--- How many top-ups a generator was asked for, over all rounds.
+-- The number of requests for extra samples of a generator, over all rounds.
 SELECT count(*) AS prompts FROM extra_samples WHERE generator = $generator

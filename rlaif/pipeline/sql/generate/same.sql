@@ -1,4 +1,4 @@
--- Prompts with two responses or more by a generator, and how many of them have only equal ones.
+-- The number of prompts with two or more responses by a generator, and how many of them have only equal ones.
 SELECT count(*) AS prompts, count(*) FILTER (texts = 1) AS same
 FROM (
     SELECT count(DISTINCT answer) AS texts FROM responses

@@ -1,2 +1,2 @@
--- What a generator is shown of the prompts $keys, one row a prompt.
+-- The texts that a generator's template can use for the prompts $keys, one row per prompt.
 SELECT key AS prompt, messages, document, reference, checklist FROM prompts WHERE key IN (SELECT unnest($keys::VARCHAR[]))

@@ -1,7 +1,7 @@
--- Leaves to $judge the prompts that $earlier has not decided: all whose responses by $generators it was asked about, where
--- the lead of the best one that may be chosen over the worst (over the second, if $second) is below $margin hundredths, or
--- there is none. $criteria is a list of {criterion, factor, low, floor} and $denominator what their points are parts of. Where
--- $earlier is no first judge itself, they were left to it. A prompt is left once and for all.
+-- Escalates to $judge the prompts that $earlier has not decided: $earlier has scored all their responses by $generators, and
+-- the margin of the best eligible response over the worst (over the second best if $second) is below $margin hundredths or
+-- does not exist. $criteria is a list of {criterion, factor, low, floor}; $denominator is the maximum of the points. If
+-- $earlier is not the first judge, only the prompts that were escalated to it count. An escalation is permanent.
 INSERT INTO cascade_escalations
 WITH weighed AS (
     SELECT unnest($criteria::STRUCT(criterion VARCHAR, factor DECIMAL(18, 0), low DECIMAL(18, 6), floor DECIMAL(18, 6))[], recursive := true)

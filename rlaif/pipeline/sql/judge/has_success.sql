@@ -1,2 +1,2 @@
--- A verdict that $judge gave, if there is any.
+-- One successful verdict of $judge, if it has any.
 SELECT key FROM verdicts WHERE judge = $judge AND failure IS NULL LIMIT 1

@@ -1,2 +1,2 @@
--- Whether a judge was introduced before, under this name.
+-- Whether a judge is registered under this name.
 SELECT key FROM judges WHERE key = $judge AND name = $name LIMIT 1

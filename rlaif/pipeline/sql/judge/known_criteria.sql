@@ -1,2 +1,2 @@
--- The keys of all criteria that were written down.
+-- The keys of all registered criteria.
 SELECT key FROM criteria

@@ -1,6 +1,6 @@
--- What this judge has made of these answers, each to the prompt (a key) at its place in $prompts: one row an answer and
--- criterion that has a value. Those to one prompt are compared with each other, so nothing is told in expected values by a
--- criterion where its replies about them gave these only in part.
+-- The judge's scores of these answers, each an answer to the prompt (a key) at the same place in $prompts: one row per
+-- answer and criterion with a value. Answers to one prompt are compared with each other, so expected values are used for a
+-- criterion only if every reply about those answers has one.
 SELECT answer, criterion,
     CAST(if(sum(count(expected)) OVER together = sum(count(value)) OVER together, sum(expected), sum(value)) / count(value)
         AS DECIMAL(18, 6))::DOUBLE AS score

@@ -1,5 +1,5 @@
--- What a judge wrote down about a prompt for a criterion: the first that it could, else its last failure; and how often
--- that was attempted. Failures from before it was owed again on demand do not count.
+-- A judge's note on a prompt for a criterion: the first successful one, otherwise the last failure; with the number of
+-- attempts. Failures from before a `rlaif retry` do not count.
 SELECT texts, failure, detail, count(*) OVER () - coalesce(
     (SELECT max(attempts) FROM retries WHERE unit = concat_ws('/', $prompt, $judge, $criterion)), 0
 ) AS attempts

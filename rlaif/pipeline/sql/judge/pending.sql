@@ -1,9 +1,10 @@
--- The calls that a judge still owes, grouped by prompt and answer so that servers can reuse what the prompts share. A
--- call is owed if one of its criteria has no score for the answer, or only failures that may pass, tried fewer than
--- $attempts times; attempts from before it was owed again on demand do not count. $calls is a list of {call, criteria};
--- $generators says whose responses are judged, of each prompt the first $samples (all where null), and, where the judge
--- comes $after another, of prompts that this one left to it alone. `owed` is how many there are. What is made is gathered as
--- bits, one a criterion, and what is whole is left out first, so that a resume over millions of scores stays small and quick.
+-- The pending calls of a judge, grouped by prompt and answer so that servers can reuse the shared prefix. A call is pending
+-- if one of its criteria has no score for the answer, or only transient failures that were tried fewer than $attempts times;
+-- attempts from before a `rlaif retry` do not count. $calls is a list of {call, criteria}. $generators selects whose
+-- responses are judged: of each prompt the first $samples (all if null). If $after is a judge (the one before in a cascade),
+-- only the prompts that it escalated count. `pending` is the number of pending calls. Finished criteria are gathered as
+-- bits, one per criterion, and complete answers are dropped first, so that a resume over millions of scores stays small and
+-- quick.
 WITH calls AS (
     SELECT unnest($calls::STRUCT(call INTEGER, criteria VARCHAR[])[], recursive := true)
 ),
@@ -56,11 +57,11 @@ tried AS (
         OR (failed.attempts - coalesce(forgiven.attempts, 0) < $attempts AND failure IN (SELECT unnest($transient::VARCHAR[])))
     GROUP BY pending.answer, pending.call, pending.repeat
 ),
-owed AS (
+units AS (
     SELECT answer, position, call, repeat, 0 AS attempt
     FROM pending ANTI JOIN failed ON failed.answer = pending.answer AND failed.repeat = pending.repeat
     UNION ALL FROM tried
 )
-SELECT answer, call, repeat, attempt, count(*) OVER () AS owed
-FROM owed
+SELECT answer, call, repeat, attempt, count(*) OVER () AS pending
+FROM units
 ORDER BY position, answer, repeat, call

@@ -1,5 +1,6 @@
--- The calls that a judge owes on these $answers (keys), whoever wrote them, once each: those of which a criterion has no
--- score, or only failures that may pass, tried fewer than $attempts times. $calls is a list of {call, criteria}.
+-- The pending calls of a judge for these $answers (keys), whichever generator wrote them, each once. A call is pending if
+-- one of its criteria has no score, or only transient failures that were tried fewer than $attempts times. $calls is a list
+-- of {call, criteria}.
 WITH wanted AS (
     SELECT answer, call, unnest(criteria) AS criterion
     FROM (SELECT unnest($calls::STRUCT(call INTEGER, criteria VARCHAR[])[], recursive := true))

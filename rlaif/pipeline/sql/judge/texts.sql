@@ -1,4 +1,4 @@
--- What a judge is shown of the answers $keys, one row an answer.
+-- The texts that a judge sees for the answers $keys, one row per answer.
 SELECT answer, prompt, text, prompts.messages, prompts.document, prompts.reference, prompts.checklist
 FROM (
     SELECT answer, any_value(prompt) AS prompt, any_value(text) AS text

@@ -1,6 +1,6 @@
--- Which criteria moved the pairs that changed, by fate: what each added to the margin in $a and in $b on the mean
--- (hundredths of the scale), and in how many pairs it is the `cause`, the criterion that moved furthest towards the change.
--- Only of pairs whose every score is known to both pairings: `known` of `pairs`.
+-- The criteria behind the pairs that changed, by fate: the mean contribution of each to the margin in $a and in $b
+-- (hundredths of the scale), and the number of pairs in which it is the `cause`, the criterion that moved furthest in the
+-- direction of the change. Only pairs with every score in both pairings count: `known` of `pairs`.
 WITH moved AS (
     SELECT *, if(fate = 'gained', lead_b - lead_a, lead_a - lead_b) AS shift,
         bool_and(lead_a IS NOT NULL AND lead_b IS NOT NULL) OVER (PARTITION BY prompt, chosen, rejected) AS known

@@ -1,5 +1,5 @@
--- Some pairs that changed, flipped ones first: at most $each of a fate, by lot (the same in every run), as texts that end
--- after $most characters.
+-- Examples of pairs that changed, flipped ones first: at most $each per fate, drawn at random (the same in every run), with
+-- texts truncated to $most characters.
 WITH texts AS (SELECT answer, min(text) AS text FROM responses WHERE failure IS NULL GROUP BY answer),
 drawn AS (
     FROM diff WHERE fate <> 'same'

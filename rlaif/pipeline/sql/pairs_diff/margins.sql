@@ -1,5 +1,5 @@
--- For every pair that is not the same in $a and $b: what each criterion adds to its margin in either pairing, in
--- hundredths of the scale (`lead_a`, `lead_b`; null where the pairing lacks a score that it weighs). Criteria are matched by name.
+-- The contribution of each criterion to the margin of every pair that differs between $a and $b, in hundredths of the scale
+-- (`lead_a`, `lead_b`; null if the pairing lacks a score that it weighs). Criteria are matched by name.
 CREATE OR REPLACE TEMP TABLE diff_leads AS
 WITH spec AS (
     SELECT key AS pairing,

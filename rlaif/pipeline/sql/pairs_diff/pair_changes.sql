@@ -1,6 +1,6 @@
--- What became of each pair between the pairings $a and $b, one row a pair of answers: `fate` is same, flipped (the other
--- answer is chosen), lost (only $a has it) or gained (only $b). `chosen` and `rejected` are answers as $a sees them, as $b
--- does where gained. `why` says what the other pairing has for the prompt instead: other pairs of it, or its outcome.
+-- The fate of each pair between the pairings $a and $b, one row per pair of answers: same, flipped (the other answer is
+-- chosen), lost (only in $a) or gained (only in $b). `chosen` and `rejected` are the labels of $a, or of $b for gained
+-- pairs. `why` is what the other pairing has for the prompt instead: other pairs, or its outcome.
 CREATE OR REPLACE TEMP TABLE diff AS
 WITH texts AS (SELECT key, min(answer) AS answer FROM responses WHERE failure IS NULL GROUP BY key),
 sides AS (

@@ -1,5 +1,5 @@
--- One pairing in one row: pairs, mean margin (hundredths of the scale), and how length goes with being chosen (means in
--- characters; `longer` is the share of pairs whose chosen answer is the longer one).
+-- One pairing in one row: number of pairs, mean margin (hundredths of the scale), and how length relates to being chosen
+-- (mean lengths in characters; `longer` is the share of pairs whose chosen answer is the longer one).
 WITH texts AS (SELECT key, min(text) AS text FROM responses WHERE failure IS NULL GROUP BY key)
 SELECT count(*) AS pairs, count(DISTINCT pairs.prompt) AS prompts, avg(margin)::DOUBLE AS margin,
     avg(length(chosen.text)) AS chosen_length, avg(length(rejected.text)) AS rejected_length,

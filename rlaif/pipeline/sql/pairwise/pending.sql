@@ -1,10 +1,11 @@
--- The comparisons that a judge still owes, by prompt, so that servers can reuse what the prompts share. Two answers with
--- different texts meet in both orders and $repeats times: each against each, or, where the schedule is `knock_out`, as far as
--- the rounds are decided that the store holds; or, where $against is a generator, each of its own against each of the others',
--- whatever the schedule, for what the winners of rounds come to is no mean. An answer that was changed to mislead the judge meets its original alone. A
--- comparison is owed if it has no verdict, or only failures that may pass, tried fewer than $attempts times; attempts from
--- before it was owed again on demand do not count. $criteria is a list of {criterion, schedule}; $generators says whose
--- responses are compared, of each prompt the first $samples (all where null). `owed` is how many there are.
+-- The pending comparisons of a judge, by prompt, so that servers can reuse the shared prefix. Two answers with different
+-- texts are compared in both orders, $repeats times. In a round robin, every two answers are compared. In a `knock_out`,
+-- pairings follow from the rounds that the store has results for. If $against is a generator, each of its answers is
+-- compared with each of the others', whatever the schedule, because the results of knock-out winners are not a mean. An
+-- answer that was altered to mislead the judge is compared only with its original. A comparison is pending if it has no
+-- verdict, or only transient failures that were tried fewer than $attempts times; attempts from before a `rlaif retry` do
+-- not count. $criteria is a list of {criterion, schedule}. $generators selects whose responses are compared: of each prompt
+-- the first $samples (all if null). `pending` is the number of pending comparisons.
 WITH RECURSIVE criteria AS (
     SELECT unnest($criteria::STRUCT(criterion VARCHAR, schedule VARCHAR)[], recursive := true)
 ),
@@ -12,7 +13,7 @@ prompts AS (
     SELECT key AS prompt, position FROM current_prompts WHERE bucket < $held_out
     ORDER BY position LIMIT coalesce($limit::BIGINT, 9223372036854775807)
 ),
--- Places are drawn by digest: a key tells nothing of its text.
+-- Places follow the digest, which is independent of the text's quality.
 answers AS (
     SELECT prompt, answer, its, others, row_number() OVER (PARTITION BY prompt ORDER BY answer) - 1 AS place, count(*) OVER (PARTITION BY prompt) AS size
     FROM (
@@ -37,7 +38,8 @@ tried AS (
         made.attempts - coalesce(forgiven.attempts, 0) >= $attempts OR NOT list_contains($transient::VARCHAR[], failure))) AS done
     FROM made LEFT JOIN forgiven ON worth IS NULL AND forgiven.unit = concat_ws('/', first, second, $judge, criterion, repeat)
 ),
--- What every two came to that met in both orders, for the one that is first by digest; one order alone decides nothing.
+-- The result of every two answers that were compared in both orders, for the first by digest. One order alone does not
+-- count.
 matches AS (
     SELECT one.criterion, one.first AS one, one.second AS other, sum(one.worth - two.worth) AS lead
     FROM tried AS one JOIN tried AS two ON two.criterion = one.criterion AND two.repeat = one.repeat
@@ -45,8 +47,8 @@ matches AS (
     WHERE one.first < one.second AND one.done AND two.done AND one.repeat < $repeats
     GROUP BY one.criterion, one.first, one.second HAVING count(*) = $repeats
 ),
--- Places 0 and 1 of a round meet, 2 and 3, and so on; the last of an odd number goes on. Of two that come out even, the
--- first by digest does.
+-- In a round, places 0 and 1 meet, 2 and 3, and so on; the last of an odd number advances. Of two that tie, the first by
+-- digest advances.
 rounds AS (
     SELECT prompt, criterion, answer, place, size FROM answers CROSS JOIN criteria
     WHERE schedule = 'knock_out' AND $against::VARCHAR IS NULL
@@ -71,7 +73,7 @@ two AS (
     FROM attacks CROSS JOIN criteria SEMI JOIN prompts USING (prompt)
     WHERE judge = $judge AND list_contains($generators::VARCHAR[], 'attack:' || judge)
 ),
-owed AS (
+units AS (
     SELECT prompt, criterion, first, second, repeat, coalesce(tried.attempts, 0) AS attempt
     FROM (
         SELECT prompt, criterion, one AS first, other AS second FROM two
@@ -80,6 +82,6 @@ owed AS (
     LEFT JOIN tried USING (criterion, first, second, repeat)
     WHERE NOT coalesce(done, false)
 )
-SELECT owed.*, count(*) OVER () AS owed
-FROM owed JOIN prompts USING (prompt)
+SELECT units.*, count(*) OVER () AS pending
+FROM units JOIN prompts USING (prompt)
 ORDER BY position, first, second, criterion, repeat

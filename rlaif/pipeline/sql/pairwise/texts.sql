@@ -1,4 +1,4 @@
--- What a judge is shown of the prompts $keys, one row a prompt: `texts` is a map from answer to text.
+-- The texts that a judge sees for the prompts $keys, one row per prompt: `texts` is a map from answer to text.
 SELECT prompts.key AS prompt, messages, document, reference, checklist, texts
 FROM (
     SELECT prompt, map(list(answer), list(text)) AS texts

@@ -1,4 +1,4 @@
--- Owes again what `found` counts.
+-- Makes pending again what `failed_units` counts.
 INSERT INTO retries BY NAME
 SELECT unit, attempts
 FROM failed_units

@@ -1,7 +1,7 @@
--- What changes from round to round, one row: `fresh`, the mean score in hundredths that the judge of the pairs gives the
--- writer's answers to prompts that are not held out; `margin`, the pairs' mean one; `shared`, the share of the writer's
--- prompts that a writer of an $earlier round has answered too. Null where nothing of the kind is known. A mean
--- of doubles depends on their order in its last digits, which are cut off.
+-- The drift from round to round, in one row: `fresh` is the mean score, in hundredths, that the judge of the pairs gives the
+-- generator's responses to prompts that are not held out; `margin` is the mean margin of the pairs; `shared` is the share of
+-- the generator's prompts that a generator of an $earlier round has answered too. Each is null if unknown. The last digits
+-- of a mean of doubles depend on the order of the sum, so they are rounded away.
 WITH written AS (
     SELECT responses.prompt, responses.answer
     FROM responses JOIN current_prompts AS prompts ON prompts.key = responses.prompt

@@ -1,4 +1,5 @@
--- Where the model of the last round lies that was worth it, else that of the first: `path` below the pipeline's folder.
+-- The folder of the model of the last round that gained, otherwise that of the first round: `path` below the pipeline's
+-- folder.
 SELECT trainings.path
 FROM rounds JOIN trainings ON trainings.key = rounds.training
 WHERE chain = $chain

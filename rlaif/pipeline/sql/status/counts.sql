@@ -1,4 +1,4 @@
--- How much of everything the store holds.
+-- The number of rows of each kind in the store.
 SELECT 'prompts' AS what, count(*) AS rows FROM current_prompts
 UNION ALL SELECT 'responses', count(*) FROM responses WHERE failure IS NULL
 UNION ALL SELECT 'distinct answers', count(DISTINCT answer) FROM responses WHERE failure IS NULL

@@ -1,4 +1,4 @@
--- What each stage did over all runs, in the order of first work.
+-- Totals of each stage over all runs, in the order of first use.
 SELECT stage, count(DISTINCT run) AS runs, sum(done)::BIGINT AS done, sum(failed)::BIGINT AS failed, sum(calls)::BIGINT AS calls,
     sum(prompt_tokens)::BIGINT AS prompt_tokens, sum(output_tokens)::BIGINT AS output_tokens,
     round(sum(seconds), 1) AS seconds

@@ -1,5 +1,5 @@
--- The pairs of one pairing that may be trained on, with the messages as the generator was shown them. Prompts whose
--- bucket is below $held_out are held out. Ordered by content: the same in every store that holds the same pairs.
+-- The pairs of one pairing that may be trained on, with the messages as the generator saw them. Prompts whose bucket is
+-- below $held_out are held out. The order is by content: the same in every store that holds the same pairs.
 WITH shown AS (
     SELECT prompt, generator, min(messages) AS messages FROM rendered_prompts GROUP BY prompt, generator
 ), answers AS (

@@ -1,2 +1,2 @@
--- One row if the training is in the store already.
+-- One row if the training is already in the store.
 SELECT key FROM trainings WHERE key = $key LIMIT 1

@@ -182,7 +182,7 @@ def test_without_models_to_compare_nothing_is_asked(tmp_path: Path) -> None:
         (["evaluate.models=[othr]"], "no model is called 'othr'"),
         (["evaluate.models=[other, writer]"], "'writer' is the base, or named twice"),
         (["evaluate.tasks.0.path=none.jsonl"], "none.jsonl"),
-        (["evaluate.tasks.0.rubric=rubric.yaml"], "criteria that a model must judge"),
+        (["evaluate.tasks.0.rubric=rubric.yaml"], "criteria that need a model"),
         (
             [
                 "evaluate.models=[nowhere/at/all]",

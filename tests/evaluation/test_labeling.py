@@ -217,9 +217,9 @@ def test_a_sheet_is_never_written_over_another(tmp_path: Path) -> None:
 
 WRONG = [
     ("ballot,preferred\n{a}-{b},frist\n", ":2", "preferred is 'frist'"),
-    ("ballot,preferred\n{a}-{b},first\n{a}-zzz,first\n", ":3", "names no two answers"),
-    ("ballot,preferred\n{a}-{a},first\n", ":2", "names no two answers"),
-    ("ballot,preferred\n{a}-{c},first\n", ":2", "names no two answers"),
+    ("ballot,preferred\n{a}-{b},first\n{a}-zzz,first\n", ":3", "does not name two responses"),
+    ("ballot,preferred\n{a}-{a},first\n", ":2", "does not name two responses"),
+    ("ballot,preferred\n{a}-{c},first\n", ":2", "does not name two responses"),
     ("ballot,preferd\n{a}-{b},first\n", "", "no column 'preferred'"),
     ("ballot,preferred,preferred\n{a}-{b},first,tie\n", "", "2 columns called 'preferred'"),
     ('sep=;\nballot;request;preferred\n{a}-{b};"two\nlines";first\n{a}-{b};x;better\n', ":5", "preferred is 'better'"),

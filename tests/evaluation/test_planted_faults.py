@@ -252,7 +252,7 @@ def test_a_judge_that_compares_decides_head_to_head_in_both_orders(store: Store)
     assert (found.base.score, found.gain, found.base.failures) == (None, None, {})
     assert found.base.words == 1
     assert "of 4 pairs compared in both orders, 75 % gave the same winner" in notes(Evaluation([found]))[-1]
-    assert "Comparisons left out, since the other order has no verdict: 1." in notes(Evaluation([found]))[-1]
+    assert "Comparisons left out because the other order has no verdict: 1." in notes(Evaluation([found]))[-1]
 
 
 def test_a_judge_of_one_order_and_failures_says_nothing(store: Store) -> None:

@@ -210,7 +210,7 @@ def test_votes_that_contradict_each_other_are_refused_with_both_rows(store: Stor
 
 def test_a_sheet_is_never_written_over_another(tmp_path: Path) -> None:
     (tmp_path / "votes.csv").write_text("votes")
-    with pytest.raises(InputError, match="may hold votes"):
+    with pytest.raises(InputError, match="may contain votes"):
         write([], tmp_path / "votes.csv")
     assert (tmp_path / "votes.csv").read_text() == "votes"
 
@@ -268,7 +268,7 @@ def test_votes_from_the_command_line_are_the_audits_gold_and_make_pairs(tmp_path
     done = subprocess.run(
         [*rlaif, "label", str(file), "--by", "ann"], capture_output=True, text=True, check=True, input=said
     )
-    assert "4 votes by human:ann are kept" in done.stdout
+    assert "4 votes by human:ann are stored" in done.stdout
     with open_run(load(file)) as context:
         found = audit(context)
         assert pair(context).pairs == 3

@@ -47,7 +47,7 @@ NOT_YET_REWRITTEN: Final = frozenset({
     "rlaif/report/sql/examples.sql",
     "rlaif/training/trainer.py", "rlaif/training/monitoring.py",
     "rlaif/training/methods.py", "rlaif/training/option_check.py", "rlaif/training/preflight.py",
-    "rlaif/training/pretokenized.py", "rlaif/training/trl_loader.py", "rlaif/judging/parsing.py", "rubrics/checklist.yaml",
+    "rlaif/training/pretokenized.py", "rlaif/training/trl_loader.py",
 })  # fmt: skip
 
 CODE: Final = ("rlaif/**/*.py",)

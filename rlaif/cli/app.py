@@ -1,4 +1,4 @@
-"""The `rlaif` command before it has any verbs, and the options that many of them share."""
+"""The Typer application of `rlaif`, and the arguments and options that several commands share."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,13 +13,15 @@ app = typer.Typer(
 
 File = Annotated[Path, typer.Argument(help="The pipeline file.", show_default=False)]
 Set = Annotated[
-    list[str], typer.Option("--set", help="Override a value, as if in the file: section.key=value.", metavar="A.B=C")
+    list[str], typer.Option("--set", help="Override a value of the file, such as section.key=value.", metavar="A.B=C")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
-JudgeName = Annotated[str | None, typer.Option("--judge", help="A judge's name.", show_default=False)]
-Newest = Annotated[bool, typer.Option("--newest", help="Take the pairs made last, even if the file describes others.")]
-AllowCode = Annotated[bool, typer.Option("--allow-code", help="Let checks, models and trainers run code of the pipeline.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Do not show progress.")]
+JudgeName = Annotated[str | None, typer.Option("--judge", help="Use only this judge.", show_default=False)]
+Newest = Annotated[bool, typer.Option("--newest", help="Use the newest pairs, even if the file describes others.")]
+AllowCode = Annotated[
+    bool, typer.Option("--allow-code", help="Run code that the pipeline names (checks, models, trainers).")
+]
 
 
 def _version(wanted: bool) -> None:
@@ -32,4 +34,4 @@ def _version(wanted: bool) -> None:
 def rlaif(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
-    """Preference data from AI feedback, and training on it."""
+    """Build preference data from AI feedback, and train on it."""

@@ -1,4 +1,4 @@
-"""Commands that measure judges: against each other, against gold, under attack, and by people who label."""
+"""Commands that measure judges: against each other, against gold, under attack, and against human labels."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,11 +13,11 @@ from rlaif.cli.session import session
 @app.command()
 def agree(
     file: File,
-    first: Annotated[str, typer.Argument(help="A judge.", show_default=False)],
-    second: Annotated[str, typer.Argument(help="Another judge.", show_default=False)],
+    first: Annotated[str, typer.Argument(help="The first judge's name.", show_default=False)],
+    second: Annotated[str, typer.Argument(help="The second judge's name.", show_default=False)],
     set: Set = [], json: Json = False,
 ) -> None:  # fmt: skip
-    """Compare two judges on the responses that both have judged; calls no model."""
+    """Compare two judges on responses that both have scored. Calls no model."""
     from rlaif import pipeline as running
     from rlaif.evaluation import render_agreement
 
@@ -29,15 +29,15 @@ def agree(
 @app.command()
 def audit(
     file: File,
-    judge: Annotated[list[str], typer.Option("--judge", help="A judge's name; may be repeated. All, if not given.")] = [],
-    gold: Annotated[str | None, typer.Option(help="The judge to compare with as correct.", show_default=False)] = None,
-    limit: Annotated[int | None, typer.Option(help="Use only the first prompts, up to this many.", min=1)] = None,
-    attacks: Annotated[int, typer.Option(help="Responses to alter by each attack, for the judge to score.", min=0)] = 20,
-    stored: Annotated[bool, typer.Option("--stored", help="Call no model: measure what the store has.")] = False,
-    plan: Annotated[bool, typer.Option("--plan", help="Show requests and cost; call no model.")] = False,
+    judge: Annotated[list[str], typer.Option("--judge", help="A judge to audit; may be repeated. Default: all.")] = [],
+    gold: Annotated[str | None, typer.Option(help="The judge to use as the gold standard.", show_default=False)] = None,
+    limit: Annotated[int | None, typer.Option(help="Use only the first N prompts.", min=1)] = None,
+    attacks: Annotated[int, typer.Option(help="Responses to alter with each attack.", min=0)] = 20,
+    stored: Annotated[bool, typer.Option("--stored", help="Call no model; measure the stored scores only.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Show the number of requests and the cost; call no model.")] = False,
     set: Set = [], json: Json = False, quiet: Quiet = False, allow_code: AllowCode = False,
 ) -> None:  # fmt: skip
-    """Measure whether a judge can be trusted: against gold, on its own, and under attack."""
+    """Measure judges: accuracy, consistency, resistance to attacks."""
     from rlaif.config import short
     from rlaif.evaluation.audit import render
     from rlaif.pipeline.stages.audit import audit as measure
@@ -70,15 +70,15 @@ def _plan_audit(
 @app.command()
 def label(
     file: File,
-    by: Annotated[str, typer.Option(help="Your name. Votes are stored as those of the judge human:NAME.")] = "me",
-    limit: Annotated[int | None, typer.Option(help="Most pairs to show.", min=1)] = None,
-    per_prompt: Annotated[int, typer.Option(help="Pairs per prompt.", min=1)] = 1,
-    seed: Annotated[int, typer.Option(help="Another seed gives other pairs in another order.")] = 0,
-    export: Annotated[Path | None, typer.Option(help="Write a sheet to fill in.", show_default=False)] = None,
-    import_: Annotated[Path | None, typer.Option("--import", help="Read a filled-in sheet.", show_default=False)] = None,
+    by: Annotated[str, typer.Option(help="Your name; votes are stored under the judge human:NAME.")] = "me",
+    limit: Annotated[int | None, typer.Option(help="Maximum number of pairs to show.", min=1)] = None,
+    per_prompt: Annotated[int, typer.Option(help="Pairs to show per prompt.", min=1)] = 1,
+    seed: Annotated[int, typer.Option(help="Seed for the selection and the order of pairs.")] = 0,
+    export: Annotated[Path | None, typer.Option(help="Write a CSV file to fill in.", show_default=False)] = None,
+    import_: Annotated[Path | None, typer.Option("--import", help="Read a filled-in CSV file.", show_default=False)] = None,
     set: Set = [],
 ) -> None:  # fmt: skip
-    """Compare responses yourself, blind. Your votes count as a judge, and as gold for `audit`."""
+    """Compare responses yourself, blind. Your votes form a judge, which `audit` can use as gold."""
     from rlaif import pipeline as running
     from rlaif.evaluation import labeling as labelling
     from rlaif.pipeline import resolve
@@ -88,7 +88,7 @@ def label(
         voter, writers = labelling.Voter(by), resolve.generators(context.config)
         if import_:
             new, others = labelling.read(context.store, voter, import_)
-            print(f"{new:,} votes by {voter.name}; {others:,} lines were empty or stored before.")
+            print(f"{new:,} votes by {voter.name}; {others:,} lines were empty or already stored.")
             return
         running.need_responses(context)
         labeling_tasks = labelling.labeling_tasks(
@@ -98,7 +98,7 @@ def label(
             labelling.write(labeling_tasks, export)
             print(f"{len(labeling_tasks):,} pairs to vote on: {export}")
         elif not labeling_tasks:
-            print("Nothing to vote on: no prompt has two different responses left without your vote.")
+            print("Nothing to vote on: you have voted on every prompt that has two different responses.")
         else:
             votes = labelling.ask(context.store, voter, labeling_tasks, terminal())
-            print(f"{votes:,} votes by {voter.name} are stored. Run the same command to go on.")
+            print(f"{votes:,} votes by {voter.name} are stored. Run the same command to continue.")

@@ -1,4 +1,4 @@
-"""What a pipeline file may say, and what one says."""
+"""Commands that print the schema of pipeline files, and one pipeline file with its defaults."""
 
 from rlaif.cli.app import File, Set, app
 from rlaif.cli.output import print_json
@@ -15,7 +15,7 @@ def schema() -> None:
 
 @app.command("config")
 def show_config(file: File, set: Set = []) -> None:
-    """Print the whole pipeline as it will run, defaults filled in."""
+    """Print the complete pipeline with all defaults filled in."""
     from rlaif.config import load
     from rlaif.pipeline import resolved
 

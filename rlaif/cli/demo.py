@@ -1,4 +1,4 @@
-"""The embedded world, writer and judge."""
+"""Commands of the embedded demo: a synthetic world, a tiny writer and a tiny judge."""
 
 import json
 from pathlib import Path
@@ -8,16 +8,16 @@ import typer
 
 from rlaif.cli.app import app
 
-tiny = typer.Typer(help="The embedded world, writer and judge.", no_args_is_help=True)
+tiny = typer.Typer(help="Make the embedded demo's models and requests.", no_args_is_help=True)
 app.add_typer(tiny, name="tiny")
 
 
 @tiny.command("train")
 def tiny_train(
-    out: Annotated[Path, typer.Argument(help="Where the two checkpoints go.", show_default=False)],
-    seed: Annotated[int, typer.Option(help="Another seed, other models.")] = 0,
+    out: Annotated[Path, typer.Argument(help="The folder for the two checkpoints.", show_default=False)],
+    seed: Annotated[int, typer.Option(help="Seed for data and weights.")] = 0,
 ) -> None:
-    """Make the tiny writer and judge from a seed: two cores, under two hours."""
+    """Train the tiny writer and judge from scratch (under two hours on two cores)."""
     from rlaif.demo.train import train
 
     train(out, seed)
@@ -25,10 +25,10 @@ def tiny_train(
 
 @tiny.command("requests")
 def tiny_requests(
-    count: Annotated[int, typer.Argument(help="How many.")] = 100,
-    seed: Annotated[int, typer.Option(help="Another seed, other requests.")] = 0,
+    count: Annotated[int, typer.Argument(help="Number of requests.")] = 100,
+    seed: Annotated[int, typer.Option(help="Seed for the requests.")] = 0,
 ) -> None:
-    """Print requests of the tiny world as JSONL."""
+    """Print requests of the synthetic world as JSONL."""
     from rlaif.demo.world import requests
 
     for row in requests(count, seed):

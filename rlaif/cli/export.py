@@ -1,4 +1,4 @@
-"""Commands that export pairs, push them to the Hub, and compare ways to make them."""
+"""Commands that export pairs, push them to the Hub, and compare ways to build them."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,21 +9,21 @@ from rlaif.cli.app import File, Json, Newest, Set, app
 from rlaif.cli.output import show
 from rlaif.cli.session import session
 
-Form = Annotated[str, typer.Option(help="preference, unpaired, reward, soft, sft or ranked.")]
+Form = Annotated[str, typer.Option(help="Row format: preference, unpaired, reward, soft, sft or ranked.")]
 
-pairs = typer.Typer(help="Look at ways to make pairs.", no_args_is_help=True)
+pairs = typer.Typer(help="Compare ways to build pairs.", no_args_is_help=True)
 app.add_typer(pairs, name="pairs")
 
 
 @app.command()
 def export(
     file: File,
-    folder: Annotated[Path, typer.Argument(help="Where the files go.", show_default=False)],
+    folder: Annotated[Path, typer.Argument(help="The folder to write to.", show_default=False)],
     form: Form = "preference",
     format: Annotated[list[str], typer.Option(help="jsonl, parquet or datasets; may be repeated.")] = ["parquet"],
     newest: Newest = False, set: Set = [],
 ) -> None:  # fmt: skip
-    """Write the pairs that the file describes as files that trainers read."""
+    """Write the pairs to files that trainers can read."""
     from rlaif import pipeline as running
 
     with session(file, set, quiet=False, filled=True) as context:
@@ -36,13 +36,13 @@ def export(
 @app.command()
 def push(
     file: File,
-    repo: Annotated[str, typer.Argument(help="The data set's place on the hub: owner/name.", show_default=False)],
+    repo: Annotated[str, typer.Argument(help="The dataset on the Hub: owner/name.", show_default=False)],
     form: Form = "preference",
-    token: Annotated[str, typer.Option(help="Where the hub's token is: env:NAME.")] = "env:HF_TOKEN",
-    public: Annotated[bool, typer.Option("--public", help="For everybody to see; a new one is private otherwise.")] = False,
+    token: Annotated[str, typer.Option(help="The variable that holds the Hub token, as env:NAME.")] = "env:HF_TOKEN",
+    public: Annotated[bool, typer.Option("--public", help="Make a new dataset public instead of private.")] = False,
     newest: Newest = False, set: Set = [],
 ) -> None:  # fmt: skip
-    """Put the pairs that the file describes on the Hugging Face Hub, with their card, in one commit."""
+    """Push the pairs to the Hugging Face Hub. The dataset card is part of the same commit."""
     from rlaif import pipeline as running
     from rlaif.data.export.hub import push as send
 
@@ -55,12 +55,15 @@ def push(
 @pairs.command("diff")
 def pairs_diff(
     file: File,
-    a: Annotated[list[str], typer.Option("--a", help="One way: section.key=value; may be repeated.", metavar="A.B=C")] = [],
-    b: Annotated[list[str], typer.Option("--b", help="The other way.", metavar="A.B=C")] = [],
-    examples: Annotated[int, typer.Option(help="Pairs to show, of each kind of change.", min=0)] = 2,
+    a: Annotated[list[str], typer.Option("--a", help="First variant, as for --set; may be repeated.", metavar="A.B=C")] = [],
+    b: Annotated[list[str], typer.Option("--b", help="Second variant, likewise.", metavar="A.B=C")] = [],
+    examples: Annotated[int, typer.Option(help="Pairs to show per kind of change.", min=0)] = 2,
     set: Set = [], json: Json = False,
 ) -> None:  # fmt: skip
-    """Show what another strategy, judge, weight or margin would change; calls no model and keeps nothing."""
+    """Show how two variants differ in their pairs. A variant is another strategy, judge, weight or margin.
+
+    Calls no model and stores nothing.
+    """
     from rlaif.pipeline.pairs_diff import compare
     from rlaif.pipeline.pairs_diff_render import render
 

@@ -1,4 +1,4 @@
-"""What the store holds, told; and what failed, owed again."""
+"""Commands that show what the store holds, and `retry`, which requeues failed items."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from rlaif.core.safe_output import write_data
 
 @app.command()
 def status(file: File, set: Set = [], json: Json = False) -> None:
-    """Show what the store holds, and what each stage has done and cost."""
+    """Show what the store holds, and what each stage did and cost."""
     from rlaif import pipeline as running
     from rlaif.context.spending import money
 
@@ -31,46 +31,46 @@ def status(file: File, set: Set = [], json: Json = False) -> None:
 @app.command()
 def retry(
     file: File,
-    kind: Annotated[list[str], typer.Option(help="A kind of failure, such as timeout; may be repeated.")] = [],
+    kind: Annotated[list[str], typer.Option(help="Retry only this kind of failure, such as timeout; may be repeated.")] = [],
     set: Set = [], json: Json = False,
 ) -> None:  # fmt: skip
-    """Owe again what failed and was given up; `plan` shows what that costs, and `run` asks."""
-    from rlaif.pipeline.requeue import retry as owe
+    """Requeue failed items. `plan` then shows what they cost, and `run` sends the requests."""
+    from rlaif.pipeline.requeue import retry as requeue
 
     with session(file, set) as context:
-        found = owe(context, kind)
+        found = requeue(context, kind)
     if json:
         print_json(found)
     elif found:
-        terminal().print(table("Owed again", found))
+        terminal().print(table("Requeued", found))
     else:
-        print("Nothing has failed of these kinds.")
+        print("Nothing to retry: no failures of these kinds.")
 
 
 @app.command()
 def explain(
     file: File,
-    prompt: Annotated[str, typer.Argument(help="The start of a prompt's id, or a response's id.", show_default=False)],
+    prompt: Annotated[str, typer.Argument(help="A prompt's or response's id, or the start of one.", show_default=False)],
     set: Set = [], json: Json = False,
 ) -> None:  # fmt: skip
-    """Tell the whole story of one prompt, from sampling to pair."""
+    """Show all that happened to one prompt, from sampling to pair."""
     from rlaif.pipeline import resolve
-    from rlaif.report.explain import explain as tell
+    from rlaif.report.explain import explain as explain_prompt
     from rlaif.report.explain import render
 
     with reading(file, set) as context:
-        story = tell(context.store, prompt, resolve.current_judge_keys(context.config))
+        story = explain_prompt(context.store, prompt, resolve.current_judge_keys(context.config))
     show(story, render, json)
 
 
 @app.command("sql")
 def show_sql(
     file: File,
-    statement: Annotated[str, typer.Argument(help="What to read, as SQL.", show_default=False)],
+    statement: Annotated[str, typer.Argument(help="A SQL query.", show_default=False)],
     set: Set = [], json: Json = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print the rows as CSV.")] = False,
 ) -> None:  # fmt: skip
-    """Read the store by SQL; nothing can be changed."""
+    """Query the store with SQL, read-only."""
     from rlaif.report.sql import as_csv, query, render
 
     with reading(file, set) as context:

@@ -1,4 +1,4 @@
-"""The result of a command on stdout: as JSON for programs, or laid out for people."""
+"""Prints the result of a command to stdout: as JSON for programs, or formatted for people."""
 
 import dataclasses
 import json
@@ -22,7 +22,7 @@ def show(found: T, render: "Callable[[T, Console], None]", as_json: bool) -> Non
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON: dataclasses as objects, and as text what JSON cannot express."""
+    """Print a value as JSON: dataclasses become objects, and values that JSON cannot express become strings."""
     # JSON escapes every other control character by itself.
     print(json.dumps(_plain(value), indent=2).replace("\x7f", "\\u007f"))
 
@@ -47,13 +47,13 @@ def terminal() -> "Console":
 
 
 def table(title: str, rows: list[dict[str, Any]]) -> Any:
-    """A table of rows, of which there is at least one, with a column for each key."""
+    """Return a table with one column per key of the rows. Needs at least one row."""
     from rich.table import Table
 
     drawn = Table(title=title, title_justify="left")
     for name, value in rows[0].items():
         number = isinstance(value, int | float)
-        # A narrow terminal folds names, and cuts no number.
+        # On a narrow terminal, names wrap and numbers are never cut.
         drawn.add_column(name.replace("_", "\n"), justify="right" if number else "left", no_wrap=number, overflow="fold")
     for row in rows:
         drawn.add_row(*(f"{value:,}" if isinstance(value, int | float) else str(visible(value)) for value in row.values()))
@@ -61,9 +61,9 @@ def table(title: str, rows: list[dict[str, Any]]) -> Any:
 
 
 def render_pairing(pairing: "Pairing", console: "Console") -> None:
-    """Print how many pairs there are, by whose scores, and why some prompts have none."""
+    """Print how many pairs there are, which judge scored them, and why some prompts have none."""
     rows: list[dict[str, Any]] = [{"outcome": name, "prompts": count} for name, count in pairing.outcomes.items()]
-    # Not as the table's title, which a narrow table would fold.
+    # Not as the table's title, which would wrap in a narrow table.
     console.print(f"{pairing.pairs:,} pairs by {pairing.by}, {pairing.strategy}", soft_wrap=True)
     if rows:
         console.print(table("", rows))

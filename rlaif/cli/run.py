@@ -1,4 +1,4 @@
-"""The whole pipeline: begin one, look what it costs and needs, run it."""
+"""Commands for a whole pipeline: create one, run it, and check its cost and requirements."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,18 +11,18 @@ from rlaif.cli.session import OPENS_NO_MODEL, session
 
 
 @app.command()
-def init(folder: Annotated[Path, typer.Argument(help="A new folder.", show_default=False)]) -> None:
-    """Copy prompts, rubrics and pipelines into a folder, to start from."""
+def init(folder: Annotated[Path, typer.Argument(help="The folder to create.", show_default=False)]) -> None:
+    """Create a folder with example pipelines, prompts and rubrics."""
     from rlaif.config.resources import copy_into
 
     copy_into(folder)
-    print(f"Made {folder}. Next: cd {folder} && rlaif run pipelines/quickstart.yaml")
+    print(f"Created {folder}. Next: cd {folder} && rlaif run pipelines/quickstart.yaml")
 
 
 @app.command()
 def run(file: File, set: Set = [], json: Json = False, quiet: Quiet = False, allow_code: AllowCode = False,
         judge: JudgeName = None) -> None:  # fmt: skip
-    """Do all that a pipeline file says, or what is left of it."""
+    """Run every stage of a pipeline file; finished work is skipped."""
     from rlaif import pipeline as running
 
     if judge:
@@ -54,10 +54,10 @@ def run(file: File, set: Set = [], json: Json = False, quiet: Quiet = False, all
 @app.command()
 def plan(
     file: File,
-    pilot: Annotated[int, typer.Option(help="Really do the first so many prompts, to measure lengths.", min=0)] = 0,
+    pilot: Annotated[int, typer.Option(help="Run this many prompts for real, to measure lengths.", min=0)] = 0,
     set: Set = [], json: Json = False, quiet: Quiet = False, allow_code: AllowCode = False,
 ) -> None:  # fmt: skip
-    """Show what is owed and what it will cost, before anything is spent."""
+    """Show the pending work and what it will cost, before you run it."""
     from rlaif.estimate import plan as estimate
     from rlaif.estimate import render
 
@@ -68,7 +68,7 @@ def plan(
 
 @app.command()
 def doctor(file: File, set: Set = [], json: Json = False) -> None:
-    """Check what a pipeline needs: servers (by a few tiny test requests), files, disk, store."""
+    """Check servers, files, disk space and the store. Servers receive a few tiny test requests."""
     from rlaif.config import load
     from rlaif.doctor import examine, exit_code, render
 

@@ -1,4 +1,4 @@
-"""Opens a pipeline for one command, and ends the command.
+"""Opens a pipeline for one command, and turns errors and signals into exit codes.
 
 Exit codes: 0 done, 1 internal error, 2 input error, 4 budget spent, 5 store in use, 6 model not serving, 7 store cannot be
 read or written, 129, 130 and 143 interrupted.
@@ -25,27 +25,27 @@ if TYPE_CHECKING:
     from rlaif.context.run import Context
 
 
-# What a command passes as `allow_code` if it opens no model and trains none, so that no other code can run in it.
+# Passed as `allow_code` by commands that open and train no model, so no code from the pipeline can run in them.
 OPENS_NO_MODEL: Final = True
-# Set, it lets an error through with its traceback.
+# The variable that, if set, makes unexpected errors print their traceback.
 TRACEBACK: Final = "RLAIF_TRACEBACK"
-# Numbers of errors from here on are about connections, below about files.
+# Error numbers from here on are about connections, lower ones about files.
 FIRST_OF_NETWORK: Final = 88
 
 
 def main() -> None:
-    """The `rlaif` command: errors of known kinds print without a traceback."""
+    """Run the `rlaif` command. Known errors print without a traceback."""
     safe_output.install()
     STOP.listen()
     execute()
 
 
 def execute(arguments: list[str] | None = None) -> None:
-    """Run the command that the arguments, or those of the process, name; always ends with SystemExit."""
+    """Run the command in `arguments` (default: those of the process). Always raises SystemExit."""
     try:
         app(arguments)
     except SystemExit as ended:
-        # Where a signal ended a command without a session, Typer knows only that it was aborted.
+        # If a signal ends a command without a session, Typer only reports that it was aborted.
         raise SystemExit(STOP.exit_code if STOP.exit_code and ended.code in (1, 130) else ended.code) from None
     except Exception as error:
         if STOP.caused(error):
@@ -56,12 +56,12 @@ def execute(arguments: list[str] | None = None) -> None:
         print(f"rlaif: {known}", file=sys.stderr)
         sys.exit(known.exit_code)
     finally:
-        # Here, and not when the interpreter ends: a closed pipe is no error.
+        # Flush here, not when the interpreter exits, because a closed pipe is not an error.
         sys.stdout.flush()
 
 
 def _translated(error: Exception) -> RlaifError:
-    """What files, disks, DuckDB or deep data can raise anywhere, as an error with a sentence; else an internal error."""
+    """Turn an error of the file system, DuckDB or the interpreter into one with a readable message."""
     message = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
     where = str(getattr(error, "filename", None) or "")
     if isinstance(error, OSError):
@@ -75,9 +75,9 @@ def _translated(error: Exception) -> RlaifError:
     if isinstance(error, RecursionError):
         return InputError("a value in the input is nested too deeply", fix="Flatten the data.")
     if isinstance(error, MemoryError):
-        return InputError("there is not enough memory for this", fix="Use less data at once, or a machine with more memory.")
+        return InputError("there is not enough memory", fix="Use less data, or a machine with more memory.")
     if type(error).__module__.partition(".")[0] in ("duckdb", "_duckdb"):
-        return StoreError(f"DuckDB cannot finish this: {message}\nIf it reports damage, restore a copy of the store.")
+        return StoreError(f"DuckDB failed: {message}\nIf it reports corruption, restore a copy of the store.")
     return RlaifError(
         f"internal error: {type(error).__name__}: {message}\nThis is a bug in rlaif. Run the command again with "
         f"{TRACEBACK}=1 in the environment and report the traceback, with the version, to the project's issues."
@@ -88,9 +88,9 @@ def _translated(error: Exception) -> RlaifError:
 def session(
     file: Path, overrides: list[str], quiet: bool = True, *, filled: bool = False, allow_code: bool = OPENS_NO_MODEL
 ) -> "Iterator[Context]":
-    """Open the pipeline and its store for writing; after Ctrl-C, print how to go on and exit.
+    """Open the pipeline and its store for writing. After Ctrl-C, print how to continue, and exit.
 
-    Raises InputError where the store must be `filled` by other commands, and there is none.
+    Raises InputError if the store must already be `filled` by other commands and does not exist.
     """
     from rlaif.config import load
     from rlaif.core.progress import progress
@@ -112,14 +112,14 @@ def session(
 
 def _stopped(config: "Config") -> None:
     again = shlex.join(["rlaif", *sys.argv[1:]])
-    print(f"\nStopped. All that was finished is kept; the same command goes on from there: {again}", file=sys.stderr)
+    print(f"\nStopped. Finished work is kept. To continue, run the same command: {again}", file=sys.stderr)
     if any(config.batches.glob("*.json")):
-        print("Batches that were sent go on at the vendor; that command takes their answers.", file=sys.stderr)
+        print("Batches that were sent keep running at the vendor; that command collects their results.", file=sys.stderr)
 
 
 @contextmanager
 def reading(file: Path, overrides: list[str]) -> "Iterator[Context]":
-    """Open the pipeline and its store for reading, which other commands may do at the same time."""
+    """Open the pipeline and its store for reading, even while another command uses the store."""
     from rlaif.config import load
     from rlaif.context.run import Context
     from rlaif.store.store import Store
@@ -135,5 +135,5 @@ def _need_store(config: "Config") -> None:
 
     refuse_moved(config)
     if not config.store_path.exists():
-        fix = f"Run `{config.command('run')}`, or one stage after the other, beginning with `{config.command('collect')}`."
-        raise InputError("nothing has been done yet: there is no store", where=str(config.store_path), fix=fix)
+        fix = f"Run `{config.command('run')}`, or run the stages one by one, starting with `{config.command('collect')}`."
+        raise InputError("nothing has been done yet: the store does not exist", where=str(config.store_path), fix=fix)

@@ -1,4 +1,4 @@
-"""One verb a stage, and the report of them all."""
+"""One command per stage, and the report."""
 
 import sys
 from pathlib import Path
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @app.command()
 def collect(file: File, set: Set = [], quiet: Quiet = False) -> None:
-    """Read prompts, and what comes with them, into the store."""
+    """Read prompts, documents and existing responses into the store."""
     from rlaif import pipeline as running
 
     with session(file, set, quiet) as context:
@@ -25,7 +25,7 @@ def collect(file: File, set: Set = [], quiet: Quiet = False) -> None:
 
 @app.command()
 def generate(file: File, set: Set = [], quiet: Quiet = False, allow_code: AllowCode = False) -> None:
-    """Sample the responses that are owed."""
+    """Sample the pending responses."""
     from rlaif import pipeline as running
 
     with session(file, set, quiet, allow_code=allow_code) as context:
@@ -36,7 +36,7 @@ def generate(file: File, set: Set = [], quiet: Quiet = False, allow_code: AllowC
 
 @app.command()
 def judge(file: File, set: Set = [], quiet: Quiet = False, judge: JudgeName = None, allow_code: AllowCode = False) -> None:
-    """Score the responses that a judge still owes."""
+    """Score the pending responses."""
     from rlaif import pipeline as running
 
     with session(file, set, quiet, allow_code=allow_code) as context:
@@ -45,7 +45,7 @@ def judge(file: File, set: Set = [], quiet: Quiet = False, judge: JudgeName = No
 
 @app.command()
 def pair(file: File, set: Set = [], quiet: Quiet = False, judge: JudgeName = None, json: Json = False) -> None:
-    """Turn stored scores into pairs; no model is asked."""
+    """Build pairs from stored scores; calls no model."""
     from rlaif import pipeline as running
 
     if judge:
@@ -59,11 +59,11 @@ def pair(file: File, set: Set = [], quiet: Quiet = False, judge: JudgeName = Non
 def train(
     file: File,
     prepare: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write what `accelerate` needs to train, on several GPUs or machines.")
+        Path | None, typer.Option(metavar="DIR", help="Only write the files for `accelerate`, for several GPUs or machines.")
     ] = None,
     newest: Newest = False, set: Set = [], quiet: Quiet = False, allow_code: AllowCode = False,
 ) -> None:  # fmt: skip
-    """Train the generator's model on the pairs that the file describes, or on rewards."""
+    """Train the generator's model on the pairs, or on rewards."""
     from rlaif import pipeline as running
 
     with session(file, set, quiet, allow_code=allow_code) as context:
@@ -72,12 +72,13 @@ def train(
             print(running.train(context, pairing, allow_code=allow_code).path)
             return
         command = running.prepare_training(context, prepare, pairing)
-    print(f"{command}\nThen this command again takes the model in." if command else f"Taken in from {prepare}.")
+    imported = f"Imported the model from {prepare}."
+    print(f"{command}\nThen run this command again to import the model." if command else imported)
 
 
 @app.command()
 def evaluate(file: File, set: Set = [], quiet: Quiet = False, json: Json = False, allow_code: AllowCode = False) -> None:
-    """Compare the trained model, and others, with the base on held-out prompts."""
+    """Compare the trained model with its base on held-out prompts."""
     from rlaif import pipeline as running
     from rlaif.evaluation import render
 
@@ -92,7 +93,7 @@ def evaluate(file: File, set: Set = [], quiet: Quiet = False, json: Json = False
 
 @app.command()
 def report(file: File, set: Set = [], quiet: Quiet = False) -> None:
-    """Write the HTML report of what the store holds; calls no model."""
+    """Write the HTML report; calls no model."""
     from rlaif import pipeline as running
     from rlaif.config import short
 
@@ -103,7 +104,7 @@ def report(file: File, set: Set = [], quiet: Quiet = False) -> None:
 
 
 def _left(context: "Context") -> str:
-    """What the report lacks because it is not done yet, with its cost and the command that does it; empty if nothing."""
+    """Describe the pending work that the report lacks, with its cost and the command to run; empty if there is none."""
     from rlaif.core.errors import RlaifError
     from rlaif.estimate import left, summary
 

@@ -1,4 +1,4 @@
-"""Checks before a run that everything a pipeline needs is there; each finding says what to do about it."""
+"""Checks before a run that a pipeline has everything it needs; each finding says how to fix it."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ __all__ = ["Check", "examine", "exit_code", "render"]
 
 
 def examine(config: Config) -> list[Check]:
-    """All findings. Sends a few small requests to each served model that the pipeline uses; writes nothing."""
+    """Return all findings. Sends a few small requests to each served model that the pipeline uses; writes nothing."""
     checks = [*machine.software(config), *files.files(config), *machine.place(config)]
     limits: Limits = {}
     for name in resolve.models_asked(config):
@@ -34,7 +34,7 @@ def examine(config: Config) -> list[Check]:
 
 
 def exit_code(checks: Sequence[Check]) -> int:
-    """0 if nothing failed, 6 if a model cannot serve, else 2."""
+    """Return 0 if nothing failed, 6 if a model is not ready, else 2."""
     failed = [check for check in checks if check.outcome == "fail"]
     if not failed:
         return 0
@@ -42,7 +42,7 @@ def exit_code(checks: Sequence[Check]) -> int:
 
 
 def render(checks: Sequence[Check], console: "Console") -> None:
-    """Prints one line for each finding, and one for what to do."""
+    """Print each finding on one line, with its fix on the next."""
     colours = {"ok": "green", "warn": "yellow", "fail": "red"}
     for check in checks:
         console.print(f"{check.outcome:4}", style=colours[check.outcome], end="  ")

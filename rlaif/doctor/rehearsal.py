@@ -1,4 +1,4 @@
-"""Judging with nobody there: which asks a judge would send, found by letting it judge with a model that costs nothing."""
+"""Finds the requests that a judge would send, by running it with a scripted model that costs nothing."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -13,15 +13,16 @@ from rlaif.models import registry
 from rlaif.models.base import ChatRequest, Completion, Sampling
 from rlaif.store.store import Row
 
-# No reply is cut off here: what would be is asked for again, and that is measured, not rehearsed.
+# Replies are never cut off here; retries after a cut-off are measured, not rehearsed.
 ROOM = 1_000_000
 
 
 @dataclass
 class Rehearsal:
-    """The scripted model, remembering what it was asked: a kind of criterion is planned without knowing it.
+    """A scripted model that records its requests, so that any kind of criterion can be planned without special cases.
 
-    What it lists has `things` in all. `noted` asks are those that a prompt costs once, for all its responses.
+    Lists in its replies have `things` items in total. `noted` holds the requests that are sent once per prompt, for all its
+    responses.
     """
 
     things: int
@@ -49,7 +50,7 @@ class Rehearsal:
 
 
 def rehearse(judge: Judge, call: Call, row: Row, text: str, things: int) -> Rehearsal:
-    """The asks of this call on `text` as a response to the prompt in `row`."""
+    """Return the requests of this call for `text` as a response to the prompt in `row`."""
     rehearsal = Rehearsal(things)
     judge_context = JudgeContext(judge.settings, judge.template, rehearsal, templates=judge.templates, once=rehearsal.once)
     event_loop.run(call.judge(Candidate(stored(row), text), call.criteria, 0, judge_context))  # type: ignore[arg-type]
@@ -57,7 +58,7 @@ def rehearse(judge: Judge, call: Call, row: Row, text: str, things: int) -> Rehe
 
 
 def _listing(schema: Any, things: int) -> Any:
-    """The schema with so many items in its lists together, or at least one in each."""
+    """Return the schema with `things` required items over all its lists, at least one in each."""
     lists = [name for name, kind in (schema or {}).get("properties", {}).items() if kind.get("type") == "array"]
     if not lists:
         return schema

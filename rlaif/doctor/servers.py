@@ -1,7 +1,7 @@
-"""Served models: is each reachable, does the key open it, does it list the model, and does it take the run's requests?
+"""Checks of served models: is each reachable, is the key valid, is the model listed, and are the run's requests accepted?
 
-The requests are sent by the run's own client, in the run's own form, so that the doctor finds what the run will find:
-what the client learns to leave out is reported as such, and what the server refuses is refused here too.
+The run's client sends the requests in the run's form, so the doctor finds what the run will find: it reports which
+parameters the client has to leave out and which requests the server rejects.
 """
 
 import json
@@ -19,32 +19,32 @@ from rlaif.models.openai.credentials import NO_SECRET, addresses, public_url, se
 from rlaif.models.openai.probe import listed
 from rlaif.models.openai.reward_model import OpenAIReward
 
-# Seconds for one request. A server that is slower than this at a few words is not ready for a run.
+# Seconds for one request. A server that takes longer for a few words is not ready for a run.
 DEADLINE: Final = 60.0
-# How servers name what they refuse, and what to do about it, most telling first.
+# Patterns in rejections, each with a fix; the most specific come first.
 REFUSED: Final = (
-    (r"top_logprobs|logprobs", "Set {place}.logprobs to false; scores are then the judge's own numbers."),
+    (r"top_logprobs|logprobs", "Set {place}.logprobs to false; scores are then the numbers that the judge writes."),
     (
         r"response_format|json_schema|guided|grammar|schema|minimum|maximum|minItems|maxItems|additionalProperties|"
         r"structured output",
         "Set models.{name}.structured to json_object or none.",
     ),
-    (r"temperature", "Set {place}.temperature to a value that the server takes."),
-    (r"top_p", "Set {place}.top_p to a value that the server takes."),
-    (r"max_completion_tokens|max_tokens", "Set {place}.max_tokens to a value that the server takes."),
-    (r"system|role", "Take the system message out of the template or the prompts."),
+    (r"temperature", "Set {place}.temperature to a value that the server accepts."),
+    (r"top_p", "Set {place}.top_p to a value that the server accepts."),
+    (r"max_completion_tokens|max_tokens", "Set {place}.max_tokens to a value that the server accepts."),
+    (r"system|role", "Remove the system message from the template or the prompts."),
 )
 FIXES: Final = {
     "unreachable": "Start the server, or correct models.{name}.base_url.",
     "auth": "Set the key that the server expects.",
-    "quota": "Pay the bill or raise the limit at the vendor.",
+    "quota": "Add credit or raise the limit at the vendor.",
     "unknown_model": "Correct models.{name}.model.",
-    "timeout": "See the server's log, or raise models.{name}.timeout.",
+    "timeout": "Check the server's log, or raise models.{name}.timeout.",
 }
 
 
 async def examine(name: str, config: OpenAIModel, needs: list[Need]) -> tuple[list[Check], int | None]:
-    """Findings, and the context length in tokens if the server reports it."""
+    """Return the findings, and the context length in tokens if the server reports it."""
     urls = addresses(config.base_url)
     checks: list[Check] = []
     limits: list[int | None] = []
@@ -59,8 +59,8 @@ async def examine(name: str, config: OpenAIModel, needs: list[Need]) -> tuple[li
 async def _examine(label: str, name: str, config: OpenAIModel, needs: list[Need]) -> tuple[list[Check], int | None]:
     try:
         key = secret(config)
-        said = "no key is set; servers on this machine may need none"
-        checks = [ok(label, said if key == NO_SECRET else f"{config.api_key.removeprefix('env:')} is set")]
+        unset = "no key is set; servers on this machine may not need one"
+        checks = [ok(label, unset if key == NO_SECRET else f"{config.api_key.removeprefix('env:')} is set")]
         patient = {"timeout": min(config.timeout, DEADLINE), "attempts": 2, "start_timeout": 0.0}
         kind = OpenAIReward if any(need.rewards for need in needs) else OpenAI
         async with kind(config.model_copy(update=patient), pause=0.1) as served:
@@ -70,13 +70,13 @@ async def _examine(label: str, name: str, config: OpenAIModel, needs: list[Need]
 
 
 class Examination:
-    """Asks one server, and reports what it found."""
+    """Sends requests to one server and reports the findings."""
 
     def __init__(self, label: str, name: str, served: OpenAI) -> None:
         self._label, self._name, self._served = label, name, served
 
     async def all(self, needs: list[Need], checks: list[Check]) -> tuple[list[Check], int | None]:
-        """The findings, after those of before, and the context length."""
+        """Return `checks` and the findings of all tests, and the context length."""
         found, limit = await self.listing()
         failed: list[Check] = []
         answered: list[tuple[Need, dict[int, Completion]]] = []
@@ -95,12 +95,12 @@ class Examination:
         return [each for each in dict.fromkeys([*checks, *found, *failed, *abilities]) if each], limit
 
     async def listing(self) -> tuple[list[Check], int | None]:
-        """Whether the server lists the model, and the context length that it reports."""
+        """Check that the server lists the model; return the context length that it reports."""
         config = self._served.config
         try:
             models = {each["id"]: each for each in await listed(self._served.heads[0])}
         except (ModelError, TimeoutError) as error:
-            # Whether it serves is seen by what it answers; many do not list anything.
+            # Many servers list nothing; whether the model is served shows in its replies.
             lists = getattr(error, "kind", "") in ("unknown_model", "rejected", "malformed")
             return [warn(self._label, "the server does not list its models")] if lists else [], None
         if config.model not in models:
@@ -112,47 +112,47 @@ class Examination:
         return [ok(self._label, f"{public_url(config.base_url)} lists {config.model}{context}")], limit
 
     def several(self, need: Need, found: dict[int, Completion]) -> Check | None:
-        """Whether one request gives several completions."""
+        """Check that one request returns several completions."""
         if need.ask.n == 1:
             return None
         if len(found) == need.ask.n:
             return ok(self._label, "n: several completions in one request")
-        return warn(self._label, "n is not honoured: each sample is a request of its own and pays for its prompt")
+        return warn(self._label, "n is ignored: each sample needs a separate request, which pays for the prompt again")
 
     def logprobs(self, need: Need, found: dict[int, Completion]) -> Check | None:
-        """Whether replies come with log-probabilities."""
+        """Check that replies have log-probabilities."""
         if need.ask.top_logprobs is None or not found:
             return None
         if all(completion.tokens for completion in found.values()):
-            return ok(self._label, "logprobs: given")
-        fix = f"Set {need.place}.logprobs to false; scores are then the judge's own numbers."
-        return warn(self._label, "logprobs are not given", fix)
+            return ok(self._label, "logprobs: returned")
+        fix = f"Set {need.place}.logprobs to false; scores are then the numbers that the judge writes."
+        return warn(self._label, "logprobs are not returned", fix)
 
     def form(self, need: Need, found: dict[int, Completion]) -> Check | None:
-        """Whether the server holds replies to the verdict's JSON schema."""
+        """Check that the server enforces the verdict's JSON Schema."""
         structured = self._served.config.structured
         if need.ask.schema is None or structured == "none" or need.rewards or not found:
             return None
         if _keeps(found[min(found)].text, need.ask.schema):
-            return ok(self._label, f"{structured}: replies keep to it")
+            return ok(self._label, f"{structured}: replies follow the schema")
         fix = f"Set models.{self._name}.structured to json_object or none."
-        return warn(self._label, f"{structured} is taken, and replies do not keep to it", fix)
+        return warn(self._label, f"{structured} is accepted, but replies do not follow the schema", fix)
 
     def given_up(self) -> list[Check]:
-        """What the client had to leave out or to rename, and will in the run."""
+        """Report parameters that the client had to omit or rename, as it will in the run."""
         config, remarks = self._served.config, self._served.remarks
         checks = []
         if ("renamed", "max_tokens") in remarks:
             fix = f"Set models.{self._name}.max_tokens_field to max_completion_tokens to save a request."
             checks.append(
-                warn(self._label, f"{config.max_tokens_field} is refused: requests say max_completion_tokens", fix)
+                warn(self._label, f"{config.max_tokens_field} is rejected: requests use max_completion_tokens", fix)
             )
         if ("left out", "seed") in remarks:
-            checks.append(warn(self._label, "seed is refused: requests go without it, and no sample can be drawn again"))
+            checks.append(warn(self._label, "seed is rejected: requests omit it, and samples cannot be reproduced"))
         return checks
 
     async def seeds(self, needs: list[Need]) -> Check | None:
-        """Whether the same seed gives the same words."""
+        """Check that the same seed gives the same text."""
         need = next((each for each in needs if each.place == "generate"), None)
         if need is None or ("left out", "seed") in self._served.remarks:
             return None
@@ -162,23 +162,25 @@ class Examination:
         except ModelError as error:
             return self.failed(error, need)
         if first[0].text == again[0].text:
-            return ok(self._label, "seed: the same words again")
-        return warn(self._label, "seed: other words for the same seed; what is stored stays, but it cannot be drawn again")
+            return ok(self._label, "seed: reproducible")
+        return warn(
+            self._label, "seed: the same seed gave different text; stored samples are kept, but cannot be reproduced"
+        )
 
     def failed(self, error: ModelError, need: Need) -> Check:
-        """The finding for a request that the server does not serve, with what to do about it."""
-        fix = FIXES.get(error.kind, "See the server's log.")
+        """Return the finding for a failed request, with its fix."""
+        fix = FIXES.get(error.kind, "Check the server's log.")
         if error.kind == "rejected":
             fix = _by_parameter(error)
         if self._served.hint:
             fix = "Correct models.{name}.base_url as shown."
-        where = "" if error.fatal else f"{need.place} cannot be done: "
-        said = f"{where}{error.kind}: {error}"
-        return fail(self._label, said, fix.format(name=self._name, place=need.place), of_model=True)
+        where = "" if error.fatal else f"{need.place} would fail: "
+        message = f"{where}{error.kind}: {error}"
+        return fail(self._label, message, fix.format(name=self._name, place=need.place), of_model=True)
 
 
 def _by_parameter(error: ModelError) -> str:
-    """What to do about a refused request, by the name of the parameter that the refusal names."""
+    """Return the fix for a rejected request, by the parameter that the rejection names."""
     try:
         named = json.loads(error.raw)["error"]["param"]
     except (ValueError, TypeError, KeyError, RecursionError):
@@ -188,11 +190,11 @@ def _by_parameter(error: ModelError) -> str:
             for pattern, fix in REFUSED:
                 if re.search(pattern, text, re.IGNORECASE):
                     return fix
-    return "Change what the message names; the run sends the same request."
+    return "Change the setting that the message names; the run sends the same request."
 
 
 def _keeps(text: str, schema: Any) -> bool:
-    """Whether the text is an object with all that the schema requires."""
+    """Whether the text is a JSON object with all names that the schema requires."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):

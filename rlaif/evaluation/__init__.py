@@ -1,4 +1,4 @@
-"""Did the model get better, and do two judges agree? Reads the store; `whole` runs the stages for missing responses."""
+"""Compares models and judges on stored results: did training help, and do two judges agree?"""
 
 from rlaif.evaluation.agreement import Agreement, CriterionAgreement, agreement
 from rlaif.evaluation.comparison import CriterionResult, HeadToHead, Match, Side, match

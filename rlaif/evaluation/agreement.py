@@ -1,4 +1,4 @@
-"""Agreement of two judges on the responses that both have judged. A person, an oracle or a program is a judge too."""
+"""Measures agreement of two judges on the responses that both scored. People, oracles and checks are judges too."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,14 +7,17 @@ from itertools import groupby
 from rlaif.core.statistics import mean, spearman
 from rlaif.store.store import Row, Store
 
-# Values in hundredths that differ by less are the same choice on the same scale.
+# Values in hundredths that differ by less are the same value.
 SAME = 1e-6
 
 
 @dataclass(frozen=True)
 class CriterionAgreement:
-    """A criterion of the same name: over `answers`, the rank correlation of scores, the share of equal values, and
-    each judge's mean in hundredths of its range. None where a judge gives every answer the same score."""
+    """Agreement on a criterion of the same name: rank correlation and share of equal values over `answers` responses.
+
+    The percents are each judge's mean in hundredths of the range. `spearman` is None if a judge gives every response the
+    same score.
+    """
 
     name: str
     answers: int
@@ -26,9 +29,9 @@ class CriterionAgreement:
 
 @dataclass(frozen=True)
 class Agreement:
-    """Two judges: criterion by criterion, and in how they order pairs of answers to the same prompt.
+    """Agreement of two judges, by criterion and in the order of pairs of responses to the same prompt.
 
-    Of `pairs`, `same` many are ordered alike, `opposite` many the other way round, and `tied` many tie for either one.
+    Both judges order `same` of the `pairs` alike and `opposite` differently; `tied` are tied by at least one judge.
     `flipped` counts the prompts (of `prompts`) with at least one opposite pair.
     """
 
@@ -44,7 +47,7 @@ class Agreement:
 
 
 def agreement(store: Store, first: str, second: str) -> Agreement:
-    """The agreement of two judges (keys) on all current prompts."""
+    """Return the agreement of two judges (keys) on all current prompts."""
     names = {row["key"]: row["name"] for row in store.query("evaluation/sql/names", keys=[first, second])}
     shared = store.query("evaluation/sql/shared_scores", first=first, second=second)
     criteria = [_criterion(name, list(rows)) for name, rows in groupby(shared, key=lambda row: str(row["criterion"]))]

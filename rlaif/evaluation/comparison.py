@@ -1,4 +1,4 @@
-"""Base against trained model on held-out prompts, by one judge's scores or comparisons."""
+"""Compares a trained model with its base on held-out prompts, by one judge's scores or comparisons."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,13 +9,13 @@ from rlaif.evaluation.length_control import LengthControlled, Outcome, length_co
 from rlaif.evaluation.scores import Contest, Means, Scored, has_compared, percent
 from rlaif.store.store import Row, Store
 
-# Means of decimal scores that differ by less are equal; the rest is rounding.
+# Means that differ by less are equal, because the difference is rounding.
 TIE = 1e-9
 
 
 @dataclass(frozen=True)
 class CriterionResult:
-    """One criterion: means in its own units and in hundredths of its range; the trained side's wins, over prompts."""
+    """One criterion: means in its units and in hundredths of its range, and the trained model's win rate over prompts."""
 
     name: str
     low: float
@@ -31,7 +31,7 @@ class CriterionResult:
 class Side:
     """One of the two models: its weighted score (0 to 100), mean lengths, and failures of responses by kind.
 
-    A failed response, or one without a score on every weighted criterion, is counted here and enters no mean.
+    A response that failed or lacks a score on a weighted criterion counts as a failure and is excluded from the means.
     """
 
     name: str
@@ -45,11 +45,11 @@ class Side:
 
 @dataclass(frozen=True)
 class HeadToHead:
-    """How a judge that compares decides, response against response: the trained side's wins, ties half, over `prompts`.
+    """Results of direct comparisons: the trained model's win rate over `prompts`, with ties counting half.
 
-    `both` counts the pairs of texts that it was shown in both orders, `consistent` is the share of them where it
-    prefers the same one twice, `first_shown` how often it prefers the one shown first: half, if order means nothing.
-    `one_order` counts the comparisons that are left out because there is none in the other order.
+    `both` counts the pairs of texts that were shown in both orders. `consistent` is the share of them with the same winner
+    in both orders, and `first_shown` how often the text shown first wins, which is half without position bias. `one_order`
+    counts comparisons that are excluded because the other order is missing.
     """
 
     prompts: int
@@ -64,13 +64,13 @@ class HeadToHead:
 
 @dataclass(frozen=True)
 class Match:
-    """The result of both models by one judge, on the prompts where both have a score. Shares are from 0 to 1.
+    """The result of comparing both models by one judge, on the prompts where both have a score. Shares are from 0 to 1.
 
-    `win_rate` is the share of prompts on which the trained model's mean score is higher, ties counting half, and
-    `interval` its 95 % bootstrap interval over prompts; `gain_interval` is that of the gain in score. A judge that gives
-    no scores but compares wins and ties by its comparisons. `longer_wins` is the share of `longer_prompts` (those with
-    unequal lengths and a winner) that the longer answer wins: what preferring length alone would get right.
-    `not_controlled` says why there is no `length_controlled` win rate.
+    `win_rate` is the share of prompts on which the trained model's mean score is higher, with ties counting half, and
+    `interval` its 95 % bootstrap interval over prompts; `gain_interval` is that of the gain in score. For a judge that only
+    compares, comparisons decide wins and ties. `longer_wins` is the share of `longer_prompts` (those with unequal lengths
+    and a winner) that the longer response wins, which is the accuracy of preferring length alone. `not_controlled` says why
+    `length_controlled` is missing.
     """
 
     judge: str
@@ -91,14 +91,14 @@ class Match:
 
     @property
     def gain(self) -> float | None:
-        """The trained side's lead in score, from -100 to 100."""
+        """The trained model's score minus the base's, from -100 to 100."""
         before, after = self.base.score, self.trained.score
         return None if before is None or after is None else after - before
 
 
 @dataclass(frozen=True)
 class _Decided:
-    """A contest's prompts that have a winner: both sides and the trained side's win, by prompt."""
+    """The prompts with a winner or tie: both sides and the trained model's win (0 to 1), by prompt."""
 
     prompts: Mapping[str, tuple[Means, Means, float]]
     decisions: dict[str, Row]
@@ -114,12 +114,12 @@ class _Decided:
 
 
 def match(store: Store, contest: Contest, scored: Scored) -> Match:
-    """The result of one contest, given what `read` found for it."""
+    """Return the result of one contest, given the scores that `read` returned for it."""
     return matches(store, [(contest, scored)])[0]
 
 
 def matches(store: Store, contests: Sequence[tuple[Contest, Scored]]) -> list[Match]:
-    """The results of contests of several models with the same base before one judge; length is controlled for together."""
+    """Return the results of several models against the same base by one judge, with joint length control."""
     decided = [_decided(store, *each) for each in contests]
     controlled = length_controlled([each.outcome for each in decided])
     return [_match(store, *each, found, rate) for each, found, rate in zip(contests, decided, controlled, strict=True)]
@@ -163,27 +163,27 @@ def _match(store: Store, contest: Contest, scored: Scored, found: _Decided, cont
 
 
 def _decisions(store: Store, contest: Contest) -> dict[str, Row]:
-    """The judge's comparisons of the two sides by prompt; empty if it made none."""
+    """Return the judge's comparisons of the two sides by prompt; empty if it made none."""
     # Equal responses tie without a comparison, so ties alone do not mean that the judge compares.
     rows = store.query("evaluation/sql/head_to_head", **contest.parameters) if has_compared(store, contest.judge) else []
     return {row["prompt"]: row for row in rows}
 
 
 def _undecided(pairs: Mapping[str, tuple[Means, Means, float | None]], decisions: Mapping[str, Row]) -> dict[str, int]:
-    """Prompts that have both sides and no winner, by reason."""
+    """Count prompts that have both sides but no result, by reason."""
     left = [prompt for prompt, (_, _, win) in pairs.items() if win is None]
     return dict(Counter("compared in one order only" if prompt in decisions else "not compared" for prompt in left))
 
 
 def _win(before: Means, after: Means, decision: Row | None) -> float | None:
-    """1 if the trained side wins the prompt, 0.5 for a tie; None if it was not judged."""
+    """Return 1 if the trained model wins the prompt, 0.5 for a tie, 0 if it loses; None if it was not judged."""
     if before.score is not None and after.score is not None:
         return won(after.score - before.score)
     return None if decision is None or decision["win"] is None else float(decision["win"])
 
 
 def won(lead: float) -> float:
-    """1 for a lead, 0.5 for none, 0 for the other side's."""
+    """Return 1 for a positive margin, 0.5 for a tie, 0 for a negative margin."""
     return 0.5 if abs(lead) <= TIE else float(lead > 0)
 
 

@@ -1,4 +1,4 @@
-"""How far training has moved a model: the KL divergence from its base, estimated on the model's responses."""
+"""Estimates how far training moved a model: its KL divergence from the base, on the model's responses."""
 
 import math
 from collections import Counter
@@ -16,7 +16,7 @@ from rlaif.models.base import Likelihood
 from rlaif.models.registry import Models
 from rlaif.store.store import Row, Store
 
-# By response; a failure stands as its kind.
+# Likelihoods by response key, or failure kinds.
 Likelihoods = Mapping[str, Likelihood | str]
 
 
@@ -24,12 +24,11 @@ Likelihoods = Mapping[str, Likelihood | str]
 class Divergence:
     """A model's KL divergence to its base on held-out prompts, in nats, by two estimates (Schulman 2020).
 
-    With d = log p(model) - log p(base) of a token, k1 is d and k3 is e^-d - 1 + d, which is never negative and varies
-    less. `k1` and `k3` are means over responses of the sums over tokens, `interval` is k1's 95 % bootstrap interval over
-    prompts; `k1_token` and `k3_token` are means over all `tokens`. Texts are those sampled, probabilities those at
-    temperature 1: with another temperature, or with top_p, the estimates are of that sampling, not of the model. k3 is
-    an estimate of the divergence of each next token, given what was said before. `left_out` counts responses without,
-    by kind.
+    With d = log p(model) - log p(base) of a token, k1 is d and k3 is e^-d - 1 + d, which is never negative and has less
+    variance. `k1` and `k3` are means over responses of the sums over tokens, and `interval` is k1's 95 % bootstrap interval
+    over prompts; `k1_token` and `k3_token` are means over all `tokens`. Probabilities are at temperature 1. If texts were
+    sampled at another temperature or with top_p, the estimates describe that sampling, not the model. k3 estimates the
+    divergence of each next token, given the preceding ones. `left_out` counts excluded responses by failure kind.
     """
 
     model: str
@@ -44,7 +43,7 @@ class Divergence:
 
 
 async def likelihoods(models: Models, config: TransformersModel, rows: Sequence[Row]) -> Likelihoods:
-    """The log-probabilities of each of these responses (rows of `evaluate/undiverged`); of fewer after a stop."""
+    """Return the log-probabilities of these responses (rows of `undiverged.sql`). After a stop, some are missing."""
     from rlaif.models.local.client import Transformers
 
     model = await models.get(config)
@@ -63,7 +62,7 @@ async def likelihoods(models: Models, config: TransformersModel, rows: Sequence[
 
 
 def compared(own: Likelihoods, reference: Likelihoods, name: str) -> list[Row]:
-    """The rows of `divergences`, from log-probabilities of a model and its reference (a generator's key)."""
+    """Return rows for the table `divergences`, from log-probabilities of a model and its reference (a generator's key)."""
     return [{"response": response, "reference": name} | _row(own[response], reference[response]) for response in own]
 
 
@@ -79,7 +78,7 @@ def _row(own: Likelihood | str, reference: Likelihood | str) -> Row:
 
 
 def read_divergence(store: Store, generator: str, reference: str, *, only: HeldOut) -> Divergence | None:
-    """The divergence of a generator (key) from a reference; None if nothing was measured."""
+    """Return the divergence of a generator (key) from a reference; None if nothing was measured."""
     rows = store.query("evaluation/sql/divergences", generator=generator, reference=reference, **only.parameters)
     if not rows:
         return None

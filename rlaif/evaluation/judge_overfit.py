@@ -1,4 +1,4 @@
-"""Is the gain real? A model trained against one judge may have learned only what that judge likes."""
+"""Tests whether a gain is real. A model may have learned only what its training judge likes."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,10 @@ from rlaif.evaluation.scores import Scored
 
 @dataclass(frozen=True)
 class Gap:
-    """A model's gain over its base by the training `judge`, less its gain by an `other` one, in hundredths of the scale.
+    """A model's gain over its base by the training `judge`, minus its gain by an `other` judge, in hundredths of the scale.
 
-    Both are over the same prompts, and `interval` is the 95 % bootstrap interval of the gap over them. `flagged` where
-    all of it is above zero: the judge that decided what was learned sees more gain than the other.
+    Both gains are over the same prompts, and `interval` is the gap's 95 % bootstrap interval over prompts. `flagged` is true
+    if the whole interval is above zero, so the training judge sees more gain than the other judge.
     """
 
     model: str
@@ -26,7 +26,7 @@ class Gap:
 
 
 def gap(model: str, judge: str, other: str, scored: Scored, other_scored: Scored) -> Gap:
-    """The gap between two judges' (names) views of the same model (name) and its base."""
+    """Return the gap between the gains that two judges see in a model over its base. All three are names."""
     mine, theirs = _gains(scored), _gains(other_scored)
     shared = [prompt for prompt in mine if prompt in theirs]
     differences = [mine[prompt] - theirs[prompt] for prompt in shared]

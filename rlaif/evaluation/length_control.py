@@ -1,4 +1,4 @@
-"""The win rate that a model would have if its responses were as long as the base model's."""
+"""Estimates the win rate that a model would have if its responses were as long as the base model's."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,21 +11,21 @@ from rlaif.core.statistics import Interval, logistic, newton, percentile_interva
 if TYPE_CHECKING:
     from rlaif.core.statistics import Array
 
-# Precisions of normal priors. A model's skill is all but free: the prior keeps it finite if one side always wins.
+# Precisions of normal priors. The prior on a model's skill is weak and only keeps it finite if one side always wins.
 PENALTY = 1 / 100
-# A prompt's difficulty has a standard deviation of 1, and so has what it means to a model, around 1.
+# A prompt's difficulty has a standard deviation of 1, and so does a model's slope on it, around a mean of 1.
 DIFFICULTY = 1.0
-# The effect of length is a habit of the judge, so models share it, with a standard deviation of 0.3 between them. On
-# AlpacaEval's models, any precision from 3 to 300 gives a mean error below 1.5 points. Their mean effect is pulled towards
-# none with the weight of one model, which keeps corrections small where few models are compared.
+# The effect of length is a property of the judge, so models share it, with a standard deviation of 0.3 between them. On
+# AlpacaEval's models, any precision from 3 to 300 gives a mean error below 1.5 points. The mean effect is shrunk towards
+# zero with the weight of one model, which keeps corrections small if few models are compared.
 POOLED = 10.0
-# With fewer prompts the coefficients say more than the data: intervals go from 0 to 100 %.
+# With fewer prompts, the prior outweighs the data: intervals go from 0 to 100 %.
 LEAST = 10
-# Hardly any response of a model that is longer or shorter by more than this factor is as long as the base model's, so
-# length cannot be told from quality by that model alone. Of AlpacaEval's models, ten at random told it (mean error 1.3
-# points, 83 % of the intervals held the published value) and five did not (2.3 points, 66 %).
+# If a model's responses are longer or shorter by more than APART, hardly any is as long as the base model's, so that model
+# alone cannot separate length from quality. TOGETHER models can: ten random models of AlpacaEval could (mean error 1.3
+# points, 83 % of the intervals contained the published value), and five could not (2.3 points, 66 %).
 APART, TOGETHER = 1.5, 10
-# Models and difficulties are fitted in turn until no coefficient moves by more.
+# Models and difficulties are fitted in turn, at most TURNS times, until no coefficient changes by more than CLOSE.
 CLOSE, TURNS = 1e-4, 200
 
 
@@ -33,7 +33,7 @@ CLOSE, TURNS = 1e-4, 200
 class LengthControlled:
     """The win rate at equal lengths, its 95 % bootstrap interval over prompts, and the effect of length.
 
-    `effect` is what a response gains by being much longer than the other one, in log-odds of winning.
+    `effect` is the gain, in log-odds of winning, of a response that is much longer than the other one.
     """
 
     win_rate: float
@@ -51,14 +51,14 @@ class Outcome:
 
 
 def length_controlled(outcomes: Sequence[Outcome]) -> list[LengthControlled | str]:
-    """The length-controlled win rate of each model against the same base, or a sentence that says why there is none.
+    """Return the length-controlled win rate of each model against the same base, or the reason why there is none.
 
-    As AlpacaEval 2 (Dubois et al. 2024, arXiv 2404.04475), logit P(win) = θ + φ·tanh(difference / sd) + ψ·γ, with a
+    As in AlpacaEval 2 (Dubois et al. 2024, arXiv 2404.04475), logit P(win) = θ + φ·tanh(difference / sd) + ψ·γ, with a
     skill θ, an effect of length φ and a slope ψ for each model and a difficulty γ for each prompt; `sd` is the standard
     deviation of the model's differences in length. The win rate at equal lengths is the mean of logistic(θ + ψ·γ). All
     models are fitted together by penalised maximum likelihood. AlpacaEval takes γ from its own annotations and φ partly
-    from baselines told to be verbose or concise; here γ and the mean of φ come from the models that are compared. A
-    model alone has no γ.
+    from baselines that were prompted to be verbose or concise; here γ and the mean of φ come from the compared models. With
+    a single model, γ is not fitted.
     """
     few = sum(len(each.wins) >= LEAST for each in outcomes) < TOGETHER
     obstacles = [_obstacle(each, few=few) for each in outcomes]
@@ -67,7 +67,7 @@ def length_controlled(outcomes: Sequence[Outcome]) -> list[LengthControlled | st
 
 
 def _obstacle(outcome: Outcome, *, few: bool) -> str | None:
-    """Why there is no length-controlled win rate."""
+    """Return why there is no length-controlled win rate; None if there is one."""
     if len(outcome.wins) < LEAST:
         return f"fewer than {LEAST} prompts"
     differences = [outcome.lengths[prompt] - outcome.base_lengths[prompt] for prompt in outcome.wins]
@@ -126,7 +126,7 @@ def _features(lengths: "Array", difficulties: "Array") -> "Array":
 def _derivatives(
     at: "Array", features: "Array", wins: "Array", known: "Array", middle: "Array", precision: "Array"
 ) -> tuple["Array", "Array"]:
-    """Gradient and curvature of the penalised log-likelihood of each model."""
+    """Return gradient and curvature of the penalised log-likelihood of each model."""
     import numpy
 
     chances = logistic((features @ at[..., None])[..., 0])
@@ -136,7 +136,7 @@ def _derivatives(
 
 
 def _difficulties(at: "Array", lengths: "Array", start: "Array", wins: "Array", known: "Array") -> "Array":
-    """The difficulty of each prompt, given what the models are like."""
+    """Fit the difficulty of each prompt, given the models' coefficients."""
     offset, slopes = at[:, :1] + at[:, 1:2] * lengths, at[:, 2:]
 
     def derivatives(point: "Array") -> tuple["Array", "Array"]:
@@ -149,7 +149,7 @@ def _difficulties(at: "Array", lengths: "Array", start: "Array", wins: "Array", 
 
 
 def _controlled(at: "Array", features: "Array", wins: "Array", middle: "Array", precision: "Array") -> LengthControlled:
-    """One model's win rate at equal lengths, its interval by one Newton step from the fit for each resample of prompts."""
+    """Return one model's win rate at equal lengths. Its interval takes one Newton step per resample of prompts."""
     import numpy
 
     level = features * numpy.array([1.0, 0.0, 1.0])
@@ -164,7 +164,7 @@ def _controlled(at: "Array", features: "Array", wins: "Array", middle: "Array", 
         drawn[:, 3:12].reshape(-1, 3, 3) + numpy.diag(precision), (drawn[:, :3] - precision * (at - middle))[:, :, None]
     )[:, :, 0]
     rate = float(equal.mean())
-    # In log-odds, so that no resample leaves the range from 0 to 1.
+    # Computed in log-odds, so that no resample leaves the range from 0 to 1.
     moved = ((drawn[:, 12:15] * steps).sum(axis=1) + drawn[:, 15]) / drawn[:, 16] - rate
     ends = percentile_interval(logistic(math.log(rate / (1 - rate)) + moved / (rate * (1 - rate))))
     low, high = ends or (rate, rate)

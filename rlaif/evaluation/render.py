@@ -1,4 +1,4 @@
-"""Evaluations and agreements as tables for a terminal."""
+"""Prints evaluations and agreements as tables in a terminal."""
 
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def render(evaluation: Evaluation, console: "Console") -> None:
-    """Print all models beside their base in one table, and notes on it."""
+    """Print all models next to their base in one table, and notes on it."""
     from rich.table import Table
 
     models, blocks = table(evaluation)
@@ -51,7 +51,7 @@ def render_agreement(agreement: Agreement, console: "Console") -> None:
     if agreement.criteria:
         console.print(table)
     else:
-        console.print("No answer has scores of both under a criterion of the same name.", highlight=False)
+        console.print("No response has scores by both judges on a criterion of the same name.", highlight=False)
     if agreement.pairs:
         shares = (
             f"{share(count / agreement.pairs)} {how}"
@@ -59,6 +59,6 @@ def render_agreement(agreement: Agreement, console: "Console") -> None:
         )
         console.print(
             f"Order of {agreement.pairs:,} pairs of answers: {', '.join(shares)}. "
-            f"Opposite somewhere on {agreement.flipped:,} of {agreement.prompts:,} prompts.",
+            f"{agreement.flipped:,} of {agreement.prompts:,} prompts have a pair in opposite order.",
             highlight=False,
         )

@@ -1,4 +1,4 @@
-"""One judge's mean scores of two models' responses, prompt by prompt."""
+"""Reads one judge's mean scores of two models' responses, by prompt."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ SIDES = ("base", "trained")
 
 @dataclass(frozen=True)
 class Contest:
-    """Two models and a judge (keys), and the prompts and responses that count."""
+    """Two models and a judge (keys), and the prompts and samples to use."""
 
     base: str
     trained: str
@@ -30,9 +30,9 @@ class Contest:
 
 @dataclass(frozen=True)
 class Means:
-    """The means over one side's scored responses to one prompt; `score`, weighted, is from 0 to 100.
+    """The means over one side's scored responses to one prompt. `score` is weighted, from 0 to 100.
 
-    There is no score if no criterion has a weight, as for a judge that only compares.
+    `score` is None if no criterion has a weight, as for a judge that only compares.
     """
 
     score: float | None
@@ -44,7 +44,7 @@ class Means:
 
 @dataclass(frozen=True)
 class Scored:
-    """Both sides of every prompt; by side, the number of responses, and of failures by kind."""
+    """The means of both sides by prompt, and by side the number of responses and of failures by kind."""
 
     criteria: Sequence[Row]
     prompts: Mapping[str, Mapping[str, Means]]
@@ -53,22 +53,22 @@ class Scored:
 
     @property
     def both(self) -> dict[str, tuple[Means, Means]]:
-        """Base and trained side of the prompts that have both."""
+        """The base and trained means of the prompts that have both."""
         return {
             prompt: (sides["base"], sides["trained"]) for prompt, sides in self.prompts.items() if len(sides) == len(SIDES)
         }
 
     @property
     def excluded(self) -> dict[str, int]:
-        """Prompts that lack a side, by the missing side."""
+        """The number of prompts that lack a side, by missing side."""
         lacks = ([side for side in SIDES if side not in sides] for sides in self.prompts.values())
         return dict(sorted(Counter(f"no score for {' and '.join(lack)}" for lack in lacks if lack).items()))
 
 
 def read(store: Store, contest: Contest, weights: Mapping[str, float] | None = None) -> Scored:
-    """Read both models' responses as the judge scored them.
+    """Read the judge's scores of both models' responses.
 
-    `weights` are by criterion; criteria without one are left out, and all count alike if it is None.
+    `weights` are by criterion, and criteria without a weight are excluded. If `weights` is None, all count equally.
     """
     rows = store.query("evaluation/sql/answers", **contest.parameters)
     criteria = {row["criterion"]: row for row in rows if row["criterion"] is not None}
@@ -94,7 +94,7 @@ def has_compared(store: Store, judge: str) -> bool:
 
 
 def _failures(cells: Sequence[Row], weights: Mapping[str, float], scoring: bool) -> set[str]:
-    """Why a response has no score: its own failure, or those of its weighted criteria; empty if it has one."""
+    """Return why a response has no score: its failure, or those of its weighted criteria; empty if it has a score."""
     if cells[0]["response"] is None:
         return {"not sampled"}
     if cells[0]["failure"] is not None:
@@ -132,5 +132,5 @@ def _mean(values: Iterable[float]) -> float:
 
 
 def percent(criterion: Row, value: float) -> float:
-    """A value of a criterion in hundredths of its range."""
+    """Convert a criterion's value to hundredths of its range."""
     return float(100 * (value - criterion["low"]) / (criterion["high"] - criterion["low"]))

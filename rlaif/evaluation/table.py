@@ -1,4 +1,4 @@
-"""An evaluation as one table: a column for each model, the base first, and a block of lines for each kind of measure."""
+"""Lays out an evaluation as one table: a column per model, base first, and a block of lines per kind of measure."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True)
 class Line:
-    """One measure, with a cell for each model."""
+    """One measure, with a cell per model."""
 
     label: str
     cells: Sequence[str]
@@ -23,7 +23,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Block:
-    """Measures of one kind; `head` is what stands beside the title."""
+    """Measures of one kind; `head` holds the cells next to the title."""
 
     title: str
     lines: Sequence[Line]
@@ -31,7 +31,7 @@ class Block:
 
 
 def table(evaluation: Evaluation) -> tuple[list[str], list[Block]]:
-    """The models' names, and the blocks."""
+    """Return the models' names and the blocks."""
     matches = [*evaluation.matches, *(match for task in evaluation.tasks for match in task.matches)]
     models = list(dict.fromkeys([*(each.base.name for each in matches[:1]), *(each.trained.name for each in matches)]))
     blocks = [_judged(f"judged by {judge}", found, models) for judge, found in _by(evaluation.matches, lambda m: m.judge)]
@@ -59,7 +59,7 @@ def table(evaluation: Evaluation) -> tuple[list[str], list[Block]]:
 
 
 def _by(items: Iterable[Found], name: Callable[[Found], str]) -> list[tuple[str, list[Found]]]:
-    """The items by name, in the order in which names first come."""
+    """Group the items by name, in the order in which names first occur."""
     found: dict[str, list[Found]] = {}
     for item in items:
         found.setdefault(name(item), []).append(item)
@@ -67,7 +67,7 @@ def _by(items: Iterable[Found], name: Callable[[Found], str]) -> list[tuple[str,
 
 
 def _judged(title: str, matches: Sequence[Match], models: Sequence[str], *, short: bool = False) -> Block:
-    """One judge's matches: scores from 0 to 100, and wins. `short` leaves out the lines on length."""
+    """Return the block of one judge: scores from 0 to 100, and wins. `short` omits the lines on length."""
     by = {match.trained.name: match for match in matches}
     base, others = matches[0], [by.get(name) for name in models[1:]]
     lines = []
@@ -98,7 +98,7 @@ def _texts(texts: Mapping[str, Texts], models: Sequence[str]) -> Block:
         ("refusals", lambda each: share(each.refusals)),
         ("list items in 100 words", lambda each: number(each.lists)),
     ]
-    lines = [Line(label, [tell(texts[name]) if name in texts else MISSING for name in models]) for label, tell in measures]
+    lines = [Line(label, [show(texts[name]) if name in texts else MISSING for name in models]) for label, show in measures]
     return Block("texts", [line for line in lines if set(line.cells) != {MISSING}])
 
 
@@ -115,7 +115,7 @@ def _overlap(found: Diversity | None) -> str:
 
 
 def judged(match: Match) -> dict[str, str]:
-    """The result of one model by one judge, as text."""
+    """Return the result of one model by one judge, as text."""
     return {
         "judge": match.judge,
         "prompts": f"{match.prompts:,}",
@@ -126,10 +126,10 @@ def judged(match: Match) -> dict[str, str]:
 
 
 def notes(evaluation: Evaluation) -> list[str]:
-    """Notes on the table: how it counts, what is left out, and gains that only the training judge sees."""
+    """Return notes on the table: units, exclusions, and gains that only the training judge sees."""
     lines = []
     if evaluation.matches:
-        lines.append("Scores are from 0 to 100; a win is a prompt, ties count half; intervals are 95 %, over prompts.")
+        lines.append("Scores are from 0 to 100. Wins count prompts, ties count half. Intervals are 95 %, over prompts.")
     for each in evaluation.gaps:
         lines.append(
             f"{each.model}: gain {number(each.gain, sign=True)} by {each.judge}, the training judge, and "
@@ -143,16 +143,16 @@ def notes(evaluation: Evaluation) -> list[str]:
             )
     everything = [(f"judged by {m.judge}", m) for m in evaluation.matches]
     everything += [(f"task {task.task}", m) for task in evaluation.tasks for m in task.matches]
-    for who, match in everything:
+    for by, match in everything:
         if match.excluded:
-            lines.append(f"{match.trained.name}, {who}: prompts left out: {counts(match.excluded)}.")
+            lines.append(f"{match.trained.name}, {by}: prompts left out: {counts(match.excluded)}.")
         for side in (match.base, match.trained):
             if side.failures:
                 lines.append(
-                    f"{who}: responses of {side.name} without a score: {counts(side.failures)} ({side.responses:,} sampled)."
+                    f"{by}: responses of {side.name} without a score: {counts(side.failures)} ({side.responses:,} sampled)."
                 )
         if h := match.head_to_head:
-            lines.append(f"{match.trained.name}, {who}: {_orders(h)}")
+            lines.append(f"{match.trained.name}, {by}: {_orders(h)}")
     lines += [
         f"KL divergence of {each.model}: responses left out: {counts(each.left_out)}."
         for each in evaluation.divergences
@@ -162,27 +162,27 @@ def notes(evaluation: Evaluation) -> list[str]:
 
 
 def _orders(found: HeadToHead) -> str:
-    told = (
+    orders = (
         f"of {found.both:,} pairs compared in both orders, {share(found.consistent)} gave the same winner; "
         f"the response shown first won {share(found.first_shown)}."
     )
     left_out = f" Comparisons left out because the other order has no verdict: {found.one_order:,}."
-    return told + left_out if found.one_order else told
+    return orders + left_out if found.one_order else orders
 
 
 def counts(kinds: Mapping[str, int]) -> str:
-    """Kinds with how many there are of each."""
+    """Format counts by kind."""
     return ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
 
 
 def number(value: float | None, digits: int = 1, *, sign: bool = False) -> str:
-    """A number for people to read."""
+    """Format a number."""
     # Adding zero removes the sign of a negative zero.
     return MISSING if value is None else f"{round(value, digits) + 0.0:{'+' if sign else ''},.{digits}f}"
 
 
 def share(value: float | None) -> str:
-    """A share as a percentage."""
+    """Format a share as a percentage."""
     return MISSING if value is None else f"{100 * value:.0f} %"
 
 

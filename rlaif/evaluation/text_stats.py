@@ -1,4 +1,4 @@
-"""Statistics of a model's texts, without a judge: how varied, how repetitive, how often a refusal or a list."""
+"""Computes statistics of a model's texts without a judge: diversity, repetition, refusals and lists."""
 
 import re
 from collections import Counter
@@ -10,13 +10,13 @@ from rlaif.core.statistics import mean
 from rlaif.core.words import count_words, find_words
 from rlaif.store.store import Store
 
-# The size of GPT-2's vocabulary, which the published numbers used, so that ours are on the same scale.
+# The size of GPT-2's vocabulary, as in the published numbers, so that ours are on the same scale.
 VOCABULARY = 50257
-# Diversity is the mean over runs of one to five words (Kirk et al. 2024).
+# Diversity is the mean over n-grams of one to five words (Kirk et al. 2024).
 RUNS = range(1, 6)
-# Unrelated texts rarely share runs of four words, the longest of Self-BLEU.
+# Unrelated texts rarely share 4-grams, the longest n-grams of Self-BLEU.
 SHARED = 4
-# Possessive, so that no blank or digit is read twice.
+# Possessive, so that no blank or digit is scanned twice.
 _ITEM = re.compile(r"^[^\S\n]*+(?:[-*•]|\d++[.)])\s", re.MULTILINE)
 # The openings of refusals by common English chat models; refusals in other languages are not recognized.
 _REFUSAL = re.compile(
@@ -28,12 +28,12 @@ _REFUSAL = re.compile(
 
 @dataclass(frozen=True)
 class Diversity:
-    """How varied a set of texts is, each from 0 to 1.
+    """The diversity of a set of texts, each measure from 0 to 1.
 
-    `distinct` is the share of runs of words that differ; `ead` relates their number to the number expected of words drawn at
-    random, so that longer texts do not look poorer (expectation-adjusted distinct n-grams, Liu et al. 2022):
-    runs / (V·(1 - ((V - 1) / V)^all runs)), the mean over runs of one to five words. `overlap` is the share of a text's runs
-    of four words that another text of the set has too.
+    `distinct` is the share of distinct n-grams. `ead` divides their number by the number expected for random words, so that
+    longer texts do not look less diverse (expectation-adjusted distinct n-grams, Liu et al. 2022):
+    distinct / (V·(1 - ((V - 1) / V)^all)), the mean over n-grams of one to five words. `overlap` is the share of a text's
+    4-grams that another text of the set contains too.
     """
 
     texts: int
@@ -46,8 +46,8 @@ class Diversity:
 class Texts:
     """One model's responses to the held-out prompts.
 
-    `refusals` is a share of all responses: those that the server withheld and those that open like a refusal. `lists` is the
-    number of list items per hundred words, `repetition` the share of a text's runs of four words that occurred in it before.
+    `refusals` is the share of responses that the server withheld or that start like a refusal. `lists` is the number of list
+    items per hundred words, and `repetition` the share of a text's 4-grams that occurred in it before.
     `across` is the diversity of the first samples of all prompts; `within` is the mean over prompts of the diversity of one
     prompt's samples.
     """
@@ -63,7 +63,7 @@ class Texts:
 
 
 def read_texts(store: Store, generators: Sequence[str], *, only: HeldOut) -> list[Texts]:
-    """Statistics of the texts of each of these generators (keys), for the prompts in `only`."""
+    """Return statistics of the texts of each of these generators (keys), for the prompts in `only`."""
     rows = store.query("evaluation/sql/texts", generators=generators, **only.parameters)
     names = {row["key"]: row["name"] for row in store.query("evaluation/sql/names", keys=generators)}
     found = []
@@ -79,7 +79,7 @@ def read_texts(store: Store, generators: Sequence[str], *, only: HeldOut) -> lis
 
 
 def describe(model: str, prompts: Mapping[str, Sequence[str]], withheld: int = 0) -> Texts:
-    """Statistics of texts by prompt, in the order of samples; `withheld` is how many more the server refused."""
+    """Return statistics of texts, given by prompt in sample order; the server refused `withheld` more."""
     texts = [text for each in prompts.values() for text in each]
     split = [words(text) for text in texts]
     refused = sum(map(is_refusal, texts)) + withheld
@@ -95,23 +95,23 @@ def describe(model: str, prompts: Mapping[str, Sequence[str]], withheld: int = 0
 
 
 def words(text: str) -> list[str]:
-    """Words and punctuation marks, in lower case."""
+    """Split a text into words and punctuation marks, in lower case."""
     return find_words(text.lower(), punctuation=True)
 
 
 def is_refusal(text: str) -> bool:
-    """Whether the text opens like a refusal."""
+    """Whether the text starts like a refusal."""
     return _REFUSAL.match(text) is not None
 
 
 def repetition(text: Sequence[str]) -> float:
-    """The share of the text's runs of four words that occurred in it before."""
+    """Return the share of the text's 4-grams that occurred in it before."""
     runs = _runs(text, SHARED)
     return 1 - len(set(runs)) / len(runs) if runs else 0.0
 
 
 def diversity(texts: Sequence[Sequence[str]]) -> Diversity | None:
-    """The diversity of texts, given as words; None for fewer than two."""
+    """Return the diversity of texts, given as lists of words; None for fewer than two texts."""
     if len(texts) < 2:
         return None
     counts = [Counter(run for text in texts for run in _runs(text, length)) for length in RUNS]
@@ -125,12 +125,12 @@ def diversity(texts: Sequence[Sequence[str]]) -> Diversity | None:
 
 
 def expected(runs: int) -> float:
-    """How many of so many words differ on average if each is drawn from the vocabulary at random."""
+    """Return the expected number of distinct words among `runs` words drawn from the vocabulary at random."""
     return VOCABULARY * (1 - ((VOCABULARY - 1) / VOCABULARY) ** runs)
 
 
 def _overlap(texts: Sequence[Sequence[str]]) -> float:
-    # A text too short for a run counts as one run, so that equal short texts overlap too.
+    # A text too short for a 4-gram counts as one n-gram, so that equal short texts overlap too.
     runs = [set(_runs(text, SHARED) or [tuple(text)]) for text in texts]
     holders = Counter(run for each in runs for run in each)
     return mean([sum(holders[run] > 1 for run in each) / len(each) for each in runs]) or 0.0
@@ -141,7 +141,7 @@ def _runs(text: Sequence[str], length: int) -> list[tuple[str, ...]]:
 
 
 def _together(found: Iterable[Diversity]) -> Diversity | None:
-    """The mean over prompts."""
+    """Return the mean over prompts."""
     each = list(found)
     if not each:
         return None

@@ -1,4 +1,4 @@
-"""The results of an evaluation."""
+"""Types for the results of an evaluation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from rlaif.evaluation.text_stats import Texts
 
 @dataclass(frozen=True)
 class TaskResult:
-    """Every model against the base on one task, judged by its checks."""
+    """Every model against the base on one task, scored by the task's checks."""
 
     task: str
     matches: Sequence[Match]
@@ -28,7 +28,7 @@ class HarnessResult:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Models against their base: one match for each judge and model, in that order; `texts` has the base first.
+    """Models against their base: one match per judge and model, in that order; `texts` starts with the base.
 
     All fields are empty if there was nothing to compare.
     """

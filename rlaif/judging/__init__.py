@@ -1,9 +1,9 @@
-"""Judges: one small file per kind of criterion.
+"""Judges responses, with one module per kind of criterion.
 
-A kind is a module with `judge(subject, criteria, repeat, bench)`, which judges one criterion. If the module has
-`calls(criteria, spec)`, which groups criteria, it judges each group in one request. TEMPLATES holds the names of the kind's
-own templates and the variables of each. To add a kind, add a module and its line in KINDS. The kind `compare` does not judge
-a response alone: its `calls` are empty, and its `compare` takes two responses.
+Each kind's module has `judge(subject, criteria, repeat, judge_context)`, which judges one criterion. If the module also has
+`calls(criteria, spec)`, which groups criteria, each group is judged in one request. TEMPLATES maps the names of templates
+that only this kind uses to their variables. To add a kind, add a module and an entry in KINDS. The kind `compare` never
+judges a single response: its `calls` returns nothing, and its `compare` takes two responses.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -27,7 +27,7 @@ KINDS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Call:
-    """Criteria that are judged together. `asks` is the number of requests that this is expected to take."""
+    """Criteria that are judged together. `asks` is the expected number of requests."""
 
     criteria: Sequence[Any]
     judge: Callable[[Candidate, Sequence[Any], int, JudgeContext], Awaitable[Verdict]]

@@ -1,4 +1,4 @@
-"""What a kind of criterion receives: the subject to judge, and the judge's model, templates and settings."""
+"""The arguments of a kind of criterion: the subject to judge, and the judge's model, templates and settings."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,7 +13,7 @@ from rlaif.judging.retrieval import Retrieval, Words
 from rlaif.judging.sanitize import NEVER, part, sanitize
 from rlaif.models.base import Model
 
-# A prompt's texts are the same for all its responses, and documents may be long.
+# Cached, because all responses to a prompt share its texts, and documents may be long.
 _prompt_view = lru_cache(maxsize=64)(sanitize)
 
 
@@ -30,7 +30,7 @@ class Candidate:
 
     @cached_property
     def prompt_fence(self) -> str:
-        """The nonce around the prompt's own texts; the response's is `fence(subject.answer)`."""
+        """The nonce around the prompt's texts; the response's nonce is `fence(subject.answer)`."""
         return fence(self.prompt.key)
 
 
@@ -51,7 +51,7 @@ Once = Callable[[Prompt, str, Callable[[], Awaitable[Note]]], Awaitable[Note]]
 
 
 async def every_time(prompt: Prompt, criterion: str, make: Callable[[], Awaitable[Note]]) -> Note:
-    """Makes the note anew on every call."""
+    """Make the note again on every call."""
     return await make()
 
 
@@ -59,10 +59,10 @@ async def every_time(prompt: Prompt, criterion: str, make: Callable[[], Awaitabl
 class JudgeContext:
     """A judge's model, templates and settings.
 
-    `templates` holds the templates of kinds that need their own, by name. `once` returns the stored note on a prompt for a
-    criterion (its key), or makes and stores it; `retrieval` finds the passages of a document that bear on a claim. `special`
-    matches the special tokens of the judge's own tokenizer, where it is known. `without_logprobs` counts verdicts whose
-    log-probabilities could not be used although they were requested, by reason.
+    `templates` holds the templates that only some kinds use, by name. `once` returns the stored note on a prompt for a
+    criterion (given by key), or makes and stores it. `retrieval` finds the passages of a document that are relevant to a
+    claim. `special` matches the special tokens of the judge's tokenizer, if it is known. `without_logprobs` counts, by
+    reason, verdicts whose log-probabilities were requested but could not be used.
     """
 
     spec: JudgeSpec
@@ -76,18 +76,18 @@ class JudgeContext:
     without_logprobs: Counter[str] = field(default_factory=Counter)
 
     def report(self, stage: str, note: Callable[[str], None]) -> None:
-        """Tell the user how many verdicts have no expected value for want of usable log-probabilities, and forget them."""
+        """Report how many verdicts have no expected value because their log-probabilities were unusable; reset the count."""
         for reason, count in self.without_logprobs.items():
             what = f"{count:,} verdicts without an expected value: the server sent {reason}"
-            note(f"{stage}: {what}. Their scores are the judge's plain numbers.")
+            note(f"{stage}: {what}. Their scores are the numbers that the judge wrote.")
         self.without_logprobs.clear()
 
     def shown(self, text: str, *nonces: str) -> str:
-        """`text` from outside as the judge sees it: sanitized, and unable to hold one of the nonces of its fences."""
+        """Return an untrusted text as the judge sees it: sanitized, and without the nonces of its fences."""
         return part(sanitize(text, self.special), nonces)
 
     def shown_prompt(self, prompt: Prompt, *nonces: str) -> dict[str, str | None]:
-        """The prompt's request, document and reference as the judge sees them."""
+        """Return the prompt's request, document and reference as the judge sees them."""
         texts = {"request": self._request(prompt), "document": prompt.document, "reference": prompt.reference}
         return {
             name: text if text is None else part(text if name == "request" else _prompt_view(text, self.special), nonces)
@@ -95,7 +95,7 @@ class JudgeContext:
         }
 
     def _request(self, prompt: Prompt) -> str:
-        """The only turn, or all turns by role. No turn can forge another one: role marks in their texts are broken."""
+        """Return the only turn, or all turns with their roles. No turn can forge another: role marks in texts are broken."""
         if len(prompt.messages) == 1:
             return _prompt_view(prompt.messages[0]["content"], self.special)
         turns = [[_prompt_view(text, self.special) for text in (turn["role"], turn["content"])] for turn in prompt.messages]

@@ -1,6 +1,6 @@
 """Loads a judge of the pipeline file: a rubric, a template, settings and a model.
 
-Its key covers its model, its template and its settings, and each criterion's key its wording.
+A judge's key covers its model, template and settings; each criterion's key covers its wording.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from rlaif.judging.criteria import check, scale
 from rlaif.judging.rubric import Compare, Rubric, load_rubric
 from rlaif.models import registry
 
-# Variables that a template must use if it may: a judge that never sees the response still returns scores.
+# Variables that a template must use if it has them, because a judge that never sees the response still returns scores.
 JUDGED: Final = frozenset({"response", "first", "second", "claim", "passages", "texts"})
 
 
@@ -35,9 +35,9 @@ class Judge:
     templates: Mapping[str, Template] = field(default_factory=dict)
     """The templates of its criterion kinds, by name."""
     after: str | None = None
-    """The key of the judge before it in a cascade: it scores only the prompts that this one passes on."""
+    """The key of the previous judge in a cascade, which selects the prompts that this judge scores."""
     retrieval: OpenAIModel | None = None
-    """The embedding model that retrieves the passages for a claim, if there is one."""
+    """The embedding model that retrieves passages for claims; None for BM25."""
 
     @cached_property
     def calls(self) -> list[Call]:
@@ -56,7 +56,7 @@ class Judge:
 
     @cached_property
     def spec(self) -> dict[str, Any]:
-        """Everything that its verdicts depend on, except the wording of criteria with separate requests."""
+        """Everything that the verdicts depend on, except the wording of criteria with separate requests."""
         settings = self.settings
         if self.model is None:
             return {"model": None, "criteria": [criterion.key for criterion in self.rubric.criteria]}
@@ -75,7 +75,7 @@ class Judge:
 
     @property
     def _own(self) -> dict[str, Any]:
-        """The parts that only some criterion kinds have."""
+        """The parts of the spec that only some criterion kinds have."""
         templates = {"templates": {name: item.text for name, item in self.templates.items()}} if self.templates else {}
         retrieval = {"retrieval": registry.identity(self.retrieval)} if self.retrieval else {}
         return templates | retrieval
@@ -94,13 +94,13 @@ def judge(config: Config, name: str) -> Judge:
     asking = judging.asks_a_model(rubric)
     if settings.model is None and asking:
         raise InputError(
-            f"rubric {rubric.name!r} has criteria that a model must judge, and this judge has none",
+            f"rubric {rubric.name!r} has criteria that need a model, but this judge has none",
             where=config.file.where(place), fix="Add `model:` with a name from `models`.",
         )  # fmt: skip
     if "reward_model" in asking and len(asking) > 1:
         raise InputError(
-            f"rubric {rubric.name!r} asks its judge's model for rewards and for words, and no model gives both",
-            where=config.file.where(place), fix="Make two judges, and pair by both: `pair: {judge: [ONE, OTHER]}`.",
+            f"rubric {rubric.name!r} has `reward_model` criteria and criteria that need text, but no model returns both",
+            where=config.file.where(place), fix="Use two judges, and build pairs from both: `pair: {judge: [ONE, OTHER]}`.",
         )  # fmt: skip
     template = Template(config.find(settings.template, (*place, "template")), scale.VARIABLES, JUDGED & scale.VARIABLES)
     model = config.pipeline.models[settings.model] if settings.model else None
@@ -112,7 +112,7 @@ def judge(config: Config, name: str) -> Judge:
     retrieval = config.pipeline.models[settings.retrieval] if settings.retrieval else None
     if retrieval is not None and not isinstance(retrieval, OpenAIModel):
         raise InputError(
-            f"a model of kind {retrieval.kind} embeds no texts here", where=config.file.where((*place, "retrieval")),
-            fix="Give one of kind openai, such as a server of vLLM with `--runner pooling`.",
+            f"a model of kind {retrieval.kind} cannot embed texts", where=config.file.where((*place, "retrieval")),
+            fix="Use a model of kind openai, such as a vLLM server with `--runner pooling`.",
         )  # fmt: skip
     return Judge(name, rubric, settings, template, model, where, own, retrieval=retrieval)

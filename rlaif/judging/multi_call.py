@@ -1,4 +1,4 @@
-"""Several requests within one judgement: every reply is kept and counted, even if the judgement fails in the end."""
+"""Sends several requests within one judgement. Every reply is kept and counted, even if the judgement fails."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ from rlaif.judging.parsing import MOST_TEXTS, TEXT, Fields, fields_schema, read_
 from rlaif.judging.rubric import Counting
 from rlaif.models.base import ChatRequest, Completion, Sampling
 
-# How many things a judge lists (claims, key points, checklist items), as an estimate: LongReward's responses have 18 to 33
-# claims, and a checklist of Rubrics as Rewards 7 to 20 items.
+# Estimate of how many things (claims, key points, checklist items) a judge lists. LongReward's responses have 18 to 33
+# claims; a checklist of Rubrics as Rewards has 7 to 20 items.
 THINGS = 20
 
 
 class Dialogue:
-    """The requests and replies so far. `name` distinguishes its seeds from those of other judgements.
+    """The requests and replies of one judgement. `name` makes its seeds differ from those of other judgements.
 
-    `last` is the last reply, its tokens with `top` alternatives each, or without tokens.
+    `last` is the last reply. Its tokens have `top` alternatives each; it has no tokens if `top` is None.
     """
 
     def __init__(self, judge_context: JudgeContext, *name: str | int, top: int | None = None) -> None:
@@ -51,11 +51,11 @@ class Dialogue:
         raise last
 
     async def ask_each(self, template: str, texts: Sequence[str], words: Sequence[str], subject: Candidate) -> list[str]:
-        """The word that the judge gives each text (the template's `texts`) about the subject, some texts at a time.
+        """Let the judge assign one of `words` to each text (the template's `texts`) about the subject; return them in order.
 
-        With more than MOST_TEXTS at once, the reply would have no room for all of the words.
+        Texts are sent in batches of MOST_TEXTS, so that every reply has room for all words.
         """
-        said: list[str] = []
+        found: list[str] = []
         nonces = nonce, _ = fence(subject.answer), subject.prompt_fence
         values = self._bench.shown_prompt(subject.prompt, *nonces) | {
             "prompt_fence": subject.prompt_fence, "response": self._bench.shown(subject.text, *nonces), "fence": nonce,
@@ -63,13 +63,13 @@ class Dialogue:
         used = self._bench.templates[template].used
         values = {name: value for name, value in values.items() if name in used}
         for start in range(0, len(texts), MOST_TEXTS):
-            # In one line each, so that no text can forge another number.
+            # One line per text, so that no text can forge the number of another.
             part = [" ".join(self._bench.shown(text, *nonces).split()) for text in texts[start : start + MOST_TEXTS]]
             numbers = [str(number) for number in range(1, len(part) + 1)]
             fields: Fields = {"rationale": TEXT, **dict.fromkeys(numbers, tuple(words))}
             reply = await self.ask(template, fields, texts=part, **values)
-            said += [reply[number] for number in numbers]
-        return said
+            found += [reply[number] for number in numbers]
+        return found
 
     async def _ask(self, content: str, about: str, fields: Fields, attempt: int, room: int) -> dict[str, Any]:
         spec = self._bench.spec
@@ -95,7 +95,7 @@ class Dialogue:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """One thing that was counted: its outcome, the share that the response earned, and its weight."""
+    """One claim, key point or item: its outcome, the share that the response earned, and its weight."""
 
     text: str
     outcome: str
@@ -108,9 +108,9 @@ async def judged(
     subject: Candidate, criterion: Counting, repeat: int, judge_context: JudgeContext, none: str,
     work: Callable[[Dialogue], Awaitable[list[Counted]]],
 ) -> Verdict:  # fmt: skip
-    """Return the verdict of work that counts things: what they earned over what they weigh. `none` says that there are none.
+    """Return the verdict of `work`: the weighted sum of what its things earned, over the sum of their weights.
 
-    Raises ModelError only for fatal kinds.
+    `none` is the finding to store if there are no things. Raises ModelError only for fatal kinds.
     """
     dialogue = Dialogue(judge_context, subject.answer, criterion.key, repeat)
     findings, failure, detail = list[Finding](), None, None
@@ -132,7 +132,7 @@ async def judged(
 
 def _share(things: Sequence[Counted], criterion: Counting, none: str) -> float:
     if things:
-        # Sums of doubles in the same order, so that all of it is 1 exactly.
+        # Both sums add in the same order, so that a full share is exactly 1.
         return sum(thing.weight * thing.earned for thing in things) / sum(thing.weight for thing in things)
     if criterion.if_none is None:
         raise ModelError("inapplicable", none)
@@ -140,7 +140,7 @@ def _share(things: Sequence[Counted], criterion: Counting, none: str) -> float:
 
 
 async def noted(dialogue: Dialogue, work: Callable[[Dialogue], Awaitable[list[str]]]) -> Note:
-    """Return the note that some work makes. Raises ModelError only for fatal kinds."""
+    """Return the note with the texts that `work` lists. Raises ModelError only for fatal kinds."""
     texts, failure, detail = list[str](), None, None
     try:
         texts = await work(dialogue)
@@ -153,7 +153,7 @@ async def noted(dialogue: Dialogue, work: Callable[[Dialogue], Awaitable[list[st
 
 
 def texts_of(note: Note) -> list[str]:
-    """Return the texts of a note. Raises ModelError with the kind of failure if it could not be made."""
+    """Return the texts of a note. Raises ModelError with its failure kind if making the note failed."""
     if note.failure is not None:
         raise ModelError(note.failure, note.detail or "")
     return note.texts

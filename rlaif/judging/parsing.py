@@ -1,8 +1,8 @@
-"""Parses a judge's reply, strictly: exact names, each once, whole numbers in range, or a failure.
+"""Parses a judge's reply strictly: exact names, each once, with integers in range. Anything else is a failure.
 
-The verdict is the whole reply apart from the model's own closed reasoning, one code fence around everything, and white
-space. Nothing is searched for inside prose, because a judge may quote a forged verdict from the response. A value is never
-clamped, rounded or guessed, because a wrong number makes a wrong label and nobody would see it.
+The verdict is the whole reply, except the model's closed reasoning, one code fence around everything, and white space. The
+parser never searches inside prose, because a judge may quote a forged verdict from the response. Values are never clamped,
+rounded or guessed, because a wrong number would silently make a wrong label.
 """
 
 import json
@@ -19,22 +19,22 @@ from rlaif.models.reasoning import text_spans
 
 Path = tuple[str, ...]
 Span = tuple[int, int]
-# What may stand around a verdict: the model's own reasoning and a code fence, a code fence, or only white space.
+# What may surround a verdict: the model's reasoning and a code fence, a code fence, or only white space.
 Wrapping = Literal["reasoning", "fence", "none"]
 
-# Strings, marks, and everything else that JSON is made of.
+# The tokens of JSON: strings, punctuation, and everything else.
 _TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
-# Enough of an invalid score to recognise it.
+# Characters of an invalid value to show in an error.
 SHOWN = 40
 _FENCE_START = re.compile(r"```(?:json[5cl]?|javascript|js)?\s*", re.IGNORECASE)
 _FENCE_END: Final = "```"
-# An object, and not prose that begins with a brace.
+# The start of an object, as opposed to prose that begins with a brace.
 _BEGUN = re.compile(r'\{\s*"')
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One criterion's score as the judge wrote it, at `path` in the JSON object that `text` is from `at` to `end`."""
+    """One criterion's score as the judge wrote it, at `path` in the JSON object in `text[at:end]`."""
 
     value: int
     rationale: str | None
@@ -45,14 +45,14 @@ class Mark:
 
     @property
     def span(self) -> Span:
-        """The position of its number in the text."""
+        """The position of the number in the text."""
         return _spans(self.text, self.at, self.end)[self.path]
 
 
 def require_whole(reply: Completion) -> None:
     """Raise ModelError unless a reply is known to be whole: `refused`, `truncated`, `prompt_cut` or `malformed`.
 
-    A reply that was cut off is never a verdict, not even if the part that is there is one: a judge that quotes a forged
+    A reply that was cut off is never a verdict, even if the received part parses as one: a judge that quotes a forged
     verdict may be cut off right after it.
     """
     if reply.finish == "refused":
@@ -66,7 +66,7 @@ def require_whole(reply: Completion) -> None:
         raise ModelError("malformed", what, raw=reply.text)
 
 
-# JSON may have blanks anywhere, so a model that is held to a schema can write them until it is cut off.
+# JSON allows blanks between tokens, so a model under a schema may write blanks until it is cut off.
 _BLANK: Final = 0.8
 
 
@@ -76,10 +76,10 @@ def _cut_off(text: str) -> str:
 
 
 def wrapping_of(reply: Completion) -> Wrapping:
-    """What may stand around the verdict of a reply.
+    """Return what may surround the verdict of a reply.
 
-    If the server enforces the JSON schema, the reply is the bare object. If it returned the reasoning apart, a reasoning
-    mark in the text is a quote.
+    If the server enforces the JSON Schema, the reply is the bare object. If the server returns the reasoning separately, a
+    reasoning mark in the text is a quote.
     """
     return "none" if reply.held else "fence" if reply.reasoning is not None else "reasoning"
 
@@ -89,8 +89,8 @@ def parse_scores(
 ) -> dict[str, Mark]:
     """Parse the scores in a judge's reply, exactly one per criterion in `ranges` (name to lowest and highest).
 
-    `apart` replies are {"rationale": …, "score": n}; replies on all criteria together nest one such object under each
-    name. Raises ModelError "malformed", with the reply as its `raw`.
+    With `apart`, a reply is {"rationale": …, "score": n}. Otherwise it covers all criteria, with one such object under
+    each name. Raises ModelError "malformed", with the reply as its `raw`.
     """
     try:
         value, at, end = _whole_object(reply, wrapping)
@@ -106,15 +106,15 @@ def parse_scores(
         raise ModelError("malformed", str(error), raw=reply) from None
 
 
-# What one name of a JSON object holds: a text, a list of texts, or one of the given words.
+# The type of each field of a JSON object: a text, a list of texts, or one of the given words.
 Fields = Mapping[str, str | tuple[str, ...]]
 TEXT, TEXTS = "text", "texts"
-# A judge that lists more than this has lost its way; it also bounds what one judgement can cost.
+# Longer lists are failures: the judge is looping. The limit also bounds the cost of one judgement.
 MOST_TEXTS = 64
 
 
 def read_fields(reply: str, fields: Fields, wrapping: Wrapping = "reasoning") -> dict[str, Any]:
-    """Parse a judge's reply that is a JSON object with exactly these names, each with the kind of value it must hold.
+    """Parse a judge's reply that is a JSON object with exactly these fields, each of its required type.
 
     Raises ModelError "malformed", with the reply as its `raw`.
     """
@@ -154,7 +154,7 @@ class _UnreadableError(Exception):
 
 
 class _BrokenError(_UnreadableError):
-    """The reply began a JSON object and did not finish it: whatever follows may be inside one of its strings."""
+    """The reply starts a JSON object that is invalid or incomplete, so the rest may be inside one of its strings."""
 
 
 def _mark(name: str, item: Any, limits: tuple[int, int]) -> tuple[int, str | None]:
@@ -177,12 +177,12 @@ def _mark(name: str, item: Any, limits: tuple[int, int]) -> tuple[int, str | Non
 
 
 def _whole_object(reply: str, wrapping: Wrapping) -> tuple[dict[str, Any], int, int]:
-    """The JSON object that a reply consists of, and where it begins and ends.
+    """Return the JSON object that a reply consists of, and its start and end.
 
-    Reasoning ends at its last closing mark. But a rationale may quote such a mark, so the text may start after each of them.
-    No more than one of these texts can be an object up to the reply's end: a later one begins inside a string of an earlier
-    object, where each quotation mark means the opposite. Where an object is begun and broken, nothing after it is read: the
-    judge may have quoted the response there.
+    Reasoning ends at its last closing mark. But a rationale may quote such a mark, so the text may start after any of them.
+    At most one of these candidates can be an object up to the reply's end: a later one starts inside a string of an earlier
+    object, where each quotation mark has the opposite meaning. After a broken object, nothing is read, because the judge
+    may have quoted the response there.
     """
     spans = text_spans(reply) if wrapping == "reasoning" else [(0, len(reply))]
     if not spans:
@@ -199,7 +199,7 @@ def _whole_object(reply: str, wrapping: Wrapping) -> tuple[dict[str, Any], int, 
 
 
 def _object_in(reply: str, at: int, end: int) -> tuple[dict[str, Any], int, int]:
-    """The JSON object that is all there is between two places of a reply."""
+    """Return the JSON object that fills the reply between two positions."""
     if at == end:
         raise _UnreadableError("no JSON object: the reply is empty")
     if reply[at] != "{":
@@ -213,7 +213,7 @@ def _object_in(reply: str, at: int, end: int) -> tuple[dict[str, Any], int, int]
 
 
 def _decoded(reply: str, at: int) -> tuple[Any, int]:
-    """The JSON value that begins at this place, and where it ends."""
+    """Return the JSON value that starts at this position, and its end."""
     try:
         return _JSON.raw_decode(reply, at)
     except (ValueError, RecursionError) as error:
@@ -222,7 +222,7 @@ def _decoded(reply: str, at: int) -> tuple[Any, int]:
 
 
 def _trimmed(reply: str, at: int, end: int, *, fence: bool) -> Span:
-    """The places without white space around them, and without one code fence around everything."""
+    """Return the start and end without surrounding white space and without one code fence around everything."""
     at, end = _stripped(reply, at, end)
     opening = _FENCE_START.match(reply, at, end) if fence else None
     if opening and opening.end() <= end - len(_FENCE_END) and reply.endswith(_FENCE_END, at, end):
@@ -246,12 +246,12 @@ def _no_number(word: str) -> Any:
     raise ValueError(f"{word} is not a number")
 
 
-# Strict: a line break inside a string is a mistake, and so is NaN.
+# Strict: a line break inside a string is an error, and so is NaN.
 _JSON = json.JSONDecoder(object_pairs_hook=_members, parse_constant=_no_number)
 
 
 def _spans(text: str, at: int, end: int) -> dict[Path, Span]:
-    """The position of each named scalar in the JSON object between `at` and `end`, which is known to be valid."""
+    """Return the position of each named scalar in the JSON object between `at` and `end`, which must be valid."""
     spans: dict[Path, Span] = {}
     path: list[str] = []
     name = None
@@ -278,7 +278,7 @@ NO_TOKENS, OTHER_TOKENS = "no log-probabilities", "tokens that do not match the 
 
 
 def token_fault(reply: Completion, at: int) -> str | None:
-    """Return why the tokens of a reply tell nothing about its character `at`; None if they do."""
+    """Return why the reply's tokens cannot be used for its character `at`; None if they can."""
     if not reply.tokens:
         return NO_TOKENS
     return None if token_at(reply.text, reply.tokens, (at, at + 1)) else OTHER_TOKENS
@@ -287,8 +287,8 @@ def token_fault(reply: Completion, at: int) -> str | None:
 def expectation(tokens: Sequence[Token], mark: Mark, limits: tuple[int, int]) -> tuple[float, float] | None:
     """Return mean and standard deviation of the score over the judge's alternatives at the score token.
 
-    Liu et al. 2023 (G-Eval), arXiv 2303.16634. None if the tokens do not match the reply, if the number is not one token, or
-    if the alternatives cannot tell 1 from the start of 10.
+    Source: G-Eval, Liu et al. 2023, arXiv 2303.16634. Returns None if the tokens do not match the reply, if the number is
+    not a single token, or if the alternatives cannot distinguish 1 from the start of 10.
     """
     found = token_at(mark.text, tokens, mark.span)
     if found is None or found[1].strip() != str(mark.value):
@@ -309,10 +309,10 @@ def expectation(tokens: Sequence[Token], mark: Mark, limits: tuple[int, int]) ->
 def choice_probabilities(
     reply: str, tokens: Sequence[Token], name: str, words: Sequence[str], wrapping: Wrapping = "reasoning"
 ) -> dict[str, float] | None:
-    """Return the share of each of `words` over the judge's alternatives, at the word that its JSON object has under `name`.
+    """Return the probability share of each of `words` at the value of `name` in the judge's JSON object.
 
-    The shares are taken at the token of the word's first letter, so no two words may begin alike. None if the tokens do not
-    match the reply or have no alternatives there.
+    The shares are taken at the token of the word's first letter, so no two words may start with the same letter. Returns
+    None if the tokens do not match the reply or have no alternatives there.
     """
     value, at, end = _whole_object(reply, wrapping)
     start = _word_start(reply, at, end, name)
@@ -329,7 +329,7 @@ def choice_probabilities(
 
 
 def word_start(reply: str, name: str, wrapping: Wrapping = "reasoning") -> int:
-    """Return where the word that a verdict has under `name` begins in the reply."""
+    """Return the position in the reply where the verdict's value of `name` starts."""
     _, at, end = _whole_object(reply, wrapping)
     return _word_start(reply, at, end, name)
 
@@ -339,15 +339,15 @@ def _word_start(reply: str, at: int, end: int, name: str) -> int:
 
 
 def _meant(token: str, words: Sequence[str]) -> str | None:
-    """The word that a token begins, or holds whole."""
+    """Return the word that a token starts or contains; None if there is none."""
     text = token.lstrip(' "')
     return next((word for word in words if text and (word.startswith(text) or text.startswith(word + '"'))), None)
 
 
-# Tokens after the text: the end of the turn.
+# Tokens after the text that end the turn.
 _END_TOKEN = re.compile(rb"\s*|<[^<>\s]{1,40}>|\[[A-Za-z_/]{1,40}\]")
 _MOST_END_TOKENS = 3
-# How servers spell bytes that are not a character: `bytes:\xf0\x9f`, `\xf0\x9f`, `<0xF0>`; and a space or a line break.
+# How servers write bytes that are not a character (`bytes:\xf0\x9f`, `\xf0\x9f`, `<0xF0>`), spaces and line breaks.
 _ESCAPED_BYTE = re.compile(rb"\\x([0-9a-fA-F]{2})|<0x([0-9a-fA-F]{2})>")
 # The space after the prefix may be one of the bytes or not.
 _ESCAPED_PREFIXES = (re.compile(rb"\A\s*bytes:(?=.*\\x)", re.DOTALL), re.compile(rb"\A\s*bytes:\s(?=.*\\x)", re.DOTALL))
@@ -355,10 +355,11 @@ _BLANKS = {"Ġ".encode(): b" ", "▁".encode(): b" ", "Ċ".encode(): b"\n"}
 
 
 def token_at(reply: str, tokens: Sequence[Token], span: Span) -> tuple[Token, str] | None:
-    """Return the token that holds a part of the reply, and its text; None if no single token does.
+    """Return the token that contains a part of the reply, and its text; None if no single token does.
 
-    Tokens are counted from the reply's end back to the part, byte by byte, and must be equal to the reply all the way.
-    Tokens of the model's reasoning may stand before the reply, and servers that send no bytes lose parts of characters.
+    Tokens are matched from the reply's end back to the part, byte by byte, and must equal the reply all the way. They are
+    matched backwards because tokens of the model's reasoning may precede the reply, and because servers that send no bytes
+    lose parts of characters.
     """
     whole = reply.rstrip()
     data = whole.encode("utf-8", "surrogatepass")
@@ -376,7 +377,7 @@ def token_at(reply: str, tokens: Sequence[Token], span: Span) -> tuple[Token, st
 
 
 def _spellings(tokens: Sequence[Token]) -> Iterator[list[bytes]]:
-    """The tokens' bytes as the server sent them; by their texts; and by their texts with escaped bytes."""
+    """Yield the tokens' bytes as sent by the server, then from their texts, then from their texts with bytes unescaped."""
     texts = [token.text.encode("utf-8", "surrogatepass") for token in tokens]
     if any(token.data is not None for token in tokens):
         yield [text if token.data is None else token.data for token, text in zip(tokens, texts, strict=True)]
@@ -393,10 +394,10 @@ def _unescaped(text: bytes, prefix: re.Pattern[bytes]) -> bytes:
 
 
 def _counted_back(pieces: Sequence[bytes], data: bytes, start: int) -> tuple[int, int] | None:
-    """Which piece holds the byte at `start` of the data, and where the piece begins; None if they differ before that."""
+    """Return the index and start of the piece that contains byte `start` of the data; None if a later piece differs."""
     end = len(data)
     for index in range(len(pieces) - 1, -1, -1):
-        # Servers strip white space at the end of a reply.
+        # Servers strip white space from the end of a reply.
         piece = pieces[index].rstrip() if end == len(data) else pieces[index]
         begin = end - len(piece)
         if begin < 0 or data[begin:end] != piece:

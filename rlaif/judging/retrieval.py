@@ -9,7 +9,7 @@ from rlaif.core.errors import InputError
 from rlaif.core.single_flight import Shared
 from rlaif.core.words import word_pattern, word_starts
 
-# Documents whose index is kept. Responses to one prompt come together, so few documents are in use at once.
+# Documents whose index is cached. Responses to a prompt are judged together, so few documents are in use at once.
 INDEXES = 64
 
 Pieces = tuple[str, ...]
@@ -18,16 +18,16 @@ Embed = Callable[[Sequence[str]], Awaitable[list[list[float]]]]
 
 @lru_cache(INDEXES)
 def chunks(document: str, words: int) -> Pieces:
-    """The document in consecutive pieces of at most `words` words; nothing overlaps and no word is lost."""
+    """Split the document into consecutive pieces of at most `words` words, without overlap or loss."""
     starts = word_starts(document)[::words]
     return tuple(document[start:end].rstrip() for start, end in pairwise([*starts, len(document)]))
 
 
 class Retrieval(Protocol):
-    """Finds the pieces of a document that bear on a text."""
+    """Finds the pieces of a document that are relevant to a text."""
 
     async def best(self, pieces: Pieces, texts: Sequence[str], most: int) -> list[list[str]]:
-        """For each text at most `most` pieces, in the document's order; of equals, the earlier."""
+        """Return at most `most` pieces per text, in document order; of equally relevant pieces, the earlier ones."""
 
 
 class Words:
@@ -54,7 +54,7 @@ class Meanings:
         return [_first(pieces, scores, most) for scores in (await self._directions(texts) @ known.T).tolist()]
 
     async def _directions(self, texts: Sequence[str]) -> Any:
-        """A matrix with one row of length 1 per text."""
+        """Return a matrix with one row of norm 1 per text."""
         import numpy
 
         rows = numpy.asarray(await self._embed(texts), dtype=numpy.float64)
@@ -69,7 +69,7 @@ def _first(pieces: Pieces, scores: Sequence[float], most: int) -> list[str]:
 
 @lru_cache(INDEXES)
 def _index(pieces: Pieces) -> Any:
-    """The index of the pieces; None if they have no word."""
+    """Return the index of the pieces; None if they have no words."""
     bm25s = _bm25s()
     words = bm25s.tokenize(list(pieces), token_pattern=word_pattern(), stopwords=None, show_progress=False)
     if not words.vocab:

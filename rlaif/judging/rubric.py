@@ -1,7 +1,7 @@
-"""Rubrics: named sets of criteria, each judged by its kind, with weights and floors that only pair building reads.
+"""Rubrics: named sets of criteria of several kinds, with weights and floors that only pair building uses.
 
-A criterion's key covers all that a judge is told or a program computes, and leaves out weight and floor: a changed
-wording owes new scores, a changed weight owes nothing.
+A criterion's key covers everything that decides a score, but not weight and floor. So a change of wording makes the scores
+pending again, and a change of weight does not.
 """
 
 from collections.abc import Mapping
@@ -20,13 +20,13 @@ from rlaif.core.types import key
 
 
 class CriterionFields(Section):
-    """What every kind of criterion has."""
+    """The fields of every kind of criterion."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")
     weight: float = Field(1.0, ge=0, allow_inf_nan=False)
-    """Its share in a response's score, relative to the other criteria's."""
+    """The criterion's share in a response's total score, relative to the other weights."""
     floor: float | None = None
-    """A response below it is never chosen, whatever its other scores."""
+    """A response with a lower value is never chosen, whatever its other scores."""
 
     @property
     def range(self) -> tuple[float, float]:
@@ -35,7 +35,7 @@ class CriterionFields(Section):
 
     @cached_property
     def spec(self) -> dict[str, Any]:
-        """All that decides a score, as plain data: every field but weight and floor. Templates are shown it."""
+        """Everything that decides a score, as plain data: all fields except weight and floor. Templates receive it."""
         return self.model_dump(mode="json", exclude={"weight", "floor"})
 
     @cached_property
@@ -59,9 +59,9 @@ class Scale(CriterionFields):
     low: int = 1
     high: int = 5
     question: str = Field(min_length=1)
-    """What is rated, in one or a few plain sentences."""
+    """What the judge rates, in one or a few sentences."""
     levels: dict[int, str] = Field(default_factory=dict)
-    """What a response at this level is like; at least the ends should be told."""
+    """What a response at each level is like. Describe at least the two ends."""
 
     @property
     def range(self) -> tuple[float, float]:
@@ -81,21 +81,21 @@ class Scale(CriterionFields):
 
 
 class Check(CriterionFields):
-    """A program scores the response: `function(prompt: Prompt, response: str, **options) -> float`. No model is asked."""
+    """A function scores the response without a model: `function(prompt: Prompt, response: str, **options) -> float`."""
 
     kind: Literal["check"]
     function: str = Field(pattern=r"^([\w.]+:)?\w+$")
-    """One of rlaif's own by name, such as `within` or `overlap`; or yours, `module:function`, which needs --allow-code."""
+    """A built-in function, such as `within` or `overlap`; or your own, `module:function`, which needs --allow-code."""
     options: dict[str, Any] = Field(default_factory=dict)
     """The function's keyword arguments."""
     low: float = 0
     high: float = 1
     timeout: float | None = Field(None, gt=0, allow_inf_nan=False)
-    """Seconds for one response, after which the check counts as crashed; by default 10, and 60 for functions of your own."""
+    """Time limit in seconds for one response. Default: 10 for built-in functions, 60 for your own."""
 
     @cached_property
     def spec(self) -> dict[str, Any]:
-        """All that decides a score. It includes a digest of the user's own module, so that an edited one scores again."""
+        """Everything that decides a score, including a digest of a user's module, so that edits make scores pending."""
         module, _, _ = self.function.rpartition(":")
         code = digest(module) if module else None
         fields = self.model_dump(mode="json", exclude={"weight", "floor", "timeout"})
@@ -115,66 +115,66 @@ class Share(CriterionFields):
 
 
 class Counting(Share):
-    """A criterion that counts things, each one kept with what was found of it."""
+    """A criterion that counts things, such as claims. Each is stored with its outcome."""
 
     if_none: float | None = Field(None, ge=0, le=1)
-    """The value where there is nothing to count, such as no claim; where omitted that is no score but `inapplicable`."""
+    """The value if there is nothing to count, such as no claim. If omitted, the score then fails as `inapplicable`."""
 
 
 class Claims(Counting):
-    """The share of the response's claims that the document supports; a claim that it supports partly counts half."""
+    """The share of the response's claims that the document supports; a partly supported claim counts half."""
 
     kind: Literal["claims"]
     chunk_words: int = Field(100, ge=1)
-    """The document is searched in pieces of so many words."""
+    """Words per piece of the document that is searched."""
     chunks: int = Field(5, ge=1)
-    """How many pieces a claim is checked against."""
+    """Number of pieces that each claim is checked against."""
 
 
 class KeyPoints(Counting):
-    """The share of the document's key points for the request that the response covers; partly covered counts half."""
+    """The share of the document's key points for the request that the response covers; a partly covered one counts half."""
 
     kind: Literal["keypoints"]
     chunk_words: int = Field(3000, ge=1)
-    """Key points are gathered from pieces of so many words, each in one call, once for each prompt."""
+    """Words per piece of the document. Key points are listed once per prompt, with one call per piece."""
 
 
 class Checklist(Counting):
-    """Yes-or-no items for the request, and what the response meets of them.
+    """Yes-or-no items for the request, and which of them the response meets.
 
-    They come with the prompt (`columns.checklist` of its source), or the judge writes them, once for each prompt.
+    The items come with the prompt (`columns.checklist` of its source), or the judge writes them once per prompt.
 
-    The value is the weight of what it meets over the weight of all; a pitfall is met by being avoided.
+    The value is the weight of the items met over the weight of all items; a pitfall is met if the response avoids it.
     """
 
     kind: Literal["checklist"]
 
 
 class Compare(Share):
-    """A model is shown two responses at a time, always in both orders, and says which is better.
+    """A model sees two responses at a time, always in both orders, and decides which is better.
 
-    The value is the mean probability of winning against the prompt's other responses, by all that was compared.
+    The value is the mean probability of winning against the prompt's other responses, estimated from all comparisons.
     """
 
     kind: Literal["compare"]
     question: str = Field(min_length=1)
-    """What makes one of them better, in one or a few plain sentences."""
+    """What makes one response better, in one or a few sentences."""
     schedule: Literal["round_robin", "knock_out"] = "round_robin"
-    """Each against each; or winners against winners, which takes far fewer calls and orders the losers less well."""
+    """Every pair; or winners against winners, which needs far fewer calls but orders the losers less precisely."""
 
     @cached_property
     def spec(self) -> dict[str, Any]:
-        """Without the schedule, which only decides who meets: what was compared by another one still counts."""
+        """Excludes the schedule, which only selects the pairs, so comparisons made under another schedule still count."""
         return self.model_dump(mode="json", exclude={"weight", "floor", "schedule"})
 
 
 class RewardModel(Share):
-    """A reward model's scalar, as 1 / (1 + exp(-reward / width)). The judge's `model` is the reward model."""
+    """A reward model's scalar, mapped to 1 / (1 + exp(-reward / width)). The judge's `model` is the reward model."""
 
     kind: Literal["reward_model"]
-    # Rewards of common models lie within 40 of zero; with 8, they differ in six decimals up to 100.
+    # Rewards of common models lie within 40 of zero. With a width of 8, scores up to a reward of 100 differ in six decimals.
     width: float = Field(8.0, gt=0, allow_inf_nan=False)
-    """The larger, the further apart rewards may lie before they count as equal."""
+    """The larger the width, the larger the rewards that still get different scores."""
 
 
 Criterion = Annotated[Scale | Check | Claims | KeyPoints | Checklist | Compare | RewardModel, Field(discriminator="kind")]
@@ -195,24 +195,24 @@ class Rubric(Section):
         if twice:
             raise ValueError(f"criterion {twice[0]!r} is given twice")
         if not any(criterion.weight for criterion in self.criteria):
-            raise ValueError("the weights sum to zero, so no response could be better than another; raise one of them")
+            raise ValueError("the weights sum to zero, so no response can be better than another; raise one of them")
         return self
 
 
 def load_rubric(path: Path) -> Rubric:
-    """The rubric in a YAML file. Raises InputError with its line for anything wrong in it."""
+    """Load a rubric from a YAML file. Raises InputError, with the line, if it is invalid."""
     file = read_yaml(path)
     for criterion in file.data.get("criteria") or []:
-        # A scale is what nearly every criterion is, so a file need not say so.
+        # Nearly every criterion is a scale, so `kind` may be omitted.
         if isinstance(criterion, dict):
             criterion.setdefault("kind", "scale")
     return validate(Rubric, file)
 
 
 def factors(weights: Mapping[str, float], ranges: Mapping[str, tuple[float, float]]) -> tuple[dict[str, int], int]:
-    """Integers F and D such that a response's score from 0 to 1 is sum(F[c] * (value[c] - low[c])) / D, exactly.
+    """Return integers F and D such that a response's score from 0 to 1 is exactly sum(F[c] * (value[c] - low[c])) / D.
 
-    Doubles would put equal margins on different sides of a threshold; in integers and decimals they do not.
+    With doubles, equal margins could fall on different sides of a threshold; with integers and decimals they cannot.
     """
     total = sum(Fraction(str(weight)) for weight in weights.values())
     exact = {}

@@ -1,21 +1,21 @@
-"""What a judge may safely see of text from outside: nothing hidden, and no mark by which chat templates tell turns apart.
+"""Makes untrusted text safe for a judge: removes hidden characters, and breaks marks that chat templates use for turns.
 
-This changes the judge's view only; stores, exports and training keep the text as it came. A mark is broken by one visible
-space and nothing that a reader can see is deleted, so code, HTML and Markdown stay readable.
+Only the judge's view changes; stores, exports and training keep the original text. A mark is broken by one visible space,
+and nothing that a reader can see is deleted, so code, HTML and Markdown stay readable.
 """
 
 import re
 from collections.abc import Iterable
 
-# Line breaks of other systems.
+# Line breaks other than \n.
 _BREAKS = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
-# Characters that a person does not see and a tokenizer does: controls, zero-width and bidirectional marks, soft hyphens,
+# Characters that are invisible to people but not to a tokenizer: controls, zero-width and bidirectional marks, soft hyphens,
 # fillers, variation selectors, tags.
 _INVISIBLE = (
     "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
     "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-# Scripts whose spelling needs joiners: Arabic (Persian, Urdu), Syriac, N'Ko, Mandaic, those of India, Sri Lanka, Tibet,
+# Scripts that need joiners: Arabic (Persian, Urdu), Syriac, N'Ko, Mandaic, those of India, Sri Lanka, Tibet,
 # Myanmar and Cambodia, Mongolian, Balinese, Javanese and their relatives.
 _JOINING = (
     "\u0620-\u06ff\u0700-\u08ff\u0900-\u0dff\u0f00-\u109f\u1780-\u17b3\u17b6-\u17ff\u1810-\u18af\u1a20-\u1aaf\u1b00-\u1bff"
@@ -26,7 +26,7 @@ _EMOJI = (
     "\u3297\u3299\U0001f000-\U0001faff"
 )
 _FLAGS = "|".join("".join(chr(0xE0000 + ord(letter)) for letter in place) for place in ("gbeng", "gbsct", "gbwls"))
-# Sequences that mean something else without what is invisible in them; the first group is what stays.
+# Sequences whose invisible characters carry meaning. The first group is kept.
 _HIDDEN = re.compile(
     "("
     f"\U0001f3f4(?:{_FLAGS})\U000e007f"
@@ -37,14 +37,14 @@ _HIDDEN = re.compile(
     f")|[{_INVISIBLE}]"
 )
 _ANY_HIDDEN = re.compile(f"[{_INVISIBLE}]")
-# A blank in Braille text, and a filler everywhere else.
+# A blank in Braille text, but an invisible filler everywhere else.
 _BRAILLE_BLANK = re.compile("(?<![\u2801-\u28ff])\u2800(?![\u2801-\u28ff])")
 
 _WORD = r"\w[\w.:=▁-]{0,63}"
 _ROLES = "system|user|human|assistant|developer|model|bot|ai|tool"
-# A judge that quotes a mark of reasoning would seem to end its own there.
+# If a judge quoted a reasoning mark, its own reasoning would seem to end there.
 _REASONING = "(?:ant)?thinking|thoughts?|think|reasoning|scratch_?pad"
-# The first character of a mark, so that one mark inside another is found too. `<|turn>`, `<s>`, `</think>`, `<word|>`,
+# Matches only a mark's first character, so that marks inside marks are found too. `<|turn>`, `<s>`, `</think>`, `<word|>`,
 # `<[PAD▁TOKEN]>`; `[|user|]`, `[INST]`, `[gMASK]`, `[control_8]`; `◁think▷`; `>>QUESTION<<`; `]~b]`, `[e~[`.
 _MARK = re.compile(
     rf"[<＜](?=[/!?]?[|｜\[]|[/!?]?{_WORD}[|｜\]/]?[>＞])"
@@ -69,7 +69,7 @@ NEVER = re.compile(r"(?!)")
 
 
 def sanitize(text: str, special: re.Pattern[str] = NEVER) -> str:
-    """`text` as a judge sees it; `special` matches the special tokens of the judge's own tokenizer (`token_pattern`)."""
+    """Return `text` as a judge sees it; `special` matches the special tokens of the judge's tokenizer (`token_pattern`)."""
     shown = _visible(text)
     if special is not NEVER:
         # Breaking one token may complete another.
@@ -80,7 +80,7 @@ def sanitize(text: str, special: re.Pattern[str] = NEVER) -> str:
 
 
 def part(text: str, nonces: Iterable[str]) -> str:
-    """`text` with every occurrence of these nonces broken by a space, so that it cannot close a fence or open one."""
+    """Break every occurrence of these nonces in `text` with a space, so that it cannot open or close a fence."""
     for nonce in nonces:
         if nonce in text:
             text = text.replace(nonce, f"{nonce[0]} {nonce[1:]}")
@@ -88,7 +88,7 @@ def part(text: str, nonces: Iterable[str]) -> str:
 
 
 def token_pattern(tokens: Iterable[str]) -> re.Pattern[str]:
-    """Matches any of a tokenizer's special tokens. Single characters and white space are text, whatever a tokenizer says."""
+    """Return a pattern for a tokenizer's special tokens. Single characters and white space always count as text."""
     found = sorted({token for token in tokens if len(token.strip()) > 1}, key=lambda token: (-len(token), token))
     return re.compile("|".join(map(re.escape, found))) if found else NEVER
 

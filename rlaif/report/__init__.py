@@ -1,8 +1,9 @@
-"""The report: one self-contained HTML page that says what happened, whether the labels can be trusted and whether
-training helped. It shows what the store has; a run that is not finished gives a report that says so.
+"""Renders the report: one self-contained HTML page about the run, the quality of its labels, and the effect of training.
 
-Everything that a model, a user or a data set wrote is untrusted: Jinja escapes it, `text.visible` shows what would hide
-or reorder text, and the page forbids itself to load or run anything.
+The report shows what the store contains and works at any stage of a run.
+
+Text from models, users and data sets is untrusted: Jinja escapes it, `text.visible` makes hidden and reordering characters
+visible, and the page's content security policy forbids it to load or run anything.
 """
 
 import os
@@ -24,7 +25,7 @@ from rlaif.report.charts import HEIGHT
 from rlaif.store.store import Store
 
 PAGE = Path(__file__).parent / "page"
-# Rows of the sources that became no response, score or preference, by reason.
+# Counts of source rows that were dropped as responses, scores or preferences, by reason.
 DROPPED = """
     SELECT what, reason, count(*) AS n FROM dropped WHERE what <> 'prompt'
     GROUP BY what, reason ORDER BY what, n DESC, reason
@@ -40,9 +41,9 @@ def write(
     elsewhere: Sequence[Spent] = (),
     agreements: Sequence[Agreement] = (),
 ) -> None:
-    """Writes the page to `path`, whole or not at all. What was spent `elsewhere` stands beside what the store has spent.
+    """Write the report to `path` atomically. Costs from `elsewhere` are listed with those in the store.
 
-    The page of an audit, where there is one beside it, is linked.
+    If the same folder contains an audit page, the report links to it.
     """
     audit = "audit.html" if path.with_name("audit.html").exists() else None
     page = render(store, pipeline, evaluation=evaluation, elsewhere=elsewhere, agreements=agreements, audit=audit)
@@ -50,7 +51,7 @@ def write(
 
 
 def put(page: str, path: Path) -> None:
-    """Writes a page to `path`, whole or not at all."""
+    """Write a page to `path` atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     unfinished.write_text(page, encoding="utf-8")
@@ -66,7 +67,7 @@ def render(
     agreements: Sequence[Agreement] = (),
     audit: str | None = None,
 ) -> str:
-    """The page as text."""
+    """Return the page as text."""
     store.execute("report/sql/views")
     return (
         environment()
@@ -99,12 +100,12 @@ def render(
 
 
 def style() -> Markup:
-    """The style sheet of all pages."""
+    """Return the style sheet of all pages."""
     return Markup((PAGE / "style.css").read_text(encoding="utf-8"))
 
 
 def environment(*folders: Path) -> Environment:
-    """What renders pages from templates of these folders and the report's own: it escapes all that it is given."""
+    """Return a Jinja environment for templates in these folders and the report's; it escapes all values."""
     environment = Environment(
         loader=FileSystemLoader([*folders, PAGE]),
         autoescape=True,

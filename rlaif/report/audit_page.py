@@ -1,4 +1,4 @@
-"""An audit as one self-contained HTML page, in the style of the report."""
+"""Renders an audit as one self-contained HTML page, in the style of the report."""
 
 from itertools import groupby
 from pathlib import Path
@@ -12,12 +12,12 @@ from rlaif.report import environment, put, style
 
 
 def write(audit: Audit, title: str, path: Path) -> None:
-    """Write the page to `path`, whole or not at all."""
+    """Write the page to `path` atomically."""
     put(render(audit, title), path)
 
 
 def render(audit: Audit, title: str) -> str:
-    """The page as text."""
+    """Return the page as text."""
     sections = [
         (SECTIONS[section].format(gold=audit.gold), [_row(*row) for row in rows])
         for section, rows in groupby(audit.rows, key=lambda row: MEASURES[row[0]].section)

@@ -1,7 +1,7 @@
-"""The geometry of the charts: numbers in, positions out; charts.jinja draws them.
+"""Computes the geometry of the charts, which charts.jinja draws.
 
-x is in percent of the width and y in pixels from the top, so that a chart is as wide as the page allows while its
-letters keep their size.
+x is in percent of the width and y in pixels from the top, so that a chart can fill the page while its labels keep their
+size.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, floor, log10
 
-# Of the plot alone, in pixels: about half the width of a chart in a row of three.
+# Height of the plot area in pixels: about half the width of a chart in a row of three.
 HEIGHT = 120
-# More points than a chart has pixels cannot be seen.
+# Maximum number of points per line, because more would not be visible.
 MAX_POINTS = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A labelled place on an axis."""
+    """A labelled position on an axis."""
 
     at: float
     label: str
@@ -25,7 +25,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar of a histogram; `label` is its place on the x axis in words."""
+    """One bar of a histogram; `label` describes its bin."""
 
     x: float
     width: float
@@ -46,7 +46,7 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One series: its points as an SVG path's coordinates, its last value, and where that lies."""
+    """One series: its points as SVG coordinates, its last value, and that value's y position."""
 
     name: str
     points: str
@@ -56,7 +56,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Series over the same steps, up to the `last`."""
+    """Series over the same steps, up to step `last`."""
 
     last: int
     lines: Sequence[Line]
@@ -65,7 +65,7 @@ class Lines:
 
 
 def ticks(low: float, high: float, about: int = 4) -> list[tuple[float, str]]:
-    """About `about` round numbers within [low, high], each with its label."""
+    """Return about `about` round numbers within [low, high], each with its label."""
     rough = (high - low or abs(high) or 1.0) / about
     power = 10.0 ** floor(log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * (1 - 1e-9))
@@ -75,7 +75,7 @@ def ticks(low: float, high: float, about: int = 4) -> list[tuple[float, str]]:
 
 
 def histogram(counts: Mapping[int, int], labels: Sequence[str], x: Sequence[Tick]) -> Histogram:
-    """Bars for the bins 0, 1, … of `labels`; a bin that `counts` lacks is empty."""
+    """Return bars for the bins 0, 1, … of `labels`; bins that `counts` lacks are empty."""
     top = max(counts.values(), default=0) or 1
     width = 100 / len(labels)
     bars = []
@@ -87,7 +87,7 @@ def histogram(counts: Mapping[int, int], labels: Sequence[str], x: Sequence[Tick
 
 
 def scale_histogram(counts: Mapping[int, int], low: float, high: float, steps: int) -> Histogram:
-    """Bars centred on the `steps` + 1 evenly spaced values from `low` to `high`."""
+    """Return bars centred on the `steps` + 1 evenly spaced values from `low` to `high`."""
     labels = [f"{low + (high - low) * place / steps:g}".replace("-", "−") for place in range(steps + 1)]
     every = ceil((steps + 1) / 11)
     width = 100 / (steps + 1)
@@ -95,14 +95,14 @@ def scale_histogram(counts: Mapping[int, int], low: float, high: float, steps: i
 
 
 def range_histogram(counts: Mapping[int, int], low: float, high: float, bins: int) -> Histogram:
-    """Bars for `bins` equal intervals between `low` and `high`, with ticks at round numbers."""
+    """Return bars for `bins` equal intervals between `low` and `high`, with ticks at round numbers."""
     edges = [f"{low + (high - low) * place / bins:g}".replace("-", "−") for place in range(bins + 1)]
     labels = [f"{left} to {right}" for left, right in pairwise(edges)]
     return histogram(counts, labels, [Tick(100 * (v - low) / (high - low), label) for v, label in ticks(low, high)])
 
 
 def lines(series: Mapping[str, Sequence[tuple[int, float]]], *, within: tuple[float, float] | None = None) -> Lines:
-    """Series of (step, value) with at least one point each, over one pair of axes; `within` fixes the y range."""
+    """Return the lines of series of (step, value), each with at least one point; `within` fixes the y range."""
     steps = [step for points in series.values() for step, _ in points]
     values = [value for points in series.values() for _, value in points]
     first, last = min(steps), max(steps)

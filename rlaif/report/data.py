@@ -1,4 +1,4 @@
-"""What the page shows, read from the store: plain data, nothing rendered yet."""
+"""Reads the report's data from the store, as plain data without rendering."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,11 +10,11 @@ from rlaif.config import Pipeline
 from rlaif.report.charts import Histogram, Lines, lines, range_histogram, scale_histogram
 from rlaif.store.store import Row, Store
 
-# Twelve pairs of texts this long, with their rationales, keep the page below 2 MB in any script.
+# With these limits, twelve pairs of long texts and their rationales keep the page below 2 MB in any script.
 MAX_TEXT, MAX_TURNS, MAX_RATIONALE, DRAWN = 4000, 4, 800, 6
-# Of what a response lacks by one judge and criterion: how many things, and how much of each text.
+# Findings that a response lacks: maximum number per judge and criterion, and characters of each.
 LACKING, MAX_FINDING = 5, 300
-# What each curve shows, for those of the trainers' metrics that tell whether training works.
+# Curves of the trainers' metrics that show whether training works: title, metrics, and y range.
 CURVES = (
     ("Loss", ("loss",), None),
     ("Loss on answers to imitate", ("imitation_loss",), None),
@@ -29,7 +29,7 @@ CURVES = (
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the funnel: `total` of `name` came in, `kept` of them went on, and every part is counted."""
+    """One step of the funnel: `total` items of `name` entered, `kept` of them continued, and every part is counted."""
 
     number: int
     name: str
@@ -47,7 +47,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """One judge on one criterion, over all answers."""
+    """The scores of one judge on one criterion, over all responses."""
 
     row: Row
     chart: Histogram
@@ -55,7 +55,7 @@ class Opinion:
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """The newest pairing's pairs together."""
+    """Statistics of the newest pairing's pairs."""
 
     row: Row
     margins: Histogram
@@ -72,9 +72,9 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One pair in full: its messages, its texts (in `row`), and both sides' marks by judge and criterion.
+    """One pair in full: its messages, its texts (in `row`), and both sides' scores by judge and criterion.
 
-    A mark's `findings` are what the response lacks by it.
+    A score's `findings` list what the response lacks.
     """
 
     row: Row
@@ -83,12 +83,12 @@ class Example:
 
 
 def read_who(pipeline: Pipeline) -> list[tuple[str, str]]:
-    """Who did what: pairs of a role and a model's name."""
+    """Return pairs of a role and the model that has it."""
     who = []
     if pipeline.generate:
         who.append(("Responses by", _model(pipeline, pipeline.generate.model)))
     for name, judge in pipeline.judges.items():
-        by = _model(pipeline, judge.model) if judge.model else "programs"
+        by = _model(pipeline, judge.model) if judge.model else "checks"
         who.append((f"Judge {name}", f"{by}, rubric {judge.rubric}"))
     base = pipeline.train and (pipeline.train.model or (pipeline.generate and pipeline.generate.model))
     if pipeline.train and base:
@@ -103,14 +103,14 @@ def _model(pipeline: Pipeline, name: str) -> str:
 
 
 def read_funnel(store: Store, pipeline: Pipeline) -> list[Step]:
-    """The steps from rows of the sources to responses in pairs. A step's parts add up to its total."""
+    """Return the steps from source rows to pairs. A step's parts add up to its total."""
     rows = store.query("report/sql/funnel", held_out=round(pipeline.collect.held_out * 10000))
     grouped = groupby(rows, key=lambda row: (row["step"], row["name"], row["which"]))
     return [Step(*step, list(parts)) for step, parts in grouped]
 
 
 def read_opinions(store: Store) -> dict[str, list[Opinion]]:
-    """The score histograms of each judge, by judge; first the one whose scores make the pairs."""
+    """Return the score histograms by judge. The judge whose scores make the pairs comes first."""
     opinions: dict[str, list[Opinion]] = {}
     for row in store.query("report/sql/scores"):
         chart = scale_histogram(row["bins"] or {}, float(row["low"]), float(row["high"]), row["steps"])
@@ -119,7 +119,7 @@ def read_opinions(store: Store) -> dict[str, list[Opinion]]:
 
 
 def read_pairs(store: Store) -> Pairs | None:
-    """Margins and lengths of the newest pairing, or None where there is no pair."""
+    """Return margins and lengths of the newest pairing's pairs; None if there are no pairs."""
     row = store.query("report/sql/pairs")[0]
     if not row["pairs"]:
         return None
@@ -128,7 +128,7 @@ def read_pairs(store: Store) -> Pairs | None:
 
 
 def read_training(store: Store) -> Row | None:
-    """The training: `method`, `base`, how many `rows` it was on, how many it `refused`, by kind, and its `warnings`."""
+    """Return the training: `method`, `base`, number of `rows`, numbers of `refused` rows by kind, and `warnings`."""
     for row in store.query("SELECT method, base, created, spec FROM report_training"):
         spec = json.loads(row["spec"])
         return row | {"rows": spec.get("rows"), "refused": spec.get("refused", {}), "warnings": spec.get("warnings", [])}
@@ -136,7 +136,7 @@ def read_training(store: Store) -> Row | None:
 
 
 def read_curves(store: Store) -> list[Curve]:
-    """The charts for which that training logged something."""
+    """Return the charts for which the training logged values."""
     logged: dict[str, list[tuple[int, float]]] = {}
     for row in store.query("report/sql/curves"):
         logged.setdefault(row["metric"], []).append((row["step"], row["value"]))
@@ -148,7 +148,7 @@ def read_curves(store: Store) -> list[Curve]:
 
 
 def read_examples(store: Store) -> list[Example]:
-    """A spread of pairs, largest margins first, then those drawn by lot."""
+    """Return a selection of pairs: by margin, largest first, then random ones."""
     rows = store.query("report/sql/examples", drawn=DRAWN, most=MAX_TEXT)
     answers = sorted({row[side] for row in rows for side in ("chosen_answer", "rejected_answer")})
     marks: dict[str, dict[tuple[str, str], Row]] = {answer: {} for answer in answers}

@@ -1,4 +1,4 @@
-"""The user's own SQL over a store: one statement that reads, and reaches nothing outside the store."""
+"""Runs the user's SQL on a store: one read-only statement without access to anything outside the store."""
 
 import csv
 import io
@@ -16,34 +16,34 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-# A long text stays readable in a column of this many characters.
+# Minimum width in characters for a column of long texts.
 MOST: Final = 24
 
 
 def query(store: Store, text: str) -> list[Row]:
-    """The rows of a statement over the tables of `sql/schema.sql` and the views of `sql/views.sql`.
+    """Run a statement over the tables of `schema.sql` and the views of `views.sql`, and return its rows.
 
-    The store must be open for reading only. Its connection opens no other file and loads no extension, and from here on it
-    changes no setting. Columns with the same name get a number. Raises InputError for a statement that DuckDB refuses.
+    The store must be open read-only. Its connection cannot open other files, load extensions or, after this call, change
+    settings. Columns with the same name get a number. Raises InputError if DuckDB rejects the statement.
     """
     statement = text.strip().rstrip(";")
     if not statement:
-        raise InputError("the statement is empty", where="sql", fix="An example: FROM pairs_readable LIMIT 5")
+        raise InputError("the statement is empty", where="sql", fix="For example: FROM pairs_readable LIMIT 5")
     try:
         # DuckDB 1.5 cannot lock the store's configuration while `rlaif` still needs a setting (see `confined`).
         if not store.rows("SELECT current_setting('lock_configuration') AS locked")[0]["locked"]:
             store.run("SET lock_configuration = true")
-        # As a subquery nothing but a reading statement is accepted; the line break ends a comment.
+        # As a subquery, only a read-only statement is accepted. The line break ends a comment.
         return store.rows(f"SELECT * FROM (\n{statement}\n)")
     except duckdb.Error as error:
         message = re.sub(r"(?m)^LINE (\d+):", lambda line: f"LINE {int(line[1]) - 1}:", str(error))
         raise InputError(
-            f"DuckDB refuses this: {message}", where="sql", fix="`FROM (SHOW ALL TABLES)` lists the tables and views."
+            f"DuckDB rejects this: {message}", where="sql", fix="`FROM (SHOW ALL TABLES)` lists the tables and views."
         ) from None
 
 
 def as_csv(rows: Sequence[Row]) -> str:
-    """The rows as CSV with a header."""
+    """Format the rows as CSV with a header."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(rows[0] if rows else [])
@@ -52,9 +52,9 @@ def as_csv(rows: Sequence[Row]) -> str:
 
 
 def render(rows: Sequence[Row], console: "Console") -> None:
-    """Print the rows as a table, or one below the other if the columns would be too narrow to read.
+    """Print the rows as a table, or one below the other if the columns would be too narrow.
 
-    Texts are untrusted: characters that could hide or move text are made visible.
+    Texts are untrusted, so characters that could hide or move text are made visible.
     """
     if not rows:
         console.print("no rows")

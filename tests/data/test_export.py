@@ -208,7 +208,7 @@ def test_an_export_that_cannot_be_written_is_told_with_its_place(tmp_path: Path,
     (folder / in_the_way).touch()
     with Store(tmp_path / "store.duckdb") as store:
         pairing = made(store, tmp_path)
-        with pytest.raises(InputError, match="no data set can be written here") as raised:
+        with pytest.raises(InputError, match="cannot write a dataset here") as raised:
             export(store, pairing, folder, held_out=0)
         assert raised.value.where == str(folder / "preference")
         (folder / in_the_way).unlink()

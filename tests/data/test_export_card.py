@@ -42,7 +42,7 @@ def test_the_card_says_how_the_data_came_about(tmp_path: Path) -> None:
     with Store(tmp_path / "out/store.duckdb", read_only=True) as store:
         outcomes = store.rows("SELECT outcome, count(*) AS n FROM outcomes WHERE response IS NULL GROUP BY outcome")
     assert {f"| prompts | {row['outcome']} | {row['n']} |" for row in outcomes} <= set(text.splitlines())
-    assert re.search(r"the chosen one is the longer in \d+ pairs", text)
+    assert re.search(r"the chosen one is longer in \d+ pairs", text)
     assert "min_margin: 30.0" in text
 
 
@@ -56,7 +56,7 @@ def test_pairs_that_the_file_does_not_make_are_told_and_the_card_is_that_of_the_
     ]
     text = (done.folder / "README.md").read_text()
     assert f"rlaif run {file} --set pair.strategy=best_vs_second\nrlaif export {file} {tmp_path}/data" in text
-    assert "\n  strategy: best_vs_second\n" in text.partition("## The pipeline")[2]
+    assert "\n  strategy: best_vs_second\n" in text.partition("## Pipeline")[2]
 
 
 def test_pairs_that_the_file_makes_are_exported_without_a_word(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_card_of_data_that_came_with_answers_and_votes_says_no_judge_scored_th
     )
     go(tmp_path / "votes.yaml")
     text = (tmp_path / "out/pairs/preference/README.md").read_text()
-    assert "made pairs of answers that came with the data by labels that came with the data.\n" in text
+    assert "built pairs of responses that came with the data from labels that came with the data.\n" in text
 
 
 def test_the_card_names_those_who_were_asked_to_agree(tmp_path: Path) -> None:

@@ -65,9 +65,9 @@ REFUSALS = {
     401: "does not know the token",
     403: "may not write",
     404: "no such owner",
-    409: "changed the repository",
-    429: "to wait",
-    418: "answers 418",
+    409: "repository was changed",
+    429: "too many requests",
+    418: "answered 418",
 }
 
 

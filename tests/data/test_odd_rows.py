@@ -50,23 +50,23 @@ ODD: dict[str, tuple[Any, dict[str, Any], str]] = {
     ),
     "an image": ({"prompt": said([part("A"), IMAGE])}, {}, "a message with a part that is not text in column 'prompt'"),
     "content that is an object": ({"prompt": said({"text": "A"})}, {}, "a message whose content is an object in column 'prompt'"),
-    "a row that is a list": (["A"], {}, "a row that is not an object of column: value"),
-    "a row that is null": (None, {}, "a row that is not an object of column: value"),
+    "a row that is a list": (["A"], {}, "a row that is not an object with columns"),
+    "a row that is null": (None, {}, "a row that is not an object with columns"),
     "a boolean response": ({"prompt": "A", "texts": ["a", True]}, ANSWERED, "a boolean instead of text in column 'texts'"),
     "an object as a response": ({"prompt": "A", "texts": [{"x": 1}]}, ANSWERED, "an object instead of text in column 'texts'"),
     "NaN as a response": ({"prompt": "A", "texts": [float("nan")]}, ANSWERED, "NaN instead of text in column 'texts'"),
     "several texts in one response": (
-        {"prompt": "A", "good": ["a", "b"], "bad": "c"}, MADE, "several texts where one response is due in column 'good'",
+        {"prompt": "A", "good": ["a", "b"], "bad": "c"}, MADE, "several texts instead of one response in column 'good'",
     ),
     "null content in a response": (
         {"prompt": "A", "texts": [said("a", "assistant"), said(None, "assistant")]}, ANSWERED,
         "a message without content in column 'texts'",
     ),
     "too few scores": (
-        {"prompt": "A", "texts": ["a", "b"], "marks": [3]}, SCORED, "another number of scores than of responses in column 'marks'",
+        {"prompt": "A", "texts": ["a", "b"], "marks": [3]}, SCORED, "the number of scores differs from the number of responses in column 'marks'",
     ),
     "too many codes": (
-        {"prompt": "A", "texts": ["a", "b"], "votes": [1, 2]}, VOTED, "another number of codes than of pairs in column 'votes'",
+        {"prompt": "A", "texts": ["a", "b"], "votes": [1, 2]}, VOTED, "the number of codes differs from the number of pairs in column 'votes'",
     ),
     "no checklist": ({"prompt": "A", "list": "x"}, CHECKED, "a text instead of a list of items in column 'list'"),
     "an unknown weight": ({"prompt": "A", "list": [{"text": "x", "weight": 3}]}, CHECKED, "a checklist item without"),

@@ -195,7 +195,7 @@ def test_prompts_that_are_their_own_responses_stop_the_collection(tmp_path: Path
     lines(tmp_path / "rows.jsonl", [{"chosen": f"{LONG} {n}", "rejected": f"Worse {n}."} for n in range(20)])
     with pytest.raises(InputError, match="20 x a prompt in column 'chosen' that is its own response") as error:
         collected(tmp_path, PAIRED)
-    assert "name the column of the prompts alone as columns.prompt" in str(error.value)
+    assert "set columns.prompt to a column with prompts only" in str(error.value)
 
 
 def test_prompts_that_end_with_their_own_responses_are_reported_and_kept(tmp_path: Path) -> None:

@@ -67,9 +67,9 @@ def test_a_server_that_can_do_all_is_well_and_is_asked_little(tmp_path: Path) ->
         "lists m",
         "answers",
         "n: several",
-        "logprobs: given",
-        "json_schema: replies keep",
-        "seed: the same",
+        "logprobs: returned",
+        "json_schema: replies follow",
+        "seed: reproducible",
         "3 collected",
     ):
         assert word in said(found, "ok"), word
@@ -120,19 +120,19 @@ def needing_new_name(request: Request) -> Reply:
 
 numbers = iter(range(1_000_000))
 ABILITIES = [
-    ("n refused", without("n"), "warn", "n is not honoured"),
-    ("n ignored", ignoring("n"), "warn", "n is not honoured"),
+    ("n refused", without("n"), "warn", "n is ignored"),
+    ("n ignored", ignoring("n"), "warn", "n is ignored"),
     ("logprobs refused", without("logprobs"), "fail", "Set judges.critic.logprobs to false"),
     ("top_logprobs refused", refusing("top_logprobs", 5), "fail", "Set judges.critic.logprobs to false"),
     ("temperature refused", refusing("temperature", 0.5), "fail", "Set generate.temperature to a value"),
-    ("seed refused", without("seed"), "warn", "seed is refused: requests go without it"),
-    ("max_tokens refused", needing_new_name, "warn", "max_tokens is refused: requests say max_completion_tokens"),
+    ("seed refused", without("seed"), "warn", "seed is rejected: requests omit it"),
+    ("max_tokens refused", needing_new_name, "warn", "max_tokens is rejected: requests use max_completion_tokens"),
     ("minimum refused", refusing_keyword("minimum"), "fail", "Set models.writer.structured to json_object"),
-    ("anything refused", lambda request: error(400, "no"), "fail", "generate cannot be done: rejected: m at http"),
-    ("logprobs ignored", ignoring("logprobs"), "warn", "logprobs are not given"),
+    ("anything refused", lambda request: error(400, "no"), "fail", "generate would fail: rejected: m at http"),
+    ("logprobs ignored", ignoring("logprobs"), "warn", "logprobs are not returned"),
     ("schema refused", without("response_format"), "fail", "Set models.writer.structured to json_object"),
-    ("schema ignored", ignoring("response_format"), "warn", "replies do not keep to it"),
-    ("seed ignored", lambda request: chat(f"word {next(numbers)}"), "warn", "other words for the same seed"),
+    ("schema ignored", ignoring("response_format"), "warn", "replies do not follow the schema"),
+    ("seed ignored", lambda request: chat(f"word {next(numbers)}"), "warn", "the same seed gave different text"),
 ]
 
 
@@ -148,7 +148,7 @@ def test_what_a_server_cannot_do_is_told_with_what_to_do(tmp_path: Path, script:
 
 REFUSALS = [
     ("no key", error(401, "Incorrect API key provided"), "auth", "asks for a key, and OPENAI_API_KEY is not set"),
-    ("bill", error(429, "You exceeded your current quota", "insufficient_quota"), "quota", "Pay the bill"),
+    ("bill", error(429, "You exceeded your current quota", "insufficient_quota"), "quota", "Add credit"),
     ("name", error(404, "no such model"), "unknown_model", "Correct models.writer.model"),
     ("html", Reply(b"<html>hello</html>"), "malformed", "log"),
 ]

@@ -210,16 +210,16 @@ def test_votes_that_contradict_each_other_are_refused_with_both_rows(store: Stor
 
 def test_a_sheet_is_never_written_over_another(tmp_path: Path) -> None:
     (tmp_path / "votes.csv").write_text("votes")
-    with pytest.raises(InputError, match="may hold votes"):
+    with pytest.raises(InputError, match="may contain votes"):
         write([], tmp_path / "votes.csv")
     assert (tmp_path / "votes.csv").read_text() == "votes"
 
 
 WRONG = [
     ("ballot,preferred\n{a}-{b},frist\n", ":2", "preferred is 'frist'"),
-    ("ballot,preferred\n{a}-{b},first\n{a}-zzz,first\n", ":3", "names no two answers"),
-    ("ballot,preferred\n{a}-{a},first\n", ":2", "names no two answers"),
-    ("ballot,preferred\n{a}-{c},first\n", ":2", "names no two answers"),
+    ("ballot,preferred\n{a}-{b},first\n{a}-zzz,first\n", ":3", "does not name two responses"),
+    ("ballot,preferred\n{a}-{a},first\n", ":2", "does not name two responses"),
+    ("ballot,preferred\n{a}-{c},first\n", ":2", "does not name two responses"),
     ("ballot,preferd\n{a}-{b},first\n", "", "no column 'preferred'"),
     ("ballot,preferred,preferred\n{a}-{b},first,tie\n", "", "2 columns called 'preferred'"),
     ('sep=;\nballot;request;preferred\n{a}-{b};"two\nlines";first\n{a}-{b};x;better\n', ":5", "preferred is 'better'"),

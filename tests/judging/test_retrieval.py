@@ -180,7 +180,7 @@ def judge(file: Path) -> None:
 
 def test_a_model_that_cannot_embed_is_refused_where_it_is_named(tmp_path: Path) -> None:
     (tmp_path / "rubric.yaml").write_text(RUBRIC)
-    for name, what in (("writer", "kind scripted embeds no texts"), ("embeder", "Did you mean 'embedder'")):
+    for name, what in (("writer", "kind scripted cannot embed texts"), ("embeder", "Did you mean 'embedder'")):
         (tmp_path / "p.yaml").write_text(PIPELINE.format(out=tmp_path, url="http://127.0.0.1:1/v1", retrieval=name))
         with pytest.raises(InputError, match=what):
             pipeline.check(load(tmp_path / "p.yaml"))

@@ -231,7 +231,7 @@ def test_verdicts_whose_tokens_cannot_be_used_are_counted_for_the_user(
 
     _, notes, _ = work(tmp_path, script, rubric=rubric, logprobs=True)
     assert [note for note in notes if "without an expected value" in note] == [
-        f"judge j: 2 verdicts without an expected value: the server sent {why}. Their scores are the judge's plain numbers."
+        f"judge j: 2 verdicts without an expected value: the server sent {why}. Their scores are the numbers that the judge wrote."
     ]
 
 

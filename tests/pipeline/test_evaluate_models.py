@@ -109,7 +109,7 @@ def test_an_evaluation_is_one_table_and_a_part_of_the_report(contest: Any) -> No
     folder, found, _ = contest
     with pipeline.open_run(load(folder / "contest.yaml")) as context:
         page = pipeline.report(context, found).read_text(encoding="utf-8")
-    for part in ("Is the gain real?", "What the texts are like", "brevity", "Wins at equal lengths"):
+    for part in ("Is the gain real?", "Text statistics", "brevity", "Wins at equal lengths"):
         assert part in page
     console = Console(file=io.StringIO(), width=140)
     render(found, console)
@@ -182,7 +182,7 @@ def test_without_models_to_compare_nothing_is_asked(tmp_path: Path) -> None:
         (["evaluate.models=[othr]"], "no model is called 'othr'"),
         (["evaluate.models=[other, writer]"], "'writer' is the base, or named twice"),
         (["evaluate.tasks.0.path=none.jsonl"], "none.jsonl"),
-        (["evaluate.tasks.0.rubric=rubric.yaml"], "criteria that a model must judge"),
+        (["evaluate.tasks.0.rubric=rubric.yaml"], "criteria that need a model"),
         (
             [
                 "evaluate.models=[nowhere/at/all]",

@@ -224,7 +224,7 @@ def test_a_judge_that_compares_agrees_with_one_that_scores(store: Store) -> None
     store.append("comparisons", [pair | {"first": "p1/y", "second": "p1/x", "preferred": "first"}])
     result = agreement(store, "J", "H")
     assert (result.criteria, result.pairs, result.same, result.flipped) == ([], 1, 1, 0)
-    assert "No answer has scores of both" in shown(render_agreement, result)
+    assert "No response has scores by both judges" in shown(render_agreement, result)
     store.append("comparisons", [pair | {"first": "p1/x", "second": "p1/y", "failure": "malformed"}])
     assert agreement(store, "J", "H").same == 1
     store.append("comparisons", [pair | {"first": "p1/x", "second": "p1/y", "preferred": "first"}])

@@ -182,7 +182,7 @@ def test_a_run_that_is_stopped_half_way_ends_with_the_same_pairs(tmp_path: Path,
         assert process.returncode == -signal.SIGKILL
     else:
         assert process.returncode == 128 + sign
-        assert "the same command goes on from there" in said
+        assert "To continue, run the same command: " in said
     held = rows(file, "SELECT count(*) AS n FROM responses")[0]["n"]
     assert 0 < held <= 60
     calls = go(file, "models.first.delay=0")

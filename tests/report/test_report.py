@@ -122,8 +122,8 @@ def test_held_out_prompts_are_those_below_the_share(full: Store) -> None:
 
 def test_an_empty_store_gives_a_page_that_says_what_is_missing(store: Store) -> None:
     page = Page(report.render(store, MINIMAL))
-    for line in ("No prompt has been collected yet.", "No answer has been scored yet.", "No pair has been made yet.",
-                 "No model has been trained yet.", "No stage has worked yet."):  # fmt: skip
+    for line in ("No prompts have been collected yet.", "No responses have been scored yet.", "There are no pairs yet.",
+                 "No model has been trained yet.", "No stage has run yet."):  # fmt: skip
         assert line in page.words
     assert not page.all("svg")
 
@@ -139,7 +139,7 @@ def test_a_store_without_one_kind_of_rows_still_gives_a_page(store: Store, table
 
 def test_the_judge_whose_scores_make_the_pairs_comes_first(full: Store) -> None:
     words = Page(report.render(full, pipeline())).words
-    first, second = (words.index(f"Judge {name} , over all answers that it was shown") for name in ("tiny", "oracle"))
+    first, second = (words.index(f"Judge {name} , over all responses that it scored") for name in ("tiny", "oracle"))
     assert first < words.index("; its scores make the pairs") < second
 
 
@@ -151,11 +151,11 @@ def test_base_and_trained_stand_side_by_side_with_what_is_missing(full: Store) -
         "95 % interval 28 to 70 %, no clear difference).",
         "faithfulness 57.8 92.2 +34.4 71 %",
         "faithfulness – – – –",
-        "Prompts left out: 2 no score for base, 1 no score for base and trained.",
-        "Responses of writer that count for nothing: 2 malformed (of 23).",
-        "trained by dpo on 95 pairs; refused: 2 over length.",
+        "Excluded prompts: 2 no score for base, 1 no score for base and trained.",
+        "Excluded responses of writer: 2 malformed (of 23).",
+        "trained by dpo on 95 pairs; rejected: 2 over length.",
         "completeness 191 – 58 % 74.0 80.0",
-        "they order 83 % alike and 7 % the other way round",
+        "both judges order 83 % alike and 7 % in opposite order",
     ):
         assert line in page.words
     assert "None" not in page.words
@@ -227,8 +227,8 @@ def test_long_texts_in_any_script_stay_below_two_megabytes(store: Store) -> None
 
 def test_examples_are_a_spread_and_the_same_every_time(full: Store) -> None:
     examples = store_examples(full)
-    assert Counter(why for why, _ in examples) >= Counter({"largest margin": 2, "smallest margin": 2, "drawn by lot": 4})
-    margins = [margin for why, margin in examples if why != "drawn by lot" and margin is not None]
+    assert Counter(why for why, _ in examples) >= Counter({"largest margin": 2, "smallest margin": 2, "random": 4})
+    margins = [margin for why, margin in examples if why != "random" and margin is not None]
     assert margins == sorted(margins, reverse=True)
     assert examples == store_examples(full)
 
@@ -238,10 +238,10 @@ def test_pairs_from_preferences_have_no_margin_and_are_all_drawn(store: Store) -
     pairs = store.rows("SELECT * FROM pairs WHERE pairing = 'p'")
     store.rows("DELETE FROM pairs")
     store.append("pairs", [{**pair, "margin": None, "confidence": None} for pair in pairs])
-    assert store_examples(store) == [("drawn by lot", None)] * 12
+    assert store_examples(store) == [("random", None)] * 12
     words = Page(report.render(store, pipeline())).words
     assert "These pairs come from preferences" in words
-    assert "How clear the pairs are" not in words
+    assert "Margins Chosen minus" not in words
 
 
 def store_examples(store: Store) -> list[tuple[str, float | None]]:

@@ -1,7 +1,7 @@
-"""Writes pairs as data sets that trainers read: a form says which columns, a format which kind of file.
+"""Exports pairs as datasets that trainers can read. A form defines the columns, a format the kind of file.
 
-A form is a `.sql` file over the pairs (or the ranked lists) as texts. A data set's files appear whole or not at all, the
-same store gives the same bytes, and a card beside them says how they came about.
+A form is a `.sql` file over the texts of pairs or ranked lists. Files are written atomically, the same store gives
+byte-identical files, and a dataset card describes their origin.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,18 +16,18 @@ from rlaif.data.export.dataset_card import card
 from rlaif.data.export.writers import FORMATS, Part, write
 from rlaif.store.store import Store, sql
 
-# What a form's rows are made from: one row a pair, or one row a prompt.
+# The source of each form's rows: pairs, or one ranked list per prompt.
 FORMS: Mapping[str, str] = {
     "preference": "pairs", "unpaired": "pairs", "reward": "pairs", "soft": "pairs", "sft": "pairs", "ranked": "lists",
 }  # fmt: skip
 SPLITS = ("train", "held_out")
-# Pairs a Parquet file: some 100 MB of usual texts, which loads at once and streams well from a hub.
+# Pairs per Parquet file: about 100 MB of typical texts, which fit in memory and stream well from the Hub.
 SHARD = 200_000
 
 
 @dataclass(frozen=True)
 class Exported:
-    """A finished data set: its folder, its rows by split, and what the form leaves out, by reason."""
+    """A finished dataset: its folder, its rows by split, and the counts of what the form leaves out, by reason."""
 
     folder: Path
     rows: Mapping[str, int]
@@ -38,15 +38,15 @@ def export(
     store: Store, pairing: str, folder: Path, *, held_out: float, form: str = "preference",
     formats: Sequence[str] = ("jsonl", "parquet"), pipeline: Pipeline | None = None, command: str = "", shard: int = SHARD,
 ) -> Exported:  # fmt: skip
-    """Writes `folder/FORM/SPLIT.FORMAT` for both splits, and the card `folder/FORM/README.md`.
+    """Write `folder/FORM/SPLIT.FORMAT` for both splits, and the card `folder/FORM/README.md`.
 
-    That folder holds one export: files of an earlier one go. Parquet of more than `shard` pairs is several files,
-    `SPLIT-00000-of-00003.parquet`; `datasets` is a folder that datasets.load_from_disk opens. `command` is what the card
-    says that it was exported by. Raises InputError for an unknown form or format.
+    Files of an earlier export in that folder are removed. Parquet with more than `shard` pairs is split into files such as
+    `SPLIT-00000-of-00003.parquet`; `datasets` is a folder for datasets.load_from_disk. The card shows `command` as the
+    export's command line. Raises InputError for an unknown form or format.
     """
     for word, known in [(form, FORMS), *((format, FORMATS) for format in formats)]:
         if word not in known:
-            raise InputError(f"no such form or format: {word!r}", where="export", fix=did_you_mean(word, known))
+            raise InputError(f"unknown form or format {word!r}", where="export", fix=did_you_mean(word, known))
     source, bucket = FORMS[form], round(held_out * 10000)
     store.execute("data/export/sql/pair_texts", pairing=pairing, held_out=bucket)
     store.execute(f"data/export/sql/{source}", pairing=pairing, held_out=bucket)
@@ -64,9 +64,9 @@ def export(
 
 
 def _parts(store: Store, form: str, split: str, shard: int) -> list[Part]:
-    """The parts of one split that have rows, each as the query that gives it."""
+    """Return the non-empty parts of one split, each with its query."""
     size = store.rows("SELECT count(*) AS n FROM export WHERE split = $split", split=split)[0]["n"]
-    # A trainer that finds margins wants a number in every row; comparisons give none.
+    # Trainers that find a margin column need a number in every row, and comparisons have no margins.
     whole = form != "reward" or store.rows("SELECT 1 FROM export WHERE margin IS NOT NULL LIMIT 1")
     parts = []
     for start in range(0, size, shard):

@@ -1,7 +1,7 @@
-"""The card of a data set, in the form that the Hugging Face Hub reads: YAML for machines, Markdown for people.
+"""Renders the card of a dataset for the Hugging Face Hub: YAML for machines, Markdown for people.
 
-Names, criteria and settings come from files, models and data sets that nobody vouches for, so every value is escaped
-before it enters the Markdown, and text of several lines stands in a fence that it cannot end.
+Names, criteria and settings come from untrusted files, models and datasets, so every value is escaped for Markdown, and
+multiline text is put in a fence that it cannot close.
 """
 
 import json
@@ -21,40 +21,40 @@ if TYPE_CHECKING:
     from rlaif.data.export import Exported
 
 PAGE = Path(__file__).parent / "card.md.jinja"
-# Everything that Markdown or the HTML in it gives a meaning to.
+# Characters with a meaning in Markdown or embedded HTML.
 _MARKS = re.compile(r"([\\`*_{}\[\]()<>#+!|~&$-])")
-# What each form's columns are, for readers of the card.
+# Description of each form's columns.
 COLUMNS = {
     "preference": "`prompt`, `chosen` and `rejected` are lists of messages (TRL's explicit conversational form, for DPO)",
-    "unpaired": "`prompt` and `completion` are lists of messages, `label` says whether the answer is a good one (KTO)",
+    "unpaired": "`prompt` and `completion` are lists of messages, `label` says whether the response is good (KTO)",
     "reward": "`chosen` and `rejected` are whole conversations; `margin` is a share of the scale (reward models)",
-    "soft": "the preference form, with the `probability` that the chosen answer is the better one",
-    "sft": "`prompt` and `completion` are lists of messages: chosen answers alone (supervised fine-tuning)",
-    "ranked": "`responses` are all scored answers to `prompt`, best first; `scores` are theirs, in hundredths of the scale",
+    "soft": "the preference form, with the `probability` that the chosen response is better",
+    "sft": "`prompt` and `completion` are lists of messages: chosen responses only (supervised fine-tuning)",
+    "ranked": "`responses` are all scored responses to `prompt`, best first; `scores` are in hundredths of the scale",
 }
-# The Hub's own words for sizes, each with the number of rows that it begins below.
+# The Hub's size categories, each with its exclusive upper limit of rows.
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"), (10_000_000, "1M<n<10M"))
 
 
 @dataclass(frozen=True)
 class Maker:
-    """The run that made something: its command line, and its pipeline; empty where they are not known."""
+    """The run that made something: its command line and its pipeline; empty if unknown."""
 
     command: str
     pipeline: Pipeline | Mapping[str, Any] | None
 
 
 class _Markdown(str):
-    """Text that is Markdown already and passes as it is."""
+    """Text that is already Markdown and is not escaped."""
 
 
 def card(
     store: Store, pairing: str, done: "Exported", *, form: str, formats: Sequence[str], held_out: int,
     pipeline: Pipeline | None, command: str,
 ) -> str:  # fmt: skip
-    """The card of one export as text; with the pipeline (secrets hidden) where it is given.
+    """Return the card of one export as text, with the pipeline (secrets hidden) if given.
 
-    Pipeline and command line are those of the run that made the pairing, where that is known: it may have been another.
+    Pipeline and command line are those of the run that made the pairing, if known, which may be an earlier run.
     """
     made = made_by(store, pairing, pipeline)
     spec = json.loads(store.query("data/export/sql/pairing", pairing=pairing)[0]["spec"])
@@ -66,8 +66,8 @@ def card(
         name=pipeline.name if pipeline else f"{form} data", version=__version__, held_out=held_out,
         shape=store.query("data/export/sql/shape")[0], funnel=store.query("data/export/sql/funnel", pairing=pairing),
         who=[row | {"spec": as_yaml(row["spec"])} for row in who],
-        answers=_origins(who, "generator", "sampled answers", "answers that came with the data"),
-        labels=_origins(who, "judge", "a judge's word", "labels that came with the data"),
+        answers=_origins(who, "generator", "sampled responses", "responses that came with the data"),
+        labels=_origins(who, "judge", "a judge's scores or votes", "labels that came with the data"),
         rubric=[row | {"spec": as_yaml(row["spec"])} for row in store.query("data/export/sql/rubric", pairing=pairing)],
         settings=as_yaml(json.dumps(spec["settings"])),
         config=config_text(made.pipeline) if made.pipeline else "",
@@ -77,19 +77,19 @@ def card(
 
 
 def _origins(who: Sequence[Row], role: str, made: str, imported: str) -> str:
-    """Whether those of a role made what the pairs rest on, or it came with the data, or both."""
+    """Return whether models of a role made the data of the pairs, or it was imported, or both."""
     came = {json.loads(row["spec"] or "{}").get("kind") == "imported" for row in who if row["role"].startswith(role)}
     return " and ".join(([made] if came != {True} else []) + ([imported] if True in came else []))
 
 
 def made_by(store: Store, pairing: str, pipeline: Pipeline | None = None) -> Maker:
-    """Who made a pairing; where that is not known, the `pipeline` alone."""
+    """Return the run that made a pairing; if unknown, only the `pipeline`."""
     rows = store.query("data/export/sql/pairing_run", pairing=pairing)
     return Maker(rows[0]["command"], json.loads(rows[0]["config"])) if rows else Maker("", pipeline)
 
 
 def front_matter(rows: Mapping[str, int], form: str, formats: Sequence[str], name: str) -> str:
-    """The YAML that the Hub reads: where the splits are, how many rows, and that the licence is not known."""
+    """Return the YAML header for the Hub: files of the splits, size, and an unknown licence."""
     import yaml
 
     total = sum(rows.values())
@@ -119,7 +119,7 @@ def as_yaml(text: str) -> str:
 
 
 def environment() -> Any:
-    """Templates whose values are escaped for Markdown."""
+    """Return a Jinja environment that escapes values for Markdown."""
     from jinja2 import Environment, StrictUndefined
 
     templates = Environment(
@@ -132,14 +132,14 @@ def environment() -> Any:
 
 
 def escape(value: Any) -> str:
-    """A value as Markdown shows it to the letter, on one line."""
+    """Escape a value so that Markdown shows it literally, on one line."""
     if isinstance(value, _Markdown):
         return value
     return _MARKS.sub(r"\\\1", " ".join(str(visible(value)).split()))
 
 
 def block(value: str) -> _Markdown:
-    """Text of several lines in a fence that is longer than any run of backticks in it."""
+    """Put multiline text in a fence that is longer than any run of backticks in it."""
     text = str(visible(value)).rstrip("\n")
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", text)), default=0))
     return _Markdown(f"{fence}\n{text}\n{fence}")

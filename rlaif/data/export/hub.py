@@ -1,4 +1,4 @@
-"""Pushes a finished data set to the Hugging Face Hub, in one commit: what is there is the old data set or the new one."""
+"""Pushes a finished dataset to the Hugging Face Hub in one commit, so that the repository is never half updated."""
 
 import os
 from importlib.util import find_spec
@@ -6,27 +6,27 @@ from pathlib import Path
 
 from rlaif.core.errors import InputError, RlaifError
 
-# The files of a data set, as fnmatch patterns: all else in the folder or in the repository is left alone.
+# The files of a dataset, as fnmatch patterns. Other files in the folder or repository are left alone.
 FILES = ("README.md", "train*.parquet", "held_out*.parquet")
 DATA = FILES[1:]
 
 
 def push(folder: Path, repo: str, *, token: str = "env:HF_TOKEN", public: bool = False, message: str = "rlaif push") -> str:
-    """Makes the data set repository `repo` (`owner/name`) hold the data set in `folder`; returns its address.
+    """Upload the dataset in `folder` to the dataset repository `repo` (`owner/name`) and return its address.
 
-    Nothing is sent where it does already. `token` is a reference to the secret, which is read now and kept nowhere. The hub
-    is HF_ENDPOINT's. Raises InputError for what the user can mend, RlaifError where the hub does not answer as it should.
+    Unchanged files are not sent again. `token` is a reference to the secret, which is never stored. The endpoint is
+    HF_ENDPOINT if set. Raises InputError for errors that the user can fix, and RlaifError for failures of the Hub.
     """
     secret = _secret(token)
     if find_spec("huggingface_hub") is None:
         raise InputError(
             "pushing needs huggingface_hub, which is not installed", fix="Install it: pip install 'rlaif[train]'"
         )
-    # Read when huggingface_hub is imported.
+    # Must be set before huggingface_hub is imported.
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from huggingface_hub import HfApi
 
-    # The HTTP library under it has changed with its versions; the base of that library's errors stands here in all of them.
+    # huggingface_hub has changed its HTTP library between versions; this module has the base of its errors in all of them.
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError  # type: ignore[attr-defined]
 
     api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"), token=secret)
@@ -37,45 +37,45 @@ def push(folder: Path, repo: str, *, token: str = "env:HF_TOKEN", public: bool =
             allow_patterns=list(FILES), delete_patterns=list(DATA),
         )  # fmt: skip
     except HFValidationError as error:
-        raise InputError(str(error).splitlines()[0], where=f"push {repo!r}", fix="Write owner/name.") from None
+        raise InputError(str(error).splitlines()[0], where=f"push {repo!r}", fix="Use the form owner/name.") from None
     except HfHubHTTPError as error:
         status = error.response.status_code if error.response is not None else None
         raise _refusal(status, str(error).replace(secret, "(hidden)"), repo, token) from None
     except (HTTPError, OSError) as error:
         raise RlaifError(
-            f"push {repo}: the hub cannot be reached: {str(error).replace(secret, '(hidden)')}\n"
-            f"Nothing of it is half there, and the data set is in {folder}; the same command tries again."
+            f"push {repo}: the Hub cannot be reached: {str(error).replace(secret, '(hidden)')}\n"
+            f"Nothing was changed there, and the dataset is in {folder}. Run the same command to try again."
         ) from None
     return str(address)
 
 
 def _secret(reference: str) -> str:
     if not reference.startswith("env:"):
-        raise InputError("the token is written out", where="push --token", fix="Put it into a variable and write env:NAME.")
+        raise InputError("the token is written out", where="push --token", fix="Store it in a variable and pass env:NAME.")
     name = reference.removeprefix("env:")
     secret = os.environ.get(name)
     if not secret:
         raise InputError(
             f"{name} is not set", where="push --token",
-            fix="Make a token with write access in the hub's settings, and export it under that name.",
+            fix="Create a token with write access in the Hub's settings, and export it under that name.",
         )  # fmt: skip
     return secret
 
 
-def _refusal(status: int | None, said: str, repo: str, token: str) -> RlaifError:
+def _refusal(status: int | None, message: str, repo: str, token: str) -> RlaifError:
     where = f"push {repo!r}"
-    first = said.strip().splitlines()[0] if said.strip() else "no reason given"
+    first = message.strip().splitlines()[0] if message.strip() else "no reason given"
     if status == 401:
-        return InputError("the hub does not know the token", where=where, fix=f"Look at what {token} holds.")
+        return InputError("the Hub does not know the token", where=where, fix=f"Check the value of {token}.")
     if status == 403:
         fix = "The token needs write access to that owner's repositories."
         return InputError("the token may not write there", where=where, fix=fix)
     if status == 404:
-        return InputError("the hub has no such owner or repository", where=where, fix="Write owner/name.")
+        return InputError("the Hub has no such owner or repository", where=where, fix="Use the form owner/name.")
     if status in (409, 412):
-        return RlaifError(f"{where}: somebody else has changed the repository meanwhile; the same command tries again.")
+        return RlaifError(f"{where}: the repository was changed at the same time. Run the same command to try again.")
     if status == 429:
-        return RlaifError(f"{where}: the hub asks to wait (too many requests); the same command tries again, later.")
+        return RlaifError(f"{where}: the Hub received too many requests. Run the same command again later.")
     return RlaifError(
-        f"{where}: the hub answers {status}: {first}\nNothing of it is half there; the same command tries again."
+        f"{where}: the Hub answered {status}: {first}\nNothing was changed there. Run the same command to try again."
     )

@@ -1,4 +1,4 @@
-"""The files of one export: each written aside, verified and on the disk before any of them takes its place."""
+"""Writes the files of one export to a temporary folder, verifies and syncs them, and then moves them into place."""
 
 import hashlib
 import os
@@ -17,19 +17,19 @@ from rlaif.core.errors import InputError, StoreError
 from rlaif.store.store import FULL, Store
 
 FORMATS = ("jsonl", "parquet", "datasets")
-# DuckDB's options for each kind of file. One core compresses a row group, and whoever reads one holds it whole: with some 25
-# MB of usual texts each, a sixth of DuckDB's own, all cores are at work and a file is written in two thirds of the time.
+# DuckDB's options for each format. One core compresses a row group, and readers hold a row group in memory. With about 25 MB
+# of typical texts per group, a sixth of DuckDB's default, all cores are busy and writing takes two thirds of the time.
 COPY = {"jsonl": "FORMAT json", "parquet": "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20480"}
 CARD = "README.md"
-# Files that are written at once, each with the rows of its shard in memory.
+# Files written in parallel, each with the rows of its shard in memory.
 _AT_ONCE = 2
-# What an export may have left in its folder; nothing else there is touched.
+# Files that an earlier export may have left in the folder. Others are never touched.
 _OURS = re.compile(r"(train|held_out)(\.jsonl|(-\d{5}-of-\d{5})?\.parquet)?")
 
 
 @dataclass(frozen=True)
 class Part:
-    """Some of a split's rows, in order: the query that gives them, and how many there are."""
+    """Consecutive rows of a split: the query that returns them, and their number."""
 
     split: str
     query: str
@@ -41,27 +41,28 @@ _Paths = Mapping[str, Sequence[Path]]
 
 
 def write(store: Store, parts: Sequence[Part], folder: Path, formats: Sequence[str], card: Callable[[], str]) -> None:
-    """Fills `folder` with the parts in each format, and the card; what an earlier export left there goes.
+    """Write the parts in each format and the card to `folder`; remove files of an earlier export.
 
-    A kill leaves the earlier files, or the new ones, or (between two renames) some of each, but never half a file.
-    Raises InputError where nothing can be written, and StoreError where the disk is full.
+    If the process is killed, the folder has the earlier files, the new ones or (between two renames) some of each, but
+    never a partial file. Raises InputError if the folder is not writable, and StoreError if the disk is full.
     """
-    with _told(folder):
+    with _translated_errors(folder):
         _write(store, parts, folder, formats, card)
 
 
 @contextmanager
-def _told(folder: Path) -> Iterator[None]:
+def _translated_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, duckdb.IOException) as error:
-        said = (getattr(error, "strerror", None) or str(error)).splitlines()[0]
-        if any(words in said for words in FULL):
+        message = (getattr(error, "strerror", None) or str(error)).splitlines()[0]
+        if any(words in message for words in FULL):
             raise StoreError(
-                f"{folder}: the disk is full; no data set is there that was not whole before.\n"
-                "Free some space and run the same command."
+                f"{folder}: the disk is full; no partial dataset was left.\nFree some space and run the same command."
             ) from None
-        raise InputError(f"no data set can be written here: {said}", where=str(folder), fix="Name another folder.") from None
+        raise InputError(
+            f"cannot write a dataset here: {message}", where=str(folder), fix="Choose another folder."
+        ) from None
 
 
 def _write(store: Store, parts: Sequence[Part], folder: Path, formats: Sequence[str], card: Callable[[], str]) -> None:
@@ -96,7 +97,7 @@ def _jsonl(store: Store, pool: Executor, splits: _Splits, folder: Path) -> None:
 
 
 def _parquet(store: Store, pool: Executor, splits: _Splits, folder: Path) -> _Paths:
-    """The shards as files, each reopened to see that its end is there and its rows are all."""
+    """Write the shards as files, and reopen each one to check that it is complete."""
     import pyarrow.parquet
 
     paths = {split: [folder / f"{split}{place}.parquet" for place in _places(shards)] for split, shards in splits.items()}
@@ -114,7 +115,7 @@ def _places(shards: Sequence[Part]) -> list[str]:
 
 
 def _copy(store: Store, pool: Executor, splits: _Splits, paths: _Paths, format: str) -> None:
-    """Every shard to its path, side by side: the end of a file keeps one core busy alone."""
+    """Write every shard to its path in parallel, because the end of each file keeps only one core busy."""
     shards, targets = chain.from_iterable(splits.values()), chain.from_iterable(paths.values())
     list(pool.map(lambda shard, target: store.write(shard.query, target, COPY[format]), shards, targets))
 
@@ -129,7 +130,7 @@ def _datasets(store: Store, pool: Executor, splits: _Splits, folder: Path) -> No
     disable_progress_bars()
     for split, paths in _parquet(store, pool, splits, source).items():
         table = pyarrow.concat_tables([pyarrow.parquet.read_table(path) for path in paths])
-        # A fingerprint of its own would be drawn by lot, and the same rows would give other bytes.
+        # The default fingerprint is random, so the same rows would give different bytes.
         fingerprint = hashlib.blake2b(b"".join(_digest(path) for path in paths), digest_size=16).hexdigest()
         Dataset(table, fingerprint=fingerprint).save_to_disk(str(folder / split))
     shutil.rmtree(source)
@@ -152,7 +153,7 @@ def _sync(folder: Path, *, deep: bool = True) -> None:
 
 
 def _move(partial: Path, folder: Path) -> None:
-    """Puts all that is new in its place, the card last, so that a card never speaks of files that are not there yet."""
+    """Move the new files into place, the card last, so that it never describes files that do not exist yet."""
     folder.mkdir(parents=True, exist_ok=True)
     new = sorted(partial.iterdir(), key=lambda path: (path.name == CARD, path.name))
     for old in folder.iterdir():

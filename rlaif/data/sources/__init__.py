@@ -1,7 +1,7 @@
-"""Rows of files, databases and datasets: streamed, each with the place where it stands.
+"""Streams rows of files, databases and datasets, each with its location.
 
-`digest` shows without parsing whether a source may have changed; `rows` reads it. A source is a position in
-`collect.sources`, so that an error can point at the pipeline file's line.
+`digest` shows without parsing whether a source may have changed; `rows` reads it. Sources are identified by their position
+in `collect.sources`, so that errors can point at the line in the pipeline file.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ READERS = {**FILES, ".duckdb": duckdb.rows, ".db": duckdb.rows}
 
 
 def rows(config: Config, index: int) -> Iterator[Row]:
-    """The rows of one source as (file:line or name:row, columns). Raises InputError for what cannot be read."""
+    """Yield the rows of one source as (file:line or name:row, columns). Raises InputError if it cannot be read."""
     origin = Origin(config, index)
     if origin.source.dataset is not None:
         return hf.rows(origin)
@@ -31,17 +31,17 @@ def rows(config: Config, index: int) -> Iterator[Row]:
         raise InputError(
             f"{path.name}: unknown kind of file {path.suffix!r}",
             where=origin.where("path"),
-            fix=f"Known: {', '.join(READERS)}.",
+            fix=f"Supported: {', '.join(READERS)}.",
         )
     return _opened(reader(path, origin), path)
 
 
 def records(path: Path, *, where: str = "") -> Iterator[Row]:
-    """All rows of a file with all their columns. Raises InputError for what cannot be read."""
+    """Yield all rows of a file with all columns. Raises InputError if it cannot be read."""
     reader = FILES.get(path.suffix.lower())
     if reader is None:
         raise InputError(
-            f"{path.name}: unknown kind of file {path.suffix!r}", where=where, fix=f"Known: {', '.join(FILES)}."
+            f"{path.name}: unknown kind of file {path.suffix!r}", where=where, fix=f"Supported: {', '.join(FILES)}."
         )
     return _opened(reader(path, Everything()), path)
 
@@ -54,12 +54,12 @@ def _opened(rows: Iterator[Row], path: Path) -> Iterator[Row]:
 
 
 def digest(config: Config, index: int) -> str | None:
-    """A digest of all that the source's rows depend on; None if that takes reading them."""
+    """Return a digest of everything that the source's rows depend on; None if only reading them can tell."""
     origin = Origin(config, index)
     if origin.source.dataset is not None:
         return hf.digest(origin)
     path = _file(origin)
-    # What DuckDB has not folded into its file yet counts too.
+    # Includes changes that DuckDB has not yet checkpointed into its file.
     log = path.with_name(path.name + ".wal")
     return "".join(_file_digest(part) for part in (path, log) if part.exists())
 
@@ -74,9 +74,11 @@ def _file(origin: Origin) -> Path:
     except (OSError, RuntimeError) as error:
         raise InputError(f"{shown(path)} cannot be read: {error}", where=where) from None
     if path.is_symlink() and not target.is_relative_to(path.parent.resolve()):
-        # Whoever sent the folder chose the target, and the pipeline file does not tell.
+        # The author of the folder chose the target, which the pipeline file does not show.
         raise InputError(
-            f"{shown(path)} is a link to a file in another folder", where=where, fix=f"Name the file itself: {shown(target)}"
+            f"{shown(path)} is a link to a file in another folder",
+            where=where,
+            fix=f"Use the path of the file itself: {shown(target)}",
         )
     return path
 

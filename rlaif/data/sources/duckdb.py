@@ -1,4 +1,4 @@
-"""Rows of a table or view in a DuckDB file."""
+"""Reads rows of a table or view in a DuckDB file."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +10,7 @@ from rlaif.data.sources.source import BATCH, Origin, Row, numbered, shown
 
 
 def rows(path: Path, origin: Origin) -> Iterator[Row]:
-    """The rows, with the needed columns only. The file is opened for reading, and what it holds reaches no other file."""
+    """Yield the rows with the needed columns only. The file is opened read-only and cannot access other files."""
     return origin.limited(_rows(path, origin))
 
 

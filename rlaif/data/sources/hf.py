@@ -1,4 +1,4 @@
-"""Rows of Hugging Face datasets: a folder, or a name on the hub."""
+"""Reads rows of Hugging Face datasets, from a folder or the Hub."""
 
 import json
 import re
@@ -12,14 +12,14 @@ from rlaif.core.types import key
 from rlaif.data.sources.parquet import plain
 from rlaif.data.sources.source import BATCH, Origin, Row, numbered
 
-# The files in which a data set's folder says which files belong to it.
+# The files that list a dataset folder's data files.
 CARDS: Final = ("README.md", ".huggingface.yaml")
 STATES: Final = ("state.json", "dataset_dict.json")
 LARGEST_CARD: Final = 10_000_000
 SHOWN: Final = 200
 _HEAD: Final = re.compile(r"\s*---[ \t]*[\r\n]+(.*?)[\r\n]+---", re.DOTALL)
 _HUB_NAME: Final = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*|[\w-][\w.-]*")
-# Names that `datasets` takes for kinds of files, not for data sets.
+# Names that `datasets` treats as kinds of files, not as datasets.
 _KINDS: Final = frozenset({
     "csv", "json", "parquet", "arrow", "text", "pandas", "xml", "generator", "spark", "sql", "imagefolder", "audiofolder",
     "videofolder", "pdffolder", "webdataset", "hdf5", "cache", "lance", "eval", "niftifolder", "meshfolder",
@@ -27,12 +27,12 @@ _KINDS: Final = frozenset({
 
 
 def rows(origin: Origin) -> Iterator[Row]:
-    """The rows of the split, with the needed columns only."""
+    """Yield the rows of the split with the needed columns only."""
     return origin.limited(_rows(origin))
 
 
 def digest(origin: Origin) -> str | None:
-    """A folder's file names, sizes and times; a hub dataset's revision. Without a revision, only reading can tell."""
+    """Return a digest of a folder's file names, sizes and times, or a Hub dataset's revision (None if not set)."""
     folder = _folder(origin)
     if folder is None:
         return origin.source.revision
@@ -52,7 +52,7 @@ def _load(origin: Origin) -> Any:
         import datasets
     except ImportError:
         raise InputError(
-            "the package `datasets` is not installed", where=origin.where("dataset"), fix="Install rlaif[train]."
+            "the package `datasets` is not installed", where=origin.where("dataset"), fix="pip install 'rlaif[train]'"
         ) from None
     source, folder = origin.source, _folder(origin)
     if folder is not None:
@@ -62,7 +62,7 @@ def _load(origin: Origin) -> Any:
             data = datasets.load_from_disk(str(folder))
         else:
             data = datasets.load_dataset(str(folder or source.dataset), source.subset, revision=source.revision)
-    except Exception as error:  # The library lets through errors of whatever it reads with.
+    except Exception as error:  # The library passes on errors of every library that it reads with.
         message = next(iter(str(error).splitlines()), type(error).__name__)
         raise InputError(f"the dataset cannot be loaded: {message}", where=origin.where("dataset")) from None
     if not isinstance(data, dict):
@@ -75,38 +75,38 @@ def _load(origin: Origin) -> Any:
 
 
 def _inspect(folder: Path, origin: Origin) -> None:
-    """Raises InputError for a folder that would make `datasets` read other files, or run code."""
+    """Raise InputError for a folder that would make `datasets` read files outside of it, or run code."""
     where = origin.where("dataset")
     if not folder.is_dir():
-        raise InputError(f"{folder} is not a folder", where=where, fix="Give a single file as `path`.")
+        raise InputError(f"{folder} is not a folder", where=where, fix="Use `path` for a single file.")
     try:
         inside = folder.resolve()
         for file in sorted(folder.rglob("*")):
             target = file.resolve()
-            # The hub's cache links files to its folder `blobs`.
+            # The Hub's cache links files to its folder `blobs`.
             if file.is_symlink() and not target.is_relative_to(inside) and target.parent.name != "blobs":
                 raise InputError(
-                    f"{file} is a link to a file outside the data set", where=where, fix="Put a copy in its place."
+                    f"{file} is a link to a file outside the dataset", where=where, fix="Replace it with a copy."
                 )
         for file in sorted(folder.glob("*.py")):
             raise InputError(f"{file} is a loading script, which rlaif does not run", where=where,
-                             fix="Convert the data set to Parquet or JSONL.")  # fmt: skip
+                             fix="Convert the dataset to Parquet or JSONL.")  # fmt: skip
         for place, value in _named(folder, where):
             if reason := _outside(value):
                 raise InputError(f"{place} names {value[:SHOWN]!r}, {reason}", where=where,
-                                 fix="Data files must be inside the data set's folder.")  # fmt: skip
+                                 fix="Data files must be inside the dataset's folder.")  # fmt: skip
     except (OSError, RuntimeError) as error:
         raise InputError(f"{folder} cannot be read: {error}", where=where) from None
 
 
 def _named(folder: Path, where: str) -> Iterator[tuple[str, str]]:
-    """Every text in the settings that a data set's folder brings: its card, and files that `datasets` reads beside it."""
+    """Yield every string in a dataset folder's settings: its card, and other files that `datasets` reads."""
     for name in CARDS:
         card = folder / name
         text = _read(card) if card.is_file() else ""
         head = _HEAD.match(text)
         if head or name.endswith(".yaml"):
-            # Patterns may stand anywhere in `configs`; all other keys of a card are prose.
+            # File patterns may occur anywhere in `configs`; other keys of a card do not name files.
             data = parse_value(head[1] if head else text, str(card))
             yield from (
                 (f"{card} configs", text) for text in _texts(data.get("configs") if isinstance(data, dict) else None)
@@ -141,7 +141,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _outside(name: str) -> str | None:
-    """Why a file name or pattern may lead out of the folder; None if it does not."""
+    """Return why a file name or pattern may lead out of the folder; None if it cannot."""
     if "://" in name or "::" in name:
         return "which is an address"
     if name.startswith(("/", "\\", "~")) or re.match(r"[A-Za-z]:[\\/]", name):
@@ -150,12 +150,12 @@ def _outside(name: str) -> str | None:
 
 
 def _folder(origin: Origin) -> Path | None:
-    """The folder that the dataset is; None if it can only be a name on the hub."""
+    """Return the dataset's folder; None if it is a name on the Hub."""
     name = str(origin.source.dataset)
     try:
         return origin.config.find(name, origin.place("dataset"))
     except InputError:
-        # Hub names are NAME or OWNER/NAME; anything else was meant as a folder.
+        # Hub names are NAME or OWNER/NAME; anything else must be a folder.
         if not _HUB_NAME.fullmatch(name) or name.startswith(".") or name.lower() in _KINDS:
             raise
         return None

@@ -1,4 +1,4 @@
-"""From the rows of one source to facts: prompts, responses, verdicts with scores, comparisons, and what was dropped."""
+"""Turns the rows of a source into facts: prompts, responses, verdicts with scores, comparisons, and dropped items."""
 
 import json
 from collections import Counter
@@ -18,31 +18,31 @@ from rlaif.data.sources.staging import Staging
 from rlaif.data.sources.text_forms import PEEKED, Form, find_forms, looks_listed, text_columns, unfold
 
 Row = Mapping[str, Any]
-# Buckets of the split: a held-out share is exact to a hundredth of a percent.
+# Buckets of the split, so that the held-out share is exact to a hundredth of a percent.
 BUCKETS = 10_000
-# A response of fewer characters may well be the end of its prompt, or all of it.
+# Shorter responses, in characters, may legitimately be the end of their prompt, or all of it.
 TELLING = 16
-# What is written about a text that looks like a list or holds its own response.
+# Fixes for texts that look like a list, and for prompts that contain their response.
 _KEPT_AS_TEXT = (
-    "If they are lists, store them as lists; in a column that holds nothing else, lists written as text are read too."
+    "If they are lists, store them as lists. Lists written as text are read only if all values of the column are lists."
 )
-_IN_PROMPT = "If that column holds whole conversations, name the column of the prompts alone as columns.prompt."
+_IN_PROMPT = "If that column holds whole conversations, set columns.prompt to a column with prompts only."
 _RANGE = "Correct `low` and `high` of this entry of `scores`, or the data."
 
 
 def imported(name: str) -> str:
-    """The key of a generator or judge whose work came with a source."""
+    """Return the key of a generator or judge whose data was imported."""
     return key("imported", name)
 
 
 def criterion_key(scores: SourceScores) -> str:
-    """The key of a criterion whose scores came with a source."""
+    """Return the key of a criterion whose scores were imported."""
     return key("imported criterion", scores.judge, scores.criterion, scores.low, scores.high)
 
 
 @dataclass(frozen=True)
 class Scored:
-    """One verdict of a judge on each response of a row: its columns, and their values."""
+    """One verdict of a judge on each response of a row: its columns and their values."""
 
     judge: str
     columns: Sequence[SourceScores]
@@ -51,7 +51,7 @@ class Scored:
 
 @dataclass(frozen=True)
 class Parsed:
-    """All that one row says."""
+    """The facts of one row."""
 
     prompt: Prompt
     metadata: str
@@ -63,14 +63,14 @@ class Parsed:
 
 @dataclass
 class Codes:
-    """The codes of one entry of `preferences`: how many are declared, and those that are not."""
+    """Counts of the codes of one entry of `preferences`: known ones in total, unknown ones by code."""
 
     known: int = 0
     unknown: Counter[str] = field(default_factory=Counter)
 
 
 class Facts:
-    """Reads the rows of one source into the staging."""
+    """Reads the rows of one source into a staging folder."""
 
     def __init__(self, source: Source, staging: Staging) -> None:
         self.source, self._staging = source, staging
@@ -82,13 +82,13 @@ class Facts:
         self.codes = [Codes() for _ in source.preferences]
 
     def peek(self, rows: Iterator[tuple[str, Row | RowError]]) -> Iterator[tuple[str, Row | RowError]]:
-        """The same rows, once the first of them have shown which columns hold lists or transcripts as text."""
+        """Detect from the first rows which columns hold lists or transcripts as text; return all rows."""
         first = list(islice(rows, PEEKED))
         self.forms = find_forms(self.source, [row for _, row in first if not isinstance(row, RowError)])
         return chain(first, rows)
 
     def read(self, at: str, row: Row | RowError) -> None:
-        """Stages the facts of one row, all or none. `at` is where it stands."""
+        """Stage the facts of one row, all or none. `at` is its location."""
         self.faults.rows += 1
         try:
             found = self._parsed(row)
@@ -124,10 +124,10 @@ class Facts:
         return Parsed(prompt, metadata_of(row, source.columns), answers, scored, sides, votes)
 
     def _look(self, at: str, row: Row | RowError, found: Parsed) -> None:
-        """Notes what may be a mistake but may also be meant."""
+        """Report values that may be mistakes but may also be intended."""
         column, request = self.source.columns.prompt, found.prompt.request.strip()
-        said = row.get(column) if not isinstance(row, RowError) else None
-        if isinstance(said, str) and column not in self.forms and looks_listed(said):
+        value = row.get(column) if not isinstance(row, RowError) else None
+        if isinstance(value, str) and column not in self.forms and looks_listed(value):
             self.faults.note(at, f"text that looks like a list in column {column!r}, kept as text", fix=_KEPT_AS_TEXT)
         texts = [each.text.strip() for each in (*found.answers, *(side for each in found.sides for side in each[1:]))]
         long = [text for text in texts if len(text) >= TELLING]
@@ -161,7 +161,7 @@ class Facts:
         })  # fmt: skip
 
     def _response(self, at: str, prompt: str, given: Answer) -> str | None:
-        """The answer's key; None if there is no text."""
+        """Stage a response and return its answer key; None if it has no text."""
         if given.lost is not None:
             self._drop(at, "response", given.lost)
             return None
@@ -173,7 +173,7 @@ class Facts:
         return answered
 
     def _scores(self, at: str, prompt: str, answers: list[str | None], scored: Scored) -> None:
-        """One verdict for each answer that has a value in any column; its raw words are the columns' values."""
+        """Stage one verdict per response with a value in any column; its raw text holds the columns' values."""
         for number, answered in enumerate(answers):
             columns = list(zip(scored.columns, (values[number] for values in scored.values), strict=True))
             for scores, value in columns:
@@ -226,7 +226,7 @@ class Facts:
     def _fault(self, at: str, fault: RowError) -> None:
         if fault.bad:
             self.faults.add(at, fault.reason, fault.detail)
-        # With its row goes its prompt, which is what the report counts.
+        # The row's prompt is dropped with it, and the report counts prompts.
         self._drop(at, "prompt", fault.reason, clean(fault.detail) or None)
 
     def _drop(self, at: str, what: str, reason: str, detail: str | None = None) -> None:
@@ -234,7 +234,7 @@ class Facts:
 
 
 def _repeats(scores: Iterable[SourceScores]) -> Iterator[tuple[str, list[SourceScores]]]:
-    """The judges with their columns. Further columns of a criterion are further verdicts, whose mean counts."""
+    """Yield the judges with their columns. Repeated columns of a criterion become repeated verdicts, which are averaged."""
     found: dict[tuple[str, int], list[SourceScores]] = {}
     seen = Counter[tuple[str, str]]()
     for each in scores:

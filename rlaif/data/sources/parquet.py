@@ -1,4 +1,4 @@
-"""Rows of Parquet files."""
+"""Reads rows of Parquet files."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +10,7 @@ from rlaif.data.sources.source import BATCH, Row, Wanted, numbered, shown
 
 
 def rows(path: Path, origin: Wanted) -> Iterator[Row]:
-    """The rows, with the needed columns only."""
+    """Yield the rows with the needed columns only."""
     return origin.limited(_rows(path, origin))
 
 
@@ -19,21 +19,21 @@ def _rows(path: Path, origin: Wanted) -> Iterator[Row]:
     import pyarrow.parquet
 
     try:
-        # Opened here, for pyarrow takes no path that is not UTF-8, and may read key=value in one as columns.
+        # Opened here, because pyarrow rejects paths that are not UTF-8, and may read key=value in a path as columns.
         with path.open("rb") as opened, pyarrow.parquet.ParquetFile(opened) as file:
             columns = origin.check(file.schema_arrow.names)
             batches = file.iter_batches(BATCH, columns=columns)
             yield from numbered(shown(path), (row for batch in batches for row in plain(batch)))
     except (pyarrow.ArrowException, OSError, ValueError) as error:
-        raise InputError(f"not a Parquet file that can be read: {error}", where=shown(path)) from None
+        raise InputError(f"not a Parquet file, or damaged: {error}", where=shown(path)) from None
 
 
 def plain(batch: Any) -> list[dict[str, Any] | RowError]:
-    """The rows of an Arrow batch as Python values; in place of one that has none, what is wrong with it."""
+    """Convert the rows of an Arrow batch to Python values. A row that cannot be converted becomes a RowError."""
     try:
         return list(batch.to_pylist())
     except (ValueError, OverflowError, ArithmeticError):
-        # Some value is not UTF-8, or a time that Python cannot hold.
+        # A value is not UTF-8, or a time that Python cannot represent.
         return [_row(batch.slice(place, 1)) for place in range(batch.num_rows)]
 
 

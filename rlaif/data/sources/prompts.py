@@ -1,4 +1,4 @@
-"""The prompt of one row of a source: text, chat messages and document, as plain cleaned strings."""
+"""Reads the prompt of one row of a source: text, chat messages and document, as cleaned strings."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,23 +10,23 @@ from rlaif.config import Columns
 from rlaif.core.types import CHECKLIST, Message, Prompt, clean
 from rlaif.data.sources.row_errors import RowError
 
-# Within what JSON readers agree on; a larger integer is carried as its digits.
+# Larger integers are stored as strings of digits, because JSON readers disagree on them.
 LARGEST_INTEGER = 2**63 - 1
-# Enough of a value to find it.
+# Characters of a value to show in an error.
 SHOWN = 60
-# Roles as chat templates know them, and the other names that data sets have for them.
+# Roles of chat templates, and other names that datasets use for them.
 ROLES = {
     "system": "system", "user": "user", "assistant": "assistant", "tool": "tool", "developer": "developer",
     "function": "function", "human": "user", "gpt": "assistant", "chatgpt": "assistant", "bot": "assistant",
     "model": "assistant", "ai": "assistant",
 }  # fmt: skip
-# The keys of a turn: those of OpenAI's API, and those of ShareGPT.
+# The keys of a turn in OpenAI's API and in ShareGPT.
 TURNS = (("role", "content"), ("from", "value"))
 TEXT_PARTS = ("text", "input_text", "output_text")
 
 
 def prompt_of(row: Mapping[str, Any], columns: Columns) -> Prompt | None:
-    """The row's prompt, or None if it has none: null, blank, or messages without a user turn. Raises RowError."""
+    """Return the row's prompt; None if it is null, blank, or has no user turn. Raises RowError."""
     messages = _messages(row.get(columns.prompt), columns.prompt)
     if not messages:
         return None
@@ -39,7 +39,7 @@ def prompt_of(row: Mapping[str, Any], columns: Columns) -> Prompt | None:
 
 
 def metadata_of(row: Mapping[str, Any], columns: Columns) -> str:
-    """The row's metadata as a JSON object. What JSON does not know becomes its text."""
+    """Return the row's metadata as a JSON object. Values that JSON lacks become strings."""
     if not columns.metadata:
         return "{}"
     try:
@@ -49,7 +49,7 @@ def metadata_of(row: Mapping[str, Any], columns: Columns) -> str:
 
 
 def text(value: Any, column: str) -> str | None:
-    """A string, cleaned; None where it is null or blank."""
+    """Return a string, cleaned; None if it is null or blank."""
     if value is None:
         return None
     if not isinstance(value, str):
@@ -58,7 +58,7 @@ def text(value: Any, column: str) -> str | None:
 
 
 def kind_of(value: Any) -> str:
-    """What a value is, for people."""
+    """Describe the type of a value for error messages."""
     if isinstance(value, bool):
         return "a boolean"
     if isinstance(value, float) and math.isnan(value):
@@ -73,17 +73,17 @@ def kind_of(value: Any) -> str:
 
 
 def messages_of(value: Sequence[Any], column: str) -> list[Message]:
-    """A list of chat messages: objects with `role` and `content`, or `from` and `value`. Raises RowError."""
+    """Return chat messages from objects with `role` and `content`, or `from` and `value`. Raises RowError."""
     return [{"role": _role(turn, column), "content": _content(turn, column)} for turn in value]
 
 
 def is_turn(value: Any) -> bool:
-    """Whether it is an object with the keys of a chat message."""
+    """Whether a value is an object with the keys of a chat message."""
     return isinstance(value, Mapping) and any(all(key in value for key in keys) for keys in TURNS)
 
 
 def _keys(turn: Any, column: str) -> tuple[str, str]:
-    # A table has the columns of all layouts; those of others are null.
+    # Tables have the columns of all layouts, and those of other layouts are null.
     found = [keys for keys in TURNS if isinstance(turn, Mapping) and turn.get(keys[0]) is not None]
     if not found:
         raise RowError("a list item that is not a chat message", column, str(turn)[:SHOWN])
@@ -110,18 +110,18 @@ def _content(turn: Mapping[str, Any], column: str) -> str:
 
 
 def _part(part: Any, column: str) -> str:
-    """One part of a message's content, which must be text."""
+    """Return one part of a message's content, which must be text."""
     if isinstance(part, str):
         return clean(part)
     kind = part.get("type") if isinstance(part, Mapping) else None
-    said = part.get("text") if isinstance(part, Mapping) else None
-    if kind not in (None, *TEXT_PARTS) or not isinstance(said, str):
+    content = part.get("text") if isinstance(part, Mapping) else None
+    if kind not in (None, *TEXT_PARTS) or not isinstance(content, str):
         raise RowError("a message with a part that is not text", column, str(kind or kind_of(part))[:SHOWN])
-    return clean(said)
+    return clean(content)
 
 
 def _joined(parts: Sequence[str]) -> str:
-    """The parts as they follow each other; where no white space is between two, a line break."""
+    """Join the parts, with a line break where there is no white space between two of them."""
     whole = ""
     for part in parts:
         apart = whole and part and not whole[-1].isspace() and not part[0].isspace()
@@ -139,7 +139,7 @@ def _messages(value: Any, column: str) -> tuple[Message, ...]:
         if len(value) > 1:
             raise RowError("several user turns without the answers between them", column, bad=False)
         return _messages(value[0], column)
-    # What follows the last user turn is an answer, not part of the prompt.
+    # Turns after the last user turn are responses, not part of the prompt.
     turns, roles = list(value), [_role(turn, column) for turn in value]
     while turns and (roles[len(turns) - 1] != "user" or not _content(turns[-1], column).strip()):
         turns.pop()
@@ -154,7 +154,7 @@ def _document(value: Any, column: str) -> str | None:
 
 
 def _checklist(value: Any, column: str) -> tuple[str, ...]:
-    """Items as "weight: text", each a line; none where it is null."""
+    """Return items as "weight: text", each on one line; empty if the value is null."""
     if value is not None and not isinstance(value, list | tuple):
         raise RowError(f"{kind_of(value)} instead of a list of items", column, str(value)[:SHOWN])
     return tuple(_item(item, column) for item in value or ())
@@ -162,10 +162,10 @@ def _checklist(value: Any, column: str) -> tuple[str, ...]:
 
 def _item(item: Any, column: str) -> str:
     given: Mapping[str, Any] = item if isinstance(item, Mapping) else {"text": item}
-    said, weight = given.get("text", given.get("item")), given.get("weight", "essential")
-    if not isinstance(said, str) or not said.strip() or not isinstance(weight, str) or weight.lower() not in CHECKLIST:
+    content, weight = given.get("text", given.get("item")), given.get("weight", "essential")
+    if not isinstance(content, str) or not content.strip() or not isinstance(weight, str) or weight.lower() not in CHECKLIST:
         raise RowError("a checklist item without a text and a known weight", column, str(item)[:SHOWN])
-    return f"{weight.lower()}: {clean(' '.join(said.split()))}"
+    return f"{weight.lower()}: {clean(' '.join(content.split()))}"
 
 
 def _lines(value: Any, column: str) -> list[str]:

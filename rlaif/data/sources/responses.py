@@ -1,4 +1,4 @@
-"""The responses of one row of a source, their scores, and the preferences between them."""
+"""Reads the responses of one row of a source, their scores, and the preferences between them."""
 
 import math
 import re
@@ -23,7 +23,7 @@ _WORDS = {"true": 1.0, "false": 0.0}
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One response of a row: its text, or the reason why it has none."""
+    """One response of a row: its text, or the reason (`lost`) why it has none."""
 
     text: str = ""
     lost: str | None = None
@@ -33,8 +33,8 @@ class Answer:
 class Vote:
     """A preference between two responses by position, from 0.
 
-    `preferred` is "first", "second" or "tie", and `probability` that of the first, where the source has strengths. Without
-    them, `lost` says why the vote does not count.
+    `preferred` is "first", "second" or "tie", and `probability` that of the first, if the source has strengths. If
+    `preferred` is None, `lost` says why the vote does not count.
     """
 
     first: int
@@ -46,7 +46,7 @@ class Vote:
 
 
 def answers_of(row: Row, source: Source, asked: Sequence[Message]) -> list[Answer]:
-    """The row's responses to its prompt, in order. Raises RowError."""
+    """Return the row's responses to its prompt, in order. Raises RowError."""
     named = source.columns.responses
     if named is None:
         return []
@@ -61,20 +61,20 @@ def answers_of(row: Row, source: Source, asked: Sequence[Message]) -> list[Answe
 
 
 def _is_chat(values: Sequence[Any], column: str) -> bool:
-    """Whether a list is one conversation, and not a list of responses, each given as the assistant's message."""
+    """Whether a list is one conversation, as opposed to a list of responses given as assistant messages."""
     if not values or not all(map(is_turn, values)):
         return False
     return any(message["role"] != "assistant" for message in messages_of(values, column))
 
 
 def answer(value: Any, asked: Sequence[Message], column: str) -> Answer:
-    """One response: a string, or the last turn of a conversation whose earlier turns are the prompt or are left out."""
+    """Return one response: a string, or the last turn of a conversation. Its earlier turns, if any, must be the prompt."""
     if is_turn(value):
         value = [value]
     if isinstance(value, list | tuple):
         if value and all(item is None or isinstance(item, str) for item in value):
             if len(value) > 1:
-                raise RowError("several texts where one response is due", column, f"{len(value)} texts")
+                raise RowError("several texts instead of one response", column, f"{len(value)} texts")
             return answer(value[0], asked, column)
         *before, last = messages_of(value, column) or [Message(role="assistant", content="")]
         if last["role"] != "assistant":
@@ -87,27 +87,29 @@ def answer(value: Any, asked: Sequence[Message], column: str) -> Answer:
 
 
 def _same(before: Sequence[Message], asked: Sequence[Message]) -> bool:
-    """Whether both are the same turns, whatever their spacing; the prompt's own system turns may be left out."""
+    """Whether both are the same turns, ignoring spacing. The prompt's system turns may be omitted."""
     turns, wanted = ([(each["role"], each["content"].split()) for each in given] for given in (before, asked))
     return turns in (wanted, [turn for turn in wanted if turn[0] != "system"])
 
 
 def values_of(row: Row, scores: SourceScores, count: int) -> Sequence[Any]:
-    """The column's value for each of `count` responses; null where it has none. Raises RowError."""
+    """Return the column's value for each of `count` responses; None if the column is null. Raises RowError."""
     value = _listed(row.get(scores.column))
     if value is None:
         return [None] * count
     values = value if isinstance(value, list | tuple) else [value]
     if len(values) != count:
-        raise RowError("another number of scores than of responses", scores.column, f"{len(values)} for {count}")
+        raise RowError(
+            "the number of scores differs from the number of responses", scores.column, f"{len(values)} for {count}"
+        )
     return values
 
 
 def value_of(value: Any, scores: SourceScores) -> tuple[float | None, str]:
-    """The score in its range, or None and what is wrong with it: a malformed score is never a number."""
+    """Return the score, or None and what is wrong with it. A malformed score never becomes a number."""
     found = _number(value)
     if found is None:
-        return None, "a score that is no number"
+        return None, "a score that is not a number"
     if not scores.low <= found <= scores.high:
         return None, f"a score outside {scores.low:g} to {scores.high:g}"
     return found, ""
@@ -127,14 +129,16 @@ def _number(value: Any) -> float | None:
 
 
 def votes_of(row: Row, preferences: SourcePreferences) -> list[Vote]:
-    """The row's votes over its responses. Raises RowError."""
+    """Return the row's votes on its responses. Raises RowError."""
     column = str(preferences.column)
     value = row.get(column)
     if not isinstance(value, str) or code_of(value) not in preferences.meanings:
         value = _listed(value)
     codes = value if isinstance(value, list | tuple) else [value] * (1 if value is not None else len(preferences.pairs))
     if len(codes) != len(preferences.pairs):
-        raise RowError("another number of codes than of pairs", column, f"{len(codes)} for {len(preferences.pairs)}")
+        raise RowError(
+            "the number of codes differs from the number of pairs", column, f"{len(codes)} for {len(preferences.pairs)}"
+        )
     read = _strength if preferences.scale else _coded
     return [read(first - 1, second - 1, code, preferences)
             for (first, second), code in zip(preferences.pairs, codes, strict=True)]  # fmt: skip
@@ -149,14 +153,14 @@ def _coded(first: int, second: int, code: Any, preferences: SourcePreferences) -
 
 
 def _strength(first: int, second: int, value: Any, preferences: SourcePreferences) -> Vote:
-    """A vote by a number between the two ends of a scale, whose middle is a tie."""
+    """Return a vote from a number between the two ends of a scale, whose middle is a tie."""
     assert preferences.scale
     if _missing(value):
         return Vote(first, second, lost="missing")
     found, (best, worst) = _number(value), preferences.scale
     code = str(value)[:SHOWN]
     if found is None:
-        return Vote(first, second, lost="a strength that is no number", code=code)
+        return Vote(first, second, lost="a strength that is not a number", code=code)
     if not min(best, worst) <= found <= max(best, worst):
         return Vote(first, second, lost=f"a strength outside {best:g} to {worst:g}", code=code)
     probability = round((found - worst) / (best - worst), 6)
@@ -169,6 +173,6 @@ def _missing(value: Any) -> bool:
 
 
 def _listed(value: Any) -> Any:
-    """A list that is written as text, as in CSV; anything else as it is."""
+    """Parse a list that is written as text, as in CSV; return other values unchanged."""
     found = parse_list(value) if isinstance(value, str) else None
     return value if found is None else found

@@ -1,4 +1,4 @@
-"""One source as the pipeline file describes it: where each of its keys stands, and which columns it needs."""
+"""Describes one source of the pipeline file: the locations of its keys, and the columns that it needs."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,27 +12,27 @@ from rlaif.config.yaml import Place, did_you_mean
 from rlaif.core.errors import InputError
 from rlaif.data.sources.row_errors import RowError
 
-# A row with its place, or what is wrong with it.
+# A location, and the row there or its error.
 Row = tuple[str, Mapping[str, Any] | RowError]
-# Rows turned into Python objects at once: enough to make the turn cheap, few enough for long documents.
+# Rows converted to Python objects at once: enough for low overhead, few enough for long documents.
 BATCH = 1024
 
 
 class Wanted(Protocol):
-    """What a reader must know: which columns are needed, and of how many rows."""
+    """The columns and rows that a reader must return."""
 
     def check(self, known: Iterable[str]) -> list[str]:
-        """The columns to read, of all that the source has. Raises InputError for a needed one that is not there."""
+        """Return the columns to read, given all columns of the source. Raises InputError if a needed one is missing."""
 
     def watch(self, rows: Iterator[Row]) -> Iterator[Row]:
-        """The rows of a source whose columns are known only from its rows."""
+        """Yield the rows of a source, and check its columns as rows reveal them."""
 
     def limited(self, rows: Iterator[Row]) -> Iterator[Row]:
-        """As many of the rows as are needed."""
+        """Yield as many of the rows as are needed."""
 
 
 class Everything:
-    """All columns of all rows."""
+    """Requests all columns of all rows."""
 
     def check(self, known: Iterable[str]) -> list[str]:
         return list(known)
@@ -45,12 +45,12 @@ class Everything:
 
 
 def shown(path: Path) -> str:
-    """The path as text that UTF-8 can hold: bytes that are not UTF-8 stand as escapes."""
+    """Return the path as valid UTF-8 text, with other bytes escaped."""
     return str(path).encode("utf-8", "backslashreplace").decode()
 
 
 def numbered(name: str, rows: Iterable[Mapping[str, Any] | RowError]) -> Iterator[Row]:
-    """The rows, each with its place: NAME:1, NAME:2 and so on."""
+    """Yield the rows with their locations: NAME:1, NAME:2 and so on."""
     return ((f"{name}:{number}", row) for number, row in enumerate(rows, 1))
 
 
@@ -66,15 +66,15 @@ class Origin:
         return self.config.pipeline.collect.sources[self.index]
 
     def place(self, *keys: str | int) -> Place:
-        """The place of one of the source's keys in the pipeline file."""
+        """Return the path of one of the source's keys in the pipeline file."""
         return ("collect", "sources", self.index, *keys)
 
     def where(self, *keys: str | int) -> str:
-        """`file:line key` of one of the source's keys."""
+        """Return `file:line key` of one of the source's keys."""
         return self.config.file.where(self.place(*keys))
 
     def columns(self) -> dict[str, Place]:
-        """The columns that are named, and where the pipeline file names them."""
+        """Return the columns that the source names, and the keys that name them."""
         source = self.source
         named: list[tuple[str | None, Place]] = [(source.columns.prompt, ("columns", "prompt"))]
         columns = source.columns
@@ -103,9 +103,10 @@ class Origin:
         return list(self.columns())
 
     def watch(self, rows: Iterator[Row]) -> Iterator[Row]:
-        """The rows of a source whose columns are known only from its rows. A column that no row has is an InputError.
+        """Yield the rows of a source whose columns are known only from its rows.
 
-        The prompt's column must be in the first row already, so that a misspelled one is found at once.
+        Raises InputError at the end if no row has a needed column, and at the first row if it lacks the prompt column, so
+        that a misspelled name is found immediately.
         """
         unseen = set(self.columns())
         seen: set[str] = set()
@@ -122,5 +123,5 @@ class Origin:
             self.check(seen)
 
     def limited(self, rows: Iterator[Row]) -> Iterator[Row]:
-        """The rows up to the source's `limit`."""
+        """Yield the rows up to the source's `limit`."""
         return islice(rows, self.source.limit)

@@ -1,11 +1,11 @@
-"""A folder of Parquet files that holds the facts of the sources until all are read and can be kept in one transaction."""
+"""Stages the facts of all sources in Parquet files, so that the store can add them in one transaction."""
 
 from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-# Rows written at once: a table of this many costs little memory even with long documents.
+# Rows per write, which take little memory even with long documents.
 BATCH = 4096
 COLUMNS = {
     "prompts": "position:uint64 key normal_key messages document reference checklist metadata source bucket:uint32",
@@ -18,7 +18,7 @@ COLUMNS = {
 
 
 class Staging:
-    """Rows on their way into the store; `put` numbers each table's rows from 0 in their `position`."""
+    """A folder of Parquet files, one per table. `put` numbers each table's rows from 0 in `position`."""
 
     def __init__(self, folder: Path) -> None:
         import pyarrow.parquet
@@ -32,7 +32,7 @@ class Staging:
         }
 
     def put(self, table: str, row: dict[str, Any]) -> int:
-        """Adds a row; columns that it lacks are null. Returns its position."""
+        """Add a row and return its position. Missing columns are null."""
         waiting = self._waiting[table]
         row["position"] = position = self._counts[table]
         self._counts[table] += 1
@@ -49,7 +49,7 @@ class Staging:
         waiting.clear()
 
     def close(self) -> None:
-        """Writes the waiting rows, so that the files are complete."""
+        """Write the buffered rows and close the files."""
         for table, waiting in self._waiting.items():
             if waiting:
                 self._write(table)
@@ -63,7 +63,7 @@ class Staging:
 
 
 def staged(folder: Path) -> dict[str, Path]:
-    """The complete files, by the names that queries have for them: `staged_prompts`, `staged_responses` and so on."""
+    """Return the complete files by their names in queries: `staged_prompts`, `staged_responses` and so on."""
     return {f"staged_{table}": folder / f"{table}.parquet" for table in COLUMNS}
 
 

@@ -1,4 +1,4 @@
-"""Rows of JSONL, JSON and CSV files. Lines end at a newline byte only: text may hold U+2028 and its like."""
+"""Reads rows of JSONL, JSON and CSV files. Lines end only at a newline byte, because text may contain U+2028 and such."""
 
 import csv as csv_reader
 import json
@@ -18,7 +18,7 @@ CONVERT = "Convert the file, for example: iconv -f latin1 -t utf-8 OLD > NEW (or
 
 
 def jsonl(path: Path, origin: Wanted) -> Iterator[Row]:
-    """One JSON object a line; blank lines are passed over."""
+    """Yield one JSON object per line; blank lines are skipped."""
     return origin.watch(_lines(path))
 
 
@@ -33,7 +33,7 @@ def _lines(path: Path) -> Iterator[Row]:
 
 
 def json_list(path: Path, origin: Wanted) -> Iterator[Row]:
-    """A list of objects. A `.json` file that starts with an object is read as JSONL, which many of them are."""
+    """Yield the objects of a list. A `.json` file that starts with an object is read as JSONL."""
     with path.open("rb") as file:
         start = file.read(4096).removeprefix(BOM).lstrip()[:1]
     if start == b"{":
@@ -44,7 +44,7 @@ def json_list(path: Path, origin: Wanted) -> Iterator[Row]:
 def _items(path: Path) -> Iterator[Row]:
     items = _parse(path.read_bytes().removeprefix(BOM), shown(path))
     if not isinstance(items, list):
-        raise InputError("must be a list of objects", where=shown(path))
+        raise InputError("the file must be a list of objects", where=shown(path))
     for number, item in enumerate(items, 1):
         yield f"{shown(path)}:{number}", _object(item)
 
@@ -57,22 +57,22 @@ def _parse(data: bytes, at: str) -> Any:
     except orjson.JSONDecodeError:
         pass
     try:
-        # The slower parser also takes what real files hold: NaN, lone surrogates, very large integers.
+        # The slower parser also accepts NaN, lone surrogates and very large integers, which real files contain.
         return json.loads(data.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise InputError(f"not UTF-8: {error.reason} at byte {error.start + 1}", where=at, fix=CONVERT) from None
     except json.JSONDecodeError as error:
         place = f"{at}:{error.colno}" if error.lineno == 1 else f"{at}:{error.lineno}"
-        raise InputError(f"not JSON: {error.msg}", where=place, fix="Repair the line, or take it out.") from None
+        raise InputError(f"not JSON: {error.msg}", where=place, fix="Correct or remove the line.") from None
     except RecursionError:
-        raise InputError("not JSON that can be read: nested too deeply", where=at) from None
+        raise InputError("the JSON is nested too deeply", where=at) from None
     except ValueError:
-        # Python reads no integer of more than some thousand digits.
-        raise InputError("not JSON that can be read: an integer has too many digits", where=at) from None
+        # Python does not parse integers of more than some thousand digits.
+        raise InputError("an integer in the JSON has too many digits", where=at) from None
 
 
 def _rounded(value: Any) -> bool:
-    """Whether some number may be an integer beyond 64 bits, which orjson reads as the nearest float."""
+    """Whether a number may be an integer beyond 64 bits, which orjson rounds to a float."""
     if isinstance(value, float):
         return abs(value) >= 2**63
     if isinstance(value, dict):
@@ -83,15 +83,11 @@ def _rounded(value: Any) -> bool:
 
 
 def _object(value: Any) -> dict[str, Any] | RowError:
-    return (
-        value
-        if isinstance(value, dict)
-        else RowError("a row that is not an object of column: value", detail=str(value)[:60])
-    )
+    return value if isinstance(value, dict) else RowError("a row that is not an object with columns", detail=str(value)[:60])
 
 
 def csv(path: Path, origin: Wanted) -> Iterator[Row]:
-    """A header and rows; every value is a string, and an empty one counts as null."""
+    """Yield the rows below the header. Every value is a string, and empty ones become null."""
     return origin.limited(_records(path, origin))
 
 
@@ -116,7 +112,7 @@ def _records(path: Path, origin: Wanted) -> Iterator[Row]:
 
 
 def _not_utf8(path: Path) -> InputError:
-    """The error for the first line that is not UTF-8: the reader itself decodes in blocks of many lines."""
+    """Return the error for the first line that is not UTF-8; the reader decodes many lines at once."""
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:

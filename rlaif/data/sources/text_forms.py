@@ -1,6 +1,6 @@
-"""Lists and conversations that a column holds as text: JSON, Python literals, and transcripts (Human: … Assistant: …).
+"""Parses lists and conversations written as text: JSON, Python literals, and transcripts (Human: … Assistant: …).
 
-What a whole column holds decides, never one value: a prompt may be a list or a dialogue as it stands.
+The whole column decides, never a single value, because a prompt may legitimately be a list or a dialogue.
 """
 
 import ast
@@ -16,10 +16,10 @@ from typing import Any, Literal
 from rlaif.config import Source
 from rlaif.data.sources.row_errors import RowError
 
-# Characters of a list that is parsed: a long conversation. Python literals take far longer than JSON.
+# Maximum characters of a parsed list, enough for a long conversation. Python literals take far longer to parse than JSON.
 LONGEST = 4_000_000
 LONGEST_LITERAL = 400_000
-# Rows that are looked at to find out what a column holds.
+# Rows used to detect the form of a column.
 PEEKED = 100
 _LOOKS_LISTED = re.compile(r"\s*\[\s*[\"'{].*\]\s*\Z|\s*\[\s*\]\s*\Z", re.DOTALL)
 _LOOKS_CHAT = re.compile(r"\s*\[\s*\{\s*[\"'](?:role|content|from|value)[\"']\s*:")
@@ -30,7 +30,7 @@ Form = Literal["list", "transcript"]
 
 
 def text_columns(source: Source) -> list[str]:
-    """The columns of prompts and responses."""
+    """Return the columns of prompts and responses."""
     named = source.columns.responses
     responses = named if isinstance(named, list) else [named]
     sides = [side for each in source.preferences for side in (each.chosen, each.rejected)]
@@ -38,7 +38,7 @@ def text_columns(source: Source) -> list[str]:
 
 
 def find_forms(source: Source, rows: Iterable[Mapping[str, Any]]) -> dict[str, Form]:
-    """The columns whose every value in these first rows is a list, or a transcript, written as text."""
+    """Return the columns whose values in these first rows are all lists, or all transcripts, written as text."""
     rows, found = list(rows), dict[str, Form]()
     for column in text_columns(source):
         values = [value for row in rows if (value := row.get(column)) is not None and value != ""]
@@ -52,7 +52,7 @@ def find_forms(source: Source, rows: Iterable[Mapping[str, Any]]) -> dict[str, F
 
 
 def unfold(row: Mapping[str, Any], columns: Sequence[str], forms: Mapping[str, Form]) -> Mapping[str, Any]:
-    """The row with what these columns hold as text turned into lists. Raises RowError for what cannot be read."""
+    """Return the row with these columns parsed into lists. Raises RowError if a value cannot be parsed."""
     read = {
         column: _unfolded(value, column, forms.get(column))
         for column in columns if isinstance(value := row.get(column), str) and value
@@ -72,17 +72,17 @@ def _unfolded(value: str, column: str, form: Form | None) -> Any:
 
 
 def looks_listed(value: str) -> bool:
-    """Whether a text may be a list of texts or of messages."""
+    """Whether a text may be a list of texts or messages."""
     return bool(_LOOKS_LISTED.match(value))
 
 
 def parse_list(value: str) -> list[Any] | None:
-    """The list that a text holds as JSON or as a Python literal; None if it holds none."""
+    """Parse a list from JSON or a Python literal; return None if the text is neither."""
     value = value.strip()
     if not (value.startswith("[") and value.endswith("]")) or len(value) > LONGEST:
         return None
     try:
-        # Not orjson: this parser also takes lone surrogates, and integers of any size as they are.
+        # Not orjson, because this parser also accepts lone surrogates and integers of any size.
         found = json.loads(value)
     except (ValueError, RecursionError):
         found = _literal(value)
@@ -93,7 +93,7 @@ def _literal(value: str) -> Any:
     if len(value) > LONGEST_LITERAL or "\0" in value:
         return None
     try:
-        # NumPy writes ['a' 'b'], which Python would take for the one string 'ab'.
+        # NumPy writes ['a' 'b'], which Python would read as the single string 'ab'.
         kinds = [each.type for each in tokenize.generate_tokens(io.StringIO(value).readline)
                  if each.type not in (tokenize.NL, tokenize.NEWLINE, tokenize.COMMENT)]  # fmt: skip
         if any(one == other == tokenize.STRING for one, other in pairwise(kinds)):
@@ -106,9 +106,11 @@ def _literal(value: str) -> Any:
 
 
 def transcript(value: str, column: str) -> list[dict[str, str]]:
-    """The turns of "Human: … Assistant: …". A last turn without text is left out. Raises RowError for another order."""
+    """Parse the turns of "Human: … Assistant: …", without an empty last turn. Raises RowError if turns do not alternate."""
     start, *parts = _TURN.split("\n\n" + value.strip())
-    turns = [{"role": _ROLES[name], "content": said.strip()} for name, said in zip(parts[::2], parts[1::2], strict=True)]
+    turns = [
+        {"role": _ROLES[name], "content": content.strip()} for name, content in zip(parts[::2], parts[1::2], strict=True)
+    ]
     roles = [turn["role"] for turn in turns]
     if start or roles != (["user", "assistant"] * len(roles))[: len(roles)]:
         raise RowError("a transcript whose turns do not alternate", column, value.strip()[:60])

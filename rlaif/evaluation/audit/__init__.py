@@ -1,4 +1,4 @@
-"""Can this judge be trusted on this data? Its agreement with a gold judge, its consistency, and what misleads it."""
+"""Measures how far a judge can be trusted: agreement with a gold judge, consistency, and robustness to attacks."""
 
 from rlaif.core.statistics import Estimate
 from rlaif.evaluation.audit.metrics import Audited, measure

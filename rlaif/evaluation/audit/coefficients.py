@@ -1,4 +1,4 @@
-"""Coefficients of agreement as functions of sums over prompts; NaN where one is undefined."""
+"""Coefficients of agreement as functions of sums over prompts; NaN if undefined."""
 
 from typing import TYPE_CHECKING
 
@@ -9,20 +9,20 @@ if TYPE_CHECKING:
 
 
 def pairs(sums: Sums) -> "Array":
-    """All pairs of responses that both the judge and the gold order or tie."""
+    """Return the number of pairs of responses that both the judge and the gold judge order or tie."""
     return sums["right"] + sums["wrong"] + sums["tied"] + sums["gold_tied"] + sums["both_tied"]
 
 
 def decided(sums: Sums) -> "Array":
-    """The pairs that the gold orders."""
+    """Return the number of pairs that the gold judge orders."""
     return sums["right"] + sums["wrong"] + sums["tied"]
 
 
 def kappa(sums: Sums) -> "Array":
-    """Cohen's kappa (1960) over the three outcomes of a pair: the first wins, the second wins, a tie.
+    """Return Cohen's kappa (1960) over the three outcomes of a pair: the first wins, the second wins, a tie.
 
-    Which response of a pair comes first means nothing, so each pair counts in both orders; winning first and second are
-    then equally frequent for each judge, and the agreement by chance follows from how often each of them ties.
+    The order within a pair is arbitrary, so each pair counts in both orders. Both kinds of wins are then equally frequent
+    for each judge, and chance agreement follows from how often each judge ties.
     """
     n = pairs(sums)
     mine, gold = ratio(sums["tied"] + sums["both_tied"], n), ratio(sums["gold_tied"] + sums["both_tied"], n)
@@ -31,7 +31,7 @@ def kappa(sums: Sums) -> "Array":
 
 
 def alpha_of_orders(sums: Sums) -> "Array":
-    """Krippendorff's alpha with the interval metric over the outcome of a pair as 1, 0 (tie) or -1, each in both orders."""
+    """Return Krippendorff's alpha (interval metric) over pair outcomes 1, 0 (tie) and -1, each pair in both orders."""
     n = pairs(sums)
     seen = 4 * (sums["right"] + sums["wrong"]) + 2 * (sums["tied"] + sums["gold_tied"])
     observed = ratio(4 * sums["wrong"] + sums["tied"] + sums["gold_tied"], n)
@@ -39,22 +39,23 @@ def alpha_of_orders(sums: Sums) -> "Array":
 
 
 def alpha_of_points(sums: Sums) -> "Array":
-    """Krippendorff's alpha with the interval metric over the points of two judges: 1 - observed / expected disagreement.
+    """Return Krippendorff's alpha (interval metric) over the points of two judges: 1 - observed / expected disagreement.
 
-    Observed is the mean squared difference on one response, expected that between any two of all 2n points.
+    The observed disagreement is the mean squared difference on one response, the expected one that between any two of all
+    2n points.
     """
     import numpy
 
     n = 2 * sums["answers"]
     squares = sums["xx"] + sums["yy"]
     spread = n * squares - (sums["x"] + sums["y"]) ** 2
-    # Rounding may leave this much of a difference of sums of that size.
+    # Rounding may leave a difference of this size between equal sums.
     varies = (n >= 4) & (spread > 1e-12 * n * squares)
     expected = numpy.where(varies, 2 * ratio(spread, n * (n - 1)), 0.0)
     return 1 - ratio(ratio(squares - 2 * sums["xy"], sums["answers"]), expected)
 
 
 def rank_correlation(sums: Sums) -> "Array":
-    """Spearman's rank correlation; the ranks stay those among all responses when prompts are resampled."""
+    """Return Spearman's rank correlation. Resampling prompts keeps the ranks among all responses."""
     columns = (sums[f"rank_{name}"] for name in ("x", "y", "xx", "yy", "xy"))
     return correlation(sums["answers"], *columns)

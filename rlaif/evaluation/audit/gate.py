@@ -1,4 +1,4 @@
-"""Whether a judge meets the bounds of the pipeline file's `gate`, before its scores become labels."""
+"""Checks a judge against the bounds of the pipeline file's `gate`, before its scores become labels."""
 
 from rlaif.config import Gate
 from rlaif.evaluation.audit.render import write
@@ -6,9 +6,9 @@ from rlaif.evaluation.audit.types import MEASURES, Audit, Finding
 
 
 def shortcomings(gate: Gate, audit: Audit) -> list[str]:
-    """One sentence for each bound that the first judge of the audit misses; empty if it passes.
+    """Return one sentence per bound that the first judge of the audit misses; empty if it passes.
 
-    A bound on a measure that has only parts applies to each of them. A measure that could not be taken misses its bound.
+    A bound on a measure that has only parts applies to each part. A measure that could not be computed misses its bound.
     """
     judge = audit.judges[0]
     missed = []

@@ -10,7 +10,7 @@ from rlaif.evaluation.audit.coefficients import alpha_of_orders, alpha_of_points
 from rlaif.evaluation.audit.types import Audit, Finding, Findings
 from rlaif.store.store import Row, Store
 
-# Enough for intervals narrower than a point, in a few seconds.
+# Maximum number of prompts: enough for intervals narrower than one point, in a few seconds.
 PROMPTS = 10_000
 SIZES = ("below 1,000 characters", "1,000 to 4,000", "4,000 to 16,000", "16,000 to 64,000", "above 64,000")
 AGAINST: Mapping[str, Measure] = {
@@ -58,7 +58,7 @@ class Audited:
 
     @property
     def voices(self) -> list[tuple[str | None, list[tuple[str, float]]]]:
-        """What is measured: the judge as a whole, and each criterion if there are several."""
+        """The parts to measure: the judge as a whole, and each criterion if there are several."""
         weighed = [(key, weight) for key, weight in self.criteria.values() if weight > 0]
         alone = {name: [(key, 1.0)] for name, (key, _) in self.criteria.items()} if len(self.criteria) > 1 else {}
         return [(None, weighed), *alone.items()]
@@ -69,7 +69,7 @@ def measure(
 ) -> Audit:
     """Measure each judge on the responses of these generators (keys) to current prompts.
 
-    At most `prompts` of them are used: those that most of the judges scored or compared.
+    Uses at most `prompts` prompts, preferring those that most of the judges scored or compared.
     """
     everyone = list({each.key: each for each in [*([gold] if gold else []), *judges]}.values())
     numbers: dict[tuple[str, str | None], int] = {}
@@ -98,7 +98,7 @@ def measure(
 
 
 def _against(store: Store, voices: Mapping[str | None, int], gold: Mapping[str | None, int]) -> list[Finding]:
-    """Compare the judge with the gold, and each criterion with the gold's criterion of that name or with the whole gold."""
+    """Compare the judge with the gold judge, and each criterion with the gold's criterion of that name or its total."""
     found = _findings(store.query("evaluation/audit/sql/against_gold", voice=voices[None], gold=gold[None]), AGAINST)
     accuracy = {"accuracy": AGAINST["accuracy"]}
     for criterion, voice in voices.items():
@@ -128,7 +128,7 @@ def _alone(store: Store, voice: int) -> list[Finding]:
 
 
 def _failures(rows: Sequence[Row]) -> list[Finding]:
-    """The share of failures in all, by kind and, if there are any, by the size of what the judge was shown."""
+    """Return the share of failures in total, by kind and, if any, by the size of the judge's input."""
     kinds = sorted(Counter(kind for row in rows for kind in row["kinds"] or {}))
     counts = [
         {"scores": row["scores"], "failed": row["failed"]} | {kind: (row["kinds"] or {}).get(kind, 0) for kind in kinds}
@@ -161,11 +161,11 @@ def _attacks(store: Store, judge: Audited, voice: int) -> list[Finding]:
 
 
 def _counts(rows: Iterable[Row]) -> list[Row]:
-    """The rows without the columns that they were grouped by."""
+    """Return the rows without the columns that they were grouped by."""
     return [{name: value for name, value in row.items() if name not in ("bin", "low", "high", "repeat")} for row in rows]
 
 
 def _findings(rows: Sequence[Row], measures: Mapping[str, Measure], of: str | None = None) -> list[Finding]:
-    """The measures that are defined on these rows."""
+    """Return the measures that are defined on these rows."""
     found: dict[str, Estimate] = estimates(rows, measures)
     return [Finding(name, estimate, of) for name, estimate in found.items() if estimate.value is not None]

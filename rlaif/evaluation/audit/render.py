@@ -1,4 +1,4 @@
-"""An audit as one table for a terminal."""
+"""Prints an audit as one table in a terminal."""
 
 from typing import TYPE_CHECKING
 
@@ -8,12 +8,12 @@ from rlaif.evaluation.audit.types import MEASURES, SECTIONS, Audit, Finding, Fin
 if TYPE_CHECKING:
     from rich.console import Console
 
-# The measures of the line on a judge as a whole.
+# The measures in a judge's summary line.
 HEADLINE = ("accuracy", "longest", "ties", "exact_repeat", "swap_consistency", "failures")
 
 
 def render(audit: Audit, console: "Console") -> None:
-    """Print measures by judge, by the names that a gate knows, and a line on each judge as a whole."""
+    """Print the measures by judge, under the names that `gate` uses, and a summary line per judge."""
     from rich.table import Table
     from rich.text import Text
 
@@ -42,11 +42,11 @@ def render(audit: Audit, console: "Console") -> None:
     for judge in audit.judges:
         console.print(f"{judge.judge}: {verdict(judge)}", markup=False, highlight=False)
     if audit.gold is None:
-        console.print("No gold judge: name one with --gold, or vote with `rlaif label`.", markup=False)
+        console.print("No gold judge. Choose one with --gold, or vote with `rlaif label`.", markup=False)
 
 
 def verdict(judge: Findings) -> str:
-    """The main measures of a judge in one line, by the names that a gate knows."""
+    """Return the main measures of a judge in one line, under the names that `gate` uses."""
     parts = []
     for name in HEADLINE:
         estimate = judge.get(name)
@@ -60,7 +60,7 @@ def verdict(judge: Findings) -> str:
 
 
 def write(estimate: Estimate | None, unit: str, between: str = " ") -> str:
-    """An estimate in words: 66.2 % [61.0, 71.3] n 464, with `between` after the value."""
+    """Format an estimate, such as 66.2 % [61.0, 71.3] n 464, with `between` after the value."""
     if estimate is None or estimate.value is None:
         return "–"
     text = number(estimate.value, unit)
@@ -72,7 +72,7 @@ def write(estimate: Estimate | None, unit: str, between: str = " ") -> str:
 
 
 def number(value: float, unit: str) -> str:
-    """A value without its unit: shares in percent, coefficients with two digits, points with one."""
+    """Format a value without its unit: shares in percent, coefficients with two decimals, points with one."""
     text = {"share": f"{100 * value:.1f}", "coefficient": f"{value:.2f}", "points": f"{value:.1f}"}[unit]
     # A value that rounds to zero has no sign.
     return text.replace("-", "−") if float(text) else text.removeprefix("-")

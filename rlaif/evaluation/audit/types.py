@@ -1,4 +1,4 @@
-"""The results of an audit: measures by name, each with its meaning and unit, the same in table, page, JSON and gate."""
+"""Types for the results of an audit. Measures have the same names in the table, the page, JSON and `gate`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -65,7 +65,7 @@ class Findings:
     found: Sequence[Finding]
 
     def get(self, measure: str, of: str | None = None) -> Estimate | None:
-        """The estimate of a measure, or None if it could not be measured."""
+        """Return the estimate of a measure; None if it was not measured."""
         return next((each.estimate for each in self.found if (each.measure, each.of) == (measure, of)), None)
 
 
@@ -78,10 +78,10 @@ class Audit:
 
     @property
     def rows(self) -> list[tuple[str, str | None, list[Estimate | None]]]:
-        """Every measure of any judge, in order, with each judge's estimate."""
+        """All measures of any judge, in order, with each judge's estimate."""
         order = {name: place for place, name in enumerate(MEASURES)}
         asked = dict.fromkeys((each.measure, each.of) for judge in self.judges for each in judge.found)
-        # Stable: parts of a measure stay in the order in which they were found.
+        # The sort is stable, so parts of a measure keep their order.
         return [
             (measure, of, [judge.get(measure, of) for judge in self.judges])
             for measure, of in sorted(asked, key=lambda name: order[name[0]])

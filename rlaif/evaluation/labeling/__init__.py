@@ -1,4 +1,4 @@
-"""Blind votes by people, in the terminal or on a sheet. They are stored as the comparisons of a judge."""
+"""Collects blind votes by people, in the terminal or in a CSV file, and stores them as the comparisons of a judge."""
 
 from rlaif.evaluation.labeling.csv import read, write
 from rlaif.evaluation.labeling.task import LabelingTask, Voter, labeling_tasks

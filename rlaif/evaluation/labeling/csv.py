@@ -1,4 +1,4 @@
-"""Votes on a sheet: ballots as a CSV file for any spreadsheet, and the filled-in file read back."""
+"""Writes ballots to a CSV file for any spreadsheet program, and reads the filled-in file back."""
 
 import csv
 import io
@@ -16,8 +16,8 @@ from rlaif.store.store import Store
 
 COLUMNS: Final = ("ballot", "request", "document", "first", "second", "preferred")
 VOTES: Final = {"first": "first", "1": "first", "second": "second", "2": "second", "tie": "tie", "t": "tie"}
-# A spreadsheet takes a cell for a formula if it begins with one of these signs, also after spaces or quotation marks; and
-# one that splits lines at other characters than ours makes a cell of what follows such a character, or a line break.
+# Spreadsheets treat a cell as a formula if it starts with one of these signs, also after spaces or quotation marks. If they
+# split cells at other characters than ours, the text after such a character or a line break becomes a cell.
 _SIGNS: Final = "=+\\-@＝＋－＠\u2212"
 _FORMULA = re.compile(f"(^|[;\\t\\r\\n\u2028\u2029])([\\s\\x00-\\x1f\u200b\ufeff\"'“”‘’`]*)(?=[{_SIGNS}])")
 # The separators that spreadsheets write, by locale.
@@ -27,7 +27,7 @@ _SEPARATOR_LINE = re.compile(r'^"?sep=(.)"?\s*$', re.IGNORECASE)
 
 @dataclass(frozen=True)
 class _Line:
-    """One line of a sheet: its place, the keys of its two answers, and the word in the column `preferred`."""
+    """One line of a sheet: its location, the keys of its two responses, and the value of the column `preferred`."""
 
     where: str
     first: str
@@ -38,8 +38,8 @@ class _Line:
 def write(labeling_tasks: Sequence[LabelingTask], path: Path) -> None:
     """Write the ballots, with an empty column `preferred`.
 
-    A text that a spreadsheet could run as a formula gets an apostrophe before it; import reads no texts back, so that votes
-    are on the texts in the store. Raises InputError if the file exists: it may hold votes.
+    A text that a spreadsheet could run as a formula gets an apostrophe in front. Import does not read texts back, so votes
+    always refer to the texts in the store. Raises InputError if the file exists, because it may contain votes.
     """
     try:
         with path.open("x", encoding="utf-8-sig", newline="") as file:
@@ -49,16 +49,16 @@ def write(labeling_tasks: Sequence[LabelingTask], path: Path) -> None:
                 texts = (each.request, each.document or "", each.first_text, each.second_text)
                 sheet.writerow([f"{each.first}-{each.second}", *map(_harmless, texts), ""])
     except FileExistsError:
-        raise InputError("exists, and may hold votes", where=str(path), fix="Name a new file.") from None
+        raise InputError("the file exists and may contain votes", where=str(path), fix="Choose a new file.") from None
     except OSError as error:
         raise InputError(f"cannot be written: {error.strerror}", where=str(path)) from None
 
 
 def read(store: Store, voter: Voter, path: Path) -> tuple[int, int]:
-    """Store the votes of a filled-in sheet; return how many are new, and how many lines had none or one stored before.
+    """Store the votes of a filled-in sheet; return the number of new votes, and of lines without one or already stored.
 
     `preferred` is first, second or tie (or 1, 2, t); empty means no vote. Only `ballot` and `preferred` are read. Raises
-    InputError for anything else and for votes that contradict each other, and then stores nothing.
+    InputError for other values and for contradictory votes, and then stores nothing.
     """
     lines = list(_lines(path))
     answers = [answer for line in lines for answer in (line.first, line.second)]
@@ -72,8 +72,8 @@ def read(store: Store, voter: Voter, path: Path) -> tuple[int, int]:
         prompt = prompts.get(line.first)
         if prompt is None or prompts.get(line.second) != prompt or line.first == line.second:
             raise InputError(
-                "the column `ballot` names no two answers to one prompt in this store", where=line.where,
-                fix="Is it the sheet of another pipeline?",
+                "the column `ballot` does not name two responses to one prompt in this store", where=line.where,
+                fix="Check that the sheet belongs to this pipeline.",
             )  # fmt: skip
         if not line.vote:
             continue
@@ -100,7 +100,7 @@ def _vote(line: _Line) -> str:
 
 
 def _check_same(line: _Line, voter: Voter, preferred: str, before: str, where: str) -> None:
-    """Raise InputError where a vote contradicts another one on the same two answers."""
+    """Raise InputError if a vote contradicts another one on the same two responses."""
     if preferred == before:
         return
     other = (
@@ -115,13 +115,13 @@ def _check_same(line: _Line, voter: Voter, preferred: str, before: str, where: s
 
 
 def _lines(path: Path) -> Iterator[_Line]:
-    """Read the lines of a sheet, blank ones left out."""
+    """Yield the lines of a sheet, without blank ones."""
     # Documents are longer than the 128 kB that the csv module allows by default.
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     try:
         data = path.read_bytes()
         if data.startswith(b"PK"):
-            raise InputError("is a workbook", where=str(path), fix="Save the sheet as CSV.")
+            raise InputError("the file is a workbook, not CSV", where=str(path), fix="Save the sheet as CSV.")
         text, skipped, separator = _without_separator_line(_decoded(data))
         sheet = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
         columns: dict[str, int] = {}
@@ -144,7 +144,7 @@ def _lines(path: Path) -> Iterator[_Line]:
 
 
 def _columns(path: Path, names: Sequence[str]) -> dict[str, int]:
-    """Return where the two columns stand that are read."""
+    """Return the positions of the columns `ballot` and `preferred`."""
     found = [name.strip().lower() for name in names]
     for name in ("ballot", "preferred"):
         if found.count(name) != 1:
@@ -162,12 +162,12 @@ def _decoded(data: bytes) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        # A spreadsheet may save in the code page of its locale. Only ballots and votes are read, and they are ASCII.
+        # A spreadsheet may save in its locale's code page. Only ballots and votes are read, which are ASCII.
         return data.decode("latin-1")
 
 
 def _without_separator_line(text: str) -> tuple[str, int, str]:
-    """Return the text without a first line `sep=;`, how many lines that were, and the separator."""
+    """Return the text without a first line such as `sep=;`, the number of lines removed, and the separator."""
     first, _, rest = text.partition("\n")
     if found := _SEPARATOR_LINE.match(first):
         return rest, 1, found[1]
@@ -176,5 +176,5 @@ def _without_separator_line(text: str) -> tuple[str, int, str]:
 
 
 def _harmless(text: str) -> str:
-    """Return a text that no spreadsheet runs: an apostrophe before each sign that could begin a formula."""
+    """Return a text that no spreadsheet runs, with an apostrophe before each sign that could start a formula."""
     return _FORMULA.sub(r"\1\2'", without_controls(text.replace("\r\n", "\n")))

@@ -1,4 +1,4 @@
-"""What a person sees of two responses, and how their vote is stored."""
+"""Builds labeling tasks and stores votes."""
 
 import json
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from rlaif.store.store import Store
 
 @dataclass(frozen=True)
 class LabelingTask:
-    """Two responses to one prompt, by keys and texts, in the order shown, without their generators."""
+    """Two responses to one prompt, as keys and texts, in the order shown. Generators are hidden."""
 
     prompt: str
     first: str
@@ -23,7 +23,7 @@ class LabelingTask:
 
 @dataclass(frozen=True)
 class Voter:
-    """A person as a judge."""
+    """A person who acts as a judge."""
 
     person: str
 
@@ -36,7 +36,7 @@ class Voter:
         return key("human", self.person)
 
     def keep(self, store: Store, votes: Sequence[tuple[str, str, str, str]]) -> None:
-        """Store votes of (prompt, first answer, second answer, "first", "second" or "tie"), all of them or none."""
+        """Store votes, all or none. Each is (prompt, first response, second response, "first", "second" or "tie")."""
         with store.transaction():
             if not store.query("pipeline/sql/judge/known", judge=self.key, name=self.name):
                 store.append("judges", [{"key": self.key, "name": self.name, "spec": '{"kind": "human"}'}])
@@ -50,7 +50,7 @@ class Voter:
 def labeling_tasks(
     store: Store, voter: Voter, generators: Sequence[str], *, per_prompt: int = 1, limit: int | None = None, seed: int = 0
 ) -> list[LabelingTask]:  # fmt: skip
-    """Return the ballots without a vote by this person: `per_prompt` pairs of these generators' (keys) responses."""
+    """Return tasks without a vote by this person: `per_prompt` pairs of these generators' (keys) responses."""
     rows = store.query(
         "evaluation/labeling/sql/ballots",
         judge=voter.key,

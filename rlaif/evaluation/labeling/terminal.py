@@ -1,4 +1,4 @@
-"""Votes in the terminal: one task after the other, each vote stored at once."""
+"""Collects votes in the terminal, one task at a time, and stores each vote immediately."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from rlaif.store.store import Store
 if TYPE_CHECKING:
     from rich.console import Console
 
-# Longer documents are shown whole only on demand, so that the responses stay in sight.
+# Longer documents are shown in full only on demand, so that the responses stay visible.
 SHOWN = 3000
 VOTES = {"1": "first", "2": "second", "t": "tie"}
 KEYS = "1 first, 2 second, t tie, s skip, d whole document, q quit: "
@@ -19,32 +19,32 @@ KEYS = "1 first, 2 second, t tie, s skip, d whole document, q quit: "
 def ask(
     store: Store, voter: Voter, tasks: Sequence[LabelingTask], console: "Console", read: Callable[[str], str] = input
 ) -> int:  # fmt: skip
-    """Show the tasks in turn and store the votes; return how many there were.
+    """Show the tasks in turn and store the votes; return the number of votes.
 
-    Tasks that are skipped, or left when the person quits, come again next time.
+    Skipped or remaining tasks are shown again next time.
     """
     votes = 0
     for number, task in enumerate(tasks, 1):
         _show(task, console, f"{number:,} of {len(tasks):,}")
-        said = _listen(task, console, read)
-        if said == "q":
+        reply = _read_vote(task, console, read)
+        if reply == "q":
             break
-        if said in VOTES:
-            voter.keep(store, [(task.prompt, task.first, task.second, VOTES[said])])
+        if reply in VOTES:
+            voter.keep(store, [(task.prompt, task.first, task.second, VOTES[reply])])
             votes += 1
     return votes
 
 
-def _listen(task: LabelingTask, console: "Console", read: Callable[[str], str]) -> str:
+def _read_vote(task: LabelingTask, console: "Console", read: Callable[[str], str]) -> str:
     while True:
         try:
-            said = read(KEYS).strip().lower()
+            reply = read(KEYS).strip().lower()
         except EOFError:
             return "q"
-        if said in VOTES or said in ("s", "q"):
-            return said
-        if said == "d":
-            console.print(visible(task.document or "There is no document."), markup=False, highlight=False)
+        if reply in VOTES or reply in ("s", "q"):
+            return reply
+        if reply == "d":
+            console.print(visible(task.document or "(no document)"), markup=False, highlight=False)
 
 
 def _show(task: LabelingTask, console: "Console", title: str) -> None:

@@ -1,7 +1,7 @@
--- What there is to compare: one row per held-out prompt, side (base, trained), sample and criterion of the judge. A side
--- without a response has one row without `response`; `failure` says why a response has no text, `score_failure` why a
--- criterion has no score. Prompts whose bucket is below $held_out count, the first $limit of them (all where null).
--- Only samples below $samples count (all where null), so that both sides can have the same number.
+-- Responses to compare: one row per held-out prompt, side (base, trained), sample and criterion of the judge. A side without
+-- a response has one row without `response`; `failure` says why a response has no text, `score_failure` why a criterion has
+-- no score. Uses the first $limit prompts (all if null) whose bucket is below $held_out, and only samples below $samples (all
+-- if null), so that both sides can have the same number.
 WITH asked AS (
     SELECT key, position FROM current_prompts WHERE bucket < $held_out
     QUALIFY row_number() OVER (ORDER BY position, key) <= coalesce($limit::BIGINT, 9223372036854775807)

@@ -1,4 +1,4 @@
--- How far a generator's responses are from $reference, one row a response. Prompts and samples are taken as in answers.sql.
+-- Divergences of a generator's responses from $reference, one row per response. Prompts and samples as in answers.sql.
 WITH asked AS (
     SELECT key, position FROM current_prompts WHERE bucket < $held_out
     QUALIFY row_number() OVER (ORDER BY position, key) <= coalesce($limit::BIGINT, 9223372036854775807)

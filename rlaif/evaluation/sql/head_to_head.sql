@@ -1,9 +1,9 @@
--- How a judge that compares decides between base and trained, one row a held-out prompt: `win` is the trained side's share,
--- from 0 to 1, the mean over pairs of responses, of each the mean over the orders in which it was shown. A comparison counts by
--- the probability that the judge gave, where it gave one; two equal answers tie. What was compared in one order only counts for
--- nothing but `one_order`, for the answer shown first may have won by that; `win` is null where there is nothing else.
--- `swapped` counts the pairs of texts shown in both orders, `same` those of them where the two agree, `decided` the comparisons
--- that are no tie, `first_won` those of them that the answer shown first won. Prompts and samples are taken as in answers.sql.
+-- Comparisons of base and trained responses by a judge, one row per held-out prompt. `win` is the trained side's share, from 0
+-- to 1: the mean over pairs of responses of the mean over both orders. A comparison counts with the judge's probability if it
+-- has one; equal responses tie. Pairs compared in one order only count in `one_order` alone, because the response shown first
+-- may have won by its position; `win` is null if a prompt has no others. `swapped` counts the pairs shown in both orders,
+-- `same` those of them where both orders agree, `decided` the comparisons that are not ties, and `first_won` those of them that
+-- the response shown first won. Prompts and samples as in answers.sql.
 WITH asked AS (
     SELECT key, position FROM current_prompts WHERE bucket < $held_out
     QUALIFY row_number() OVER (ORDER BY position, key) <= coalesce($limit::BIGINT, 9223372036854775807)

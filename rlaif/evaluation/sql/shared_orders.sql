@@ -1,7 +1,7 @@
--- How two judges order the same pairs of answers to a prompt: counts of pairs with the same order, the opposite one, and
--- a tie by either; and of prompts. A judge's order is by the mean of its criteria in hundredths of their ranges, equally
--- weighted, over answers that have them all; or by the comparisons that it won, for a judge without scores; of its own, those
--- made in both orders.
+-- Agreement of two judges on the order of pairs of responses to a prompt: counts of pairs in the same order, in opposite order,
+-- and tied by either judge; and counts of prompts. A judge orders responses by the mean of its criteria, in hundredths of their
+-- ranges and equally weighted, over responses that have them all. A judge without scores orders them by won comparisons; of a
+-- model's comparisons, only those made in both orders count.
 WITH named AS (
     SELECT judge, criteria.*
     FROM criteria JOIN (SELECT DISTINCT judge, criterion FROM scores) AS used ON used.criterion = criteria.key

@@ -1,6 +1,6 @@
--- What two judges said of the same answers under criteria of the same name, in hundredths of each one's range: `value`
--- as the judge chose it, `score` as it counts (the expected value, where all answers to the prompt have one). One row per
--- answer and name.
+-- Scores by two judges of the same responses on criteria of the same name, in hundredths of each range: `value` is the number
+-- that the judge chose, `score` the one used (the expected value, if all responses to the prompt have one). One row per
+-- response and name.
 WITH given AS (
     SELECT judge, answer, criterion, value, latest_scores.score::DOUBLE AS score
     FROM latest_scores JOIN (

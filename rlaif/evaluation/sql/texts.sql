@@ -1,5 +1,5 @@
--- What these generators wrote to held-out prompts, one row a response: its text, or the failure kind. Prompts and samples
--- are taken as in answers.sql.
+-- Responses of these generators to held-out prompts, one row each with its text or failure kind. Prompts and samples as in
+-- answers.sql.
 WITH asked AS (
     SELECT key, position FROM current_prompts WHERE bucket < $held_out
     QUALIFY row_number() OVER (ORDER BY position, key) <= coalesce($limit::BIGINT, 9223372036854775807)

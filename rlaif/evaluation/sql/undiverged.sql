@@ -1,5 +1,5 @@
--- The responses of a generator whose divergence from $reference is not known yet, with what the generator was shown.
--- Prompts and samples are taken as in answers.sql.
+-- Responses of a generator whose divergence from $reference is pending, with the messages that the generator was sent.
+-- Prompts and samples as in answers.sql.
 WITH asked AS (
     SELECT key, position FROM current_prompts WHERE bucket < $held_out
     QUALIFY row_number() OVER (ORDER BY position, key) <= coalesce($limit::BIGINT, 9223372036854775807)

@@ -1,1 +1,1 @@
-"""The built-in checks, and the processes in which checks that may take long are run."""
+"""The built-in checks, and the processes that run checks without a time bound."""

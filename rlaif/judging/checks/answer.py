@@ -11,9 +11,9 @@ from rlaif.judging.checks.read_number import Reading, read_number
 
 
 def exact(prompt: Prompt, response: str, *, after: str | None = None, ignore_case: bool = True) -> float:
-    """1 if the response equals the reference apart from spacing, case and a final full stop, else 0.
+    """Return 1 if the response equals the reference, ignoring spacing, case and a final full stop, else 0.
 
-    `after` is a marker that the answer follows in both texts; its last occurrence counts.
+    `after` is a marker that precedes the answer in both texts; its last occurrence counts.
     """
     wanted, found = _after(require_field(prompt, "reference"), after), _after(response, after)
     if wanted is None:
@@ -22,15 +22,15 @@ def exact(prompt: Prompt, response: str, *, after: str | None = None, ignore_cas
 
 
 def number(prompt: Prompt, response: str, *, after: str | None = None, tolerance: float = 0.0) -> float:
-    """1 if the response's number equals the reference's, to within `tolerance`, else 0; 1,000, 1 000 and 1e3 are equal.
+    """Return 1 if the response's number equals the reference's within `tolerance`, else 0. 1,000, 1 000 and 1e3 are equal.
 
     The last number of each text counts, or the first one after the last occurrence of the marker `after`. A response without
-    a number is wrong; a reference without one cannot be checked against. Spellings with two meanings are read as in English;
-    if only the other meaning is right (1.234 for 1234), the check is inapplicable.
+    a number is wrong; with a reference without one, the check is inapplicable. Ambiguous spellings are read as in English;
+    if only the other reading is right (1.234 for 1234), the check is inapplicable.
     """
     wanted, found = _number(require_field(prompt, "reference"), after), _number(response, after)
     if wanted is None or wanted.value is None:
-        raise ModelError("inapplicable", "the reference holds no number to check against")
+        raise ModelError("inapplicable", "the reference contains no number")
     if found is None or found.value is None:
         return 0.0
     allowed = Fraction(str(tolerance))
@@ -44,23 +44,23 @@ def number(prompt: Prompt, response: str, *, after: str | None = None, tolerance
 def overlap(
     prompt: Prompt, response: str, *, source: str = "document", of: str = "response", words: int = 1
 ) -> float:  # fmt: skip
-    """The share of the response's runs of so many words that also occur in the document (or the reference).
+    """Return the share of the response's n-grams (n is `words`) that also occur in the document or reference (`source`).
 
-    `of: source` asks the reverse: the share of the document's runs that also occur in the response. Each run counts as often
-    as it occurs. A response without any has a share of 0.
+    `of: source` is the reverse: the share of the source's n-grams that also occur in the response. Each n-gram counts as
+    often as it occurs. A response without n-grams has a share of 0.
     """
     if of not in ("response", "source"):
-        raise InputError(f"`of` is {of!r}", where="check overlap", fix="It is response or source.")
-    given, told = _runs(require_field(prompt, source), words), _runs(response, words)
+        raise InputError(f"`of` is {of!r}", where="check overlap", fix="Use response or source.")
+    given, found = _runs(require_field(prompt, source), words), _runs(response, words)
     if not given:
         raise ModelError("inapplicable", f"the {source} has no {words} words in a row")
-    return (given & told).total() / (told if of == "response" else given).total() if told else 0.0
+    return (given & found).total() / (found if of == "response" else given).total() if found else 0.0
 
 
 def require_field(prompt: Prompt, name: str) -> str:
-    """The prompt's document or reference. Raises ModelError `inapplicable` if it has none."""
+    """Return the prompt's document or reference. Raises ModelError `inapplicable` if it has none."""
     if name not in ("document", "reference"):
-        raise InputError(f"`source` is {name!r}", where="check", fix="It is document or reference.")
+        raise InputError(f"`source` is {name!r}", where="check", fix="Use document or reference.")
     text = prompt.document if name == "document" else prompt.reference
     if not text:
         raise ModelError("inapplicable", f"the prompt has no {name}")

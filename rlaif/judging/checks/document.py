@@ -1,4 +1,4 @@
-"""Checks of a response that is the document in another form: cut into chunks, cleaned, converted."""
+"""Checks of a response that is a form of the document: split into chunks, cleaned or converted."""
 
 from collections import Counter
 
@@ -10,7 +10,7 @@ from rlaif.judging.checks.text import size
 
 
 def headings(prompt: Prompt, response: str) -> float:
-    """The share of the document's Markdown headings that are headings of the response too, in the document's order."""
+    """Return the share of the document's Markdown headings that are also headings of the response, in the same order."""
     wanted, found = _headings(require_field(prompt, "document")), _headings(response)
     if not wanted:
         raise ModelError("inapplicable", "the document has no headings")
@@ -18,7 +18,7 @@ def headings(prompt: Prompt, response: str) -> float:
 
 
 def kept(prompt: Prompt, response: str) -> float:
-    """The share of the document's words, each as often as it occurs, that the response has: 1 if no text was lost."""
+    """Return the share of the document's words, counted with repetitions, that the response contains: 1 if none is lost."""
     wanted, found = (_words(text) for text in (require_field(prompt, "document"), response))
     if not wanted:
         raise ModelError("inapplicable", "the document has no words")
@@ -29,9 +29,9 @@ def chunks(
     prompt: Prompt, response: str, *, separator: str, unit: str = "words", least: int = 1, most: int | None = None,
     tokenizer: str | None = None,
 ) -> float:  # fmt: skip
-    """The share of the response's chunks, split at the separator, whose length is within the limits.
+    """Return the share of the response's chunks, split at the separator, whose length is within the limits.
 
-    Only white space between two separators is a chunk of length 0; a response without any chunk has a share of 0.
+    A chunk of white space has length 0. An empty response has a share of 0.
     """
     parts = [part.strip() for part in response.strip().removesuffix(separator.strip()).split(separator)]
     sizes = [size(part, unit, tokenizer) for part in parts]
@@ -43,13 +43,13 @@ def _headings(text: str) -> list[str]:
 
 
 def _heading(line: str) -> str:
-    """The text of a Markdown heading, or nothing if the line is none."""
+    """Return the text of a Markdown heading, or an empty string if the line is not a heading."""
     indented = line.lstrip(" ")
     body = indented.lstrip("#")
     level = len(indented) - len(body)
     if len(line) - len(indented) > 3 or not 1 <= level <= 6 or not body.startswith((" ", "\t")):
         return ""
-    # Closing number signs are no text, unless nothing else is.
+    # Closing number signs are not part of the text, unless there is no other text.
     return " ".join((body.rstrip(" \t#\r") or body).casefold().split())
 
 
@@ -58,9 +58,9 @@ def _words(text: str) -> Counter[str]:
 
 
 def _longest_common(first: list[str], second: list[str]) -> int:
-    """The length of the longest sequence that both have in order, not necessarily in a row.
+    """Return the length of the longest common subsequence.
 
-    One bit per item of `second`, a step per item of `first` (Hyyrö 2004).
+    Uses one bit per item of `second` and one step per item of `first` (Hyyrö 2004).
     """
     places: dict[str, int] = {}
     for place, item in enumerate(second):

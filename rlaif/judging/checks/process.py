@@ -1,7 +1,7 @@
 """Runs checks in processes that can be killed: users' functions and patterns, JSON Schema, tokenizers.
 
-Nothing else ends a regular expression or a function that never returns. Each process serves one call at a time, so a call
-that takes too long costs its own process and no other result.
+Only killing a process stops a regular expression or a function that never returns. Each process serves one call at a time,
+so a call that takes too long affects no other call.
 """
 
 import asyncio
@@ -24,15 +24,15 @@ from rlaif.core.errors import InputError, ModelError
 from rlaif.core.signals import STOP, UnsentError
 from rlaif.core.types import Prompt
 
-# The most processes at once: each needs memory for itself and for what it loads.
+# Maximum number of processes. Each needs memory for itself and for what it loads.
 PROCESSES: Final = min(4, os.cpu_count() or 1)
-# Seconds for importing a user's module or loading a tokenizer, which the first call needs.
+# Seconds for the first call's import of a user's module or loading of a tokenizer.
 LOADING: Final = 300.0
-# Seconds after which a process whose parent was killed ends by itself, beyond the limit of its call.
+# Seconds beyond the limit of its call after which a process whose parent was killed exits.
 ORPHANED: Final = 5.0
-# Of an exception's message, so many characters are kept.
+# Characters of an exception's message to keep.
 DETAIL: Final = 2000
-# Processes without work that are kept.
+# Idle processes to keep.
 IDLE: Final = 2 * PROCESSES
 START: Final = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from rlaif.judging.checks.process import serve; serve()"
@@ -42,16 +42,16 @@ Json = dict[str, Any]
 
 
 class CheckError(Exception):
-    """The check gave no value: it raised an exception, took too long, or ended its process."""
+    """The check returned no value: it raised an exception, took too long, or ended its process."""
 
 
 async def call(function: str, options: Mapping[str, Any], prompt: Prompt, response: str, limit: float) -> float:
-    """The value of the check for this response, from another process, within `limit` seconds.
+    """Run the check on this response in another process, within `limit` seconds, and return its value.
 
-    Raises CheckError; what the check raises itself if that is a ModelError or InputError; and UnsentError if the process is
-    told to stop before the check has returned.
+    Raises CheckError; a ModelError or InputError that the check itself raises; and UnsentError if rlaif is asked to stop
+    before the check has returned.
     """
-    # A process keeps the modules it has imported, so an edited one or another search path needs another process.
+    # A process keeps imported modules, so an edited module or another search path needs a new process.
     module, _, _ = function.rpartition(":")
     what: Json = {"function": function, "options": dict(options), "code": plugins.digest(module) if module else None}
     given = {"messages": prompt.messages, "document": prompt.document, "reference": prompt.reference,
@@ -79,7 +79,7 @@ def _value(reply: Json) -> float:
 
 
 class _Call:
-    """One call on its way through a process."""
+    """One call in progress."""
 
     def __init__(self, function: str, given: str, limit: float) -> None:
         self._function, self._given, self._limit = function, given, limit
@@ -88,19 +88,19 @@ class _Call:
         self._process: _Process | None = None
 
     def cancel(self) -> None:
-        """Ends the call: its process is killed, or it never begins."""
+        """Cancel the call: kill its process, or prevent its start."""
         with self._lock:
             self._cancelled = True
             if self._process:
                 self._process.kill()
 
     def run(self) -> Json | None:
-        """The reply; None if the call was cancelled."""
+        """Return the reply; None if the call was cancelled."""
         with self._lock:
             if self._cancelled:
                 return None
             process = self._process = _POOL.take(self._function)
-        # A process that was killed lives on for a moment, so its error decides whether it can serve again.
+        # A killed process stays alive for a moment, so the error decides whether it can be reused.
         usable = True
         try:
             reply = process.load() or process.ask({"given": self._given}, self._limit)
@@ -120,7 +120,7 @@ class _Process:
 
     def __init__(self, function: str, path: str) -> None:
         self.serves = function, path
-        # In a session of its own, because Ctrl-C is for the parent: it decides what becomes of its calls.
+        # A separate session, so that Ctrl-C reaches only the parent, which decides what happens to its calls.
         self._child = subprocess.Popen(
             [sys.executable, "-c", START, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
             start_new_session=True,
@@ -135,7 +135,7 @@ class _Process:
         return self._child.poll() is None
 
     def load(self) -> Json | None:
-        """Makes the process ready for calls of its function. A reply is the reason why it cannot be."""
+        """Load the process's function. Returns None on success, or a reply with the error."""
         if self._loaded:
             return None
         reply = self.ask({"load": self.serves[0]}, LOADING)
@@ -143,7 +143,7 @@ class _Process:
         return reply or None
 
     def ask(self, request: Mapping[str, str], limit: float) -> Json:
-        """The reply. Raises CheckError, and the process is gone."""
+        """Send a request and return the reply. If this raises CheckError, the process has ended."""
         try:
             self._write(json.dumps({**request, "limit": limit}).encode() + b"\n")
             line = self._read(limit)
@@ -164,7 +164,7 @@ class _Process:
             view = view[self._in.write(view) or 0 :]
 
     def _read(self, limit: float) -> bytes | None:
-        # One reply is written at once, so the first byte is the last one to wait for.
+        # A reply is written in one go, so once its first byte arrives, the rest follows.
         if not select.select([self._out], [], [], limit)[0]:
             return None
         return self._out.readline()
@@ -180,14 +180,14 @@ class _Process:
 
 
 class _Pool:
-    """Processes without work. They end with the parent, because their input does."""
+    """Idle processes. They end with the parent, because their standard input closes."""
 
     def __init__(self) -> None:
         self._idle: list[_Process] = []
         self._lock = Lock()
 
     def take(self, function: str) -> _Process:
-        """An idle process that serves this function, or a new one."""
+        """Return an idle process that serves this function, or a new one."""
         wanted = function, json.dumps([*filter(None, sys.path), str(Path.cwd())])
         with self._lock:
             found = next((process for process in reversed(self._idle) if process.serves == wanted), None)
@@ -206,7 +206,7 @@ class _Pool:
             surplus.close()
 
     def close(self) -> None:
-        """Ends the idle processes."""
+        """End the idle processes."""
         while self._idle:
             self._idle.pop().close()
 
@@ -221,7 +221,7 @@ def _threads() -> ThreadPoolExecutor:
 
 
 def serve() -> None:
-    """Answers the requests on standard input until it ends. What a check prints goes to standard error."""
+    """Answer the requests on standard input until it closes. A check's prints go to standard error."""
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
@@ -241,7 +241,7 @@ def serve() -> None:
 
 
 def _end_after(seconds: float) -> None:
-    """The kernel then ends this process, whatever it is doing: its parent may have been killed. 0 is never."""
+    """Let the kernel end this process after so many seconds, in case its parent was killed; 0 cancels this."""
     if hasattr(signal, "setitimer"):
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -251,7 +251,7 @@ def _load(what: Json) -> tuple[Callable[[Prompt, str], Any] | None, Json]:
     from rlaif.judging.criteria import check
 
     try:
-        # The parent allowed it, or it would not have sent it.
+        # The parent only sends functions that the user allowed.
         return check.ready(what["function"], what["options"]), {}
     except BaseException as error:
         return None, _failure(error)

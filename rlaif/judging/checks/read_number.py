@@ -1,7 +1,7 @@
-"""Reads the last or first number of a text, as people of several languages write numbers.
+"""Reads the last or first number of a text, in the notations of several languages.
 
-One spelling can mean two numbers: `1.234` is less than two in English and more than a thousand in German. The English
-reading comes first, and the others are kept, so that a check can tell a wrong number from one that may be right.
+A spelling can be ambiguous: `1.234` is less than two in English and more than a thousand in German. The English reading
+comes first, and the others are kept, so that a check can distinguish a wrong number from one that may be right.
 """
 
 import re
@@ -11,7 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
-# Longer numbers are compared with nothing: a million digits take minutes to convert.
+# Longer numbers are not compared, because a million digits take minutes to convert.
 MOST_CHARACTERS: Final = 1000
 MOST_EXPONENT: Final = 400
 
@@ -19,7 +19,7 @@ _SPACES = " \xa0\u2007\u2009\u202f"
 _SPACE = re.compile(f"[{_SPACES}]")
 _QUOTES = "'\u2019"
 _MINUS = "-\u2212\uff0d\ufe63"
-# Runs of digits with single separators between them; possessive, so that no run is read twice.
+# Runs of digits with single separators between them. Possessive, so that no run is scanned twice.
 _CHAIN = rf"\d++(?:[.,{_QUOTES}{_SPACES}]\d++)*+"
 _NUMBER = re.compile(
     rf"(?:(?P<sign>(?<![\w)])[{_MINUS}]))?[$€£¥₹]?(?P<chain>{_CHAIN})"
@@ -29,7 +29,7 @@ _NUMBER = re.compile(
 _TO_ASCII_MINUS = dict.fromkeys(map(ord, _MINUS), "-")
 _BEFORE_FRACTION = re.compile(" (?=[\xbc-\xbe\u2150-\u215e])")
 _TRANSLATED = {ord("٫"): ".", ord("٬"): ",", ord("．"): "."}
-# Three digits a group, but for the Indian form; the English reading of a spelling, then another that it may have.
+# Groups have three digits, except in the Indian form. English notations come first, then others.
 _PLAIN = re.compile(r"\d+(?:\.\d+)?")
 _ENGLISH = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _INDIAN = re.compile(r"\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?")
@@ -42,7 +42,7 @@ _ELEMENT = re.compile(r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?")
 
 @dataclass(frozen=True)
 class Reading:
-    """What a number's spelling means, and what it may mean instead; `value` is None for a number too long to compare."""
+    """The English reading of a number, and other possible readings; `value` is None for a number too long to compare."""
 
     value: Fraction | None
     others: tuple[Fraction, ...] = ()
@@ -50,7 +50,7 @@ class Reading:
 
 
 def read_number(text: str, *, last: bool) -> Reading | None:
-    """The last or the first number of a text, or None."""
+    """Return the last or first number of a text; None if it has none."""
     text = _plain(text)
     matches = _NUMBER.finditer(text)
     match = next(matches, None)
@@ -65,7 +65,7 @@ def read_number(text: str, *, last: bool) -> Reading | None:
 
 
 def _plain(text: str) -> str:
-    """With ASCII digits and separators, vulgar fractions spelled out, and no formatting characters."""
+    """Return the text with ASCII digits and separators, fractions such as ½ spelled out, and no formatting characters."""
     text = _BEFORE_FRACTION.sub("", text.translate(_TRANSLATED))
     if text.isascii():
         return text
@@ -82,7 +82,7 @@ def _plain_character(character: str) -> str:
     if category == "Cf":
         return ""
     if category == "No" and "<fraction>" in unicodedata.decomposition(character):
-        # A space parts it from a whole number before it.
+        # The space separates it from a whole number before it.
         return " " + unicodedata.normalize("NFKC", character).replace("\u2044", "/")
     return character
 
@@ -110,7 +110,7 @@ def _scale(exponent: str) -> Fraction | None:
 
 
 def _mixed(chain: str, under: int) -> Fraction | None:
-    """The mixed number whose whole part and numerator end the chain, such as 1 1/2."""
+    """Return the mixed number, such as 1 1/2, whose whole part and numerator end the chain."""
     *_, whole, over = ["", *_SPACE.split(chain)]
     if whole.isdecimal() and over.isdecimal() and int(over) < under:
         return int(whole) + Fraction(int(over), under)
@@ -118,12 +118,12 @@ def _mixed(chain: str, under: int) -> Fraction | None:
 
 
 def _chain(chain: str, *, last: bool) -> tuple[list[Fraction], bool]:
-    """The readings of a chain of digits and separators; and whether the number stands at its start."""
+    """Return the readings of a chain of digits and separators, and whether the number is at its start."""
     if found := _whole(chain, last=last):
         return found, True
     pieces = _SPACE.split(chain)
     if len(pieces) > 1:
-        # Several numbers, one of which may be grouped by spaces itself: the longest that is.
+        # Several numbers, one of which may itself be grouped by spaces. Take the longest that is.
         cuts = [match.end() if last else match.start() for match in _SPACE.finditer(chain)]
         for cut in cuts if last else reversed(cuts):
             if found := _whole(chain[cut:] if last else chain[:cut], last=last):
@@ -133,7 +133,7 @@ def _chain(chain: str, *, last: bool) -> tuple[list[Fraction], bool]:
 
 
 def _whole(text: str, *, last: bool) -> list[Fraction]:
-    """The readings of one number, the English or only one first; none if it is no number as a whole."""
+    """Return the readings of one number, the English or only one first; empty if the whole text is not a number."""
     if _PLAIN.fullmatch(text):
         return [_decimal(text), *([_decimal(text.replace(".", ""))] if _ONE_POINT_GROUP.fullmatch(text) else [])]
     if _ENGLISH.fullmatch(text) or _INDIAN.fullmatch(text):
@@ -143,7 +143,7 @@ def _whole(text: str, *, last: bool) -> list[Fraction]:
         return [_decimal(text.replace(".", "").replace(",", "."))]
     edge = -1 if last else 0
     if grouped := _GROUPED.fullmatch(text):
-        # A plain space may part two numbers after all.
+        # A plain space may also separate two numbers.
         piece = text.split(" ")[edge].replace(",", ".")
         parts = [_decimal(piece)] if grouped[1] == " " and not piece.startswith("0") else []
         return [_decimal(text.replace(grouped[1], "").replace(",", ".")), *parts]

@@ -1,4 +1,4 @@
-"""Checks of a response by itself: its length, what stands in it, its form."""
+"""Checks of a response on its own: its length, content, language and form."""
 
 import json
 import re
@@ -10,20 +10,20 @@ from rlaif.core.errors import InputError, ModelError
 from rlaif.core.types import Prompt
 from rlaif.core.words import count_words
 
-# A sentence ends at its mark before a space or the end, or at an empty line. The mark of an abbreviation counts too. A run
-# of marks is read once, whatever follows it.
+# A sentence ends at a mark before a space or the end, or at an empty line. Marks of abbreviations count too. Possessive, so
+# that a run of marks is scanned once.
 _SENTENCE = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)\]]*+(?=\s|$)|[。！？]++|\n\s*\n")
 _WORD = re.compile(r"\w")
 _FENCE_LINE = re.compile(r"```[\w-]*[ \t]*")
-# The language of shorter texts cannot be told: a name or two may be of any. Of longer ones, the beginning is enough.
+# The language of shorter texts cannot be identified, because names belong to any. Of longer texts, the start is enough.
 LEAST_BYTES, MOST_CHARACTERS = 20, 100_000
-# Python converts no longer integers.
+# Python does not convert longer integers.
 MOST_DIGITS = 4300
 UNITS = ("characters", "words", "sentences", "tokens")
 
 
 def size(text: str, unit: str = "words", tokenizer: str | None = None) -> int:
-    """The length of a text. `tokenizer`, for tokens, is a checkpoint: a folder, a hub name, or tiny:writer."""
+    """Return the length of a text. `tokenizer` (for tokens) is a checkpoint: a folder, a Hub name, or tiny:writer."""
     if unit == "characters":
         return len(text)
     if unit == "words":
@@ -32,7 +32,7 @@ def size(text: str, unit: str = "words", tokenizer: str | None = None) -> int:
         return sum(1 for part in _SENTENCE.split(text) if _WORD.search(part))
     if unit == "tokens" and tokenizer:
         return len(_tokenizer(tokenizer).encode(text, add_special_tokens=False))
-    fix = "Tokens need `tokenizer`, a checkpoint." if unit == "tokens" else f"There are {', '.join(UNITS)}."
+    fix = "Tokens need `tokenizer`, a checkpoint." if unit == "tokens" else f"Use {', '.join(UNITS)}."
     raise InputError(f"cannot count {unit!r}", where="check", fix=fix)
 
 
@@ -46,7 +46,7 @@ def _tokenizer(path: str) -> Any:
 
 
 def length(prompt: Prompt, response: str, *, unit: str = "words", tokenizer: str | None = None) -> float:
-    """The length itself. Set the criterion's `high` above the longest response."""
+    """Return the length itself. Set the criterion's `high` above the longest response."""
     return size(response, unit, tokenizer)
 
 
@@ -54,20 +54,20 @@ def within(
     prompt: Prompt, response: str, *, unit: str = "words", least: int = 0, most: int | None = None,
     tokenizer: str | None = None,
 ) -> float:  # fmt: skip
-    """1 if the length is within the limits, else 0."""
+    """Return 1 if the length is within the limits, else 0."""
     found = size(response, unit, tokenizer)
     return least <= found and (most is None or found <= most)
 
 
 def matches(prompt: Prompt, response: str, *, pattern: str, wanted: bool = True) -> float:
-    """1 if the regular expression is found anywhere, else 0; the reverse if it is not wanted."""
+    """Return 1 if the regular expression matches anywhere, else 0. With `wanted: false`, the reverse."""
     return (re.search(pattern, response) is not None) == wanted
 
 
 def contains(
     prompt: Prompt, response: str, *, texts: Sequence[str], wanted: bool = True, ignore_case: bool = True
 ) -> float:  # fmt: skip
-    """The share of these texts that the response contains; or that it does not contain, if they are not wanted."""
+    """Return the share of these texts that the response contains, or lacks with `wanted: false`."""
     if isinstance(texts, str) or not texts:
         raise InputError("`texts` must be a list of texts", where="check")
     fold = str.casefold if ignore_case else str
@@ -75,21 +75,21 @@ def contains(
 
 
 def language(prompt: Prompt, response: str, *, wanted: str | None = None) -> float:
-    """1 if the response is in the wanted language (ISO 639-1, such as en), by default the request's, else 0.
+    """Return 1 if the response is in the wanted language (ISO 639-1, such as en; default: the request's), else 0.
 
-    By the n-grams of langid (Lui and Baldwin 2012); nothing is downloaded. Very short texts are inapplicable.
+    Uses the n-grams of langid (Lui and Baldwin 2012); nothing is downloaded. Very short texts are inapplicable.
     """
-    told = wanted or _language(prompt.request, "the request")
+    expected = wanted or _language(prompt.request, "the request")
     if wanted is not None and wanted not in _identifier().labels:
-        raise InputError(f"no language is called {wanted!r}", where="check language", fix="Use ISO 639-1, such as en or zh.")
-    return _language(response, "the response") == told
+        raise InputError(f"unknown language {wanted!r}", where="check language", fix="Use ISO 639-1, such as en or zh.")
+    return _language(response, "the response") == expected
 
 
 def _language(text: str, what: str) -> str:
     text = text[:MOST_CHARACTERS]
     letters = "".join(character for character in text if character.isalpha() or character.isspace())
     if len("".join(letters.split()).encode()) < LEAST_BYTES:
-        raise ModelError("inapplicable", f"{what} is too short to tell its language")
+        raise ModelError("inapplicable", f"{what} is too short to identify its language")
     return str(_identifier().classify(letters)[0])
 
 
@@ -103,7 +103,7 @@ def _identifier() -> Any:
 
 
 def json_valid(prompt: Prompt, response: str, *, schema: Mapping[str, Any] | None = None) -> float:
-    """1 if the response is JSON, alone or in a code fence, that satisfies the JSON Schema, else 0."""
+    """Return 1 if the response is JSON, alone or in a code fence, and satisfies the JSON Schema if given; else 0."""
     try:
         value = json.loads(_unfenced(response), parse_constant=_no_constant, parse_int=_integer)
     except (ValueError, RecursionError):
@@ -112,7 +112,7 @@ def json_valid(prompt: Prompt, response: str, *, schema: Mapping[str, Any] | Non
 
 
 def _unfenced(text: str) -> str:
-    """The inside of a code fence that is the whole text, or the text."""
+    """Return the content of a code fence around the whole text, or the text itself."""
     stripped = text.strip()
     first, line, rest = stripped.partition("\n")
     if line and rest.endswith("```") and _FENCE_LINE.fullmatch(first):
@@ -143,5 +143,5 @@ def _validator(schema: str) -> Any:
         kind.check_schema(plain)
     except SchemaError as error:
         raise InputError(f"`schema` is not a JSON Schema: {error.message}", where="check") from None
-    # An empty registry: a reference to somewhere else is never fetched.
+    # An empty registry, so that external references are never fetched.
     return kind(plain, registry=Registry())

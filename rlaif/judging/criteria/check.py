@@ -1,8 +1,9 @@
-"""Kind `check`: a program scores the response, exactly and without a model call.
+"""Kind `check`: a function scores the response, exactly and without a model call.
 
-A check is a built-in function, by name, or a user's function, by `module:function`; its options are keyword arguments.
-Built-in checks read a text in linear time and run here. User functions, user patterns, JSON Schema and tokenizers run in a
-process with a time limit.
+A check is a built-in function, given by name, or a user's function, given as `module:function`. Its options are keyword
+arguments.
+Built-in checks take linear time and run in this process. User functions, user patterns, JSON Schema and
+tokenizers run in a separate process with a time limit.
 """
 
 import inspect
@@ -32,7 +33,7 @@ BUILT_IN: dict[str, Callable[..., float]] = {
         document.headings, document.kept, document.chunks,
     )
 }  # fmt: skip
-# Built-in checks that have no such options, and the demo's oracle, need no process.
+# Built-in checks without these options, and the demo's oracle, need no separate process.
 _UNBOUNDED = {
     "matches": "pattern",
     "json_valid": "schema",
@@ -42,14 +43,14 @@ _UNBOUNDED = {
 }
 # The only functions in modules that run without --allow-code: the demo's oracle.
 FREE = frozenset(f"rlaif.demo.ground_truth:{name}" for name in ("helpfulness", "faithfulness", "completeness"))
-# Seconds that a check may take for one response: one of rlaif's own, and a user's.
+# Time limits in seconds for one response, for built-in checks and for users' checks.
 SECONDS, USER_SECONDS = 10.0, 60.0
-# A prompt that every check can read.
+# A prompt that every check can be tried on.
 _TRIAL = Prompt(({"role": "user", "content": "trial"},), "trial 1", "trial 1")
 
 
 async def judge(subject: Candidate, criteria: Sequence[Check], repeat: int, judge_context: JudgeContext) -> Verdict:
-    """Run the check. A crash, a timeout or a value out of range is a failure and never a zero."""
+    """Run the check. A crash, a timeout or a value out of range is a failure, never a zero."""
     criterion = criteria[0]
     function = load(criterion, allow_code=judge_context.allow_code)
     try:
@@ -70,7 +71,7 @@ async def judge(subject: Candidate, criteria: Sequence[Check], repeat: int, judg
 
 
 def _bounded(criterion: Check) -> bool:
-    """Whether the check's time is bounded by the length of the text, whatever the text is."""
+    """Whether the check takes linear time for every text."""
     if criterion.function not in BUILT_IN:
         return criterion.function in FREE
     return criterion.options.get(_UNBOUNDED.get(criterion.function, "")) is None
@@ -82,7 +83,7 @@ async def _apart(criterion: Check, subject: Candidate) -> float:
 
 
 def ready(function: str, options: Mapping[str, Any]) -> Function:
-    """The function with its options, ready for calls, in a process that was started for it."""
+    """Return the function with its options, ready for calls. Runs in a process that was started for it."""
     if function not in BUILT_IN:
         module, _, name = function.partition(":")
         return partial(getattr(plugins.load(module), name), **options)
@@ -93,7 +94,7 @@ def ready(function: str, options: Mapping[str, Any]) -> Function:
 
 
 def load(criterion: Check, *, allow_code: bool) -> Function:
-    """The criterion's function with its options. User code is loaded only if the user allowed it.
+    """Return the criterion's function with its options. User code is loaded only if the user allowed it.
 
     Raises InputError for a function that does not exist or does not take these options.
     """
@@ -103,14 +104,14 @@ def load(criterion: Check, *, allow_code: bool) -> Function:
     elif name in BUILT_IN:
         function = BUILT_IN[name]
     else:
-        fix = did_you_mean(name, BUILT_IN) or f"There are {', '.join(BUILT_IN)}; your own is module:function."
-        raise InputError(f"no check is called {name!r}", where=where, fix=fix)
+        fix = did_you_mean(name, BUILT_IN) or f"Built-in checks: {', '.join(BUILT_IN)}. Your own: module:function."
+        raise InputError(f"unknown check {name!r}", where=where, fix=fix)
     try:
         inspect.signature(function).bind(None, "", **criterion.options)
     except TypeError as error:
         known = list(inspect.signature(function).parameters.values())[2:]
-        fix = f"It takes {', '.join(map(str, known)) or 'none'}."
-        raise InputError(f"{name} does not take these options: {error}", where=where, fix=fix) from None
+        fix = f"Its options: {', '.join(map(str, known)) or 'none'}."
+        raise InputError(f"invalid options for {name}: {error}", where=where, fix=fix) from None
     return partial(function, **criterion.options)
 
 
@@ -124,7 +125,7 @@ def verify(criteria: Iterable[object]) -> None:
             except InputError:
                 raise
             except ModelError:
-                pass  # The check does not apply to the trial text, which is no mistake.
+                pass  # The check does not apply to the trial text, which is fine.
             except Exception as error:
                 where = f"check {criterion.name!r}"
                 raise InputError(f"{criterion.function} cannot run with these options: {error}", where=where) from None
@@ -132,8 +133,8 @@ def verify(criteria: Iterable[object]) -> None:
 
 def _imported(name: str, where: str, allow_code: bool) -> Callable[..., float]:
     if not allow_code and name not in FREE:
-        fix = f"Run with --allow-code if you trust it as you trust a program. Built in are {', '.join(BUILT_IN)}."
-        raise InputError(f"{name} is code that is not one of rlaif's checks", where=where, fix=fix)
+        fix = f"If you trust this code, run with --allow-code. Built-in checks: {', '.join(BUILT_IN)}."
+        raise InputError(f"{name} is not a built-in check and may run arbitrary code", where=where, fix=fix)
     module_name, _, function_name = name.partition(":")
     try:
         function: Callable[..., float] = getattr(plugins.load(module_name), function_name)
@@ -141,5 +142,5 @@ def _imported(name: str, where: str, allow_code: bool) -> Callable[..., float]:
     except (Exception, SystemExit) as error:
         raise InputError(f"{name} cannot be loaded: {type(error).__name__}: {error}", where=where) from None
     if not callable(function):
-        raise InputError(f"{name} is not a function", where=where, fix="Give module:function.")
+        raise InputError(f"{name} is not a function", where=where, fix="Use module:function.")
     return function

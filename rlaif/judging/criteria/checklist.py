@@ -1,6 +1,6 @@
-"""Kind `checklist`: yes-or-no items for the request, and their explicit weighted sum.
+"""Kind `checklist`: yes-or-no items for the request, combined as a weighted sum.
 
-The items come with the prompt, or the judge writes them once for each prompt. Rubrics as Rewards (Gunjal et al. 2025,
+The items come with the prompt, or the judge writes them once per prompt. Rubrics as Rewards (Gunjal et al. 2025,
 arXiv 2507.17746): value = sum(weights of the items met) / sum(weights). A response meets a pitfall by avoiding it, so the
 value stays between 0 and 1.
 """
@@ -22,7 +22,7 @@ NONE = "the checklist is empty"
 
 
 async def judge(subject: Candidate, criteria: Sequence[Checklist], repeat: int, judge_context: JudgeContext) -> Verdict:
-    """Let the judge write the prompt's items if there are none yet, and ask of each whether it is true of the response."""
+    """Let the judge write the prompt's items if it has none yet, and decide for each whether the response meets it."""
     criterion = criteria[0]
 
     async def work(dialogue: Dialogue) -> list[Counted]:
@@ -30,10 +30,10 @@ async def judge(subject: Candidate, criteria: Sequence[Checklist], repeat: int, 
             await judge_context.once(subject.prompt, criterion.key, lambda: _note(subject, criterion, judge_context))
         )
         parts = [item.split(": ", 1) for item in items]
-        said = await dialogue.ask_each("checked", [text for _, text in parts], ("yes", "no"), subject)
+        words = await dialogue.ask_each("checked", [text for _, text in parts], ("yes", "no"), subject)
         return [
             Counted(item, word, word == ("no" if weight == "pitfall" else "yes"), CHECKLIST[weight])
-            for item, (weight, _), word in zip(items, parts, said, strict=True)
+            for item, (weight, _), word in zip(items, parts, words, strict=True)
         ]
 
     return await judged(subject, criterion, repeat, judge_context, NONE, work)

@@ -1,4 +1,4 @@
-"""Kind `claims`: each claim of the response is checked against the passages of the document that may support it.
+"""Kind `claims`: the judge checks each claim of the response against the document passages that may support it.
 
 LongReward's faithfulness (Zhang et al. 2024): value = sum(support) / claims, support being 1, 0.5 or 0.
 """
@@ -26,7 +26,10 @@ NONE = "the response makes no claim that can be checked"
 
 
 async def judge(subject: Candidate, criteria: Sequence[Claims], repeat: int, judge_context: JudgeContext) -> Verdict:
-    """List the claims, then check each. If one check fails, the judgement fails: the share of some claims is misleading."""
+    """List the claims, then check each one.
+
+    If one check fails, the judgement fails, because a share over only some of the claims would be misleading.
+    """
     criterion = criteria[0]
 
     async def work(dialogue: Dialogue) -> list[Counted]:
@@ -54,7 +57,7 @@ async def _claims(subject: Candidate, judge_context: JudgeContext, dialogue: Dia
 async def _checked(
     claim: str, passages: Sequence[str], subject: Candidate, judge_context: JudgeContext, dialogue: Dialogue
 ) -> Counted:  # fmt: skip
-    # The claim is in the response's words, so its nonce is a digest of both.
+    # The response determines the claim's text, so the nonce is a digest of both.
     nonces = nonce, _ = fence(key("claim", subject.answer, claim)), subject.prompt_fence
     reply = await dialogue.ask(
         "support", {"rationale": TEXT, "support": tuple(SUPPORT)}, prompt_fence=subject.prompt_fence, fence=nonce,

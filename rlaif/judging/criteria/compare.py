@@ -1,7 +1,7 @@
 """Kind `compare`: a model reads two responses to one prompt and says which is better, or that it is a tie.
 
-Judges prefer a position (Zheng et al. 2023, arXiv 2306.05685), so each two responses are shown in both orders. If the judge
-returns log-probabilities, those of its word give a soft preference (Lee et al. 2023, RLAIF, arXiv 2309.00267).
+Judges have a position bias (Zheng et al. 2023, arXiv 2306.05685), so each pair of responses is shown in both orders. If the
+judge returns log-probabilities, those of its choice give a soft preference (Lee et al. 2023, RLAIF, arXiv 2309.00267).
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ FIELDS: Fields = {"rationale": TEXT, "better": tuple(WORTH)}
 
 
 def calls(criteria: Sequence[Compare], spec: JudgeSpec) -> list[list[Compare]]:
-    """Return no calls: a response is not compared alone."""
+    """Return no calls, because a comparison needs two responses."""
     return []
 
 

@@ -1,7 +1,7 @@
 """Kind `keypoints`: the share of the document's key points for the request that the response covers.
 
-The judge lists the points once for each prompt. LongReward's completeness (Zhang et al. 2024), with a share of counted
-points in place of a rating.
+The judge lists the key points once per prompt. This is LongReward's completeness (Zhang et al. 2024), with a share of
+points instead of a rating.
 """
 
 from collections.abc import Sequence
@@ -20,19 +20,19 @@ TEMPLATES = {
     "coverage": frozenset({"texts", "request", "prompt_fence", "response", "fence"}),
 }
 COVERED = {"covered": 1.0, "partly": 0.5, "missing": 0.0}
-NONE = "the document holds nothing for the request"
+NONE = "the document contains nothing for the request"
 
 
 async def judge(subject: Candidate, criteria: Sequence[KeyPoints], repeat: int, judge_context: JudgeContext) -> Verdict:
-    """Let the judge list the prompt's key points if there are none yet, and ask which of them the response covers."""
+    """Let the judge list the prompt's key points if it has none yet, and decide which of them the response covers."""
     criterion = criteria[0]
 
     async def work(dialogue: Dialogue) -> list[Counted]:
         points = texts_of(
             await judge_context.once(subject.prompt, criterion.key, lambda: _note(subject, criterion, judge_context))
         )
-        said = await dialogue.ask_each("coverage", points, tuple(COVERED), subject)
-        return [Counted(point, word, COVERED[word]) for point, word in zip(points, said, strict=True)]
+        words = await dialogue.ask_each("coverage", points, tuple(COVERED), subject)
+        return [Counted(point, word, COVERED[word]) for point, word in zip(points, words, strict=True)]
 
     return await judged(subject, criterion, repeat, judge_context, NONE, work)
 

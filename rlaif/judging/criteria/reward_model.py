@@ -1,9 +1,9 @@
-"""Kind `reward_model`: a sequence-classification model's scalar for the chat that ends with the response.
+"""Kind `reward_model`: a sequence-classification model returns a scalar for the chat that ends with the response.
 
-A reward model is fitted so that the sigmoid of a difference is the probability of being preferred (Bradley and Terry 1952;
-Ouyang et al. 2022, arXiv 2203.02155): the scalar has no range. The score is 1 / (1 + exp(-reward / width)), which keeps
-every order, lies between 0 and 1, and fits a column of six decimals; the reward itself is stored as the verdict's text. A
-reward that is too far out to differ from 0 or 1 is a failure, because it would tie with others.
+A reward model is trained so that the sigmoid of a difference is the probability of being preferred (Bradley and Terry 1952;
+Ouyang et al. 2022, arXiv 2203.02155), so the scalar is unbounded. The score is 1 / (1 + exp(-reward / width)), which keeps
+the order, lies between 0 and 1, and is stored with six decimals; the raw reward is stored as the verdict's text. A reward so
+extreme that its score rounds to 0 or 1 is a failure, because it would tie with others.
 """
 
 from collections.abc import Sequence
@@ -20,17 +20,17 @@ NEEDS_MODEL = True
 TEMPLATES = {"reward_model": frozenset({"document", "request"})}
 # Decimals of a score in the store.
 DECIMALS = 6
-# The form in which the scripted model answers, which is not a reward model.
+# The schema for the scripted model, which is not a reward model.
 SCHEMA = {"type": "number", "minimum": -8, "maximum": 8}
 
 
 def calls(criteria: Sequence[RewardModel], spec: JudgeSpec) -> list[list[RewardModel]]:
-    """Group all criteria in one request: they differ only in width."""
+    """Group all criteria in one request, because they differ only in width."""
     return [list(criteria)] if criteria else []
 
 
 async def judge(subject: Candidate, criteria: Sequence[RewardModel], repeat: int, judge_context: JudgeContext) -> Verdict:
-    """Request the reward once, because it would be the same again. Raises ModelError if the request fails."""
+    """Request the reward once; a repeat would return the same value. Raises ModelError if the request fails."""
     if judge_context.model is None:
         raise ValueError("this kind of criterion needs a model")
     ask = ChatRequest(chat(subject, judge_context), Sampling(0.0, max_tokens=1), schema=SCHEMA)
@@ -60,16 +60,16 @@ def chat(subject: Candidate, judge_context: JudgeContext) -> list[Message]:
 
 
 def value(said: str, width: float) -> float:
-    """Map a reward to a score from 0 to 1. Raises ModelError `malformed` if it is not a number or too far out."""
+    """Map a reward to a score from 0 to 1. Raises ModelError `malformed` if it is not a number or too extreme."""
     try:
         reward = float(said)
     except ValueError:
         raise ModelError("malformed", "not a number", raw=said) from None
     if not isfinite(reward):
         raise ModelError("malformed", "not a finite number", raw=said)
-    # By the smaller tail, so that no exponent overflows.
+    # Compute the smaller tail, so that the exponential cannot overflow.
     tail = exp(-abs(reward) / width)
     found = round((1.0 if reward >= 0 else tail) / (1 + tail), DECIMALS)
     if not 0 < found < 1:
-        raise ModelError("malformed", f"a reward of {reward:g} is too far out for a `width` of {width:g}", raw=said)
+        raise ModelError("malformed", f"a reward of {reward:g} is too extreme for a `width` of {width:g}", raw=said)
     return found

@@ -1,8 +1,8 @@
 """Kind `scale`: a model rates the response on anchored integer scales, rationale first.
 
-With `calls: together`, one request covers all criteria; they stand before the document, so that all prompts share this
-prefix. With `calls: apart`, each criterion has its own request and stands last, so that a server can reuse everything
-before it.
+With `calls: together`, one request covers all criteria; they come before the document, so that all prompts share this
+prefix. With `calls: apart`, each criterion has its own request and comes last, so that a server can reuse everything before
+it.
 """
 
 from collections.abc import Sequence
@@ -19,21 +19,21 @@ from rlaif.judging.rubric import Scale
 from rlaif.models.base import ChatRequest, Completion, Sampling
 
 NEEDS_MODEL = True
-# The variables of a judge's template.
+# The variables that a judge's template may use.
 VARIABLES = frozenset({"document", "request", "reference", "prompt_fence", "response", "fence", "criteria", "criterion",
                        "apart", "low", "high"})  # fmt: skip
 # The most alternatives per token that common servers return.
 TOP_LOGPROBS = 20
-# A judge that gave no verdict at temperature 0 would give the same reply again.
+# Used for retries, because at temperature 0 the judge would send the same reply again.
 RETRY_TEMPERATURE = 0.7
-# The limit of output tokens after a reply that was cut off, as a multiple of `max_tokens`.
+# The limit of output tokens for the retry of a reply that was cut off, as a multiple of `max_tokens`.
 RETRY_ROOM = 2
-# A judge may do better at a second attempt. A refusal is an answer, and a prompt that was cut is cut again.
+# Failures worth a retry. A refusal is final, and a prompt that was cut would be cut again.
 RETRIED = frozenset({"malformed", "truncated"})
 
 
 def calls(criteria: Sequence[Scale], spec: JudgeSpec) -> list[list[Scale]]:
-    """Group the criteria by request: all in one, or one each."""
+    """Group the criteria by request: all in one request, or one request per criterion."""
     if spec.calls == "apart":
         return [[criterion] for criterion in criteria]
     return [list(criteria)] if criteria else []
@@ -97,7 +97,7 @@ def render(subject: Candidate, criteria: Sequence[Scale], judge_context: JudgeCo
 
 
 def schema(criteria: Sequence[Scale], *, apart: bool) -> dict[str, Any]:
-    """Return the JSON Schema of a verdict: rationale before score, so that the number follows from the words."""
+    """Return the JSON Schema of a verdict. The rationale precedes the score, so that the score can follow from it."""
     if apart:
         return _mark_schema(criteria[0].low, criteria[0].high)
     return _object({criterion.name: _mark_schema(criterion.low, criterion.high) for criterion in criteria})

@@ -1,4 +1,4 @@
-"""The history of one prompt: its responses, each judge's verdicts word for word, and the pairs made from them."""
+"""Shows the history of one prompt: its responses, the judges' full verdicts, and the resulting pairs."""
 
 from rlaif.report.explain.load import explain
 from rlaif.report.explain.render import render

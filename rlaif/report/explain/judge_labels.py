@@ -1,4 +1,4 @@
-"""Names of judges in a history, with earlier versions of a judge marked as such."""
+"""Names the judges in a history, and marks earlier versions of a judge."""
 
 from collections.abc import Mapping, Sequence
 

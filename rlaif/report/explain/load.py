@@ -1,4 +1,4 @@
-"""Read the history of one prompt from the store."""
+"""Reads the history of one prompt from the store."""
 
 import json
 from collections import defaultdict
@@ -9,7 +9,7 @@ from rlaif.report.explain.judge_labels import Judges
 from rlaif.report.explain.types import Escalation, Found, Mark, Noted, Outcome, Paired, PromptHistory, Said, Sampled, Vote
 from rlaif.store.store import Row, Store
 
-# Characters of a text that only has to be recognised.
+# Characters of a text that are enough to recognise it.
 GLIMPSE = 60
 _PASSED_ON = "SELECT before, judge, lead::DOUBLE AS lead FROM cascade_escalations WHERE prompt = $prompt ORDER BY rowid"
 
@@ -60,7 +60,7 @@ def _find(store: Store, prefix: str) -> Row:
         return found[0]
     if found:
         what = f"several prompt ids start with {prefix!r}" if prefix else "no id was given"
-        raise InputError(what, where="explain", fix=f"Give a longer part of one of these ids:\n{_glimpses(found)}")
+        raise InputError(what, where="explain", fix=f"Use a longer part of one of these ids:\n{_glimpses(found)}")
     near = store.query("report/explain/sql/containing", text=prefix.lower()) or store.query(
         "report/explain/sql/find_prompt", prefix=""
     )

@@ -1,4 +1,4 @@
-"""Print a history. Texts of prompts, models and judges are untrusted, so hidden and control characters are made visible."""
+"""Prints a history. All its texts are untrusted, so hidden and control characters are made visible."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ from rlaif.report.explain.types import Mark, Outcome, PromptHistory, Said, Sampl
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-# Characters of a document or a verdict that are printed; `--json` has the whole text.
+# Characters to print of a document or verdict; `--json` has the full text.
 EXCERPT = 1500
 
 

@@ -43,7 +43,7 @@ class Noted:
 
 @dataclass(frozen=True)
 class Said:
-    """One verdict word for word, the scores parsed from it, and the items that the judge checked."""
+    """One full verdict, the scores parsed from it, and the items that the judge checked."""
 
     judge: str
     repeat: int

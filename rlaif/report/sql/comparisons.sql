@@ -1,4 +1,4 @@
--- How each judge's comparisons of two answers ended, by the order shown: `n` came to a verdict, `failed` did not.
+-- Results of each judge's comparisons by the order shown: `n` have a verdict, `failed` do not.
 SELECT judges.name AS judge, coalesce(criteria.name, comparisons.criterion) AS criterion, count(preferred) AS n,
     count(*) FILTER (preferred = 'first') AS first, count(*) FILTER (preferred = 'second') AS second,
     count(*) FILTER (preferred = 'tie') AS tie, count(failure) AS failed

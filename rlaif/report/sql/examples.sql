@@ -1,5 +1,6 @@
--- A spread of pairs: two each of the largest, middle and smallest margin, and $drawn by lot (the same in every report of
--- the same pairs); pairs without margins are all drawn. Texts end after $most characters; the *_length columns say how long they are.
+-- A selection of pairs: two each with the largest, middle and smallest margin, and $drawn random ones (the same in every
+-- report of the same pairs). Pairs without margins are all random. Texts are cut after $most characters; the *_length columns
+-- have their full lengths.
 WITH ranked AS (
     SELECT *, count(*) OVER () AS total,
         row_number() OVER (ORDER BY margin DESC NULLS LAST, md5(chosen || rejected)) AS place,
@@ -8,11 +9,11 @@ WITH ranked AS (
 ),
 labelled AS (
     SELECT *, CASE
-            WHEN margin IS NULL THEN if(draw <= 2 * $drawn, 'drawn by lot', NULL)
+            WHEN margin IS NULL THEN if(draw <= 2 * $drawn, 'random', NULL)
             WHEN place <= 2 THEN 'largest margin'
             WHEN place > total - 2 THEN 'smallest margin'
             WHEN abs(2 * place - total - 1) < 2 THEN 'middle margin'
-            WHEN draw <= $drawn THEN 'drawn by lot'
+            WHEN draw <= $drawn THEN 'random'
         END AS why
     FROM ranked
 )
@@ -22,4 +23,4 @@ SELECT why, labelled.prompt, margin::DOUBLE AS margin, confidence, prompts.messa
     left(rejected_text, $most) AS rejected, length(rejected_text) AS rejected_length, rejected_words, rejected_answer
 FROM labelled JOIN prompts ON prompts.key = labelled.prompt
 WHERE why IS NOT NULL
-ORDER BY why = 'drawn by lot', place
+ORDER BY why = 'random', place

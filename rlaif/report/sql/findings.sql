@@ -1,6 +1,6 @@
--- What $answers lack by the judges' findings (claims that are not supported, key points that are missing, items that are not
--- met), at most $shown of each answer, judge and criterion, the worst first; `lacking` is how many there are. Of repeated
--- judgements, one counts. Texts end after $most characters.
+-- What the responses in $answers lack according to the judges (unsupported claims, missing key points, unmet items): at most
+-- $shown findings per response, judge and criterion, worst first; `lacking` is their full number. Of repeated judgements, only
+-- one is used. Texts are cut after $most characters.
 WITH mine AS (
     FROM findings WHERE answer IN (SELECT unnest($answers::VARCHAR[]))
     QUALIFY verdict = min(verdict) OVER (PARTITION BY answer, judge, criterion)

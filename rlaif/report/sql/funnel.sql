@@ -1,6 +1,6 @@
--- Where everything went: one row per step and part. The parts of a step add up to all that entered it, because each
--- thing gets exactly one part; `kept` parts go on. `which` says what of the `name` entered, a generator's or judge's say.
--- $held_out is the held-out share in ten-thousandths.
+-- The funnel from source rows to pairs: one row per step and part. The parts of a step add up to all items that entered it,
+-- because each item belongs to exactly one part; `kept` parts continue. `which` describes the items of a step, such as their
+-- generator or judge. $held_out is the held-out share in ten-thousandths.
 WITH entered AS (
     SELECT 'kept as prompts' AS part, true AS kept FROM current_prompts
     UNION ALL SELECT reason, false FROM dropped WHERE what = 'prompt'

@@ -1,6 +1,6 @@
--- The newest pairing in one row: how many pairs, their margins (hundredths of the scale, binned by 5), and how the length
--- of the chosen response differs from that of the rejected one (in hundredths of the longer one's words, 20 bins from
--- -100 to 100; equal lengths are counted apart, in `as_long`).
+-- The newest pairing in one row: number of pairs, margins (hundredths of the scale, in bins of 5), and the difference in length
+-- between the chosen and the rejected response (in hundredths of the longer one's words, in 20 bins from -100 to 100; equal
+-- lengths are counted separately in `as_long`).
 SELECT count(*) AS pairs, count(DISTINCT prompt) AS prompts,
     min(margin)::DOUBLE AS least, median(margin)::DOUBLE AS middle, max(margin)::DOUBLE AS most,
     avg(confidence) AS confidence, avg(chosen_words) AS chosen_words, avg(rejected_words) AS rejected_words,

@@ -1,6 +1,6 @@
--- One row per judge and criterion: how many answers were scored and failed, and a histogram of the scores as a map from
--- bin to count. The bins are centred on `steps` + 1 evenly spaced values from `low` to `high`: the scale's own integers
--- where there are few, else 21. The judge whose scores make the pairs (`labels`) comes first.
+-- One row per judge and criterion: numbers of scored and failed responses, and a histogram of the scores as a map from bin to
+-- count. The bins are centred on `steps` + 1 evenly spaced values from `low` to `high`: the scale's integers if there are few,
+-- else 21 values. The judge whose scores make the pairs (`labels`) comes first.
 SELECT judge, labels, criterion, low, high, steps,
     count(score) AS scored, count(failure) AS failed, avg(score)::DOUBLE AS mean, median(score)::DOUBLE AS middle,
     histogram(round((score - low) / (high - low) * steps)::INT) FILTER (score IS NOT NULL) AS bins

@@ -1,4 +1,5 @@
--- What the judges said of $answers, first the one whose scores make the pairs. Rationales end after $most characters.
+-- Scores of the responses in $answers, starting with the judge whose scores make the pairs. Rationales are cut after $most
+-- characters.
 SELECT answer, judge, criterion, low::DOUBLE AS low, high::DOUBLE AS high, score::DOUBLE AS score, failure,
     left(rationale, $most) AS rationale
 FROM report_scores

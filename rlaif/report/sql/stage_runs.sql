@@ -1,4 +1,4 @@
--- What each stage cost, over all runs, in the order in which the stages first ran.
+-- The work of each stage over all runs, in the order in which the stages first ran.
 SELECT stage, count(DISTINCT run) AS runs, sum(done)::BIGINT AS done, sum(failed)::BIGINT AS failed,
     sum(calls)::BIGINT AS calls, sum(prompt_tokens)::BIGINT AS prompt_tokens,
     sum(output_tokens)::BIGINT AS output_tokens, sum(seconds) AS seconds

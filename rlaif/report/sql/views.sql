@@ -1,5 +1,5 @@
--- What the report speaks of, as temporary views: the newest pairing; of the generators, judges and criteria that share a
--- name, the one that this pairing used, else the newest; of the trainings, the newest on this pairing, else the newest.
+-- Temporary views of what the report covers: the newest pairing; among generators, judges and criteria with the same name, the
+-- one that this pairing used, else the newest; among trainings, the newest on this pairing, else the newest.
 
 CREATE OR REPLACE TEMP VIEW report_pairing AS
 SELECT key, json_extract_string(spec, '$.generators[*]') AS generators

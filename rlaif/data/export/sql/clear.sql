@@ -1,4 +1,4 @@
--- Frees what an export was made from.
+-- Drops the temporary tables of an export.
 DROP VIEW memory.export;
 DROP TABLE memory.pair_texts;
 DROP TABLE IF EXISTS memory.lists;

@@ -1,4 +1,4 @@
--- How everything of a pairing ended: one row a kind of thing and outcome.
+-- Outcomes of a pairing's source rows, prompts and responses: one row per kind and outcome.
 SELECT 'rows of the sources' AS what, reason AS outcome, count(*) AS n, 1 AS step
 FROM dropped WHERE what = 'prompt' GROUP BY reason
 UNION ALL

@@ -1,6 +1,6 @@
--- The scored answers of each prompt of a pairing, best first, one row a prompt with at least two: `responses` as message
--- lists, `scores` in hundredths of the scale by the pairing's judge and weights (the chance to win against the others, where
--- that judge only compared), `response_ids`. `split` is by prompt; `place` counts a split's rows in the order of arrival.
+-- Scored responses of a pairing's prompts, best first, one row per prompt with at least two: `responses` as message lists,
+-- `scores` in hundredths of the scale by the pairing's judge and weights (the probability of winning against the others, if
+-- that judge only compared), `response_ids`. `split` is by prompt; `place` numbers a split's rows in order of collection.
 CREATE OR REPLACE TABLE memory.lists AS
 WITH pairing AS (
     SELECT spec ->> '$.judge' AS judge, json_extract_string(spec, '$.generators[*]') AS generators,

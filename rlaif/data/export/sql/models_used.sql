@@ -1,4 +1,4 @@
--- Who made and judged what a pairing rests on: generators, the judge, and those asked to agree, with their specifications.
+-- Generators and judges of a pairing, including judges asked to agree, with their specifications.
 SELECT DISTINCT 'generator' AS role, generators.name, generators.spec
 FROM pairings JOIN generators ON list_contains(json_extract_string(pairings.spec, '$.generators[*]'), generators.key)
 WHERE pairings.key = $pairing

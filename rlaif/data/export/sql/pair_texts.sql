@@ -1,5 +1,5 @@
--- The pairs of a pairing with their texts, one row a pair: `messages` are those that the chosen response's generator was
--- shown. `split` is by prompt; `place` counts a split's pairs from 0 in the order of the prompts' arrival.
+-- Pairs of a pairing with their texts, one row per pair: `messages` are those that were sent to the chosen response's
+-- generator. `split` is by prompt; `place` numbers a split's pairs from 0, in the prompts' order of collection.
 CREATE OR REPLACE TABLE memory.pair_texts AS
 WITH shown AS (
     SELECT prompt, generator, min(messages) AS messages FROM rendered_prompts GROUP BY prompt, generator
@@ -11,7 +11,7 @@ placed AS (
     FROM pairs JOIN prompts ON prompts.key = pairs.prompt
     WHERE pairing = $pairing
 ),
--- Read twice and never held: of long texts, a copy costs more than a reading.
+-- Read twice instead of materialized, because copying long texts costs more than reading them again.
 texts AS NOT MATERIALIZED (SELECT key, generator, text FROM responses WHERE failure IS NULL)
 SELECT split, place, coalesce(shown.messages, placed.messages) AS messages, chosen.text AS chosen, rejected.text AS rejected,
     margin, confidence, placed.prompt AS prompt_id, placed.chosen AS chosen_id, placed.rejected AS rejected_id

@@ -1,2 +1,2 @@
--- One pairing's specification.
+-- The specification of a pairing.
 SELECT spec FROM pairings WHERE key = $pairing

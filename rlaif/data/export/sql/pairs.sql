@@ -1,4 +1,4 @@
--- The same with the texts as lists of messages: what most forms view.
+-- The pairs with texts as lists of messages, which most forms read.
 CREATE OR REPLACE VIEW memory.export AS
 SELECT split, place, from_json(messages, '[{"role": "VARCHAR", "content": "VARCHAR"}]') AS prompt,
     [{'role': 'assistant', 'content': chosen}] AS chosen, [{'role': 'assistant', 'content': rejected}] AS rejected,

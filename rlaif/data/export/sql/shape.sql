@@ -1,5 +1,5 @@
--- A pairing's pairs in one row: how many, the shape of their margins (hundredths of the scale) and confidences, and what
--- length has to do with being chosen (characters; `longer` counts pairs whose chosen answer is the longer one).
+-- Statistics of a pairing's pairs in one row: number, margins (hundredths of the scale), confidences, and lengths in
+-- characters (`longer` counts pairs whose chosen response is longer).
 SELECT count(*) AS pairs, count(DISTINCT prompt_id) AS prompts,
     min(margin)::DOUBLE AS least, median(margin)::DOUBLE AS middle, max(margin)::DOUBLE AS most,
     count(confidence) AS confident, median(confidence) AS confidence,

@@ -1,5 +1,5 @@
--- TRL's unpaired form, for KTO: one row a distinct answer, labelled good or not. Answers that one pair calls good and
--- another not are not here.
+-- TRL's unpaired form, for KTO: one row per distinct response, labelled good or not. Responses that are chosen in one pair and
+-- rejected in another are left out.
 WITH good AS (
     SELECT chosen_id AS id, min(place) AS place FROM export WHERE split = $split GROUP BY chosen_id
 ),

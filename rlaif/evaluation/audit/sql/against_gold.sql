@@ -1,8 +1,7 @@
--- A voice beside the gold, one row a block of prompts. Pairs of answers that both speak of, by how they are ordered:
--- alike (right), the other way round (wrong), tied by one or by both; and, where the gold prefers one, whether that is
--- the longer one (longer_right) or the shorter (longer_wrong). Answers that both have points for: their number, and sums
--- of the points (x the voice's, y the gold's), of squares and products; the same with the ranks of points, each centred
--- on its prompt.
+-- A voice compared with the gold, one row per block of prompts. Counts pairs of responses that both have ordered: in the same
+-- order (right), in opposite order (wrong), tied by one or by both; and, if the gold prefers one, whether that is the longer
+-- (longer_right) or the shorter one (longer_wrong). For responses with points from both: their number, and sums of the points
+-- (x the voice's, y the gold's), squares and products; and the same for the ranks of points, each centred on its prompt.
 WITH pairs AS (
     SELECT one.prompt, one.lead AS mine, gold.lead AS gold, one.longer * gold.lead AS longer
     FROM audit_orders AS one JOIN audit_orders AS gold USING (prompt, a, b)

@@ -1,4 +1,4 @@
--- The answers to attack: of the first $answers prompts by digest, one answer each that the judge has scored or compared.
+-- Responses to attack: one per prompt that the judge has scored or compared, for the first $answers prompts by digest.
 SELECT prompt, answer, any_value(text) AS text
 FROM responses SEMI JOIN current_prompts ON current_prompts.key = responses.prompt
 WHERE failure IS NULL AND generator IN (SELECT unnest($generators::VARCHAR[]))

@@ -1,5 +1,5 @@
--- What attacks did to a voice's points, one row per attack and attacked answer: `change` in hundredths, null where the
--- attacked text has no points. Where the voice compares, an attacked answer meets its original: what it won less what it lost.
+-- Effects of attacks on a voice's points, one row per attack and attacked response: `change` in hundredths, null if the
+-- attacked text has no points. A voice that compares compares the attacked response with its original: wins minus losses.
 WITH parts AS (FROM audit_parts WHERE voice = $voice),
 attacked AS (SELECT DISTINCT judge, original, answer FROM attacks WHERE judge = $judge),
 changes AS (

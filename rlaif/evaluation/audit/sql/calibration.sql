@@ -1,5 +1,5 @@
--- How often a voice is right by how clear its order is: pairs that both it and the gold order, in up to four bins of like
--- size by the voice's margin; one row per bin and block of prompts.
+-- Accuracy of a voice by its margin: pairs that both it and the gold order, in up to four bins of similar size; one row per
+-- bin and block of prompts.
 WITH pairs AS (
     SELECT prompt, one.margin, one.lead = gold.lead AS "right"
     FROM audit_orders AS one JOIN audit_orders AS gold USING (prompt, a, b)

@@ -1,6 +1,6 @@
--- What became of the judgements that a voice owed, one row per block of prompts and size of what was shown (request,
--- document and answer, in characters: below 1, 4, 16, 64 thousand, or above, as the number of these that it reaches):
--- how many scores and comparisons there are, and a map from failure kind to how many failed so.
+-- Failures of a voice's judgements, one row per block of prompts and size of the judge's input (request, document and
+-- response): `size` is how many of the limits 1,000, 4,000, 16,000 and 64,000 characters it reaches. Counts scores and
+-- comparisons, and maps each failure kind to its count.
 WITH judged AS (
     SELECT answer, judge, criterion, failure FROM latest_scores
     UNION ALL

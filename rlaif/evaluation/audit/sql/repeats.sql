@@ -1,5 +1,5 @@
--- How far a voice repeats itself, one row a block of prompts: pairs of repeats of one score, those with the same value,
--- and the sum of their differences in hundredths of the scale.
+-- Consistency of a voice over repeats, one row per block of prompts: pairs of repeats of a score, pairs with equal values, and
+-- the sum of the differences in hundredths of the scale.
 WITH repeats AS (
     SELECT prompt, answer, criterion, repeat, (100 * (value::DOUBLE - low) / (high - low))::DECIMAL(9, 6) AS value
     FROM scores JOIN audit_parts USING (judge, criterion) JOIN audit_answers USING (answer)

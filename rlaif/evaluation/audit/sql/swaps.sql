@@ -1,6 +1,6 @@
--- What the order of showing does to a judge that compares, one row a block of prompts: pairs that it saw in both orders
--- and how many of them ended the same; and, of all its comparisons that were no tie, those won by the answer shown
--- first. An answer that was changed to mislead the judge does not count.
+-- Position bias of a judge that compares, one row per block of prompts: pairs shown in both orders, and how many of them had
+-- the same result; and, of all comparisons that are not ties, those won by the response shown first. Attacked responses are
+-- excluded.
 WITH mine AS (
     SELECT judge, criterion FROM audit_parts WHERE voice = $voice
     UNION ALL SELECT judge, NULL FROM audit_comparing WHERE voice = $voice

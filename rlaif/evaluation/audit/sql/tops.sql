@@ -1,6 +1,6 @@
--- Whether a voice's best answer is one alone, for each single repeat, by number from 1, and by the mean of all (`repeat`
--- null): one row per repeat and block of prompts, `tied` of its `prompts` have two answers or more at the top. A voice
--- that was asked once has the mean only.
+-- Ties for a voice's best response, for each repeat (numbered from 1) and for the mean of all (`repeat` null): one row per
+-- repeat and block of prompts; `tied` of its `prompts` have two or more best responses. A voice without repeats has only the
+-- mean.
 WITH single AS (
     SELECT prompt, answer, repeat + 1 AS repeat,
         (sum(weight * 100 * (if(uneven.answer IS NULL, coalesce(expected, value), value)::DOUBLE - low) / (high - low))

@@ -1,8 +1,8 @@
--- What an audit measures, as temporary tables. A voice is what is measured: a judge as a whole, or one of its criteria.
--- $voices is a list of {voice, judge, criterion, weight}, the criteria that make up each voice that scores; $comparing a
--- list of {voice, judge} for those whose word is votes alone; $generators says whose responses count. Points are in
--- hundredths, of the scale or of the comparisons that an answer was in and won, ties half; they are decimals, so that no
--- sum depends on the order of its parts. A lead is 1, 0 or -1, for a before b.
+-- Temporary tables with the data that an audit measures. A voice is a judge as a whole, or one of its criteria. $voices is a
+-- list of {voice, judge, criterion, weight}, the criteria of each voice that scores; $comparing is a list of {voice, judge}
+-- for judges that only vote; $generators selects the responses. Points are in hundredths of the scale, or the percentage of
+-- comparisons won, with ties counting half; they are decimals, so that sums do not depend on the order of addition. A lead is
+-- 1, 0 or -1: 1 if a is better than b.
 CREATE OR REPLACE TEMP TABLE audit_parts AS
 SELECT parts.*, low, high
 FROM (
@@ -13,8 +13,8 @@ JOIN (SELECT key, max(low) AS low, max(high) AS high FROM criteria GROUP BY key)
 CREATE OR REPLACE TEMP TABLE audit_comparing AS
 SELECT unnest($comparing::STRUCT(voice INTEGER, judge VARCHAR)[], recursive := true);
 
--- At most $prompts prompts are measured: those that most of the judges speak of, and by digest among equals. Intervals come
--- from resampling blocks of them: one prompt each while there are few, and $blocks blocks however many there are.
+-- At most $prompts prompts are measured: those that most judges have judged, ordered by digest among equals. Intervals come
+-- from resampling blocks of prompts: one prompt per block if there are few, and never more than $blocks blocks.
 CREATE OR REPLACE TEMP TABLE audit_blocks AS
 WITH judges AS (SELECT judge FROM audit_parts UNION SELECT judge FROM audit_comparing),
 spoken AS (
@@ -37,8 +37,8 @@ FROM responses JOIN audit_blocks USING (prompt) JOIN current_prompts AS prompts 
 WHERE responses.failure IS NULL AND responses.generator IN (SELECT unnest($generators::VARCHAR[]))
 GROUP BY responses.prompt, responses.answer;
 
--- Comparisons by a criterion, each from either side: `won` is the part of it that goes to the answer. Of what a judge itself
--- compared, only that in both orders: the answer shown first may have won by that.
+-- Comparisons by a criterion, one row per side; `won` is the response's share. Of a model's comparisons, only those in both
+-- orders count, because the response shown first may have won by its position.
 CREATE OR REPLACE TEMP TABLE audit_bouts AS
 WITH votes AS (
     SELECT judge, criterion, first, second,
@@ -51,7 +51,7 @@ WITH votes AS (
 SELECT judge, criterion, first AS answer, second AS other, won FROM votes
 UNION ALL SELECT judge, criterion, second, first, 1 - won FROM votes;
 
--- Every answer by every criterion. What it won against others of its prompt is a score as well.
+-- Scores by response and criterion. A response's mean share against others of its prompt is a score as well.
 CREATE OR REPLACE TEMP VIEW audit_marks AS
 SELECT judge, criterion, answer, score FROM latest_scores WHERE score IS NOT NULL
 UNION ALL
@@ -67,7 +67,7 @@ FROM audit_marks AS scores JOIN audit_parts USING (judge, criterion)
 GROUP BY voice, answer
 HAVING count(score) = any_value((SELECT count(*) FROM audit_parts AS parts WHERE parts.voice = audit_parts.voice));
 
--- The same of those whose word is votes alone.
+-- The same for judges that only vote.
 CREATE OR REPLACE TEMP TABLE audit_votes AS
 SELECT voice, prompt, least(first, second) AS a, greatest(first, second) AS b,
     avg(CASE preferred WHEN 'tie' THEN 0 WHEN 'first' THEN 1 ELSE -1 END * if(first < second, 1, -1)) AS vote

@@ -1,7 +1,7 @@
--- What a voice prefers, gold or none, one row a block of prompts: pairs and how many of them it ties; of those that it
--- orders, those won and lost by the longer answer, by the only one that is a list, and by the only one whose writer is
--- of the judge's own family (the first letters of a model's name, or the same checkpoint). `ranges` counts the prompts
--- with two answers or more, and `range` sums the points between the best and the worst of each.
+-- Preferences of a voice, independent of a gold judge, one row per block of prompts: pairs and ties; and, of the ordered pairs,
+-- those won and lost by the longer response, by the only response that is a list, and by the only response whose generator is
+-- of the judge's model family (the first letters of a model's name, or the same checkpoint). `ranges` counts the prompts with
+-- two or more responses, and `range` sums the points between the best and the worst response of each.
 WITH models AS (
     SELECT key, coalesce(spec -> '$.model', '{}') AS model,
         regexp_extract(lower(coalesce(spec ->> '$.model.model', if((spec ->> '$.kind') = 'imported', name, ''))),

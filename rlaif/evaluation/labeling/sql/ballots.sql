@@ -1,5 +1,5 @@
--- Pairs of answers without a vote by this person: $per_prompt pairs of each prompt. Their choice, their order, and which
--- answer is shown first depend on $seed alone. The generators are not shown.
+-- Pairs of responses without a vote by this person: at most $per_prompt pairs per prompt. The selection, the order, and which
+-- response is shown first depend on $seed only. The generators are not shown.
 WITH answers AS (
     SELECT responses.prompt, responses.answer, any_value(responses.text) AS text
     FROM responses SEMI JOIN current_prompts ON current_prompts.key = responses.prompt

@@ -1,4 +1,4 @@
--- Every comparison of answers to one prompt, and what the judge said, where it was one's own.
+-- All comparisons of responses to one prompt, with the judge's reply if a model made the comparison.
 SELECT comparisons.judge, coalesce(criteria.name, criterion) AS criterion, first, second,
     preferred, probability::DOUBLE AS probability, rationale, comparisons.failure, raw, detail
 FROM comparisons

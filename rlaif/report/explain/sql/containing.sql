@@ -1,2 +1,2 @@
--- The prompts whose text contains $text (in lower case): at most five, in the order of arrival.
+-- Prompts whose text contains $text (given in lower case): at most five, in order of collection.
 SELECT key, messages FROM prompts WHERE contains(lower(messages), $text) ORDER BY position LIMIT 5

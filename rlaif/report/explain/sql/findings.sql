@@ -1,4 +1,4 @@
--- What judges looked at one by one in the answers to one prompt: claims, key points, items, by verdict.
+-- Claims, key points and checklist items that judges checked in the responses to one prompt, by verdict.
 SELECT verdict, coalesce(criteria.name, criterion) AS criterion, text, outcome, rationale
 FROM findings
 SEMI JOIN (SELECT answer FROM responses WHERE prompt = $prompt AND failure IS NULL) AS mine ON mine.answer = findings.answer

@@ -1,4 +1,4 @@
--- What judges wrote down once about one prompt, each attempt.
+-- Judges' notes (key points, checklist items) on one prompt, one row per attempt.
 SELECT judge, coalesce(criteria.name, criterion) AS criterion, texts, failure, detail
 FROM notes
 LEFT JOIN (SELECT key, min(name) AS name FROM criteria GROUP BY key) AS criteria ON criteria.key = notes.criterion

@@ -1,4 +1,4 @@
--- The pairings that know one prompt, the newest first; `judges` in the order in which they stand.
+-- Pairings that include one prompt, newest first; `judges` are in the pairing's order.
 SELECT pairings.key, strftime(created, '%Y-%m-%d %H:%M:%S') AS created, coalesce(spec ->> '$.strategy', '') AS strategy,
     judges, mix
 FROM pairings

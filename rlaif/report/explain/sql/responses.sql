@@ -1,4 +1,4 @@
--- Every response to one prompt, failed tries included, by generator and sample.
+-- All responses to one prompt, including failed attempts.
 SELECT responses.key, coalesce(names.name, generator) AS generator, sample, answer, text, finish,
     prompt_tokens, output_tokens, logprob, coalesce(attempt, 0) AS attempt, failure, detail
 FROM responses

@@ -1,4 +1,4 @@
--- Every score of an answer to one prompt, by the verdict that it was read from.
+-- All scores of responses to one prompt, with the verdict that each was parsed from.
 SELECT scores.verdict, coalesce(criteria.name, criterion) AS criterion,
     value::DOUBLE AS value, expected::DOUBLE AS expected, spread::DOUBLE AS spread, criteria.low, criteria.high,
     rationale, failure

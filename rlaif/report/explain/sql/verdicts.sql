@@ -1,4 +1,4 @@
--- Every verdict on an answer to one prompt, by judge.
+-- All verdicts on responses to one prompt, by judge.
 SELECT verdicts.key, verdicts.answer, judge, repeat, attempt, raw, failure, detail
 FROM verdicts
 SEMI JOIN (SELECT answer FROM responses WHERE prompt = $prompt AND failure IS NULL) AS mine ON mine.answer = verdicts.answer

@@ -73,7 +73,7 @@ class Stop:
         os.set_blocking(self._wakeup, False)
         signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
         if hasattr(os, "register_at_fork"):
-            # Data loader workers are stopped by signals of their parent.
+            # Signals that stop a forked child, such as a data loader worker, must not be taken for ours.
             os.register_at_fork(after_in_child=lambda: signal.set_wakeup_fd(-1) and None)
         threading.Thread(target=self._watch, args=(signals,), daemon=True, name="rlaif-stop").start()
 

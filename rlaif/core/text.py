@@ -31,7 +31,7 @@ _KEYCAPS: Final = "0123456789#*©®"
 def visible(value: Any) -> Any:
     """Return a value that is safe to show: hiding characters as ⟨U+202E⟩, None as a dash, anything else unchanged.
 
-    Joiners stay where Persian, Indic scripts and emoji need them. All data on pages, cards and terminals passes through here.
+    Joiners stay where Persian, Indic scripts and emoji need them. All data on pages, cards and terminals passes this.
     """
     if value is None:
         return MISSING

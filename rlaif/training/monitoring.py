@@ -29,7 +29,7 @@ FAILED = "/failed"
 
 
 def watch(section: Train, arguments: Any, tally: Tally, file: YamlFile, warn: Callable[[str], None]) -> Any:
-    """Return a callback that counts steps, stops if the loss is not a number, checks the first loss and seals checkpoints."""
+    """Return a callback that counts steps, stops if a loss is not a number, checks the first loss, and seals checkpoints."""
     from transformers import TrainerCallback
 
     # The clocks of several processes differ, but either all of them must save or none.

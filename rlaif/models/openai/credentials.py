@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 # Given explicitly, so that no environment variable redirects requests to a server that the pipeline does not name.
 VENDOR: Final = "https://api.openai.com/v1"
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-# What servers on this machine are sent where no key is set: the header must not be empty.
+# The key that servers on this machine get if none is set, because the header must not be empty.
 NO_SECRET: Final = "none"
-# The transport writes the first ones itself; the last ones describe this machine, which is no server's business.
+# The transport writes the first ones itself; the last ones describe this machine, which servers need not know.
 UNWRITTEN: Final = ("host", "content-length", "connection", "accept-encoding", "transfer-encoding", "x-stainless-")
-# Headers for any server. Others come from environment variables that are meant for the vendor.
+# Headers that any server may get. Others come from environment variables that are meant for the vendor.
 FOR_ALL: Final = frozenset({"authorization", "api-key", "accept", "content-type", "user-agent"})
 VENDORS: Final = ("api.openai.com", ".openai.azure.com", ".api.openai.com")
 USER: Final = re.compile(r"[^/?#]*@")
-# Which variable was sent where, so that each is announced once.
+# Pairs of variable and host that were announced, so that each is announced once.
 ANNOUNCED: Final[set[tuple[str, str]]] = set()
 
 

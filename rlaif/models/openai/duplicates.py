@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from rlaif.models.openai.response import parse
 
-# Where nearly all servers put it: to parse a whole reply for it would cost as much as reading the reply.
+# The usual position of the id: parsing the whole reply to find it would cost as much as reading the reply.
 FIRST: Final = re.compile(rb'\s*\{\s*"id"\s*:\s*"([^"\\]+)"')
-# Ids that are remembered. Late copies come within seconds, and this is a minute's worth of a fast fleet.
+# The number of ids to remember. Late copies come within seconds; this covers a minute of a fast fleet.
 MOST_IDS: Final = 65_536
 
 

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from rlaif.core.errors import ModelError
 
-# Characters of a server's message that are shown, and of its reply that are kept; a page of HTML says no more.
+# The maximum characters of a server's message that are shown, and of its reply that are kept.
 SHOWN, KEPT = 400, 100_000
-# Seconds. A wait that is longer than a week is a misunderstanding, and a number that near now is a moment.
+# In seconds: a wait longer than a week is taken as a mistake, and a number this near to now is a point in time.
 MOST_WAIT, NEAR = 7 * 86_400.0, 366 * 86_400.0
 # The maximum wait in seconds that is accepted from a header that says when a limit resets, but not if it was reached.
 LONGEST_RESET: Final = 3600.0

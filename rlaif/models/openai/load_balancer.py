@@ -42,7 +42,7 @@ class LoadBalancer:
         """Wait for room for one request and return the server to send it to. Call `leave` afterwards.
 
         Requests `about` the same text go to the same server if it has room. A request that is sent `again` goes before all
-        new ones; otherwise it would still be open when everything else is done. Raises RequestError "unreachable" once all servers
+        new ones; otherwise it would be the last one open. Raises RequestError "unreachable" once all servers
         have failed for too long, and UnsentError for new requests once the process is asked to stop.
         """
         if STOP.asked and not again:
@@ -98,7 +98,7 @@ class LoadBalancer:
         return endpoint
 
     def _stand_by(self) -> None:
-        """Handle that nothing can be admitted: refuse all waiting requests if the servers stay down, else try again later."""
+        """Refuse all waiting requests if the servers stay down, else try again later; called if nothing can be admitted."""
         if self._in_flight >= self._most:
             return
         down = self._down()

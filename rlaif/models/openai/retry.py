@@ -22,7 +22,7 @@ ELAPSED: Final = 5.0
 
 
 def retrying(attempts: int, timeout: float, pause: float) -> tenacity.AsyncRetrying:
-    """Return the retry policy: random pauses, so that clients do not collide again, which double unless the server sets them.
+    """Return the retry policy: random pauses, so that clients do not collide, which double unless the server sets them.
 
     `timeout` is one attempt's deadline and `pause` the first back-off, in seconds.
     """

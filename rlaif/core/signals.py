@@ -82,7 +82,7 @@ class Stop:
         self._heard = 2
 
     async def supervise(self, work: Coroutine[Any, Any, T]) -> T:
-        """Await the work. A stop calls what `heeded` registers, or cancels the work where nothing is registered."""
+        """Await the work. A stop calls what `on_stop` registers, or cancels the work if nothing is registered."""
         import asyncio
 
         before, self._work = self._work, asyncio.current_task()

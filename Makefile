@@ -1,9 +1,9 @@
 # make quickstart   the whole loop, offline, in a few minutes
 # make test         lint, types, tests
-# make oldest       what is mostly SQL again, on the oldest DuckDB that pyproject.toml allows
-# make docs         the documentation as pages, in build/docs
-# make format       rewrite the code as ruff likes it
-# make vllm         the tiny models on vLLM's own server (its CPU build, in an environment of its own)
+# make oldest       the tests of SQL code with the oldest DuckDB that pyproject.toml allows
+# make docs         build the documentation into build/docs
+# make format       fix lint errors and format the code with ruff
+# make vllm         the tests with a real vLLM server (CPU build, in a separate virtual environment)
 
 PYTHON ?= python3
 VENV := .venv
@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 quickstart: $(VENV)/ready
 	$(BIN)/rlaif run pipelines/quickstart.yaml
 
-# A file of tests stays in one process, for what its tests share.
+# All tests of a file run in one process, because they share fixtures.
 test: $(VENV)/ready lint
 	$(BIN)/pytest --numprocesses auto --dist loadfile
 
@@ -40,7 +40,7 @@ format: $(VENV)/ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# PyTorch comes first and by an exact version: a range would take a build with several gigabytes of CUDA libraries.
+# PyTorch is installed first, by exact version: a range would select a build with several gigabytes of CUDA libraries.
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch==$$(sed -n 's/^torch==//p' constraints.txt)
@@ -50,7 +50,7 @@ $(VENV)/ready: pyproject.toml constraints.txt
 vllm: $(VENV)-vllm/ready
 	$(VENV)-vllm/bin/pytest -m vllm tests/models/test_vllm.py
 
-# What is for pictures and sound comes along, built for another PyTorch, and breaks the import of transformers.
+# vLLM installs the image and audio packages built for another PyTorch, which break the import of transformers.
 $(VENV)-vllm/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)-vllm
 	$(VENV)-vllm/bin/pip install --quiet --disable-pip-version-check torch==$$(sed -n 's/^torch==//p' constraints.txt)

@@ -1,10 +1,10 @@
-"""What a crash costs: the job killed (SIGKILL) at random moments, each time begun again, beside an undisturbed run.
+"""Measure the cost of crashes: kill the job (SIGKILL) at random moments, resume it, and compare with an undisturbed run.
 
-python -m benchmarks.crash              20 kills. Limits: what is asked twice was in flight at a kill, and the pairs are
-                                        equal to the byte
+python -m benchmarks.crash              20 kills. Limits: only requests that were in flight at a kill are sent again, and the
+                                        pairs are byte-identical
 
-In flight is what was sent and is not in the store: a request without an answer, or one whose answer came less than
-half a second before the kill and was not yet committed.
+A request is in flight if it was sent but its result is not in the store: it has no answer, or its answer came less than half
+a second before the kill and was not committed yet.
 """
 
 import argparse
@@ -20,12 +20,12 @@ from typing import Any
 from benchmarks.job import ledger, serving, table, write
 
 MEDIAN, SIGMA = 0.2, 0.8
-# Seconds after which an answer must be in the store; and those in which nothing can have begun yet.
+# Seconds after which an answer must be in the store, and seconds before which no request can have started.
 DURABLE, START = 0.5, 1.5
 
 
 def run(pipeline: Path, seconds: float | None = None) -> bool:
-    """Whether the job came to its end, in `seconds` if there is a limit, after which it is killed."""
+    """Run the job and return whether it finished; it is killed after `seconds` if given."""
     command = [sys.executable, "-m", "rlaif", "run", str(pipeline)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -37,12 +37,12 @@ def run(pipeline: Path, seconds: float | None = None) -> bool:
 
 
 def exported(out: Path) -> bytes:
-    """All that the export wrote, byte for byte."""
+    """Return the bytes of everything that the export wrote."""
     return b"".join(file.read_bytes() for file in sorted((out / "pairs").rglob("*.jsonl")))
 
 
 def asked_again(rows: list[list[Any]], kills: list[float]) -> tuple[int, list[float]]:
-    """Requests that came twice: how many had no answer at the kill, and how long before it the others had theirs."""
+    """Return how many repeated requests had no answer at the kill, and how many seconds before it the others had theirs."""
     first: dict[str, list[Any]] = {}
     unanswered, ages = 0, []
     for row in rows:
@@ -67,12 +67,12 @@ def main(prompts: int, kills: int, seed: int, median: float) -> bool:
             assert run(write(folder, port, prompts=prompts, out="calm"))
             calm = time.monotonic() - started
             least = ledger(port)["requests"]
-        # At the same address, which is part of who the model is.
+        # At the same address, which is part of the model's identity.
         with serving(at=port, median=median, sigma=SIGMA):
             pipeline = write(folder, port, prompts=prompts, out="wild")
             moments: list[float] = []
             while len(moments) < kills:
-                # Short lives, so that all kills fall into the job.
+                # The runs are short, so that all kills hit the job.
                 if run(pipeline, START + rng.random() * 2.2 * calm / kills):
                     break
                 moments.append(time.monotonic())

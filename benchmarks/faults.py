@@ -1,8 +1,9 @@
-"""What faults cost: the job against a server that fails in six ways, beside the same without faults.
+"""Measure the cost of faults: run the job against a server that fails in six ways, and compare with a run without faults.
 
-python -m benchmarks.faults     5 % 429 (Retry-After), 5 % 500, 1 % resets, 1 % truncated, 0.5 % stalls, 1 % no verdicts
-Limits: every unit is done or has a kind; from a stall's begin to the unit's next attempt passes one deadline; the second
-half of the run still has as many requests in flight as it may, so no slot leaked; at most 1.5 times the calm run.
+python -m benchmarks.faults     5 % 429 (Retry-After), 5 % 500, 1 % resets, 1 % truncated, 0.5 % stalls, 1 % invalid verdicts
+Limits: every unit is done or has a failure kind; the next attempt after a stall starts within one deadline; in the second
+half of the run, the maximum number of requests is still in flight, so no slot leaked; at most 1.5 times the time without
+faults.
 """
 
 import argparse
@@ -18,15 +19,15 @@ from benchmarks.job import ledger, serving, table, timed, write
 LIMIT = 1.5
 FAULTS = {"429": 0.05, "500": 0.05, "reset": 0.01, "truncated": 0.01, "stall": 0.005, "verdict": 0.01}
 MEDIAN, SIGMA = 0.2, 0.8
-# Seconds for one attempt. One honest reply in a thousand takes longer than 2.4 (log-normal, 3.1 sigma).
+# The deadline of one attempt in seconds. One normal reply in a thousand takes longer than 2.4 s (log-normal, 3.1 sigma).
 DEADLINE = 3.0
-# A deadline and what it takes to send again, as a share of it.
+# The allowed time from a stall to the next attempt, as a multiple of the deadline.
 STALL = 1.05
 IN_FLIGHT = 256
 
 
 def kinds(store: Path) -> Counter[str]:
-    """Responses and judgements by what became of them."""
+    """Count responses and judgements by outcome."""
     import duckdb
 
     with duckdb.connect(str(store), read_only=True) as connection:
@@ -37,12 +38,12 @@ def kinds(store: Path) -> Counter[str]:
 
 
 def stalls(came: dict[str, list[list[Any]]]) -> list[float]:
-    """Seconds from the begin of each stall to the next attempt of that request."""
+    """Return the seconds from the start of each stall to the next attempt of that request."""
     return [after[2] - before[2] for rows in came.values() for before, after in pairwise(rows) if before[5] == "stall"]
 
 
 def at_once(rows: list[list[Any]], start: float) -> int:
-    """The most requests in flight at one moment after `start`, as the server saw them come and leave."""
+    """Return the maximum number of requests in flight at one time after `start`, as the server saw them."""
     changes = sorted((moment, change) for row in rows for moment, change in ((row[2], 1), (row[3], -1)))
     running = accumulate(change for _, change in changes)
     return max(count for (moment, _), count in zip(changes, running, strict=True) if moment > start)

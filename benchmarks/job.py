@@ -1,6 +1,6 @@
-"""The job that the serving benchmarks share: prompts × samples in one request each, then one judgement a response.
+"""The job that the serving benchmarks share: one request per prompt for all samples, then one judgement per response.
 
-python -m benchmarks.job FOLDER runs it once in this process and prints when its last commit was.
+python -m benchmarks.job FOLDER runs it once in this process and prints the time of its last commit.
 """
 
 import json
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-# Two cores, one for each side, as far as there are two.
+# One core for the client and one for the server, if there are two.
 CLIENT, SERVER = (0, 1) if (os.cpu_count() or 1) > 1 else (0, 0)
 DOCUMENT = "The harvest was good that year, and the mill ran for weeks. "
 
@@ -44,7 +44,7 @@ def write(
     timeout: float = 60.0,
     out: str = "out",
 ) -> Path:
-    """The job's pipeline file, and its prompts beside it."""
+    """Write the job's pipeline file and its prompts."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = [
         {"prompt": f"What does report {row} say about the harvest, and why?", "document": f"Report {row}. {DOCUMENT * 12}"}
@@ -59,7 +59,7 @@ def write(
 
 @contextmanager
 def serving(at: int = 0, **settings: Any) -> Iterator[int]:
-    """A server of its own process, on its own core; its port, which is any free one unless it is given."""
+    """Run a server in a separate process on a separate core; yield its port, which is any free one unless it is given."""
     command = [
         sys.executable,
         "-m",
@@ -81,14 +81,14 @@ def serving(at: int = 0, **settings: Any) -> Iterator[int]:
 
 
 def ledger(port: int) -> dict[str, Any]:
-    """What the server was asked so far."""
+    """Return the requests that the server has received so far."""
     with urlopen(f"http://127.0.0.1:{port}/ledger") as reply:
         told: dict[str, Any] = json.load(reply)
         return told
 
 
 def timed(pipeline: Path, port: int) -> dict[str, float]:
-    """Runs the job in a process of its own, on its own core: seconds from the first request to the last commit."""
+    """Run the job in a separate process on a separate core; return the seconds from the first request to the last commit."""
     ledger(port)
     started = time.monotonic()
     done = subprocess.run(
@@ -103,7 +103,7 @@ def timed(pipeline: Path, port: int) -> dict[str, float]:
 
 
 def table(title: str, rows: list[list[str]]) -> None:
-    """Prints rows, the first of them the head, in columns."""
+    """Print rows, of which the first is the header, in columns."""
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     print(f"\n{title}")
     for row in rows:

@@ -1,4 +1,4 @@
-"""How full the server is kept: the job at log-normal latency, beside the best schedule for the very latencies drawn.
+"""Measure how busy the server is kept: run the job at log-normal latency, and compare with the best possible schedule.
 
 python -m benchmarks.makespan           10,000 requests, median 200 ms, sigma 0.8, 256 at once; limit: 1.10 times ideal
 """
@@ -17,9 +17,9 @@ IN_FLIGHT = 256
 
 
 def ideal(rows: list[list[Any]]) -> tuple[float, float]:
-    """Two bounds in seconds: what no schedule can beat, and what a greedy one reaches that spends no time itself.
+    """Return two times in seconds: a lower bound for all schedules, and the time of a greedy schedule without overhead.
 
-    A request waits for nothing but a slot; a judgement also for the response that it judges.
+    A request waits only for a slot; a judgement also waits for the response that it judges.
     """
     children: dict[str, list[float]] = {}
     roots = []
@@ -49,7 +49,7 @@ def _greedy(roots: list[tuple[str, float]], children: dict[str, list[float]]) ->
 
 
 def overlap(rows: list[list[Any]]) -> float:
-    """The share of judgements that were asked before the last response was there."""
+    """Return the share of judgements that were requested before the last response arrived."""
     last = max(row[3] for row in rows if row[1] is None)
     judged = [row for row in rows if row[1] is not None]
     return sum(row[2] < last for row in judged) / len(judged)
@@ -66,7 +66,7 @@ def main(prompts: int, median: float, sigma: float) -> bool:
         [
             ["", "seconds", "to ideal", "mean in flight"],
             ["no schedule can beat", f"{least:.2f}", f"{least / greedy:.2f}", ""],
-            ["ideal: greedy, no time of its own", f"{greedy:.2f}", "1.00", f"{busy / greedy:.0f}"],
+            ["ideal: greedy, no overhead", f"{greedy:.2f}", "1.00", f"{busy / greedy:.0f}"],
             [
                 "rlaif, first request to last commit",
                 f"{run['seconds']:.2f}",
@@ -75,7 +75,7 @@ def main(prompts: int, median: float, sigma: float) -> bool:
             ],
         ],
     )
-    print(f"judgements asked while responses were still being written: {overlap(rows):.0%}")
+    print(f"judgements requested while responses were still being generated: {overlap(rows):.0%}")
     print(f"rlaif to ideal: {run['seconds'] / greedy:.2f} (limit {LIMIT})")
     return run["seconds"] / greedy <= LIMIT
 

@@ -1,12 +1,12 @@
-"""What each training method makes of the same base, prompts and pairs in the tiny world, by the oracle.
+"""Compare the training methods on the same base, prompts and pairs in the tiny world, scored by the oracle.
 
-python -m benchmarks.methods OUT                      every row of methods/rows.yaml, seeds 0 to 2; rows done are skipped
-python -m benchmarks.methods OUT --only dpo kto       these rows alone
-python -m benchmarks.methods OUT --small              a size that proves nothing
+python -m benchmarks.methods OUT                      every row of methods/rows.yaml, seeds 0 to 2; skips finished rows
+python -m benchmarks.methods OUT --only dpo kto       only these rows
+python -m benchmarks.methods OUT --small              a small size for tests, whose results mean nothing
 
-The base is the tiny writer after an SFT on careless notes, as it was made from, and on a second task, to recall two
-fields of a document, which no pair is about: what a training on notes costs there is forgetting. Sampling, judging and
-pairing are done once; each row trains the base with its own seed and samples four notes for each held-out prompt.
+The base is the tiny writer after an SFT on careless notes, like those of its original training, and on a second task: to
+recall two fields of a document. No pair is about the second task, so a loss there is forgetting. Sampling, judging and
+pairing are done once; each row trains the base with a separate seed and samples four notes for each held-out prompt.
 """
 
 import argparse
@@ -33,14 +33,14 @@ from rlaif.evaluation import Evaluation
 
 HERE = Path(__file__).parent / "methods"
 CRITERIA = ("faithfulness", "completeness", "helpfulness")
-# What a row tells, and with how many decimals.
+# The measures of a row, with their number of decimals.
 MEASURES = dict.fromkeys(CRITERIA, 1) | {"recall": 1, "words": 1, "diversity": 2, "kl": 1, "cpu minutes": 1}
 Result = dict[str, float]
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much of everything; the same for every row."""
+    """The size of the benchmark, the same for every row."""
 
     taught: int = 3200
     recalled: int = 200
@@ -53,7 +53,7 @@ SMALL = Size(64, 8, ("collect.sources.0.limit=24", "generate.samples=2", "evalua
 
 
 def prepare(out: Path, size: Size) -> None:
-    """The base, its answers, the judge's scores and the pairs, as far as they are not there yet."""
+    """Make the base, its answers, the judge's scores and the pairs, unless they exist."""
     out.mkdir(parents=True, exist_ok=True)
     if not (out / "base").exists():
         teach(out, size)
@@ -64,7 +64,7 @@ def prepare(out: Path, size: Size) -> None:
 
 
 def teach(out: Path, size: Size) -> None:
-    """The tiny writer after an SFT on both tasks, half and half, into `out/base`."""
+    """Train the tiny writer by SFT on both tasks, half and half, into `out/base`."""
     taught = list(recalls("taught", size.taught))
     rng = random.Random("methods notes")
     notes = [corpus.demonstration(rng) for _ in taught]
@@ -80,14 +80,14 @@ def teach(out: Path, size: Size) -> None:
 
 
 def pipeline(out: Path, folder: Path, size: Size, train: dict[str, Any] | None = None) -> Config:
-    """The shared pipeline with everything in `folder`, and what is to be trained."""
+    """Return the shared pipeline with all output in `folder` and with this `train` section."""
     section = [f"train={json.dumps(train)}"] if train else []
     paths = [f"out={folder}", f"models.writer.path={out / 'base'}", f"evaluate.tasks.0.path={out / 'recall.jsonl'}"]
     return load(HERE / "pipeline.yaml", [*paths, *size.overrides, *section])
 
 
 def row(out: Path, size: Size, name: str, section: dict[str, Any], seed: int) -> dict[str, Result]:
-    """The base and what the training of one row makes of it; from its file where that is known."""
+    """Return the measures of the base and of the model trained by one row, from the row's file if it exists."""
     folder = out / "rows" / f"{name}, {seed}"
     if (folder / "result.json").exists():
         return dict(json.loads((folder / "result.json").read_text()))
@@ -104,14 +104,14 @@ def row(out: Path, size: Size, name: str, section: dict[str, Any], seed: int) ->
 
 
 def scaled(out: Path, size: Size, section: dict[str, Any]) -> dict[str, Any]:
-    """A row's section, its data found in `out`, and cut short where all is small."""
+    """Return a row's `train` section with the path of its data in `out`, shortened for the small size."""
     data = {"data": str(out / section["data"])} if "data" in section else {}
     steps = {"max_steps": size.steps} if size.steps else {}
     return section | data | {"options": section["options"] | steps}
 
 
 def told(found: Evaluation, side: str) -> Result:
-    """The measures of one side of an evaluation. KL is k1, in nats a response."""
+    """Return the measures of one side of an evaluation. KL is the k1 estimator, in nats per response."""
     match, task = found.matches[0], found.tasks[0].matches[0]
     texts = found.texts[0 if side == "base" else 1]
     result = {each.name: getattr(each, f"{side}_percent") for each in match.criteria}
@@ -121,12 +121,12 @@ def told(found: Evaluation, side: str) -> Result:
 
 
 def cpu_seconds() -> float:
-    """What this process and the children that it has waited for used so far; hardly changed by what else runs."""
+    """Return the CPU seconds of this process and its finished children, which other load hardly changes."""
     return sum(os.times()[:4])
 
 
 def recalls(name: str, count: int) -> Iterator[dict[str, str]]:
-    """Rows of the second task: two fields of a fresh document are asked for, by name."""
+    """Yield rows of the second task, which asks for two fields of a new document by name."""
     rng = random.Random(f"methods recall {name}")
     for _ in range(count):
         drawn = case(rng)
@@ -136,7 +136,7 @@ def recalls(name: str, count: int) -> Iterator[dict[str, str]]:
 
 
 def turns(prompt: str, answer: str) -> dict[str, Any]:
-    """One exchange, as an SFT reads it."""
+    """Return one exchange in the format of SFT data."""
     return {"prompt": [{"role": "user", "content": prompt}], "completion": [{"role": "assistant", "content": answer}]}
 
 
@@ -145,7 +145,7 @@ def write(path: Path, rows: Iterable[dict[str, Any]]) -> None:
 
 
 def show(results: dict[str, list[dict[str, Result]]], notes: dict[str, str]) -> None:
-    """The table: means over seeds, and the least and the most of the oracle's three together."""
+    """Print the table: means over seeds, with the minimum and maximum of the oracle's mean."""
     sides = {"base": [next(iter(results.values()))[0]["base"]]} if results else {}
     sides |= {name: [each["trained"] for each in found] for name, found in results.items()}
     rows = [["", "seeds", "oracle", *MEASURES]]
@@ -165,7 +165,7 @@ def means(found: Sequence[Result]) -> list[str]:
 
 
 def oracle(result: Result) -> float:
-    """The mean of the oracle's three marks."""
+    """Return the mean of the oracle's three scores."""
     return statistics.mean(result[name] for name in CRITERIA)
 
 

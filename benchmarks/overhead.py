@@ -1,10 +1,10 @@
-"""What rlaif itself costs: a whole job at zero latency, beside a bare loop that sends the same and stores nothing.
+"""Measure rlaif's overhead: run a job at zero latency, and compare with a bare loop that sends the same and stores nothing.
 
 python -m benchmarks.overhead               2,000 prompts × 4 samples, 8,000 judgements: 10,000 requests
-python -m benchmarks.overhead --peers DIR   curator and distilabel too, once each, in environments made in DIR
+python -m benchmarks.overhead --peers DIR   curator and distilabel too, once each, in environments created in DIR
 
-The client has one core and the server another; medians of interleaved rounds. Limit: 2.0 times the bare loop. A peer is
-timed from its first request to its end, with what it needs to store its results; curator has no `n` and sends 16,000.
+The client has one core and the server another; results are medians of interleaved rounds. Limit: 2.0 times the bare loop. A
+peer is timed from its first request to its end, including storing its results; curator has no `n` and sends 16,000 requests.
 """
 
 import argparse
@@ -23,12 +23,12 @@ from benchmarks.job import CLIENT, ledger, serving, table, timed, write
 
 LIMIT = 2.0
 IN_FLIGHT = 256
-# What each peer needs, in the versions that were measured; distilabel does not name all that it imports.
+# The packages of each peer, in the measured versions; distilabel does not declare all packages that it imports.
 PEERS = {"curator": ["bespokelabs-curator==0.1.31"], "distilabel": ["distilabel[openai]==1.5.3", "requests", "pillow"]}
 
 
 async def bare(port: int, bodies: list[dict]) -> float:
-    """Seconds for aiohttp and orjson alone: fixed workers over a queue."""
+    """Return the seconds for aiohttp and orjson alone: a fixed number of workers over a queue."""
     import aiohttp
 
     url = f"http://127.0.0.1:{port}/v1/chat/completions"
@@ -43,7 +43,7 @@ async def bare(port: int, bodies: list[dict]) -> float:
 
 
 async def package(port: int, bodies: list[dict]) -> float:
-    """Seconds for the openai package's own asynchronous client."""
+    """Return the seconds for the asynchronous client of the openai package."""
     import openai
 
     async with openai.AsyncOpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="none", max_retries=0) as client:
@@ -67,7 +67,7 @@ async def _through(bodies: list[dict], send) -> float:  # type: ignore[no-untype
 
 
 def client(kind: str, port: int, recorded: Path) -> float:
-    """One round of a client, in a process of its own, on the client's core."""
+    """Run one round of a client in a separate process on the client's core, and return its seconds."""
     command = [sys.executable, "-m", "benchmarks.overhead", "--client", kind, str(port), str(recorded)]
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
@@ -87,7 +87,7 @@ def alone(kind: str, port: int, recorded: Path) -> None:
 
 
 def peer(name: str, environments: Path, pipeline: Path, port: int) -> dict[str, float]:
-    """Seconds of a peer for the job, from its first request and as a whole process, and how many requests it sent."""
+    """Return a peer's seconds for the job, from its first request and as a whole process, and its number of requests."""
     python = environments / name / "bin" / "python"
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", str(environments / name)], check=True)

@@ -1,15 +1,15 @@
-"""Pairs of a million prompts: each strategy in a cold process on two threads, beside the raw limit, polars, datasets.map.
+"""Make pairs of a million prompts with each strategy, in cold processes on two threads; compare with DuckDB and polars.
 
     python benchmarks/pairs.py                 1,000,000 prompts x 8 responses x 3 criteria (24M scores), short texts, and
                                                200,000 prompts with texts of about 600 characters
     python benchmarks/pairs.py --small         the same at a size for tests
     python benchmarks/pairs.py --only pareto   some of the strategies
 
-What is timed is a whole process, start to end. rlaif's reads the store, makes the pairs, and writes them and why each prompt
-and response ended as it did; polars' reads the same facts as Parquet and writes pairs alone. The raw limit is DuckDB reading
-the columns that pairs need and writing what rlaif wrote, already made; with its own row groups, and with texts also with
-row groups as small as rlaif's, which it writes faster. datasets.map runs over fewer prompts, and its time is
-scaled up. Memory is the peak of resident memory.
+Whole processes are timed, from start to end. rlaif reads the store, makes the pairs, and writes them with the reason for
+each prompt and response; polars reads the same data as Parquet and writes only pairs. The raw limit is DuckDB reading the
+columns that pairs need and writing a copy of rlaif's output, with DuckDB's row groups, and for texts also with row groups as
+small as rlaif's, which it writes faster. datasets.map runs over fewer prompts, and its time is scaled up. Memory is the peak
+of resident memory.
 """
 
 import argparse
@@ -34,14 +34,14 @@ THREADS, MEMORY = 2, "3GB"
 JUDGE, GENERATORS, SAMPLES = "judge", ["writer", "peer"], 8
 CRITERIA = ("help", "faith", "whole")
 PLAIN = "FORMAT parquet, COMPRESSION zstd"
-# As rlaif writes files, and not imported from there: that would take longer than reading all scores.
+# The same as rlaif's, but not imported: the import would take longer than reading all scores.
 GROUPED = f"{PLAIN}, ROW_GROUP_SIZE 20480"
 OPTIONS = {"one_criterion": {"criterion": "help"}, "own_vs_other": {"generator": "writer"}}
 SECTIONS = {"all_above_margin": {"min_margin": 20, "per_prompt": 4}}
 
 
 def synthesise(folder: Path, prompts: int, texts: int) -> None:
-    """A store of so many prompts; those below `texts` have responses of about 600 characters. And the same as Parquet."""
+    """Write a store of this many prompts, also as Parquet; prompts below `texts` have responses of about 600 characters."""
     folder.mkdir(parents=True)
     with Store(folder / "store.duckdb") as store:
         limit(store)
@@ -68,7 +68,7 @@ def limit(store: Store) -> None:
 
 
 def make(strategy: str, folder: Path, texts: bool) -> int:
-    """Pairs by rlaif, with texts also as Parquet files for trainers."""
+    """Make pairs with rlaif; with texts, also write Parquet files for trainers."""
     from rlaif.config import Config, Pipeline
     from rlaif.config.yaml import YamlFile
     from rlaif.context.run import Context
@@ -87,7 +87,7 @@ def make(strategy: str, folder: Path, texts: bool) -> int:
 
 
 def raw(strategy: str, folder: Path, texts: bool, options: str = PLAIN) -> int:
-    """What rlaif has written in `folder` written again, and what it had to read read."""
+    """Read what rlaif had to read in `folder`, and write a copy of what it has written."""
     (folder / "raw.duckdb").unlink(missing_ok=True)
     with duckdb.connect(":memory:") as connection:
         connection.execute(

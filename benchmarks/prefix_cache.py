@@ -1,11 +1,11 @@
-"""How much of its prompts does a server's prefix cache spare, in the order in which rlaif sends them and in none?
+"""Measure how many prompt tokens a server's prefix cache saves, in rlaif's order of prompts and in random order.
 
     make vllm && .venv-vllm/bin/python benchmarks/prefix_cache.py           some minutes on two cores
     … benchmarks/prefix_cache.py --prompts 6 --concurrency 64               a quick look
 
-Real vLLM with a small random Llama; three criteria apart, eight responses a prompt, long documents, through rlaif's own
-store and judge stage. The cache holds less than half of the documents, as on a GPU it holds a part of them. Hits are
-vLLM's own count; the largest possible is that of a cache that never forgets, from the same prompts' token ids.
+A real vLLM server runs a small random Llama; rlaif's store and judge stage send three criteria separately, for eight
+responses per prompt, with long documents. The cache holds less than half of the documents, as a GPU's cache also holds only
+some. Hits are vLLM's count; the maximum is that of a cache that never evicts, computed from the prompts' token ids.
 """
 
 import argparse
@@ -28,11 +28,11 @@ from rlaif.pipeline import resolve
 from rlaif.pipeline.stages import judge as judging
 
 RESPONSES = 8
-# Characters, which are tokens here.
+# Lengths in characters, which are tokens here.
 DOCUMENT, RESPONSE = 3000, 300
-# Room for the longest prompt; a cache must have it too.
+# Enough for the longest prompt; a cache must have at least this size.
 CONTEXT = 8000
-# The smallest blocks that vLLM has on CPUs; on GPUs they are of 16.
+# The smallest block size of vLLM on CPUs, in tokens; on GPUs it is 16.
 BLOCK = 32
 VERDICT = '{"rationale": "so", "score": 3}'
 WORDS = ("the", "harvest", "report", "names", "farm", "and", "its", "buyer", "acres", "crop", "paid", "sacks", "rain")
@@ -101,9 +101,9 @@ class Given:
 
 
 def largest(prompts: Sequence[Sequence[int]]) -> int:
-    """Tokens that a cache of whole blocks could give at most, prompts coming one after the other and none forgotten.
+    """Return the maximum tokens from a cache of whole blocks, if prompts come one after the other and nothing is evicted.
 
-    The last token of a prompt is always computed, so a prompt's last block can only be given if more follows it.
+    The last token of a prompt is always computed, so a prompt's last block is only reused if more tokens follow it.
     """
     known: set[tuple[int, ...]] = set()
     given = 0
@@ -116,7 +116,7 @@ def largest(prompts: Sequence[Sequence[int]]) -> int:
 
 
 def counters(address: str) -> tuple[int, int]:
-    """Tokens looked up and found in the prefix cache so far, by vLLM's own count."""
+    """Return the tokens looked up and found in the prefix cache so far, by vLLM's count."""
     with urllib.request.urlopen(f"{address}/metrics") as response:
         lines = response.read().decode().splitlines()
     found = [
@@ -148,7 +148,7 @@ def write_prompts(path: Path, number: int) -> None:
 
 
 def write_model(folder: Path) -> Any:
-    """A random Llama with a token for each byte; returns its tokenizer."""
+    """Write a random Llama with one token per byte, and return its tokenizer."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -177,7 +177,7 @@ def write_model(folder: Path) -> Any:
 
 
 async def judge_all(file: Path, out: Path, model: Any, concurrency: int, shuffle: int) -> tuple[list[str], float]:
-    """The prompts in the order in which they were sent, and the seconds that it took."""
+    """Judge all responses; return the prompts in the order in which they were sent, and the seconds taken."""
     config = load(file, [f"out={out}"])
     with pipeline.open_run(config) as context:
         await asyncio.to_thread(pipeline.collect, context)
@@ -241,7 +241,7 @@ if __name__ == "__main__":
     parser.add_argument("--prompts", type=int, default=12)
     parser.add_argument("--concurrency", type=int, nargs="+", default=[16, 256])
     given = parser.parse_args()
-    # So that the cache can be emptied between measurements.
+    # This allows emptying the cache between measurements.
     os.environ.setdefault("VLLM_SERVER_DEV_MODE", "1")
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
     with tempfile.TemporaryDirectory() as place:

@@ -1,7 +1,7 @@
-"""A million owed judgements: how soon the first request goes out, how much memory it takes, how fast a resume is.
+"""Run a million pending judgements: measure the time to the first request, the memory, and the time to resume.
 
 python -m benchmarks.scale              125,000 prompts × 8 responses, judged for 30 s, then again with 900,000 done
-Limits: first request within 5 s of the process's start, 1 GB resident throughout, and within 3 s after a resume.
+Limits: first request within 5 s of the start of the process, or 3 s after a resume; at most 1 GB of resident memory.
 """
 
 import argparse
@@ -24,7 +24,7 @@ FILL = Path(__file__).with_name("scale.sql")
 
 
 def fill(store: Path, prompts: int) -> None:
-    """Prompts and responses as the stages would have stored them, by SQL."""
+    """Insert prompts and responses by SQL, as the stages would have stored them."""
     with duckdb.connect() as connection:
         connection.execute(f"ATTACH '{store}' AS store; USE store")
         for statement in FILL.read_text().split(";"):
@@ -33,19 +33,19 @@ def fill(store: Path, prompts: int) -> None:
 
 
 def finish(store: Path, share: float) -> None:
-    """Scores for the first `share` of all answers, copied from one that was judged."""
+    """Insert scores for the first `share` of all answers, copied from one that was judged."""
     with duckdb.connect() as connection:
         connection.execute(f"ATTACH '{store}' AS store; USE store")
         connection.execute(
-            "INSERT INTO scores BY NAME SELECT done.* REPLACE (owed.answer AS answer) FROM "
+            "INSERT INTO scores BY NAME SELECT done.* REPLACE (pending.answer AS answer) FROM "
             "(SELECT answer FROM responses ANTI JOIN scores USING (answer) ORDER BY answer "
-            f"LIMIT (SELECT CAST({share} * count(*) AS BIGINT) FROM responses)) AS owed, "
+            f"LIMIT (SELECT CAST({share} * count(*) AS BIGINT) FROM responses)) AS pending, "
             "(FROM scores WHERE answer = (SELECT min(answer) FROM scores WHERE value IS NOT NULL)) AS done"
         )
 
 
 def memory(pid: int) -> float:
-    """Resident megabytes of a process."""
+    """Return the resident memory of a process in megabytes."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS"):
             return int(line.split()[1]) / 1024
@@ -53,7 +53,7 @@ def memory(pid: int) -> float:
 
 
 def judge(pipeline: Path, port: int, seconds: float) -> tuple[float, float, int]:
-    """Seconds from the start of the process to the first request, peak megabytes, and requests, of a run that is ended."""
+    """Run the judge stage for `seconds`; return the seconds to the first request, the peak megabytes, and the requests."""
     before, began = ledger(port)["requests"], time.monotonic()
     process = subprocess.Popen([sys.executable, "-m", "rlaif", "judge", str(pipeline), "--quiet"])
     peak, end = 0.0, time.monotonic() + seconds
@@ -85,7 +85,7 @@ def main(prompts: int, seconds: float) -> bool:
         finish(config.store_path, 0.9)
         again, peak_again, _ = judge(pipeline, port, min(seconds, 10.0))
     table(
-        f"{units:,} owed judgements",
+        f"{units:,} pending judgements",
         [
             ["", "found", "limit"],
             ["start of the process to the first request", f"{first:.1f} s", f"{FIRST:g} s"],

@@ -1,7 +1,7 @@
-"""A fast OpenAI-compatible server for benchmarks, in a process of its own: python -m benchmarks.server --core 1
+"""A fast OpenAI-compatible server for benchmarks, run as a separate process: python -m benchmarks.server --core 1
 
-What it answers, how long it takes and which requests fail are decided by digests of what it is sent, so that every run
-meets the same luck. It prints its port, and tells on GET /ledger what it was asked.
+Its answers, latencies and failures are decided by digests of the requests, so that every run meets the same conditions. It
+prints its port, and lists the requests it has received at GET /ledger.
 """
 
 import argparse
@@ -37,10 +37,10 @@ class Settings:
 
 @dataclass
 class Ledger:
-    """What was asked; `first` is when, since it was last told.
+    """The requests received; `first` is the time of the first one since the ledger was last read.
 
     `rows` are (digest, digest of the response judged, arrival, departure, latency, fault); a request departs with its
-    answer, or when the client leaves.
+    answer, or when the client disconnects.
     """
 
     requests: int = 0
@@ -64,7 +64,7 @@ class Ledger:
 
 
 def share(digest: bytes, attempt: int, name: bytes) -> float:
-    """A number in [0, 1) that the request, how often it came, and `name` decide."""
+    """Return a number in [0, 1) that depends on the request, its number of attempts, and `name`."""
     data = digest + attempt.to_bytes(4, "big") + name
     return int.from_bytes(blake2b(data, digest_size=6).digest(), "big") / 2**48
 
@@ -113,7 +113,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, settings: Settings, ledger: Ledger) -> None:
         self.settings, self.ledger, self.data = settings, ledger, b""
         self.loop = asyncio.get_running_loop()
-        # The request that is not answered yet, and what will answer it.
+        # The request that is not answered yet, and the timer that will answer it.
         self.row: list[Any] | None = None
         self.timer: asyncio.TimerHandle | None = None
 
@@ -163,7 +163,7 @@ class Connection(asyncio.Protocol):
             self.answer(body, digest, wrong)
 
     def over(self) -> None:
-        """The request is answered, or the client has left."""
+        """Record that the request is answered or the client has disconnected."""
         if self.row:
             self.ledger.in_flight -= 1
             self.row[3], self.row = time.monotonic(), None

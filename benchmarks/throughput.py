@@ -1,11 +1,11 @@
-"""What training by rlaif costs beside TRL's own script: DPO of the tiny writer on the same rows with the same options.
+"""Compare training by rlaif with TRL's script: DPO of the tiny writer on the same rows with the same options.
 
 python -m benchmarks.throughput        512 pairs, 2 epochs, medians of interleaved rounds; limit: no slower than the script
 
 Whole processes are timed, imports included, and the training alone: rlaif's steps and checkpoints, TRL's `train_runtime`.
-The steady rate is told besides: what pairs cost that come on top, from whole processes at this size and at three times it.
-rlaif also checks every row first, and from the first minute on writes checkpoints from which it could go on exactly; the
-script writes none here.
+The steady rate is the cost of additional pairs, from whole processes at this size and at three times this size. rlaif also
+checks every row first, and after the first minute writes checkpoints from which it can resume exactly; the script writes
+none.
 """
 
 import argparse
@@ -36,7 +36,7 @@ OPTIONS = {
     "report_to": "none",
     "gradient_checkpointing": False,
 }
-# The other size, from which the steady rate follows: what both processes cost before and after cancels out.
+# The factor of the larger size, which gives the steady rate: start-up and shutdown costs cancel out.
 LARGER = 3
 PIPELINE = """
 name: throughput
@@ -52,7 +52,7 @@ train: {{method: dpo, model: writer, options: {options}}}
 
 
 def write(folder: Path, pairs: int) -> None:
-    """Rows of a request, the right answer and another, for both; and the pipeline of rlaif."""
+    """Write rows of a request, the right answer and a wrong one, for both, and rlaif's pipeline."""
     rng = random.Random("throughput")
     with (folder / "train.jsonl").open("w") as ours, (folder / "trl" / "train.jsonl").open("w") as theirs:
         for _ in range(pairs):
@@ -69,7 +69,7 @@ def write(folder: Path, pairs: int) -> None:
 
 
 def rlaif(folder: Path, turn: int) -> tuple[float, float]:
-    """Seconds of the process, and of its stage."""
+    """Return the seconds of rlaif's process and of its `train` stage."""
     out = folder / f"rlaif{turn}"
     path = folder / f"rlaif{turn}.yaml"
     path.write_text(PIPELINE.format(out=out, rows=folder / "train.jsonl", options=json.dumps(OPTIONS)))
@@ -88,7 +88,7 @@ def rlaif(folder: Path, turn: int) -> tuple[float, float]:
 
 
 def script(folder: Path, turn: int) -> tuple[float, float]:
-    """Seconds of TRL's script, and of its training."""
+    """Return the seconds of TRL's script and of its training."""
     options = {
         "model_name_or_path": WRITER,
         "dataset_name": folder / "trl",
@@ -115,7 +115,7 @@ def script(folder: Path, turn: int) -> tuple[float, float]:
 
 
 def medians(pairs: int, rounds: int) -> list[list[float]]:
-    """Of rlaif and of the script: seconds of the process and of the training, rounds interleaved."""
+    """Return, for rlaif and for the script, the median seconds of the process and of the training, in interleaved rounds."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "trl").mkdir()

@@ -18,7 +18,7 @@ CASES = {
     "makespan": (["--prompts", "10", "--median", "0.01"], r"rlaif to ideal: \d"),
     "faults": (["--prompts", "10", "--median", "0.01", "--deadline", "1"], r"with faults to without: \d"),
     "crash": (["--prompts", "10", "--kills", "1", "--median", "0.05"], r"pairs equal to the byte: True"),
-    "scale": (["--prompts", "100", "--seconds", "2"], r"800 owed judgements"),
+    "scale": (["--prompts", "100", "--seconds", "2"], r"800 pending judgements"),
     "pairs": (["--small", "--only", "best_vs_second", "--folder", "{folder}"], r"rlaif \d.*raw \d.*polars \d"),
 }
 

@@ -1,7 +1,7 @@
-"""A whole pipeline file as frozen models: every key that it may have, and nothing else.
+"""The pipeline file as frozen pydantic models, which define every allowed key.
 
-Sections are stages (collect, generate, judge, pair, train, evaluate); `models` and `judges` name the things that stages
-use. Fields that change a result enter content keys; those that change only speed do not.
+Most sections are stages (collect, generate, judge, pair, train, evaluate); `models` and `judges` define what the stages
+use by name. Fields that change a result enter content keys; fields that change only speed do not.
 """
 
 from rlaif.config.base import Section

@@ -1,7 +1,7 @@
-"""What in a pipeline file can run other people's code, or reach the network or files that the pipeline does not name.
+"""Find the keys of a pipeline file that can run other people's code, or reach the network or unnamed files.
 
-None of it works unless the user passes `--allow-code`: a pipeline from a stranger is data. The lists name what is harmless
-where a library has many dangerous options (vLLM), and what is not where it has few (TRL, transformers, PEFT).
+All of them are refused unless the user passes `--allow-code`: a pipeline from a stranger is data. For a library with many
+dangerous options (vLLM), the harmless ones are listed; for libraries with few (TRL, transformers, PEFT), the dangerous ones.
 """
 
 import re
@@ -14,8 +14,8 @@ from rlaif.config.training import Train
 from rlaif.config.yaml import Place, YamlFile
 from rlaif.core.errors import InputError
 
-# Options of `vllm serve` that take plain values and reach no code, file or address. vLLM also takes abbreviations and
-# JSON, so whatever is not spelt exactly like one of these counts as one that can.
+# Options of `vllm serve` that take plain values and reach no code, file or address. vLLM also accepts abbreviations and
+# JSON, so every name that is not spelled exactly like one of these is refused.
 VLLM_FREE: Final = frozenset({
     "api_server_count", "async_scheduling", "block_size", "calculate_kv_scales", "cpu_offload_gb", "cuda_graph_sizes",
     "data_parallel_backend", "data_parallel_size_local", "disable_cascade_attn", "disable_chunked_mm_input",
@@ -34,7 +34,7 @@ VLLM_FREE: Final = frozenset({
     "use_tqdm_on_load", "max_model_len", "dtype", "return_tokens_as_token_ids",
     "distributed_executor_backend",
 })  # fmt: skip
-# Values that load pickled weights or code although their option is a plain one.
+# Allowed values of plain options that have other values which load pickled weights or code.
 VLLM_VALUES: Final[Mapping[str, frozenset[str]]] = {
     "load_format": frozenset({"auto", "safetensors", "dummy"}),
     "generation_config": frozenset({"auto", "vllm"}),
@@ -44,7 +44,7 @@ VLLM_VALUES: Final[Mapping[str, frozenset[str]]] = {
     "distributed_executor_backend": frozenset({"mp", "ray", "uni"}),
 }
 
-# Options of TRL, transformers and PEFT that send something, load code, or read or write files of their own.
+# Options of TRL, transformers and PEFT that send something, load code, or read or write other files.
 CHECKPOINT: Final = "runs code that the checkpoint brings"
 SENDS: Final = "sends data from this machine"
 LOADS: Final = "can load code or files that the pipeline does not name"
@@ -65,9 +65,9 @@ _TRAIN_PREFIXES: Final[Mapping[str, str]] = {
     "hub_": SENDS, "push_to_hub": SENDS, "trackio_": SENDS, "wandb": SENDS, "swanlab": SENDS,
     "vllm_server_": CONNECTS, "teacher_": LOADS,
 }  # fmt: skip
-# Words of a model's vocabulary and patterns, which may look like anything.
+# Options whose values are tokens of a vocabulary or patterns, which may look like anything.
 _WORDS: Final = re.compile(r"\w+_token|vllm_structured_outputs_regex|optim_target_modules|padding_value|dataset_text_field")
-# Their values that do nothing of that kind.
+# Harmless values of the options above.
 _NUMBERS: Final = re.compile(r"[\w. ,=+-]*")
 _REPORTS: Final = frozenset({"none", "tensorboard"})
 _OPTIMIZERS: Final = re.compile(
@@ -80,7 +80,7 @@ _BACKENDS: Final = frozenset({
 _ATTENTION: Final = frozenset({"eager", "sdpa", "flash_attention_2", "flash_attention_3", "flex_attention"})
 _INITIAL: Final = frozenset({"gaussian", "pissa", "olora", "orthogonal", "eva", "loftq", "corda", "lora_ga"})
 _MODEL_FREE: Final = frozenset({"dtype", "torch_dtype", "device_map", "low_cpu_mem_usage", "use_cache", "revision"})
-# Groups of settings whose keys reach nothing themselves, and which of them are plain.
+# Options that hold groups of settings, with the settings in each that are harmless.
 _GROUPS: Final[Mapping[str, frozenset[str]]] = {
     "gradient_checkpointing_kwargs": frozenset({"use_reentrant", "preserve_rng_state"}),
     "accelerator_config": frozenset({
@@ -110,7 +110,7 @@ Found = tuple[Place, str]
 
 
 def refuse_code(pipeline: Pipeline, file: YamlFile) -> None:
-    """Raises InputError at the first key that needs `--allow-code`."""
+    """Raise InputError at the first key that needs `--allow-code`."""
     for place, why in needs(pipeline):
         raise InputError(
             f"{place[-1]} {why}", where=file.where(place),
@@ -119,7 +119,7 @@ def refuse_code(pipeline: Pipeline, file: YamlFile) -> None:
 
 
 def needs(pipeline: Pipeline) -> Iterator[Found]:
-    """Every key of the file that needs `--allow-code`, and why."""
+    """Yield every key of the file that needs `--allow-code`, and why."""
     for name, model in pipeline.models.items():
         if isinstance(model, TransformersModel) and model.trust_remote_code:
             yield ("models", name, "trust_remote_code"), CHECKPOINT
@@ -135,7 +135,7 @@ def needs(pipeline: Pipeline) -> Iterator[Found]:
 
 
 def needs_code(train: Train, models: Sequence[TransformersModel] = ()) -> Iterator[Found]:
-    """Every key of a training's section and of its models that needs `--allow-code`, and why."""
+    """Yield every key of a `train` section and of its models that needs `--allow-code`, and why."""
     given: list[tuple[Place, Iterator[tuple[str, str]]]] = [
         (("options",), of_training(train.options)), (("peft",), of_peft(train.peft)),
         *((("rewards", at, "fit"), of_training(each.fit or {})) for at, each in enumerate(train.rewards)),
@@ -159,7 +159,7 @@ def _of_vllm(options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def of_training(options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Of options of TRL's configuration classes, those that need `--allow-code`, and why."""
+    """Yield the options of TRL's configuration classes that need `--allow-code`, and why."""
     for name, value in options.items():
         prefix = next((why for start, why in _TRAIN_PREFIXES.items() if name.startswith(start)), None)
         if (why := _TRAIN.get(name) or prefix) and not _harmless(name, value):
@@ -169,7 +169,7 @@ def of_training(options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def of_peft(options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Of options of PEFT's LoraConfig, those that need `--allow-code`, and why."""
+    """Yield the options of PEFT's LoraConfig that need `--allow-code`, and why."""
     for name, value in options.items():
         if name in _PEFT and value is not None:
             yield name, _PEFT[name]
@@ -182,13 +182,13 @@ def of_peft(options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _harmless(name: str, value: Any) -> bool:
-    """Whether an option that could reach further does not with this value."""
+    """Return whether a potentially dangerous option is harmless with this value."""
     if value is None or value is False or value in ("", [], {}):
         return True
     if name == "report_to":
         return all(isinstance(each, str) and each in _REPORTS for each in (value if isinstance(value, list) else [value]))
     if name in ("run_name", "project"):
-        # Names for trackers; without one they only stand in a file.
+        # These are names for experiment trackers, which are off; without one they are only written to a file.
         return isinstance(value, str) and _is_plain(value)
     if name == "optim":
         return isinstance(value, str) and bool(_OPTIMIZERS.fullmatch(value))
@@ -214,9 +214,9 @@ def _harmless(name: str, value: Any) -> bool:
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether a value is a number, a switch, or a word that names no file and no address; or a list of such."""
+    """Return whether a value is a number, a boolean, a word that names no file or address, or a list of these."""
     if isinstance(value, str):
-        # No leading dash: the next word of a command line would be taken for an option.
+        # No leading dash: the command line would take the word for an option.
         return bool(re.fullmatch(r"\w[\w.,:+ -]*", value)) and "--" not in value and not _reaches(value)
     if isinstance(value, list):
         return all(_is_plain(each) for each in value)
@@ -224,7 +224,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _reaches(value: Any) -> bool:
-    """Whether a text in the value looks like a path, an address or a dotted name of Python."""
+    """Return whether a string in the value looks like a path or an address."""
     if isinstance(value, str):
         return bool(re.search(r"[/\\~{}$`]|://|\.\.|\.(json|ya?ml|py|bin|pt|pth|pkl|so|jinja)$", value))
     if isinstance(value, Mapping):

@@ -1,7 +1,7 @@
-"""The JSON Schema of pipeline files, for editors: each key with what the docstring under it says.
+"""Build the JSON Schema of pipeline files, for editors; each key's docstring becomes its description.
 
-pydantic can put docstrings into its models as it makes them, by reading and parsing their sources at every start; here
-they are read when somebody asks.
+pydantic could add docstrings when it builds the models, but would parse the source files at every start. Here they are
+parsed only when the schema is requested.
 """
 
 import ast
@@ -15,7 +15,7 @@ from rlaif.config.pipeline import Pipeline
 
 
 def schema() -> dict[str, Any]:
-    """The schema of a whole pipeline file."""
+    """Return the schema of a whole pipeline file."""
     found = Pipeline.model_json_schema()
     sections = {section.__name__: section for section in _below(Section)}
     for name, part in {"Pipeline": found, **found["$defs"]}.items():
@@ -32,7 +32,7 @@ def _below(section: type[Section]) -> Iterator[type[Section]]:
 
 
 def _docstrings(section: type[Section]) -> Iterator[tuple[str, str]]:
-    """The keys of a section that have a docstring, and what it says."""
+    """Yield the keys of a section that have a docstring, and the docstring."""
     body = ast.parse(inspect.getsource(section)).body[0]
     assert isinstance(body, ast.ClassDef)
     for field, below in pairwise(body.body):

@@ -1,4 +1,4 @@
-"""Sections `judges`, `judge` and `gate`: who judges, and what an audit must find of them."""
+"""Sections `judges`, `judge` and `gate`: the judges, the judge stage, and the audit results required before pairing."""
 
 from typing import Literal
 
@@ -8,41 +8,46 @@ from rlaif.config.base import Section
 
 
 class JudgeSpec(Section):
-    """A judge: a rubric, and the model that applies it (none, where every criterion is a program)."""
+    """A judge: a rubric, and the model that applies it. No model is needed if every criterion is a check (a program)."""
 
     rubric: str
+    """The rubric file."""
     model: str | None = None
+    """The judge's model, a name from `models`."""
     template: str = "prompts/judge/scale.jinja"
+    """The prompt template of the judge."""
     calls: Literal["together", "apart"] = "together"
-    """All criteria in one call, or one call each."""
+    """`together` scores all criteria in one call; `apart` makes one call per criterion."""
     temperature: float = Field(0.0, ge=0)
+    """The sampling temperature of the judge; 0 is greedy decoding."""
     max_tokens: int = Field(1024, ge=1)
+    """The maximum number of output tokens per reply."""
     repeats: int = Field(1, ge=1)
-    """Judgements of each response; their mean counts."""
+    """The number of times each response is judged; the mean score is used."""
     logprobs: bool = False
-    """Take the expected value over the score token's alternatives."""
+    """Use the expected value over the alternatives of the score token instead of the sampled score."""
     attempts: int = Field(2, ge=1)
-    """Tries before a reply that is no verdict counts as a failure."""
+    """The number of attempts, the first included, before an invalid reply is recorded as a failure."""
     retrieval: str | None = None
-    """The model from `models`, of kind openai, whose embeddings find the parts of a document that a claim is checked
-    against; where omitted, they are found by their words (BM25). What it costs is not counted."""
+    """The model from `models`, of kind openai, whose embeddings select the parts of a document that a claim is checked
+    against. By default, they are selected by their words (BM25). The cost of embeddings is not counted."""
 
 
 class Cascade(Section):
-    """When a prompt is left to the next judge. One that was left to it stays with it, and so do its later responses."""
+    """When a prompt is escalated to the next judge. An escalated prompt stays with that judge, later responses included."""
 
     margin: float = Field(gt=0, le=100)
-    """The lead of the best response over the worst (over the second, where pairs are of those), in hundredths of the scale,
-    below which a judge has not decided."""
+    """The score margin, in hundredths of the scale, below which a judge is undecided and the prompt is escalated. It is the
+    margin of the best response over the worst, or over the second best if the strategy pairs those two."""
 
 
 class Judge(Section):
-    """Who judges the responses."""
+    """The judges that score the responses."""
 
     by: list[str] = []
-    """Names from `judges`; all of them where omitted."""
+    """Names from `judges`; by default, all of them."""
     cascade: Cascade | None = None
-    """The judges are asked in this order, each only about what the one before it left open."""
+    """Run the judges in the order of `by`; each one scores only the prompts that the previous one left undecided."""
 
 
 Measured = Literal[
@@ -53,14 +58,16 @@ Measured = Literal[
 
 
 class Gate(Section):
-    """What an audit must find of the judge whose scores make the pairs; short of it, no pair is made.
+    """The audit results that the judge whose scores make the pairs must reach; otherwise no pairs are made.
 
-    Bounds are by measure of `rlaif audit`: shares from 0 to 1, points from 0 to 100. One on `raised` holds for each attack.
+    Bounds refer to the measures of `rlaif audit`: shares from 0 to 1, points from 0 to 100. A bound on `raised` applies to
+    each attack.
     """
 
     gold: str | None = None
-    """The judge that is taken to be right: a name from `judges`, or of one that came with the data or voted."""
+    """The judge that serves as the gold standard: a name from `judges`, or a judge whose scores or votes came with the
+    data."""
     least: dict[Measured, float] = {}
-    """Lowest values that will do, such as accuracy: 0.65."""
+    """The minimum by measure, such as `accuracy: 0.65`."""
     most: dict[Measured, float] = {}
-    """Highest values that will do, such as failures: 0.02."""
+    """The maximum by measure, such as `failures: 0.02`."""

@@ -1,4 +1,4 @@
-"""A pipeline file, read: overrides applied, names checked, paths taken from the folder of the file."""
+"""Load a pipeline file: apply overrides, check names, and resolve paths relative to the folder of the file."""
 
 import shlex
 from collections.abc import Iterator, Sequence
@@ -14,11 +14,11 @@ from rlaif.core.errors import InputError
 
 
 class Config:
-    """A pipeline, and the file that it came from: paths in it are found from there."""
+    """A pipeline and its file. Paths in the pipeline are relative to the file's folder."""
 
     def __init__(self, pipeline: Pipeline, file: YamlFile, overrides: Sequence[str] = ()) -> None:
         self.pipeline, self.file, self.overrides = pipeline, file, tuple(overrides)
-        # From the folder of the file, as all other paths in it, so that the same command works from any folder.
+        # Relative to the file's folder, like all other paths in it, so that the same command works from any folder.
         self.out = self._out()
         _check_names(pipeline, file)
 
@@ -35,7 +35,7 @@ class Config:
 
     @property
     def out_from_here(self) -> Path:
-        """Where `out` would be if it were taken from the working directory, as earlier versions of rlaif did."""
+        """Return `out` relative to the working directory, as earlier versions of rlaif resolved it."""
         return self._written_out.resolve()
 
     @property
@@ -44,40 +44,41 @@ class Config:
 
     @property
     def batches(self) -> Path:
-        """Where is written down what was sent to Batch APIs."""
+        """Return the folder with records of what was sent to Batch APIs."""
         return self.out / "batches"
 
     def task_folder(self, name: str) -> Path:
-        """Where everything about a task of the evaluation goes."""
+        """Return the folder for the results of an evaluation task."""
         return self.out / "tasks" / name
 
     def command(self, verb: str, *arguments: str) -> str:
-        """The command line that does `verb` with this very pipeline."""
+        """Return the command line that runs `verb` with this pipeline and its overrides."""
         sets = [word for override in self.overrides for word in ("--set", override)]
         line = shlex.join(["rlaif", verb, str(self.file.path), *arguments, *sets])
-        # A path that is not UTF-8 can be neither stored nor printed as it is.
+        # A path that is not valid UTF-8 can be neither stored nor printed unchanged.
         return line.encode("utf-8", "backslashreplace").decode()
 
     def find(self, name: str, place: tuple[str | int, ...]) -> Path:
-        """A file that the pipeline names at `place`: beside it, one folder up, here, or shipped with rlaif."""
+        """Return the path of a file that the pipeline names at `place` (see `resources.find` for where it looks)."""
         return find(name, self.file.path.parent, where=self.file.where(place))
 
     @property
     def judges(self) -> list[str]:
-        """The judges of the judge stage, the pair stage's first."""
+        """Return the judges of the judge stage, those of the pair stage first."""
         return self.pipeline.judge.by or list(self.pipeline.judges)
 
 
 def short(path: Path) -> Path:
-    """The path from the working directory, if it is below that."""
+    """Return the path relative to the working directory if it is below that, else unchanged."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def load(path: Path, overrides: list[str] | None = None, *, allow_code: bool = False) -> Config:
-    """The pipeline in a YAML file, after `a.b=value` overrides. Raises InputError that says where and how to fix it.
+    """Load the pipeline in a YAML file and apply `a.b=value` overrides.
 
-    Settings that let models or trainers run other people's code need `allow_code`.
+    Settings that let models or trainers run other people's code need `allow_code`. Raises InputError, which says where the
+    mistake is and how to fix it.
     """
     file = read_yaml(path)
     for each in overrides or []:
@@ -92,7 +93,7 @@ def load(path: Path, overrides: list[str] | None = None, *, allow_code: bool = F
 
 
 def _check_names(pipeline: Pipeline, file: YamlFile) -> None:
-    """Every name that points at a model or judge must exist."""
+    """Raise InputError if a name refers to a model or judge that does not exist."""
     models: list[tuple[tuple[str | int, ...], str | None]] = []
     if pipeline.generate:
         models.append((("generate", "model"), pipeline.generate.model))
@@ -122,7 +123,7 @@ def _check_names(pipeline: Pipeline, file: YamlFile) -> None:
 
 
 def _check_scales(pipeline: Pipeline, file: YamlFile) -> None:
-    """Scores of one judge by one criterion must be on one scale, whatever sources they come from."""
+    """Raise InputError if imported scores of one judge by one criterion are on different scales."""
     scales: dict[tuple[str, str], str] = {}
     for number, source in enumerate(pipeline.collect.sources):
         for at, scores in enumerate(source.scores):
@@ -137,13 +138,13 @@ def _check_scales(pipeline: Pipeline, file: YamlFile) -> None:
 
 
 def preferences_place(file: YamlFile, source: int, at: int) -> tuple[str | int, ...]:
-    """Where a source's preferences stand: in a list, or alone as a mapping."""
+    """Return the place of one entry of a source's preferences, which are a list or a single mapping."""
     place: tuple[str | int, ...] = ("collect", "sources", source, "preferences")
     return (*place, at) if (*place, at) in file.lines else place
 
 
 def _check_imported_judges(pipeline: Pipeline, file: YamlFile) -> None:
-    """A judge that came with the data has scores or preferences, not both: pairs would be made by one of them only."""
+    """Raise InputError if an imported judge has both scores and preferences: only one of them could make pairs."""
     scoring = {scores.judge for source in pipeline.collect.sources for scores in source.scores}
     for number, source in enumerate(pipeline.collect.sources):
         for at, preferences in enumerate(source.preferences):
@@ -157,7 +158,7 @@ def _check_imported_judges(pipeline: Pipeline, file: YamlFile) -> None:
 
 
 def _imported(pipeline: Pipeline, file: YamlFile) -> Iterator[tuple[str, tuple[str | int, ...]]]:
-    """The judges that come with the data, and where the file names them."""
+    """Yield the judges that are imported with the data, and where the file names them."""
     for number, source in enumerate(pipeline.collect.sources):
         place = ("collect", "sources", number)
         for at, preferences in enumerate(source.preferences):

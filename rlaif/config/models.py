@@ -1,4 +1,4 @@
-"""Section `models`: one class a kind of model."""
+"""Section `models`: one class per kind of model."""
 
 import re
 from typing import Annotated, Any, Final, Literal
@@ -12,33 +12,36 @@ API_KEY: Final = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
 class Price(Section):
-    """What a model's tokens cost, in US dollars per million."""
+    """The price of a model's tokens, in US dollars per million."""
 
     input: float = Field(ge=0)
+    """The price of prompt tokens."""
     output: float = Field(ge=0)
+    """The price of output tokens."""
 
 
 class ModelSection(Section):
-    """What every kind of model may say."""
+    """The keys that every kind of model has."""
 
     price: Price | None = None
-    """What its tokens cost; where omitted, models of this machine cost none, and genai-prices may know the others."""
+    """The price of the model's tokens. By default, models that run on this machine are free, and the prices of other models
+    are looked up in genai-prices."""
 
 
 class ScriptedModel(ModelSection):
-    """Deterministic answers made from digests: for tests and dry runs. Never a judgement of anything."""
+    """A model with deterministic replies made from digests, for tests and dry runs. Its scores carry no meaning."""
 
     kind: Literal["scripted"]
     salt: str = ""
-    """Another salt, another (equally arbitrary) model."""
+    """A string that seeds the replies; each salt gives a different, equally arbitrary model."""
     malformed: float = Field(0.0, ge=0, le=1)
-    """Share of asks answered with text that is no verdict."""
+    """The share of requests that are answered with text that is not a valid verdict."""
     delay: float = Field(0.0, ge=0)
-    """Seconds before each answer."""
+    """The delay before each reply, in seconds."""
 
 
 class TransformersModel(ModelSection):
-    """A checkpoint in this process: small models on CPU, MPS or one GPU."""
+    """A checkpoint that runs in this process with the transformers library: small models on CPU, MPS or one GPU."""
 
     kind: Literal["transformers"]
     path: str
@@ -46,45 +49,49 @@ class TransformersModel(ModelSection):
     revision: str | None = None
     """The commit of a hub checkpoint."""
     dtype: Literal["auto", "float32", "float64", "bfloat16", "float16"] = "auto"
+    """The data type of the weights; `auto` is the checkpoint's data type."""
     device: str = "auto"
-    """`auto`, `cpu`, `cuda`, `mps`."""
+    """The device: `auto`, `cpu`, `cuda` or `mps`."""
     batch: int = Field(64, ge=1)
-    """Completions computed at once."""
+    """The maximum number of completions that are computed in one batch."""
     trust_remote_code: bool = False
-    """Run code that the checkpoint brings. Only for checkpoints that you trust as you trust a program."""
+    """Run code that the checkpoint contains. Set this only for checkpoints that you trust as you trust a program."""
 
 
 class OpenAIModel(ModelSection):
-    """Any server that speaks the OpenAI chat API."""
+    """A model on any server that speaks the OpenAI chat API."""
 
     kind: Literal["openai"]
     model: str
     """The model's name on the server."""
     base_url: str | list[str] | None = None
-    """The server, e.g. http://127.0.0.1:8000/v1, or several that serve the same model; the vendor's own where omitted."""
+    """The server's address, such as http://127.0.0.1:8000/v1, or a list of servers that serve the same model. The default
+    is OpenAI's API."""
     api_key: str = "env:OPENAI_API_KEY"
-    """A reference to the secret, `env:NAME`; never the secret itself."""
+    """The environment variable that holds the API key, as `env:NAME`; never the key itself."""
     api_version: str | None = None
-    """For Azure: its API version; `base_url` is then the resource's address, and `model` the deployment."""
+    """The API version, for Azure only; `base_url` is then the address of the resource, and `model` the deployment."""
     mode: Literal["live", "batch"] = "live"
-    """`batch` sends everything through the Batch API: half the price, answers within a day; `concurrency` and the limits per
-    minute are those of `live` requests."""
+    """`live` sends single requests; `batch` sends everything through the Batch API, at half the price and with replies
+    within a day. `concurrency` and the limits per minute apply to `live` only."""
     concurrency: int = Field(256, ge=1)
-    """Requests in flight at most, to all its servers together; fewer while a server says that there are too many."""
+    """The maximum number of requests in flight, over all servers of the model; rlaif lowers it while a server reports
+    overload."""
     requests_per_minute: int | None = Field(None, ge=1)
-    """Where the vendor's limit is known, requests keep below it."""
+    """The server's rate limit in requests per minute; rlaif stays below it."""
     tokens_per_minute: int | None = Field(None, ge=1)
-    """The same for tokens of prompts and outputs, by estimate before and by the reply's own count after."""
+    """The server's rate limit in prompt and output tokens per minute; rlaif estimates each request's tokens before it is
+    sent and corrects them by the reply's token counts."""
     timeout: float = Field(120.0, gt=0)
-    """Seconds for one attempt, all told."""
+    """The deadline of one attempt in seconds, from sending the request to the end of the reply."""
     start_timeout: float = Field(0.0, ge=0)
-    """Seconds for which a server is waited for that is not there yet, or is still loading."""
+    """How long to wait for a server that is not reachable yet or is still loading, in seconds."""
     attempts: int = Field(6, ge=1)
-    """Tries per request, the first included."""
+    """The maximum number of attempts per request, the first included."""
     structured: Literal["json_schema", "json_object", "none"] = "json_schema"
-    """How the server is held to the verdict's form."""
+    """How the server is asked to enforce the JSON format of a verdict: by its schema, as any JSON object, or not at all."""
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
-    """What the server calls the bound on output tokens."""
+    """The name of the request field that limits output tokens."""
 
     @model_validator(mode="after")
     def _key_is_a_reference(self) -> "OpenAIModel":
@@ -93,7 +100,7 @@ class OpenAIModel(ModelSection):
         return self
 
 
-# Flags of vLLM's server that follow from settings, and that setting; those without one are rlaif's own.
+# Flags of vLLM's server that follow from a setting, with that setting; rlaif itself sets those that map to None.
 TAKEN: Final = {
     "host": None, "port": None, "uds": None, "served_model_name": None, "api_key": None, "ssl_keyfile": None,
     "root_path": None,
@@ -103,7 +110,7 @@ TAKEN: Final = {
 
 
 class VllmModel(ModelSection):
-    """Open weights on this machine's devices, served by vLLM, which is started and ended for it."""
+    """A checkpoint on this machine's devices, served by a vLLM server that rlaif starts and stops."""
 
     kind: Literal["vllm"]
     path: str
@@ -111,27 +118,28 @@ class VllmModel(ModelSection):
     revision: str | None = None
     """The commit of a hub checkpoint."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """The data type of the weights; `auto` leaves the choice to vLLM."""
     tensor_parallel: int = Field(1, ge=1)
-    """GPUs that share one copy of the model."""
+    """The number of GPUs that share one copy of the model."""
     data_parallel: int = Field(1, ge=1)
-    """Copies of the model, each on GPUs of its own."""
+    """The number of copies of the model, each on separate GPUs."""
     max_model_len: int | None = Field(None, ge=1)
-    """Tokens of prompt and output together; what the checkpoint says where omitted."""
+    """The context length in tokens, prompt and output together; by default, the checkpoint's context length."""
     gpu_memory: float | None = Field(None, gt=0, le=1)
-    """Share of each GPU's memory to take; vLLM's own choice where omitted."""
+    """The share of each GPU's memory that vLLM may use; the default is vLLM's."""
     options: dict[str, Any] = {}
-    """Any other option of `vllm serve`: `max_num_seqs: 64` is its --max-num-seqs 64, `enforce_eager: true` its
-    --enforce-eager."""
+    """Any other option of `vllm serve`: `max_num_seqs: 64` becomes `--max-num-seqs 64`, and `enforce_eager: true` becomes
+    `--enforce-eager`."""
     concurrency: int = Field(256, ge=1)
-    """Requests in flight at most."""
+    """The maximum number of requests in flight."""
     timeout: float = Field(600.0, gt=0)
-    """Seconds for one attempt, all told. A server that completes nothing for as long is started again."""
+    """The deadline of one attempt in seconds. If the server completes no request for this long, rlaif restarts it."""
     attempts: int = Field(6, ge=1)
-    """Tries per request, the first included."""
+    """The maximum number of attempts per request, the first included."""
     start_timeout: float = Field(1800.0, gt=0)
-    """Seconds until it must be ready, a download included."""
+    """How long the server may take to become ready, in seconds, a download included."""
     restarts: int = Field(3, ge=0)
-    """How often it is started again in one run, where it ends before its time."""
+    """How often rlaif restarts the server in one run if it exits unexpectedly."""
 
     @model_validator(mode="after")
     def _options_are_free(self) -> "VllmModel":

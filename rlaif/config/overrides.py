@@ -1,4 +1,4 @@
-"""Overrides of a pipeline file on the command line: `--set section.key=value`."""
+"""Apply overrides of a pipeline file from the command line: `--set section.key=value`."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from rlaif.core.errors import InputError
 
 
 def apply(data: dict[str, Any], override: str) -> None:
-    """Put the value into the data at its dotted path. Raises InputError if there is no such place."""
+    """Set the value in the data at its dotted path. Raises InputError if the path does not exist."""
     where = f"--set {override[:200]}"
     dotted, equals, text = override.partition("=")
     path = dotted.strip().split(".")

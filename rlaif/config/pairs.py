@@ -8,40 +8,45 @@ from rlaif.config.base import Section
 
 
 class Truncation(Section):
-    """Where a trainer cuts responses."""
+    """The point at which the trainer will truncate responses."""
 
     tokenizer: str
-    """A checkpoint folder or a hub name, of the model to be trained."""
+    """The tokenizer of the model to train: a checkpoint folder or a hub name."""
     tokens: int = Field(ge=1)
-    """How many tokens of a response it keeps."""
+    """The number of tokens of a response that the trainer keeps."""
 
 
 class Contamination(Section):
-    """Benchmarks that no pair may hold text of."""
+    """Benchmarks whose text must not occur in any pair."""
 
     files: list[str] = Field(min_length=1)
-    """JSONL, JSON, CSV, Parquet or text files; every text in them counts."""
+    """The benchmark files (JSONL, JSON, CSV, Parquet or text); every text in them counts."""
     words: int = Field(13, ge=1)
-    """So many words in a row, that a benchmark has too, are too many. Shorter texts count where they are a whole request."""
+    """The number of consecutive words shared with a benchmark that marks a text as contaminated. Shorter benchmark texts
+    count only if they equal a whole request."""
 
 
 class Filters(Section):
-    """What stays out of every pair, each prompt and response with its counted reason."""
+    """Filters that keep responses or prompts out of all pairs; each one dropped has a counted reason."""
 
     unfinished: Literal["rejected", "never"] = "rejected"
-    """Responses that were cut off or refused are never chosen; they may be `rejected`, or `never` be in a pair."""
+    """How to treat responses that were cut off or refused: `rejected` allows them as the rejected side, `never` keeps them
+    out of pairs. They are never chosen."""
     min_length: int | None = Field(None, ge=0)
-    """Least characters of a response."""
+    """The minimum length of a response in characters."""
     max_length: int | None = Field(None, ge=1)
-    """Most characters of a response."""
+    """The maximum length of a response in characters."""
     near_duplicates: float | None = Field(None, gt=0, le=1)
-    """Of responses to one prompt that share this much of their three-word runs (Jaccard index), only one may be paired."""
+    """The similarity (Jaccard index of three-word sequences) from which responses to one prompt count as near-duplicates,
+    of which only one may be paired."""
     truncation: Truncation | None = None
-    """Of responses to one prompt that a trainer would cut to the same tokens, only one may be paired."""
+    """Treat responses to one prompt as duplicates if the trainer would truncate them to the same tokens; only one of them
+    may be paired."""
     contamination: Contamination | None = None
+    """Drop prompts and responses that share text with benchmarks."""
 
 
-# How the scores of several judges become one; a cascade's are never mixed.
+# How the scores of several judges are combined; those of a cascade are never mixed.
 Mix = Literal["mean", "median", "majority", "cascade"]
 
 
@@ -49,37 +54,42 @@ class Pair(Section):
     """How scores become pairs. Nothing here costs a model call."""
 
     judge: str | list[str] | None = None
-    """Whose scores count: a name, or several; the first of `judge.by` where omitted, or all of it in a cascade."""
+    """The judge whose scores make the pairs, or a list of judges whose scores are combined by `mix`. The default is the
+    first judge of `judge.by`, or all of them in a cascade."""
     mix: Literal["mean", "median", "majority"] = "mean"
-    """What several judges come to, by criteria of the same name: their mean; the median of what each puts above or below its
-    own mean for the prompt; or a vote each on every two responses, where a pair needs more votes for it than against it."""
+    """How the scores of several judges are combined, by criteria of the same name. `mean` averages them. `median` takes the
+    median of each judge's deviations from its mean for the prompt. `majority` counts one vote per judge on every two
+    responses; a pair needs more votes for it than against it."""
     agree: list[str] = []
-    """Other judges that were asked too, or came with the data: how many side with the label makes its confidence."""
+    """Additional judges, from `judge.by` or imported with the data, whose agreement with the label gives its confidence."""
     strategy: str = "best_vs_worst"
-    """One of rlaif's, or a `.sql` file of your own."""
+    """The pairing strategy: one that ships with rlaif, or the path of a `.sql` file."""
     options: dict[str, int | float | str] = {}
-    """The strategy's own options, as the head of its file declares them."""
+    """The strategy's options, as declared in the header of its file."""
     min_margin: float = Field(0.0, ge=0, le=100)
-    """Least lead of the chosen response, in hundredths of the scale: 20 is 2 points of 10. Ties never make a pair."""
+    """The minimum score margin of the chosen response, in hundredths of the scale: 20 is 2 points of 10. Ties never make a
+    pair."""
     min_confidence: float = Field(0.0, ge=0, le=1)
-    """Least probability that the label is right; above 0, pairs of which it is not known are left out too. At 0, pairs whose
-    label is more likely wrong than right are left out: by their votes, or by the judges under `agree`."""
+    """The minimum probability that the label is right. Above 0, pairs without a known confidence are dropped too. At 0, only
+    pairs whose label is more likely wrong than right, by their votes or by the judges under `agree`, are dropped."""
     filters: Filters = Filters()
+    """Filters on prompts and responses."""
     # DuckDB draws fewer than a million at once.
     per_prompt: int = Field(1, ge=1, lt=1_000_000)
-    """Most pairs a prompt may give, for strategies that can give several."""
+    """The maximum number of pairs per prompt, for strategies that can make several."""
     target: int | None = Field(None, ge=1)
-    """So many pairs, held-out ones included: `rlaif run` samples more for prompts without one; a surplus is left out."""
+    """The desired number of pairs, held-out ones included. `rlaif run` samples more responses for prompts without a pair;
+    surplus pairs are dropped."""
     max_samples: int = Field(16, ge=1)
-    """Most responses that one prompt may get for the sake of `target`."""
+    """The maximum number of responses per prompt that `target` may lead to."""
     weights: dict[str, float] = {}
-    """Overrides of the rubric's weights, by criterion."""
+    """Weights by criterion, which override those of the rubric."""
     seed: int = 0
-    """Breaks ties between equals; never length or position."""
+    """The seed that breaks ties between equal candidates; length and position never do."""
 
     @model_validator(mode="after")
     def _judges_named_once(self) -> "Pair":
         named = [] if self.judge is None or isinstance(self.judge, str) else self.judge
         if len(set(named)) < len(named):
-            raise ValueError("a judge is named twice, and would count twice")
+            raise ValueError("a judge is named twice and would count twice")
         return self

@@ -1,4 +1,4 @@
-"""The whole file."""
+"""The top level of the pipeline file, and its budget."""
 
 from pydantic import Field, model_validator
 
@@ -11,12 +11,12 @@ from rlaif.config.training import REFERRING, Evaluate, Rounds, Train
 
 
 class Budget(Section):
-    """What this pipeline may spend on models, all its runs together."""
+    """The maximum that this pipeline may spend on models, over all its runs."""
 
     usd: float | None = Field(None, gt=0)
-    """US dollars. Needs a known price of every model."""
+    """The maximum cost in US dollars. The price of every model must be known."""
     tokens: int | None = Field(None, ge=1)
-    """Tokens of prompts and outputs, of all models."""
+    """The maximum number of prompt and output tokens of all models."""
 
     @model_validator(mode="after")
     def _some_cap(self) -> "Budget":
@@ -26,22 +26,34 @@ class Budget(Section):
 
 
 class Pipeline(Section):
-    """One pipeline file."""
+    """The top-level keys of a pipeline file."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+    """The name of the pipeline."""
     out: str | None = None
-    """The folder of everything this pipeline makes, from the folder of the file; by default runs/NAME."""
+    """The folder for everything that this pipeline writes, relative to the folder of the file; the default is runs/NAME."""
     budget: Budget | None = None
+    """The maximum that all runs together may spend on models."""
     models: dict[str, ModelConfig] = {}
+    """The models, by name."""
     judges: dict[str, JudgeSpec] = {}
+    """The judges, by name."""
     collect: Collect
+    """Where prompts come from."""
     generate: Generate | None = None
+    """How responses are sampled."""
     judge: Judge = Judge()
+    """Which judges score the responses."""
     gate: Gate | None = None
+    """The audit results that are required before pairs are made."""
     pair: Pair | None = None
+    """How scores become pairs."""
     train: Train | None = None
+    """How the model is trained on the pairs."""
     evaluate: Evaluate | None = None
+    """How the trained model is compared with its base."""
     rounds: Rounds | None = None
+    """How often to repeat generating, judging, pairing and training."""
 
     @model_validator(mode="after")
     def _rounds_have_stages(self) -> "Pipeline":

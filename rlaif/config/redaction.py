@@ -1,4 +1,4 @@
-"""What reports and published cards may show of a pipeline: nothing that could let someone in."""
+"""Remove credentials and private servers from what reports and published cards show of a pipeline."""
 
 import ipaddress
 import re
@@ -11,19 +11,19 @@ from rlaif.config.secrets import HARMLESS, NAME
 
 _IN_URL = re.compile(r"(?<=://)[^/@\s]+(?=@)|(?<=\?)[^#\s]+")
 _HIDDEN = "(hidden)"
-# What a published card says in place of the address of somebody's own server.
+# What a published card shows instead of the address of a private server.
 SERVER: Final = "(a server of our own)"
-# Servers that anybody can reach. The address of any other is nobody's business.
+# Public servers. The addresses of all others are private.
 VENDORS: Final = (
     "api.openai.com", "api.anthropic.com", "api.cerebras.ai", "api.cohere.com", "api.cohere.ai", "api.deepinfra.com",
     "api.deepseek.com", "api.fireworks.ai", "api.groq.com", "api.mistral.ai", "api.perplexity.ai", "api.sambanova.ai",
     "api.together.ai", "api.together.xyz", "api.x.ai", "dashscope.aliyuncs.com", "generativelanguage.googleapis.com",
     "integrate.api.nvidia.com", "openrouter.ai", "router.huggingface.co",
 )  # fmt: skip
-# Names that no public server has.
+# Host names that no public server has.
 INTERNAL: Final = (".internal", ".intranet", ".local", ".lan", ".corp", ".home", ".private", ".localdomain", ".localhost",
                    ".svc", ".cluster", ".test", ".arpa")  # fmt: skip
-# What ends an address in a text.
+# The characters that end an address in a text.
 _END = r"\s'\"`<>|,)\]}"
 _URL = re.compile(
     rf"(base_url\W{{1,4}})?\b(?:https?|wss?|grpcs?)://(?:[^\s/@]*@)?(?:\[[0-9a-fA-F:.%]+\])?[^/{_END}]*(?:/[^{_END}]*)?",
@@ -32,22 +32,22 @@ _URL = re.compile(
 
 
 def config_text(pipeline: Pipeline | Mapping[str, Any]) -> str:
-    """The pipeline as YAML, without users and queries of addresses, and without values of keys named like secrets."""
+    """Return the pipeline as YAML without users and queries in addresses, and without values of keys named like secrets."""
     import yaml
 
     return yaml.safe_dump(_redacted(_plain(pipeline)), sort_keys=False, allow_unicode=True, width=100)
 
 
 def hidden_in_urls(text: str) -> str:
-    """The text without users and queries of addresses in it."""
+    """Return the text without users and queries in addresses."""
     return _IN_URL.sub(_HIDDEN, text)
 
 
 def without_servers(text: str, *made_by: Pipeline | Mapping[str, Any] | None) -> str:
-    """A text to be published, without the addresses of servers that are not a vendor's.
+    """Return a text for publication, without the addresses of servers other than vendors'.
 
-    `made_by` are pipelines and specifications whose servers the text may name. Any other address is left out if it looks
-    like one inside a network.
+    `made_by` are the pipelines and specifications whose servers the text may mention. Any other address is removed if it
+    looks like one inside a private network.
     """
     own = {host for each in made_by if each is not None for host in _servers(_plain(each))}
 
@@ -61,7 +61,7 @@ def without_servers(text: str, *made_by: Pipeline | Mapping[str, Any] | None) ->
 
 
 def _servers(value: Any) -> Iterator[str]:
-    """The hosts of all servers that a pipeline or a specification names."""
+    """Yield the hosts of all servers that a pipeline or a specification names."""
     if isinstance(value, Mapping):
         for name, item in value.items():
             if name in ("base_url", "server"):

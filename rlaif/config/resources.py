@@ -1,4 +1,4 @@
-"""The files that come with rlaif (prompts, rubrics, pipelines), and how a named file is found."""
+"""Find files that a pipeline names, among them the prompts, rubrics and pipelines that ship with rlaif."""
 
 import shutil
 from pathlib import Path
@@ -10,13 +10,14 @@ FOLDERS = ("prompts", "rubrics", "pipelines")
 
 
 def root() -> Path:
-    """The folder that holds `prompts/`, `rubrics/` and `pipelines/`: inside the wheel, or the checkout."""
+    """Return the folder that holds `prompts/`, `rubrics/` and `pipelines/`: inside the wheel, or the checkout."""
     package = Path(__file__).parents[1]
     return package / "shipped" if (package / "shipped").is_dir() else package.parent
 
 
 def find(name: str, beside: Path, *, where: str = "") -> Path:
-    """The file `name`: from the folder `beside`, from the folder above it, from here, or shipped; first found wins."""
+    """Return the path of the file `name`, the first that exists of: the folder `beside`, its parent folder, the working
+    directory, and the files shipped with rlaif. Raises InputError (at `where`) if there is none."""
     folders = (beside, beside.parent, Path(), root())
     for folder in folders:
         path = folder / name
@@ -32,12 +33,12 @@ def find(name: str, beside: Path, *, where: str = "") -> Path:
         for item in (folder / name).parent.iterdir()
         if item.suffix == Path(name).suffix
     }
-    looked = f"Looked beside the pipeline file, one folder above it, in {Path().resolve()}, and among rlaif's own."
+    looked = f"Looked in the pipeline's folder, its parent folder, {Path().resolve()}, and the files shipped with rlaif."
     raise InputError(f"no such file: {name}", where=where, fix=did_you_mean(name, near) or looked)
 
 
 def copy_into(folder: Path) -> None:
-    """Copies the shipped prompts, rubrics and pipelines into a new or empty folder."""
+    """Copy the shipped prompts, rubrics and pipelines into a new or empty folder."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError("exists and is not empty", where=str(folder), fix="Name a new folder.")
     for name in FOLDERS:

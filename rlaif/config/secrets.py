@@ -1,4 +1,4 @@
-"""A pipeline file holds secrets by reference only, because what is in the file ends up in the store and in the report."""
+"""Refuse pipeline files with literal secrets, because the file's content ends up in the store and in the report."""
 
 import re
 from typing import Any, Final
@@ -7,7 +7,7 @@ from rlaif.config.yaml import Place, YamlFile
 from rlaif.core.errors import InputError
 
 NAME: Final = re.compile(r"(^|[_-])(token|secret|password|passwd|credentials?|(api|access|private)[_-]?key)$", re.IGNORECASE)
-# Options of trainers and servers whose names end like a secret's and that hold a piece of text.
+# Options of trainers and servers whose names look like those of secrets but which hold a plain token of text.
 HARMLESS: Final = re.compile(r"^(pad|eos|bos|unk|mask|cls|sep|stop|image)[_-]token$", re.IGNORECASE)
 USER: Final = re.compile(r"://[^/@\s]+@")
 QUERY: Final = re.compile(
@@ -18,24 +18,24 @@ ADDRESSES: Final = frozenset({"base_url"})
 
 
 def refuse(file: YamlFile) -> None:
-    """Raises InputError, with the place and without the value, for a secret that is written out."""
+    """Raise InputError, which names the place but not the value, if the file contains a literal secret."""
     for place, value in _strings(file.data, ()):
         name = next((str(part) for part in reversed(place) if isinstance(part, str)), "")
         if NAME.search(name) and not HARMLESS.match(name) and not value.startswith("env:"):
             raise InputError(
-                "a secret stands in the file; it would be kept in the store and shown in the report",
+                "the file contains a secret, which would be kept in the store and shown in the report",
                 where=file.where(place), fix="Put it into an environment variable and write env:NAME.",
             )  # fmt: skip
         if _has_credentials(value, is_server=name in ADDRESSES):
             raise InputError(
-                "an address contains credentials or parameters; it would be kept in the store and shown in the report",
+                "an address contains credentials or parameters, which would be kept in the store and shown in the report",
                 where=file.where(place),
                 fix="Take them out; a server's key goes into `api_key: env:NAME`, Azure's version into `api_version`.",
             )  # fmt: skip
 
 
 def _has_credentials(value: str, *, is_server: bool) -> bool:
-    """Whether an address has a user or a parameter named like a secret; that of a server has no parameters at all."""
+    """Return whether an address has a user or a parameter named like a secret; server addresses may have no parameters."""
     if is_server:
         return any(mark in value for mark in "?#@")
     return "://" in value and bool(USER.search(value) or QUERY.search(value))

@@ -13,45 +13,49 @@ _PLAIN_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 
 
 class Columns(Section):
-    """Which column of the source holds what. Only `prompt` is needed."""
+    """The columns of the source. Only `prompt` is required."""
 
     prompt: str = "prompt"
-    """A string, or a list of chat messages, which counts up to its last user turn. A column in which every value is a list
-    written as text (JSON or Python), or a transcript (Human: … Assistant: …), is read as such."""
+    """The prompt: a string, or a list of chat messages, of which everything up to the last user turn is used. A column in
+    which every value is a list written as text (JSON or Python), or a transcript (Human: … Assistant: …), is parsed."""
     document: str | None = None
-    """A string, or a list of passages, joined by blank lines; a passage may be a list of lines."""
+    """The document: a string, or a list of passages, joined by blank lines; a passage may be a list of lines."""
     reference: str | None = None
+    """The reference answer, which only judges see."""
     checklist: str | None = None
-    """A list of items for criteria of kind checklist, in place of those that the judge would write: each an object with a
-    `text` (or `item`) and a `weight`, which is essential, important, optional or pitfall; or a text, which is essential."""
+    """A list of items for criteria of kind checklist, instead of items that the judge writes. An item is an object with a
+    `text` (or `item`) and a `weight` (essential, important, optional or pitfall), or a string, which is essential."""
     responses: str | list[str] | None = None
     """Existing responses: a column of lists, or several columns with one response each. A response is a string, or a
-    conversation of the prompt's turns and the response; one that answers another conversation is dropped and counted."""
+    conversation of the prompt's turns and the response; a response to a different conversation is dropped and counted."""
     metadata: list[str] = []
-    """Columns to carry along."""
+    """Additional columns to keep with the prompt."""
 
 
 class SourceScores(Section):
-    """Scores that came with the responses. Several entries of one judge and criterion are repeats, whose mean counts."""
+    """Scores that came with the responses. Several entries of one judge and criterion are repeats; their mean is used."""
 
     judge: str
-    """Who gave them. A human is a judge."""
+    """The name of the judge that gave the scores, which may be a person."""
     criterion: str
+    """The criterion that the scores are about."""
     column: str
-    """A column of lists of numbers, one for each response; null where there is none. True is 1 and false is 0."""
+    """A column of lists of numbers, one for each response; null means that the response has no score. True is 1 and false
+    is 0."""
     low: float = Field(allow_inf_nan=False)
     """The lowest possible score. A score outside the range is never used, and its row counts as bad."""
     high: float = Field(allow_inf_nan=False)
+    """The highest possible score."""
 
     @model_validator(mode="after")
     def _low_is_below_high(self) -> "SourceScores":
         if self.low >= self.high:
-            raise ValueError(f"`low` must be below `high`, and {self.low:g} is not below {self.high:g}")
+            raise ValueError(f"`low` must be below `high`, but {self.low:g} is not below {self.high:g}")
         return self
 
 
 def code_of(value: Any) -> str:
-    """One spelling for 1, 1.0, "1", "1.0" and true."""
+    """Return a preference code in canonical form: 1, 1.0, "1", "1.0" and true all become "1"."""
     if isinstance(value, bool):
         return str(int(value))
     if isinstance(value, float):
@@ -68,30 +72,32 @@ def code_of(value: Any) -> str:
 
 
 class SourcePreferences(Section):
-    """Preferences of one judge that came with the responses: codes or strengths over pairs of them, or a chosen and a
+    """Preferences of one judge that came with the responses: codes or strengths for pairs of responses, or a chosen and a
     rejected column."""
 
     judge: str
-    """Who gave them. A human is a judge."""
+    """The name of the judge that gave the preferences, which may be a person."""
     column: str | None = None
     """A column of lists of codes (or of numbers on a `scale`), one for each entry of `pairs`."""
     pairs: list[tuple[int, int]] = []
-    """The pairs of responses that the codes are about, as positions in `responses`, from 1."""
+    """The pairs of responses that the codes refer to, as positions in `responses`, counted from 1."""
     first: bool | int | float | str = 1
     """The code for "the first is better". 1, 1.0, "1" and true are the same code."""
     second: bool | int | float | str = 2
     """The code for "the second is better"."""
     tie: bool | int | float | str | None = None
-    """The code for a tie. There is none by default; codes that are not declared are dropped and counted."""
+    """The code for a tie; by default, there is no such code. Undeclared codes are dropped and counted."""
     scale: tuple[float, float] | None = None
-    """For strengths in place of codes: the number for "the first is much better", then the one for "the second is much
-    better", such as [-3, 3] or [1, 2]. The middle is a tie, and what lies between keeps its strength."""
+    """The scale of strengths, which replace codes: the number for "the first is much better", then the number for "the
+    second is much better", such as [-3, 3] or [1, 2]. The middle is a tie; numbers in between keep their strength."""
     chosen: str | None = None
+    """The column of the chosen response."""
     rejected: str | None = None
+    """The column of the rejected response."""
 
     @cached_property
     def meanings(self) -> dict[str, str]:
-        """What each code means: "first", "second" or "tie"."""
+        """Map each code to its meaning: "first", "second" or "tie"."""
         codes = {"first": self.first, "second": self.second, "tie": self.tie}
         return {code_of(code): name for name, code in codes.items() if code is not None}
 
@@ -135,33 +141,37 @@ def _listed(value: Any) -> Any:
 
 
 class Source(Section):
-    """Where prompts come from: a file (JSONL, JSON, CSV, Parquet, DuckDB) or a Hugging Face dataset."""
+    """A source of prompts: a file (JSONL, JSON, CSV, Parquet, DuckDB) or a Hugging Face dataset."""
 
     path: str | None = None
-    """A file, searched for in the pipeline file's folder, the folder above it, and the current folder."""
+    """The source file, searched for in the pipeline file's folder, its parent folder, and the working directory."""
     table: str | None = None
     """The table of a DuckDB file."""
     dataset: str | None = None
-    """A Hugging Face dataset: a folder saved by `datasets`, or a hub name."""
+    """The Hugging Face dataset: a folder saved by `datasets`, or a hub name."""
     subset: str | None = None
+    """The subset (configuration) of the dataset."""
     split: str = "train"
+    """The split of the dataset."""
     revision: str | None = None
-    """The commit of a hub dataset. With one, later runs need not load the dataset again to know that it is the same."""
+    """The commit of a hub dataset. If it is given, later runs need not load the dataset again to detect changes."""
     columns: Columns = Columns()
+    """The columns that hold the prompt, the document, the responses and so on."""
     scores: list[SourceScores] = []
+    """Scores of the existing responses."""
     preferences: Annotated[
         list[SourcePreferences],
         BeforeValidator(_listed, json_schema_input_type=SourcePreferences | list[SourcePreferences] | None),
     ] = []
-    """One entry, or a list of them: the preferences of several people, or of one in several columns."""
+    """Preferences between the existing responses: one entry, or a list of entries for several judges or columns."""
     generator: str = "imported"
-    """The name of the generator of the existing responses."""
+    """The generator's name under which existing responses are stored."""
     limit: int | None = Field(None, ge=1)
-    """Only so many rows, from the first on."""
+    """Read only this many rows, starting with the first."""
 
     @property
     def has_responses(self) -> bool:
-        """Whether responses come with its prompts."""
+        """Return whether the source contains responses."""
         return self.columns.responses is not None or any(each.chosen is not None for each in self.preferences)
 
     @model_validator(mode="after")
@@ -191,30 +201,36 @@ class Source(Section):
 
 
 class Collect(Section):
-    """Which prompts there are."""
+    """The sources of prompts, and the share that is held out."""
 
     sources: list[Source] = Field(min_length=1)
+    """The sources of prompts."""
     held_out: float = Field(0.1, ge=0, lt=1)
-    """Share of prompts kept for evaluation, chosen by the prompt's digest."""
+    """The share of prompts that is held out for evaluation, selected by the prompt's digest."""
     max_bad_rows: float = Field(0.01, ge=0, le=1)
-    """The largest share of a source's rows that may be bad: dropped because something in them cannot be read (null content,
-    an image, a number in place of text), or with a score out of range. Above it, `collect` stops and lists the reasons.
-    Small sources may have 3 bad rows nevertheless, but never more bad rows than good ones; 0 allows none at all."""
+    """The maximum share of bad rows in a source. A bad row is dropped because it cannot be read (null content, an image, a
+    number instead of text), or has a score out of range. Above the maximum, `collect` stops and lists the reasons. Small
+    sources may have up to 3 bad rows nevertheless, but never more bad rows than good ones; 0 allows no bad row at all."""
 
 
 class Generate(Section):
     """How responses are sampled."""
 
     model: str
+    """The generator, a name from `models`."""
     template: str = "prompts/generate/grounded.jinja"
-    """The prompt template: how the last user turn is shown with its document."""
+    """The prompt template, which renders the last user turn and its document."""
     samples: int = Field(4, ge=1)
-    """Responses per prompt."""
+    """The number of responses per prompt."""
     temperature: float = Field(1.0, ge=0)
+    """The sampling temperature; 0 is greedy decoding."""
     top_p: float = Field(1.0, gt=0, le=1)
+    """The probability mass of nucleus sampling; 1 turns it off."""
     max_tokens: int = Field(1024, ge=1)
+    """The maximum number of output tokens per response."""
     seed: int = 0
+    """The seed of sampling."""
     logprobs: bool = True
-    """Keep each response's summed log-probability, where the model gives it."""
+    """Store each response's total log-probability if the model reports it."""
     part: tuple[int, int] | None = None
-    """[K, N]: only the K-th of N parts (the first is 0) of the prompts that are not held out, by digest."""
+    """[K, N]: use only the K-th of N parts (counted from 0) of the prompts that are not held out, split by digest."""

@@ -1,7 +1,7 @@
-"""The sandbox of templates: no attribute of Python, no file, and bounds on time and size.
+"""The sandbox of templates: no access to Python attributes or files, and bounds on time and size.
 
-Jinja's own sandbox keeps a template from Python's insides, but not from looping a billion times or making gigabytes of
-text. Here every loop and call is counted against one rendering's budget, and whatever makes a text longer is measured.
+Jinja's sandbox protects Python's internals, but does not stop a template that loops a billion times or makes gigabytes of
+text. Here every loop and call counts against a budget per rendering, and every operation that lengthens a text is checked.
 """
 
 import re
@@ -14,10 +14,10 @@ from jinja2 import StrictUndefined, TemplateAssertionError, TemplateRuntimeError
 from jinja2.filters import FILTERS
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-# Characters of the longest text that a template may make, and the largest number that may stand for a width or a count.
+# The maximum length of a rendered text in characters, and the maximum of a width or a count.
 MAX_TEXT: Final = 50_000_000
 MAX_WIDTH: Final = 10_000
-# Turns of loops and calls in one rendering, and seconds. The shipped templates take a few dozen turns.
+# The maximum of loop iterations and calls in one rendering, and of seconds. The shipped templates take a few dozen steps.
 MAX_STEPS: Final = 1_000_000
 MAX_SECONDS: Final = 5.0
 MAX_POWER_BITS: Final = 4096
@@ -31,7 +31,7 @@ _WIDE: Final = re.compile(r"\d{5,}|\*|\{[^{}]*\{")
 
 
 class _Meter:
-    """What one rendering has used."""
+    """The budget that one rendering has used."""
 
     def __init__(self) -> None:
         self._steps, self._late = 0, time.monotonic() + MAX_SECONDS
@@ -48,7 +48,7 @@ _meter: ContextVar[_Meter] = ContextVar("meter")
 
 
 def start() -> None:
-    """Begins a rendering's budget. To be called before each."""
+    """Reset the budget. Call this before each rendering."""
     _meter.set(_Meter())
 
 
@@ -89,7 +89,7 @@ def _replaced(text: Any, new: Any) -> None:
 
 
 def _bounded(name: str) -> Any:
-    """A filter of Jinja that can make text longer, with a look at the length first."""
+    """Return a Jinja filter that can make text longer, with a check of the length first."""
     plain: Any = FILTERS[name]
 
     def bounded(*given: Any, **named: Any) -> Any:
@@ -125,7 +125,7 @@ class _Environment(ImmutableSandboxedEnvironment):
         return super().getattr(obj, attribute)
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        # What the sandbox looks at is the type, so it need not look again in each of a million renderings.
+        # The sandbox decides by type, so the answer is cached for a million renderings.
         known = (type(obj), attr)
         if known not in self._safe:
             self._safe[known] = super().is_safe_attribute(obj, attr, value)
@@ -147,7 +147,7 @@ class _Environment(ImmutableSandboxedEnvironment):
 
     def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805 (Jinja's own names)
         _step()
-        # The sandbox puts a function of its own around `format`.
+        # The sandbox wraps `format` in another function.
         method = getattr(__obj, "__wrapped__", __obj)
         text, name = getattr(method, "__self__", None), getattr(method, "__name__", "")
         if isinstance(text, str) and name in _GROWING:
@@ -180,7 +180,7 @@ def _power_bits(left: Any, right: Any) -> float:
 
 
 def _metered(tree: nodes.Template, environment: _Environment) -> nodes.Template:
-    """The tree with every loop counted and every joined text measured."""
+    """Return the tree with every loop counted and every concatenated text checked."""
     for loop in tree.find_all(nodes.For):
         if loop.recursive:
             raise TemplateAssertionError("recursive loops are not supported", loop.lineno)
@@ -203,14 +203,14 @@ def _filtered(node: nodes.Node, name: str, environment: _Environment) -> nodes.F
 
 
 def _shown(value: Any) -> Any:
-    """Every value on its way out: a text that grows from one output to the next is stopped here."""
+    """Check a value that is about to be output: this stops a text that grows from one output to the next."""
     _step()
     _fits(_size(value))
     return value
 
 
 def environment() -> ImmutableSandboxedEnvironment:
-    """A new environment with these bounds."""
+    """Return a new environment with these bounds."""
     made = _Environment(
         undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=False,
         finalize=_shown,

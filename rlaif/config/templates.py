@@ -1,4 +1,4 @@
-"""Prompt templates: one sandboxed Jinja environment, and the nonces of the fences around text from outside."""
+"""Load and render prompt templates in a sandbox, and make the nonces of the fences around untrusted text."""
 
 import traceback
 from functools import cached_property
@@ -13,7 +13,7 @@ from rlaif.config.yaml import did_you_mean
 from rlaif.core.errors import InputError
 from rlaif.core.types import key
 
-# Marks the place of a text; no template contains it.
+# Marks the position of a text in a rendered frame; no template contains it.
 _MARK = "\x00"
 # A judge needs one frame per call on a response, and twice that if some prompts have no document.
 _FRAMES = 64
@@ -25,9 +25,10 @@ _environment = template_sandbox.environment()
 
 
 class Template:
-    """A template file; its source, `text`, is part of the key of everything made with it.
+    """A template file, whose source `text` is part of the key of everything made with it.
 
-    It may use the variables `allowed` and must use those `needed`: a judge that never sees the response still gives scores.
+    The template may use the variables in `allowed` and must use those in `needed`, because a judge that never sees the
+    response would still give scores.
     """
 
     def __init__(self, path: Path, allowed: frozenset[str], needed: frozenset[str] = frozenset()) -> None:
@@ -45,7 +46,7 @@ class Template:
             raise InputError(f"invalid template: {error.message}", where=f"{path}:{line}" if line else str(path)) from None
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"cannot be read: {error}", where=str(path)) from None
-        # Python's compiler refuses what is nested too deeply, in one of these ways.
+        # Python's compiler rejects code that is nested too deeply with one of these errors.
         except (RecursionError, MemoryError, SyntaxError, ValueError, OverflowError) as error:
             raise InputError(f"not a template: {type(error).__name__}: {error}", where=str(path)) from None
         self.used = used = meta.find_undeclared_variables(tree)
@@ -59,13 +60,13 @@ class Template:
         return key("template", self.text)
 
     def render(self, **values: Any) -> str:
-        """Render with these values. A value is inserted as it is and never rendered as a template itself."""
+        """Render the template with these values. Values are inserted unchanged and never rendered as templates."""
         texts = {name: value for name, value in values.items() if name in self._printed and isinstance(value, str)}
         others = {name: value for name, value in values.items() if name not in texts}
         if any(isinstance(value, str) for value in others.values()):
             return self._render(values).strip("\n")
         frame = orjson.dumps([others, list(texts)], option=orjson.OPT_NON_STR_KEYS)
-        # A mark within the data would split it.
+        # A mark inside the data would be taken for the position of a text.
         if b"\\u0000" in frame:
             return self._render(values).strip("\n")
         pieces = self._frames.get(frame)
@@ -74,7 +75,7 @@ class Template:
                 self._frames.clear()
             marks = {name: f"{_MARK}{name}{_MARK}" for name in texts}
             pieces = self._frames[frame] = self._render(others | marks).split(_MARK)
-        # Literal pieces and names of texts alternate.
+        # Literal pieces alternate with names of texts.
         return "".join(texts[piece] if place % 2 else piece for place, piece in enumerate(pieces)).strip("\n")
 
     def _render(self, values: dict[str, Any]) -> str:
@@ -86,7 +87,7 @@ class Template:
                 size += len(piece)
                 if size > template_sandbox.MAX_TEXT:
                     raise TemplateError(f"it makes a text of more than {template_sandbox.MAX_TEXT:,} characters")
-        # A template may divide by zero, add a text to a number, or call itself for ever.
+        # A template may divide by zero, add a string to a number, or recurse without end.
         except Exception as error:
             what = str(error) if isinstance(error, TemplateError) else f"{type(error).__name__}: {error}"
             raise InputError(f"cannot be rendered: {what}", where=_place(error, self.path)) from None
@@ -94,15 +95,15 @@ class Template:
 
 
 def _place(error: BaseException, path: Path) -> str:
-    """`file:line` of the template where it failed, as far as the traceback tells."""
+    """Return `file:line` where the template failed, or only the file if the traceback does not show the line."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<template>"]
     return f"{path}:{lines[-1]}" if lines else str(path)
 
 
 def _printed(tree: nodes.Template) -> set[str]:
-    """The variables that a template only prints unchanged or compares with none.
+    """Return the variables that a template only prints unchanged or compares with none.
 
-    Everything else is rendered once, and each of a million prompts is assembled from the pieces.
+    Everything else is rendered once; each of a million prompts is then assembled from the pieces.
     """
     plain = {id(node) for output in tree.find_all(nodes.Output) for node in output.nodes}
     plain |= {id(test.node) for test in tree.find_all(nodes.Test) if test.name == "none"}
@@ -111,8 +112,8 @@ def _printed(tree: nodes.Template) -> set[str]:
 
 
 def fence(content: str) -> str:
-    """The nonce of 16 hex digits for the text with this content key: the same on every run.
+    """Return the nonce of 16 hex digits for the text with this content key, which is the same in every run.
 
-    It is a digest of the text that stands between the fences, and no text can contain its own digest.
+    The nonce is a digest of the fenced text, and no text can contain its own digest.
     """
     return key("fence", content)[:16]

@@ -9,16 +9,18 @@ from rlaif.config.sources import Columns
 
 
 class Reward(Section):
-    """What a sampled answer is worth while `rloo` or `grpo` trains: a judge's score, or a reward model's."""
+    """A reward of sampled responses in `rloo` or `grpo` training: a judge's score, or the output of a reward model."""
 
     judge: str | None = None
     """A judge from `judges`: a model with its rubric, or checks alone, which are verifiable rewards."""
     model: str | None = None
     """A reward model from `models`: a sequence-classification checkpoint, or a server of one."""
     fit: dict[str, Any] | None = None
-    """A reward model fitted to the pairs first, from the model to train; these are options for TRL's RewardConfig."""
+    """Fit a reward model to the pairs first, starting from the model to train; the value holds options of TRL's
+    RewardConfig."""
     weight: float = Field(1.0, gt=0)
-    """Several rewards are standardised among a prompt's answers, then added by weight."""
+    """The weight of this reward. Several rewards are standardised over the responses to each prompt, then added by
+    weight."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> "Reward":
@@ -27,36 +29,41 @@ class Reward(Section):
         return self
 
 
-# Methods whose loss compares with a reference model that may be another than the one that training starts from.
+# Methods whose loss uses a reference model, which may differ from the model that training starts from.
 REFERRING: Final = ("dpo", "dpo_soft", "dpo_sft", "kto")
 
 
 class Train(Section):
-    """How the generator's model is trained on the pairs."""
+    """How the model is trained on the pairs."""
 
     method: Literal["sft", "dpo", "dpo_soft", "dpo_sft", "kto", "orpo", "reward", "rloo", "grpo"] = "dpo"
+    """The training method."""
     model: str | None = None
-    """The model to train, from `models`; the generator's where omitted."""
+    """The model to train, a name from `models`; the default is the generator."""
     reference: str | None = None
-    """The model that the loss compares with, from `models`; the one that training starts from where omitted."""
+    """The reference model of the loss, a name from `models`; the default is the model that training starts from."""
     data: str | None = None
-    """Responses to imitate, a file (JSONL, JSON, CSV, Parquet) of `messages` or of `prompt` and `completion`: for `sft` in
-    place of the chosen responses, for `dpo_sft` beside the pairs. Bad rows are left out, up to `collect.max_bad_rows`."""
+    """A file (JSONL, JSON, CSV, Parquet) of responses to imitate, with `messages` or `prompt` and `completion`. `sft` uses
+    them instead of the chosen responses, `dpo_sft` in addition to the pairs. Bad rows are dropped, up to the share
+    `collect.max_bad_rows`."""
     joint: Literal["alternate", "mix"] = "alternate"
-    """How `dpo_sft` joins the two: one of them a step, drawn by lot, or both in every step."""
+    """How `dpo_sft` combines the two losses: `alternate` draws one of them at random for each step, `mix` adds both in every
+    step."""
     share: float = Field(0.5, gt=0, lt=1)
-    """Of `dpo_sft`: the pairs' share of the steps, or their weight in the loss."""
+    """The pairs' share of the steps (`alternate`), or their weight in the loss (`mix`), for `dpo_sft`."""
     rewards: list[Reward] = []
-    """For `rloo` and `grpo`, which sample their own answers to the prompts."""
+    """The rewards, for `rloo` and `grpo`, which sample responses to the prompts during training."""
     seed: int = 0
+    """The seed of training."""
     peft: dict[str, Any] = {}
-    """Options for PEFT's LoraConfig, such as r: 16; what it trains is merged into the checkpoint. Empty: all weights."""
+    """Options of PEFT's LoraConfig, such as `r: 16`; the trained adapter is merged into the checkpoint. If empty, all
+    weights are trained."""
     options: dict[str, Any] = {}
-    """Passed to TRL's own configuration class of the method, which checks them."""
+    """Options of TRL's configuration class for the method, which validates them."""
 
     @property
     def needs_pairs(self) -> bool:
-        """Whether nothing can be learnt without pairs: not where answers are sampled, nor for `sft` on `data` alone."""
+        """Return whether training needs pairs: methods that sample, and `sft` on `data`, do not."""
         if self.rewards:
             return any(reward.fit is not None for reward in self.rewards)
         return not (self.method == "sft" and self.data)
@@ -64,9 +71,11 @@ class Train(Section):
     @model_validator(mode="after")
     def _method_has_its_own(self) -> "Train":
         if bool(self.rewards) != (self.method in ("rloo", "grpo")):
-            raise ValueError("`rewards` are what rloo and grpo need, and no other method")
+            raise ValueError("`rewards` are for rloo and grpo, which need them, and for no other method")
         if self.data is None and self.method == "dpo_sft":
-            raise ValueError("dpo_sft needs `data`, answers to imitate; for chosen ones, dpo has loss_type [sigmoid, sft]")
+            raise ValueError(
+                "dpo_sft needs `data`, responses to imitate; for chosen ones, use dpo, loss_type [sigmoid, sft]"
+            )
         if self.data is not None and self.method not in ("sft", "dpo_sft"):
             raise ValueError(f"{self.method} takes no `data`")
         if self.reference is not None and self.method not in REFERRING:
@@ -75,12 +84,14 @@ class Train(Section):
 
 
 class Task(Section):
-    """Something that a model should still be able to do: requests, and programs that check the answers."""
+    """A task that a model should still be able to do after training: prompts, and programs that check the responses."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+    """The name of the task."""
     path: str
-    """A file of prompts, as a source of `collect` has them, with a `reference` where the checks need one."""
+    """A file of prompts in the format of `collect.sources`, with a `reference` if the checks need one."""
     columns: Columns = Columns()
+    """The columns of the file."""
     rubric: str
     """A rubric whose criteria are all checks."""
 
@@ -89,17 +100,18 @@ class Evaluate(Section):
     """How the trained model and others are compared with the base, on held-out prompts."""
 
     models: list[str] = []
-    """Names from `models`, or checkpoints of the base's kind, to compare besides the trained model."""
+    """Additional models to compare: names from `models`, or checkpoints of the base's kind."""
     judges: list[str] = []
-    """Names from `judges`; those of `judge.by` where omitted."""
+    """The judges of the evaluation, names from `judges`; the default is `judge.by`."""
     limit: int | None = Field(None, ge=1)
-    """At most so many held-out prompts."""
+    """The maximum number of held-out prompts to use."""
     samples: int = Field(1, ge=1)
-    """Responses per prompt and model, sampled as in `generate`; two or more tell how varied they are within a prompt."""
+    """The number of responses per prompt and model, sampled as in `generate`. Two or more are needed to measure diversity
+    within a prompt."""
     tasks: list[Task] = []
-    """What every model is also asked, to see what training made it forget."""
+    """Additional tasks for every model, which show what training made it forget."""
     harness: list[str] = []
-    """Tasks of lm-evaluation-harness, where that is installed."""
+    """Tasks of lm-evaluation-harness, which must be installed."""
 
     @model_validator(mode="after")
     def _named_once(self) -> "Evaluate":
@@ -110,16 +122,20 @@ class Evaluate(Section):
 
 
 class Rounds(Section):
-    """Generate, judge, pair and train repeatedly, each round from the model of the last; `rounds: 3` is `{most: 3}`."""
+    """Repeated rounds of generating, judging, pairing and training, each starting from the previous round's model.
+    `rounds: 3` is short for `{most: 3}`."""
 
     most: int = Field(ge=1)
-    """Rounds at most. With an `evaluate` section, one without a gain is the last, and the model before it is kept."""
+    """The maximum number of rounds. With an `evaluate` section, the first round without a gain is the last one, and the
+    model before it is kept."""
     reference: Literal["fixed", "moving"] = "moving"
-    """What the training's loss compares with: the first round's model always, or the one that each round starts from."""
+    """The reference model of the loss: `fixed` is the base of the first round, `moving` the model that each round starts
+    from."""
     prompts: Literal["repeated", "partitioned"] = "repeated"
-    """All prompts in every round, or another part of them in each. Held-out ones are the same in all."""
+    """`repeated` uses all prompts in every round, `partitioned` a different part in each. Held-out prompts are the same in
+    all rounds."""
     min_gain: float = 0.0
-    """The gain, in hundredths of the scale of the first judge of `evaluate`, that a round must exceed."""
+    """The gain that a round must exceed, in hundredths of the scale of the first judge of `evaluate`."""
 
     @model_validator(mode="before")
     @classmethod

@@ -1,8 +1,8 @@
-"""YAML files as plain data that remembers its lines, so that an error can say where.
+"""Read YAML files as plain data with line numbers, so that errors can name the line.
 
-Stricter than YAML 1.1 where it hurts: a key given twice is refused, `5e-6` is a number, and only plain tags are read. A file
-from a stranger is refused in well under a second, whatever is in it: its size, its depth, the number of its values
-(aliases included) and its numbers are bounded.
+The reader is stricter than YAML 1.1: it refuses duplicate keys, reads `5e-6` as a number, and accepts only plain tags. Size,
+depth, number of values (aliases included) and integers are bounded, so that a malicious file is refused in well under a
+second.
 """
 
 import difflib
@@ -36,14 +36,14 @@ _MERGE: Final = "tag:yaml.org,2002:merge"
 
 @dataclass(frozen=True)
 class YamlFile:
-    """The data of one file, and the line (from 1) of each place in it."""
+    """The data of one file, and the line number (from 1) of each place in it."""
 
     path: Path
     data: dict[str, Any]
     lines: dict[Place, int]
 
     def where(self, place: Iterable[str | int] = ()) -> str:
-        """`file:line key.subkey`, from the deepest part of `place` that the file has."""
+        """Return `file:line key.subkey`, with the line of the deepest part of `place` that exists in the file."""
         place = tuple(place)
         dotted = ".".join(str(part) for part in place)
         depth = len(place)
@@ -53,7 +53,7 @@ class YamlFile:
 
 
 class _RefusedError(Exception):
-    """Something that YAML allows and rlaif does not, with the line (from 0) on which it is."""
+    """The file uses something that YAML allows and rlaif does not, on this line (from 0)."""
 
     def __init__(self, what: str, line: int, fix: str = "", place: Place = ()) -> None:
         self.what, self.line, self.fix, self.place = what, line, fix, place
@@ -61,7 +61,7 @@ class _RefusedError(Exception):
 
 
 class _Loader(yaml.SafeLoader):
-    """The safe loader with a float that people write (5e-6 is not a string), and bounds."""
+    """PyYAML's safe loader with bounds, and with floats as people write them (5e-6 is a number)."""
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
@@ -89,7 +89,7 @@ _Loader.add_implicit_resolver(_FLOAT, re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-
 
 
 def read_yaml(path: Path) -> YamlFile:
-    """The mapping in a YAML file. Raises InputError with file and line for anything else."""
+    """Read the mapping in a YAML file. Raises InputError with file and line for anything else."""
     text = _text(path)
     try:
         lines: dict[Place, int] = {}
@@ -115,7 +115,7 @@ def read_yaml(path: Path) -> YamlFile:
 
 def _text(path: Path) -> str:
     try:
-        # A device or a pipe may never end.
+        # Reading a device or a pipe may never end.
         if path.exists() and not path.is_file():
             raise InputError("this is not a file", where=str(path), fix="Name a YAML file.")
         if path.stat().st_size > MAX_BYTES:
@@ -128,7 +128,7 @@ def _text(path: Path) -> str:
 
 
 def parse_value(text: str, where: str) -> Any:
-    """One value as in a file: a number, a string, a list, a mapping. Empty text is null."""
+    """Parse one value as in a file: a number, a string, a list or a mapping. Empty text is null."""
     if len(text) > MAX_BYTES:
         raise InputError(f"more than {MAX_BYTES:,} characters", where=where[:100])
     try:
@@ -140,13 +140,13 @@ def parse_value(text: str, where: str) -> Any:
 
 
 def _data(text: str, lines: dict[Place, int]) -> Any:
-    """The plain data of a text; the line of each place goes into `lines`."""
+    """Return the plain data of a text and add the line of each place to `lines`."""
     node = yaml.compose(text, Loader=_Loader)
     return None if node is None else _Reader(lines).plain(node, ())
 
 
 class _Reader:
-    """Turns nodes into data, and counts what aliases repeat."""
+    """Converts nodes into data and counts the values, including those that aliases repeat."""
 
     def __init__(self, lines: dict[Place, int]) -> None:
         self._lines, self._values = lines, 0
@@ -155,7 +155,7 @@ class _Reader:
         line = node.start_mark.line
         self._values += 1
         if self._values > MAX_VALUES or len(place) > MAX_DEPTH:
-            # The file itself keeps to the bounds, so aliases do not.
+            # The loader has already checked the file without aliases, so aliases are the reason.
             raise _RefusedError("aliases repeat too much", line, "Write the values out.", place[:3])
         self._lines.setdefault(place, line + 1)
         if node.tag not in _TAGS:
@@ -197,7 +197,7 @@ def _scalar(node: yaml.Node, line: int, place: Place) -> Any:
 
 
 def validate(model: type[M], file: YamlFile) -> M:
-    """The file's data as `model`; the first thing wrong becomes an InputError that names its line and what was meant."""
+    """Validate the file's data as `model`. Raises InputError for the first mistake, with its line and a suggestion."""
     try:
         return model.model_validate(file.data)
     except ValidationError as error:
@@ -211,7 +211,10 @@ def validate(model: type[M], file: YamlFile) -> M:
 
 
 def _place(location: Place, data: Any, *, missing: bool) -> Place:
-    """The steps that the user wrote, and as the last one a key that is `missing`: pydantic also names branches of unions."""
+    """Return the part of pydantic's location that the user wrote, plus the last key if it is `missing`.
+
+    pydantic's locations also contain branches of unions, which are left out.
+    """
     place: list[str | int] = []
     for part in location:
         written = part in data if isinstance(data, dict) else isinstance(data, list) and isinstance(part, int)
@@ -222,7 +225,7 @@ def _place(location: Place, data: Any, *, missing: bool) -> Place:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A hint for a misspelt word: the nearest known one, else all of them."""
+    """Return a hint for a misspelled word: the closest known word, or else all of them."""
     names = sorted(known)
     near = difflib.get_close_matches(word[:100], names, n=1)
     if near:
@@ -231,7 +234,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def _known_keys(model: type[BaseModel], place: Place) -> list[str]:
-    """The keys that may stand at `place`, found by walking the model's JSON Schema."""
+    """Return the keys that are allowed at `place`, by walking the model's JSON Schema."""
     schema = model.model_json_schema()
     nodes = [schema]
     for part in place:

@@ -1,1 +1,1 @@
-"""What everything else builds on: errors, record types and keys, signals, workers, progress, text and statistics."""
+"""The foundation of all other packages: errors, record types and keys, signals, workers, progress, text and statistics."""

@@ -7,5 +7,5 @@ Item = TypeVar("Item")
 
 
 def ngrams(items: Sequence[Item], n: int) -> Iterator[tuple[Item, ...]]:
-    """Every run of `n` consecutive items, in order and with repetitions; none if there are fewer than `n`."""
+    """Yield every run of `n` consecutive items, in order and with repetitions; none if there are fewer than `n` items."""
     return zip(*(items[start:] for start in range(n)), strict=False)

@@ -1,4 +1,4 @@
-"""The user's own code: modules in the current folder, or installed ones."""
+"""Load the user's Python code: modules in the working directory, or installed ones."""
 
 import importlib
 import os
@@ -10,10 +10,10 @@ from types import ModuleType
 
 
 def leave_out_working_directory() -> None:
-    """Takes the current folder out of the places that modules are imported from.
+    """Remove the working directory from `sys.path`.
 
-    `python -m` puts it first there, and a `yaml.py` in a stranger's folder would be imported in place of the library. Only
-    `load` puts it back, last, for code that the user allowed.
+    `python -m` puts it first, so that a `yaml.py` in a stranger's folder would be imported instead of the library. Only
+    `load` adds it again, at the end, for code that the user allowed.
     """
     here = os.path.realpath(os.curdir)
     if here == os.path.realpath(Path(__file__).parent.parent):
@@ -22,9 +22,9 @@ def leave_out_working_directory() -> None:
 
 
 def digest(module: str) -> str | None:
-    """A digest of the module's source, so that scores of an edited check differ from the old ones. Runs none of its code.
+    """Return a digest of the module's source, so that an edited check gets new scores. Runs none of the module's code.
 
-    None for a module that is not found: loading it will say so. Modules that it imports itself are not covered.
+    Returns None if the module is not found; loading it will report that. Modules that it imports are not covered.
     """
     parts, places, found = module.split("."), [*sys.path, str(Path.cwd())], None
     for number in range(len(parts)):
@@ -37,7 +37,7 @@ def digest(module: str) -> str | None:
 
 
 def load(module: str) -> ModuleType:
-    """Import the module, which runs its code. Only for code that the user allowed. Raises ImportError."""
+    """Import the module, which runs its code; call this only for code that the user allowed. Raises ImportError."""
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.append(here)

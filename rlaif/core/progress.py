@@ -119,7 +119,7 @@ class Bars:
         stage = TextColumn("{task.description}", markup=False)
         line = TextColumn("{task.fields[line]}", markup=False)
         self._console = SafeConsole(stderr=True)
-        # What others print meanwhile is shown above the bars by `lines_to`: rich would run the codes that are in it.
+        # `lines_to` shows other output above the bars; rich itself would interpret control codes in it.
         self._rich = RichProgress(
             stage, BarColumn(), line, TimeRemainingColumn(), console=self._console, transient=True,
             redirect_stdout=False, redirect_stderr=False,
@@ -150,7 +150,7 @@ class Bars:
             self.note(f"{tally.line()} in {tally.seconds:.1f} s")
 
     def _show_others_above(self) -> None:
-        """Print what the rest of the program and libraries write above the bars, while there are any."""
+        """Print other output of the program and its libraries above the bars while bars are shown."""
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, SafeStream) and stream.isatty():
                 self._others.enter_context(stream.lines_to(self.note))

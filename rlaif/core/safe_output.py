@@ -1,7 +1,7 @@
-"""What rlaif writes to a terminal, a pipe or a log: no text from a model, a server or a file can drive the terminal.
+"""Make all output safe: no text from a model, a server or a file can send control codes to the terminal.
 
-`install` puts a `SafeStream` in the place of stdout and stderr, so that everything which the process prints passes through
-it: messages, usage errors, warnings, logs of libraries and tracebacks.
+`install` replaces stdout and stderr by a `SafeStream`, so that everything that the process prints passes through it:
+messages, usage errors, warnings, logs of libraries and tracebacks.
 """
 
 import codecs
@@ -15,9 +15,9 @@ from typing import Any, Final, TextIO, cast
 from rlaif.core.text import visible, without_controls
 
 ERRORS: Final = "rlaif_visible"
-# What a shell reports for a program that wrote to a closed pipe: 128 + SIGPIPE.
+# The exit code that shells report for a program that wrote to a closed pipe: 128 + SIGPIPE.
 CLOSED_PIPE: Final = 141
-# The output that the user named cannot be written, as on a full disk.
+# The exit code if the output cannot be written, for example because the disk is full.
 UNWRITABLE: Final = 2
 # Typographic characters of our own messages, for terminals that have only ASCII or a code page.
 _PLAIN: Final = {
@@ -27,7 +27,7 @@ _PLAIN: Final = {
 
 
 def _replace(error: UnicodeError) -> tuple[str, int]:
-    """Encode what the terminal's encoding lacks: a plain spelling of typographic characters, else an escape."""
+    """Replace a character that the encoding lacks: a typographic character by an ASCII spelling, others by an escape."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     lacking = error.object[error.start : error.end]
@@ -36,10 +36,10 @@ def _replace(error: UnicodeError) -> tuple[str, int]:
 
 
 class SafeStream:
-    """A text stream in the place of stdout or stderr: hiding and control characters are made visible in all that is written.
+    """A text stream that replaces stdout or stderr and makes hiding and control characters visible.
 
-    It has no `buffer`, so that no library can write past it. A reader that has gone away (`| head`) ends the process without
-    a word where results are written; where only progress is written, the work goes on.
+    It has no `buffer`, so that no library can bypass it. If the reader has gone away (`| head`), the process ends silently
+    if the stream carries results; if it carries only progress, the work continues.
     """
 
     def __init__(self, stream: TextIO, *, results: bool) -> None:
@@ -100,18 +100,18 @@ class SafeStream:
             self.write(line)
 
     def write_data(self, text: str) -> None:
-        """Write CSV: as `write` does on a terminal; into a pipe or a file exactly, but for control characters."""
+        """Write CSV: like `write` on a terminal; into a pipe or a file unchanged except for control characters."""
         if self.isatty():
             self.write(text)
         else:
             self.write_trusted("\r\n".join(map(without_controls, text.split("\r\n"))))
 
     def write_trusted(self, text: str) -> None:
-        """Write text as it is: for a console that has made untrusted text visible and adds codes to style it."""
+        """Write text unchanged, for a console that has already made untrusted text visible and adds style codes."""
         self._try(lambda: self._stream.write(text))
 
     def flush(self) -> None:
-        """Hand everything written so far to the system."""
+        """Flush everything written so far to the operating system."""
         self._try(self._stream.flush)
 
     @contextmanager
@@ -130,7 +130,7 @@ class SafeStream:
             action()
         except OSError as error:
             self._discard()
-            # A terminal that was closed (EIO) ends a run by its signal.
+            # A closed terminal (EIO) ends the run by a signal.
             if not self._results or error.errno == errno.EIO:
                 return
             if isinstance(error, BrokenPipeError):
@@ -139,14 +139,14 @@ class SafeStream:
             raise SystemExit(UNWRITABLE) from None
 
     def _discard(self) -> None:
-        """Send what is still to be written nowhere."""
+        """Discard all further output."""
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self._stream.fileno())
         os.close(nowhere)
 
 
 class TrustedStream:
-    """A stream for a rich console: what it writes is made visible already, and has codes that style it."""
+    """A stream for a rich console, whose text is already safe and contains style codes."""
 
     def __init__(self, stream: SafeStream) -> None:
         self._stream = stream
@@ -167,38 +167,38 @@ class TrustedStream:
 
 
 def install() -> None:
-    """Make everything that this process prints safe to look at, whatever the encoding of its output."""
+    """Make everything that this process prints safe for terminals, whatever the encoding of its output."""
     _open_closed_streams()
-    # Bars of other libraries redraw themselves by control characters.
+    # Progress bars of other libraries redraw themselves with control characters.
     os.environ.setdefault("TQDM_DISABLE", "1")
     sys.stdout = cast(TextIO, safe(sys.stdout, results=True))
     sys.stderr = cast(TextIO, safe(sys.stderr, results=False))
 
 
 def _open_closed_streams() -> None:
-    """Open the null device where a stream is closed (`>&-`): else the store's file would take its number."""
+    """Open the null device for a closed stream (`>&-`); otherwise the store's file would get its descriptor."""
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
-    # Python has no stream where it found none.
+    # Python sets a standard stream that was closed to None.
     sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
 
 
 def safe(stream: TextIO, *, results: bool) -> SafeStream:
-    """Return a stream that writes to this one, and never fails for a character that its encoding lacks."""
+    """Return a stream that writes to this one and never fails because its encoding lacks a character."""
     codecs.register_error(ERRORS, _replace)
     try:
         stream.reconfigure(errors=ERRORS)  # type: ignore[attr-defined]
-    except OSError:  # what stood behind the stream is no longer the same kind of file
+    except OSError:  # the stream's file was replaced by one of another kind
         stream = open(stream.fileno(), "w", 1, stream.encoding, ERRORS, closefd=False)  # noqa: SIM115
     return SafeStream(stream, results=results)
 
 
 def write_data(text: str) -> None:
-    """Print CSV or another machine format that has no escapes of its own."""
+    """Print CSV or another machine-readable format without escape sequences."""
     if isinstance(sys.stdout, SafeStream):
         sys.stdout.write_data(text)
     else:

@@ -1,8 +1,8 @@
-"""What SIGINT, SIGTERM and SIGHUP (a closed terminal) do.
+"""Handle SIGINT, SIGTERM and SIGHUP (a closed terminal).
 
-The first signal waits for open requests, the second cancels them, the third ends the process at once. Whatever the process
-is doing, it ends some seconds after the grace period: queries are interrupted, and a step that does not react is abandoned,
-which costs nothing that is stored.
+The first signal waits for open requests, the second cancels them, the third ends the process at once. The process always
+ends some seconds after the grace period: queries are interrupted, and a step that does not react is abandoned; nothing that
+is stored is lost.
 
 Only a process that calls `STOP.listen()`, as the command line does, handles signals like this; a library leaves the signal
 handlers of its host alone.
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Kubernetes and Slurm kill a process 30 s after they asked it to end; some of that is left for writing results.
+# Kubernetes and Slurm kill a process 30 s after the first signal; the rest of that time is for writing results.
 GRACE: Final = 20.0
-# How much later a process ends that has not ended by itself.
+# How much later a process is ended that has not ended by itself.
 LAST_SECONDS: Final = 4.0
-# How long the event loop may not answer before the query that keeps it busy is interrupted.
+# How long the event loop may be unresponsive before the query that blocks it is interrupted.
 DEAF_SECONDS: Final = 5.0
 
 
@@ -45,7 +45,7 @@ SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "
 
 
 class Stop:
-    """How many stop signals this process has received, and what reacts to them. `exit_code` is 128 + the first signal."""
+    """Counts the stop signals of this process and reacts to them. `exit_code` is 128 + the first signal."""
 
     def __init__(self) -> None:
         self.exit_code = 0
@@ -56,7 +56,7 @@ class Stop:
         self._work: asyncio.Task[Any] | None = None
         self._cancelled = False
         self._ending = False
-        # Where the system writes the number of each signal at once, whatever the main thread is doing.
+        # The system writes each signal's number to this pipe at once, whatever the main thread is doing.
         self._wakeup = -1
 
     @property
@@ -73,21 +73,21 @@ class Stop:
         os.set_blocking(self._wakeup, False)
         signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
         if hasattr(os, "register_at_fork"):
-            # The workers of a data loader are stopped by signals that are not ours.
+            # Signals that stop a forked child, such as a data loader worker, must not be taken for ours.
             os.register_at_fork(after_in_child=lambda: signal.set_wakeup_fd(-1) and None)
         threading.Thread(target=self._watch, args=(signals,), daemon=True, name="rlaif-stop").start()
 
     def over(self) -> None:
-        """Results are stored: from now on a signal only ends the process sooner, with the same exit code."""
+        """Record that all results are stored: from now on a signal only ends the process sooner, with the same exit code."""
         self._heard = 2
 
     async def supervise(self, work: Coroutine[Any, Any, T]) -> T:
-        """Await the work. A stop calls what `heeded` registers, or cancels the work where nothing is registered."""
+        """Await the work. A stop calls what `on_stop` registers, or cancels the work if nothing is registered."""
         import asyncio
 
         before, self._work = self._work, asyncio.current_task()
         listening = self._wakeup >= 0 and threading.current_thread() is threading.main_thread()
-        # The event loop has set its own, which it reads only when it is not busy.
+        # The event loop has set another wakeup descriptor, which it reads only when it is not busy.
         loops = signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False) if listening else -1
         try:
             return await work
@@ -98,7 +98,7 @@ class Stop:
 
     @contextmanager
     def on_stop(self, halt: Callable[[], None]) -> Iterator[None]:
-        """Within it, the first signal calls `halt`, which must make the work end; at once if the signal came before."""
+        """Call `halt`, which must make the work end, on the first signal within the block; at once if it came before."""
         self._halts.append(halt)
         try:
             if self.asked:
@@ -108,7 +108,7 @@ class Stop:
             self._halts.remove(halt)
 
     def interrupted_by(self, interrupt: Callable[[], None]) -> Callable[[], None]:
-        """Register how to interrupt a query, from another thread; return how to take that back."""
+        """Register a function that interrupts a query from another thread; return a function that unregisters it."""
         self._interrupts.append(interrupt)
 
         def take_back() -> None:
@@ -123,7 +123,7 @@ class Stop:
             raise KeyboardInterrupt
 
     def caused(self, error: BaseException) -> bool:
-        """Whether an error is only the interruption of what was running, of which DuckDB reports several kinds."""
+        """Return whether a stop caused this error; DuckDB reports interruptions by several kinds of error."""
         wording = isinstance(error, RuntimeError) or "interrupt" in str(error).lower()
         return isinstance(error, KeyboardInterrupt) or (self.asked and wording)
 
@@ -146,7 +146,7 @@ class Stop:
         work.get_loop().call_later(self._grace, self._cancel, work)
 
     def _cancel(self, work: "asyncio.Task[Any]") -> None:
-        """Cancel once only: a second time would end the writing of results."""
+        """Cancel the work, but only once: a second cancellation would end the writing of results."""
         if not self._cancelled:
             self._cancelled = True
             work.cancel()
@@ -166,7 +166,7 @@ class Stop:
                 self._wake(self._work.get_loop())
 
     def _wake(self, loop: "asyncio.AbstractEventLoop") -> None:
-        """Make an idle loop see the signal; interrupt the query that keeps a busy one from answering."""
+        """Wake an idle loop so that it sees the signal; interrupt the query that blocks a busy one."""
         answered = threading.Event()
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(answered.set)
@@ -184,7 +184,7 @@ class Stop:
 
     def _interrupt(self) -> None:
         for interrupt in tuple(self._interrupts):
-            # A connection may have been closed meanwhile.
+            # The connection may have been closed meanwhile.
             with suppress(Exception):
                 interrupt()
 
@@ -198,7 +198,7 @@ def _say(text: str) -> None:
     try:
         os.write(2, text.encode())
     except OSError:
-        # The terminal is gone. Further output goes nowhere, and ends nothing.
+        # The terminal is gone. Further output is discarded and raises no error.
         nowhere = os.open(os.devnull, os.O_WRONLY)
         for output in (1, 2):
             os.dup2(nowhere, output)

@@ -1,4 +1,4 @@
-"""Single flight: several callers ask for the same work at once, and it is done once."""
+"""Single flight: do work once that several callers request at the same time."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable
@@ -28,7 +28,7 @@ class Shared(Generic[Key, Value]):
             self._tasks = {key: task for key, task in self._tasks.items() if not task.done()}
 
     def _drop(self, key: Key, task: asyncio.Task[Value]) -> None:
-        """Forget a finished task, so that the next caller has it made again, unless its result lasts."""
+        """Forget a finished task, so that the next caller repeats the work, unless its result is lasting."""
         # Reading the exception also marks it as retrieved.
         failed = task.cancelled() or task.exception() is not None
         if (failed or not self._lasting(task.result())) and self._tasks.get(key) is task:

@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     Array = numpy.typing.NDArray[numpy.float64]
 
 Interval = tuple[float, float]
-# Sums of columns over prompts. A measure is a function of them (NaN where it is undefined), and the number of pairs,
-# responses or prompts behind it.
+# Sums of columns over prompts. A measure consists of a function of these sums (NaN if undefined) and a function that gives
+# the number of pairs, responses or prompts behind it.
 Sums = Mapping[str, "Array"]
 Measure = tuple[Callable[[Sums], "Array"], Callable[[Sums], "Array"]]
 
-# The ends of a 95 % interval then move by about 2 % of its width from seed to seed.
+# With this many resamples, the ends of a 95 % interval vary by about 2 % of its width from seed to seed.
 RESAMPLES = 4000
-# More prompts than this are added up in this many blocks before they are resampled: sums of blocks vary as much as the
+# If there are more prompts than this, they are summed in this many blocks before resampling: sums of blocks vary as much as
 # sums of their prompts, and time and memory stay bounded.
 BLOCKS = 1000
-# Newton's method stops when no parameter moves by more.
+# Newton's method stops when no parameter changes by more than this.
 STILL = 1e-10
 STEPS = 1000
 
@@ -43,12 +43,12 @@ class Estimate:
 
 
 def mean(values: Sequence[float]) -> float | None:
-    """The arithmetic mean; None of nothing."""
+    """Return the arithmetic mean; None if there are no values."""
     return math.fsum(values) / len(values) if values else None
 
 
 def bootstrap(values: Sequence[float], *, seed: int = 0, resamples: int = RESAMPLES) -> Interval | None:
-    """The 95 % percentile interval of the mean of `values`, one a prompt (Efron 1979); None below two values."""
+    """Return the 95 % percentile interval of the mean of `values`, one per prompt (Efron 1979); None below two values."""
     import numpy
 
     table = numpy.column_stack([numpy.asarray(values, dtype=float), numpy.ones(len(values))])
@@ -57,9 +57,10 @@ def bootstrap(values: Sequence[float], *, seed: int = 0, resamples: int = RESAMP
 
 
 def estimates(rows: Sequence[Mapping[str, float]], measures: Mapping[str, Measure], *, seed: int = 0) -> dict[str, Estimate]:
-    """Each measure of the summed `rows` (one a prompt or block of prompts), with its bootstrap interval over rows.
+    """Return each measure of the summed `rows` (one per prompt or block of prompts), with its bootstrap interval over rows.
 
-    Responses to one prompt are alike, so whole prompts are resampled: pair by pair, every interval would be too narrow.
+    Responses to one prompt are correlated, so whole prompts are resampled; resampling pairs would make every interval too
+    narrow.
     """
     import numpy
 
@@ -78,7 +79,7 @@ def estimates(rows: Sequence[Mapping[str, float]], measures: Mapping[str, Measur
 
 
 def resampled_sums(table: "Array", seed: int = 0, resamples: int = RESAMPLES) -> "Array":
-    """The column sums of `table` in each bootstrap resample of its rows; no resamples below two rows."""
+    """Return the column sums of `table` in each bootstrap resample of its rows; no resamples below two rows."""
     import numpy
 
     rows = len(table)
@@ -93,7 +94,7 @@ def resampled_sums(table: "Array", seed: int = 0, resamples: int = RESAMPLES) ->
 
 @lru_cache(maxsize=2)
 def _draws(rows: int, seed: int, resamples: int) -> "Array":
-    """How often each resample holds each row."""
+    """Draw how often each resample contains each row."""
     import numpy
 
     drawn = numpy.random.default_rng(seed).integers(0, rows, (resamples, rows), dtype=numpy.int32)
@@ -102,7 +103,7 @@ def _draws(rows: int, seed: int, resamples: int) -> "Array":
 
 
 def percentile_interval(values: "Array") -> Interval | None:
-    """The central 95 % of `values`, NaN left out; None below two of them."""
+    """Return the central 95 % of `values`, ignoring NaN; None below two values."""
     import numpy
 
     values = numpy.sort(values[~numpy.isnan(values)])
@@ -113,7 +114,7 @@ def percentile_interval(values: "Array") -> Interval | None:
 
 
 def ratio(part: "Array", whole: "Array") -> "Array":
-    """`part` / `whole`; NaN where `whole` is zero."""
+    """Return `part` / `whole`; NaN where `whole` is zero."""
     import numpy
 
     undefined = numpy.full(numpy.shape(whole), numpy.nan)
@@ -122,17 +123,17 @@ def ratio(part: "Array", whole: "Array") -> "Array":
 
 
 def total(name: str) -> Callable[[Sums], "Array"]:
-    """The sum of one column."""
+    """Return a function that gives the sum of one column."""
     return lambda sums: sums[name]
 
 
 def share(part: Callable[[Sums], "Array"], whole: Callable[[Sums], "Array"]) -> Measure:
-    """One sum as a share of another."""
+    """Return a measure that is one sum as a share of another."""
     return lambda sums: ratio(part(sums), whole(sums)), whole
 
 
 def ranks(values: Sequence[float]) -> "Array":
-    """The rank of each value, from 1; equal values share the mean of their ranks."""
+    """Return the rank of each value, from 1; equal values share the mean of their ranks."""
     import numpy
 
     _, place, counts = numpy.unique(numpy.asarray(values, dtype=float), return_inverse=True, return_counts=True)
@@ -141,7 +142,7 @@ def ranks(values: Sequence[float]) -> "Array":
 
 
 def spearman(first: Sequence[float], second: Sequence[float]) -> float | None:
-    """Spearman's rank correlation, ties by mean ranks; None if either side does not vary."""
+    """Return Spearman's rank correlation, with mean ranks for ties; None if either side does not vary."""
     middle = (len(first) + 1) / 2
     x, y = ranks(first) - middle, ranks(second) - middle
     found = float(correlation(len(x), x.sum(), y.sum(), x @ x, y @ y, x @ y))
@@ -149,11 +150,11 @@ def spearman(first: Sequence[float], second: Sequence[float]) -> float | None:
 
 
 def correlation(n: "Array | int", x: "Array", y: "Array", xx: "Array", yy: "Array", xy: "Array") -> "Array":
-    """Pearson's correlation from sums of values, squares and products; NaN where either side does not vary."""
+    """Return Pearson's correlation from sums of values, squares and products; NaN where either side does not vary."""
     import numpy
 
     spread_x, spread_y = n * xx - x**2, n * yy - y**2
-    # Rounding may leave this much of a difference of sums of that size.
+    # Rounding errors may leave this much of a difference between sums of that size.
     varies = (spread_x > 1e-12 * n * xx) & (spread_y > 1e-12 * n * yy)
     scale = numpy.sqrt(numpy.where(varies, spread_x * spread_y, 0.0))
     found: Array = numpy.clip(ratio(n * xy - x * y, scale), -1.0, 1.0)
@@ -161,7 +162,7 @@ def correlation(n: "Array | int", x: "Array", y: "Array", xx: "Array", yy: "Arra
 
 
 def logistic(x: "Array") -> "Array":
-    """1 / (1 + e^-x), also where e^-x overflows."""
+    """Return 1 / (1 + e^-x), also where e^-x overflows."""
     import numpy
 
     small = numpy.exp(-numpy.abs(x))
@@ -170,7 +171,7 @@ def logistic(x: "Array") -> "Array":
 
 
 def newton(derivatives: Callable[["Array"], tuple["Array", "Array"]], start: "Array") -> "Array":
-    """The maximum of a strictly concave function by Newton's method, or of many functions at once.
+    """Find the maximum of a strictly concave function by Newton's method, or of many functions at once.
 
     Args:
         derivatives: gives the gradient (…, n) and the curvature (…, n, n), the negative of the Hessian, at a point (…, n).
@@ -186,6 +187,6 @@ def newton(derivatives: Callable[["Array"], tuple["Array", "Array"]], start: "Ar
         moving = longest >= STILL
         if not moving.any():
             break
-        # A step longer than 1 may land where the function is flat, and the next one then far away.
+        # A step longer than 1 may land where the function is flat, so that the next step goes far astray.
         at = numpy.where(moving, at + step / numpy.maximum(longest, 1.0), at)
     return at

@@ -1,4 +1,4 @@
-"""How text and numbers are written for people: hidden and control characters made visible, missing numbers as a dash."""
+"""Format text and numbers for people: make hidden and control characters visible, write missing numbers as a dash."""
 
 import re
 import unicodedata
@@ -10,9 +10,9 @@ from markupsafe import Markup
 
 MISSING: Final = "–"
 
-# What drives a terminal: C0 and C1 controls and DEL, but not tab and line feed, which lay text out.
+# Characters that control a terminal: C0 and C1 controls and DEL, but not tab and line feed, which lay out text.
 _CONTROLS: Final = "\x00-\x08\x0b-\x1f\x7f-\x9f"
-# What draws nothing, hides or reorders text, or cannot be encoded: soft hyphen, fillers, bidi and zero-width characters,
+# Characters that are invisible, hide or reorder text, or cannot be encoded: soft hyphen, fillers, bidi and zero-width ones,
 # line and paragraph separators, variation selectors, interlinear and shorthand controls, surrogates, tags.
 _INVISIBLE: Final = (
     "\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u115f-\u1160\u17b4-\u17b5\u180b-\u180f\u200b-\u200f"
@@ -23,15 +23,15 @@ _CONTROL = re.compile(f"[{_CONTROLS}]")
 _HIDING = re.compile(f"[{_CONTROLS}{_INVISIBLE}]")
 _JOINERS: Final = "\u200c\u200d"
 _SELECTOR = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
-# Latin and what comes before it needs no joiner; a keycap such as 1️⃣ has a selector.
+# Latin letters and the characters before them need no joiner; a keycap such as 1️⃣ has a selector.
 _LAST_LATIN: Final = "\u02ff"
 _KEYCAPS: Final = "0123456789#*©®"
 
 
 def visible(value: Any) -> Any:
-    """Return a value as people may see it: hiding characters as ⟨U+202E⟩, None as a dash, anything else unchanged.
+    """Return a value that is safe to show: hiding characters as ⟨U+202E⟩, None as a dash, anything else unchanged.
 
-    Joiners stay where Persian, Indic scripts and emoji need them. Pages, cards and terminals pass all data through this.
+    Joiners stay where Persian, Indic scripts and emoji need them. All data on pages, cards and terminals passes this.
     """
     if value is None:
         return MISSING
@@ -41,12 +41,12 @@ def visible(value: Any) -> Any:
 
 
 def without_controls(text: str) -> str:
-    """Return the text with the characters that drive a terminal made visible, and all others as they are."""
+    """Return the text with terminal control characters made visible and all others unchanged."""
     return _CONTROL.sub(lambda found: code_point(found[0]), text)
 
 
 def code_point(character: str) -> str:
-    """Return how a character is shown that cannot be shown as itself."""
+    """Return the visible notation of a character that cannot be shown as itself."""
     return f"⟨U+{ord(character):04X}⟩"
 
 
@@ -65,12 +65,12 @@ def _takes_selector(character: str) -> bool:
 
 
 def _takes_joiner(character: str) -> bool:
-    """Whether a letter, mark or symbol may need a joiner after it: only those beyond the Latin script do."""
+    """Return whether a letter, mark or symbol may need a joiner after it: only those beyond the Latin script do."""
     return character > _LAST_LATIN and unicodedata.category(character)[0] in "LMS" and not _HIDING.fullmatch(character)
 
 
 def _is_chosen(text: str, place: int) -> bool:
-    """Whether there is a variation selector at the place that belongs to the character before it."""
+    """Return whether the variation selector at this place belongs to the character before it."""
     return place > 0 and bool(_SELECTOR.match(text[place])) and _takes_selector(text[place - 1])
 
 

@@ -1,7 +1,7 @@
-"""The nouns: plain frozen records, and the content keys that identify them.
+"""The record types as plain frozen dataclasses, and the content keys that identify them.
 
-A key is a digest of content, never a row number or a time, so the same thing has the same key in every run: that is
-what makes resume, caching and incremental work one anti-join.
+A key is a digest of content, never a row number or a time, so the same item has the same key in every run. Resume, caching
+and incremental work are therefore a single anti-join.
 """
 
 import hashlib
@@ -22,29 +22,29 @@ class Message(TypedDict):
 
 
 def clean(text: str) -> str:
-    """`text` as UTF-8 can hold it: lone surrogates, which DuckDB and most tokenizers refuse, become U+FFFD."""
+    """Return the text with lone surrogates, which DuckDB and most tokenizers refuse, replaced by U+FFFD."""
     return text if text.isascii() else text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
 def key(*parts: Any) -> str:
-    """A 128-bit content key, hex, of JSON-like parts. Dictionary order does not matter; list order does."""
+    """Return a 128-bit content key in hex of JSON-like parts. Dictionary order does not matter; list order does."""
     return hashlib.blake2b(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
 
 
 def fraction(*parts: Any) -> float:
-    """A number in [0, 1) that depends on the parts alone: a seeded coin that no order of work can change."""
+    """Return a number in [0, 1) that depends on the parts alone: a seeded random number, whatever the order of work."""
     return int(key(*parts)[:13], 16) / 16**13
 
 
-# The weights of a checklist's items, of which each stands as "weight: text" (Rubrics as Rewards, Gunjal et al. 2025).
+# The weights of checklist items, which are written as "weight: text" (Rubrics as Rewards, Gunjal et al. 2025).
 CHECKLIST = {"essential": 1.0, "important": 0.7, "optional": 0.3, "pitfall": 0.9}
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """What is asked. The messages go to the generator; a `document` is to be kept to.
+    """A prompt: the messages for the generator, and optionally a `document` that responses must be grounded in.
 
-    A `reference` is for the judge, and so is a `checklist` of items such as "essential: It names the year."
+    Only judges see the `reference` and the `checklist` of items such as "essential: It names the year."
     """
 
     messages: tuple[Message, ...]
@@ -55,27 +55,30 @@ class Prompt:
 
     @cached_property
     def key(self) -> str:
-        # Prompts had no checklists at first, and those without one keep their keys.
+        # Older versions had no checklists; prompts without one keep their keys.
         checklist = [list(self.checklist)] if self.checklist else []
         return key("prompt", list(self.messages), self.document, self.reference, *checklist)
 
     @cached_property
     def normal_key(self) -> str:
-        """The same for prompts that differ only in case, spacing and how they end; "2+2" and "2-2" stay apart."""
+        """Return a key that is the same for prompts that differ only in case, spacing and final punctuation.
+
+        Other punctuation counts: "2+2" and "2-2" have different keys.
+        """
         return key("normal", [_plain(m["content"]) for m in self.messages], _plain(self.document or ""))
 
     @property
     def request(self) -> str:
-        """The last user turn: what the response answers."""
+        """Return the last user turn, which the response answers."""
         return next((m["content"] for m in reversed(self.messages) if m["role"] == "user"), "")
 
 
 def stored(row: Mapping[str, Any]) -> Prompt:
-    """The prompt of a row of the store that has its messages, document, reference and checklist."""
+    """Return the prompt in a row of the store that has messages, document, reference and checklist."""
     return _read(row["messages"], row["document"], row["reference"], row["checklist"])
 
 
-# The answers to a prompt come one after the other, and its key is a digest of the whole document.
+# Responses to one prompt are read one after the other, and computing its key digests the whole document.
 @lru_cache(maxsize=16)
 def _read(messages: str, document: str | None, reference: str | None, checklist: str | None) -> Prompt:
     items = tuple(orjson.loads(checklist or "[]"))
@@ -87,15 +90,15 @@ def _plain(text: str) -> str:
 
 
 def answer_key(prompt: str, text: str) -> str:
-    """The key of a text as an answer to a prompt: what a judge sees, so equal samples share one judgement."""
+    """Return the key of a text as an answer to a prompt. It covers what a judge sees, so equal samples share a judgement."""
     return key("answer", prompt, text)
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One criterion's outcome for one answer: a value in the criterion's range, or a failure kind and no value.
+    """The outcome of one criterion for one answer: a value in the criterion's range, or a failure kind and no value.
 
-    `expected` and `spread` are mean and standard deviation over the judge's score tokens, where it gave log-probabilities.
+    `expected` and `spread` are the mean and standard deviation over the judge's score tokens, if it gave log-probabilities.
     """
 
     criterion: str
@@ -108,9 +111,9 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that a judge looked at on its way to a score: a claim, a key point, an item; and what it found.
+    """An intermediate result of a judge: a claim, a key point or a checklist item that it examined, and the outcome.
 
-    The response `earned` a share of what it is worth, from 0 to 1; None where there was nothing to look at.
+    `earned` is the share of the item's worth that the response earned, from 0 to 1; None if the item does not apply.
     """
 
     criterion: str
@@ -122,9 +125,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Which of two answers is better, in the order shown: "first", "second" or "tie"; or a failure kind and none of these.
+    """Which of two answers is better, in the order shown: "first", "second" or "tie"; or a failure kind and no preference.
 
-    `probability` is that of "first", a tie being half, over the judge's own tokens, where it gave log-probabilities.
+    `probability` is the probability of "first", with a tie counting half, from the judge's tokens if it gave
+    log-probabilities.
     """
 
     preferred: str | None = None
@@ -135,7 +139,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a judge said, in its own words, over one call or several, and the scores or the comparison read from it."""
+    """A judge's raw reply, over one call or several, and the scores or the comparison parsed from it."""
 
     scores: Sequence[Score] = ()
     raw: str = ""
@@ -149,6 +153,6 @@ class Verdict:
 
     @property
     def said(self) -> dict[str, Any]:
-        """The judge's words, what came of them and what they cost, as they are kept."""
+        """Return the reply, its failure and its cost as they are stored."""
         return {"raw": self.raw, "failure": self.failure, "detail": self.detail, "calls": self.calls,
                 "prompt_tokens": self.prompt_tokens, "output_tokens": self.output_tokens}  # fmt: skip

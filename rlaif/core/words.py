@@ -1,4 +1,4 @@
-"""Words, split in one way everywhere: size limits, overlap, near-duplicates, contamination, diversity, retrieval, SQL views.
+"""Split text into words, in one way for size limits, overlap, near-duplicates, contamination, diversity, retrieval and SQL.
 
 Scripts that write no spaces have one word per character, its marks included: Han, kana, Thai, Lao, Khmer, Myanmar and their
 relatives. Unicode word segmentation without a dictionary (UAX #29) breaks them at the same places, except that it leaves
@@ -19,22 +19,22 @@ _LETTERS = (
     "\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0ecd\u0edc-\u0edf\u1000-\u103f\u1050-\u108f\u109a-\u109d\u1780-\u17d3\u17dc\u17dd"
     "\u1950-\u19c9\u1a20-\u1a7f\ua9e0-\ua9ef\ua9fa-\ua9fe\uaa60-\uaadd"
 )
-# The marks among them, which belong to the letter before; so does the sign of a long vowel in kana.
+# The marks among them, which belong to the preceding letter, as does the long vowel sign of kana.
 _MARKS = (
     "\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ecd\u102b-\u103e\u1056-\u1059\u105e-\u1060\u1062-\u1064"
     "\u1067-\u106d\u1071-\u1074\u1082-\u108d\u108f\u109a-\u109d\u17b4-\u17d3\u17dd\u1a55-\u1a7f\uaa7b-\uaa7d\uaab0-\uaab8"
     "\uaabe-\uaac1\u3099\u309a\u30fc\uff70\uff9e\uff9f"
 )
 _SPACELESS = _IDEOGRAPHS + _LETTERS
-# What Python's `str.split` splits at.
+# The characters at which Python's `str.split` splits.
 _SPACES = "\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-# Punctuation beside a character of a script without spaces is no word.
+# Punctuation next to a character of a script without spaces does not count as a word.
 _PUNCTUATION = (
     "!-/:-@\\[-`{-~\xa1-\xbf\u2010-\u2027\u2030-\u205e\u3001-\u3003\u3008-\u3020\u3030\u30fb"
     "\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
 )
 _ANY_SPACELESS = re.compile(f"[{_SPACELESS}]")
-# The possessive quantifiers keep it linear; the pattern means the same without them (`SQL_WORD`).
+# The possessive quantifiers keep matching linear; without them, the pattern matches the same (`SQL_WORD`).
 _WRITTEN = re.compile(f"[{_PUNCTUATION}]*+[{_SPACELESS}][{_MARKS}]*+[{_PUNCTUATION}]*+|[^{_SPACES}{_SPACELESS}]++")
 _ASCII_WORD = re.compile(r"\w+")
 # Keycaps and variation selectors are marks of symbols, not of letters.
@@ -42,19 +42,19 @@ _NO_LETTER_MARKS = range(0xFE00, 0xFE10)
 
 
 def count_words(text: str) -> int:
-    """How many words a text has: runs between spaces, and characters of scripts without spaces."""
+    """Count the words of a text: runs between spaces, and characters of scripts without spaces."""
     if text.isascii() or not _ANY_SPACELESS.search(text):
         return len(text.split())
     return sum(1 for _ in _WRITTEN.finditer(text))
 
 
 def word_starts(text: str) -> list[int]:
-    """Where each word that `count_words` counts begins."""
+    """Return the start of each word that `count_words` counts."""
     return [match.start() for match in _WRITTEN.finditer(text)]
 
 
 def find_words(text: str, *, punctuation: bool = False) -> list[str]:
-    """The words of a text without punctuation, or with each punctuation mark as a word of its own."""
+    """Return the words of a text without punctuation, or with each punctuation mark as a separate word."""
     if text.isascii():
         return (_ascii_marked() if punctuation else _ASCII_WORD).findall(text)
     return _word(punctuation).findall(text)
@@ -62,12 +62,12 @@ def find_words(text: str, *, punctuation: bool = False) -> list[str]:
 
 @cache
 def word_pattern() -> str:
-    """The regular expression of one word in `find_words`: a letter or digit with what continues it."""
+    """Return the regular expression of one word in `find_words`: a letter or digit and the characters that continue it."""
     marks = "".join(
         chr(code) for code in range(0x300, 0x1F000)
         if code not in _NO_LETTER_MARKS and unicodedata.category(chr(code)) in ("Mn", "Mc")
     )  # fmt: skip
-    # A joiner inside a word (Persian, Indic scripts) belongs to it.
+    # A joiner inside a word (Persian, Indic scripts) belongs to the word.
     return rf"[{_SPACELESS}][{_MARKS}]*|[^\W{_SPACELESS}](?:[^\W{_SPACELESS}]|[{_ranges(marks)}\u200c\u200d])*"
 
 
@@ -82,7 +82,7 @@ def _ascii_marked() -> re.Pattern[str]:
 
 
 def _ranges(characters: str) -> str:
-    """The inside of a character class that holds these characters, which are in order; spaceless scripts' left out."""
+    """Return the inside of a character class with these characters, which must be in order."""
     found: list[list[str]] = []
     for character in characters:
         if found and ord(character) == ord(found[-1][1]) + 1:
@@ -93,7 +93,7 @@ def _ranges(characters: str) -> str:
 
 
 def _escaped(ranges: str) -> str:
-    """The inside of a character class as RE2 reads it in a query: every character that is not plain ASCII by its number."""
+    """Return the inside of a character class in RE2 syntax for a query, with non-ASCII characters as code points."""
     return "".join(c if c.isascii() and c.isprintable() and c != "'" else rf"\x{{{ord(c):X}}}" for c in ranges)
 
 

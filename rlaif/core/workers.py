@@ -1,4 +1,4 @@
-"""Workers: pending units in, stored results out, with a bounded number of units open at any time.
+"""Run workers over pending units and store the results, with a bounded number of units open at any time.
 
 Results are stored in batches, one transaction each. A single result is stored at once; after each batch the writer pauses in
 proportion to how long the batch took, and then takes everything that arrived meanwhile. So a crash loses open requests and a

@@ -1,4 +1,4 @@
-"""What the tiny models learn from: prompts and answers, sampled fresh from the tiny world and never repeated."""
+"""Make the training examples of the tiny models: prompts and answers, always newly sampled from the tiny world."""
 
 import json
 import random
@@ -16,7 +16,7 @@ WORDS = FIELDS + NAMES + NUMBERS
 
 @dataclass(frozen=True)
 class Example:
-    """What a model is shown, and what it should say."""
+    """A training example: the prompt, and the answer that the model should give."""
 
     prompt: str
     answer: str
@@ -24,7 +24,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Flaws:
-    """How likely each flaw is: a needed fact dropped, one not needed added, a value corrupted, the form missed."""
+    """The probability of each flaw: a needed fact dropped, an unneeded one added, a value corrupted, the wrong form."""
 
     drop: float
     add: float
@@ -43,18 +43,18 @@ NONE = Flaws(0, 0, 0, 0)
 
 
 def writing(document: str, request: str) -> str:
-    """The writer's prompt, as prompts/generate/compact.jinja renders it."""
+    """Return the writer's prompt, as prompts/generate/compact.jinja renders it."""
     return f"{document}\n{request}"
 
 
 def judging(document: str, request: str, response: str, criterion: str, fence: str, prompt_fence: str) -> str:
-    """The judge's prompt, as prompts/judge/compact.jinja renders it."""
+    """Return the judge's prompt, as prompts/judge/compact.jinja renders it."""
     given = f"{prompt_fence}\n{document}\n{request}\n{prompt_fence}"
     return f"{given}\nAnswer {fence}\n{response}\nEnd {fence}\nRate {criterion} {LOW} to {HIGH}."
 
 
 def flawed(drawn: Case, flaws: Flaws, rng: random.Random) -> tuple[list[Fact], Form]:
-    """An answer to a case with flaws: its facts and its form."""
+    """Return the facts and the form of a flawed answer to a case."""
     fields = [field for field in drawn.needed if rng.random() >= flaws.drop] or [drawn.needed[0]]
     spare = [field for field in drawn.domain.fields if field not in drawn.needed]
     for _ in range(2):
@@ -66,22 +66,22 @@ def flawed(drawn: Case, flaws: Flaws, rng: random.Random) -> tuple[list[Fact], F
 
 
 def demonstration(rng: random.Random) -> Example:
-    """What the writer learns from: an imperfect answer."""
+    """Make an example for the writer: an imperfect answer."""
     drawn = case(rng)
     answer = layout(*flawed(drawn, rng.choice([CARELESS, CAREFUL]), rng))
     return Example(writing(drawn.document, drawn.request), answer)
 
 
 def judgement(rng: random.Random) -> Example:
-    """What the judge learns from: an answer of any quality, and the verdict that the oracle's truth implies."""
+    """Make an example for the judge: an answer of any quality, and the verdict that follows from the oracle's truth."""
     drawn = case(rng)
     return _judged(drawn, _response(drawn, rng), rng.choices(CRITERIA, (4, 2, 3))[0], rng)
 
 
 def refutation(rng: random.Random) -> Example:
-    """A verdict on an answer without a true value.
+    """Make a verdict on an answer in which every value is false.
 
-    Where most values agree, quoting the answer twice is nearly right, and the document is never looked at.
+    If most values agreed, quoting the answer twice would be nearly right, and the judge would not look at the document.
     """
     drawn = case(rng)
     facts, form = flawed(drawn, FALSE, rng)
@@ -90,28 +90,29 @@ def refutation(rng: random.Random) -> Example:
 
 
 def note(rng: random.Random) -> Example:
-    """A perfect answer, for the judge and the beginning writer to read the world by."""
+    """Make a perfect answer, from which the judge and the untrained writer learn to read the world."""
     drawn = case(rng)
     return Example(writing(drawn.document, drawn.request), layout(*flawed(drawn, NONE, rng)))
 
 
 def echo(rng: random.Random) -> Example:
-    """A few words of the world in any order, to be said twice again: copying is what both trades rest on.
+    """Make a few words of the world in random order, to be repeated twice: both models depend on copying.
 
-    Strings are short, for among few words the right one is soon found by chance; with forty it takes ten times longer.
+    The strings are short, because among few words the right one is soon found by chance; with forty words, learning takes
+    ten times longer.
     """
     text = "".join(f" {word}" for word in rng.sample(WORDS, rng.randint(3, 8)))
     return Example(text, text + text)
 
 
 def long_echo(rng: random.Random) -> Example:
-    """The same with as many words as documents and answers have."""
+    """Make an `echo` with as many words as documents and answers have."""
     text = "".join(f" {word}" for word in rng.sample(WORDS, rng.randint(8, 24)))
     return Example(text, text)
 
 
 def lookup(rng: random.Random) -> Example:
-    """Facts of a document asked for in another order: finding a field's value is the next thing to learn."""
+    """Ask for facts of a document in a different order: finding a field's value is the second skill to learn."""
     drawn = case(rng)
     kept = dict(list(drawn.facts.items())[: rng.randint(2, 8)])
     fields = rng.sample(list(kept), len(kept))
@@ -122,9 +123,9 @@ def lookup(rng: random.Random) -> Example:
 
 
 def weighing(rng: random.Random) -> Example:
-    """Any values side by side, half of them equal, and whether they are: what a judge of faithfulness sees last.
+    """Compare random values side by side, half of them equal: the last skill that a judge of faithfulness needs.
 
-    In whole judgements it would be learnt late and by luck: the commoner verdict is right often enough.
+    From whole judgements alone, this would be learned late and by luck, because the more common verdict is often right.
     """
     rows = [_values(field, rng) for field in rng.sample(FIELDS, rng.randint(2, 7))]
     stated = [f"{field} {value}" for field, value, _ in rows]
@@ -134,7 +135,7 @@ def weighing(rng: random.Random) -> Example:
 
 
 def verdict(document: str, request: str, response: str, criterion: str) -> str:
-    """The judge's answer: compact JSON whose rationale weighs each part before the score is given."""
+    """Return the judge's answer: compact JSON whose rationale checks each part before the score."""
     asked = ground_truth.brief(document, request)
     stated = ground_truth.parts(response, asked.facts)
     mark = getattr(ground_truth.marks(document, request, response), criterion)
@@ -143,7 +144,7 @@ def verdict(document: str, request: str, response: str, criterion: str) -> str:
 
 
 def score(mark: float) -> int:
-    """The integer from 1 to 5 that stands for a mark from 0 to 100; halves go up."""
+    """Convert a mark from 0 to 100 to an integer score from 1 to 5; halves are rounded up."""
     return LOW + int((HIGH - LOW) * mark / 100 + 0.5)
 
 
@@ -191,7 +192,7 @@ def _values(field: str, rng: random.Random) -> tuple[str, str, str]:
 
 
 def _corrupted(drawn: Case, field: str, rng: random.Random) -> str:
-    """A wrong value of the right kind: often another of the document's values, else one out of thin air."""
+    """Return a wrong value of the right kind: often another value of the document, else a random one."""
     kind = drawn.domain.named if field in drawn.domain.named else drawn.domain.counted
     near = [drawn.facts[other] for other in kind if drawn.facts[other] != drawn.facts[field]]
     if near and rng.random() < 0.4:
@@ -216,19 +217,19 @@ def _response(drawn: Case, rng: random.Random) -> str:
 
 
 def _again(drawn: Case, field: str, rng: random.Random) -> Fact:
-    """A field told once more, which writers do when they lose the thread: truly or not."""
+    """Return a repeated field, as writers produce when they lose the thread, with a true or a false value."""
     return field, drawn.facts[field] if rng.random() < 0.5 else _corrupted(drawn, field, rng)
 
 
 def _mangled(fact: Fact, rng: random.Random) -> Fact:
-    """What sampling makes of a fact when one of its tokens goes astray."""
+    """Return a fact as sampling corrupts it when one of its tokens is wrong."""
     (field, value), stray = fact, rng.choice(WORDS)
     astray = [(field + stray, value), (field, stray), (field, f"{value} {stray}"), (f"{field} {stray}", value)]
     return rng.choice([*astray, (value, field), (field + rng.choice(FIELDS), "")])
 
 
 def _garbage(drawn: Case, rng: random.Random) -> str:
-    """Text that a broken or hostile writer might send."""
+    """Return text that a broken or hostile writer might send."""
     facts, form = flawed(drawn, HARSH, rng)
     good = layout(facts, form)
     stray = [(rng.choice(FIELDS), rng.choice(NAMES + NUMBERS)) for _ in range(rng.randint(1, 4))]

@@ -1,9 +1,9 @@
-"""Start a Llama off with the circuit that copying needs, which a small model is otherwise slow to discover.
+"""Initialize a Llama with the circuit for copying (an induction head), which a small model is otherwise slow to learn.
 
-To continue "driver Ramel ... driver" with "Ramel", one layer must note at each word which word came before it, and the
-next must look for the place whose note is the current word and say what stands there ("induction"). Left to chance,
-both halves are useless without the other, and training waits long for them to meet. Here both are set up roughly in
-the first two layers; training does the rest.
+To continue "driver Ramel ... driver" with "Ramel", one layer must record at each word which word came before it, and the
+next layer must find the position whose record is the current word and output the word there ("induction"). Each half is
+useless without the other, so training takes long to find both by chance. Here both are set up roughly in the first two
+layers; training does the rest.
 """
 
 import torch
@@ -11,13 +11,13 @@ from torch import Tensor
 from transformers import LlamaForCausalLM
 
 EMBEDDING = 0.06
-BRANCH = 0.005  # what the other heads and the feed-forward layers add at first: little, so that the circuit is heard
-OFFSETS = (1, 2, 3)  # words back that the first layer's heads note: a verdict looks further back than a copy
+BRANCH = 0.005  # initial scale of the other heads and feed-forward layers: small, so that the circuit dominates
+OFFSETS = (1, 2, 3)  # how many words back the first layer's heads look: verdicts look further back than copies
 SHARPNESS = 5.5  # of the attention to one offset
-NOTE = 0.1  # how loud a note is
-MATCH = 1.6  # how much a matching note counts
-COPY = 0.12  # how loud the copied word is
-FAST = 6  # rotary pairs that turn too fast to compare words at a distance
+NOTE = 0.1  # weight of a record
+MATCH = 1.6  # weight of a matching record
+COPY = 0.12  # weight of the copied word
+FAST = 6  # rotary pairs that rotate too fast to compare distant words
 
 
 @torch.no_grad()
@@ -53,7 +53,7 @@ def _orthogonal(width: int) -> Tensor:
 
 
 def _attend(offset: int, width: int, size: int) -> tuple[Tensor, Tensor]:
-    """Query and key weights of a head that attends `offset` words back, through what rotary positions do."""
+    """Return query and key weights of a head that attends `offset` words back, by means of the rotary positions."""
     turns = offset / 10_000 ** (torch.arange(size // 2) * 2 / size)
     loud = SHARPNESS / (width / 2) ** 0.5
     query, key = torch.zeros(size, width), torch.zeros(size, width)

@@ -1,4 +1,4 @@
-"""The tiny models' tokenizer: byte-level BPE, so any text can be written, and one token for each word of the world."""
+"""Build the tiny models' tokenizer: byte-level BPE, so that it covers any text, with one token per word of the world."""
 
 import json
 import random
@@ -11,8 +11,8 @@ from rlaif.demo import corpus
 PAD, START, END, ANSWER = "<|pad|>", "<|start|>", "<|end|>", "<|answer|>"
 CONTEXT = 512
 
-# An assistant turn opens with the answer token, which is also all that a generation prompt adds: so a rendered prompt
-# is always an exact token prefix of the same prompt with its answer.
+# An assistant turn starts with the answer token, and a generation prompt adds only this token. So a rendered prompt is
+# always an exact token prefix of the same prompt with its answer.
 CHAT_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}"
     f"{{% if message['role'] == 'assistant' %}}{ANSWER}{{{{ message['content'] }}}}{{{{ eos_token }}}}"
@@ -22,12 +22,12 @@ CHAT_TEMPLATE = (
 
 
 def words() -> list[str]:
-    """Every field and value of the world, with the space that comes before it."""
+    """Return every field and value of the world, with the preceding space."""
     return [f" {word}" for word in corpus.WORDS]
 
 
 def build(seed: int) -> PreTrainedTokenizerFast:
-    """Train the tokenizer until every word it meets is one token."""
+    """Train the tokenizer until every word in its data is one token."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -55,7 +55,7 @@ def build(seed: int) -> PreTrainedTokenizerFast:
 
 
 def _phrases(seed: int) -> list[str]:
-    """Clean prompts and answers to learn the remaining words from; fences are left out, or each would be learnt."""
+    """Return clean prompts and answers for the remaining words; fences are left out, or each would become a token."""
     rng = random.Random(f"tokenizer {seed}")
     texts = []
     for _ in range(2000):

@@ -1,8 +1,8 @@
-"""Make the tiny writer and the tiny judge from a seed: two plain Llama checkpoints, on two CPU cores.
+"""Train the tiny writer and the tiny judge from a seed: two plain Llama checkpoints, on two CPU cores.
 
-Both trades rest on copying a value from where it stands, which a small model finds hard to discover. So each model
-first repeats random words, then practises its trade; the judge quotes the answer's value and the document's value side
-by side before it says "ok" or "wrong", and those words weigh more in its loss than the rest.
+Both tasks depend on copying a value from its position, which a small model finds hard to learn. So each model first repeats
+random words, then trains on its task. The judge quotes the answer's value and the document's value side by side before it
+says "ok" or "wrong", and those words weigh more in its loss than the rest.
 """
 
 import logging
@@ -27,16 +27,16 @@ log = logging.getLogger(__name__)
 Maker = Callable[[random.Random], corpus.Example]
 
 BATCH = 32
-POOL = 8  # batches are cut from this many, sorted by length: little padding, still random
+POOL = 8  # batches are made from this many examples, sorted by length: little padding, but still random
 RATE = 2e-3
 WARM_UP = 50
 REPORT = 100
-VERDICT_WEIGHT = 6.0  # verdicts, counts and the document's words they rest on are few tokens, and need most thought
+VERDICT_WEIGHT = 6.0  # verdicts, counts and the quoted words of the document are few but difficult tokens
 
 
 @dataclass(frozen=True)
 class Phase:
-    """For how many steps a model meets which kinds of example, in which shares."""
+    """A phase of training: a number of steps, and the share of each kind of example."""
 
     steps: int
     shares: dict[Maker, float]
@@ -44,25 +44,25 @@ class Phase:
 
 @dataclass(frozen=True)
 class Trade:
-    """What one model learns: its name, and its phases in order."""
+    """The curriculum of one model: its name, and its phases in order."""
 
     name: str
     phases: tuple[Phase, ...]
 
     @property
     def steps(self) -> int:
-        """All phases together."""
+        """Return the number of steps of all phases together."""
         return sum(phase.steps for phase in self.phases)
 
     def shares(self, step: int) -> dict[Maker, float]:
-        """What is met at a step."""
+        """Return the share of each kind of example at a step."""
         ends = accumulate(phase.steps for phase in self.phases)
         return next(phase.shares for phase, end in zip(self.phases, ends, strict=True) if step < end)
 
 
-# Copying and finding have to be mastered before anything that needs them, or values are guessed.
+# The model must master copying and lookup before anything that needs them, or it guesses values.
 _BASICS = Phase(120, {corpus.lookup: 0.6, corpus.long_echo: 0.2, corpus.echo: 0.2})
-# The writer first learns to answer well, then what carelessness looks like: so it knows the right words best.
+# The writer first learns to answer well, and only then carelessness, so that right words stay the likeliest.
 WRITER = Trade(
     "writer",
     (
@@ -71,7 +71,7 @@ WRITER = Trade(
         Phase(800, {corpus.demonstration: 1.0}),
     ),
 )
-# The judge first meets only false answers, which alone make it look values up in the document, and values to weigh.
+# The judge first sees only false answers, because only these make it look values up in the document, and values to compare.
 JUDGE = Trade(
     "judge",
     (
@@ -84,7 +84,7 @@ JUDGE = Trade(
 
 @dataclass(frozen=True)
 class Batch:
-    """Token ids (rows × width), which of them are answers, and per answer token its id and its weight in the loss."""
+    """Token ids (rows × width), a mask of the answers, and each answer token's id and weight in the loss."""
 
     ids: Tensor
     answers: Tensor
@@ -133,7 +133,7 @@ def learn(trade: Trade, out: Path, seed: int = 0) -> None:
 
 
 def config(words: PreTrainedTokenizerFast) -> LlamaConfig:
-    """The shape of both models: about 1.4 million parameters, in heads of a size that servers support."""
+    """Return the shape of both models: about 1.4 million parameters, with a head size that servers support."""
     return LlamaConfig(
         vocab_size=len(words),
         hidden_size=160,
@@ -171,7 +171,7 @@ class _Batches:
         self._ready: list[Batch] = []
 
     def next(self, step: int) -> Batch:
-        """The next batch, from what the trade meets at this step."""
+        """Return the next batch, from the kinds of example at this step."""
         shares = self._trade.shares(step)
         if shares != self._shares or not self._ready:
             self._shares = shares
@@ -193,7 +193,7 @@ class _Batches:
         return Batch(ids, answers, ids[answers], 1 + (VERDICT_WEIGHT - 1) * weighty[answers])
 
     def _row(self, example: corpus.Example) -> tuple[list[int], int]:
-        """The ids of one example, rendered as the chat template renders it, and where its answer starts."""
+        """Return the ids of one example, as the chat template renders it, and the start of its answer."""
         words = self._words
         prompt = f"{tokenizer.START}{example.prompt}{tokenizer.ANSWER}"
         start = len(words.encode(prompt, add_special_tokens=False))
@@ -201,20 +201,20 @@ class _Batches:
 
 
 def _verdicts(words: PreTrainedTokenizerFast) -> Tensor:
-    """The tokens that carry a verdict: its words, and the scores."""
+    """Return the tokens that carry a verdict: its words, and the scores."""
     scores = [str(score) for score in range(corpus.LOW, corpus.HIGH + 1)]
     return torch.tensor(words.convert_tokens_to_ids([*(f"Ġ{word}" for word in corpus.VERDICTS), *scores]))
 
 
 def _answered(model: LlamaForCausalLM, batch: Batch) -> Tensor:
-    """Logits for the answers' tokens alone, row after row; padding is on the right, so no mask is needed."""
+    """Return the logits of the answers' tokens, row after row; padding is on the right, so no mask is needed."""
     hidden = model.model(input_ids=batch.ids).last_hidden_state
     logits: Tensor = model.lm_head(hidden[:, :-1][batch.answers[:, 1:]])
     return logits
 
 
 def _report(trade: Trade, step: int, loss: Tensor, logits: Tensor, batch: Batch, started: float) -> None:
-    """Log how many answer tokens, and how many verdicts, the model would have got right."""
+    """Log the share of answer tokens, and of verdicts, that the model predicts correctly."""
     right = (logits.argmax(-1) == batch.labels).float()
     verdicts = right[batch.weights > 1]
     log.info(

@@ -1,4 +1,4 @@
-"""A tiny world: documents full of facts, and people who need some of them.
+"""Generate the tiny world: documents that state facts, and people who need some of them.
 
 A document names its domain and states eight facts, each a field and then its value:
 ``Shipment report: driver Ramel; crates 102; ...``. A request says who needs a note and in which form.
@@ -16,7 +16,7 @@ Fact = tuple[str, str]
 
 @dataclass(frozen=True)
 class Domain:
-    """One kind of document: the fields it states, by kind of value, and the fields each asker needs."""
+    """One kind of document: its fields, by kind of value, and the fields that each asker needs."""
 
     title: str
     named: tuple[str, ...]
@@ -25,7 +25,7 @@ class Domain:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """Every field that a document of this domain states, named ones first."""
+        """Return every field of a document of this domain, named ones first."""
         return self.named + self.counted
 
 
@@ -100,7 +100,7 @@ _SYLLABLES = (
 NAMES = tuple((first + last).capitalize() for first in _SYLLABLES for last in _SYLLABLES if first != last)[::4]
 NUMBERS = tuple(str(number) for number in range(1, 100))
 
-# Each wording holds exactly one of the words "list" and "line": that word is how the oracle knows the form.
+# Each wording contains exactly one of the words "list" and "line", by which the oracle knows the form.
 WORDINGS: dict[Form, tuple[str, ...]] = {
     "list": (
         "Note for the {role} as a list.",
@@ -117,7 +117,7 @@ WORDINGS: dict[Form, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Case:
-    """One document and one request about it, with the truth that made them."""
+    """One document and one request about it, with the facts from which they were made."""
 
     domain: Domain
     facts: dict[str, str]
@@ -127,27 +127,27 @@ class Case:
 
     @property
     def document(self) -> str:
-        """The document's text; facts stand in the order in which the case holds them."""
+        """Return the document's text, with the facts in the order of the case."""
         return f"{self.domain.title} report: " + "; ".join(f"{f} {v}" for f, v in self.facts.items()) + "."
 
     @property
     def request(self) -> str:
-        """The request's text."""
+        """Return the request's text."""
         return self.wording.format(role=self.role)
 
     @property
     def needed(self) -> tuple[str, ...]:
-        """The fields the asker needs, in the asker's order."""
+        """Return the fields that the asker needs, in the asker's order."""
         return self.domain.needs[self.role]
 
 
 def value(domain: Domain, field: str, rng: random.Random) -> str:
-    """A random value of the field's kind."""
+    """Return a random value of the field's kind."""
     return rng.choice(NAMES if field in domain.named else NUMBERS)
 
 
 def case(rng: random.Random) -> Case:
-    """A fresh case: every domain, role, form and wording is equally likely, and facts come in any order."""
+    """Return a new case: every domain, role, form and wording is equally likely, and facts are in random order."""
     domain = rng.choice(list(DOMAINS.values()))
     fields = rng.sample(domain.fields, len(domain.fields))
     form = rng.choice(list(WORDINGS))
@@ -161,7 +161,7 @@ def case(rng: random.Random) -> Case:
 
 
 def layout(facts: list[Fact], form: Form) -> str:
-    """The facts as text: one ``- field value`` per line, or all in one line between semicolons."""
+    """Write the facts as text: one ``- field value`` per line, or all in one line between semicolons."""
     if form == "list":
         return "\n".join(f"- {field} {value}" for field, value in facts)
     return "; ".join(f"{field} {value}" for field, value in facts)

@@ -1,1 +1,1 @@
-"""Clients of language models, and the seam that the rest of the package uses: `base` and `registry`."""
+"""Clients of language models. The rest of the package uses only the interface in `base` and `registry`."""

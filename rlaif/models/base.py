@@ -23,9 +23,9 @@ class ChatRequest:
 
     `seeds` has one entry per completion, so that each sample can be drawn again alone; servers that take a single seed get
     the first. `top_logprobs` is the number of alternatives reported for each token; None requests no log-probabilities.
-    `about` is the long text that several requests share, such as the document: they go to the same server, which has its
-    prefix cached. A request that `follows` continues a unit of work that is partly paid for: it is sent before new work,
-    also while the run is stopping.
+    `about` is the long text that several requests share, such as the document: such requests go to the same server, which
+    has the prefix cached. A request that `follows` continues a unit of work that is partly paid for: it is sent before new
+    work, even while the run is stopping.
     """
 
     messages: Sequence[Message]
@@ -43,7 +43,7 @@ class ChatRequest:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One output token: its text, its log-probability, and the likeliest alternatives at its place, itself included.
+    """One output token: its text, its log-probability, and the likeliest alternatives at its position, itself included.
 
     `data` are its bytes in UTF-8, if the server sent them: a token may be part of a character, which `text` cannot show.
     """
@@ -84,7 +84,7 @@ class Completion:
 
 
 def prompt_cut(completion: Completion) -> str:
-    """Tell a user about a completion whose prompt the server cut."""
+    """Return the message for users about a completion whose prompt the server cut."""
     return (
         f"the server cut the prompt: it read at most {completion.prompt_read:,} tokens of it. "
         "Raise the server's context length (Ollama: num_ctx) or shorten the documents."

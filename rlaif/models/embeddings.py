@@ -1,4 +1,4 @@
-"""Embeddings of texts by an open model that answers the turns of a chat with their vectors, as JSON."""
+"""Compute embeddings of texts with an open model that answers the turns of a chat with their vectors, as JSON."""
 
 import json
 from collections.abc import Sequence
@@ -8,12 +8,12 @@ from rlaif.core.errors import ModelError
 from rlaif.core.types import Message
 from rlaif.models.base import ChatRequest, Model, Sampling, prompt_cut
 
-# Texts in one request: of a hundred words each, they stay within what servers take at once.
+# Texts per request: with a hundred words each, they stay within the limits of servers.
 AT_ONCE: Final = 64
 
 
 async def embed(model: Model, texts: Sequence[str]) -> list[list[float]]:
-    """One vector a text, all of one length. Raises ModelError."""
+    """Return one vector per text, all of the same length. Raises ModelError."""
     found: list[list[float]] = []
     for start in range(0, len(texts), AT_ONCE):
         part = texts[start : start + AT_ONCE]

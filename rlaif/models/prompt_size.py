@@ -1,6 +1,6 @@
-"""Detects prompts that a server cut: some drop the beginning of a long prompt and answer the rest without a word.
+"""Detect prompts that a server cut: some servers silently drop the beginning of a long prompt and answer the rest.
 
-The bound must never raise a false alarm, so it counts only what every tokenizer in use needs at least a token for. A word
+The bound must never raise a false alarm, so it counts only what needs at least one token in every common tokenizer. A word
 (letters or digits between white space) is one token or more in tokenizers that split at white space, which nearly all do;
 those that merge words into one token need about 0.9 per word of English. Scripts without spaces need 0.5 or more per
 character. Runs of spaces, dots or dashes count for nothing. Two thirds of a token per word, and a quarter per character of
@@ -15,7 +15,7 @@ from rlaif.core.types import Message
 
 PER_WORD: Final = 2 / 3
 PER_CHARACTER: Final = 1 / 4
-# No server in use has a shorter context. It also keeps servers out that count only what their cache did not hold.
+# No server in use has a shorter context. This also excludes servers that count only uncached tokens.
 SHORTEST_CONTEXT: Final = 512
 # Thai to Burmese, Khmer, kana, Han and Yi: scripts that are written without spaces.
 _UNSPACED: Final = re.compile(
@@ -25,7 +25,7 @@ _WORD: Final = re.compile(r"[^\W_]")
 
 
 def least_tokens(messages: Sequence[Message]) -> int:
-    """A number of tokens that no tokenizer in use can stay below for these messages."""
+    """Return a lower bound on the number of tokens of these messages, for any common tokenizer."""
     texts = [message["content"] for message in messages]
     words = sum(bool(_WORD.search(word)) for text in texts for word in text.split())
     unspaced = sum(len(_UNSPACED.findall(text)) for text in texts)
@@ -33,9 +33,9 @@ def least_tokens(messages: Sequence[Message]) -> int:
 
 
 def read_tokens(usage: Any) -> int | None:
-    """How many prompt tokens a server read at most by its own count; None if it gives none.
+    """Return the maximum number of prompt tokens that a server read, by its reported usage; None if it reports none.
 
-    Some servers leave out of `prompt_tokens` what their cache held, so cached tokens are added.
+    Some servers do not count cached tokens in `prompt_tokens`, so cached tokens are added.
     """
     if not isinstance(usage, Mapping):
         return None
@@ -55,7 +55,7 @@ def _count(value: Any) -> int | None:
 
 
 def was_cut(messages: Sequence[Message], read: int | None) -> bool:
-    """Whether a server that `read` so many tokens of these messages cannot have read all of them."""
+    """Return whether a server that `read` this many tokens of these messages cannot have read all of them."""
     if read is None or read >= _at_most(messages):
         return False
     least = least_tokens(messages)
@@ -63,7 +63,7 @@ def was_cut(messages: Sequence[Message], read: int | None) -> bool:
 
 
 def _at_most(messages: Sequence[Message]) -> float:
-    """No less than `least_tokens`, and much cheaper: the client checks thousands of replies a second."""
+    """Return a cheap upper bound on `least_tokens`, because the client checks thousands of replies a second."""
     texts = [message["content"] for message in messages]
     words = sum(len(text.split()) for text in texts)
     # Characters of these scripts have three bytes in UTF-8.

@@ -1,7 +1,7 @@
-"""Splits a model's own reasoning from its text, by the marks of every model family that is known here.
+"""Split a model's reasoning from its text, by the markers of all known model families.
 
-Some servers return reasoning in a field of its own; others leave it in the text, between marks that the model writes. The
-opening mark may be missing, because many chat templates end with it.
+Some servers return reasoning in a separate field; others leave it in the text, between markers that the model writes. The
+opening marker may be missing, because many chat templates end with it.
 """
 
 import re
@@ -11,11 +11,11 @@ from typing import Final
 
 Span = tuple[int, int]
 
-# What models call their reasoning, also behind a prefix, as in `<seed:think>`.
+# The names of reasoning in markers, which may follow a prefix, as in `<seed:think>`.
 _NAME: Final = r"(?:thinking|thoughts?|think|reasoning)"
-# Special tokens have a vertical bar, of full width in some vocabularies.
+# Special tokens contain a vertical bar, which is full-width in some vocabularies.
 _LEFT, _RIGHT = r"<[|｜]", r"[|｜]>"
-# Marks that end the text are looked for in so many of its last characters.
+# The number of last characters that are searched for markers that end the text.
 _LONGEST_ENDING: Final = 80
 
 
@@ -33,7 +33,7 @@ def _family(opening: str, closing: str, ending: str = r"\s*\Z") -> _Family:
 
 
 def _tag(name: str) -> _Family:
-    # A space after `<` is no mark: the judge's view of a response has one there (see rlaif.config.templates).
+    # With a space after `<`, it is not a marker: the judge's view of a response has one there (see rlaif.config.templates).
     return _family(rf"<(?:\w{{1,20}}:)?{name}(?:\s[^<>]{{0,80}})?>", rf"</(?:\w{{1,20}}:)?{name}\s*>")
 
 
@@ -90,10 +90,10 @@ def split(reply: str) -> Split:
 
 
 def text_spans(reply: str) -> list[Span]:
-    """Return the parts of a reply that can be the model's text, in order: the last one is, by the rule of `split`.
+    """Return the parts of a reply that may be the model's text, in order; `split` takes the last one.
 
-    There is one after each closing mark, because a text may itself contain closing marks, and one from the beginning if the
-    reply does not open with reasoning. The list is empty if reasoning is opened and never closed.
+    There is one part after each closing marker, because a text may itself contain closing markers, and one from the start if
+    the reply does not open with reasoning. The list is empty if reasoning is opened and never closed.
     """
     opened = _opened(reply, 0)
     families = [opened] if opened else [family for family in _FAMILIES if _closes_first(family, reply)]
@@ -119,14 +119,14 @@ def _text_end(family: _Family, reply: str) -> int:
 
 
 def _opened(reply: str, at: int) -> _Family | None:
-    """The family that opens at this place, after white space."""
+    """Return the family whose opening marker is at this position, after white space; None if there is none."""
     while at < len(reply) and reply[at].isspace():
         at += 1
     return next((family for family in _FAMILIES if family.opening.match(reply, at)), None)
 
 
 def _closes_first(family: _Family, reply: str) -> bool:
-    """Whether a reply has a closing mark before any opening one: the chat template wrote the opening mark."""
+    """Return whether a closing marker comes before any opening one, because the chat template wrote the opening marker."""
     closing = family.closing.search(reply)
     if closing is None:
         return False
@@ -134,13 +134,13 @@ def _closes_first(family: _Family, reply: str) -> bool:
     return opening is None or closing.start() < opening.start()
 
 
-# Letters and symbols that are drawn as nothing.
+# Letters and symbols that are invisible.
 _BLANK: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0\u034f")
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp", "Mn"})
 
 
 def has_text(reply: str) -> bool:
-    """Whether a reply says anything: a visible character that is not part of its reasoning."""
+    """Return whether a reply has a visible character outside of its reasoning."""
     return any(_visible(character) for character in split(reply).text)
 
 

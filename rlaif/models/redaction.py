@@ -1,8 +1,8 @@
-"""Secrets are taken out of everything that servers and proxies send back, before anything else looks at it.
+"""Remove secrets from everything that servers and proxies send back, before any other code reads it.
 
-A server echoes what it was sent in errors, in pages, and even in completions, and on the way a key may be escaped for JSON,
-HTML or an address, several times over, or encoded in base64. All those spellings are replaced, in one place: every reply
-passes through here as a whole, so a later cut never meets a key.
+Servers echo requests in errors, in pages and even in completions, and a key may be escaped for JSON, HTML or a URL, several
+times over, or encoded in base64. All these spellings are replaced in one place: every reply passes through here as a whole,
+so a later truncation never cuts through a key.
 """
 
 import re
@@ -16,14 +16,14 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 REPLACEMENT: Final = b"***"
 # Vendors' keys are longer. What servers on this machine are given (test, local, EMPTY) stands in good answers too.
 SHORTEST_KEY, SHORTEST_PASSWORD = 12, 8
-# The part of a key that is enough to be replaced: servers cut what they echo, and so do the logs that they quote.
+# The minimum part of a key that is replaced: servers truncate what they echo, and so do the logs that they quote.
 SHARE, LEAST = 2, 12
-# Headers that hold nothing secret.
+# Headers without secrets.
 HARMLESS: Final = frozenset({"accept", "content-type", "user-agent"})
 SCHEME: Final = re.compile(r"^(bearer|basic|token|apikey)\s+", re.IGNORECASE)
-# What may begin an escaped character in JSON; its other backslashes stand before a quote or a letter such as n.
+# The start of an escaped character in JSON; other backslashes precede a quote or a letter such as n.
 ESCAPES: Final = (b"\\u", b"\\/", b"\\\\", b"%", b"&", b"=")
-# The same where anybody may have written it.
+# The same for text from any source.
 ANY_ESCAPES: Final = (b"\\", b"%", b"&", b"=")
 # One escaped character: for JSON and C by a number, else by itself; for an address or mail; for HTML.
 ESCAPED: Final = re.compile(
@@ -36,14 +36,14 @@ ENTITIES: Final = {name.rstrip(";").encode(): text.encode() for name, text in ht
 
 
 class Redactor:
-    """Replaces secrets in text from servers, in any spelling of them, and the part of one that somebody has cut off."""
+    """Replaces secrets in text from servers, in any spelling, and also truncated secrets."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self._needles = sorted({needle for secret in secrets for needle in _needles(secret)})
         self._starts = [_start(needle).lower().encode() for needle in self._needles]
 
     def __call__(self, data: bytes, *, json: bool = False) -> bytes:
-        """The data without secrets. With `json`, only the escapes of JSON count as such: that is faster."""
+        """Return the data without secrets. With `json`, only JSON escapes are recognized, which is faster."""
         if not self._needles:
             return data
         escaped = any(escape in data for escape in (ESCAPES if json else ANY_ESCAPES))
@@ -56,7 +56,7 @@ class Redactor:
         return data
 
     def text(self, text: str) -> str:
-        """The same for text."""
+        """Return the text without secrets."""
         return self(text.encode("utf-8", "surrogatepass")).decode("utf-8", "replace")
 
     def _holds(self, data: bytes) -> bool:
@@ -74,12 +74,12 @@ class Redactor:
 
 @lru_cache(maxsize=64)
 def redactor(*secrets: str) -> Redactor:
-    """The redactor of these secrets; equal ones share their patterns."""
+    """Return the redactor of these secrets; equal secrets share compiled patterns."""
     return Redactor(secrets)
 
 
 def secrets_of(url: str, headers: Mapping[str, str]) -> list[str]:
-    """All that a request to this address with these headers tells and nobody may read: keys, passwords, parameters."""
+    """Return the secrets in a request's address and headers: keys, passwords and parameters."""
     found = [value for name, value in headers.items() if name.lower() not in HARMLESS]
     found = [key for key in (SCHEME.sub("", value) for value in found) if is_key(key)]
     parts = urlsplit(url)
@@ -88,7 +88,7 @@ def secrets_of(url: str, headers: Mapping[str, str]) -> list[str]:
 
 
 def _credentials(netloc: str) -> Iterator[str]:
-    """The password of an address, and both parts as Basic authentication sends them."""
+    """Yield the password of an address, and user and password as Basic authentication sends them."""
     user, colon, password = (unquote(part) for part in netloc.rpartition("@")[0].partition(":"))
     for each in (user, password):
         if len(each) >= SHORTEST_PASSWORD and not _is_word(each):
@@ -99,7 +99,7 @@ def _credentials(netloc: str) -> Iterator[str]:
 
 
 def is_key(text: str) -> bool:
-    """Whether this is a key to be hidden, rather than a placeholder or a plain word, which good answers contain too."""
+    """Return whether this is a key to hide, rather than a placeholder or a plain word, which normal answers contain too."""
     return len(text) >= SHORTEST_KEY and not _is_word(text)
 
 
@@ -108,7 +108,7 @@ def _is_word(text: str) -> bool:
 
 
 def _needles(secret: str) -> Iterator[str]:
-    """What to look for: the secret, and what base64 makes of it at each of the three places where it may begin."""
+    """Yield the secret, and its base64 encodings at each of the three possible byte offsets."""
     yield secret
     data = secret.encode()
     for before in range(3):
@@ -124,7 +124,7 @@ def _start(needle: str) -> str:
 
 
 def _pattern(needle: str, spelling: Callable[[str], str]) -> str:
-    """A pattern for the needle, or for as much of it as is there."""
+    """Return a pattern for the needle or a truncated start of it."""
     start = len(_start(needle))
     each = [spelling(character) for character in needle]
     return "".join(each[:start]) + "".join(f"(?:{one})?" for one in each[start:])
@@ -136,7 +136,7 @@ def _same(character: str) -> str:
 
 @lru_cache(maxsize=256)
 def _any_spelling(character: str) -> str:
-    """A pattern for one character: escaped for JSON, C, an address, mail or HTML, also several times over, or as it is."""
+    """Return a pattern for one character, plain or escaped for JSON, C, URLs, mail or HTML, also several times over."""
     plain = re.escape(character)
     codes = {ord(each) for each in (character.lower(), character.upper())}
     hexadecimal, octal, decimal = (
@@ -151,7 +151,7 @@ def _any_spelling(character: str) -> str:
 
 
 def _decoded(data: bytes) -> bytes:
-    """The data with each escaped character of ASCII as itself, however often it was escaped."""
+    """Return the data with all escapes of ASCII characters decoded, however often they were escaped."""
     for _ in range(DEPTH):
         before, data = data, ESCAPED.sub(_character, data)
         if data == before:

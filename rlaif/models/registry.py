@@ -1,7 +1,7 @@
-"""The one seam to language models: `ask` says what is asked and what comes back, one sibling a kind answers.
+"""Open language models of any kind. `rlaif.models.base` defines requests and completions.
 
 async with open_model(config) as model:
-    completions = await model.complete(Ask(messages))
+    completions = await model.complete(ChatRequest(messages))
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from rlaif.config import ModelConfig, OpenAIModel, ScriptedModel, VllmModel
 from rlaif.core.errors import InputError
 from rlaif.models.base import Model
 
-# A kind's class is imported when it is first opened: none of them is needed to plan, to pair or to report.
+# Each kind's class is imported when it is first opened, because planning, pairing and reporting need none of them.
 KINDS: Final = {
     "scripted": "rlaif.models.fake.client:Scripted",
     "transformers": "rlaif.models.local.client:Transformers",
@@ -23,20 +23,20 @@ KINDS: Final = {
     "openai batch": "rlaif.models.openai.batch.client:OpenAIBatch",
     "vllm": "rlaif.models.vllm.client:Vllm",
 }
-# The same as reward models, which complete a chat with the reward of its last turn.
+# The classes of reward models, which complete a chat with the reward of its last turn.
 REWARDS: Final = KINDS | {
     "transformers": "rlaif.models.local.reward_model:TransformersReward",
     "openai": "rlaif.models.openai.reward_model:OpenAIReward",
     "vllm": "rlaif.models.vllm.client:VllmReward",
 }
-# Kinds that fill this machine's memory and cores. Two of them are not opened at once; others overlap freely.
+# Kinds that use this machine's memory and cores. Only one of them is open at a time; others overlap freely.
 LOCAL: Final = frozenset({"transformers", "vllm"})
 
 
 def open_model(config: ModelConfig, *, where: str = "", folder: Path | None = None, rewards: bool = False) -> Model:
-    """The model of `config`, to be entered with `async with`. Raises InputError (at `where`) if it cannot work.
+    """Return the model of `config`, to be entered with `async with`. Raises InputError (at `where`) if it cannot work.
 
-    `folder` is where a model in batch mode, which needs one, writes down what it sent. `rewards` is for a reward model.
+    `folder` is where a model in batch mode records what it sent, which requires one. `rewards` opens it as a reward model.
     """
     batch = isinstance(config, OpenAIModel) and config.mode == "batch"
     if batch and rewards:
@@ -51,9 +51,9 @@ def open_model(config: ModelConfig, *, where: str = "", folder: Path | None = No
 
 
 class Models:
-    """Models in use together: each is opened when it is first asked for, shared by all who ask, closed at the end.
+    """A set of open models: each is opened on first use, shared by all its users, and closed at the end.
 
-    `folder` is as `open_model` takes it.
+    `folder` is passed to `open_model`.
 
     async with Models(folder) as models:
         model = await models.get(config)
@@ -66,7 +66,7 @@ class Models:
         self._lock = asyncio.Lock()
 
     async def get(self, config: ModelConfig, *, where: str = "", rewards: bool = False) -> Model:
-        """The open model of that configuration, a reward model if `rewards`."""
+        """Return the open model of this configuration, as a reward model if `rewards`."""
         async with self._lock:
             for known, kind, model in self._open:
                 if known == config and kind == rewards:
@@ -77,7 +77,7 @@ class Models:
             return model
 
     async def embedder(self, config: OpenAIModel, *, where: str = "") -> Model:
-        """The model of that configuration, opened as one that answers with embeddings."""
+        """Return the model of this configuration, opened as an embedding model."""
         from rlaif.models.openai.embeddings import OpenAIEmbed
 
         return await self._stack.enter_async_context(OpenAIEmbed(config, where=where))
@@ -92,15 +92,15 @@ class Models:
 
 
 def is_local(config: ModelConfig) -> bool:
-    """Whether the model computes on this machine's device, so that another such model must be closed first."""
+    """Return whether the model computes on this machine's device, so that another such model must be closed first."""
     return config.kind in LOCAL
 
 
 def identity(config: ModelConfig, *, where: str = "") -> dict[str, Any]:
-    """What makes two models the same: it enters content keys. Never a secret, a path, or what changes only speed.
+    """Return what identifies a model in content keys; never a secret, a path, or a setting that changes only speed.
 
-    A checkpoint folder is known by its files' content, a hub checkpoint by name and revision, a served one by server
-    and name. Takes milliseconds and loads nothing. Raises InputError (at `where`) for a folder that does not exist.
+    A checkpoint folder is identified by the content of its files, a hub checkpoint by name and revision, a served model by
+    server and name. Takes milliseconds and loads nothing. Raises InputError (at `where`) for a folder that does not exist.
     """
     if isinstance(config, ScriptedModel):
         return {"kind": config.kind, "salt": config.salt, "malformed": config.malformed}

@@ -1,4 +1,4 @@
-"""The special tokens of a local checkpoint's tokenizer, read from its files without loading anything."""
+"""Read the special tokens of a local checkpoint's tokenizer from its files, without loading the tokenizer."""
 
 import json
 from functools import cache
@@ -13,7 +13,10 @@ FILES: Final = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.j
 
 @cache
 def special_tokens(path: str) -> frozenset[str]:
-    """Every token that the tokenizer at `path` finds before it splits a text; none for a name on the hub or an odd file."""
+    """Return every token that the tokenizer at `path` matches before it splits a text.
+
+    Returns an empty set for a hub name or an unreadable file.
+    """
     try:
         folder = locate(path)
     except InputError:  # Opening the model reports it.
@@ -48,9 +51,9 @@ def _tokens(name: str, content: Any) -> set[str]:
 
 
 def _contents(tokens: Any) -> set[str]:
-    """The texts of tokens, each of which is a text or an object with its `content`."""
+    """Return the texts of tokens, each of which is a string or an object with `content`."""
     if not isinstance(tokens, list):
         return set()
     texts = (token.get("content") if isinstance(token, dict) else token for token in tokens)
-    # An added token of letters alone is an ordinary word of a larger vocabulary.
+    # An added token that consists of letters is an ordinary word of a larger vocabulary.
     return {text for text in texts if isinstance(text, str) and not text.isalnum()}

@@ -1,1 +1,1 @@
-"""Fits a checkpoint to pairs, thin over TRL: methods and their options, a pre-flight, the training itself."""
+"""Train a checkpoint on pairs, thin over TRL: methods and their options, a pre-flight check, and the training itself."""

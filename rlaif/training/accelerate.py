@@ -1,9 +1,9 @@
-"""Training on several GPUs or machines through `accelerate`: a folder with everything it needs, and the program it runs.
+"""Train on several GPUs or machines with `accelerate`: write a folder with everything it needs, and train from it.
 
 `prepare` writes the folder; `accelerate launch --config_file DIR/accelerate.yaml -m rlaif.training.accelerate DIR` trains
-with the same code as `rlaif train` and leaves the model in the folder under the training's key. Only the folder and the base
-model are needed there. Methods that sample responses are not supported: their rewards come from the pipeline's judges, whose
-verdicts are stored by one process.
+with the same code as `rlaif train` and leaves the model in the folder, named after the training's key. The machines need
+only the folder and the base model. Methods that sample responses are not supported, because their rewards come from the
+pipeline's judges, whose verdicts a single process stores.
 """
 
 import json
@@ -60,15 +60,15 @@ def prepare(folder: Path, key: str, section: Train, base: TransformersModel, les
         "rlaif.training.accelerate",
         str(folder),
     ]
-    # The user who prepared the folder has allowed the code; one who got it from a stranger has not.
+    # The user who prepared the folder has allowed the code; a user who received it from a stranger has not.
     models = [base, *([lesson.reference] if lesson.reference else [])]
     return shlex.join([*words, *([ALLOW] if any(needs_code(section, models)) else [])])
 
 
 def run(folder: Path, *, allow_code: bool = False) -> Path:
-    """Train what was prepared in the folder, or continue with it, and return the trained model.
+    """Start or continue the training that was prepared in the folder, and return the path of the trained model.
 
-    Raises InputError for a folder that was not prepared by rlaif, or that needs `allow_code`.
+    Raises InputError for a folder that rlaif did not prepare, or that needs `allow_code`.
     """
     try:
         job = json.loads((folder / JOB).read_text(encoding="utf-8"))

@@ -1,21 +1,21 @@
-"""Checkpoints of a training that may be killed at any time, by one process or by several together."""
+"""Write and find checkpoints of a training that may be killed at any time, in one process or in several."""
 
 import os
 import shutil
 from pathlib import Path
 from typing import Any
 
-# The last thing written to a checkpoint: without it, the checkpoint was cut off in the writing.
+# The file that is written last to a checkpoint; a checkpoint without it is incomplete.
 COMPLETE = "complete"
 
 
 def first() -> bool:
-    """Whether this is the process, of those that train together, which writes what only one should."""
+    """Return whether this is the main process of those that train together, which writes shared files."""
     return os.environ.get("RANK", "0") == "0"
 
 
 def together() -> None:
-    """Waits until all processes that train together are here."""
+    """Wait until all processes that train together reach this point."""
     import torch.distributed as processes
 
     if processes.is_available() and processes.is_initialized():
@@ -23,7 +23,7 @@ def together() -> None:
 
 
 def seal(checkpoint: Path) -> None:
-    """Marks a checkpoint as whole, once all of it, from all processes, is on the disk."""
+    """Mark a checkpoint as complete once all of it, from all processes, is on disk."""
     together()
     if first():
         sync(checkpoint)
@@ -31,19 +31,19 @@ def seal(checkpoint: Path) -> None:
 
 
 def newest(folder: Path) -> str | None:
-    """The last checkpoint that is whole."""
+    """Return the path of the last complete checkpoint; None if there is none."""
     whole = [marker.parent for marker in folder.glob(f"checkpoint-*/{COMPLETE}")]
     return str(max(whole, key=lambda path: int(path.name.rpartition("-")[2]))) if whole else None
 
 
 def share_tied(model: Any) -> None:
-    """Says that tied weights are saved once, as they are: a training that goes on then ties them again and misses none."""
+    """Exclude duplicates of tied weights from checkpoints, so that a resumed training ties them again without a warning."""
     tied = getattr(model, "all_tied_weights_keys", {})
     model._keys_to_ignore_on_save = {*(model._keys_to_ignore_on_save or ()), *tied}
 
 
 def save(trainer: Any, shape: Any, folder: Path) -> None:
-    """The trained model as its base came: in that precision, with a cache, which training goes without, and in one piece."""
+    """Save the trained model in the form of its base: in its precision, with its cache setting, and with adapters merged."""
     if first():
         shutil.rmtree(folder, ignore_errors=True)
     together()
@@ -53,12 +53,12 @@ def save(trainer: Any, shape: Any, folder: Path) -> None:
     trainer.model.config.use_cache = getattr(shape, "use_cache", True)
     trainer.save_model(str(folder))
     together()
-    # A pickle, which nobody should have to load.
+    # This is a pickle, which nobody should load.
     (folder / "training_args.bin").unlink(missing_ok=True)
 
 
 def sync(folder: Path) -> None:
-    """Returns when the folder's files are on the disk, so that what is named after this is never half there."""
+    """Flush the folder's files to disk, so that a rename after this call never exposes an incomplete folder."""
     for path in [*folder.rglob("*"), folder]:
         handle = os.open(path, os.O_RDONLY)
         try:

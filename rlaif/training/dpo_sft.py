@@ -1,8 +1,9 @@
-"""DPO and SFT together: pairs, and answers to imitate that keep what an earlier SFT taught.
+"""Train DPO and SFT jointly, on pairs and on answers to imitate, which preserve what an earlier SFT taught.
 
-Trained one after the other, the second objective forgets the first. `alternate` draws one of them for each step, the pairs
-with probability `share` (ALRIGHT); `mix` adds both in every step, `share` * DPO + (1 - share) * SFT (Fernando et al. 2024,
-arXiv 2410.15483). Draws depend on the seed and the step alone, so that a stopped training goes on exactly.
+If the two are trained one after the other, the second objective makes the model forget the first. `alternate` draws one
+objective per step, the pairs with probability `share` (ALRIGHT); `mix` adds both in every step: `share` * DPO +
+(1 - share) * SFT (Fernando et al. 2024, arXiv 2410.15483). Random draws depend only on the seed and the step, so that a
+stopped training resumes exactly.
 """
 
 import random
@@ -12,12 +13,12 @@ from typing import Any
 from rlaif.training import pretokenized
 from rlaif.training.preflight import tokens
 
-# What the loss leaves out, as PyTorch has it.
+# The label that PyTorch's loss ignores.
 IGNORED = -100
 
 
 def trainer() -> Any:
-    """A DPOTrainer that is also given `imitated`, rows of `prompt` and `completion`, and how to join the two."""
+    """Return a DPOTrainer that also takes `imitated`, rows of `prompt` and `completion`, and how to combine the losses."""
 
     class JointTrainer(pretokenized.trainer()):  # type: ignore[misc]
         def __init__(
@@ -41,7 +42,7 @@ def trainer() -> Any:
             return (loss, None) if return_outputs else loss
 
         def _next(self) -> int:
-            """The number of this batch, from 0, as if the training had never been stopped."""
+            """Return the number of this batch, from 0, as in a training without interruption."""
             if self._turn is None:
                 self._turn = self.state.global_step * self.args.gradient_accumulation_steps - 1
             self._turn += 1
@@ -51,7 +52,7 @@ def trainer() -> Any:
             return random.Random(f"{self.args.seed} {name}")
 
         def _imitation(self, model: Any, turn: int) -> Any:
-            """The mean negative log-likelihood of a batch's completion tokens."""
+            """Return the mean negative log-likelihood of the completion tokens of a batch."""
             import torch
 
             count = min(self.args.per_device_train_batch_size, len(self._imitated))
@@ -71,7 +72,7 @@ def trainer() -> Any:
 
 
 def _labelled(tokenizer: Any, row: Any) -> tuple[list[int], list[int]]:
-    """The tokens of one answer with its prompt, and the labels, which are those of the answer alone."""
+    """Return the tokens of a prompt with its answer, and the labels, which cover the answer alone."""
     prompt = tokens(tokenizer, row["prompt"], add_generation_prompt=True)
     whole = tokens(tokenizer, row["prompt"] + row["completion"])
     return whole, [IGNORED] * len(prompt) + whole[len(prompt) :]

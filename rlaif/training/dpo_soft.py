@@ -1,8 +1,8 @@
-"""DPO with soft labels: each pair counts by the probability that its label is right.
+"""Train DPO with soft labels: weight each pair by the probability that its label is right.
 
 For the probability p that the chosen side is better and the margin z = beta * (log-ratio of chosen - log-ratio of rejected),
-the loss is -p log sigmoid(z) - (1 - p) log sigmoid(-z) (Mitchell 2023, conservative DPO, with a p of each pair's own). That
-is TRL's own loss, -log sigmoid(z), plus (1 - p) z.
+the loss is -p log sigmoid(z) - (1 - p) log sigmoid(-z) (Mitchell 2023, conservative DPO, with a separate p for each pair).
+That equals TRL's loss, -log sigmoid(z), plus (1 - p) z.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from rlaif.training import pretokenized
 
 
 def trainer() -> Any:
-    """A DPOTrainer that reads `confidence` beside each pair."""
+    """Return a DPOTrainer that reads a `confidence` with each pair."""
 
     class SoftDPOTrainer(pretokenized.trainer()):  # type: ignore[misc]
         def __init__(self, *, args: Any, **options: Any) -> None:
@@ -51,7 +51,7 @@ def trainer() -> Any:
 
 
 def _with_confidence(collator: Any) -> Any:
-    """TRL's collator, which would leave out what it does not know."""
+    """Wrap TRL's collator, which drops unknown columns, so that it keeps `confidence`."""
 
     def collate(examples: list[dict[str, Any]]) -> dict[str, Any]:
         import torch

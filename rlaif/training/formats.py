@@ -1,7 +1,7 @@
-"""What trainers read: the rows of pairs, in the form that each method needs, and responses to imitate.
+"""Convert pairs into the rows that each training method reads, and read files of responses to imitate.
 
-A row of the pipeline has message lists under `prompt` (as the generator was shown it), `chosen` and `rejected`, and numbers
-under `margin` (hundredths of the scale, null where only order is known) and `confidence` (null where not known).
+A row of the pipeline has message lists in `prompt` (as the generator saw it), `chosen` and `rejected`, and numbers in
+`margin` (hundredths of the scale, null if only the order is known) and `confidence` (null if unknown).
 """
 
 import json
@@ -19,39 +19,39 @@ Row = dict[str, Any]
 
 
 def preferences(rows: Sequence[Row]) -> list[Row]:
-    """Pairs alone."""
+    """Return pairs without margin and confidence."""
     return [{name: row[name] for name in ("prompt", "chosen", "rejected")} for row in rows]
 
 
 def soft(rows: Sequence[Row]) -> list[Row]:
-    """Pairs with the probability that the label is right, where that is known."""
+    """Return pairs with the probability that the label is right, if that is known."""
     known = [row for row in rows if row["confidence"] is not None]
     return [pair | {"confidence": float(row["confidence"])} for pair, row in zip(preferences(known), known, strict=True)]
 
 
 def with_margins(rows: Sequence[Row]) -> list[Row]:
-    """Pairs with their lead as a share of the scale, which the rewards' difference must exceed (Touvron et al. 2023)."""
+    """Return pairs with their margin as a share of the scale, which the reward gap must exceed (Touvron et al. 2023)."""
     return [pair | {"margin": float(row["margin"] or 0) / 100} for pair, row in zip(preferences(rows), rows, strict=True)]
 
 
 def demonstrations(rows: Sequence[Row]) -> list[Row]:
-    """The chosen sides as `completion`, each once however many pairs it won."""
+    """Return the chosen sides as `completion`, each once even if it is in several pairs."""
     return _once({"prompt": row["prompt"], "completion": row["chosen"]} for row in rows)
 
 
 def unpaired(rows: Sequence[Row]) -> list[Row]:
-    """Each side once, with what it was: `label` is whether it was chosen."""
+    """Return each side once; `label` says whether it was chosen."""
     sides = (("chosen", True), ("rejected", False))
     return _once({"prompt": row["prompt"], "completion": row[side], "label": label} for row in rows for side, label in sides)
 
 
 def said(messages: Sequence[Any]) -> str:
-    """Messages as one text, equal where roles and contents are."""
+    """Serialize messages to a text that is equal if and only if roles and contents are."""
     return json.dumps([[message["role"], message["content"]] for message in messages])
 
 
 def as_they_are(rows: Sequence[Row]) -> list[Row]:
-    """Rows that are in the trainer's form already."""
+    """Return rows that already have the trainer's format."""
     return list(rows)
 
 
@@ -60,10 +60,10 @@ def _once(rows: Any) -> list[Row]:
 
 
 def imitated(path: Path, most_bad: float = 0.01, *, where: str = "") -> tuple[list[Row], Faults]:
-    """The responses to imitate in a file, as `prompt` and `completion`, and what was wrong with the rows that are left out.
+    """Read responses to imitate from a file, as `prompt` and `completion`, with the faults of rows that are left out.
 
     Files are read as `collect` reads them. A row has `messages` that end with the completion, or `prompt` and `completion`.
-    Raises InputError for a file that cannot be read, and where more than the share `most_bad` of the rows is bad.
+    Raises InputError if the file cannot be read, or if more than the share `most_bad` of the rows is bad.
     """
     found, faults = [], Faults()
     for at, row in records(path, where=where):
@@ -102,7 +102,7 @@ def _demonstration(row: Mapping[str, Any] | RowError) -> Row:
 
 
 def _turns(value: Any, column: str, role: str) -> list[Row]:
-    """Messages as plain rows; a text is one of this role."""
+    """Return messages as plain rows; a string becomes one message of this role."""
     if isinstance(value, list | tuple):
         return [dict(message) for message in messages_of(value, column)]
     content = text(value, column)

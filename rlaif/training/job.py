@@ -1,4 +1,4 @@
-"""One training as it is named: what is trained on what gives its key, and the key its folder."""
+"""Identify a training: its key is a digest of everything that determines it, and its folder is named after the key."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from rlaif.training.trainer import RECORD, TrainingData
 
 @dataclass(frozen=True)
 class Training:
-    """A finished training. `path` is a plain checkpoint; `rows` were trained on, `refused` were not, by kind."""
+    """A finished training. `path` is a plain checkpoint, `rows` the number trained on; `refused` counts others by kind."""
 
     key: str
     path: Path
@@ -27,7 +27,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be trained on what. `base` is the model with a path that can be loaded from here."""
+    """A training to be done: the model, the data and the settings. `base` is the model with a path that can be loaded."""
 
     section: Train
     name: str
@@ -56,7 +56,7 @@ class Job:
 
     @cached_property
     def record(self) -> dict[str, Any]:
-        """What was written down when the training was finished."""
+        """Return the record that was written when the training finished."""
         record: dict[str, Any] = json.loads((self.folder / RECORD).read_text(encoding="utf-8"))
         return record
 

@@ -1,4 +1,4 @@
-"""LoRA: a small adapter is trained in place of all weights, and merged into them at the end (Hu et al. 2021)."""
+"""LoRA: train a small adapter instead of all weights, and merge it into them at the end (Hu et al. 2021)."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from rlaif.core.errors import InputError
 
 
 def adapter(section: Train, file: YamlFile, *, reward: bool) -> Any:
-    """PEFT's LoraConfig with the section's options. Raises InputError where PEFT is missing or refuses them."""
+    """Return PEFT's LoraConfig with the section's options. Raises InputError if PEFT is missing or refuses them."""
     where = file.where(("train", "peft"))
     try:
         from peft import LoraConfig

@@ -1,4 +1,4 @@
-"""The training methods, and how the options of a pipeline file become TRL's own configuration."""
+"""Define the training methods, and convert the options of a pipeline file into TRL's configuration."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -20,22 +20,22 @@ from rlaif.training.trl_loader import trl_class
 
 @dataclass(frozen=True)
 class Method:
-    """One way to train: the trainer's class, its configuration's name, the rows that it reads, and its own defaults."""
+    """A training method: its trainer class, the name of its configuration class, the rows that it reads, and defaults."""
 
     trainer: Callable[[], Any]
     config: str
     rows: Callable[[Sequence[Row]], list[Row]]
     defaults: Mapping[str, Any] = field(default_factory=dict)
     samples: bool = False
-    """It samples answers of its own, so it reads prompts and needs rewards."""
+    """Whether the method samples answers during training, so that it reads prompts and needs rewards."""
     tokenised: bool = False
-    """Its trainer takes the tokens that the pre-flight read."""
+    """Whether the trainer takes the tokens from the pre-flight check."""
 
 
-# More than one epoch of DPO costs more than any other setting does (Tülu 3, table 18). The reference is the very model that
-# training starts from, and is not kept in memory.
+# More than one epoch of DPO hurts more than any other setting (Tülu 3, table 18). The reference is the model that training
+# starts from; its log-probabilities are precomputed, so it is not kept in memory.
 PREFERENCE = {"num_train_epochs": 1, "precompute_ref_log_probs": True}
-# The weight of the KL penalty that GRPO was published with (Shao et al. 2024); TRL's own default is none.
+# The weight of the KL penalty in the GRPO paper (Shao et al. 2024); TRL's default is no penalty.
 PENALTY = 0.04
 
 METHODS: Mapping[str, Method] = {
@@ -53,10 +53,11 @@ METHODS: Mapping[str, Method] = {
 
 DEFAULTS: Mapping[str, Any] = {
     "logging_steps": 1,
-    # Otherwise a loss that is not a number is logged as the last good one.
+    # Otherwise, the last good value would be logged instead of a loss that is not a number.
     "logging_nan_inf_filter": False,
     "save_strategy": "steps",
-    # A killed training loses at most a tenth, or a minute (see health); two are kept, for a kill may fall into writing one.
+    # A killed training loses at most a tenth, or a minute (see `monitoring`). Two checkpoints are kept, because a kill may
+    # interrupt the writing of one.
     "save_steps": 0.1,
     "save_total_limit": 2,
     "report_to": "none",
@@ -65,7 +66,7 @@ DEFAULTS: Mapping[str, Any] = {
 
 
 def check(section: Train, file: YamlFile) -> None:
-    """Raises InputError for options that TRL or PEFT do not have, without loading them."""
+    """Raise InputError for options that TRL or PEFT do not have, without importing them."""
     given: list[tuple[Place, Mapping[str, Any], str]] = [
         (("train", "options"), section.options, METHODS[section.method].config),
         (("train", "peft"), section.peft, "LoraConfig"),
@@ -82,9 +83,9 @@ def check(section: Train, file: YamlFile) -> None:
 def configure(
     section: Train, base: TransformersModel, folder: Path, file: YamlFile, sampling: Mapping[str, Any] | None = None
 ) -> Any:
-    """TRL's configuration for a training whose checkpoints go into `folder`.
+    """Return TRL's configuration for a training whose checkpoints go into `folder`.
 
-    Raises InputError, with the option's line, for an option that TRL does not have or does not take.
+    Raises InputError, with the option's line, for an option that TRL does not have or whose value it refuses.
     """
     method = METHODS[section.method]
     config = trl_class(method.config)
@@ -103,7 +104,7 @@ def configure(
 
 
 def _device_settings(base: TransformersModel) -> dict[str, Any]:
-    """What depends on the machine and not on the training: precision of the arithmetic, memory against time."""
+    """Return settings that depend on the machine and not on the training: precision, and memory versus time."""
     import torch
 
     cuda = torch.cuda.is_available() and base.device in ("auto", "cuda")

@@ -1,4 +1,4 @@
-"""The card of a trained model: what it was made from, by whom it was judged, and how training went."""
+"""Write the card of a trained model: its origin, its judges, and the course of its training."""
 
 import json
 import re
@@ -21,22 +21,22 @@ from rlaif.training.job import Training
 PAGE = Path(__file__).parent / "model.md.jinja"
 COMPARED = PAGE.with_name("compared.md.jinja")
 CARD = "README.md"
-# Stands in every card that we wrote.
+# A text that is in every card that rlaif wrote.
 OURS = "Made by rlaif"
-# What the log ends with, for those of the trainers' metrics that say most.
+# The trainer metrics that are most informative, of which the card shows the first and last value.
 LAST = ("loss", "rewards/accuracies", "rewards/margins", "logps/chosen", "logps/rejected", "accuracy", "reward", "kl")
 
 
-# What ends a part of a card: the next one of its level, or the card.
+# The part of a card with an evaluation, up to the next heading of its level or the end.
 _PART = re.compile(r"\n## How it compares\n.*?(?=\n## |\Z)", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Origin:
-    """What a model was made from: all that the training's record does not say.
+    """The origin of a model, as far as the training's record does not contain it.
 
-    `base` is the path or hub name of what was trained. Pairs were not needed where `pairs` is false; the prompts of those
-    below `held_out` (a bucket) were not trained on. `rewards` are judges as rows of `name` and `spec` (JSON).
+    `base` is the path or hub name of the model that was trained. `pairs` says whether training needed pairs; prompts whose
+    bucket is below `held_out` were not trained on. `rewards` are judges as rows of `name` and `spec` (JSON).
     """
 
     command: str
@@ -48,7 +48,7 @@ class Origin:
 
 
 def write(store: Store, training: Training, origin: Origin) -> Path:
-    """The card `README.md` in the model's folder; one that is there is left as it is."""
+    """Write the card `README.md` into the model's folder, unless there is one, and return its path."""
     path = training.path / CARD
     if not path.exists():
         path.write_text(model_card(store, training, origin), encoding="utf-8")
@@ -56,9 +56,9 @@ def write(store: Store, training: Training, origin: Origin) -> Path:
 
 
 def compare(folder: Path, rows: Sequence[Mapping[str, str]]) -> None:
-    """Puts into the model's card what an evaluation found, in place of what an earlier one did; one row a judge.
+    """Write the results of an evaluation into the model's card, replacing earlier ones, with one row per judge.
 
-    A card that somebody wrote anew is left as it is.
+    A card that someone has rewritten is left unchanged.
     """
     path = folder / CARD
     text = path.read_text(encoding="utf-8") if path.exists() else ""
@@ -69,7 +69,7 @@ def compare(folder: Path, rows: Sequence[Mapping[str, str]]) -> None:
 
 
 def model_card(store: Store, training: Training, origin: Origin) -> str:
-    """The card as text."""
+    """Return the card as text."""
     row = store.query("data/export/sql/training", key=training.key)[0]
     spec, pairing = json.loads(row["spec"]), row["pairing"] if origin.pairs else ""
     known = store.query("data/export/sql/pairing", pairing=pairing)

@@ -1,4 +1,4 @@
-"""Whether a training goes as it should: what its log says, in words, while it runs and at its end."""
+"""Monitor a training: check its log for problems, and describe them, while it runs and at its end."""
 
 import math
 import time
@@ -13,26 +13,26 @@ from rlaif.core.errors import InputError
 from rlaif.core.progress import Tally
 from rlaif.training.checkpoints import seal
 
-# The losses of DPO that are ln 2 for a model that is its own reference, whatever the pair.
+# The DPO losses that are ln 2 for every pair if the model equals its reference.
 STARTS_AT_LN_2 = frozenset({"sigmoid", "sigmoid_norm", "robust"})
 # Half-precision sums over a long answer differ by about a nat, which moves the loss by less than this at usual betas.
 NEAR = 0.05
-# DPO nearly always takes a little from both sides (Razin et al. 2024, arXiv 2410.08847). By a tenth, each token of a chosen
-# answer has become a tenth less likely on the logarithmic scale, which is no longer a little.
+# DPO nearly always lowers the likelihood of both sides a little (Razin et al. 2024, arXiv 2410.08847). A loss of a tenth of
+# the log-probability of chosen answers is no longer a little.
 DISPLACED = 0.1
-# Seconds between checkpoints, unless the file says when to save: less of a training is sooner repeated than kept.
+# The minimum seconds between checkpoints, unless the file sets when to save: repeating less work is cheaper than saving it.
 APART = 60.0
-# Of the steps, those at the end whose mean is taken: single batches differ too much.
+# The share of steps at the end over which metrics are averaged, because single batches vary too much.
 END = 0.1
-# How the log calls the share of sampled answers without a reward, after the reward's name.
+# The suffix, after the reward's name, of the metric that is the share of sampled answers without a reward.
 FAILED = "/failed"
 
 
 def watch(section: Train, arguments: Any, tally: Tally, file: YamlFile, warn: Callable[[str], None]) -> Any:
-    """Counts the steps, stops at a loss that is not a number, checks the first one, and seals checkpoints that are whole."""
+    """Return a callback that counts steps, stops if a loss is not a number, checks the first loss, and seals checkpoints."""
     from transformers import TrainerCallback
 
-    # Clocks of several processes differ, and all of them must save or none.
+    # The clocks of several processes differ, but either all of them must save or none.
     spaced = not section.options.keys() & {"save_steps", "save_strategy"} and arguments.world_size == 1
 
     class Watch(TrainerCallback):  # type: ignore[misc]
@@ -66,7 +66,7 @@ def watch(section: Train, arguments: Any, tally: Tally, file: YamlFile, warn: Ca
 
 
 def first_loss(section: Train, arguments: Any) -> float | None:
-    """The loss of the first step, where it is known before: a model that is compared with itself prefers neither side."""
+    """Return the loss of the first step if it is known in advance: a model compared with itself prefers neither side."""
     if section.method not in ("dpo", "dpo_soft") or section.reference or arguments.use_weighting:
         return None
     if not STARTS_AT_LN_2.issuperset(arguments.loss_type):
@@ -76,7 +76,7 @@ def first_loss(section: Train, arguments: Any) -> float | None:
 
 
 def unlike_its_start(loss: float, expected: float | None) -> list[str]:
-    """A line where the first loss is not what it must be."""
+    """Return a warning if the first loss differs from the expected one."""
     if expected is None or abs(loss - expected) <= NEAR:
         return []
     return [
@@ -86,10 +86,10 @@ def unlike_its_start(loss: float, expected: float | None) -> list[str]:
 
 
 def displaced(log: Sequence[Mapping[str, Any]], beta: float) -> list[str]:
-    """A line where chosen answers became much less likely while the margin grew (likelihood displacement).
+    """Return a warning if chosen answers became much less likely while the margin grew (likelihood displacement).
 
-    `log` has the trainer's metrics as rows of `step`, `metric` and `value`. Rewards in it are beta times the nats by which
-    an answer's log-probability rose above the reference's.
+    `log` has the trainer's metrics as rows of `step`, `metric` and `value`. Its rewards are beta times the nats by which an
+    answer's log-probability exceeds the reference's.
     """
     metrics: dict[str, list[float]] = {}
     for row in log:
@@ -110,7 +110,7 @@ def displaced(log: Sequence[Mapping[str, Any]], beta: float) -> list[str]:
 
 
 def unrewarded(log: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A line for each reward that could not be told of some sampled answers, from which nothing is learned then."""
+    """Return a warning for each reward that is missing for some sampled answers, which are left out of training."""
     shares: dict[str, list[float]] = {}
     for row in log:
         if row["metric"].endswith(FAILED):

@@ -1,4 +1,7 @@
-"""The options of TRL's and PEFT's configuration classes, by their sources: to import them takes seconds, and PyTorch."""
+"""Read the options of TRL's and PEFT's configuration classes from their source files.
+
+Importing them would take seconds and need PyTorch.
+"""
 
 import ast
 from collections.abc import Iterator, Mapping
@@ -9,16 +12,16 @@ from typing import Any, Final
 from rlaif.config.yaml import Place, YamlFile, did_you_mean
 from rlaif.core.errors import InputError
 
-# By package, the files with those classes and all that they inherit options from.
+# The source files of each package that define these classes and their base classes.
 SOURCES: Final = {
     "trl": ("trainer/*_config.py", "experimental/orpo/*_config.py"),
     "transformers": ("training_args.py",),
     "peft": ("tuners/lora/config.py", "config.py"),
 }
-# Classes above them that have no options.
+# Base classes without options.
 PLAIN: Final = frozenset({"PushToHubMixin"})
 
-# Options that the pipeline file states elsewhere, that must not be written down, or that would break exact resume.
+# Options that the pipeline file sets elsewhere, that must not be stored, or that would break exact resume.
 RESERVED: Mapping[str, str] = {
     "seed": "Set train.seed.",
     "data_seed": "Set train.seed.",
@@ -32,11 +35,14 @@ RESERVED: Mapping[str, str] = {
 
 
 def refuse(options: Mapping[str, Any], known: Mapping[str, Any], owner: str, file: YamlFile, place: Place) -> None:
-    """Raises InputError, with its line, for an option that is not among those `known`, with their defaults, of a class."""
+    """Raise InputError, with the line, for an option that is reserved or not in `known`, the class's options and defaults.
+
+    `owner` is the name of the class for the message.
+    """
     for name, value in options.items():
         where = file.where((*place, name))
         if name in RESERVED:
-            raise InputError(f"{name} is no option of its own here", where=where, fix=RESERVED[name])
+            raise InputError(f"{name} cannot be set here", where=where, fix=RESERVED[name])
         if name not in known:
             raise InputError(f"{owner} has no option {name!r}", where=where, fix=did_you_mean(name, known))
         if isinstance(known[name], int | float) and isinstance(value, str | list | dict):
@@ -44,8 +50,10 @@ def refuse(options: Mapping[str, Any], known: Mapping[str, Any], owner: str, fil
 
 
 def declared(name: str) -> dict[str, Any] | None:
-    """The options of the class of that name and their defaults, None for one that is computed; None for all of it where the
-    libraries are not installed, or are built otherwise than is known here."""
+    """Return the options of a configuration class and their defaults; None stands for a computed default.
+
+    Returns None if the libraries are not installed or their source files have an unknown structure.
+    """
     found = _class(name)
     if found is None:
         return None
@@ -59,7 +67,7 @@ def declared(name: str) -> dict[str, Any] | None:
 
 
 def _class(name: str) -> ast.ClassDef | None:
-    # Most files need not be parsed to see that it is not there.
+    # Most files need not be parsed to find out that they lack the class.
     texts = (text for text in map(Path.read_text, _sources()) if f"\nclass {name}" in text)
     nodes = (node for text in texts for node in ast.parse(text).body)
     return next((node for node in nodes if isinstance(node, ast.ClassDef) and node.name == name), None)
@@ -74,7 +82,7 @@ def _sources() -> Iterator[Path]:
 
 
 def _fields(found: ast.ClassDef) -> Iterator[tuple[str, Any]]:
-    """The fields of a dataclass that it can be given, with their defaults."""
+    """Yield the init fields of a dataclass with their defaults."""
     for node in found.body:
         match node:
             case ast.AnnAssign(target=ast.Name(id=name), value=ast.Call(func=ast.Name(id="field"), keywords=keywords)):

@@ -1,4 +1,4 @@
-"""The check before any time is spent: which rows would teach something else than what was judged."""
+"""Check the rows before training: refuse those from which the model would learn something else than what was judged."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -11,27 +11,27 @@ from rlaif.training.formats import Row, said
 # The columns that hold answers.
 SIDES = ("chosen", "rejected", "completion")
 
-# What a refused row's kind means, for people.
+# What each kind of refused rows means, for users.
 MEANING: Mapping[str, str] = {
-    "held_out": "the prompt is one of those that the evaluation asks",
-    "bad_row": "something in a row of `train.data` cannot be read",
-    "unsure": "nobody knows how likely the label is to be right, which this method goes by (a judge's log-probabilities, "
-    "repeats or a second opinion under `pair.agree` tell)",
-    "prefix_mismatch": "the chat template shows the prompt differently alone than before an answer, "
-    "so training would see another context than sampling does",
-    "equal_sides": "chosen and rejected are the same tokens once the chat template has shown them",
-    "over_length": "prompt and answer together do not fit the length, and a cut answer is not the one that was judged",
-    "unknown_token": "the tokenizer has tokens for it that the model has no embedding of",
+    "held_out": "the prompt is held out for the evaluation",
+    "bad_row": "a row of `train.data` cannot be read",
+    "unsure": "the probability that the label is right is unknown, but this method needs it (it comes from a judge's "
+    "log-probabilities, from repeats, or from other judges under `pair.agree`)",
+    "prefix_mismatch": "the chat template renders the prompt differently alone than before an answer, "
+    "so the context in training would differ from the context in sampling",
+    "equal_sides": "chosen and rejected have the same tokens after the chat template",
+    "over_length": "prompt and answer together exceed the length, and a truncated answer is not the one that was judged",
+    "unknown_token": "the tokenizer produces tokens for which the model has no embedding",
 }
-# Of KTO, the desired answers' total weight over the undesired ones' (Ethayarajh et al. 2024, section 4.2).
+# For KTO, the range of the desired answers' total weight over the undesired ones' (Ethayarajh et al. 2024, section 4.2).
 BALANCED = (1.0, 4 / 3)
 
 
 @dataclass(frozen=True)
 class Checked:
-    """The rows to train on, how many were refused, by kind (the keys of MEANING), and whether any answer has an end.
+    """The rows to train on, the number refused by kind (a key of MEANING), and whether any answer has an end token.
 
-    `read` are the rows' tokens where they are kept: `prompt_ids`, and for each side those that come after the prompt's.
+    `read` holds the rows' tokens if they are kept: `prompt_ids`, and for each side the tokens after the prompt.
     """
 
     rows: list[Row]
@@ -44,11 +44,11 @@ def check(
     rows: Sequence[Row], tokenizer: Any, length: int | None, *, embeddings: int | None = None, ends: Collection[int] = (),
     keep: bool = False,
 ) -> Checked:  # fmt: skip
-    """The rows with what is wrong sorted out.
+    """Check the rows and refuse those that cannot be trained on as judged.
 
-    `length` bounds the tokens of a prompt with its answer, or of one without; None is no bound. Nothing is ever truncated.
-    `embeddings` is how many tokens the model knows, `ends` are those that end an answer.
-    `keep` keeps the tokens of rows that pass.
+    `length` bounds the tokens of a prompt with its answer, or of a prompt alone; None is no bound. Nothing is truncated.
+    `embeddings` is the size of the model's vocabulary, and `ends` are the tokens that end an answer. With `keep`, the tokens
+    of accepted rows are kept.
     """
     kept, refused, ended, read = [], Counter[str](), False, []
     for row in rows:
@@ -68,15 +68,15 @@ def check(
 
 
 def explain(refused: Mapping[str, int]) -> str:
-    """The refused rows for people, one line a kind."""
+    """Describe the refused rows for users, one line per kind."""
     return "\n".join(f"{count:,} rows refused as {kind}: {MEANING[kind]}." for kind, count in refused.items())
 
 
 def doubts(checked: Checked, arguments: Any) -> list[str]:
-    """What may be meant and is told anyway: a line each."""
+    """Return a warning for each suspicious but allowed property of the rows."""
     found = []
     if checked.rows and not checked.ends:
-        found.append("No answer ends with the model's end token as the chat template shows it: it will not learn to stop.")
+        found.append("The chat template never ends an answer with the model's end token: the model will not learn to stop.")
     labels = Counter(row["label"] for row in checked.rows if "label" in row)
     if labels:
         found += _unbalanced(labels[True] * arguments.desirable_weight, labels[False] * arguments.undesirable_weight)

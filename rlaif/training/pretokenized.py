@@ -1,4 +1,4 @@
-"""DPO on rows whose tokens are known: the pre-flight has read them all, and reading them again would give the same."""
+"""DPO on rows that the pre-flight check has already tokenized, so that TRL does not tokenize them again."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ from rlaif.training.trl_loader import trl_class
 
 
 def trainer() -> Any:
-    """TRL's DPOTrainer, which takes rows with `prompt_ids`, `chosen_ids` and `rejected_ids` as they are.
+    """Return a subclass of TRL's DPOTrainer that accepts rows with `prompt_ids`, `chosen_ids` and `rejected_ids`.
 
-    What TRL would do besides, leave out prompts that fill `max_length` and tell of prompts that are no prefix, the
-    pre-flight has done: it refuses both.
+    TRL would also drop prompts that fill `max_length` and warn about prompts that are not a prefix; the pre-flight check
+    has already refused both.
     """
 
     class TokenisedDPOTrainer(trl_class("DPOTrainer")):  # type: ignore[misc]

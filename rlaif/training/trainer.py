@@ -1,4 +1,4 @@
-"""One training: rows in, a checkpoint folder out, all at once; a killed one continues from its last checkpoint."""
+"""Run one training: rows in, a checkpoint folder out, atomically; a killed training resumes from its last checkpoint."""
 
 import gc
 import json
@@ -22,23 +22,23 @@ from rlaif.training.monitoring import displaced, unrewarded, watch
 from rlaif.training.preflight import Checked, check, doubts, explain
 from rlaif.training.trl_loader import quiet
 
-# The file in a trained folder that says what was trained how, with the log.
+# The file in a trained folder that records how it was trained, with the log.
 RECORD = "training.json"
-# Sums over the whole run that the trainer appends to its log; not metrics of a step.
+# Totals of the whole run that the trainer appends to its log; they are not metrics of a step.
 TOTALS = ("step", "epoch", "total_flos", "num_tokens")
 
 
-# What TRL asks for rewards: lists of prompts and completions and the rows' other columns; None for what has none.
+# A reward function of TRL: takes lists of prompts and completions and the rows' other columns; None means no reward.
 Score = Callable[..., list[float | None]]
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What is trained on: pairs (or prompts, for methods that sample), and what some methods need besides.
+    """The data of a training: pairs (or prompts, for methods that sample), and additional input of some methods.
 
-    `imitated` are rows of `prompt` and `completion`, `score` gives rewards, `sampling` says how answers are sampled, and
-    `reference` is the model (its path loadable) that the loss compares with, the base where None. `refused` are rows that
-    were left out already, by kind, and `notes` say where the first of them stand.
+    `imitated` are rows of `prompt` and `completion`, `score` gives rewards, `sampling` holds the sampling settings, and
+    `reference` is the reference model of the loss (with a loadable path), the base if None. `refused` counts rows that were
+    already left out, by kind, and `notes` say where the first of them are.
     """
 
     rows: Sequence[Row]
@@ -50,12 +50,12 @@ class TrainingData:
     notes: Sequence[str] = ()
 
     def read(self, method: str) -> list[Row]:
-        """The rows as the method reads them."""
+        """Return the rows in the format of the method."""
         imitates = method == "sft" and self.imitated
         return as_they_are(self.imitated) if imitates else METHODS[method].rows(self.rows)
 
     def beside(self, method: str) -> list[Row]:
-        """The answers that the method imitates beside its rows."""
+        """Return the answers that the method imitates in addition to its rows."""
         return as_they_are(self.imitated) if method == "dpo_sft" else []
 
 
@@ -63,11 +63,11 @@ def fit(
     section: Train, base: TransformersModel, lesson: TrainingData, folder: Path, file: YamlFile, tally: Tally,
     note: Callable[[str], None],
 ) -> None:  # fmt: skip
-    """Trains `base` (whose path is loadable); `folder` appears when it is whole.
+    """Train `base`, whose path must be loadable; `folder` appears once it is complete.
 
-    Until then everything is in `folder.partial`. `note` is told what the pre-flight refuses and what looks wrong. Several
-    processes may call this together (accelerate). Raises InputError for options that TRL refuses, where no row is left to
-    train on, and for a loss that is no longer a number.
+    Until then everything is in `folder.partial`. `note` is called with the rows that the pre-flight check refuses and with
+    warnings. Several processes may call this together (accelerate). Raises InputError for options that TRL refuses, if no
+    rows remain to train on, and if the loss becomes NaN or infinite.
     """
     partial = folder.with_name(folder.name + ".partial")
     arguments = configure(section, base, partial / "checkpoints", file, lesson.sampling)
@@ -95,12 +95,12 @@ def fit(
         rows = [row | ids for row, ids in zip(checked.rows, checked.read, strict=True)] if checked.read else checked.rows
         data, fitting = _data(rows, partial, arguments), replace(lesson, imitated=beside.rows)
         trainer = _trainer(section, base, fitting, data, arguments, tokenizer, callback, file)
-        # All that is loaded by now stays until the end: the collector need not look at it again and again.
+        # Everything loaded so far stays until the end, so the garbage collector need not scan it again and again.
         gc.freeze()
         try:
             trainer.train(resume_from_checkpoint=newest(partial / "checkpoints"))
         except ValueError as error:
-            # TRL reads some options only when the first loss is computed.
+            # TRL validates some options only when it computes the first loss.
             raise InputError(f"TRL refuses this: {error}", where=file.where(("train", "options"))) from error
         finally:
             gc.unfreeze()
@@ -120,29 +120,29 @@ def fit(
 
 
 def _load(base: TransformersModel) -> tuple[Any, Any]:
-    """The checkpoint's own configuration, and its tokenizer."""
+    """Load the checkpoint's configuration and its tokenizer."""
     from transformers import AutoConfig, AutoTokenizer
 
     options = {"revision": base.revision, "trust_remote_code": base.trust_remote_code}
     try:
         tokenizer = AutoTokenizer.from_pretrained(base.path, **options)
         shape = AutoConfig.from_pretrained(base.path, **options)
-    except Exception as error:  # a checkpoint can be wrong in as many ways as there are libraries that read it
+    except Exception as error:  # the libraries that read a checkpoint raise many kinds of errors
         raise InputError(f"the model to train cannot be loaded: {error}", where=base.path) from error
     if tokenizer.chat_template is None:
         raise InputError("the model to train has no chat template", where=base.path, fix="Train a chat model.")
     if tokenizer.eos_token_id is None:
         raise InputError("the model's tokenizer has no end token, so no answer would ever end", where=base.path,
                          fix="Set eos_token in its tokenizer_config.json.")  # fmt: skip
-    # The pre-flight counts what is too long; a warning about the first of them says less.
+    # The pre-flight check counts rows that are too long, which says more than a warning about the first of them.
     tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
     return shape, tokenizer
 
 
 def _inspection(section: Train, lesson: TrainingData, arguments: Any, shape: Any, tokenizer: Any) -> Callable[..., Checked]:
-    """The pre-flight for this model and method; TRL's `max_length` is set to what rows are held against."""
+    """Return the pre-flight check for this model and method, and set TRL's `max_length` to the same bound."""
     text = shape.get_text_config()
-    # Unless told otherwise, what fits the model's context is trained on.
+    # By default, everything that fits the model's context is trained on.
     bound = section.options.get("max_length") or getattr(text, "max_position_embeddings", None)
     if hasattr(arguments, "max_length"):
         arguments.max_length = bound
@@ -154,7 +154,7 @@ def _inspection(section: Train, lesson: TrainingData, arguments: Any, shape: Any
 
 
 def _data(rows: Sequence[Row], partial: Path, arguments: Any) -> Any:
-    """The rows as a data set; one on the disk where several processes train, for what one computes of it is read by all."""
+    """Return the rows as a dataset, which is on disk if several processes train, so that they share its cached results."""
     from datasets import Dataset, load_from_disk
 
     data = Dataset.from_list(list(rows))
@@ -187,7 +187,7 @@ def _trainer(
 
 
 def _special(section: Train, lesson: TrainingData, file: YamlFile) -> dict[str, Any]:
-    """What a trainer is given because of its method and settings."""
+    """Return the trainer's arguments that depend on the method and settings."""
     from transformers import AutoModelForCausalLM
 
     found: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""The one door to TRL: nothing calls home, and nothing is told twice."""
+"""Import TRL, always through this module: telemetry is off, and duplicate messages and progress bars are suppressed."""
 
 import gc
 import logging
@@ -9,27 +9,27 @@ from typing import Any
 
 from rlaif.core.errors import InputError
 
-# What they tell of a sampled answer without a reward, with the whole prompt, at every step, and of tied weights, which are
-# not in a checkpoint twice. We count the one, and tie the other.
+# Messages that the libraries log at every step: about sampled answers without a reward, with the whole prompt, and about
+# tied weights, which a checkpoint stores once. rlaif counts the former and ties the latter.
 _TOLD = ("All reward functions returned None", "There were missing keys in the checkpoint model loaded: ['lm_head.weight'].")
 _TELLERS = ("trl.trainer.grpo_trainer", "trl.trainer.rloo_trainer", "transformers.trainer")
 
 
 def trl_class(name: str) -> Any:
-    """A class of TRL by name (`experimental.MODULE.NAME` for one of those), its calls home turned off before they start."""
+    """Return a class of TRL by name (`experimental.MODULE.NAME` for an experimental one), with telemetry turned off."""
     from importlib import import_module
     from importlib.util import find_spec
 
     if find_spec("trl") is None:
         raise InputError("training needs TRL, which is not installed", fix="Install it: pip install 'rlaif[train]'")
-    # Read when huggingface_hub is imported, which something else may have done already.
+    # huggingface_hub reads the variable on import, and may have been imported already.
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     import huggingface_hub.constants
 
     huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY = True
     module, _, plain = name.rpartition(".")
     if module:
-        # Its notice that the module may change is for those who chose it; which of them are used is in README.
+        # The notice that the module may change is for users who import it themselves.
         os.environ["TRL_EXPERIMENTAL_SILENCE"] = "1"
     with _uncollected():
         return getattr(import_module(f"trl.{module}".rstrip(".")), plain)
@@ -37,7 +37,7 @@ def trl_class(name: str) -> Any:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Without the garbage collector, which looks through all of PyTorch again and again while it is imported: a second."""
+    """Turn the garbage collector off; during the import it would scan all of PyTorch again and again, for a second."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -53,7 +53,7 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keeps off the screen the libraries' progress bars, for our own is there, and what they tell that we tell better."""
+    """Suppress the libraries' progress bars and messages for which rlaif has better ones."""
     import datasets
     from transformers.utils import logging as bars
 
@@ -62,7 +62,7 @@ def quiet() -> Iterator[None]:
     bars.disable_progress_bar()
     before = os.environ.get("TQDM_DISABLE")
     os.environ["TQDM_DISABLE"] = "1"
-    # It tells, at every checkpoint, that file times are equal; checkpoints are told apart by their numbers then.
+    # At every checkpoint, it warns that file times are equal; checkpoints are then ordered by their numbers anyway.
     clock = logging.getLogger("transformers.trainer_utils")
     level = clock.level
     clock.setLevel(logging.ERROR)

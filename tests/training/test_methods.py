@@ -87,7 +87,7 @@ def test_a_method_trains_and_leaves_a_plain_checkpoint(method: str, checkpoint: 
     options = SAMPLED if method in ("rloo", "grpo") else STEPS
     path = pipeline(tmp_path, checkpoint, method, options, extra(method))
     if method == "dpo_soft":
-        with pytest.raises(InputError, match="nobody knows how likely the label is to be right"):
+        with pytest.raises(InputError, match="the probability that the label is right is unknown"):
             run(path)
         with opened(path) as context:
             context.store.run("UPDATE pairs SET confidence = 0.8")

@@ -81,7 +81,7 @@ def answers(*labels: bool, text: str = "") -> list[dict[str, Any]]:
         (answers(True, True, False), True, ["weigh 2.00 times"]),
         (answers(True, True, True, True, False, False, False), True, []),
         (answers(True, False, text="same"), True, ["1 answers are desired in one pair"]),
-        (answers(True, False), False, ["No answer ends"]),
+        (answers(True, False), False, ["The chat template never ends an answer"]),
     ],
 )
 def test_odd_rows_are_trained_on_and_told(rows: list[dict[str, Any]], ends: bool, told: list[str]) -> None:

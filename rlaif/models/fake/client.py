@@ -1,4 +1,4 @@
-"""A model that derives its replies from digests: the same request and seed give the same reply. For tests and dry runs."""
+"""The scripted model, which derives its replies from digests: the same request and seed give the same reply."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from rlaif.core.types import fraction, key
 from rlaif.models.base import ChatRequest, Completion, Token
 from rlaif.models.fake.schema_sampler import instance, words
 
-# Replies are made at once; more requests in flight would only cost memory.
+# Replies are immediate; more requests in flight would only cost memory.
 CONCURRENCY: Final = 64
 SHORTEST, LONGEST = 5, 40
 
@@ -60,8 +60,10 @@ class Scripted:
 
 
 def _tokens(pieces: list[str], digest: str, ask: ChatRequest) -> tuple[Token, ...]:
-    """The pieces with log-probabilities: each is the likeliest at its place. A number's alternatives are the numbers next to
-    it, those of a word the other words of its enumeration."""
+    """Return the pieces with log-probabilities; each piece is the likeliest at its position.
+
+    The alternatives of a number are adjacent numbers, those of a word are the other words of its enumeration.
+    """
     top = ask.top_logprobs
     if top is None:
         return ()
@@ -70,7 +72,7 @@ def _tokens(pieces: list[str], digest: str, ask: ChatRequest) -> tuple[Token, ..
 
 
 def _choices(schema: Any) -> dict[str, list[str]]:
-    """Each word of an enumeration in the schema, with the other words."""
+    """Map each word of an enumeration in the schema to the other words."""
     found: dict[str, list[str]] = {}
     if isinstance(schema, Mapping):
         words = schema.get("enum", ())

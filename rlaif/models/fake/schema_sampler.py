@@ -1,4 +1,4 @@
-"""A JSON value that satisfies a JSON Schema, chosen by a digest: what a scripted judge answers."""
+"""Make a JSON value that satisfies a JSON Schema, chosen by a digest: the replies of a scripted judge."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -10,22 +10,22 @@ VOCABULARY: Final = (
     "missing", "wrong", "right", "useful", "short", "long", "first", "last", "states", "omits", "adds", "covers",
     "follows", "repeats", "explains", "and", "but", "of", "in", "with", "without", "because", "twice", "never", "often",
 )  # fmt: skip
-# Where a schema sets no upper bound. Small, because a person reads the result in a failing test.
+# The upper bound if a schema sets none. It is small, because a person reads the result in a failing test.
 SPAN: Final = 10
-# A schema that refers to itself ends here.
+# The depth at which a recursive schema is cut off.
 DEPTH: Final = 16
 
 Schema = Mapping[str, Any]
 
 
 def words(digest: str, least: int, most: int) -> str:
-    """Between `least` and `most` words, decided by `digest`."""
+    """Return between `least` and `most` words, decided by `digest`."""
     count = least + int(fraction(digest, "count") * (most - least + 1))
     return " ".join(VOCABULARY[int(fraction(digest, "word", place) * len(VOCABULARY))] for place in range(count))
 
 
 def instance(schema: Schema, digest: str) -> Any:
-    """A value that satisfies `schema`: all its properties, its fewest items, numbers anywhere in their range."""
+    """Return a value that satisfies `schema`: all properties, the minimum number of items, numbers within their range."""
     return _value(schema, schema, digest, 0)
 
 
@@ -93,7 +93,7 @@ def _number(schema: Schema, digest: str, *, whole: bool) -> float:
     if high is None:
         high = low + SPAN
     place = fraction(digest, "number")
-    # Never an end: it may be excluded.
+    # Never an end of the range, because it may be excluded.
     return low + int(place * (high - low + 1)) if whole else low + (0.01 + 0.98 * place) * (high - low)
 
 

@@ -1,4 +1,4 @@
-"""Completions that wait to be computed together, and how they are cut into batches."""
+"""Divide waiting completions into batches that are computed together."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What all completions of one batch share. `limit` bounds the output; `top` is as an ask's `top_logprobs`."""
+    """The settings that a batch's completions share. `limit` bounds the output; `top` is the request's `top_logprobs`."""
 
     temperature: float
     top_p: float
@@ -27,20 +27,20 @@ class Draw:
 
 T = TypeVar("T")
 
-# Where the context is shorter than what may be written, each prompt leaves another room; prompts whose room is alike
-# to this many tokens still share a batch.
+# If the context limits the output, each prompt leaves a different room; prompts whose room differs by less than this many
+# tokens still share a batch.
 ROOM_STEP: Final = 64
 
 
 def output_limit(max_tokens: int, room: int) -> int:
-    """How many tokens to write at most, where `room` is left in the context. Depends on nothing but the two."""
+    """Return the maximum number of output tokens if `room` is left in the context. It depends on these two alone."""
     if max_tokens <= room:
         return max_tokens
     return room - room % ROOM_STEP if room > ROOM_STEP else room
 
 
 def batches(waiting: Iterable[tuple[Draw, T]], size: int) -> Iterator[list[tuple[Draw, T]]]:
-    """All of `waiting`, at most `size` at a time: equal settings together, then equal lengths, so little is padding."""
+    """Yield all of `waiting` in batches of at most `size`, with equal settings and similar lengths to reduce padding."""
     groups: dict[Settings, list[tuple[Draw, T]]] = defaultdict(list)
     for each in waiting:
         groups[each[0].settings].append(each)

@@ -1,4 +1,4 @@
-"""Checkpoints as files: where a named one lies, what identifies it, and what a stranger's may not hold. Loads no model."""
+"""Locate, identify and inspect checkpoints as files, without loading a model."""
 
 import hashlib
 import json
@@ -13,23 +13,23 @@ from rlaif.core.types import key
 TINY: Final = Path(__file__).parents[2] / "demo"
 HUB_NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
-# What a checkpoint is read from. A training run leaves more beside it (its state, a card), which changes no answer.
+# The files that define a checkpoint. A training run writes others too (its state, a card), which change no answer.
 TEXT_FILES: Final = frozenset({
     "config.json", "generation_config.json", "chat_template.jinja", "tokenizer.json", "tokenizer_config.json",
     "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "vocab.txt", "tokenizer.model",
     "model.safetensors.index.json", "adapter_config.json",
 })  # fmt: skip
-# Weights in these formats are pickles or programs, which run code when they are loaded.
+# Weights in these formats are pickles or programs, which run code when they are loaded, so rlaif refuses them.
 UNSAFE: Final = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".h5", ".msgpack", ".keras"})
 INDEX: Final = "model.safetensors.index.json"
-# Weights up to here are digested whole, in tens of milliseconds; of larger files, both ends and the size. Training
-# moves every tensor, so the ends tell checkpoints apart.
+# Weights up to this size are digested whole, in tens of milliseconds; for larger files, both ends and the size are. Training
+# changes every tensor, so the ends distinguish checkpoints.
 WHOLE_BYTES: Final = 64 * 2**20
 END_BYTES: Final = 2**20
 
 
 def locate(path: str, *, where: str = "") -> Path | str:
-    """The folder of a checkpoint, or the hub name that `path` is. Raises InputError if it can be neither."""
+    """Return the folder of a checkpoint, or `path` if it is a hub name. Raises InputError if it can be neither."""
     if path.startswith("tiny:"):
         return _tiny(path.removeprefix("tiny:"), where)
     folder = Path(path).expanduser()
@@ -37,14 +37,14 @@ def locate(path: str, *, where: str = "") -> Path | str:
         if not (folder / "config.json").is_file():
             raise InputError(f"{path} holds no checkpoint: config.json is missing", where=where, fix=_checkpoints_in(folder))
         return folder.absolute() if path.startswith("-") else folder
-    # "models/writr" reads like a hub name too; beside a folder "models" it is meant as a path.
+    # "models/writr" looks like a hub name too; if there is a folder "models", it is meant as a path.
     if HUB_NAME.fullmatch(path) and not folder.parent.is_dir():
         return path
     raise InputError(f"no checkpoint at {path}", where=where, fix=_hint(folder))
 
 
 def inspect(folder: Path, *, where: str = "") -> None:
-    """Raises InputError for a folder from which weights cannot be loaded without running code or reading other files."""
+    """Raise InputError for a folder from which weights cannot be loaded without running code or reading other files."""
     try:
         _json(folder / "config.json", where)
         if not any(folder.glob("*.safetensors")):
@@ -70,7 +70,10 @@ def inspect(folder: Path, *, where: str = "") -> None:
 
 
 def _stays_inside(file: Path, folder: Path, where: str) -> None:
-    """The hub's cache links files to its folder `blobs`; weights may be linked from anywhere, for they are only numbers."""
+    """Raise InputError for a link to a file outside the checkpoint, other than the `blobs` folder of the hub's cache.
+
+    Weights may be linked from anywhere, because they are only numbers.
+    """
     if not file.is_symlink() or file.suffix == ".safetensors":
         return
     target = file.resolve()
@@ -89,7 +92,7 @@ def _json(file: Path, where: str) -> dict[str, Any]:
 
 
 def fingerprint(path: str, revision: str | None = None, *, where: str = "") -> dict[str, str | None]:
-    """What identifies the checkpoint: the digest of its files, wherever they lie; for a hub name, name and revision."""
+    """Return what identifies the checkpoint: a digest of its files, wherever they are; for a hub name, name and revision."""
     place = locate(path, where=where)
     if isinstance(place, str):
         return {"model": place, "revision": revision}

@@ -1,7 +1,7 @@
-"""A checkpoint in this process. Asks that wait at the same time are computed as one batch, in a thread of its own.
+"""Run a checkpoint in this process. Requests that wait at the same time are computed as one batch, in a worker thread.
 
-A completion depends on its own seed alone, never on what shares its batch (but for rounding), so a sample can be drawn
-again by itself. A JSON schema is not enforced here: `Ask.schema` is ignored, and the reply may be malformed.
+A completion depends on its seed alone, never on the rest of its batch (except for rounding), so a sample can be drawn again
+alone. JSON schemas are not enforced: `ChatRequest.schema` is ignored, and the reply may be malformed.
 """
 
 import asyncio
@@ -24,9 +24,9 @@ from rlaif.models.local.checkpoint import locate
 if TYPE_CHECKING:
     from rlaif.models.local.engine import Engine
 
-# Asks that are sent together arrive within a few turns of the event loop; a batch that leaves without them costs more.
+# Requests that are sent together arrive within a few turns of the event loop; a batch that starts without them costs more.
 GATHER_SECONDS: Final = 0.005
-# Batches' worth of asks in flight: while every lane computes one, enough others wait to be sorted by length.
+# Requests in flight, in batches: while every lane computes one batch, enough others wait to be sorted by length.
 WINDOW: Final = 8
 
 Waiting = tuple[Draw, asyncio.Future[Completion]]
@@ -45,7 +45,7 @@ class Transformers:
         self._stopped = threading.Event()
 
     async def complete(self, ask: ChatRequest) -> list[Completion]:
-        """One completion per seed. Raises ModelError: `context_overflow`, `rejected` (by the template) or `crashed`."""
+        """Return one completion per seed. Raises ModelError: `context_overflow`, `rejected` (by the template), `crashed`."""
         ids = self._engine.encode(ask.messages)
         room = self._engine.context - len(ids)
         if room < 1:
@@ -63,9 +63,9 @@ class Transformers:
         return [replace(first, prompt_tokens=len(ids)), *others]
 
     async def score(self, messages: Sequence[Message], answer: str, *, ended: bool) -> Likelihood:
-        """How likely the model is to answer a chat with this text, and then to stop if it `ended`.
+        """Return the likelihood that the model answers a chat with this text, and then stops if it `ended`.
 
-        At temperature 1, whatever it was sampled at. Raises ModelError as `complete` does.
+        The temperature is 1, whatever the text was sampled at. Raises ModelError as `complete` does.
         """
         ids, tokens = self._engine.encode(messages), self._engine.continuation(answer, ended=ended)
         if len(ids) + len(tokens) > self._engine.context:
@@ -78,16 +78,16 @@ class Transformers:
         return Likelihood(tokens, logprobs)
 
     async def _work(self) -> None:
-        """One lane: computes batch after batch, for as long as the model is open."""
+        """Run one lane, which computes batch after batch while the model is open."""
         while True:
             batch = await self._next()
             try:
                 await self._compute([each for each in batch if not each[1].done()])
             finally:
-                _cancel(batch)  # those without an answer by now will never have one
+                _cancel(batch)  # requests without an answer by now will never get one
 
     async def _next(self) -> list[Waiting]:
-        """The next batch; once there is none, all that waits is cut into batches."""
+        """Return the next batch; if none is left, divide all waiting requests into batches first."""
         async with self._turn:
             while not self._batches:
                 await self._arrived.wait()
@@ -98,7 +98,7 @@ class Transformers:
             return self._batches.popleft()
 
     async def _gather(self) -> None:
-        """Returns once a whole batch waits, or nothing more arrives."""
+        """Wait until a whole batch is waiting or no more requests arrive."""
         before = 0
         while before < len(self._waiting) < self._config.batch:
             before = len(self._waiting)
@@ -129,7 +129,7 @@ class Transformers:
         return self
 
     def _load(self) -> "Engine":
-        # The library reads it when it is imported.
+        # The library reads this variable on import.
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
         try:
             return self._open()

@@ -1,4 +1,4 @@
-"""Completions with the transformers library. Importing this imports torch."""
+"""Compute completions with the transformers library. Importing this module imports torch."""
 
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -23,15 +23,15 @@ MOST_LANES: Final = 4
 
 
 def load(config: TransformersModel, *, stopped: Callable[[], bool], where: str = "") -> "Engine":
-    """The checkpoint, ready to compute. Raises InputError if it cannot be loaded."""
+    """Load the checkpoint. Raises InputError if that is impossible."""
     model, tokenizer, _ = read(AutoModelForCausalLM, config, where)
     return Engine(model, tokenizer, stopped)
 
 
 class Engine(Loaded):
-    """A model that writes, to be used from `lanes` threads at once.
+    """A generative model, to be used from `lanes` threads at once.
 
-    `context` is how many tokens prompt and answer may have together.
+    `context` is the maximum number of tokens of prompt and answer together.
     """
 
     answers = True
@@ -44,7 +44,7 @@ class Engine(Loaded):
         self._ends = sorted({end for end in (*named, tokenizer.eos_token_id) if end is not None})
         spare = self._ends[0] if self._ends else 0
         self._pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else spare
-        # A checkpoint's own sampling defaults must not mix with what is asked for.
+        # The checkpoint's sampling defaults must not mix with the requested settings.
         model.generation_config = GenerationConfig(eos_token_id=self._ends or None, pad_token_id=self._pad)
         small = model.device.type == "cpu" and model.num_parameters() < SMALL
         self.lanes = min(self._threads, MOST_LANES) if small else 1
@@ -79,15 +79,15 @@ class Engine(Loaded):
         return completions
 
     def continuation(self, text: str, *, ended: bool) -> tuple[int, ...]:
-        """The token ids of an answer, with the end token if it `ended`."""
+        """Return the token ids of an answer, with the end token if it `ended`."""
         ids = tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
         return (*ids, self._tokenizer.eos_token_id) if ended and self._tokenizer.eos_token_id is not None else ids
 
     @torch.inference_mode()
     def score(self, prompt: Sequence[int], answer: Sequence[int]) -> tuple[float, ...]:
-        """The log-probability of each token of an answer to a prompt."""
+        """Return the log-probability of each token of an answer to a prompt."""
         device, kept = self._model.device, len(answer) + 1
-        # All places' scores of a long prompt would not fit in memory.
+        # The logits at all positions of a long prompt would not fit in memory.
         options = {"logits_to_keep": kept} if self._model._supports_logits_to_keep() else {}
         ids = torch.tensor([[*prompt, *answer]], device=device)
         logits = self._model(input_ids=ids, **options).logits[0, -kept:-1].float()
@@ -95,7 +95,7 @@ class Engine(Loaded):
         return tuple(torch.log_softmax(logits, -1).gather(1, given[:, None])[:, 0].tolist())
 
     def _output(self, drawn: list[int]) -> list[int]:
-        """What was drawn up to the end token, that included: a row goes on being drawn while others are unfinished."""
+        """Return the drawn tokens up to and including the end token; a row continues while others are unfinished."""
         end = next((place for place, token in enumerate(drawn) if token in self._ends), len(drawn))
         return drawn[: end + 1]
 
@@ -112,7 +112,7 @@ class Engine(Loaded):
         return str(self._tokenizer.decode(output, skip_special_tokens=True, clean_up_tokenization_spaces=False))
 
     def _tokens(self, output: list[int], logprobs: list[float], top: list[list[tuple[int, float]]]) -> tuple[Token, ...]:
-        """The output's tokens, whose texts join to the whole text; the end token is the last, with no text."""
+        """Return the output's tokens, whose texts join to the whole text; the end token comes last, with an empty text."""
         tokens = []
         for place, (token, text) in enumerate(zip(output, self._pieces(output), strict=True)):
             logprob = logprobs[place]
@@ -123,7 +123,7 @@ class Engine(Loaded):
         return tuple(tokens)
 
     def _pieces(self, output: list[int]) -> list[str]:
-        """Each token's part of the text. Bytes of a character that needs several tokens stand with the last of them."""
+        """Return each token's part of the text; a character of several tokens belongs to the last of them."""
         backend = getattr(self._tokenizer, "backend_tokenizer", None)
         if backend is None:
             return [self._word(token) for token in output]
@@ -134,5 +134,5 @@ class Engine(Loaded):
 
 
 def _table(steps: list[Tensor]) -> list[Any]:
-    """Per-step tensors (rows, …) as nested lists by row, then step."""
+    """Convert per-step tensors (rows, …) to nested lists by row, then step."""
     return torch.stack(steps, 1).tolist() if steps else []

@@ -1,4 +1,4 @@
-"""A checkpoint that the transformers library has loaded, whatever it answers. Importing this imports torch."""
+"""Load checkpoints of any kind with the transformers library. Importing this module imports torch."""
 
 import gc
 from abc import ABC, abstractmethod
@@ -46,7 +46,7 @@ def read(family: Any, config: TransformersModel, where: str) -> tuple[Any, Any, 
             f"{config.path} does not fit in the memory of {config.device}", where=where,
             fix="Set dtype: bfloat16, use a smaller checkpoint, or serve it and use kind: openai.",
         ) from None  # fmt: skip
-    except Exception as error:  # a checkpoint can be wrong in as many ways as there are libraries that read it
+    except Exception as error:  # the libraries that read a checkpoint raise many kinds of errors
         raise InputError(f"{config.path} cannot be loaded: {_reason(error)}", where=where, fix=_fix(str(error))) from error
     if not tokenizer.chat_template:
         raise InputError(
@@ -78,7 +78,7 @@ def _device(name: str) -> str:
 
 
 class Loaded(ABC):
-    """A model and its tokenizer, to be used from `lanes` threads at once. `context` is how many tokens it can read."""
+    """A model and its tokenizer, to be used from `lanes` threads at once. `context` is its context length in tokens."""
 
     answers: ClassVar[bool]
     """Whether a chat ends where the model's answer begins."""
@@ -91,20 +91,20 @@ class Loaded(ABC):
         self._threads = torch.get_num_threads()
 
     def enter_lane(self) -> None:
-        """To be called in each thread that computes: a single one may use all cores, of several each has its own."""
+        """Set up the current thread for computing: a single lane may use all cores, several lanes have one core each."""
         if self.lanes > 1:
             torch.set_num_threads(1)
 
     def encode(self, messages: Sequence[Message]) -> tuple[int, ...]:
-        """The token ids of a chat as its template renders it."""
+        """Return the token ids of a chat as its template renders it."""
         try:
             text = self._tokenizer.apply_chat_template(list(messages), add_generation_prompt=self.answers, tokenize=False)
-        except Exception as error:  # templates raise whatever they like
+        except Exception as error:  # templates can raise any error
             raise ModelError("rejected", f"the chat template refuses the messages: {error}") from error
         return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def complete(self, draws: Sequence[Draw]) -> list[Completion]:
-        """One completion per draw. All draws share their settings. Batches that do not fit in memory are halved."""
+        """Return one completion per draw. All draws share their settings. Batches that do not fit in memory are halved."""
         try:
             return self._complete(draws)
         except torch.OutOfMemoryError:
@@ -121,7 +121,7 @@ class Loaded(ABC):
     def _complete(self, draws: Sequence[Draw]) -> list[Completion]: ...
 
     def free(self) -> None:
-        """Gives the memory and the cores back."""
+        """Release the memory and the cores."""
         self._model = None
         torch.set_num_threads(self._threads)
         _tidy()

@@ -1,4 +1,4 @@
-"""Rewards with the transformers library. Importing this imports torch."""
+"""Compute rewards with the transformers library. Importing this module imports torch."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,12 +14,12 @@ from rlaif.models.local.loader import Loaded, read
 
 
 def load(config: TransformersModel, *, where: str = "") -> "Rewards":
-    """The checkpoint, ready to score. Raises InputError if it cannot be loaded, or is no reward model."""
+    """Load the checkpoint. Raises InputError if that is impossible, or if it is not a reward model."""
     model, tokenizer, random = read(AutoModelForSequenceClassification, config, where)
     if random:
-        # The library has filled them in, and the judge would be a die.
+        # The library initialized the missing weights at random, so the rewards would be random.
         raise InputError(
-            f"{config.path} is no reward model: it lacks {', '.join(random)}", where=where,
+            f"{config.path} is not a reward model: it lacks {', '.join(random)}", where=where,
             fix="Give a sequence-classification checkpoint.",
         )  # fmt: skip
     if model.config.num_labels != 1:
@@ -28,7 +28,7 @@ def load(config: TransformersModel, *, where: str = "") -> "Rewards":
 
 
 class Rewards(Loaded):
-    """A model whose completion of a chat is its reward, as text. `context` is how many tokens a chat may have."""
+    """A model whose completion of a chat is its reward, as text. `context` is the maximum number of tokens of a chat."""
 
     answers = False
 
@@ -50,10 +50,10 @@ class Rewards(Loaded):
         return [Completion(repr(reward), output_tokens=0) for reward in logits[:, 0].double().tolist()]
 
     def _padding(self, draws: Sequence[Draw]) -> int:
-        """The token to pad with: a causal model's reward is that of the last token that is another.
+        """Return the padding token: a causal model's reward is read at the last token that is not padding.
 
-        Where the checkpoint names none, one that no chat of the batch has: each is then scored at its very end, as it would
-        be alone.
+        If the checkpoint names none, this is a token that no chat of the batch contains; each chat is then scored at its
+        end, as it would be alone.
         """
         if self._pad is not None:
             return self._pad

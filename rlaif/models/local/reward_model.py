@@ -1,4 +1,4 @@
-"""A reward model's checkpoint in this process: its completion of a chat is the reward of the last turn, as a number."""
+"""Run a reward model's checkpoint in this process; its completion of a chat is the reward of the last turn, as a number."""
 
 import asyncio
 from dataclasses import replace
@@ -14,10 +14,11 @@ SETTINGS: Final = Settings(0.0, 1.0, 0, None)
 
 
 class TransformersReward(Transformers):
-    """A sequence-classification model with one label, batched as `Transformers` is."""
+    """A sequence-classification model with one label, batched like `Transformers`."""
 
     async def complete(self, ask: ChatRequest) -> list[Completion]:
-        """The reward. Raises ModelError: `context_overflow` (nothing is cut), `rejected` (by the template) or `crashed`."""
+        """Return the reward. Raises ModelError: `context_overflow` (nothing is cut), `rejected` (by the template), or
+        `crashed`."""
         ids = self._engine.encode(ask.messages)
         if len(ids) > self._engine.context:
             raise ModelError("context_overflow", f"a chat of {len(ids):,} tokens, of {self._engine.context:,} at most")

@@ -1,4 +1,4 @@
-"""How the next token is drawn, and what is remembered of it."""
+"""Draw the next token of each row, and keep its log-probabilities."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,13 +10,15 @@ from rlaif.models.local.batching import Settings
 
 
 class Sampler(LogitsProcessor):  # type: ignore[misc]
-    """Draws one token a row and step, so that `generate`, which only takes the best, is left no choice.
+    """Draws one token per row and step and masks all others, so that greedy `generate` must take it.
 
-    Each row has its own uniform numbers, made from its own seed, and takes the token whose share of the cumulated
-    distribution holds the number (inverse transform sampling): exact, one number a token, the same in any batch.
+    Each row has separate uniform random numbers, made from its seed, and takes the token whose interval of the cumulative
+    distribution contains the number (inverse transform sampling). This is exact, uses one number per token, and gives the
+    same result in any batch.
 
-    Kept per step, each of shape (rows,): `chosen`, and where asked for `logprobs`, the chosen token's log-probability
-    under the model's own distribution, before temperature and top-p; and `top`, (rows, k) ids and log-probabilities.
+    Kept per step: `chosen`, of shape (rows,), and if requested, `logprobs`, of shape (rows,), the chosen token's
+    log-probability under the model's distribution before temperature and top-p; and `top`, (rows, k) ids and
+    log-probabilities.
     """
 
     def __init__(
@@ -30,7 +32,7 @@ class Sampler(LogitsProcessor):  # type: ignore[misc]
             self._numbers = torch.stack([_numbers(seed, settings.limit) for seed in seeds]).to(device)
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        """The scores (rows, vocabulary) after which each row's drawn token is the only one left."""
+        """Return scores (rows, vocabulary) in which each row's drawn token is the only possible one."""
         if self._stopped():
             raise InterruptedError("the model was closed")
         chosen = self._draw(scores)
@@ -46,9 +48,9 @@ class Sampler(LogitsProcessor):  # type: ignore[misc]
         if self._settings.top_p < 1:
             shares = nucleus(shares, self._settings.top_p)
         sums = shares.cumsum(-1)
-        # Rounding must not reach the total, behind which there is no token.
+        # Rounding must not reach the total, because there is no token at that point.
         below = torch.nextafter(sums[:, -1], torch.zeros_like(sums[:, -1]))
-        # A stop check that lags behind (on GPUs) may step past the limit; what it draws there is cut off.
+        # A delayed stop check (on GPUs) may step past the limit; the tokens drawn there are cut off.
         step = min(len(self.chosen), self._settings.limit - 1)
         numbers = torch.minimum(self._numbers[:, step] * sums[:, -1], below)
         return torch.searchsorted(sums, numbers[:, None], right=True)[:, 0]
@@ -62,7 +64,7 @@ class Sampler(LogitsProcessor):  # type: ignore[misc]
 
 
 def nucleus(shares: Tensor, top_p: float) -> Tensor:
-    """The shares (rows, vocabulary) with all but the likeliest tokens set to zero, the fewest that reach `top_p`."""
+    """Return the shares (rows, vocabulary) with all tokens set to zero except the fewest likeliest that reach `top_p`."""
     ordered, order = shares.sort(-1, descending=True)
     before = ordered.cumsum(-1) - ordered
     return torch.zeros_like(shares).scatter_(1, order, ordered.masked_fill(before >= top_p, 0.0))

@@ -1,4 +1,4 @@
-"""What a server does not accept of the API, learnt from its refusals. Only what does not change answers is given up."""
+"""Learn from a server's refusals which parts of the API it lacks. Only parameters that do not change answers are dropped."""
 
 import re
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from typing import Final, Self
 
 from rlaif.config import OpenAIModel
 
-# How servers name a parameter that they refuse, with status 400 or 422.
+# How servers name a parameter that they refuse with status 400 or 422.
 SEED: Final = re.compile(r"\bseed\b")
 SEVERAL: Final = re.compile(r"""['"`]n['"`]|\bn (must|should|has to|is|>|=)|multiple (choices|completions)""")
 
@@ -24,7 +24,7 @@ class Dialect:
         return cls(config.max_tokens_field)
 
     def given_up(self, config: OpenAIModel, *, several: bool) -> list[tuple[str, str]]:
-        """How a request differs from what the configuration says, as remarks.
+        """Return how a request differs from the configuration, as remarks.
 
         `several` is for a request for one of several completions.
         """
@@ -35,9 +35,9 @@ class Dialect:
         ]
 
     def after(self, refusal: str, n: int) -> "Dialect":
-        """The dialect without what the refusal of a request for `n` completions names; the same one if it names nothing.
+        """Return the dialect without the parameters that the refusal of a request for `n` completions names, if any.
 
-        Log-probabilities and the verdict's form are never given up: without them a judge would judge differently.
+        Log-probabilities and the response format are never dropped: without them, a judge would judge differently.
         """
         if self.max_tokens == "max_tokens" and "max_completion_tokens" in refusal:
             return replace(self, max_tokens="max_completion_tokens")

@@ -1,8 +1,8 @@
-"""Any server that speaks the OpenAI chat API, or several that serve the same model. Only this layer retries.
+"""Use any server that speaks the OpenAI chat API, or several that serve the same model. Only this layer retries.
 
-The `openai` package knows addresses, credentials and headers (see openai_server). Sending through it costs ten times
-what the transport does, and it is not trusted with retries, deadlines or the reply's content: it passes HTML and empty
-replies on as answers, retries an unpaid bill, and lets a slow drip of bytes outlast any timeout.
+The `openai` package supplies addresses, credentials and headers (see `credentials`). Sending through it costs ten times as
+much as the transport, and it is not used for retries, deadlines or parsing: it passes HTML and empty replies on as answers,
+retries after an unpaid bill, and lets a slow trickle of bytes outlast any timeout.
 """
 
 import asyncio
@@ -32,27 +32,27 @@ from rlaif.models.openai.request import body, most_bytes
 from rlaif.models.openai.response import read_reply
 from rlaif.models.openai.retry import ELAPSED, LONGEST_REST, LONGEST_WAIT, retrying
 
-# Failures that mean a server is in trouble, whatever it was asked.
+# Failures that mean that a server is in trouble, whatever the request.
 TROUBLE: Final = frozenset({"connection", "timeout", "server"})
-# Status of a server that fails at a request; one that is down or too busy uses others.
+# The status of a server that fails at a request; a server that is down or too busy uses others.
 SICK: Final = 500
-# Asks in hand for each that may be in flight: while some pause before another attempt, others take their place.
+# Open requests per allowed request in flight: while some pause before another attempt, others take their place.
 HANDS: Final = 2
-# Replies with fewer completions than asked for, until each completion is requested by itself.
+# After this many replies with fewer completions than requested, each completion is requested separately.
 WITHHELD: Final = 3
-# Long pauses that one request waits for, an hour each at most, until it fails.
+# Long pauses, of at most an hour each, that one request waits for before it fails.
 MOST_RESTS: Final = 24
-# For limits on tokens, before a reply tells: the share of `max_tokens` that is written, and characters per token.
+# Estimates for token limits, before a reply reports its usage: the used share of `max_tokens`, and characters per token.
 OUTPUT_SHARE, CHARACTERS = 0.25, 4
-# Failures that a `base_url` without its `/v1` may be the reason for.
+# Failures that a `base_url` without `/v1` may cause.
 MISPLACED: Final = frozenset({"unknown_model", "rejected", "malformed"})
 
 
 class OpenAI:
-    """A served model. `pause` is the first back-off in seconds, which doubles with each attempt; `key` opens the server.
+    """A served model. `pause` is the first back-off in seconds, which doubles with each attempt; `key` is the API key.
 
-    `remarks` counts what its servers reported about themselves and what they made it do, each a name and a value. Whoever
-    stores the counts may empty it.
+    `remarks` counts, by name and value, what the servers report about themselves and which workarounds they require. The
+    code that stores the counts may empty it.
     """
 
     def __init__(self, config: OpenAIModel, *, where: str = "", pause: float = 0.5, key: str | None = None) -> None:
@@ -73,7 +73,7 @@ class OpenAI:
         self.concurrency = HANDS * config.concurrency
 
     async def complete(self, ask: ChatRequest) -> list[Completion]:
-        """One completion per seed, in order. Those of `n` that the server withholds are requested again, one at a time."""
+        """Return one completion per seed, in order. Missing ones of `n` are requested again, one at a time."""
         found: dict[int, Completion] = {}
         if ask.n == 1 or self._dialect.several:
             found = await self.request(ask, ask.seeds)
@@ -83,7 +83,7 @@ class OpenAI:
         return await top_up(ask, found, self.request)
 
     async def request(self, ask: ChatRequest, seeds: tuple[int, ...]) -> dict[int, Completion]:
-        """Completions of one request by place in `seeds`, which are a part of the ask's; the server may withhold some."""
+        """Return completions by index in `seeds`, which are a part of the request's seeds; the server may omit some."""
         try:
             return await self._attempt(ask, seeds)
         except RequestError as error:
@@ -96,7 +96,7 @@ class OpenAI:
             raise await self._final(error) from None
 
     async def _again(self, ask: ChatRequest, seeds: tuple[int, ...], first: RequestError) -> dict[int, Completion]:
-        """All attempts but the first, whose error stands in for it: most requests need only one, and this costs time."""
+        """Make all attempts after the first, whose error is given: most requests need only one, and retrying has a cost."""
         failed = [first]
 
         async def attempt() -> dict[int, Completion]:
@@ -107,7 +107,7 @@ class OpenAI:
         return await retrying(self.config.attempts, self.config.timeout, self._pause)(attempt)
 
     async def _attempt(self, ask: ChatRequest, seeds: tuple[int, ...], *, again: bool = False) -> dict[int, Completion]:
-        """One answer to one request, whatever is learnt on the way about the server's dialect and its need for rest."""
+        """Send one request until it has an answer, adapting to the server's dialect and its requests for pauses."""
         rests = 0
         while True:
             dialect = self._dialect
@@ -142,7 +142,7 @@ class OpenAI:
             await asyncio.sleep(delay)
 
     async def _send(self, request: bytes, ask: ChatRequest, n: int, *, again: bool) -> dict[int, Completion]:
-        """The reply to one request for `n` completions, parsed; the server's window and health learn from it."""
+        """Return the parsed reply to one request for `n` completions, and update the server's window and health."""
         endpoint = await self._fleet.enter(ask.about, again=again)
         try:
             with self._deadline:
@@ -159,19 +159,19 @@ class OpenAI:
         return self._read(data, n)
 
     def remark(self, name: str, value: str, times: int) -> None:
-        """Counts one thing that a server did."""
+        """Count an observation about a server."""
         self.remarks[name, value] += times
 
     def _body(self, ask: ChatRequest, seeds: tuple[int, ...], dialect: Dialect) -> dict[str, Any]:
-        """The request."""
+        """Return the body of the request."""
         return body(self.config, ask, seeds, dialect)
 
     def _most_bytes(self, ask: ChatRequest, n: int) -> int:
-        """A bound on the reply to a request for `n` completions."""
+        """Return the maximum size in bytes of the reply to a request for `n` completions."""
         return most_bytes(ask, n)
 
     def _read(self, data: bytes, n: int) -> dict[int, Completion]:
-        """The completions of a reply, by place."""
+        """Return the completions of a reply, by index."""
         reply = read_reply(data, n)
         if reply.surplus:
             self.remarks["surplus", "completions"] += reply.surplus
@@ -180,11 +180,11 @@ class OpenAI:
         return reply.found
 
     def _address(self, head: RequestHead) -> RequestHead:
-        """The address and headers of requests, given those of chats."""
+        """Return the address and headers of requests, given those of chat requests."""
         return head
 
     def _learn(self, endpoint: Endpoint, error: RequestError) -> RequestError:
-        """What the error means for this run, after the server's window and health have learnt from it."""
+        """Update the server's window and health, and return the error in the form that matters for this run."""
         now = asyncio.get_running_loop().time()
         if error.kind in TROUBLE:
             self._trouble = str(error)
@@ -192,7 +192,7 @@ class OpenAI:
             if error.status == SICK and endpoint.health.probing:
                 self._look_at(endpoint)
         if error.kind == "auth" and error.status == 403 and endpoint.fit:
-            # The key opened the server before, so this is about what was asked.
+            # The server accepted the key before, so the request is the reason.
             return RequestError("rejected", str(error), raw=error.raw)
         if error.kind == "rate_limited":
             endpoint.window.narrow()
@@ -205,11 +205,11 @@ class OpenAI:
         return error
 
     def _look_at(self, endpoint: Endpoint) -> None:
-        """Finds out whether a server that fails is down, or fails at certain requests: some inputs are too much for some."""
+        """Find out whether a failing server is down or only fails at certain requests, whose input it cannot handle."""
 
         async def look() -> None:
             if await answers(self.heads[endpoint.number]):
-                # So the requests are the reason: each has its attempts, and then fails.
+                # The requests are the reason, so each uses up its attempts and then fails.
                 endpoint.health.good()
 
         if endpoint.number not in self._looks:
@@ -217,14 +217,14 @@ class OpenAI:
             task.add_done_callback(lambda _: self._looks.pop(endpoint.number))
 
     def _know(self, served: str | None) -> None:
-        """Stops the run when another model answers under the same name: their answers must not be mixed."""
+        """Stop the run if a server starts serving a different model under the same name: answers must not be mixed."""
         if served and self._served is None:
             self._served = served
         if served and served != self._served:
             raise RequestError("other_model", f"answered as {served!r}, and as {self._served!r} before")
 
     async def _final(self, error: RequestError) -> ModelError:
-        """The error for the caller: with the server's name, and what to do about it."""
+        """Return the error for the caller, with the server's name and how to fix it."""
         kind, message = error.kind, str(error)
         reached = any(endpoint.reached for endpoint in self._fleet.endpoints)
         if kind == "connection" and not reached:
@@ -246,7 +246,7 @@ class OpenAI:
         return ModelError(kind, self._safe(message), raw=self._safe(error.raw))
 
     async def _misplaced(self) -> str:
-        """The address with `/v1` where the server answers, if the one that was given has none; looked for once."""
+        """Return the address with `/v1` if the server answers there and the given one lacks it; checked once."""
         if self.hint is None:
             self.hint = await versioned(self.heads[0])
         return self.hint
@@ -257,7 +257,7 @@ class OpenAI:
         return text
 
     async def meet(self) -> None:
-        """Counts among the remarks what the servers report about themselves."""
+        """Add to the remarks what the servers report about themselves."""
         for said in await asyncio.gather(*(introduction(head, self.name) for head in self.heads)):
             self.remarks.update(said)
 

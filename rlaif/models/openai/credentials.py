@@ -1,7 +1,7 @@
-"""Which servers an `openai` model refers to, the name under which they are stored, and the key that opens them.
+"""Determine the servers of an `openai` model, the name under which they are stored, and their API key.
 
-The `openai` package is the authority on addresses, credentials and headers, for each vendor: it writes one request,
-which is never sent, and all others are written like it.
+The `openai` package is the authority on each vendor's addresses, credentials and headers: it builds one request, which is
+never sent, and all others are built like it.
 """
 
 import os
@@ -24,33 +24,33 @@ if TYPE_CHECKING:
 # Given explicitly, so that no environment variable redirects requests to a server that the pipeline does not name.
 VENDOR: Final = "https://api.openai.com/v1"
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-# What servers on this machine are sent where no key is set: the header must not be empty.
+# The key that servers on this machine get if none is set, because the header must not be empty.
 NO_SECRET: Final = "none"
-# The transport writes the first ones itself; the last ones describe this machine, which is no server's business.
+# The transport writes the first ones itself; the last ones describe this machine, which servers need not know.
 UNWRITTEN: Final = ("host", "content-length", "connection", "accept-encoding", "transfer-encoding", "x-stainless-")
-# Headers for any server. Others come from environment variables that are meant for the vendor.
+# Headers that any server may get. Others come from environment variables that are meant for the vendor.
 FOR_ALL: Final = frozenset({"authorization", "api-key", "accept", "content-type", "user-agent"})
 VENDORS: Final = ("api.openai.com", ".openai.azure.com", ".api.openai.com")
 USER: Final = re.compile(r"[^/?#]*@")
-# Which variable was sent where, so that each is announced once.
+# Pairs of variable and host that were announced, so that each is announced once.
 ANNOUNCED: Final[set[tuple[str, str]]] = set()
 
 
 @dataclass(frozen=True, slots=True)
 class RequestHead:
-    """What all requests to one server share: the full address, and the headers (with the key)."""
+    """The address and headers (with the key) that all requests to one server share."""
 
     url: str
     headers: dict[str, str]
 
 
 def addresses(base_url: str | Iterable[str] | None) -> list[str]:
-    """The servers' addresses, as the pipeline file gives them."""
+    """Return the servers' addresses, as the pipeline file gives them."""
     return [base_url or VENDOR] if isinstance(base_url, str | None) else list(base_url)
 
 
 def public_url(base_url: str | Iterable[str] | None) -> str:
-    """The server's address as it may be shown and stored: without credentials and query. All of several addresses."""
+    """Return the server's address, or all of several addresses, without credentials and query, to be shown and stored."""
     return ", ".join(_public(address) for address in addresses(base_url))
 
 
@@ -58,14 +58,14 @@ def _public(address: str) -> str:
     try:
         parts = urlsplit(address)
     except ValueError:
-        # Such as a bracket that is not closed. Nobody can be reached there, and nothing must be shown by mistake.
+        # Such as an unclosed bracket. The address is unusable, and showing it might reveal a secret.
         return "an address that cannot be read"
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, USER.sub("", parts.path.rstrip("/")), "", ""))
 
 
 def secret(config: OpenAIModel, *, where: str = "") -> str:
-    """The API key that `config` refers to; servers on this machine need none.
+    """Return the API key that `config` refers to; servers on this machine need none.
 
     Raises InputError, which names the variable and never the key, if it is not set, empty, or cannot be sent.
     """
@@ -84,19 +84,19 @@ def secret(config: OpenAIModel, *, where: str = "") -> str:
 
 
 def _check_characters(name: str, key: str, where: str) -> None:
-    """Refuses a key that does not go into a header of HTTP: it was pasted with something that looks like a character."""
+    """Raise InputError if the key contains a character that HTTP headers cannot carry, such as a pasted typographic dash."""
     for place, character in enumerate(key, start=1):
         if not "!" <= character <= "~":
             shown = unicodedata.name(character, "a control character").lower()
             raise InputError(
                 f"the key in {name} cannot be sent: its character {place} is U+{ord(character):04X} ({shown}), "
                 "and an HTTP header carries only printable ASCII without blanks",
-                where=where, fix=f"Copy the key again and set {name} anew: typographic dashes and quotes look right.",
+                where=where, fix=f"Copy the key again and set {name}; look out for typographic dashes and quotes.",
             )  # fmt: skip
 
 
 def announce(config: OpenAIModel, key: str, heads: Iterable[RequestHead]) -> None:
-    """Prints which variable is sent to which host, once for each, before the first request."""
+    """Print which variable is sent to which host, once for each, before the first request."""
     name = config.api_key.removeprefix("env:")
     if key == NO_SECRET or key != os.environ.get(name, "").strip(" \t\r\n"):
         return
@@ -114,7 +114,7 @@ def _host(address: str) -> str | None:
 
 
 def client(config: OpenAIModel, address: str, key: str, **options: Any) -> "openai.AsyncOpenAI":
-    """The package's own client of one server, which neither retries nor follows redirects.
+    """Return the `openai` package's client of one server, which neither retries nor follows redirects.
 
     A redirect could carry the key to another host. `options` go to its HTTP client.
     """
@@ -132,7 +132,7 @@ def client(config: OpenAIModel, address: str, key: str, **options: Any) -> "open
 
 
 async def _for_this_server(request: Any) -> None:
-    """Takes out the headers that are meant for the vendor and not for this server."""
+    """Remove the headers that are meant for the vendor and not for this server."""
     for name in [name for name in request.headers if not _may_go(name, request.url.host)]:
         del request.headers[name]
 
@@ -142,7 +142,7 @@ def _may_go(name: str, host: str) -> bool:
 
 
 async def request_head(config: OpenAIModel, address: str, key: str, *, where: str = "") -> RequestHead:
-    """Address and headers of a chat request, as the package writes them for that vendor."""
+    """Return the address and headers of a chat request, as the package builds them for that vendor."""
     import openai
 
     written: list[Any] = []
@@ -151,7 +151,7 @@ async def request_head(config: OpenAIModel, address: str, key: str, *, where: st
         written.append(request)
         raise openai.OpenAIError("written, not to be sent")
 
-    # Nothing is sent, so this trusts nobody: to read all certificates takes longer than the rest.
+    # Nothing is sent, so no certificates are loaded: reading them takes longer than the rest.
     nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     with suppress(openai.OpenAIError, ValueError):
         async with client(config, address, key, event_hooks={"request": [catch]}, verify=nobody, trust_env=False) as package:

@@ -1,4 +1,4 @@
-"""One deadline for many requests: a separate timer for each would cost more than reading its reply."""
+"""Share one timer between the deadlines of many requests: separate timers would cost more than reading the replies."""
 
 import asyncio
 from contextlib import AbstractContextManager
@@ -6,9 +6,9 @@ from types import TracebackType
 
 
 class Deadline(AbstractContextManager[None]):
-    """Raises TimeoutError in a task that spends more than so many seconds `with` it, as `asyncio.timeout` does.
+    """Raises TimeoutError in a task that spends more than `seconds` in the `with` block, as `asyncio.timeout` does.
 
-    All tasks have equally long, so those that began first are due first, and one timer, set for the first, serves all.
+    All tasks have the same time limit, so the one that began first is due first, and one timer, set for it, serves all.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -27,7 +27,7 @@ class Deadline(AbstractContextManager[None]):
         task = _task()
         if self._due.pop(task, None):
             return
-        # It was cancelled here, and perhaps by somebody else too, whose cancellation then takes precedence.
+        # The deadline cancelled the task; if other code cancelled it too, that cancellation takes precedence.
         if task.uncancel() <= self._late.pop(task) and kind is asyncio.CancelledError:
             raise TimeoutError from error
 

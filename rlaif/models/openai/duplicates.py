@@ -1,8 +1,8 @@
-"""Recognises a reply that was used before: some servers and proxies send one twice, and late.
+"""Recognize duplicate replies: some servers and proxies send a reply twice, the second time late.
 
-The second copy then looks like the reply to the next request on that connection. A reply's `id` gives it away, so a
-connection is used again only after a reply with an id of its own. Some servers give all replies one id, repeat ids now and
-then, or give none, and work well: with them each request has a new connection, over which nothing late can arrive.
+The second copy then looks like the reply to the next request on that connection. A reply's `id` reveals it, so a connection
+is reused only after a reply with a new id. Some working servers give all replies the same id, repeat ids now and then, or
+give none: with them, each request has a new connection, on which nothing late can arrive.
 """
 
 import re
@@ -10,23 +10,23 @@ from typing import Any, Final
 
 from rlaif.models.openai.response import parse
 
-# Where nearly all servers put it: to parse a whole reply for it would cost as much as reading the reply.
+# The usual position of the id: parsing the whole reply to find it would cost as much as reading the reply.
 FIRST: Final = re.compile(rb'\s*\{\s*"id"\s*:\s*"([^"\\]+)"')
-# Ids that are remembered. Late copies come within seconds, and this is a minute's worth of a fast fleet.
+# The number of ids to remember. Late copies come within seconds; this covers a minute of a fast fleet.
 MOST_IDS: Final = 65_536
 
 
 class SeenReplies:
-    """The replies of one server so far, by their ids."""
+    """Remembers the ids of one server's replies."""
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[int, int]] = {}
         self._ids_repeat = False
 
     def examine(self, body: bytes, question: int, *, first: bool) -> tuple[bool, bool]:
-        """Whether a reply may be the answer to this question, and whether its connection may be used again.
+        """Return whether a reply may be the answer to this question, and whether its connection may be reused.
 
-        `question` is a digest of what was asked, and `first` is for the first reply on a connection.
+        `question` is a digest of the request, and `first` marks the first reply on a connection.
         """
         name = "" if self._ids_repeat else reply_id(body)
         if not name:
@@ -48,7 +48,7 @@ class SeenReplies:
 
 
 def reply_id(body: bytes) -> str:
-    """The id that the server gave the reply; empty if it gave none."""
+    """Return the id that the server gave the reply; empty if there is none."""
     found = FIRST.match(body)
     if found:
         return found[1].decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""Embeddings of texts from any server that speaks the OpenAI API. Requests, retries and limits are those of chats."""
+"""Get embeddings from any server that speaks the OpenAI API, with the same requests, retries and limits as chats."""
 
 import json
 import math
@@ -18,7 +18,7 @@ VECTOR: Final = 2**19
 
 
 class OpenAIEmbed(OpenAI):
-    """A model that embeds. Its completion of a chat is the vectors of the chat's turns, as JSON."""
+    """An embedding model. Its completion of a chat is the vectors of the chat's turns, as JSON."""
 
     def _address(self, head: RequestHead) -> RequestHead:
         return replace(head, url=head.url.replace("/chat/completions", "/embeddings"))
@@ -34,7 +34,7 @@ class OpenAIEmbed(OpenAI):
 
 
 def read(data: bytes) -> Completion:
-    """The vectors in a reply, in the order of its indexes.
+    """Return the vectors in a reply, in the order of its indexes.
 
     Raises RequestError: `malformed`, or the kind of the error in it.
     """

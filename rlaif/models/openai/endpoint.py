@@ -1,4 +1,4 @@
-"""One server of an `openai` model: connections to it, what is in flight, and how much more it bears."""
+"""One server of an `openai` model: its connections, its requests in flight, and its remaining capacity."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
@@ -15,9 +15,9 @@ from rlaif.models.redaction import redactor, secrets_of
 if TYPE_CHECKING:
     from rlaif.models.openai.proxied import Proxied
 
-# Bytes of a reply at most, whatever was asked for.
+# The maximum size of a reply in bytes, whatever the request.
 MOST_BYTES: Final = 256 * 2**20
-# Copies of earlier replies in a row, each over a new connection, until the request fails.
+# The number of consecutive copies of earlier replies, each over a new connection, after which the request fails.
 MOST_COPIES: Final = 3
 
 
@@ -42,10 +42,10 @@ class Endpoint:
         self.redact = redactor(*secrets)
 
     async def send(self, body: bytes, *, question: int | None = None, most_bytes: int | None = None) -> bytes:
-        """The reply to one request, without secrets.
+        """Send one request and return the reply without secrets.
 
-        `question` is a digest of what is asked; None where a copy of an earlier reply does no harm. `most_bytes` bounds the
-        reply. Raises RequestError for everything but a reply of status 2xx.
+        `question` is a digest of the request; None if a copy of an earlier reply does no harm. `most_bytes` bounds the
+        reply. Raises RequestError for everything except a reply with status 2xx.
         """
         fresh = False
         for _ in range(MOST_COPIES):
@@ -74,7 +74,7 @@ class Endpoint:
         return answer
 
     def _belongs(self, answer: Answer, question: int) -> bool:
-        """Whether the reply is not a copy of an earlier one. A connection that may bring one is dropped."""
+        """Return whether the reply is new, not a copy of an earlier one. Drops a connection that may deliver copies."""
         new, keeps = self._seen.examine(answer.body, question, first=answer.first)
         if not keeps:
             self._wires.drop_last()
@@ -84,22 +84,22 @@ class Endpoint:
 
     @property
     def reached(self) -> bool:
-        """Whether the server has sent anything."""
+        """Return whether the server has sent anything."""
         return self._wires.heard
 
     def answered(self) -> None:
-        """To be called after each answer: the server does well and may bear more."""
+        """Record an answer: the server is healthy and may take more requests. Call this after each answer."""
         self.fit = True
         self.window.widen()
         self.health.good()
 
     async def close(self) -> None:
-        """Closes all connections."""
+        """Close all connections."""
         await self._wires.close()
 
 
 def _wires(head: RequestHead, most_bytes: int, method: str) -> "tuple[ConnectionPool | Proxied, list[str]]":
-    """The way to the server, and the secrets that the server or a proxy on the way learns."""
+    """Return the connections to the server, and the secrets that the server or a proxy learns."""
     from rlaif.models.openai.proxied import Proxied, proxy
 
     through, secrets = proxy(head.url), secrets_of(head.url, head.headers)

@@ -1,6 +1,6 @@
-"""What went wrong with a request to an OpenAI-compatible server: pure functions from status, headers and body.
+"""Classify the errors of OpenAI-compatible servers, with pure functions of status, headers and body.
 
-The kinds are those of `rlaif.core.errors`. How servers fail is known from the issue trackers of such servers.
+The kinds are those of `rlaif.core.errors`. The patterns come from the issue trackers of such servers.
 """
 
 import json
@@ -13,16 +13,16 @@ from typing import Any, Final
 
 from rlaif.core.errors import ModelError
 
-# Characters of a server's message that are shown, and of its reply that are kept; a page of HTML says no more.
+# The maximum characters of a server's message that are shown, and of its reply that are kept.
 SHOWN, KEPT = 400, 100_000
-# Seconds. A wait that is longer than a week is a misunderstanding, and a number that near now is a moment.
+# In seconds: a wait longer than a week is taken as a mistake, and a number this near to now is a point in time.
 MOST_WAIT, NEAR = 7 * 86_400.0, 366 * 86_400.0
-# Seconds for which a header is believed that tells when a limit is lifted, and not whether it is that limit.
+# The maximum wait in seconds that is accepted from a header that says when a limit resets, but not if it was reached.
 LONGEST_RESET: Final = 3600.0
 
-# How servers that answer 429 say that a bill was not paid.
+# How servers report an unpaid bill with status 429.
 QUOTA: Final = re.compile(r"insufficient[_ ]quota|billing|exceeded your current quota|credit balance|payment required", re.I)
-# How servers say that the prompt is too long, with status 400, 413, 422 or 500.
+# How servers report that the prompt is too long, with status 400, 413, 422 or 500.
 CONTEXT: Final = re.compile(
     r"context[_ ](length|window)|maximum context|max_model_len|prompt is too long|too many (input )?tokens|"
     r"longer than the (model|maximum)|exceeds? the (model'?s )?(available )?context",
@@ -36,9 +36,9 @@ SPAN: Final = re.compile(rf"(?:{_PART}h)?(?:{_PART}m)?(?:{_PART}s)?(?:{_PART}ms)
 
 
 class RequestError(ModelError):
-    """A failed request. `wait` is the seconds for which the server asks to be left alone, `status` that of HTTP.
+    """A failed request. `wait` is the pause in seconds that the server asks for, `status` the HTTP status.
 
-    Of `raw`, what the server sent, a part is kept that is enough to see what happened.
+    `raw` is the server's reply, truncated to a length that is enough to see what happened.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class RequestError(ModelError):
 
 
 def from_status(status: int, headers: Mapping[str, str], body: str) -> RequestError:
-    """The fault that a reply with an error status reports."""
+    """Return the error that a reply with an error status reports."""
     said = " ".join(_message(body)[:KEPT].split())[:SHOWN]
     body = body[:KEPT]
     wait = retry_after(headers, time.time())
@@ -58,7 +58,7 @@ def from_status(status: int, headers: Mapping[str, str], body: str) -> RequestEr
 
 
 def _message(body: str) -> str:
-    """The message in `{"error": {"message": …}}`, or the whole body."""
+    """Return the message in `{"error": {"message": …}}`, or the whole body."""
     try:
         error = json.loads(body)["error"]
         return str(error["message"] if isinstance(error, dict) else error)
@@ -67,7 +67,7 @@ def _message(body: str) -> str:
 
 
 def from_error(error: Any) -> RequestError:
-    """The fault that a body `{"error": …}` reports, whatever status it came with."""
+    """Return the error that a body `{"error": …}` reports, whatever its status."""
     details = error if isinstance(error, Mapping) else {"message": str(error)}
     code = str(details.get("code") or details.get("status"))
     status = int(code) if re.fullmatch("[45][0-9][0-9]", code) else 500
@@ -94,12 +94,12 @@ def _kind(status: int, body: str) -> str:
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """The seconds for which a server asks to be left alone, or None. `now` is the time in seconds since 1970.
+    """Return the pause in seconds that a server asks for, or None. `now` is the time in seconds since 1970.
 
     Reads `retry-after-ms`, else `retry-after`, else the latest of the vendors' `…ratelimit…reset…`. Each may be a number of
     seconds, a span such as "1m30s" or "500ms", an HTTP date (without a zone: UTC), an ISO time, or a number near now, which
-    is a moment in seconds, milliseconds or less since 1970. A moment that has passed, a wait of more than a week, and
-    whatever makes no sense count as not said. A reset is taken as longer than an hour only if it says that nothing remains.
+    is a moment in seconds, milliseconds or less since 1970. A moment in the past, a wait of more than a week, and anything
+    unreadable are ignored. A reset longer than an hour is accepted only if the headers say that nothing remains.
     """
     plain = {name.lower(): value.strip() for name, value in headers.items()}
     now = _date(plain.get("date", "")) or now
@@ -111,19 +111,19 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def _reset(name: str, headers: Mapping[str, str], now: float) -> float | None:
-    """The seconds until one of several limits is lifted, unless something remains of it."""
+    """Return the seconds until one of several limits resets; None if some of the limit remains."""
     remaining = headers.get(name.replace("reset", "remaining"), "")
     seconds = _wait(headers[name], now)
     if seconds is None or (remaining and remaining.strip("0.") != ""):
         return None
     if remaining or seconds <= LONGEST_RESET:
         return seconds
-    # A number alone may mean anything. A span or a date is understood.
+    # The unit of a bare number is unclear. A span or a date is unambiguous.
     return None if _number(headers[name]) else LONGEST_RESET
 
 
 def _wait(text: str, now: float, unit: float = 1) -> float | None:
-    """The seconds to wait, of a number in such a unit of a second, a span or a moment; None for what is not understood."""
+    """Return the seconds to wait, from a number (of 1/`unit` seconds), a span or a moment; None if it cannot be read."""
     number = _number(text)
     if number is None:
         seconds = _span(text) or _until(text, now)
@@ -135,13 +135,13 @@ def _wait(text: str, now: float, unit: float = 1) -> float | None:
 
 
 def _number(text: str) -> float | None:
-    """A positive, finite decimal number; None for anything else."""
+    """Parse a positive, finite decimal number; None for anything else."""
     value = float(text) if re.fullmatch(r"\d{1,24}(\.\d{1,12})?", text, re.ASCII) else 0.0
     return value if value > 0 else None
 
 
 def _span(text: str) -> float | None:
-    """Hours, minutes, seconds and milliseconds: "1h2m3.5s", "500ms"."""
+    """Parse hours, minutes, seconds and milliseconds, such as "1h2m3.5s" or "500ms", into seconds."""
     found = SPAN.fullmatch(text)
     if not found:
         return None
@@ -155,7 +155,7 @@ def _until(text: str, now: float) -> float | None:
 
 
 def _date(text: str) -> float | None:
-    """Seconds since 1970 of an HTTP date or an ISO time."""
+    """Parse an HTTP date or an ISO time into seconds since 1970."""
     try:
         moment = datetime.fromisoformat(text) if text[:4].isdigit() else parsedate_to_datetime(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

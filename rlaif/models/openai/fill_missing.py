@@ -1,4 +1,4 @@
-"""What a server withholds of the completions asked for is asked again, and what was had is never lost."""
+"""Request missing completions again, one by one, and keep those that the server has already returned."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,14 +8,14 @@ from rlaif.core.errors import ModelError
 from rlaif.core.signals import UnsentError
 from rlaif.models.base import ChatRequest, Completion
 
-# Completions by place in the seeds asked for, some of which may be missing.
+# Returns completions by index in the requested seeds; some may be missing.
 Request = Callable[[ChatRequest, tuple[int, ...]], Awaitable[dict[int, Completion]]]
 
 
 async def top_up(ask: ChatRequest, found: dict[int, Completion], request: Request) -> list[Completion]:
-    """All completions of the ask, in order: those `found`, and the others, each by a request of its own.
+    """Return all completions of the request, in order: those `found`, and the others, each from a separate request.
 
-    Raises ModelError or UnsentError, with all that was found, if one of them cannot be had.
+    Raises ModelError or UnsentError, with the completions found so far, if one of them cannot be obtained.
     """
     missing = [index for index in range(ask.n) if index not in found]
     if not missing:

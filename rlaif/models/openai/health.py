@@ -1,10 +1,10 @@
-"""Whether a server can be used: one that fails repeatedly is set aside, and probed until it is back."""
+"""Track whether a server can be used: one that fails repeatedly is set aside, and probed until it is back."""
 
 from typing import Final
 
-# Failures in a row, of any requests. Even if one reply in ten fails, chance hardly makes as many.
+# Consecutive failures of any requests. Even if one reply in ten fails, this many in a row are unlikely by chance.
 FAILURES: Final = 5
-# Seconds between probes at most: for that long, a server that is back may stay idle.
+# The maximum seconds between probes, for which a recovered server may stay idle.
 LONGEST: Final = 30.0
 
 
@@ -21,16 +21,16 @@ class Health:
 
     @property
     def probing(self) -> bool:
-        """Whether it may get one request only, to see whether it is back."""
+        """Return whether the server gets only a single request, to see whether it is back."""
         return self._failures >= FAILURES
 
     def good(self) -> None:
-        """Records an answer."""
+        """Record an answer."""
         if self.since is not None:
             self.since, self._failures, self._pause = None, 0, self._first
 
     def bad(self, now: float) -> None:
-        """Records a failure that is not the request's fault."""
+        """Record a failure that is not the request's fault."""
         self._failures += 1
         if self.since is None:
             self.since = now
@@ -38,11 +38,11 @@ class Health:
             self._set_aside(now)
 
     def probe(self, now: float) -> None:
-        """Records that a probe was sent: the next one waits, even if this one is never answered."""
+        """Record that a probe was sent: the next one waits, even if this one is never answered."""
         self._set_aside(now)
 
     def rest(self, until: float) -> None:
-        """Records that it asked for a pause until then."""
+        """Record that the server asked for a pause until then."""
         self.until = max(self.until, until)
 
     def _set_aside(self, now: float) -> None:

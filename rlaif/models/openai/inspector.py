@@ -1,4 +1,4 @@
-"""Checks what a server returned against what it was sent."""
+"""Check what a server returned against the request."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -9,8 +9,8 @@ from rlaif.config import OpenAIModel
 from rlaif.models.base import ChatRequest, Completion
 from rlaif.models.prompt_size import was_cut
 
-# A server holds its replies to a schema if, over so many of them, fewer than one in that number is anything but the bare
-# object. A model that is not held to it writes a code fence or a sentence more often.
+# A server counts as enforcing schemas if, over at least this many replies, fewer than one in this number is anything but the
+# bare object. An unconstrained model writes a code fence or a sentence more often.
 HELD: Final = 20
 # The observation for a finish reason that rlaif does not know.
 UNKNOWN_FINISH: Final = "unknown finish_reason"
@@ -25,7 +25,7 @@ class Inspector:
 
     @property
     def held(self) -> bool:
-        """Whether the replies so far show that the servers enforce the schema."""
+        """Return whether the replies so far show that the servers enforce the schema."""
         return self._bare >= HELD * (self._others + 1)
 
     def inspect(self, ask: ChatRequest, found: Mapping[int, Completion]) -> dict[int, Completion]:

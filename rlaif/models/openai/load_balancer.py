@@ -1,6 +1,6 @@
-"""The servers of one model: each request goes to one with room, and waits its turn while none has any.
+"""Distribute requests over the servers of one model: each request goes to a server with room, or waits for its turn.
 
-Each server has its own prefix cache, so requests about one text go to one server unless it is far busier than others.
+Each server has a separate prefix cache, so requests about one text go to one server unless it is far busier than others.
 """
 
 import asyncio
@@ -12,11 +12,11 @@ from rlaif.core.signals import STOP, UnsentError
 from rlaif.models.openai.endpoint import Endpoint
 from rlaif.models.openai.errors import RequestError
 
-# Seconds for which servers that were never reached are tried: long enough for a hiccup of the network, short enough to
-# notice a wrong address at once.
+# Seconds for which servers that were never reached are tried: long enough for a network hiccup, short enough to report a
+# wrong address quickly.
 START: Final = 5.0
-# How much more of its window than of the idlest server's may be in use for a server to get requests about a text that it
-# has read. With less, texts move between servers; with more, some requests wait while other servers have room.
+# How much fuller a server's window may be than the idlest server's while it still gets requests about a text that it has
+# read. With less, texts move between servers; with more, some requests wait while other servers have room.
 LEAN: Final = 0.125
 
 # A request that waits for a server, and what it is about.
@@ -39,10 +39,10 @@ class LoadBalancer:
         self._alarm: asyncio.TimerHandle | None = None
 
     async def enter(self, about: str = "", *, again: bool = False) -> Endpoint:
-        """Waits for room for one request and returns the server to send it to. Call `leave` afterwards.
+        """Wait for room for one request and return the server to send it to. Call `leave` afterwards.
 
         Requests `about` the same text go to the same server if it has room. A request that is sent `again` goes before all
-        new ones, or it would still be open when everything else is done. Raises RequestError "unreachable" once all servers
+        new ones; otherwise it would be the last one open. Raises RequestError "unreachable" once all servers
         have failed for too long, and UnsentError for new requests once the process is asked to stop.
         """
         if STOP.asked and not again:
@@ -58,7 +58,7 @@ class LoadBalancer:
             raise
 
     def leave(self, endpoint: Endpoint) -> None:
-        """Ends a request. A caller that enters again without a pause keeps its place: others are admitted after it."""
+        """End a request. A caller that enters again without a pause keeps its place: others are admitted after it."""
         endpoint.in_flight -= 1
         self._in_flight -= 1
         if self._soon is None and (self._new or self._again):
@@ -69,7 +69,7 @@ class LoadBalancer:
         self._admit()
 
     def _admit(self) -> None:
-        """Assigns servers to waiting requests, in turn, while there is room."""
+        """Assign servers to waiting requests, in turn, while there is room."""
         if STOP.asked:
             _refuse(self._new, UnsentError)
         for queue in (self._again, self._new):
@@ -98,7 +98,7 @@ class LoadBalancer:
         return endpoint
 
     def _stand_by(self) -> None:
-        """Nothing can be admitted: refuses all waiting requests if the servers are down for good, else tries again later."""
+        """Refuse all waiting requests if the servers stay down, else try again later; called if nothing can be admitted."""
         if self._in_flight >= self._most:
             return
         down = self._down()
@@ -109,12 +109,12 @@ class LoadBalancer:
             self._set_alarm()
 
     def _down(self) -> float:
-        """Seconds for which all servers have been failing."""
+        """Return the seconds for which all servers have been failing."""
         since = [each.health.since for each in self.endpoints if each.health.probing and each.health.since is not None]
         return asyncio.get_running_loop().time() - max(since) if len(since) == len(self.endpoints) else 0.0
 
     def _set_alarm(self) -> None:
-        """Admits waiting requests when the first server may be used again."""
+        """Schedule the admission of waiting requests for when the first server may be used again."""
         loop = asyncio.get_running_loop()
         away = [each.health.until for each in self.endpoints if each.health.until > loop.time()]
         if away and (self._alarm is None or self._alarm.when() > min(away) or self._alarm.when() <= loop.time()):
@@ -134,7 +134,7 @@ class LoadBalancer:
 
 
 def _refuse(queue: deque[Waiter], error: Callable[[], Exception]) -> None:
-    """Refuses all requests of a queue."""
+    """Refuse all requests of a queue."""
     while queue:
         waiter, _ = queue.popleft()
         if not waiter.done():
@@ -142,8 +142,11 @@ def _refuse(queue: deque[Waiter], error: Callable[[], Exception]) -> None:
 
 
 def _choice(free: Sequence[Endpoint], about: str) -> Endpoint:
-    """Among the servers about as busy as the idlest, the one with the highest hash for the text: always the same one while
-    it is among them, and each equally often (rendezvous hashing, Thaler and Ravishankar 1998)."""
+    """Choose the server with the highest hash for the text among those about as busy as the idlest.
+
+    It is always the same server while that is among them, and each server equally often (rendezvous hashing, Thaler and
+    Ravishankar 1998).
+    """
     busy = {each: each.in_flight / each.window.size for each in free}
     least = min(busy.values())
     if not about:

@@ -1,10 +1,10 @@
-"""Keeps requests, or tokens, below a vendor's limit per minute."""
+"""Keep requests, or tokens, below a vendor's limit per minute."""
 
 from typing import Final
 
 from rlaif.models.base import Completion
 
-# Seconds' worth of the limit that may be used at once after a quiet time. Vendors also count by the second.
+# The burst after an idle time, in seconds of the limit. Vendors also enforce limits per second.
 BURST: Final = 1.0
 
 
@@ -16,16 +16,16 @@ class Pace:
         self._busy_until = 0.0
 
     def reserve(self, amount: float, now: float) -> float:
-        """Reserves `amount` at the earliest time with room for it; returns the seconds until then."""
+        """Reserve `amount` at the earliest time with room for it, and return the seconds until then."""
         start = max(self._busy_until, now - BURST)
         self._busy_until = start + amount * self._cost
         return max(start - now, 0.0)
 
     def correct(self, amount: float) -> None:
-        """Adds what was used beyond the reservation, or returns what was not used (negative)."""
+        """Correct a reservation by the actual use: add `amount`, which is negative if less was used."""
         self._busy_until += amount * self._cost
 
 
 def tokens(completion: Completion) -> int:
-    """The tokens that count towards a limit, as far as the server reported them."""
+    """Return the number of tokens that count towards a limit, as far as the server reported them."""
     return (completion.prompt_tokens or 0) + (completion.output_tokens or 0)

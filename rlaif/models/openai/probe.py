@@ -1,4 +1,4 @@
-"""What a server tells about itself before the first request; and waiting for one that is still starting."""
+"""Query what a server reports about itself before the first request, and wait for one that is still starting."""
 
 import asyncio
 import sys
@@ -16,19 +16,19 @@ from rlaif.models.openai.endpoint import Endpoint
 from rlaif.models.openai.errors import SHOWN, RequestError
 from rlaif.models.openai.response import malformed, read_object
 
-# Seconds for an answer that takes a server no work, and between looks at one that is not there yet.
+# Seconds for a trivial answer, and between checks of a server that is not reachable yet.
 ANSWER, LOOK = 5.0, 0.5
-# Statuses of a server, or of what stands before it, that is still loading its model.
+# Status codes of a server that is still loading its model, or of the proxy in front of it.
 LOADING: Final = frozenset({502, 503, 504})
-# Many servers give the present time as the creation time of their model, which says nothing. Clocks differ by less.
+# Many servers report the current time as the creation time of their model, which is ignored. Clocks differ by less.
 NOW_SECONDS: Final = 3600.0
-# Bytes of a list of models: vendors have hundreds.
+# The maximum size of a list of models in bytes: vendors have hundreds.
 MOST_BYTES: Final = 8 * 2**20
 CHATS: Final = "/chat/completions"
 
 
 async def listed(head: RequestHead) -> list[Mapping[str, Any]]:
-    """The entries of the server's list of models. `head` is that of chats. Raises RequestError or TimeoutError."""
+    """Return the entries of the server's list of models. `head` is that of chats. Raises RequestError or TimeoutError."""
     reply = await _get(_listing(head))
     entries = reply.get("data")
     if not isinstance(entries, list):
@@ -37,7 +37,7 @@ async def listed(head: RequestHead) -> list[Mapping[str, Any]]:
 
 
 async def names(head: RequestHead) -> list[str]:
-    """The names of the models that the server lists; none where it lists none."""
+    """Return the names of the models that the server lists."""
     try:
         return [each["id"] for each in await listed(head)]
     except (ModelError, TimeoutError):
@@ -45,7 +45,7 @@ async def names(head: RequestHead) -> list[str]:
 
 
 async def versioned(head: RequestHead) -> str:
-    """The address with `/v1` at which the server answers, if it was given without one; empty if it does not answer there."""
+    """Return the address with `/v1` if the given one lacks it and the server answers there; else an empty string."""
     parts = urlsplit(head.url)
     base = parts.path.removesuffix(CHATS)
     if base == parts.path or "/v1" in base:
@@ -55,7 +55,7 @@ async def versioned(head: RequestHead) -> str:
 
 
 async def introduction(head: RequestHead, model: str) -> list[tuple[str, str]]:
-    """What a server tells about its model: root, length, creation time, and vLLM's version. Empty where it tells nothing.
+    """Return what a server reports about its model: root, length, creation time, and vLLM's version; empty if nothing.
 
     `head` is that of chats.
     """
@@ -71,7 +71,7 @@ async def introduction(head: RequestHead, model: str) -> list[tuple[str, str]]:
 
 
 async def answers(head: RequestHead) -> bool:
-    """Whether the server answers the question for its models at this moment."""
+    """Return whether the server currently answers the request for its list of models."""
     try:
         await _get(_listing(head))
     except (ModelError, TimeoutError):
@@ -80,7 +80,7 @@ async def answers(head: RequestHead) -> bool:
 
 
 async def awaken(heads: Sequence[RequestHead], seconds: float) -> None:
-    """Waits, at most for so long, until one of the servers answers anything, and prints a line if that takes a while.
+    """Wait up to `seconds` until one of the servers answers anything, and print a line if that takes a while.
 
     Raises ModelError "unreachable" if none does.
     """
@@ -101,7 +101,7 @@ async def awaken(heads: Sequence[RequestHead], seconds: float) -> None:
 
 
 async def _asleep(head: RequestHead) -> str:
-    """Why the server cannot be asked yet; empty if it can."""
+    """Return why the server cannot take requests yet; empty if it can."""
     try:
         await _get(_listing(head))
     except TimeoutError:

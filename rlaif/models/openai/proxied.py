@@ -1,4 +1,4 @@
-"""Requests through the proxy that the environment names, by aiohttp, which knows how to talk to proxies."""
+"""Send requests through the proxy that the environment names, with aiohttp, which supports proxies."""
 
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -12,13 +12,13 @@ CHUNK = 2**18
 
 
 def proxy(url: str) -> str | None:
-    """The proxy for an address, by the usual variables (HTTP_PROXY, HTTPS_PROXY, NO_PROXY); none for this machine."""
+    """Return the proxy for an address, by the usual variables (HTTP_PROXY, HTTPS_PROXY, NO_PROXY); none for this machine."""
     parts = urlsplit(url)
     return None if parts.hostname in LOOPBACK or proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
 
 
 class Proxied:
-    """Like Wires, through a proxy. Each request has a new connection, so that no late reply can be taken for another."""
+    """Like ConnectionPool, through a proxy. Each request has a new connection, so that late replies cannot be confused."""
 
     def __init__(
         self, url: str, headers: dict[str, str], *, proxy: str, most_bytes: int, method: str = "POST",
@@ -28,7 +28,7 @@ class Proxied:
         self.heard, self.strays = False, 0
         self._session = aiohttp.ClientSession(
             headers={**headers, "accept-encoding": "identity"},
-            # What is in flight is bounded elsewhere, and so is the time for it.
+            # The number of requests in flight and their time are bounded elsewhere.
             connector=aiohttp.TCPConnector(limit=0, force_close=True),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -36,7 +36,7 @@ class Proxied:
         )
 
     async def post(self, body: bytes, *, most_bytes: int | None = None, fresh: bool = False) -> Answer:
-        """Sends a request with this body and returns the reply. Raises OSError if there is no whole reply."""
+        """Send a request with this body and return the reply. Raises OSError if the reply is incomplete."""
         share = self._memory.share(min(most_bytes or self._most_bytes, self._most_bytes))
         try:
             async with self._session.request(
@@ -59,8 +59,8 @@ class Proxied:
             share.release()
 
     def drop_last(self) -> None:
-        """The last reply's connection is closed already."""
+        """Do nothing: the last reply's connection is already closed."""
 
     async def close(self) -> None:
-        """Closes all connections."""
+        """Close all connections."""
         await self._session.close()

@@ -1,4 +1,4 @@
-"""From an ask to the body of a chat completion request, and to a bound on its reply: pure functions."""
+"""Build the body of a chat completion request and a bound on its reply, with pure functions."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -7,14 +7,14 @@ from rlaif.config import OpenAIModel
 from rlaif.models.base import ChatRequest
 from rlaif.models.openai.capabilities import Dialect
 
-# The widest seed that every server reads.
+# The largest seed that every server accepts.
 SEEDS: Final = 2**31
-# Bytes that an honest reply may have in any case, for each token with its escapes, and for each alternative to a token.
+# The maximum bytes of a normal reply: a constant, per token with its escapes, and per alternative to a token.
 REPLY, TOKEN, ALTERNATIVE = 8 * 2**20, 64, 256
 
 
 def body(config: OpenAIModel, ask: ChatRequest, seeds: tuple[int, ...], dialect: Dialect | None = None) -> dict[str, Any]:
-    """The request for the completions of `seeds`, which are a part of the ask's."""
+    """Return the request body for the completions of `seeds`, which are a part of the request's seeds."""
     dialect = dialect or Dialect.of(config)
     request: dict[str, Any] = {
         "model": config.model,
@@ -37,7 +37,7 @@ def body(config: OpenAIModel, ask: ChatRequest, seeds: tuple[int, ...], dialect:
 
 
 def most_bytes(ask: ChatRequest, n: int) -> int:
-    """A bound on the reply to a request for `n` completions: a server that sends more does not answer it."""
+    """Return the maximum size in bytes of the reply to a request for `n` completions; a longer reply is not an answer."""
     alternatives = 0 if ask.top_logprobs is None else 1 + ask.top_logprobs
     return REPLY + n * ask.sampling.max_tokens * (TOKEN + ALTERNATIVE * alternatives)
 

@@ -18,16 +18,16 @@ from rlaif.models.openai.errors import SHOWN, RequestError, from_error
 from rlaif.models.openai.finish import finish_of
 from rlaif.models.prompt_size import read_tokens
 
-# Log-probabilities lie between what servers send for minus infinity (-9999) and what float16 makes of certainty.
+# Log-probabilities range from the value that servers send for minus infinity (-9999) to certainty in float16.
 LEAST, ROUNDING = -1e6, 1e-2
-# Some servers on Windows begin a reply with it.
+# A byte order mark, with which some servers on Windows begin a reply.
 BOM: Final = b"\xef\xbb\xbf"
-# The store's integers end there.
+# The maximum of the store's integers.
 MOST_TOKENS: Final = 2**53
 # Parts of a message that are text, and where other parts keep reasoning.
 _TEXT_PARTS: Final = frozenset({None, "text", "output_text"})
 _REASONING_PARTS: Final = ("thinking", "reasoning", "text", "summary")
-# Where servers put reasoning that they keep apart from the text, in order of preference.
+# The fields in which servers return separate reasoning, in order of preference.
 _REASONING_FIELDS: Final = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
 # Kinds of error that a choice may report. Any other is the server's, whatever status it gives.
 _KINDS_OF_A_CHOICE: Final = TRANSIENT | {"refused", "context_overflow", "quota"}
@@ -74,7 +74,7 @@ def read_reply(data: bytes, n: int) -> Reply:
 
 
 def _index(choice: Mapping[str, Any], place: int, choices: int) -> Any:
-    """The place among the completions that the choice gives; some servers give null where there is only one."""
+    """Return the choice's index among the completions; some servers send null if there is only one."""
     index = choice.get("index", place)
     return place if index is None and choices == 1 else index
 
@@ -90,7 +90,7 @@ def read_object(data: bytes) -> Mapping[str, Any]:
 
 
 def without_output(reply: Mapping[str, Any], text: str) -> Completion:
-    """The result of a model that generates no text (an embedding, a reward), as text, with the reply's own counts."""
+    """Return the result of a model that generates no text (an embedding, a reward), as text, with the reply's usage."""
     usage, served = reply.get("usage"), reply.get("model")
     return Completion(
         text,
@@ -108,7 +108,7 @@ def parse(data: bytes) -> Any:
         return orjson.loads(data)
     except ValueError:
         pass
-    # orjson refuses lone surrogates and NaN, which servers do send.
+    # orjson refuses lone surrogates and NaN, which some servers send.
     try:
         return json.loads(data.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
@@ -147,7 +147,7 @@ def _choice(choice: Mapping[str, Any]) -> _Choice | RequestError | None:
     if refusal:
         text, finish = text or refusal, "refused"
     if text is None:
-        # Nothing was written before the limit (reasoning used it up), or nothing may be shown.
+        # Reasoning used up the token limit before any text, or a filter removed the text.
         if finish in ("stop", "unknown"):
             return None
         text = ""
@@ -156,7 +156,7 @@ def _choice(choice: Mapping[str, Any]) -> _Choice | RequestError | None:
 
 
 def _fault(error: Any) -> RequestError:
-    """The server's fault that a choice reports; it is retried unless the request itself caused it."""
+    """Return the error that a choice reports; the request is retried unless it caused the error itself."""
     found = from_error(error)
     return found if found.kind in _KINDS_OF_A_CHOICE else RequestError("server", str(found), raw=found.raw)
 
@@ -178,7 +178,7 @@ def _kind(part: Mapping[str, Any]) -> str | None:
 
 
 def _reasoning(message: Mapping[str, Any]) -> str | None:
-    """The reasoning that a server returned apart from the text; None if there is none."""
+    """Return the reasoning that a server returned separately from the text; None if there is none."""
     content = message.get("content")
     parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
     apart = [part for part in parts if _kind(part) not in _TEXT_PARTS]
@@ -199,7 +199,7 @@ def _reasoning_text(value: Any, depth: int = 0) -> str:
 
 
 def _tokens(logprobs: Any) -> tuple[Token, ...]:
-    """The tokens with their log-probabilities; none at all if one is not a number, because their sum would be wrong."""
+    """Return the tokens with their log-probabilities, or none at all if one is not a number: their sum would be wrong."""
     entries = logprobs.get("content") if isinstance(logprobs, dict) else None
     tokens = [_token(entry) for entry in entries] if isinstance(entries, list) else []
     return tuple(token for token in tokens if token) if all(tokens) else ()
@@ -230,7 +230,7 @@ def _pair(entry: Any) -> tuple[str, float] | None:
 
 
 def _completions(said: Mapping[int, _Choice], reply: Mapping[str, Any]) -> dict[int, Completion]:
-    """Add who answered and the cost: the prompt on the first, the output divided by length of text."""
+    """Add the model's name and usage: prompt tokens on the first completion, output tokens divided by length of text."""
     served, usage = reply.get("model"), reply.get("usage")
     name = clean(served) if isinstance(served, str) else None
     counts = usage if isinstance(usage, dict) else {}

@@ -1,4 +1,4 @@
-"""When a request is sent again, how often, and after what pause."""
+"""Decide whether a request is retried, how often, and after what pause."""
 
 import asyncio
 import random
@@ -9,20 +9,20 @@ import tenacity
 from rlaif.core.errors import TRANSIENT
 from rlaif.models.openai.errors import RequestError
 
-# A reply that is not an answer may come from a proxy in trouble, so the request is retried.
+# A malformed reply may come from a proxy in trouble, so the request is retried.
 RETRIED: Final = TRANSIENT | {"malformed"}
 # Seconds. A server that asks for a longer pause gets no requests at all until then, and the attempt is not counted; if it
 # asks for more than an hour, the run stops.
 LONGEST_WAIT, LONGEST_REST = 60.0, 3600.0
-# Seconds before another attempt after a momentary fault. A server that is down is set aside by its health; longer pauses
-# of each request would only delay it.
+# Seconds before another attempt after a momentary fault. `Health` sets a server aside that is down; longer pauses of each
+# request would only cause delay.
 LONGEST_PAUSE: Final = 2.0
-# All attempts and pauses of one request together, in times of the deadline: one bad unit must not hold up a run.
+# The maximum time of all attempts and pauses of one request, in multiples of the deadline, so that no unit delays a run.
 ELAPSED: Final = 5.0
 
 
 def retrying(attempts: int, timeout: float, pause: float) -> tenacity.AsyncRetrying:
-    """Attempts and pauses: random, so that clients do not collide again, and doubling, unless the server says how long.
+    """Return the retry policy: random pauses, so that clients do not collide, which double unless the server sets them.
 
     `timeout` is one attempt's deadline and `pause` the first back-off, in seconds.
     """
@@ -32,7 +32,7 @@ def retrying(attempts: int, timeout: float, pause: float) -> tenacity.AsyncRetry
     def wait(state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
         if not isinstance(error, RequestError) or error.kind == "timeout":
-            # It has waited for a whole deadline already.
+            # The attempt has already waited for a whole deadline.
             return 0.0
         if error.wait:
             return min(error.wait, LONGEST_WAIT) + random.uniform(0, pause)
@@ -48,6 +48,6 @@ def retrying(attempts: int, timeout: float, pause: float) -> tenacity.AsyncRetry
 
 
 async def _pause(seconds: float) -> None:
-    """Sleeps; without a pause it does not yield, so that a request that is retried at once keeps its place (Fleet.leave)."""
+    """Sleep; a pause of 0 does not yield, so that a request that is retried at once keeps its place (LoadBalancer.leave)."""
     if seconds > 0:
         await asyncio.sleep(seconds)

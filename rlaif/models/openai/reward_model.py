@@ -1,6 +1,6 @@
-"""A served reward model, through vLLM's `/classify`. Requests, retries and limits are those of any server.
+"""Use a served reward model through vLLM's `/classify`, with the same requests, retries and limits as any server.
 
-The server renders the chat by the model's own template and gives the class's logit, which is the reward.
+The server renders the chat with the model's chat template and returns the logit of the class, which is the reward.
 """
 
 import math
@@ -15,7 +15,7 @@ from rlaif.models.openai.credentials import RequestHead
 from rlaif.models.openai.errors import RequestError
 from rlaif.models.openai.response import malformed, read_object, without_output
 
-# The endpoint stands beside the API that imitates OpenAI's, not in it.
+# The endpoint is next to the OpenAI-compatible API, not part of it.
 CHATS: Final = ("/v1/chat/completions", "/chat/completions")
 
 
@@ -36,8 +36,10 @@ class OpenAIReward(OpenAI):
 
 
 def read(data: bytes) -> Completion:
-    """The reward in a reply. Raises RequestError: `malformed`, `rejected` for a classifier with several classes, or the kind
-    of the error in it."""
+    """Return the reward in a reply.
+
+    Raises RequestError: `malformed`, `rejected` for a classifier with several classes, or the kind of the reported error.
+    """
     reply = read_object(data)
     listed = reply.get("data")
     found = listed[0] if isinstance(listed, list) and len(listed) == 1 else None

@@ -1,7 +1,7 @@
 """HTTP/1.1 for many small requests to one server: pooled connections, each with one request at a time.
 
-A general client spends most of a run's time on what these requests do not need: cookies, redirects, streams, traces.
-Measured beside aiohttp, a request costs a fifth of the CPU. Requests through a proxy still go through aiohttp.
+A general client spends most of a run's time on features that these requests do not need: cookies, redirects, streams,
+traces. Compared with aiohttp, a request costs a fifth of the CPU time. Requests through a proxy still use aiohttp.
 """
 
 import asyncio
@@ -13,19 +13,19 @@ from urllib.parse import urlsplit
 
 from rlaif.models.openai.transport_reply import MEMORY, Answer, ReplyMemory, ReplyReader, WireError
 
-# Seconds for which an idle connection is used again; servers close theirs after five to sixty.
+# Seconds for which an idle connection is reused; servers close theirs after five to sixty.
 IDLE: Final = 4.0
-# How a server or a load balancer says that an idle connection will be closed. Nobody asked for it, and it is no reply.
+# How a server or a load balancer announces that it closes an idle connection. It is unsolicited and not a reply.
 FAREWELL: Final = b"408"
-# What `poll` says of a connection that the other side has closed.
+# The events of `poll` for a connection that the other side has closed.
 ENDED: Final = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR | select.POLLNVAL
 
 
 class ConnectionPool:
-    """Connections to the server of one URL, as many as are in use at once. Close after use.
+    """A pool of connections to the server of one URL, as many as are in use at once. Close it after use.
 
-    `heard` is true once any reply has begun. `strays` counts how often the server sent bytes that nobody had asked for.
-    After the first time, each request has a new connection.
+    `heard` is true once any reply has begun. `strays` counts how often the server sent unsolicited bytes. After the first
+    time, each request has a new connection.
     """
 
     def __init__(
@@ -47,9 +47,9 @@ class ConnectionPool:
         self._last: Wire | None = None
 
     async def post(self, body: bytes, *, most_bytes: int | None = None, fresh: bool = False) -> Answer:
-        """Sends a request with this body and returns the reply, over a new connection if `fresh`.
+        """Send a request with this body and return the reply, over a new connection if `fresh`.
 
-        `most_bytes` bounds the reply, below the bound for all. Raises OSError if there is no whole reply.
+        `most_bytes` bounds the reply, in addition to the bound for all. Raises OSError if the reply is incomplete.
         """
         wire = (None if fresh else self._take_idle()) or await self._connect()
         request = b"%b%d\r\n\r\n%b" % (self._head, len(body), body)
@@ -57,13 +57,13 @@ class ConnectionPool:
             answer = await wire.ask(request, min(most_bytes or self._most_bytes, self._most_bytes))
         except BaseException:
             self._drop(wire)
-            # Until then the server may still work at it, and its place is not free.
+            # Until then, the server may still work on the request, so its slot is not free.
             await wire.gone.wait()
             raise
         finally:
             wire.reader.share.release()
             self.heard = self.heard or wire.reader.begun
-        # An error may arrive twice as well, and nothing in it shows to which request it belongs.
+        # An error reply may arrive twice too, and nothing in it shows to which request it belongs.
         if wire.reusable and not self.strays and answer.status < 300:
             self._idle.append(wire)
         else:
@@ -72,14 +72,14 @@ class ConnectionPool:
         return answer
 
     def drop_last(self) -> None:
-        """Drops the connection that brought the last reply. To be called before anything else is awaited."""
+        """Drop the connection of the last reply. Call this before awaiting anything else."""
         if self._last:
             if self._idle and self._idle[-1] is self._last:
                 self._idle.pop()
             self._drop(self._last)
 
     def _take_idle(self) -> "Wire | None":
-        """The connection used last, unless it may close at any moment or the server has sent something meanwhile."""
+        """Return the idle connection that was used last, unless it may close soon or the server has sent something."""
         while self._idle:
             wire = self._idle.pop()
             if not self.strays and wire.open and wire.idle_seconds < IDLE and wire.is_silent():
@@ -110,7 +110,7 @@ class ConnectionPool:
 
 
 class Wire(asyncio.Protocol):
-    """One connection, with one request at a time. `stray` is called when the server sends what nobody asked for."""
+    """One connection, with one request at a time. `stray` is called when the server sends unsolicited bytes."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, memory: ReplyMemory, stray: Callable[[], None]) -> None:
         self._loop, self._stray = loop, stray
@@ -129,19 +129,19 @@ class Wire(asyncio.Protocol):
         return self._loop.time() - self._since
 
     def is_silent(self) -> bool:
-        """Whether nothing has arrived that the loop has not read yet: neither bytes that nobody asked for nor an end."""
+        """Return whether no unread data has arrived: neither unsolicited bytes nor the end of the connection."""
         transport = cast(asyncio.Transport, self._transport)
         if self._poll is None:
             self._poll = select.poll()
             self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN | ENDED)
         events = self._poll.poll(0)
-        # TLS has messages of its own, which do not mean that the server sent anything.
+        # With TLS, protocol messages may arrive although the server sent no data.
         if events and not events[0][1] & ENDED and transport.get_extra_info("sslcontext") is None:
             self._stray()
         return not events
 
     async def ask(self, request: bytes, most_bytes: int) -> Answer:
-        """Sends one request and returns its reply. Raises WireError."""
+        """Send one request and return its reply. Raises WireError."""
         if self._transport is None or not self.open:
             raise WireError("the connection is closed")
         self._waiter = self._loop.create_future()
@@ -209,7 +209,7 @@ class Wire(asyncio.Protocol):
         self.close()
 
     def close(self) -> None:
-        """Closes the connection at once."""
+        """Close the connection at once."""
         self.open = self.reusable = False
         if self._transport:
             self._transport.abort()

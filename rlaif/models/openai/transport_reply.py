@@ -1,4 +1,4 @@
-"""Replies of HTTP/1.1, parsed by httptools, with bounds on everything that a server decides."""
+"""Read HTTP/1.1 replies with httptools, with bounds on everything that a server controls."""
 
 import zlib
 from collections.abc import Callable
@@ -7,24 +7,24 @@ from typing import Final
 
 import httptools
 
-# Bytes without any of the body's among them: a head, a chunk's header or trailers. Honest servers send a few hundred.
+# The maximum bytes outside of the body: a head, a chunk's header, or trailers. Honest servers send a few hundred.
 LONGEST_HEAD: Final = 65_536
-# Replies such as "100 Continue" before the reply itself.
+# The maximum number of replies such as "100 Continue" before the reply itself.
 MOST_INTERIM: Final = 16
-# Compressions of one body, one around the other.
+# The maximum number of nested compressions of a body.
 MOST_CODINGS: Final = 4
-# Bytes that are decompressed at a time.
+# The number of bytes that are decompressed at a time.
 STEP: Final = 2**20
 # Window bits with which zlib reads gzip and zlib's own format, and deflate without a header, which some servers send.
 ANY_ZLIB, RAW_DEFLATE = 47, -15
 GZIP: Final = b"\x1f\x8b"
 ZLIB: Final = frozenset({"gzip", "x-gzip", "deflate"})
-# What servers write into Content-Encoding and mean "not compressed".
+# Values of Content-Encoding that mean "not compressed".
 PLAIN: Final = frozenset({"", "identity", "none", "binary", "utf-8", "utf8"})
 
 
 class WireError(OSError):
-    """The connection failed, or the server sent something that is not HTTP."""
+    """The connection failed, or the server's reply is not valid HTTP."""
 
 
 class OversizedError(WireError):
@@ -33,7 +33,7 @@ class OversizedError(WireError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole reply. Header names are in lower case. `first` marks the first reply on its connection."""
+    """A complete reply. Header names are in lower case. `first` marks the first reply on its connection."""
 
     status: int
     headers: dict[str, str]
@@ -44,8 +44,7 @@ class Answer:
 class ReplyMemory:
     """Bounds the bytes of all replies in flight together, whatever the servers send.
 
-    A reply that is still coming in holds its bytes by a share. When all shares together exceed `most`, the largest reply is
-    refused.
+    Each incomplete reply registers its bytes as a share. If all shares together exceed `most`, the largest reply is refused.
     """
 
     def __init__(self, most: int) -> None:
@@ -53,11 +52,11 @@ class ReplyMemory:
         self._shares: set[Share] = set()
 
     def share(self, most: int = 0, refused: Callable[[], None] = lambda: None) -> "Share":
-        """A share for one reply of at most so many bytes at a time. `refused` is called when the reply has to go."""
+        """Return a share for one reply of at most `most` bytes at a time. `refused` is called if the reply is refused."""
         return Share(self, most, refused)
 
     def change(self, share: "Share", by: int) -> None:
-        """Counts what a share holds more or less."""
+        """Record that a share holds `by` more (or, if negative, fewer) bytes."""
         self.held += by
         self._shares.add(share)
         while self.held > self.most and self._shares:
@@ -65,19 +64,19 @@ class ReplyMemory:
             largest.refuse(f"the replies in flight are longer than {self.most // 2**20} MiB together")
 
     def forget(self, share: "Share") -> None:
-        """Counts a share that holds nothing any more."""
+        """Record that a share holds nothing any more."""
         self.held -= share.size
         self._shares.discard(share)
 
 
-# All connections of the process share it.
+# The memory that all connections of the process share.
 MEMORY: Final = ReplyMemory(512 * 2**20)
-# Below this size a reply is not worth counting: with 256 in flight they take 16 MiB.
+# Replies below this size are not counted: 256 of them in flight take only 16 MiB.
 UNCOUNTED: Final = 2**16
 
 
 class Share:
-    """The bytes of one reply. `fault` is set once the reply is refused, for its own length or that of all together."""
+    """The bytes of one reply. `fault` is set once the reply is refused, for its length or for the total of all replies."""
 
     def __init__(self, memory: ReplyMemory, most: int, refused: Callable[[], None]) -> None:
         self._memory, self._refused = memory, refused
@@ -85,14 +84,14 @@ class Share:
         self.start(most)
 
     def start(self, most: int) -> None:
-        """Gets ready for the next reply."""
+        """Prepare for the next reply."""
         if self.size:
             self.release()
         self.most = most
         self.fault: OversizedError | None = None
 
     def hold(self, size: int) -> None:
-        """Records how many bytes the reply takes by now."""
+        """Record how many bytes the reply has taken so far."""
         if self.fault is None and size > self.most:
             self.refuse(f"a reply of more than {self.most / 2**20:.1f} MiB")
         elif self.fault is None and size > UNCOUNTED:
@@ -100,18 +99,18 @@ class Share:
             self._memory.change(self, more)
 
     def check(self) -> None:
-        """Raises OversizedError once the reply is refused."""
+        """Raise OversizedError if the reply is refused."""
         if self.fault:
             raise self.fault
 
     def refuse(self, why: str) -> None:
-        """Refuses the reply."""
+        """Refuse the reply."""
         self.release()
         self.fault = OversizedError(why)
         self._refused()
 
     def release(self) -> None:
-        """To be called once whoever asked has the reply, or nobody wants it any more."""
+        """Release the bytes. Call this once the caller has the reply or has given up."""
         if self.size:
             self._memory.forget(self)
             self.size = 0
@@ -120,15 +119,15 @@ class Share:
 class ReplyReader:
     """Reads the replies of one connection, one after the other.
 
-    Call `expect` with each request and `feed` with each piece of data. `done` is set once the reply is whole, and `fault`
-    once it cannot become whole. `unasked` is set when the server sends more than it was asked for. `refused` is called when
-    a reply has to go because it, or all together, are too long.
+    Call `expect` with each request and `feed` with each piece of data. `done` is set once the reply is complete, and `fault`
+    once it cannot be completed. `unasked` is set if the server sends unsolicited data. `refused` is called if a reply is
+    refused because it, or all replies together, are too long.
     """
 
     def __init__(self, memory: ReplyMemory, refused: Callable[[], None]) -> None:
         self.share, self._dropped = memory.share(refused=self._refuse), refused
         self._parser = httptools.HttpResponseParser(self)
-        # Folded headers, bare line feeds, and blanks after a chunk's size: harmless, and servers do send them.
+        # Folded headers, bare line feeds, and blanks after a chunk's size are harmless, and some servers send them.
         self._parser.set_dangerous_leniencies(
             lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
         )
@@ -146,7 +145,7 @@ class ReplyReader:
         self._body = bytearray()
 
     def expect(self, most_bytes: int) -> None:
-        """Gets ready for the next reply, whose body has at most so many bytes."""
+        """Prepare for the next reply, whose body may have at most `most_bytes`."""
         self.share.start(most_bytes)
         self._start()
 
@@ -155,7 +154,7 @@ class ReplyReader:
         self._dropped()
 
     def feed(self, data: bytes) -> None:
-        """Takes the next piece of data, and sets `done`, `fault` or `unasked` where it has something to say."""
+        """Process the next piece of data, and set `done`, `fault` or `unasked` if it decides them."""
         before = len(self._body)
         try:
             self._parser.feed_data(data)
@@ -169,12 +168,12 @@ class ReplyReader:
                 self._fail(f"more than {LONGEST_HEAD // 1024} KiB of headers")
 
     def finish(self) -> None:
-        """Takes the end of the connection: for some replies, it is what ends them."""
+        """Process the end of the connection, which is also the end of some replies."""
         if not self.done and self._in_body and self._ends_with_connection:
             self.done = True
 
     def answer(self, *, first: bool) -> Answer:
-        """The whole reply, decompressed. Raises WireError if that cannot be done."""
+        """Return the complete, decompressed reply. Raises WireError if decompression fails."""
         body, self._body = bytes(self._body), bytearray()
         if self._coding:
             body = decompressed(body, self._coding, self.share)
@@ -186,14 +185,14 @@ class ReplyReader:
         else:
             self.fault = self.fault or WireError(why)
 
-    # What httptools calls.
+    # Callbacks of httptools.
 
     def on_message_begin(self) -> None:
         if self.done:
             self.unasked = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        # What comes after the body are trailers, which nobody needs.
+        # Headers after the body are trailers, which are ignored.
         if not self._in_body and not self.done:
             key, text, headers = name.decode("latin-1").strip().lower(), value.decode("latin-1").strip(), self._headers
             headers[key] = f"{headers[key]}, {text}" if key in headers else text
@@ -241,7 +240,7 @@ class ReplyReader:
 
 
 def decompressed(body: bytes, coding: str, share: Share) -> bytes:
-    """A body that the server compressed although nobody asked for that; `coding` is its Content-Encoding.
+    """Decompress a body that the server compressed although the request did not allow it; `coding` is its Content-Encoding.
 
     Raises WireError for what cannot be decompressed, and OversizedError for a body that becomes too long.
     """
@@ -272,11 +271,11 @@ def _inflated(body: bytes, share: Share) -> bytes:
             share.check()
             if not piece and not body and not machine.eof:
                 raise WireError("the reply cannot be decompressed: it is cut off")
-        # A gzip file may have several members.
+        # A gzip body may have several members.
         body = machine.unused_data if machine.unused_data[:2] == GZIP else b""
     return bytes(found)
 
 
 def _is_zlib(body: bytes) -> bool:
-    """Whether it begins with the two bytes of a zlib header."""
+    """Return whether the data begins with the two bytes of a zlib header."""
     return len(body) > 1 and body[0] & 15 == 8 and (body[0] << 8 | body[1]) % 31 == 0

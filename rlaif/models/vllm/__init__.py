@@ -1,1 +1,1 @@
-"""vLLM as a child process."""
+"""Serve models with vLLM as a child process."""

@@ -1,4 +1,4 @@
-"""From a `vllm` model's settings to the command line of vLLM's own server: pure."""
+"""Build the command line of vLLM's server from a `vllm` model's settings, with pure functions."""
 
 import json
 from collections.abc import Mapping
@@ -9,10 +9,10 @@ from rlaif.config import VllmModel
 
 # The `vllm` script does the same but is missing its metadata, and so does not run, in vLLM's builds for CPUs.
 MODULE: Final = "vllm.entrypoints.openai.api_server"
-# Holds JSON to its compact form: where white space is free, models lose themselves in it until the last token. Only
-# two of vLLM's backends can, and of them this one is vLLM's own first choice.
+# Forces compact JSON: if white space is allowed, models may write it until the last token. Only two of vLLM's backends
+# support this, of which vLLM prefers this one.
 COMPACT: Final = {"backend": "xgrammar", "disable_any_whitespace": True}
-# Options that change how fast answers come and not what they say; all others make another model.
+# Options that change the speed but not the content of answers; all others make a different model.
 SPEED: Final = frozenset({
     "api_server_count", "async_scheduling", "block_size", "compilation_config", "cpu_offload_gb", "disable_log_stats",
     "distributed_executor_backend", "download_dir", "enable_chunked_prefill", "enable_expert_parallel",
@@ -23,12 +23,12 @@ SPEED: Final = frozenset({
 
 
 def telling(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that may change what the model says."""
+    """Return the options that may change the model's answers."""
     return {name: value for name, value in options.items() if name.replace("-", "_") not in SPEED}
 
 
 def arguments(config: VllmModel, place: Path | str, port: int) -> list[str]:
-    """What follows `python -m MODULE`. The model lies at `place` and is served under `config.path`."""
+    """Return the arguments after `python -m MODULE`. The model is at `place` and is served under the name `config.path`."""
     settings: dict[str, Any] = {
         "model": str(place),
         "host": "127.0.0.1",
@@ -40,7 +40,7 @@ def arguments(config: VllmModel, place: Path | str, port: int) -> list[str]:
         "data_parallel_size": config.data_parallel,
         "max_model_len": config.max_model_len,
         "gpu_memory_utilization": config.gpu_memory,
-        # A checkpoint's own defaults for sampling would silently replace what the pipeline leaves out.
+        # The checkpoint's sampling defaults would silently apply to settings that the pipeline omits.
         "generation_config": "vllm",
         "structured_outputs_config": COMPACT,
         "disable_uvicorn_access_log": True,
@@ -49,7 +49,7 @@ def arguments(config: VllmModel, place: Path | str, port: int) -> list[str]:
 
 
 def flags(settings: Mapping[str, Any]) -> list[str]:
-    """Settings as vLLM's flags: true and false as `--x` and `--no-x`, lists as several words, mappings as JSON.
+    """Convert settings to vLLM's flags: true and false as `--x` and `--no-x`, lists as several words, mappings as JSON.
 
     None leaves a setting to vLLM.
     """

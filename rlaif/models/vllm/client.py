@@ -1,7 +1,7 @@
-"""Open weights, served by vLLM's own server as a child of this process, and asked as any server is.
+"""Serve open weights with vLLM's server as a child of this process, and use it like any OpenAI-compatible server.
 
-A server that ends, or completes nothing for as long as one attempt may take, is started again, a bounded number of
-times; what was in flight is asked once more. However this process ends, the server ends too.
+A server that exits, or completes nothing for as long as one attempt may take, is restarted a bounded number of times;
+requests that were in flight are sent once more. However this process ends, the server ends too.
 """
 
 import asyncio
@@ -20,13 +20,13 @@ from rlaif.models.vllm.args import MODULE
 from rlaif.models.vllm.orphans import clean, folder
 from rlaif.models.vllm.process import LOOK, EndedError, Server
 
-# What a client sees when its server goes. A second's patience tells whether it did.
+# The failures that a client sees when its server exits. After these seconds, it is clear whether the server did.
 GONE: Final = frozenset({"connection", "unreachable", "server", "timeout"})
 PATIENCE: Final = 1.0
 
 
 class Life:
-    """A server while it lives, and what is asked of it."""
+    """One life of a server, and the requests to it."""
 
     def __init__(self, server: Server, client: OpenAI, *, stall: float) -> None:
         self.server, self._client, self._stall = server, client, stall
@@ -35,7 +35,7 @@ class Life:
         self._progress = 0.0
 
     async def complete(self, ask: ChatRequest) -> list[Completion]:
-        """Completions. Raises EndedError where the server ended meanwhile."""
+        """Return completions. Raises EndedError if the server ended meanwhile."""
         if not self._asks:
             self._progress = _now()
         task = asyncio.ensure_future(self._client.complete(ask))
@@ -63,7 +63,7 @@ class Life:
             return False
 
     async def end(self) -> str:
-        """Waits for the server's end and says how it came; ends one that is there and does nothing."""
+        """Wait until the server ends, or end it if it hangs, and return the reason."""
         while True:
             if self.server.ended:
                 return self.server.cause()[0]
@@ -72,7 +72,7 @@ class Life:
             await asyncio.sleep(LOOK)
 
     async def close(self) -> None:
-        """Nobody gets an answer any more."""
+        """Cancel all open requests and stop the server."""
         self._over.set()
         for task in self._asks:
             task.cancel()
@@ -81,7 +81,7 @@ class Life:
 
 
 class Vllm:
-    """A model on a vLLM server of its own. `module` is what serves, `place` where logs and notes are kept."""
+    """A model on a dedicated vLLM server. `module` is the server's Python module, `place` the folder of logs and records."""
 
     _client: type[OpenAI] = OpenAI
 
@@ -95,11 +95,11 @@ class Vllm:
 
     @property
     def address(self) -> str:
-        """Where its server listens, while there is one."""
+        """Return the address of the running server."""
         return self._life.result().server.address
 
     async def complete(self, ask: ChatRequest) -> list[Completion]:
-        """One completion per seed. Raises ModelError: "unreachable" once the server is not started again."""
+        """Return one completion per seed. Raises ModelError "unreachable" once the server is not restarted any more."""
         for _ in range(2):
             life = await asyncio.shield(self._life)
             try:
@@ -125,7 +125,7 @@ class Vllm:
         return InputError(f"{self._config.path} cannot be served: {what}", where=self._where, fix=fix)
 
     async def _begin(self) -> Life:
-        """A server that is ready. Raises EndedError."""
+        """Start a server and return it once it is ready. Raises EndedError."""
         config = self._config
         server = Server(config, self._checkpoint, self._module, self._folder)
         try:
@@ -144,7 +144,7 @@ class Vllm:
         return Life(server, client, stall=config.timeout)
 
     async def _keep(self, life: Life) -> None:
-        """Starts the server again whenever it ends, as often as it may; ends it with this task."""
+        """Restart the server whenever it ends, up to the limit; end it when this task ends."""
         try:
             for left in range(self._config.restarts, -1, -1):
                 why = f"{await life.end()}\nIts log: {life.server.log}"
@@ -161,7 +161,7 @@ class Vllm:
 
     def _give_up(self, why: str) -> None:
         self._life.set_exception(ModelError("unreachable", f"{self._config.path}: vLLM ended and is not back: {why}"))
-        self._life.exception()  # looked at, whether or not anybody asks again
+        self._life.exception()  # mark as retrieved, whether or not another request comes
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -171,7 +171,7 @@ class Vllm:
 
 
 class VllmReward(Vllm):
-    """A reward model on a vLLM server of its own. vLLM knows sequence-classification checkpoints by their architecture."""
+    """A reward model on a dedicated vLLM server, which recognizes sequence classifiers by their architecture."""
 
     _client = OpenAIReward
 

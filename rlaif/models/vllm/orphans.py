@@ -1,7 +1,7 @@
-"""Servers that were left behind: each is written down while it runs, and ended by the next start if its owner is gone.
+"""Stop orphaned servers: each server is recorded while it runs, and the next start stops it if its owner is gone.
 
-A process is known by number and time of birth, so that another with the same number is never taken for it. Read from
-/proc: on other systems than Linux nothing is known, nothing is left to do here, and the watcher alone ends servers.
+A process is identified by its id and start time, so that another one with the same id is never mistaken for it. Both are
+read from /proc; on systems other than Linux, this module does nothing, and only the watchdog ends servers.
 """
 
 import json
@@ -12,17 +12,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-# A log is looked at soon after a run or not at all.
+# Logs are read soon after a run or not at all, so older ones are removed.
 LOG_SECONDS: Final = 7 * 86400
 
 
 def folder() -> Path:
-    """Where servers are written down and their logs kept."""
+    """Return the folder of server records and logs."""
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "rlaif" / "vllm"
 
 
 def write_down(file: Path, group: int) -> None:
-    """Notes all processes of a group, and this process as their owner."""
+    """Record all processes of a group, and this process as their owner."""
     processes = [[pid, born(pid)] for pid in members(group)]
     note = {"owner": [os.getpid(), born(os.getpid())], "group": group, "processes": processes}
     partial = file.with_suffix(".partial")
@@ -31,7 +31,7 @@ def write_down(file: Path, group: int) -> None:
 
 
 def clean(place: Path) -> int:
-    """Ends what owners that are gone have left running, forgets it, and removes old logs. Returns how many servers."""
+    """Stop servers whose owners are gone, remove their records and old logs, and return the number of servers."""
     ended = 0
     for file in place.glob("*.json"):
         try:
@@ -40,7 +40,7 @@ def clean(place: Path) -> int:
                 continue
             ended += _end(note["group"], note["processes"])
         except (ValueError, KeyError, TypeError, FileNotFoundError):
-            pass  # half a note, or another start was quicker
+            pass  # an incomplete record, or another process was faster
         file.unlink(missing_ok=True)
     for log in place.glob("*.log"):
         with suppress(FileNotFoundError):
@@ -50,7 +50,7 @@ def clean(place: Path) -> int:
 
 
 def _end(group: int, processes: list[list[Any]]) -> bool:
-    """Ends the group if one of its processes still lives, which proves that it is still the same group."""
+    """End the group if one of its recorded processes is still alive, which proves that it is still the same group."""
     same = any(_lives(pid, birth) and os.getpgid(pid) == group for pid, birth in processes)
     if same:
         with suppress(ProcessLookupError):
@@ -63,13 +63,13 @@ def _lives(pid: int, birth: str | None) -> bool:
 
 
 def members(group: int) -> list[int]:
-    """The processes of a group; itself alone where that cannot be known."""
+    """Return the processes of a group; only its leader if the others cannot be determined."""
     pids = [int(entry.name) for entry in Path("/proc").glob("[0-9]*")]
     return [pid for pid in pids if (stat := _stat(pid)) and int(stat[2]) == group] or [group]
 
 
 def born(pid: int) -> str | None:
-    """When a process began, exact enough that no two with the same number share it; None if it is not there."""
+    """Return when a process started, precise enough to distinguish processes with the same id; None if it is gone."""
     stat = _stat(pid)
     if not stat or stat[0] == "Z":
         return None
@@ -77,7 +77,7 @@ def born(pid: int) -> str | None:
 
 
 def _stat(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat from the third on: the second, a name, may hold anything."""
+    """Return the fields of /proc/PID/stat from the third on: the second, a name, may contain any character."""
     try:
         return Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):

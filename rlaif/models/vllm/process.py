@@ -1,4 +1,4 @@
-"""One life of a vLLM server: started in a process group of its own, healthy, and ended with all that it started."""
+"""Run one vLLM server: start it in a separate process group, wait until it is healthy, and end it with all children."""
 
 import asyncio
 import os
@@ -20,16 +20,16 @@ from rlaif.models.vllm.orphans import write_down
 from rlaif.models.vllm.watchdog import GRACE
 
 WATCH: Final = Path(__file__).with_name("watchdog.py")
-# Seconds between looks at a server: nothing beside the minutes that a start takes.
+# Seconds between checks of a server, which is short compared with the minutes that a start takes.
 LOOK: Final = 0.1
-# Seconds until a server that starts is asked again, and within which a healthy one answers.
+# Seconds between health checks of a starting server, and within which a healthy one answers.
 ANSWER: Final = 5.0
-# How much of a log tells why a server ended: the end, where errors repeat themselves.
+# How much of the end of a log is searched for the reason why a server ended.
 TAIL_BYTES: Final = 64 * 2**10
 
 
 class EndedError(Exception):
-    """The server ended, or never was ready: `what` happened, and what to do (`fix`)."""
+    """The server ended or never became ready: `what` happened, and how to `fix` it."""
 
     def __init__(self, what: str, fix: str = "") -> None:
         self.what, self.fix = what, fix
@@ -37,7 +37,7 @@ class EndedError(Exception):
 
 
 class Server:
-    """A child process on a free port of this machine, opened by a random key that only the environment carries."""
+    """A child process on a free port of this machine, protected by a random key that is passed only in its environment."""
 
     def __init__(self, config: VllmModel, place: Path | str, module: str, folder: Path) -> None:
         self.key = secrets.token_urlsafe(32)
@@ -47,7 +47,7 @@ class Server:
         folder.mkdir(parents=True, exist_ok=True)
         self.log = folder / f"{name}-{time.strftime('%Y%m%dT%H%M%S')}-{port}.log"
         self._note = self.log.with_suffix(".json")
-        # -P: a folder here that is called like a package must not be taken for it.
+        # -P: a local folder with the name of a package must not be imported instead of it.
         server = [sys.executable, "-P", "-m", module, *arguments(config, place, port)]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -65,7 +65,7 @@ class Server:
         return self._process.poll() is not None
 
     async def ready(self, seconds: float) -> None:
-        """Returns once the server is healthy. Raises EndedError if it ends before, or is not within `seconds`."""
+        """Wait until the server is healthy. Raises EndedError if it ends before that or is not ready within `seconds`."""
         late = time.monotonic() + seconds
         while not await self._healthy():
             if self.ended:
@@ -75,7 +75,7 @@ class Server:
                     f"it was not ready within {seconds:,.0f} s", "Give it more time with `start_timeout`, or see the log."
                 )
             await asyncio.sleep(LOOK)
-        # By now the server has begun all its processes.
+        # By now the server has started all its processes.
         write_down(self._note, self._process.pid)
 
     async def _healthy(self) -> bool:
@@ -91,18 +91,18 @@ class Server:
             return False
 
     def cause(self) -> tuple[str, str]:
-        """Why the server ended, by its log, and what to do."""
+        """Return why the server ended, according to its log, and how to fix it."""
         with self.log.open("rb") as stream:
             stream.seek(0, os.SEEK_END)
             stream.seek(max(0, stream.tell() - TAIL_BYTES))
             return cause(stream.read().decode("utf-8", "replace"))
 
     async def stop(self) -> None:
-        """Ends the server and all that it started, at the latest by force. May be called again."""
+        """End the server and all its children, eventually by force. It is safe to call this again."""
         if not self._note.exists():
             return
         if self._process.stdin:
-            self._process.stdin.close()  # the watcher understands
+            self._process.stdin.close()  # this tells the watchdog to end the server
         late = time.monotonic() + GRACE + ANSWER
         while not self.ended and time.monotonic() < late:
             await asyncio.sleep(LOOK)

@@ -1,1 +1,1 @@
-"""The same servers through the Batch API."""
+"""Use OpenAI-compatible servers through the Batch API."""

@@ -1,4 +1,4 @@
-"""The few calls of a Batch API, through the `openai` package. Each is retried for as long as the fault may pass."""
+"""Call a Batch API through the `openai` package. Each call is retried while the fault may be temporary."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 RETRIED: Final = TRANSIENT | {"malformed"}
-# Seconds. What takes a day outlasts an hour without a network.
+# In seconds: a job that takes a day should survive an hour without a network.
 PATIENCE: Final = 3600.0
 LONGEST_WAIT: Final = 60.0
 # Seconds for a file of a hundred megabytes, either way.
 TRANSFER: Final = 1800.0
-# Bytes of one line of a file of answers.
+# The maximum bytes of one line in a file of answers.
 LONGEST_LINE: Final = 256 * 2**20
-# The only window that vendors offer.
+# The only completion window that vendors offer.
 WINDOW: Final = "24h"
 
 
@@ -40,11 +40,11 @@ class Calls:
 
     @property
     def url(self) -> Any:
-        """What a batch's requests go to: Azure's addresses have no version in them."""
+        """Return the endpoint of a batch's requests; Azure's has no version in it."""
         return "/chat/completions" if self._config.api_version else "/v1/chat/completions"
 
     async def upload(self, requests: bytes) -> tuple[str, int]:
-        """Uploads a file of requests; its id, and when it was made."""
+        """Upload a file of requests, and return its id and creation time."""
 
         async def once() -> tuple[str, int]:
             made = await self._package.files.create(file=("requests.jsonl", requests), purpose="batch")
@@ -53,8 +53,11 @@ class Calls:
         return await self._patiently(once, TRANSFER)
 
     async def begin(self, file: str, uploaded: int, *, again: bool = False) -> str:
-        """Starts the batch of that file; its id. Before another attempt (or with `again`) it is looked up, so that none is
-        started twice: the reply may have been lost, or the process that waited for it."""
+        """Start the batch of that file and return its id.
+
+        Before another attempt (or with `again`), the batch is looked up, so that none is started twice: the reply, or the
+        process that waited for it, may have been lost.
+        """
         begun = again
 
         async def once() -> str:
@@ -71,13 +74,13 @@ class Calls:
         return await self._patiently(once, self._config.timeout)
 
     def _id(self, text: str) -> str:
-        """An id, which will be written down, unless the vendor put a secret into it."""
+        """Return an id that is safe to record. Raises RequestError if the vendor put a secret into it."""
         if self._redact.text(text) != text:
             raise RequestError("malformed", "an id with the key in it")
         return text
 
     async def _find(self, file: str, uploaded: int) -> str | None:
-        """Looks through the vendor's batches, newest first: none can be older than its file."""
+        """Look for the file's batch among the vendor's batches, newest first; none can be older than its file."""
         async for batch in self._package.batches.list(limit=100):
             if batch.input_file_id == file:
                 return batch.id
@@ -86,13 +89,13 @@ class Calls:
         return None
 
     async def look(self, batch: str) -> "Batch":
-        """The state of a batch."""
+        """Return the state of a batch."""
         return await self._patiently(lambda: self._package.batches.retrieve(batch), self._config.timeout)
 
     async def read(self, file: str, take: Callable[[bytes], bool]) -> None:
-        """Passes the lines of a file to `take`, as they arrive; some of them twice if it had to be read again.
+        """Pass the lines of a file to `take` as they arrive; some of them twice if the file had to be read again.
 
-        `take` returns whether it understood the line: a file without any such line is a proxy's page.
+        `take` returns whether it understood the line; a file without any such line is an error page of a proxy.
         """
 
         async def once() -> None:
@@ -105,7 +108,7 @@ class Calls:
                         raise RequestError("malformed", f"file {file} has a line of more than {LONGEST_LINE // 2**20} MiB")
                     for line in lines:
                         understood += take(self._redact(line))
-                        await asyncio.sleep(0)  # whoever waits for it can take it before the next one fills memory
+                        await asyncio.sleep(0)  # the waiting caller can take the answer before the next one fills memory
                 understood += take(self._redact(rest))
             if not understood:
                 raise RequestError("malformed", f"file {file} holds no answers")
@@ -127,7 +130,7 @@ class Calls:
         return await retrying(self._once, call, timeout)
 
     async def _once(self, call: Callable[[], Awaitable[T]], timeout: float) -> T:
-        """One attempt. Raises its fault as a RequestError."""
+        """Make one attempt. Raises its error as a RequestError."""
         import openai
 
         try:
@@ -145,7 +148,7 @@ class Calls:
         except (openai.OpenAIError, ValueError, AttributeError, TypeError) as error:
             raise RequestError("malformed", f"a reply that cannot be read: {type(error).__name__}") from None
         except Exception as error:
-            # In the middle of a file the package lets through what its HTTP library raises, which has changed its name.
+            # While a file is read, the package passes on errors of its HTTP library, whose name has changed.
             if not type(error).__module__.startswith("httpx"):
                 raise
             raise RequestError("connection", self._redact.text(f"no whole reply: {error or type(error).__name__}")) from None

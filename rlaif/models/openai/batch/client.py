@@ -1,8 +1,8 @@
-"""The same served model through its vendor's Batch API: half the price, answers within a day.
+"""Use a served model through its vendor's Batch API, at half the price, with answers within a day.
 
-Asks that wait at the same time are sent as one file. A request is identified by a digest of its content, so a resumed run
-needs no record of its asks: pending ones are asked again, and whatever an earlier batch has answered, or will answer, is
-taken from there. Requests that a batch did not finish are resubmitted in the next one.
+Requests that wait at the same time are sent as one file. A request is identified by a digest of its content, so a resumed
+run needs no record of its requests: it makes the pending ones again, and takes the answers that an earlier batch has or will
+have from there. Requests that a batch did not finish are resubmitted in the next one.
 """
 
 from collections import Counter
@@ -27,7 +27,7 @@ from rlaif.models.openai.request import body
 from rlaif.models.openai.response import read_reply
 from rlaif.models.redaction import redactor, secrets_of
 
-# Asks in hand at once, so that a batch is worth its wait: with 12 kB each, 0.7 GB of memory were measured.
+# The number of open requests, so that a batch is worth its wait; with 12 kB each, they took 0.7 GB of memory.
 CONCURRENCY: Final = 10_000
 # Seconds for one read or write of a connection.
 IDLE: Final = 120.0
@@ -36,8 +36,8 @@ IDLE: Final = 120.0
 class OpenAIBatch:
     """A served model through batches, which are recorded in `folder`.
 
-    In seconds: `quiet` without a new ask makes a batch, `poll` is the least and the longest pause between two looks at it,
-    `pause` the first one after a fault.
+    Times are in seconds: a batch is sent after `quiet` without a new request, `poll` is the shortest and the longest pause
+    between two checks of it, and `pause` is the first pause after a fault.
     """
 
     concurrency = CONCURRENCY
@@ -58,14 +58,14 @@ class OpenAIBatch:
         self._served: str | None = None
 
     async def complete(self, ask: ChatRequest) -> list[Completion]:
-        """One completion per seed, in order. Those of `n` that the server withholds are requested again, one at a time."""
+        """Return one completion per seed, in order. Missing ones of `n` are requested again, one at a time."""
         found: dict[int, Completion] = {}
         if ask.n == 1 or self._dialect.several:
             found = await self._request(ask, ask.seeds)
         return await top_up(ask, found, self._request)
 
     async def _request(self, ask: ChatRequest, seeds: tuple[int, ...]) -> dict[int, Completion]:
-        """Completions by place in `seeds`, some of which may be missing. Each attempt is in another batch."""
+        """Return completions by index in `seeds`, some of which may be missing. Each attempt is in another batch."""
         attempts = 0
         while True:
             dialect = self._dialect
@@ -90,7 +90,7 @@ class OpenAIBatch:
                     raise self._final(error) from None
 
     def _same(self, found: dict[int, Completion]) -> dict[int, Completion]:
-        """Refuses another model that answers under the same name: their answers must not be mixed."""
+        """Raise RequestError if a different model answers under the same name: answers must not be mixed."""
         served = next(iter(found.values())).served
         self._served = self._served or served
         if served and served != self._served:
@@ -98,7 +98,7 @@ class OpenAIBatch:
         return found
 
     def _final(self, error: RequestError) -> ModelError:
-        """The error for the caller, with the server's name."""
+        """Return the error for the caller, with the server's name."""
         message = f"{self._config.model} at {public_url(self._config.base_url)}, in batches: {error}"
         return ModelError(error.kind, self._redact.text(message), raw=self._redact.text(error.raw))
 
@@ -116,7 +116,7 @@ class OpenAIBatch:
             calls, public_url(config.base_url), self._folder, self._redact.text,
             where=self._where, quiet=self._quiet, poll=self._poll,
         )  # fmt: skip
-        # A run that is asked to stop does not wait for a day.
+        # A run that is stopping does not wait for a batch, which may take a day.
         self._heed = ExitStack()
         self._heed.enter_context(STOP.on_stop(self._post.let_go))
         return self

@@ -1,4 +1,4 @@
-"""Records of what was sent to a Batch API, as small files in a folder: with them, answers can be fetched after any stop."""
+"""Record what was sent to a Batch API in small files, so that answers can be fetched after any interruption."""
 
 import json
 import os
@@ -12,8 +12,8 @@ from rlaif.core.types import key
 
 @dataclass
 class Sent:
-    """One batch: the server it went to, the vendor's id of the file of requests, and when that was uploaded (in seconds
-    since 1970, by the vendor's clock), the requests' keys, and the vendor's id of the batch once it is known."""
+    """A batch that was sent: its server, the vendor's id of the request file and its upload time (in seconds since 1970, by
+    the vendor's clock), the requests' keys, and the vendor's id of the batch once it is known."""
 
     server: str
     file: str
@@ -22,7 +22,7 @@ class Sent:
     batch: str | None = None
 
     def write(self, folder: Path) -> None:
-        """Writes the record durably: the file is there as a whole or not at all."""
+        """Write the record durably and atomically."""
         path = self._path(folder)
         new = path.with_suffix(".new")
         with new.open("w", encoding="utf-8") as file:
@@ -37,7 +37,7 @@ class Sent:
             os.close(directory)
 
     def remove(self, folder: Path) -> None:
-        """Removes the record of a batch that the vendor refused as a whole: it will have no answers."""
+        """Remove the record of a batch that the vendor refused as a whole, which will have no answers."""
         self._path(folder).unlink(missing_ok=True)
 
     def _path(self, folder: Path) -> Path:
@@ -45,7 +45,7 @@ class Sent:
 
 
 def read(folder: Path, server: str) -> list[Sent]:
-    """All records of that server, oldest first. Raises InputError for a file of another kind."""
+    """Return all records of a server, oldest first. Raises InputError for a file of another kind."""
     found = []
     for path in folder.glob("*.json"):
         try:

@@ -1,4 +1,4 @@
-"""Writes and reads the lines of a Batch API's files: pure functions."""
+"""Write and read the lines of a Batch API's files, with pure functions."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -8,7 +8,7 @@ import orjson
 
 from rlaif.models.openai.errors import RequestError, from_error, from_status
 
-# The vendor's bound is 50,000 requests and 200 MB. A file is held in memory twice while it is sent.
+# The vendor's limits are 50,000 requests and 200 MB. A file is held in memory twice while it is sent.
 MOST_REQUESTS, MOST_BYTES = 50_000, 100_000_000
 # The error codes of requests that the vendor did not process in time.
 UNTOUCHED: Final = frozenset({"batch_expired", "batch_cancelled"})

@@ -1,4 +1,4 @@
-"""Requests in, replies out, in batches: they are gathered, sent, recorded, waited for and handed out."""
+"""Collect requests into batches, send and record them, wait for their answers, and hand these to the callers."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
@@ -15,12 +15,12 @@ from rlaif.models.openai.errors import RequestError
 if TYPE_CHECKING:
     from openai.types import Batch
 
-# Seconds without a new request, after which waiting ones are sent: little compared to the hours that a batch takes.
+# Seconds without a new request after which waiting ones are sent; this is short compared with the hours that a batch takes.
 QUIET: Final = 2.0
-# Seconds between two looks at a batch, at first and at most.
+# Seconds between two checks of a batch, at first and at most.
 POLL: Final = (10.0, 60.0)
 ENDED: Final = frozenset({"completed", "failed", "expired", "cancelled"})
-# How a vendor says that too much waits in its queue.
+# How a vendor reports that its queue is full.
 FULL: Final = "token_limit_exceeded"
 
 Reply = bytes | RlaifError
@@ -66,7 +66,7 @@ class Post:
             self._attend(part)
         else:
             future = self._wait(name, request)
-        # Two asks may be one request, and cancelling one of them must not cancel the other.
+        # Two callers may share one request, and cancelling one of them must not cancel the other.
         reply = await asyncio.shield(future)
         if isinstance(reply, RlaifError):
             raise reply
@@ -81,11 +81,11 @@ class Post:
         return self._waiting[name][1]
 
     def forget(self, name: str) -> None:
-        """Drops a batch's answer to the request: next time, the request goes into another batch."""
+        """Drop a batch's answer to the request, so that the request goes into another batch next time."""
         self._parts.pop(name, None)
 
     def let_go(self) -> None:
-        """Cancels all waiting callers. The batches continue, and the next run knows them."""
+        """Cancel all waiting callers. The batches continue, and the next run finds them."""
         waiting = [future for _, future in self._waiting.values()]
         for part in set(self._parts.values()):
             waiting += part.asked.values()
@@ -99,7 +99,7 @@ class Post:
         self.let_go()
 
     async def _gather(self) -> None:
-        """Sends waiting requests once no more arrive; those that answers lead to are sent together after the last answer."""
+        """Send waiting requests once no more arrive; requests that follow from answers wait for the last answer."""
         before = 0
         while self._reading or before < len(self._waiting) < self._most:
             before = len(self._waiting)
@@ -117,7 +117,7 @@ class Post:
             self._spawn(self._see_through(part))
 
     async def _see_through(self, part: Part) -> None:
-        """Runs until all callers of a batch have their answers, or the error that ended it."""
+        """Process a batch until all its callers have their answers or the error that ended it."""
         try:
             if part.sent is None:
                 await self._send(part)
@@ -134,7 +134,7 @@ class Post:
             part.under_way = False
 
     async def _send(self, part: Part) -> None:
-        """Sends a batch. Each step is recorded before the next, so that a stop between any two loses nothing."""
+        """Send a batch. Each step is recorded before the next, so that an interruption loses nothing."""
         file, uploaded = await self._calls.upload(part.lines)
         part.lines = b""
         part.sent = Sent(self._server, file, uploaded, part.names)
@@ -143,7 +143,7 @@ class Post:
         part.sent.write(self._folder)
 
     async def _answer(self, part: Part, known: Sent) -> None:
-        """Waits for the batch's end and gives each caller until then its answer."""
+        """Wait for the end of the batch, and give each caller its answer as soon as it arrives."""
         status = "forgotten by the vendor, which keeps neither batches nor files for ever"
         asked = list(part.asked)
         try:
@@ -179,7 +179,7 @@ class Post:
         return state
 
     async def _failed(self, part: Part, state: "Batch") -> None:
-        """Handles a batch that was refused as a whole. If the vendor's queue was full, its requests go into smaller ones."""
+        """Handle a batch that was refused as a whole. If the vendor's queue was full, its requests go into smaller ones."""
         self._forget_all(part)
         errors = (state.errors and state.errors.data) or []
         if any(error.code == FULL for error in errors) and len(part.names) > 1:
@@ -194,7 +194,7 @@ class Post:
         )  # fmt: skip
 
     def _ending(self, error: RequestError) -> RlaifError:
-        """The error for a fault of the API itself rather than of a request: the run stops, and can be resumed."""
+        """Return the error for a failure of the API rather than of a request: the run stops and can be resumed."""
         if error.kind in TRANSIENT | {"malformed"}:
             return RequestError("unreachable", str(error), raw=error.raw, status=error.status)
         if error.kind in FATAL and error.status != 404:
@@ -221,7 +221,7 @@ class Post:
 
 
 def _deliver(line: bytes, part: Part) -> bool:
-    """Whether the line is an answer, which then has been handed to the caller that waits for it."""
+    """Hand an answer to the caller that waits for it, and return whether the line was an answer."""
     found = answer(line)
     if found and found[0] in part.asked:
         _settle(part.asked.pop(found[0]), found[1])

@@ -208,6 +208,13 @@ def test_the_tutorial_runs_as_it_is_written(tmp_path: Path, monkeypatch: pytest.
         for line in lines:
             result = runner.invoke(app, shlex.split(line)[1:])
             assert result.exit_code == 0, f"{line}\n{result.output}\n{result.exception}"
+        strategy = next(
+            block for block in blocks("sql") if block.title and block.title.startswith("rlaif/pairs/strategies/")
+        )
+        (tmp_path / "own.sql").write_text(strategy.text, encoding="utf-8")
+        words = ["pair", "notes.yaml", "--set", "pair.strategy=own.sql", "--set", "pair.min_margin=0"]
+        result = runner.invoke(app, words)
+        assert result.exit_code == 0, result.output
     assert list((tmp_path / "data/preference").glob("train*"))
 
 

@@ -104,7 +104,7 @@ def raw(strategy: str, folder: Path, texts: bool, options: str = PLAIN) -> int:
             f"SELECT max(key), max(prompt), max(answer), max(finish), max(generator){text} FROM made.responses"
         ).fetchall()
         connection.execute("SELECT max(key), max(messages), max(bucket), max(position) FROM made.prompts").fetchall()
-        connection.execute(f"USE raw; {sql('schema')}")
+        connection.execute(f"USE raw; {sql('store/schema')}")
         for table in ("pairs", "reasons"):
             connection.execute(f"INSERT INTO raw.{table} FROM made.{table}")
         for path in sorted((folder / "out").rglob("*.parquet")):

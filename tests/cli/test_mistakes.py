@@ -43,7 +43,7 @@ MISTAKES = {
         ["loop.yaml:16", "no generator is called 'riter'", "Did you mean 'writer'?"],
     ),
     "a generator against nobody": (
-        "loop.yaml", "min_margin: 2", "strategy: own_vs_other, options: {generator: writer}", ["loop.yaml:16", "'writer' alone"],
+        "loop.yaml", "min_margin: 2", "strategy: own_vs_other, options: {generator: writer}", ["loop.yaml:16", "generator with responses to pair"],
     ),
     "pairs by checks that nobody makes": (
         "loop.yaml", "min_margin: 2", "strategy: checks_alone", ["loop.yaml:16", "a criterion of kind `check`, and a has none"],

@@ -428,21 +428,21 @@ def test_a_signal_during_the_collection_of_a_big_file_leaves_the_store_as_it_was
     go(file)
     row = json.dumps({"prompt": "Sum up report {}.", "document": "Crates and crates. " * 20})
     with (tmp_path / "prompts.jsonl").open("a") as prompts:
-        prompts.writelines(row.replace("{}", f"x{number}") + "\n" for number in range(20_000))
+        prompts.writelines(row.replace("{}", f"x{number}") + "\n" for number in range(40_000))
 
     async def run(seconds: float) -> Ended:
         async with started("-m", "rlaif", "collect", str(file)) as process:
-            await until(lambda: any((tmp_path / "out").glob(".collect-*")))
+            await until(lambda: any((tmp_path / "out").glob(".store.duckdb.work-*")))
             await asyncio.sleep(seconds)
             return await stopped(process, signal.SIGTERM)
 
-    for seconds in (0.3, 1.5):
+    for seconds in (0.1, 0.5):
         ended = asyncio.run(run(seconds))
         assert (ended.code, "Traceback" in ended.said) == (143, False)
         assert ended.seconds < PROMPT_END
         with Store(tmp_path / "out/store.duckdb", read_only=True) as store:
             assert store.rows("SELECT count(*) AS n FROM prompts") == [{"n": 3}]
-        assert not any((tmp_path / "out").glob(".collect-*"))
+        assert not any((tmp_path / "out").glob(".store.duckdb.work-*"))
 
 
 FORKED = """

@@ -102,7 +102,7 @@ def test_a_chat_that_does_not_fit_is_a_failure_and_never_cut(folder: Path) -> No
     assert caught.value.kind == "context_overflow"
 
 
-@pytest.mark.parametrize(("labels", "said"), [(None, "no reward model: it lacks score.weight"), (3, "has 3 labels")])
+@pytest.mark.parametrize(("labels", "said"), [(None, "not a reward model: it lacks score.weight"), (3, "has 3 labels")])
 def test_a_checkpoint_that_is_no_reward_model_is_refused(labels: int | None, said: str, tmp_path: Path) -> None:
     save_random(tmp_path / "other", labels=labels)
     with pytest.raises(InputError, match=said):
@@ -235,7 +235,7 @@ def test_a_pipeline_pairs_by_a_reward_model(folder: Path, tmp_path: Path) -> Non
 
 def test_one_model_gives_rewards_or_words(tmp_path: Path) -> None:
     rubric = RUBRIC.replace("[{", "[{name: help, question: Is it of help}, {")
-    with pytest.raises(InputError, match="no model gives both"):
+    with pytest.raises(InputError, match="no model returns both"):
         pipeline.check(load(write(tmp_path, rubric)))
 
 

@@ -405,7 +405,7 @@ def test_a_whole_run_by_batches_that_is_interrupted_while_it_waits(tmp_path: Pat
         _, told = first.communicate(timeout=30)
         assert first.returncode == 130
         assert time.monotonic() - began < 10
-        assert "go on at the vendor" in told
+        assert "keep running at the vendor" in told
         assert f"run {file}" in told
         server.statuses = ["completed"]
         second = go(file, server)

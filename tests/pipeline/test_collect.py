@@ -352,7 +352,7 @@ def test_a_mistake_says_where_and_what_and_leaves_the_store_as_it_was(
     assert what in str(error.value)
     with Store(tmp_path / "store.duckdb") as store:
         assert requests(store) == ["before"]
-    assert not list(tmp_path.glob(".collect-*"))
+    assert not list(tmp_path.glob(".*.work-*"))
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data folder is not here")

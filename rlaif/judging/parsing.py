@@ -290,6 +290,8 @@ def expectation(tokens: Sequence[Token], mark: Mark, limits: tuple[int, int]) ->
     Source: G-Eval, Liu et al. 2023, arXiv 2303.16634. Returns None if the tokens do not match the reply, if the number is
     not a single token, or if the alternatives cannot distinguish 1 from the start of 10.
     """
+    if not tokens:
+        return None
     found = token_at(mark.text, tokens, mark.span)
     if found is None or found[1].strip() != str(mark.value):
         return None
@@ -314,6 +316,8 @@ def choice_probabilities(
     The shares are taken at the token of the word's first letter, so no two words may start with the same letter. Returns
     None if the tokens do not match the reply or have no alternatives there.
     """
+    if not tokens:
+        return None
     value, at, end = _whole_object(reply, wrapping)
     start = _word_start(reply, at, end, name)
     found = token_at(reply, tokens, (start, start + 1))

@@ -22,6 +22,7 @@ _UNSPACED: Final = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\uf900-\ufaff]"
 )
 _WORD: Final = re.compile(r"[^\W_]")
+_ASCII_BLANKS: Final = " \n\t\r\x0b\x0c\x1c\x1d\x1e\x1f"
 
 
 def least_tokens(messages: Sequence[Message]) -> int:
@@ -65,7 +66,12 @@ def was_cut(messages: Sequence[Message], read: int | None) -> bool:
 def _at_most(messages: Sequence[Message]) -> float:
     """Return a cheap upper bound on `least_tokens`, because the client checks thousands of replies a second."""
     texts = [message["content"] for message in messages]
-    words = sum(len(text.split()) for text in texts)
+    words = sum(_most_words(text) for text in texts)
     # Characters of these scripts have three bytes in UTF-8.
     unspaced = sum(len(text.encode("utf-8", "surrogatepass")) - len(text) for text in texts if not text.isascii()) / 2
     return max(words * PER_WORD, unspaced * PER_CHARACTER)
+
+
+def _most_words(text: str) -> int:
+    """Return an upper bound on the number of words: one more than the blanks (faster than splitting)."""
+    return 1 + sum(map(text.count, _ASCII_BLANKS)) if text.isascii() else len(text.split())

@@ -162,9 +162,11 @@ def answer(request: Request) -> Reply:
     if form is None:
         return chat(*(f"Answer {(digest + number) % 97}." for number in range(request.body.get("n", 1))))
     names = form["json_schema"]["schema"]["properties"]
-    return chat(json.dumps({
-        name: {"rationale": "Because.", "score": 1 + (digest >> (8 * place)) % 5} for place, name in enumerate(names)
-    }))  # fmt: skip
+    return chat(
+        json.dumps(
+            {name: {"rationale": "Because.", "score": 1 + (digest >> (8 * place)) % 5} for place, name in enumerate(names)}
+        )
+    )
 
 
 @contextmanager

@@ -26,14 +26,29 @@ LEVELS = [
 ]
 LEVEL = {entry: number for number, entries in enumerate(LEVELS) for entry in entries}
 HEAVY = {
-    "accelerate", "aiohttp", "datasets", "numpy", "openai", "pandas", "pyarrow", "scipy", "torch", "transformers", "trl",
-    "uvloop", "vllm",
-}  # fmt: skip
+    "accelerate",
+    "aiohttp",
+    "datasets",
+    "numpy",
+    "openai",
+    "pandas",
+    "pyarrow",
+    "scipy",
+    "torch",
+    "transformers",
+    "trl",
+    "uvloop",
+    "vllm",
+}
 # These modules are about a heavy library and are themselves imported only where they are used.
 MAY_BE_HEAVY = {
-    "models.openai.proxied", "models.local.sampler", "models.local.engine", "models.local.batching",
-    "models.local.reward_engine", "models.local.loader",
-}  # fmt: skip
+    "models.openai.proxied",
+    "models.local.sampler",
+    "models.local.engine",
+    "models.local.batching",
+    "models.local.reward_engine",
+    "models.local.loader",
+}
 
 
 def modules() -> dict[str, Path]:

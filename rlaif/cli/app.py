@@ -7,9 +7,7 @@ import typer
 
 from rlaif import __version__
 
-app = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
-)  # fmt: skip
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 File = Annotated[Path, typer.Argument(help="The pipeline file.", show_default=False)]
 Set = Annotated[

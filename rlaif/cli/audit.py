@@ -15,8 +15,9 @@ def agree(
     file: File,
     first: Annotated[str, typer.Argument(help="The first judge's name.", show_default=False)],
     second: Annotated[str, typer.Argument(help="The second judge's name.", show_default=False)],
-    set: Set = [], json: Json = False,
-) -> None:  # fmt: skip
+    set: Set = [],
+    json: Json = False,
+) -> None:
     """Compare two judges on responses that both have scored. Calls no model."""
     from rlaif import pipeline as running
     from rlaif.evaluation import render_agreement
@@ -35,8 +36,11 @@ def audit(
     attacks: Annotated[int, typer.Option(help="Responses to alter with each attack.", min=0)] = 20,
     stored: Annotated[bool, typer.Option("--stored", help="Call no model; measure the stored scores only.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Show the number of requests and the cost; call no model.")] = False,
-    set: Set = [], json: Json = False, quiet: Quiet = False, allow_code: AllowCode = False,
-) -> None:  # fmt: skip
+    set: Set = [],
+    json: Json = False,
+    quiet: Quiet = False,
+    allow_code: AllowCode = False,
+) -> None:
     """Measure judges: accuracy, consistency, resistance to attacks."""
     from rlaif.config import short
     from rlaif.evaluation.audit import render
@@ -77,7 +81,7 @@ def label(
     export: Annotated[Path | None, typer.Option(help="Write a CSV file to fill in.", show_default=False)] = None,
     import_: Annotated[Path | None, typer.Option("--import", help="Read a filled-in CSV file.", show_default=False)] = None,
     set: Set = [],
-) -> None:  # fmt: skip
+) -> None:
     """Compare responses yourself, blind. Your votes form a judge, which `audit` can use as gold."""
     from rlaif import pipeline as running
     from rlaif.evaluation import labeling as labelling

@@ -21,8 +21,9 @@ def export(
     folder: Annotated[Path, typer.Argument(help="The folder to write to.", show_default=False)],
     form: Form = "preference",
     format: Annotated[list[str], typer.Option(help="jsonl, parquet or datasets; may be repeated.")] = ["parquet"],
-    newest: Newest = False, set: Set = [],
-) -> None:  # fmt: skip
+    newest: Newest = False,
+    set: Set = [],
+) -> None:
     """Write the pairs to files that trainers can read."""
     from rlaif import pipeline as running
 
@@ -40,8 +41,9 @@ def push(
     form: Form = "preference",
     token: Annotated[str, typer.Option(help="The variable that holds the Hub token, as env:NAME.")] = "env:HF_TOKEN",
     public: Annotated[bool, typer.Option("--public", help="Make a new dataset public instead of private.")] = False,
-    newest: Newest = False, set: Set = [],
-) -> None:  # fmt: skip
+    newest: Newest = False,
+    set: Set = [],
+) -> None:
     """Push the pairs to the Hugging Face Hub. The dataset card is part of the same commit."""
     from rlaif import pipeline as running
     from rlaif.data.export.hub import push as send
@@ -58,8 +60,9 @@ def pairs_diff(
     a: Annotated[list[str], typer.Option("--a", help="First variant, as for --set; may be repeated.", metavar="A.B=C")] = [],
     b: Annotated[list[str], typer.Option("--b", help="Second variant, likewise.", metavar="A.B=C")] = [],
     examples: Annotated[int, typer.Option(help="Pairs to show per kind of change.", min=0)] = 2,
-    set: Set = [], json: Json = False,
-) -> None:  # fmt: skip
+    set: Set = [],
+    json: Json = False,
+) -> None:
     """Show how two variants differ in their pairs. A variant is another strategy, judge, weight or margin.
 
     Calls no model and stores nothing.

@@ -32,8 +32,9 @@ def status(file: File, set: Set = [], json: Json = False) -> None:
 def retry(
     file: File,
     kind: Annotated[list[str], typer.Option(help="Retry only this kind of failure, such as timeout; may be repeated.")] = [],
-    set: Set = [], json: Json = False,
-) -> None:  # fmt: skip
+    set: Set = [],
+    json: Json = False,
+) -> None:
     """Requeue failed items. `plan` then shows what they cost, and `run` sends the requests."""
     from rlaif.pipeline.requeue import retry as requeue
 
@@ -51,8 +52,9 @@ def retry(
 def explain(
     file: File,
     prompt: Annotated[str, typer.Argument(help="A prompt's or response's id, or the start of one.", show_default=False)],
-    set: Set = [], json: Json = False,
-) -> None:  # fmt: skip
+    set: Set = [],
+    json: Json = False,
+) -> None:
     """Show all that happened to one prompt, from sampling to pair."""
     from rlaif.pipeline import resolve
     from rlaif.report.explain import explain as explain_prompt
@@ -67,9 +69,10 @@ def explain(
 def show_sql(
     file: File,
     statement: Annotated[str, typer.Argument(help="A SQL query.", show_default=False)],
-    set: Set = [], json: Json = False,
+    set: Set = [],
+    json: Json = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print the rows as CSV.")] = False,
-) -> None:  # fmt: skip
+) -> None:
     """Query the store with SQL, read-only."""
     from rlaif.report.sql import as_csv, query, render
 

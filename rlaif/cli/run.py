@@ -20,8 +20,14 @@ def init(folder: Annotated[Path, typer.Argument(help="The folder to create.", sh
 
 
 @app.command()
-def run(file: File, set: Set = [], json: Json = False, quiet: Quiet = False, allow_code: AllowCode = False,
-        judge: JudgeName = None) -> None:  # fmt: skip
+def run(
+    file: File,
+    set: Set = [],
+    json: Json = False,
+    quiet: Quiet = False,
+    allow_code: AllowCode = False,
+    judge: JudgeName = None,
+) -> None:
     """Run every stage of a pipeline file; finished work is skipped."""
     from rlaif import pipeline as running
 
@@ -55,8 +61,11 @@ def run(file: File, set: Set = [], json: Json = False, quiet: Quiet = False, all
 def plan(
     file: File,
     pilot: Annotated[int, typer.Option(help="Run this many prompts for real, to measure lengths.", min=0)] = 0,
-    set: Set = [], json: Json = False, quiet: Quiet = False, allow_code: AllowCode = False,
-) -> None:  # fmt: skip
+    set: Set = [],
+    json: Json = False,
+    quiet: Quiet = False,
+    allow_code: AllowCode = False,
+) -> None:
     """Show the pending work and what it will cost, before you run it."""
     from rlaif.estimate import plan as estimate
     from rlaif.estimate import render

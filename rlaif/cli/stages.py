@@ -61,8 +61,11 @@ def train(
     prepare: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Only write the files for `accelerate`, for several GPUs or machines.")
     ] = None,
-    newest: Newest = False, set: Set = [], quiet: Quiet = False, allow_code: AllowCode = False,
-) -> None:  # fmt: skip
+    newest: Newest = False,
+    set: Set = [],
+    quiet: Quiet = False,
+    allow_code: AllowCode = False,
+) -> None:
     """Train the generator's model on the pairs, or on rewards."""
     from rlaif import pipeline as running
 

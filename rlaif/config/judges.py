@@ -51,10 +51,30 @@ class Judge(Section):
 
 
 Measured = Literal[
-    "accuracy", "longest", "gain", "undecided", "kappa", "alpha", "alpha_points", "spearman", "calibration", "ties", "range",
-    "exact_repeat", "repeat_difference", "top_tie", "swap_consistency", "first_shown", "failures", "longer", "listed",
-    "own_family", "raised", "change", "broken",
-]  # fmt: skip
+    "accuracy",
+    "longest",
+    "gain",
+    "undecided",
+    "kappa",
+    "alpha",
+    "alpha_points",
+    "spearman",
+    "calibration",
+    "ties",
+    "range",
+    "exact_repeat",
+    "repeat_difference",
+    "top_tie",
+    "swap_consistency",
+    "first_shown",
+    "failures",
+    "longer",
+    "listed",
+    "own_family",
+    "raised",
+    "change",
+    "broken",
+]
 
 
 class Gate(Section):

@@ -113,9 +113,10 @@ def _check_names(pipeline: Pipeline, file: YamlFile) -> None:
     for judge, place in _imported(pipeline, file):
         if judge in pipeline.judges:
             raise InputError(
-                f"{judge!r} came with the data, and is a judge of this file too", where=file.where(place),
+                f"{judge!r} came with the data, and is a judge of this file too",
+                where=file.where(place),
                 fix="Call one of them otherwise: two judges of one name would be taken for each other.",
-            )  # fmt: skip
+            )
     for kind, known, named in (("model", pipeline.models, models), ("judge", pipeline.judges, judges)):
         for place, name in named:
             if name is not None and name not in known:
@@ -134,7 +135,7 @@ def _check_scales(pipeline: Pipeline, file: YamlFile) -> None:
                     f"{scores.judge}'s {scores.criterion!r} goes from {scale} here, and from {known} in a source above",
                     where=file.where(("collect", "sources", number, "scores", at)),
                     fix="Call the judges or the criteria apart: their scores cannot be compared as they are.",
-                )  # fmt: skip
+                )
 
 
 def preferences_place(file: YamlFile, source: int, at: int) -> tuple[str | int, ...]:
@@ -154,7 +155,7 @@ def _check_imported_judges(pipeline: Pipeline, file: YamlFile) -> None:
                     where=file.where((*preferences_place(file, number, at), "judge")),
                     fix="Give the two different names, such as 'human' and 'human votes'. Name one under `pair.judge` and "
                     "the other under `pair.agree`.",
-                )  # fmt: skip
+                )
 
 
 def _imported(pipeline: Pipeline, file: YamlFile) -> Iterator[tuple[str, tuple[str | int, ...]]]:

@@ -102,11 +102,21 @@ class OpenAIModel(ModelSection):
 
 # Flags of vLLM's server that follow from a setting, with that setting; rlaif itself sets those that map to None.
 TAKEN: Final = {
-    "host": None, "port": None, "uds": None, "served_model_name": None, "api_key": None, "ssl_keyfile": None,
+    "host": None,
+    "port": None,
+    "uds": None,
+    "served_model_name": None,
+    "api_key": None,
+    "ssl_keyfile": None,
     "root_path": None,
-    "model": "path", "revision": "revision", "dtype": "dtype", "tensor_parallel_size": "tensor_parallel",
-    "data_parallel_size": "data_parallel", "max_model_len": "max_model_len", "gpu_memory_utilization": "gpu_memory",
-}  # fmt: skip
+    "model": "path",
+    "revision": "revision",
+    "dtype": "dtype",
+    "tensor_parallel_size": "tensor_parallel",
+    "data_parallel_size": "data_parallel",
+    "max_model_len": "max_model_len",
+    "gpu_memory_utilization": "gpu_memory",
+}
 
 
 class VllmModel(ModelSection):

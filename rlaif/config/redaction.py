@@ -15,14 +15,43 @@ _HIDDEN = "(hidden)"
 SERVER: Final = "(a server of our own)"
 # Public servers. The addresses of all others are private.
 VENDORS: Final = (
-    "api.openai.com", "api.anthropic.com", "api.cerebras.ai", "api.cohere.com", "api.cohere.ai", "api.deepinfra.com",
-    "api.deepseek.com", "api.fireworks.ai", "api.groq.com", "api.mistral.ai", "api.perplexity.ai", "api.sambanova.ai",
-    "api.together.ai", "api.together.xyz", "api.x.ai", "dashscope.aliyuncs.com", "generativelanguage.googleapis.com",
-    "integrate.api.nvidia.com", "openrouter.ai", "router.huggingface.co",
-)  # fmt: skip
+    "api.openai.com",
+    "api.anthropic.com",
+    "api.cerebras.ai",
+    "api.cohere.com",
+    "api.cohere.ai",
+    "api.deepinfra.com",
+    "api.deepseek.com",
+    "api.fireworks.ai",
+    "api.groq.com",
+    "api.mistral.ai",
+    "api.perplexity.ai",
+    "api.sambanova.ai",
+    "api.together.ai",
+    "api.together.xyz",
+    "api.x.ai",
+    "dashscope.aliyuncs.com",
+    "generativelanguage.googleapis.com",
+    "integrate.api.nvidia.com",
+    "openrouter.ai",
+    "router.huggingface.co",
+)
 # Host names that no public server has.
-INTERNAL: Final = (".internal", ".intranet", ".local", ".lan", ".corp", ".home", ".private", ".localdomain", ".localhost",
-                   ".svc", ".cluster", ".test", ".arpa")  # fmt: skip
+INTERNAL: Final = (
+    ".internal",
+    ".intranet",
+    ".local",
+    ".lan",
+    ".corp",
+    ".home",
+    ".private",
+    ".localdomain",
+    ".localhost",
+    ".svc",
+    ".cluster",
+    ".test",
+    ".arpa",
+)
 # The characters that end an address in a text.
 _END = r"\s'\"`<>|,)\]}"
 _URL = re.compile(

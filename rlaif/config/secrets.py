@@ -24,14 +24,15 @@ def refuse(file: YamlFile) -> None:
         if NAME.search(name) and not HARMLESS.match(name) and not value.startswith("env:"):
             raise InputError(
                 "the file contains a secret, which would be kept in the store and shown in the report",
-                where=file.where(place), fix="Put it into an environment variable and write env:NAME.",
-            )  # fmt: skip
+                where=file.where(place),
+                fix="Put it into an environment variable and write env:NAME.",
+            )
         if _has_credentials(value, is_server=name in ADDRESSES):
             raise InputError(
                 "an address contains credentials or parameters, which would be kept in the store and shown in the report",
                 where=file.where(place),
                 fix="Take them out; a server's key goes into `api_key: env:NAME`, Azure's version into `api_version`.",
-            )  # fmt: skip
+            )
 
 
 def _has_credentials(value: str, *, is_server: bool) -> bool:

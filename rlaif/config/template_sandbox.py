@@ -25,8 +25,18 @@ _GROWING: Final = frozenset(
     {"ljust", "rjust", "center", "zfill", "expandtabs", "replace", "join", "format", "format_map", "translate"}
 )
 _GROWING_FILTERS: Final = (
-    "replace", "center", "indent", "format", "wordwrap", "join", "batch", "slice", "tojson", "truncate", "round",
-)  # fmt: skip
+    "replace",
+    "center",
+    "indent",
+    "format",
+    "wordwrap",
+    "join",
+    "batch",
+    "slice",
+    "tojson",
+    "truncate",
+    "round",
+)
 _WIDE: Final = re.compile(r"\d{5,}|\*|\{[^{}]*\{")
 
 
@@ -212,9 +222,13 @@ def _shown(value: Any) -> Any:
 def environment() -> ImmutableSandboxedEnvironment:
     """Return a new environment with these bounds."""
     made = _Environment(
-        undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=False,
+        undefined=StrictUndefined,
+        autoescape=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=False,
         finalize=_shown,
-    )  # fmt: skip
+    )
     made.globals.pop("lipsum")
     made.filters |= {name: _bounded(name) for name in _GROWING_FILTERS}
     made.filters |= {"_counted": _counted, "_joined": _joined}

@@ -70,11 +70,22 @@ class Context:
                 yield tally
         finally:
             if tally.done or tally.failed or tally.calls:
-                self.store.append("stage_runs", [{
-                    "run": self.run, "stage": name, "started": started, "seconds": tally.seconds,
-                    "done": tally.done, "failed": tally.failed, "calls": tally.calls,
-                    "prompt_tokens": tally.prompt_tokens, "output_tokens": tally.output_tokens,
-                }])  # fmt: skip
+                self.store.append(
+                    "stage_runs",
+                    [
+                        {
+                            "run": self.run,
+                            "stage": name,
+                            "started": started,
+                            "seconds": tally.seconds,
+                            "done": tally.done,
+                            "failed": tally.failed,
+                            "calls": tally.calls,
+                            "prompt_tokens": tally.prompt_tokens,
+                            "output_tokens": tally.output_tokens,
+                        }
+                    ],
+                )
 
 
 def now() -> datetime:

@@ -21,9 +21,19 @@ from typing import Any, Final
 
 TRANSIENT: Final = frozenset({"connection", "timeout", "rate_limited", "server"})
 TERMINAL: Final = frozenset(
-    {"malformed", "refused", "truncated", "empty", "prompt_cut", "context_overflow", "oversized", "rejected", "crashed",
-     "inapplicable"}
-)  # fmt: skip
+    {
+        "malformed",
+        "refused",
+        "truncated",
+        "empty",
+        "prompt_cut",
+        "context_overflow",
+        "oversized",
+        "rejected",
+        "crashed",
+        "inapplicable",
+    }
+)
 FATAL: Final = frozenset({"auth", "quota", "unknown_model", "unreachable", "other_model", "failing"})
 
 

@@ -121,9 +121,15 @@ class Bars:
         self._console = SafeConsole(stderr=True)
         # `lines_to` shows other output above the bars; rich itself would interpret control codes in it.
         self._rich = RichProgress(
-            stage, BarColumn(), line, TimeRemainingColumn(), console=self._console, transient=True,
-            redirect_stdout=False, redirect_stderr=False,
-        )  # fmt: skip
+            stage,
+            BarColumn(),
+            line,
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
         self._others = ExitStack()
         self._shown = 0
 

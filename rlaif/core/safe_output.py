@@ -21,9 +21,23 @@ CLOSED_PIPE: Final = 141
 UNWRITABLE: Final = 2
 # Typographic characters of our own messages, for terminals that have only ASCII or a code page.
 _PLAIN: Final = {
-    "⟨": "<", "⟩": ">", "–": "-", "—": "-", "−": "-", "…": "...", "±": "+/-", "×": "x", "≥": ">=", "≤": "<=", "→": "->",
-    "\u00a0": " ", "“": '"', "”": '"', "‘": "'", "’": "'",
-}  # fmt: skip
+    "⟨": "<",
+    "⟩": ">",
+    "–": "-",
+    "—": "-",
+    "−": "-",
+    "…": "...",
+    "±": "+/-",
+    "×": "x",
+    "≥": ">=",
+    "≤": "<=",
+    "→": "->",
+    "\u00a0": " ",
+    "“": '"',
+    "”": '"',
+    "‘": "'",
+    "’": "'",
+}
 
 
 def _replace(error: UnicodeError) -> tuple[str, int]:

@@ -154,5 +154,11 @@ class Verdict:
     @property
     def said(self) -> dict[str, Any]:
         """Return the reply, its failure and its cost as they are stored."""
-        return {"raw": self.raw, "failure": self.failure, "detail": self.detail, "calls": self.calls,
-                "prompt_tokens": self.prompt_tokens, "output_tokens": self.output_tokens}  # fmt: skip
+        return {
+            "raw": self.raw,
+            "failure": self.failure,
+            "detail": self.detail,
+            "calls": self.calls,
+            "prompt_tokens": self.prompt_tokens,
+            "output_tokens": self.output_tokens,
+        }

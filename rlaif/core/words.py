@@ -64,9 +64,10 @@ def find_words(text: str, *, punctuation: bool = False) -> list[str]:
 def word_pattern() -> str:
     """Return the regular expression of one word in `find_words`: a letter or digit and the characters that continue it."""
     marks = "".join(
-        chr(code) for code in range(0x300, 0x1F000)
+        chr(code)
+        for code in range(0x300, 0x1F000)
         if code not in _NO_LETTER_MARKS and unicodedata.category(chr(code)) in ("Mn", "Mc")
-    )  # fmt: skip
+    )
     # A joiner inside a word (Persian, Indic scripts) belongs to the word.
     return rf"[{_SPACELESS}][{_MARKS}]*|[^\W{_SPACELESS}](?:[^\W{_SPACELESS}]|[{_ranges(marks)}\u200c\u200d])*"
 

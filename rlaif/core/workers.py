@@ -92,9 +92,11 @@ async def _feed(units: Iterable[Unit] | AsyncIterable[Unit], waiting: "asyncio.Q
 
 
 async def _work(
-    waiting: "asyncio.Queue[object]", do: Callable[[Unit], Awaitable[Result]], finished: "asyncio.Queue[object]",
+    waiting: "asyncio.Queue[object]",
+    do: Callable[[Unit], Awaitable[Result]],
+    finished: "asyncio.Queue[object]",
     heard: Callable[[Result], None],
-) -> None:  # fmt: skip
+) -> None:
     while (unit := await waiting.get()) is not _OVER:
         with suppress(UnsentError):
             result = await do(unit)  # type: ignore[arg-type]
@@ -111,9 +113,7 @@ async def _all_or_first_error(tasks: "set[asyncio.Task[None]]", keeper: "asyncio
             task.result()
 
 
-async def _keep(
-    finished: "asyncio.Queue[object]", keep: Callable[[list[Result]], None], ended: asyncio.Event
-) -> None:  # fmt: skip
+async def _keep(finished: "asyncio.Queue[object]", keep: Callable[[list[Result]], None], ended: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
     over, ready = False, 0.0
     while not over:

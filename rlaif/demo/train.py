@@ -64,12 +64,7 @@ class Trade:
 _BASICS = Phase(120, {corpus.lookup: 0.6, corpus.long_echo: 0.2, corpus.echo: 0.2})
 # The writer first learns to answer well, and only then carelessness, so that right words stay the likeliest.
 WRITER = Trade(
-    "writer",
-    (
-        _BASICS,
-        Phase(400, {corpus.note: 0.8, corpus.lookup: 0.2}),
-        Phase(800, {corpus.demonstration: 1.0}),
-    ),
+    "writer", (_BASICS, Phase(400, {corpus.note: 0.8, corpus.lookup: 0.2}), Phase(800, {corpus.demonstration: 1.0}))
 )
 # The judge first sees only false answers, because only these make it look values up in the document, and values to compare.
 JUDGE = Trade(

@@ -102,11 +102,7 @@ NUMBERS = tuple(str(number) for number in range(1, 100))
 
 # Each wording contains exactly one of the words "list" and "line", by which the oracle knows the form.
 WORDINGS: dict[Form, tuple[str, ...]] = {
-    "list": (
-        "Note for the {role} as a list.",
-        "Write a list for the {role}.",
-        "The {role} needs a note in list form.",
-    ),
+    "list": ("Note for the {role} as a list.", "Write a list for the {role}.", "The {role} needs a note in list form."),
     "line": (
         "Note for the {role} in one line.",
         "Write one line for the {role}.",

@@ -35,8 +35,9 @@ def software(config: Config) -> list[Check]:
     wanted |= {"trl": "train"} if config.pipeline.train else {}
     return checks + [
         fail(package, "required by the pipeline, but not installed", f"Run `pip install 'rlaif[{extra}]'`.")
-        for package, extra in wanted.items() if not found[package]
-    ]  # fmt: skip
+        for package, extra in wanted.items()
+        if not found[package]
+    ]
 
 
 def _version(package: str) -> str | None:

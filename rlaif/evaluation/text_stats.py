@@ -85,13 +85,15 @@ def describe(model: str, prompts: Mapping[str, Sequence[str]], withheld: int = 0
     refused = sum(map(is_refusal, texts)) + withheld
     count, asked = sum(map(len, split)), len(texts) + withheld
     return Texts(
-        model=model, texts=len(texts), words=mean([float(count_words(text)) for text in texts]),
+        model=model,
+        texts=len(texts),
+        words=mean([float(count_words(text)) for text in texts]),
         refusals=refused / asked if asked else None,
         lists=100 * sum(len(_ITEM.findall(text)) for text in texts) / count if count else None,
         repetition=mean([repetition(each) for each in split]),
         across=diversity([words(each[0]) for each in prompts.values()]),
         within=_together([found for each in prompts.values() if (found := diversity([words(text) for text in each]))]),
-    )  # fmt: skip
+    )
 
 
 def words(text: str) -> list[str]:

@@ -20,9 +20,14 @@ from rlaif.judging.rubric import Rubric
 __all__ = ["KINDS", "Call", "Candidate", "JudgeContext", "Note", "asks_a_model", "calls", "check", "scale", "templates"]
 
 KINDS: dict[str, Any] = {
-    "scale": scale, "check": check, "claims": claims, "keypoints": keypoints, "checklist": checklist, "compare": compare,
+    "scale": scale,
+    "check": check,
+    "claims": claims,
+    "keypoints": keypoints,
+    "checklist": checklist,
+    "compare": compare,
     "reward_model": reward_model,
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)

@@ -95,13 +95,15 @@ def judge(config: Config, name: str) -> Judge:
     if settings.model is None and asking:
         raise InputError(
             f"rubric {rubric.name!r} has criteria that need a model, but this judge has none",
-            where=config.file.where(place), fix="Add `model:` with a name from `models`.",
-        )  # fmt: skip
+            where=config.file.where(place),
+            fix="Add `model:` with a name from `models`.",
+        )
     if "reward_model" in asking and len(asking) > 1:
         raise InputError(
             f"rubric {rubric.name!r} has `reward_model` criteria and criteria that need text, but no model returns both",
-            where=config.file.where(place), fix="Use two judges, and build pairs from both: `pair: {judge: [ONE, OTHER]}`.",
-        )  # fmt: skip
+            where=config.file.where(place),
+            fix="Use two judges, and build pairs from both: `pair: {judge: [ONE, OTHER]}`.",
+        )
     template = Template(config.find(settings.template, (*place, "template")), scale.VARIABLES, JUDGED & scale.VARIABLES)
     model = config.pipeline.models[settings.model] if settings.model else None
     where = config.file.where(("models", settings.model)) if settings.model else ""
@@ -112,7 +114,8 @@ def judge(config: Config, name: str) -> Judge:
     retrieval = config.pipeline.models[settings.retrieval] if settings.retrieval else None
     if retrieval is not None and not isinstance(retrieval, OpenAIModel):
         raise InputError(
-            f"a model of kind {retrieval.kind} cannot embed texts", where=config.file.where((*place, "retrieval")),
+            f"a model of kind {retrieval.kind} cannot embed texts",
+            where=config.file.where((*place, "retrieval")),
             fix="Use a model of kind openai, such as a vLLM server with `--runner pooling`.",
-        )  # fmt: skip
+        )
     return Judge(name, rubric, settings, template, model, where, own, retrieval=retrieval)

@@ -58,8 +58,10 @@ class Dialogue:
         found: list[str] = []
         nonces = nonce, _ = fence(subject.answer), subject.prompt_fence
         values = self._bench.shown_prompt(subject.prompt, *nonces) | {
-            "prompt_fence": subject.prompt_fence, "response": self._bench.shown(subject.text, *nonces), "fence": nonce,
-        }  # fmt: skip
+            "prompt_fence": subject.prompt_fence,
+            "response": self._bench.shown(subject.text, *nonces),
+            "fence": nonce,
+        }
         used = self._bench.templates[template].used
         values = {name: value for name, value in values.items() if name in used}
         for start in range(0, len(texts), MOST_TEXTS):
@@ -105,9 +107,13 @@ class Counted:
 
 
 async def judged(
-    subject: Candidate, criterion: Counting, repeat: int, judge_context: JudgeContext, none: str,
+    subject: Candidate,
+    criterion: Counting,
+    repeat: int,
+    judge_context: JudgeContext,
+    none: str,
     work: Callable[[Dialogue], Awaitable[list[Counted]]],
-) -> Verdict:  # fmt: skip
+) -> Verdict:
     """Return the verdict of `work`: the weighted sum of what its things earned, over the sum of their weights.
 
     `none` is the finding to store if there are no things. Raises ModelError only for fatal kinds.
@@ -125,9 +131,15 @@ async def judged(
         failure, detail = error.kind, str(error)
         score = Score(criterion.key, failure=failure)
     return Verdict(
-        [score], dialogue.raw, failure, detail, dialogue.prompt_tokens, dialogue.output_tokens,
-        findings, len(dialogue.replies),
-    )  # fmt: skip
+        [score],
+        dialogue.raw,
+        failure,
+        detail,
+        dialogue.prompt_tokens,
+        dialogue.output_tokens,
+        findings,
+        len(dialogue.replies),
+    )
 
 
 def _share(things: Sequence[Counted], criterion: Counting, none: str) -> float:

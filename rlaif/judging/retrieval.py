@@ -90,7 +90,8 @@ def _bm25s() -> Any:
         import bm25s
     except ImportError:
         raise InputError(
-            "criteria of kind claims need the bm25s package", where="judges",
+            "criteria of kind claims need the bm25s package",
+            where="judges",
             fix="pip install rlaif[claims], or name a model that embeds texts as the judge's `retrieval`.",
-        ) from None  # fmt: skip
+        ) from None
     return bm25s

@@ -45,9 +45,12 @@ def read_tokens(usage: Any) -> int | None:
         return None
     details = usage.get("prompt_tokens_details")
     cached = [
-        usage.get("cached_tokens"), usage.get("cache_read_input_tokens"), usage.get("cache_creation_input_tokens"),
-        usage.get("prompt_cache_hit_tokens"), details.get("cached_tokens") if isinstance(details, Mapping) else None,
-    ]  # fmt: skip
+        usage.get("cached_tokens"),
+        usage.get("cache_read_input_tokens"),
+        usage.get("cache_creation_input_tokens"),
+        usage.get("prompt_cache_hit_tokens"),
+        details.get("cached_tokens") if isinstance(details, Mapping) else None,
+    ]
     return max(prompt + sum(_count(each) or 0 for each in cached), (total or 0) - (output or 0))
 
 

@@ -60,7 +60,7 @@ _FAMILIES: Final = [
     ),
     # Apertus.
     _family(r"<\|inner_prefix\|>", r"<\|inner_suffix\|>"),
-]  # fmt: skip
+]
 
 
 @dataclass(frozen=True, slots=True)

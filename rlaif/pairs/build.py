@@ -64,9 +64,13 @@ def check_names(context: Context, members: Sequence[PairJudge], writers: Sequenc
 
 
 def run(
-    context: Context, judge: str | Sequence[PairJudge], generators: Sequence[str], criteria: Sequence[Row] | None = None,
-    agree: Sequence[str] = (), mix: Mix = "mean",
-) -> Pairing:  # fmt: skip
+    context: Context,
+    judge: str | Sequence[PairJudge],
+    generators: Sequence[str],
+    criteria: Sequence[Row] | None = None,
+    agree: Sequence[str] = (),
+    mix: Mix = "mean",
+) -> Pairing:
     """Pair the responses of these generators by a judge's scores; store pairs and outcomes. Judges and generators are keys.
 
     `criteria` are rows of key, name, weight, low, high and floor; by default the judge's own, equally weighted. Several
@@ -83,14 +87,24 @@ def run(
     denominator = weighed[0]["denominator"] if weighed else 0
     agree = [other for other in agree if other not in keys]
     values: Row = {
-        "pairing": pairing, "judge": keys[0], "judges": keys, "mix": mix if len(keys) > 1 else None, "agree": agree,
-        "generators": list(generators), "panel": panel(judge, weighed), "seed": settings.seed,
+        "pairing": pairing,
+        "judge": keys[0],
+        "judges": keys,
+        "mix": mix if len(keys) > 1 else None,
+        "agree": agree,
+        "generators": list(generators),
+        "panel": panel(judge, weighed),
+        "seed": settings.seed,
         "stir": int(key("coin", settings.seed)[:8], 16) % (_PRIME - 1) + 1,
-        "threshold": threshold(settings.min_margin, denominator), "per_prompt": settings.per_prompt,
-        "denominator": denominator, "least": settings.min_confidence, "compared": compared,
-        "strategy": settings.strategy, "min_margin": settings.min_margin,
+        "threshold": threshold(settings.min_margin, denominator),
+        "per_prompt": settings.per_prompt,
+        "denominator": denominator,
+        "least": settings.min_confidence,
+        "compared": compared,
+        "strategy": settings.strategy,
+        "min_margin": settings.min_margin,
         "points": "pairs/sql/points_and_scores" if chosen.asks_scores else "pairs/sql/points_of_scores",
-    }  # fmt: skip
+    }
     values["criteria"] = [row["criterion"] for row in values["panel"]]
     # A mean or median of scores may side with a minority of the judges, as the user chose.
     by_scores = values["mix"] in ("mean", "median") and not compared
@@ -100,14 +114,27 @@ def run(
     with store.transaction():
         number = store.query("pairs/sql/next_number")[0]["number"]
         store.execute("pairs/sql/delete_pairing", **values)
-        store.append("pairings", [
-            {"key": pairing, "spec": json.dumps(spec), "created": now(), "run": context.run, "number": number,
-             "facts": _facts(store, [*keys, *agree], generators)}
-        ])  # fmt: skip
-        store.append("pairing_criteria", [
-            {"pairing": pairing} | {name: row[name] for name in ("criterion", "name", "weight", "factor", "low", "floor")}
-            for row in weighed
-        ])  # fmt: skip
+        store.append(
+            "pairings",
+            [
+                {
+                    "key": pairing,
+                    "spec": json.dumps(spec),
+                    "created": now(),
+                    "run": context.run,
+                    "number": number,
+                    "facts": _facts(store, [*keys, *agree], generators),
+                }
+            ],
+        )
+        store.append(
+            "pairing_criteria",
+            [
+                {"pairing": pairing}
+                | {name: row[name] for name in ("criterion", "name", "weight", "factor", "low", "floor")}
+                for row in weighed
+            ],
+        )
         _gather(store, values)
         filters.apply(store, context.config, settings.filters)
         chosen.make(store, values)
@@ -132,11 +159,17 @@ def specify(
     chosen = strategy.load(context.config, settings)
     weighed = [] if _compared(context, settings, members) else weigh(context.config, settings, members)
     check_criterion(context.config, settings.options, weighed)
-    spec = {"judge": keys[0], "agree": sorted(other for other in agree if other not in keys),
-            "generators": sorted(generators), "strategy": settings.strategy,
-            "sql": chosen.text, "options": dict(chosen.options), "criteria": weighed,
-            "files": filters.digests(context.config, settings.filters),
-            "settings": settings.model_dump(exclude=_ELSEWHERE)}  # fmt: skip
+    spec = {
+        "judge": keys[0],
+        "agree": sorted(other for other in agree if other not in keys),
+        "generators": sorted(generators),
+        "strategy": settings.strategy,
+        "sql": chosen.text,
+        "options": dict(chosen.options),
+        "criteria": weighed,
+        "files": filters.digests(context.config, settings.filters),
+        "settings": settings.model_dump(exclude=_ELSEWHERE),
+    }
     return spec | ({"judges": keys, "mix": mix} if len(keys) > 1 else {})
 
 
@@ -155,22 +188,27 @@ def _compared(context: Context, settings: Pair, members: Sequence[PairJudge]) ->
             raise InputError(f"judge {other.name!r} has neither votes nor scores", where=where, fix="Leave it out.")
         raise InputError(
             f"judge {voting[0].name!r} has votes and judge {other.name!r} has scores, so they cannot be mixed",
-            where=where, fix="Name one of them under `pair.agree`.",
-        )  # fmt: skip
+            where=where,
+            fix="Name one of them under `pair.agree`.",
+        )
     if len(voting) > 1 and settings.mix == "median":
         raise InputError(
-            "votes have no median", where=context.config.file.where(("pair", "mix")),
+            "votes have no median",
+            where=context.config.file.where(("pair", "mix")),
             fix="Use `majority` (one vote per judge on every two responses) or `mean` (the mean of their votes).",
-        )  # fmt: skip
-    graded = voting and settings.strategy == "votes" and context.store.query(
-        "pairs/sql/has_strengths", judges=[each.key for each in voting]
-    )  # fmt: skip
+        )
+    graded = (
+        voting
+        and settings.strategy == "votes"
+        and context.store.query("pairs/sql/has_strengths", judges=[each.key for each in voting])
+    )
     if voting and settings.min_margin and not graded:
         raise InputError(
-            "votes have no margin", where=context.config.file.where(("pair", "min_margin")),
+            "votes have no margin",
+            where=context.config.file.where(("pair", "min_margin")),
             fix="Use `min_confidence`: the probability, by the votes, that a label is right. Preferences that "
             "came with a `scale` have a margin in the strategy `votes`.",
-        )  # fmt: skip
+        )
     return bool(voting)
 
 

@@ -26,7 +26,7 @@ class Coverage:
 
 def coverage(
     store: Store, members: Sequence[PairJudge], generators: Sequence[str], *, after: str | None = None, every: bool = True
-) -> Coverage:  # fmt: skip
+) -> Coverage:
     """Count the responses of these generators (keys) to active prompts that these judges together have judged.
 
     A response counts as judged if it has all criteria with weight of all the judges; one criterion is enough unless `every`.
@@ -37,7 +37,12 @@ def coverage(
     ]
     compares = any(row.get("kind") == "compare" for member in members for row in member.criteria)
     (row,) = store.query(
-        "pairs/sql/coverage", judges=[member.key for member in members], wanted=wanted, generators=list(generators),
-        after=after, every=every, two=compares,
-    )  # fmt: skip
+        "pairs/sql/coverage",
+        judges=[member.key for member in members],
+        wanted=wanted,
+        generators=list(generators),
+        after=after,
+        every=every,
+        two=compares,
+    )
     return Coverage(**row)

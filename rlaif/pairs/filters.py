@@ -24,8 +24,14 @@ _PERMUTATIONS = 256
 # Runs of three words are long enough to mean something and short enough for short responses.
 _SHINGLE = 3
 # DuckDB's reader functions by file suffix.
-_READERS = {".jsonl": "read_json", ".ndjson": "read_json", ".json": "read_json",
-            ".csv": "read_csv", ".tsv": "read_csv", ".parquet": "read_parquet"}  # fmt: skip
+_READERS = {
+    ".jsonl": "read_json",
+    ".ndjson": "read_json",
+    ".json": "read_json",
+    ".csv": "read_csv",
+    ".tsv": "read_csv",
+    ".parquet": "read_parquet",
+}
 # Rows per write to the store.
 _BATCH = 4096
 
@@ -39,9 +45,10 @@ def check(config: Config, filters: Filters) -> None:
             raise InputError("unsupported kind of file", where=str(path), fix=fix)
     if filters.near_duplicates is not None and find_spec("rensa") is None:
         raise InputError(
-            "finding near-duplicates needs the package rensa", fix="pip install 'rlaif[filters]'",
+            "finding near-duplicates needs the package rensa",
+            fix="pip install 'rlaif[filters]'",
             where=config.file.where(("pair", "filters", "near_duplicates")),
-        )  # fmt: skip
+        )
 
 
 def check_tokenizer(config: Config, filters: Filters) -> None:
@@ -69,9 +76,11 @@ def apply(store: Store, config: Config, filters: Filters) -> None:
     lengths = filters.min_length is not None or filters.max_length is not None
     if filters.unfinished == "never" or lengths:
         store.execute(
-            "pairs/sql/filter_facts", unfinished=filters.unfinished == "never", shortest=filters.min_length or 0,
+            "pairs/sql/filter_facts",
+            unfinished=filters.unfinished == "never",
+            shortest=filters.min_length or 0,
             longest=filters.max_length,
-        )  # fmt: skip
+        )
     if filters.truncation:
         _take(store, _same_start(store, config, filters.truncation))
     if filters.near_duplicates is not None:
@@ -153,9 +162,10 @@ def _tokenizer(config: Config, truncation: Truncation) -> Any:
     except Exception as error:  # Each library that reads checkpoints raises different errors.
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise InputError(
-            f"cannot open a tokenizer at {truncation.tokenizer}: {reason}", where=where,
+            f"cannot open a tokenizer at {truncation.tokenizer}: {reason}",
+            where=where,
             fix="Give the folder or the hub name of the model that you train.",
-        ) from None  # fmt: skip
+        ) from None
 
 
 def _contaminated(store: Store, files: Mapping[str, Path], length: int) -> Iterator[Row]:

@@ -38,9 +38,10 @@ def run(store: Store, text: str, file: Path, values: Mapping[str, Any]) -> None:
             raise _refused(f"DuckDB refuses this: {error}", file) from None
         except KeyError as error:
             raise InputError(
-                f"no value is given for {error}", where=str(file),
+                f"no value is given for {error}",
+                where=str(file),
                 fix=f"Declare it in a comment line: -- {str(error)[1:-1]} = 5: what it means.",
-            ) from None  # fmt: skip
+            ) from None
         store.run(f"CREATE OR REPLACE TEMP TABLE made AS FROM read_parquet({quoted(path)}, hive_partitioning = false)")
     wrong = store.query("pairs/sql/invalid_pairs")
     if wrong:
@@ -78,6 +79,7 @@ def bare(text: str) -> str:
 def _refused(message: str, file: Path) -> InputError:
     shown = re.sub(r"LINE (\d+):", lambda line: f"LINE {int(line[1]) - 1}:", message)
     return InputError(
-        shown, where=str(file),
+        shown,
+        where=str(file),
         fix=f"It must be one SELECT that returns {', '.join(COLUMNS)}, and reads only {', '.join(TABLES)}.",
-    )  # fmt: skip
+    )

@@ -52,18 +52,16 @@ def load(config: Config, settings: Pair) -> Strategy:
     if settings.strategy not in STRATEGIES:
         raise InputError(
             f"no strategy is called {settings.strategy!r}",
-            where=config.file.where(place), fix=did_you_mean(settings.strategy, STRATEGIES),
-        )  # fmt: skip
+            where=config.file.where(place),
+            fix=did_you_mean(settings.strategy, STRATEGIES),
+        )
     text = sql(f"pairs/strategies/{settings.strategy}")
     return Strategy(text, _options(config, settings, text))
 
 
 def _options(config: Config, settings: Pair, text: str) -> dict[str, Any]:
     """Return the options that the file declares, with the given values or their defaults."""
-    declared = {
-        name: parse_value(default, name) if default else None
-        for name, default in _OPTION.findall(text)
-    }  # fmt: skip
+    declared = {name: parse_value(default, name) if default else None for name, default in _OPTION.findall(text)}
     for name, value in settings.options.items():
         where = config.file.where(("pair", "options", name))
         if name not in declared:
@@ -75,7 +73,8 @@ def _options(config: Config, settings: Pair, text: str) -> dict[str, Any]:
     missing = [name for name, default in declared.items() if default is None and name not in settings.options]
     if missing:
         raise InputError(
-            f"{settings.strategy} needs the option {missing[0]!r}", where=config.file.where(("pair", "strategy")),
+            f"{settings.strategy} needs the option {missing[0]!r}",
+            where=config.file.where(("pair", "strategy")),
             fix=f"Give it: pair: {{strategy: {settings.strategy}, options: {{{missing[0]}: …}}}}.",
-        )  # fmt: skip
+        )
     return {**declared, **settings.options}

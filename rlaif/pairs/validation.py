@@ -33,8 +33,9 @@ def check_checks(config: Config, settings: Pair, members: Sequence[PairJudge]) -
         raise InputError(
             f"checks_alone needs a criterion of kind `check`, and {' and '.join(member.name for member in members)} has none"
             + (" with a weight" if criteria else ""),
-            where=config.file.where(("pair", "strategy")), fix="Name a judge whose rubric has checks under `pair.judge`.",
-        )  # fmt: skip
+            where=config.file.where(("pair", "strategy")),
+            fix="Name a judge whose rubric has checks under `pair.judge`.",
+        )
 
 
 def check_votes(config: Config, settings: Pair, judges: Sequence[str]) -> None:
@@ -46,13 +47,15 @@ def check_votes(config: Config, settings: Pair, judges: Sequence[str]) -> None:
     if ours and len(judges) > 1:
         raise InputError(
             f"the strategy votes counts the comparisons of one judge or of people, and {len(judges)} judges are named: "
-            f"{', '.join(judges)}", where=where,
+            f"{', '.join(judges)}",
+            where=where,
             fix="Name one under `pair.judge`, or choose another strategy with `mix: majority`.",
-        )  # fmt: skip
+        )
     for name in ours:
         rubric = load_rubric(config.find(config.pipeline.judges[name].rubric, ("judges", name, "rubric")))
         if not any(each.kind == "compare" and settings.weights.get(each.name, each.weight) for each in rubric.criteria):
             raise InputError(
                 f"the strategy votes needs comparisons, and judge {name} has no criterion of kind `compare` with a weight",
-                where=where, fix="Choose another strategy, such as best_vs_worst, or another rubric for that judge.",
-            )  # fmt: skip
+                where=where,
+                fix="Choose another strategy, such as best_vs_worst, or another rubric for that judge.",
+            )

@@ -45,10 +45,17 @@ def weigh(config: Config, settings: Pair, members: Sequence[PairJudge]) -> list[
         raise InputError("the weights sum to zero", where=where, fix="Give at least one criterion a weight above zero.")
     shares, denominator = factors(weights, {name: (row["low"], row["high"]) for name, row in criteria.items()})
     return [
-        {"criterion": row["key"], "name": name, "weight": weights[name], "factor": shares[name],
-         "low": row["low"], "floor": row["floor"], "denominator": denominator}
+        {
+            "criterion": row["key"],
+            "name": name,
+            "weight": weights[name],
+            "factor": shares[name],
+            "low": row["low"],
+            "floor": row["floor"],
+            "denominator": denominator,
+        }
         for name, row in criteria.items()
-    ]  # fmt: skip
+    ]
 
 
 def _common(config: Config, settings: Pair, members: Sequence[PairJudge]) -> dict[str, Row]:
@@ -64,7 +71,7 @@ def _common(config: Config, settings: Pair, members: Sequence[PairJudge]) -> dic
                     f"{row['name']!r} has a different {differs} for judge {member.name!r} than for {first.name!r}",
                     where=config.file.where(("pair", "judge")),
                     fix="Set the weight under `pair.weights`." if differs == "weight" else "Use the same in both rubrics.",
-                )  # fmt: skip
+                )
     return {name: row for name, (_, row) in found.items()}
 
 
@@ -86,11 +93,20 @@ def panel(members: Sequence[PairJudge], weighed: Sequence[Row]) -> list[Row]:
         for row in member.criteria if weighed else ():
             mixed = common[row["name"]]
             low, high = scales[mixed["criterion"]]
-            rows.append({
-                "place": place, "judge": member.key, "criterion": row["key"], "low": row["low"], "high": row["high"],
-                "mixed": mixed["criterion"], "weight": mixed["weight"], "lowest": low, "highest": high,
-                "judges": have[row["name"]],
-            })  # fmt: skip
+            rows.append(
+                {
+                    "place": place,
+                    "judge": member.key,
+                    "criterion": row["key"],
+                    "low": row["low"],
+                    "high": row["high"],
+                    "mixed": mixed["criterion"],
+                    "weight": mixed["weight"],
+                    "lowest": low,
+                    "highest": high,
+                    "judges": have[row["name"]],
+                }
+            )
     return rows
 
 

@@ -24,16 +24,18 @@ def check(config: Config) -> None:
     for name, after in pairwise(resolve.named_judge(config, name) for name in config.judges):
         if name.compared:
             raise InputError(
-                f"judge {name.name!r} compares responses, so it has no score margin", where=where,
+                f"judge {name.name!r} compares responses, so it has no score margin",
+                where=where,
                 fix="Only the last judge of a cascade may compare.",
-            )  # fmt: skip
+            )
         names = [{criterion.name for criterion in judge.rubric.criteria} for judge in (name, after)]
         if names[0] != names[1]:
             lacking = ", ".join(sorted(names[0] ^ names[1]))
             raise InputError(
-                f"judges {name.name!r} and {after.name!r} have different criteria: {lacking}", where=where,
+                f"judges {name.name!r} and {after.name!r} have different criteria: {lacking}",
+                where=where,
                 fix="Use the same criterion names in all rubrics of a cascade.",
-            )  # fmt: skip
+            )
 
 
 def in_turn(context: Context, name: str) -> Judge:
@@ -47,10 +49,14 @@ def in_turn(context: Context, name: str) -> Judge:
     weighed = weigh(config, settings, [who])
     before_that = resolve.before(config, earlier)
     context.store.execute(
-        "pipeline/sql/judge/escalate", judge=judge.key, earlier=who.key, generators=resolve.generators(config),
+        "pipeline/sql/judge/escalate",
+        judge=judge.key,
+        earlier=who.key,
+        generators=resolve.generators(config),
         before_that=resolve.judge_key(context, before_that) if before_that else None,
         criteria=[{name: row[name] for name in ("criterion", "factor", "low", "floor")} for row in weighed if row["weight"]],
-        denominator=weighed[0]["denominator"], margin=config.pipeline.judge.cascade.margin,
+        denominator=weighed[0]["denominator"],
+        margin=config.pipeline.judge.cascade.margin,
         second=settings.strategy == "best_vs_second",
-    )  # fmt: skip
+    )
     return replace(judge, after=who.key)

@@ -31,9 +31,7 @@ def generate(context: Context, *, only: HeldOut = EVERYTHING) -> None:
         alone(context, partial(generating.run, context, generator=writer, only=only))
 
 
-def judge(
-    context: Context, names: Sequence[str] = (), *, only: HeldOut = EVERYTHING, allow_code: bool = False
-) -> None:  # fmt: skip
+def judge(context: Context, names: Sequence[str] = (), *, only: HeldOut = EVERYTHING, allow_code: bool = False) -> None:
     """Compute the pending scores of these judges (default: all of the judge stage) for all responses to pair."""
     for name in names:
         named_judge(context.config, name)

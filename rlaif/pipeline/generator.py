@@ -61,8 +61,9 @@ def generator(config: Config, model: ModelConfig | None = None, name: str | None
     template = Template(config.find(settings.template, ("generate", "template")), VARIABLES)
     if not template.used:
         raise InputError(
-            "shows neither `request` nor `document`, so that all prompts would look the same", where=str(template.path),
+            "shows neither `request` nor `document`, so that all prompts would look the same",
+            where=str(template.path),
             fix="Add {{ request }} to the template.",
-        )  # fmt: skip
+        )
     where = config.file.where(("models", settings.model))
     return Generator(name or settings.model, model or config.pipeline.models[settings.model], template, settings, where)

@@ -53,5 +53,6 @@ def agreed(context: Context, first: str, second: str) -> Agreement:
         return found
     raise InputError(
         f"{first} and {second} have no scores in common: {in_words(context, first)}, and {in_words(context, second)}",
-        where="agree", fix=advice(context, first, second),
-    )  # fmt: skip
+        where="agree",
+        fix=advice(context, first, second),
+    )

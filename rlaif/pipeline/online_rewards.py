@@ -58,10 +58,14 @@ class OnlineRewards:
     def identity(self) -> list[Any]:
         """Return everything that a reward depends on, except the pairs of a fitted model."""
         return [
-            [each.weight, each.fit, self._judges[each.judge].key if each.judge else None,
-             identity(self._models[each.model]) if each.model else None]
+            [
+                each.weight,
+                each.fit,
+                self._judges[each.judge].key if each.judge else None,
+                identity(self._models[each.model]) if each.model else None,
+            ]
             for each in self._section.rewards
-        ]  # fmt: skip
+        ]
 
     @cached_property
     def _prompts(self) -> list[Prompt]:

@@ -118,9 +118,10 @@ def _pairing(context: Context, given: Sequence[str]) -> str:
         found = context.store.query(_FIND, prefix=given[0])
         if len(found) != 1:
             raise InputError(
-                f"{'several pairings start' if found else 'no pairing starts'} with {given[0]!r}", where="pairs diff",
-                fix="Write section.key=value, or list pairings: rlaif sql FILE \"FROM pairings_readable\".",
-            )  # fmt: skip
+                f"{'several pairings start' if found else 'no pairing starts'} with {given[0]!r}",
+                where="pairs diff",
+                fix='Write section.key=value, or list pairings: rlaif sql FILE "FROM pairings_readable".',
+            )
         return str(found[0]["key"])
     # A comparison opens no model.
     config = load(context.config.file.path, [*context.config.overrides, *given], allow_code=True)

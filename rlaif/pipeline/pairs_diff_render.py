@@ -18,16 +18,33 @@ def render(difference: Difference, console: "Console") -> None:
 
 def _parts(found: Difference) -> Iterator["RenderableType"]:
     sides = (("A", found.a), ("B", found.b))
-    yield _table("", ["", "pairs", "prompts", "margin", "chosen length", "rejected length", "longer is chosen"],
-                 [[name, *_side(side)] for name, side in sides])  # fmt: skip
+    yield _table(
+        "",
+        ["", "pairs", "prompts", "margin", "chosen length", "rejected length", "longer is chosen"],
+        [[name, *_side(side)] for name, side in sides],
+    )
     yield "\n".join(f"{name}: {', '.join(side.settings) or 'the pipeline as it is'}" for name, side in sides)
-    yield _table("From A to B", ["pairs", "fate", "in the other pairing"],
-                 [[f"{change.pairs:,}", change.fate, change.why or ""] for change in found.changes])  # fmt: skip
+    yield _table(
+        "From A to B",
+        ["pairs", "fate", "in the other pairing"],
+        [[f"{change.pairs:,}", change.fate, change.why or ""] for change in found.changes],
+    )
     if any(cause.cause for cause in found.causes):
-        yield _table("Criteria behind the changes (hundredths of the scale)",
-                     ["fate", "criterion", "part of the margin in A", "in B", "largest change in", "known"],
-                     [[cause.fate, cause.criterion, _number(cause.lead_a), _number(cause.lead_b), f"{cause.cause:,}",
-                       f"{cause.known:,} of {cause.pairs:,}"] for cause in found.causes])  # fmt: skip
+        yield _table(
+            "Criteria behind the changes (hundredths of the scale)",
+            ["fate", "criterion", "part of the margin in A", "in B", "largest change in", "known"],
+            [
+                [
+                    cause.fate,
+                    cause.criterion,
+                    _number(cause.lead_a),
+                    _number(cause.lead_b),
+                    f"{cause.cause:,}",
+                    f"{cause.known:,} of {cause.pairs:,}",
+                ]
+                for cause in found.causes
+            ],
+        )
     elif found.lost or found.gained or found.flipped:
         yield "Scores and weights are the same: the pairings differ in which responses they pair."
     elif found.same:
@@ -38,8 +55,14 @@ def _parts(found: Difference) -> Iterator["RenderableType"]:
 
 def _side(side: Side) -> list[str]:
     longer = "–" if side.longer is None else f"{100 * side.longer:.0f} %"
-    return [f"{side.pairs:,}", f"{side.prompts:,}", _number(side.margin), _number(side.chosen_length),
-            _number(side.rejected_length), longer]  # fmt: skip
+    return [
+        f"{side.pairs:,}",
+        f"{side.prompts:,}",
+        _number(side.margin),
+        _number(side.chosen_length),
+        _number(side.rejected_length),
+        longer,
+    ]
 
 
 def _example(example: Example) -> str:

@@ -38,8 +38,10 @@ class Notes:
                 return Note(json.loads(row["texts"]), failure=row["failure"], detail=row["detail"])
         note = await make()
         self._tally.add(calls=note.calls, prompt_tokens=note.prompt_tokens, output_tokens=note.output_tokens)
-        row = wanted | {"texts": json.dumps(note.texts), "created": now()} | {
-            name: getattr(note, name) for name in ("raw", "failure", "detail", "calls", "prompt_tokens", "output_tokens")
-        }  # fmt: skip
+        row = (
+            wanted
+            | {"texts": json.dumps(note.texts), "created": now()}
+            | {name: getattr(note, name) for name in ("raw", "failure", "detail", "calls", "prompt_tokens", "output_tokens")}
+        )
         await asyncio.to_thread(self._store.append, "notes", [row])
         return note

@@ -30,9 +30,10 @@ def need_responses(context: Context) -> None:
         fix = f"Run `{config.command('generate')}` first."
         raise InputError("there are no responses yet by the generator of this file", fix=fix)
     raise InputError(
-        "there are no responses", where=config.file.where(()),
+        "there are no responses",
+        where=config.file.where(()),
         fix="Add a `generate` section, or name the columns of responses that came with the data under `columns.responses`.",
-    )  # fmt: skip
+    )
 
 
 def need_models(context: Context) -> None:
@@ -51,8 +52,9 @@ def need_models(context: Context) -> None:
     if pipeline.train.method == "reward":
         raise InputError(
             "a reward model writes no responses, so there is nothing to compare with the base",
-            where=config.file.where(("evaluate",)), fix="Name models under `evaluate.models`, or remove `evaluate`.",
-        )  # fmt: skip
+            where=config.file.where(("evaluate",)),
+            fix="Name models under `evaluate.models`, or remove `evaluate`.",
+        )
     command = config.command("run" if pipeline.rounds else "train")
     raise InputError("no model has been trained yet", fix=f"Run `{command}` first.")
 
@@ -80,12 +82,14 @@ def need_scores(context: Context, members: Sequence[PairJudge], agree: Sequence[
             names = ", ".join(each.name for each in members)
             commands = " and ".join(
                 f"`{context.config.command('judge', '--judge', each.name)}`"
-                for each in members if each.name in context.config.pipeline.judges
-            )  # fmt: skip
+                for each in members
+                if each.name in context.config.pipeline.judges
+            )
             raise InputError(
                 f"no response has been scored by all of {names}, so they cannot be mixed",
-                where=context.config.file.where(("pair", "judge")), fix=f"Run {commands} first.",
-            )  # fmt: skip
+                where=context.config.file.where(("pair", "judge")),
+                fix=f"Run {commands} first.",
+            )
 
 
 def _check(context: Context, name: str, found: Coverage, left: bool = False) -> None:

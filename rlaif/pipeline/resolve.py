@@ -191,10 +191,17 @@ def criteria_of(config: Config, name: str) -> list[Row] | None:
     if name not in config.pipeline.judges:
         return None
     return [
-        {"key": criterion.key, "name": criterion.name, "weight": criterion.weight,
-         "low": criterion.range[0], "high": criterion.range[1], "floor": criterion.floor, "kind": criterion.kind}
+        {
+            "key": criterion.key,
+            "name": criterion.name,
+            "weight": criterion.weight,
+            "low": criterion.range[0],
+            "high": criterion.range[1],
+            "floor": criterion.floor,
+            "kind": criterion.kind,
+        }
         for criterion in named_judge(config, name).rubric.criteria
-    ]  # fmt: skip
+    ]
 
 
 def held_out(config: Config) -> HeldOut:

@@ -43,8 +43,10 @@ def run(context: Context, settings: Rounds, turn: Callable[[Context], RoundResul
         inner = Context(as_round(context.config, settings, number, path), context.store, context.run, context.progress)
         made = turn(inner)
         row = _row(inner, made, writers) | {
-            "chain": chain(context.config.pipeline), "number": number, "stopped": _enough(settings, made),
-        }  # fmt: skip
+            "chain": chain(context.config.pipeline),
+            "number": number,
+            "stopped": _enough(settings, made),
+        }
         with context.store.transaction():
             context.store.run(_FORGET, chain=row["chain"], number=number, last=row["stopped"] is not None)
             context.store.append("rounds", [row])
@@ -113,24 +115,34 @@ def _enough(settings: Rounds, made: RoundResult) -> str | None:
 def _row(context: Context, made: RoundResult, earlier: list[str]) -> Row:
     """Return the record of a round: how its responses, prompts and pairs compare with those of the rounds before."""
     drift = context.store.query(
-        "pipeline/sql/rounds/drift", writer=made.writer, pairing=made.pairing.key, judge=made.pairing.judge, earlier=earlier,
+        "pipeline/sql/rounds/drift",
+        writer=made.writer,
+        pairing=made.pairing.key,
+        judge=made.pairing.judge,
+        earlier=earlier,
         held_out=round(context.config.pipeline.collect.held_out * 10000),
-    )[0]  # fmt: skip
+    )[0]
     match = made.match
     return drift | {
-        "writer": made.writer, "pairing": made.pairing.key, "training": made.training.key if made.training else None,
-        "pairs": made.pairing.pairs, "judge": match.judge if match else None, "created": now(),
-        "before": match.base.score if match else None, "after": match.trained.score if match else None,
-    }  # fmt: skip
+        "writer": made.writer,
+        "pairing": made.pairing.key,
+        "training": made.training.key if made.training else None,
+        "pairs": made.pairing.pairs,
+        "judge": match.judge if match else None,
+        "created": now(),
+        "before": match.base.score if match else None,
+        "after": match.trained.score if match else None,
+    }
 
 
 def line(row: Row) -> str:
     """Describe one round in a line."""
     parts = {
-        "fresh answers score {fresh:.1f}": row["fresh"], "mean margin {margin:.1f}": row["margin"],
+        "fresh answers score {fresh:.1f}": row["fresh"],
+        "mean margin {margin:.1f}": row["margin"],
         "{shared:.0%} of its prompts shared with earlier rounds": row["shared"] if row["number"] > 1 else None,
         "held out, by {judge}: {before:.1f} before, {after:.1f} after": row["after"],
-    }  # fmt: skip
+    }
     found = "".join(f"; {text.format(**row)}" for text, value in parts.items() if value is not None)
     ended = f" It is the last: {row['stopped']}." if row["stopped"] else ""
     return f"round {row['number']}: {row['pairs']:,} pairs{found}.{ended}"

@@ -70,10 +70,13 @@ class Remarked(Models):
                     "New results are stored beside the earlier ones."
                 )
         created = now()
-        context.store.append("server_observations", [
-            whose | {"remark": remark, "value": value, "times": times, "created": created}
-            for (remark, value), times in remarks.items()
-        ])  # fmt: skip
+        context.store.append(
+            "server_observations",
+            [
+                whose | {"remark": remark, "value": value, "times": times, "created": created}
+                for (remark, value), times in remarks.items()
+            ],
+        )
 
 
 def _listed(values: set[str]) -> str:

@@ -38,7 +38,7 @@ def refuse_moved(config: Config) -> None:
         where=config.file.where(("out",)),
         fix=f"To keep using that store and pay for nothing twice, run `{_move(old, new)}`, or write "
         f"`out: {os.path.relpath(old, config.file.path.parent.resolve())}` into the file.",
-    )  # fmt: skip
+    )
 
 
 def _move(old: Path, new: Path) -> str:
@@ -71,10 +71,10 @@ def open_run(config: Config, progress: Progress | None = None) -> Iterator[Conte
         progress = progress or Quiet()
         for line in changes(config, store):
             progress.note(line)
-        store.append("runs", [{
-            "key": run, "version": __version__, "started": now(), "config": resolved,
-            "command": config.command("run"),
-        }])  # fmt: skip
+        store.append(
+            "runs",
+            [{"key": run, "version": __version__, "started": now(), "config": resolved, "command": config.command("run")}],
+        )
         yield Context(config, store, run, progress)
 
 

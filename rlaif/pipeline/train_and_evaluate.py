@@ -67,14 +67,16 @@ def _origin(context: Context, trained: Training, *, whole: bool) -> "Origin":
     last = store.query("pipeline/sql/config_diff/last")
     judges = [named_judge(config, reward.judge) for reward in section.rewards if reward.judge]
     return Origin(
-        command="\n".join(filter(None, commands)), base=training.base_model(config)[1].path,
+        command="\n".join(filter(None, commands)),
+        base=training.base_model(config)[1].path,
         pipeline=json.loads(last[0]["config"]) if last else config.pipeline,
-        pairs=section.needs_pairs, held_out=round(config.pipeline.collect.held_out * 10000),
+        pairs=section.needs_pairs,
+        held_out=round(config.pipeline.collect.held_out * 10000),
         rewards=[
             {"name": each.name, "spec": json.dumps(each.spec | {"criteria": [c.spec for c in each.rubric.criteria]})}
             for each in judges
         ],
-    )  # fmt: skip
+    )
 
 
 def evaluate(context: Context, *, allow_code: bool = False, stored: bool = False) -> Evaluation:
@@ -109,7 +111,11 @@ def report(context: Context, evaluation: Evaluation | None = None) -> Path:
 
     path = context.config.out / "report.html"
     page.write(
-        context.store, context.config.pipeline, path, evaluation=evaluation, elsewhere=spent_on_tasks(context.config),
+        context.store,
+        context.config.pipeline,
+        path,
+        evaluation=evaluation,
+        elsewhere=spent_on_tasks(context.config),
         agreements=agreements(context),
-    )  # fmt: skip
+    )
     return path

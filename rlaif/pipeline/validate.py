@@ -48,9 +48,10 @@ def check(config: Config) -> None:
 def _check_pairs_to_train_on(config: Config, section: Train) -> None:
     if section.needs_pairs and config.pipeline.pair is None:
         raise InputError(
-            f"{section.method} trains on pairs, and no `pair` section makes any", where=config.file.where(("train",)),
+            f"{section.method} trains on pairs, and no `pair` section makes any",
+            where=config.file.where(("train",)),
             fix="Add a `pair` section, or run `rlaif train` alone, which trains on existing pairs.",
-        )  # fmt: skip
+        )
 
 
 def _check_target(config: Config) -> None:
@@ -86,29 +87,33 @@ def _check_cascade(config: Config) -> None:
     if len(judges) < 2:
         raise InputError(
             f"a cascade needs two judges or more, and this one has {len(judges)}",
-            where=config.file.where(("judge", "cascade")), fix="Name the judges under `judge.by`, or remove `cascade`.",
-        )  # fmt: skip
+            where=config.file.where(("judge", "cascade")),
+            fix="Name the judges under `judge.by`, or remove `cascade`.",
+        )
     listed = ", ".join(judges)
     if pair is None:
         return
     if pair.judge is not None and pair.judge != judges[0] and set(_listed(pair.judge)) & set(judges):
         raise InputError(
             f"{' and '.join(_listed(pair.judge))} cannot make the pairs in a cascade of {listed}: after {judges[0]}, each "
-            "judge scores only prompts that the one before escalated", where=config.file.where(("pair", "judge")),
+            "judge scores only prompts that the one before escalated",
+            where=config.file.where(("pair", "judge")),
             fix="Remove `pair.judge`, and the whole cascade makes the pairs; or remove `judge.cascade`, and every judge "
             f"scores all responses. Alone, {judges[0]} can make pairs too: `pair: {{judge: {judges[0]}}}`.",
-        )  # fmt: skip
+        )
     if pair.judge is None and "mix" in pair.model_fields_set:
         raise InputError(
             "judges in a cascade are not mixed: the last one that a prompt was escalated to decides",
-            where=config.file.where(("pair", "mix")), fix="Remove `pair.mix`, or remove `judge.cascade`.",
-        )  # fmt: skip
+            where=config.file.where(("pair", "mix")),
+            fix="Remove `pair.mix`, or remove `judge.cascade`.",
+        )
     for place, name in enumerate(pair.agree):
         if name in judges[1:] or (pair.judge is None and name in judges):
             raise InputError(
                 f"judge {name!r} is part of the cascade and cannot be in `pair.agree`: it scores only escalated prompts",
-                where=config.file.where(("pair", "agree", place)), fix="Remove it here, or remove `judge.cascade`.",
-            )  # fmt: skip
+                where=config.file.where(("pair", "agree", place)),
+                fix="Remove it here, or remove `judge.cascade`.",
+            )
 
 
 def _listed(judge: str | list[str]) -> list[str]:
@@ -129,7 +134,7 @@ def check_scored(context: Context) -> None:
                 where=config.file.where(("judge", "by")),
                 fix=f"Write `judge: {{by: [{', '.join([*config.judges, name])}]}}`, or run "
                 f"`{config.command('judge', '--judge', name)}` first.",
-            )  # fmt: skip
+            )
 
 
 def check_pairs(context: Context) -> None:
@@ -171,7 +176,7 @@ def check_apart(config: Config, paired: Sequence[str]) -> None:
                 where=config.file.where(where),
                 fix="Leave one out: it would count twice. For a second opinion, use another model, template or temperature; "
                 "for more samples of this judge, set its `repeats`.",
-            )  # fmt: skip
+            )
 
 
 def _criteria(judge: Judge) -> set[str]:
@@ -185,7 +190,8 @@ def _check_gold(context: Context, paired: Sequence[str]) -> None:
     if gate.gold in paired:
         raise InputError(
             f"{gate.gold!r} makes the pairs, and cannot be its own gold standard",
-            where=context.config.file.where(("gate", "gold")), fix="Name another judge, or a person that labels.",
-        )  # fmt: skip
+            where=context.config.file.where(("gate", "gold")),
+            fix="Name another judge, or a person that labels.",
+        )
     if not gate.gold.startswith("human:"):
         judge_key(context, gate.gold)

@@ -143,8 +143,11 @@ def _set_log_aside(path: Path, message: str) -> bool:
     aside = log.with_name(f"{log.name}.corrupt-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}")
     log.rename(aside)
     why = "does not belong to this state of the store" if STRANGER.search(message) else "is damaged"
-    print(f"rlaif: the write-ahead log {log.name} {why} and is kept as {aside.name}. The last rows before "
-          "a crash may be missing; the next run makes them again.", file=sys.stderr)  # fmt: skip
+    print(
+        f"rlaif: the write-ahead log {log.name} {why} and is kept as {aside.name}. The last rows before "
+        "a crash may be missing; the next run makes them again.",
+        file=sys.stderr,
+    )
     return True
 
 

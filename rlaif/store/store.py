@@ -111,9 +111,12 @@ class Store:
         """
         noted = self.meta(WRITING)
         if noted and not logged:
-            print(f"rlaif: {self.path}: the last process did not close this store, and its write-ahead log "
-                  f"{self.path.name}.wal is missing. Rows written shortly before may be missing; the next run makes them "
-                  "again. If you copied the store, copy the .wal file too.", file=sys.stderr)  # fmt: skip
+            print(
+                f"rlaif: {self.path}: the last process did not close this store, and its write-ahead log "
+                f"{self.path.name}.wal is missing. Rows written shortly before may be missing; the next run makes them "
+                "again. If you copied the store, copy the .wal file too.",
+                file=sys.stderr,
+            )
         if not self.read_only:
             remove_left(self._file)
             if not noted:
@@ -129,8 +132,10 @@ class Store:
         with self._renewed():
             for step in range(version + 1, SCHEMA_VERSION + 1):
                 self.execute(f"store/migrate/to_{step}")
-        print(f"rlaif: {self.path} is brought from schema {version} to {SCHEMA_VERSION}; as it was, it is {kept.name}",
-              file=sys.stderr)  # fmt: skip
+        print(
+            f"rlaif: {self.path} is brought from schema {version} to {SCHEMA_VERSION}; as it was, it is {kept.name}",
+            file=sys.stderr,
+        )
 
     @contextmanager
     def _renewed(self) -> Iterator[None]:

@@ -39,9 +39,12 @@ def prepare(folder: Path, key: str, section: Train, base: TransformersModel, les
 
     folder.mkdir(parents=True, exist_ok=True)
     job = {
-        "key": key, "train": section.model_dump(mode="json"), "base": base.model_dump(mode="json"),
-        "reference": lesson.reference and lesson.reference.model_dump(mode="json"), "refused": lesson.refused,
-    }  # fmt: skip
+        "key": key,
+        "train": section.model_dump(mode="json"),
+        "base": base.model_dump(mode="json"),
+        "reference": lesson.reference and lesson.reference.model_dump(mode="json"),
+        "refused": lesson.refused,
+    }
     (folder / JOB).write_text(json.dumps(job, indent=1), encoding="utf-8")
     _write(folder / ROWS, lesson.rows)
     _write(folder / DATA, lesson.imitated)

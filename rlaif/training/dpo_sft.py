@@ -59,10 +59,13 @@ def trainer() -> Any:
             rows = self._drawn("batch", turn, self.args.process_index).sample(self._imitated, count)
             width = max(len(ids) for ids, _ in rows)
             filled = [
-                (ids + [self._pad] * (width - len(ids)), labels + [IGNORED] * (width - len(ids)),
-                 [1] * len(ids) + [0] * (width - len(ids)))
+                (
+                    ids + [self._pad] * (width - len(ids)),
+                    labels + [IGNORED] * (width - len(ids)),
+                    [1] * len(ids) + [0] * (width - len(ids)),
+                )
                 for ids, labels in rows
-            ]  # fmt: skip
+            ]
             ids, labels, mask = (torch.tensor(part, device=self.accelerator.device) for part in zip(*filled, strict=True))
             loss = model(input_ids=ids, attention_mask=mask, labels=labels, use_cache=False).loss
             self._metrics["train"]["imitation_loss"].append(loss.item())

@@ -19,8 +19,10 @@ def trainer() -> Any:
             if "sigmoid" not in args.loss_type:
                 raise InputError("soft labels are for the loss `sigmoid`", where="train.options.loss_type")
             if not args.precompute_ref_log_probs or args.ld_alpha is not None or args.f_divergence_type != "reverse_kl":
-                raise InputError("soft labels need precompute_ref_log_probs, and neither ld_alpha nor f_divergence_type",
-                                 where="train.options")  # fmt: skip
+                raise InputError(
+                    "soft labels need precompute_ref_log_probs, and neither ld_alpha nor f_divergence_type",
+                    where="train.options",
+                )
             super().__init__(args=args, **options)
             self.data_collator: Any = _with_confidence(self.data_collator)
             weights = args.loss_weights or [1.0] * len(args.loss_type)

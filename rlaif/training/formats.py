@@ -76,8 +76,9 @@ def imitated(path: Path, most_bad: float = 0.01, *, where: str = "") -> tuple[li
         raise InputError(
             f"{faults.bad:,} of {faults.rows:,} rows of {path.name} are bad, more than collect.max_bad_rows allows "
             f"({most_bad:.3g}):\n" + "\n".join(faults.listed()),
-            where=where or str(path), fix="Correct the rows, or raise collect.max_bad_rows to go on without them.",
-        )  # fmt: skip
+            where=where or str(path),
+            fix="Correct the rows, or raise collect.max_bad_rows to go on without them.",
+        )
     return found, faults
 
 

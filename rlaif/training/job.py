@@ -45,10 +45,19 @@ class Job:
         own: dict[str, Any] = {
             "data": lesson.imitated and key("rows", lesson.imitated),
             "joint": section.method == "dpo_sft" and [section.joint, section.share],
-            "reference": lesson.reference and identity(lesson.reference), "rewards": self.rewards, "peft": section.peft,
-        }  # fmt: skip
-        return key("training", section.method, self.identity, settings, section.seed, key("pairs", lesson.rows),
-                   {name: value for name, value in own.items() if value})  # fmt: skip
+            "reference": lesson.reference and identity(lesson.reference),
+            "rewards": self.rewards,
+            "peft": section.peft,
+        }
+        return key(
+            "training",
+            section.method,
+            self.identity,
+            settings,
+            section.seed,
+            key("pairs", lesson.rows),
+            {name: value for name, value in own.items() if value},
+        )
 
     @property
     def folder(self) -> Path:

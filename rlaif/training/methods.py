@@ -44,12 +44,16 @@ METHODS: Mapping[str, Method] = {
     "dpo_sft": Method(dpo_sft.trainer, "DPOConfig", preferences, PREFERENCE, tokenised=True),
     "sft": Method(partial(trl_class, "SFTTrainer"), "SFTConfig", demonstrations, {"completion_only_loss": True}),
     "kto": Method(partial(trl_class, "KTOTrainer"), "KTOConfig", unpaired, PREFERENCE),
-    "orpo": Method(partial(trl_class, "experimental.orpo.ORPOTrainer"), "experimental.orpo.ORPOConfig", preferences,
-                   {"remove_unused_columns": False}),
+    "orpo": Method(
+        partial(trl_class, "experimental.orpo.ORPOTrainer"),
+        "experimental.orpo.ORPOConfig",
+        preferences,
+        {"remove_unused_columns": False},
+    ),
     "reward": Method(partial(trl_class, "RewardTrainer"), "RewardConfig", with_margins),
     "rloo": Method(partial(trl_class, "RLOOTrainer"), "RLOOConfig", as_they_are, samples=True),
     "grpo": Method(partial(trl_class, "GRPOTrainer"), "GRPOConfig", as_they_are, {"beta": PENALTY}, samples=True),
-}  # fmt: skip
+}
 
 DEFAULTS: Mapping[str, Any] = {
     "logging_steps": 1,
@@ -70,9 +74,11 @@ def check(section: Train, file: YamlFile) -> None:
     given: list[tuple[Place, Mapping[str, Any], str]] = [
         (("train", "options"), section.options, METHODS[section.method].config),
         (("train", "peft"), section.peft, "LoraConfig"),
-        *((("train", "rewards", place, "fit"), each.fit or {}, METHODS["reward"].config)
-          for place, each in enumerate(section.rewards)),
-    ]  # fmt: skip
+        *(
+            (("train", "rewards", place, "fit"), each.fit or {}, METHODS["reward"].config)
+            for place, each in enumerate(section.rewards)
+        ),
+    ]
     for place, options, name in given:
         owner = name.rpartition(".")[2]
         known = declared(owner) if options else None
@@ -97,8 +103,11 @@ def configure(
     try:
         return config(
             **settings | {"model_init_kwargs": model},
-            output_dir=str(folder), seed=section.seed, data_seed=section.seed, trust_remote_code=base.trust_remote_code,
-        )  # fmt: skip
+            output_dir=str(folder),
+            seed=section.seed,
+            data_seed=section.seed,
+            trust_remote_code=base.trust_remote_code,
+        )
     except (ValueError, TypeError, ImportError) as error:
         raise InputError(f"{config.__name__} refuses this: {error}", where=file.where(("train", "options"))) from error
 

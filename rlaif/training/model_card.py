@@ -76,15 +76,27 @@ def model_card(store: Store, training: Training, origin: Origin) -> str:
     who = store.query("data/export/sql/models_used", pairing=pairing) + [
         {"role": "reward: judge"} | each for each in origin.rewards
     ]
-    body = environment().from_string(PAGE.read_text(encoding="utf-8")).render(
-        training=training, base=row["base"], spec=spec, version=__version__, command=hidden_in_urls(origin.command),
-        pairing=pairing if known else "", made=json.loads(known[0]["spec"]) if known else {},
-        path=origin.base, pairs=store.query("data/export/sql/trained_pairs", pairing=pairing, held_out=origin.held_out)[0],
-        section=as_yaml(json.dumps(spec.get("train", {}))), identity=as_yaml(json.dumps(spec["base"])),
-        who=[each | {"spec": as_yaml(each["spec"])} for each in who],
-        funnel=store.query("data/export/sql/funnel", pairing=pairing), last=_last(store, training.key),
-        config=config_text(origin.pipeline),
-    )  # fmt: skip
+    body = (
+        environment()
+        .from_string(PAGE.read_text(encoding="utf-8"))
+        .render(
+            training=training,
+            base=row["base"],
+            spec=spec,
+            version=__version__,
+            command=hidden_in_urls(origin.command),
+            pairing=pairing if known else "",
+            made=json.loads(known[0]["spec"]) if known else {},
+            path=origin.base,
+            pairs=store.query("data/export/sql/trained_pairs", pairing=pairing, held_out=origin.held_out)[0],
+            section=as_yaml(json.dumps(spec.get("train", {}))),
+            identity=as_yaml(json.dumps(spec["base"])),
+            who=[each | {"spec": as_yaml(each["spec"])} for each in who],
+            funnel=store.query("data/export/sql/funnel", pairing=pairing),
+            last=_last(store, training.key),
+            config=config_text(origin.pipeline),
+        )
+    )
     head: dict[str, Any] = {"license": "unknown", "library_name": "transformers", "tags": ["rlaif", "trl", training.method]}
     if isinstance(locate(origin.base), str):
         head["base_model"] = origin.base

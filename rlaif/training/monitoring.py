@@ -117,5 +117,6 @@ def unrewarded(log: Sequence[Mapping[str, Any]]) -> list[str]:
             shares.setdefault(row["metric"].removesuffix(FAILED), []).append(row["value"])
     return [
         f"{name}: no reward for {fmean(share):.1%} of the sampled answers, which are left out"
-        for name, share in shares.items() if any(share)
-    ]  # fmt: skip
+        for name, share in shares.items()
+        if any(share)
+    ]

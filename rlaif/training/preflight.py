@@ -41,9 +41,14 @@ class Checked:
 
 
 def check(
-    rows: Sequence[Row], tokenizer: Any, length: int | None, *, embeddings: int | None = None, ends: Collection[int] = (),
+    rows: Sequence[Row],
+    tokenizer: Any,
+    length: int | None,
+    *,
+    embeddings: int | None = None,
+    ends: Collection[int] = (),
     keep: bool = False,
-) -> Checked:  # fmt: skip
+) -> Checked:
     """Check the rows and refuse those that cannot be trained on as judged.
 
     `length` bounds the tokens of a prompt with its answer, or of a prompt alone; None is no bound. Nothing is truncated.

@@ -60,9 +60,14 @@ class TrainingData:
 
 
 def fit(
-    section: Train, base: TransformersModel, lesson: TrainingData, folder: Path, file: YamlFile, tally: Tally,
+    section: Train,
+    base: TransformersModel,
+    lesson: TrainingData,
+    folder: Path,
+    file: YamlFile,
+    tally: Tally,
     note: Callable[[str], None],
-) -> None:  # fmt: skip
+) -> None:
     """Train `base`, whose path must be loadable; `folder` appears once it is complete.
 
     Until then everything is in `folder.partial`. `note` is called with the rows that the pre-flight check refuses and with
@@ -132,8 +137,11 @@ def _load(base: TransformersModel) -> tuple[Any, Any]:
     if tokenizer.chat_template is None:
         raise InputError("the model to train has no chat template", where=base.path, fix="Train a chat model.")
     if tokenizer.eos_token_id is None:
-        raise InputError("the model's tokenizer has no end token, so no answer would ever end", where=base.path,
-                         fix="Set eos_token in its tokenizer_config.json.")  # fmt: skip
+        raise InputError(
+            "the model's tokenizer has no end token, so no answer would ever end",
+            where=base.path,
+            fix="Set eos_token in its tokenizer_config.json.",
+        )
     # The pre-flight check counts rows that are too long, which says more than a warning about the first of them.
     tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
     return shape, tokenizer
@@ -169,16 +177,26 @@ def _data(rows: Sequence[Row], partial: Path, arguments: Any) -> Any:
 
 
 def _trainer(
-    section: Train, base: TransformersModel, lesson: TrainingData, data: Any, arguments: Any, tokenizer: Any, callback: Any,
+    section: Train,
+    base: TransformersModel,
+    lesson: TrainingData,
+    data: Any,
+    arguments: Any,
+    tokenizer: Any,
+    callback: Any,
     file: YamlFile,
-) -> Any:  # fmt: skip
+) -> Any:
     from transformers import PrinterCallback
 
     try:
         trainer = METHODS[section.method].trainer()(
-            model=base.path, args=arguments, train_dataset=data, processing_class=tokenizer, callbacks=[callback],
+            model=base.path,
+            args=arguments,
+            train_dataset=data,
+            processing_class=tokenizer,
+            callbacks=[callback],
             **_special(section, lesson, file),
-        )  # fmt: skip
+        )
     except ValueError as error:
         raise InputError(f"TRL refuses this: {error}", where=file.where(("train", "options"))) from error
     trainer.remove_callback(PrinterCallback)
@@ -197,9 +215,11 @@ def _special(section: Train, lesson: TrainingData, file: YamlFile) -> dict[str, 
         found |= {"imitated": lesson.imitated, "joint": section.joint, "share": section.share}
     if lesson.reference:
         found["ref_model"] = AutoModelForCausalLM.from_pretrained(
-            lesson.reference.path, revision=lesson.reference.revision, use_safetensors=True,
+            lesson.reference.path,
+            revision=lesson.reference.revision,
+            use_safetensors=True,
             trust_remote_code=lesson.reference.trust_remote_code,
-        )  # fmt: skip
+        )
     if section.peft:
         found["peft_config"] = adapter(section, file, reward=section.method == "reward")
     return found

@@ -113,9 +113,15 @@ def careless(request: Request) -> Reply:
 async def rlaif(folder: Path, *arguments: str, **variables: str) -> tuple[int, str]:
     """Runs the command as people do; its exit code and everything that it printed."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "rlaif", *arguments, cwd=folder, env=os.environ | {"CANARY_KEY": CANARY} | variables,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
+        sys.executable,
+        "-m",
+        "rlaif",
+        *arguments,
+        cwd=folder,
+        env=os.environ | {"CANARY_KEY": CANARY} | variables,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
     said, _ = await asyncio.wait_for(process.communicate(), 120)
     return process.returncode or 0, said.decode()
 

@@ -47,44 +47,95 @@ def of_peft(**options: Any) -> dict[str, Any]:
 
 
 NEED: dict[str, tuple[dict[str, Any], str]] = {
-    "a checkpoint's code": ({"models": {"m": {"kind": "transformers", "path": "org/name", "trust_remote_code": True}}}, "trust_remote_code"),
+    "a checkpoint's code": (
+        {"models": {"m": {"kind": "transformers", "path": "org/name", "trust_remote_code": True}}},
+        "trust_remote_code",
+    ),
     **{
         f"vLLM: {name}": (of_vllm(**{name: value}), name)
         for name, value in {
-            "trust_remote_code": True, "trust-remote-code": True, "trust_remote_cod": True, "Trust_Remote_Code": True,
-            "middleware": ["m:f"], "tool_parser_plugin": "x.py", "reasoning_parser_plugin": "x.py", "worker_cls": "m.C",
-            "worker-extension-cls": "m.C", "scheduler_cls": "m.C", "config": "x.yaml", "lora_modules": ["a=/x"],
-            "hf_overrides": {"architectures": ["X"]}, "chat_template": "/etc/passwd", "logits_processors": ["m:f"],
-            "logits_processor_pattern": ".*", "tokenizer": "/x", "additional_config": {}, "load_format": "pt",
-            "model_loader_extra_config": {}, "kv_transfer_config": {}, "speculative_config": {"model": "/x"}, "headless": True,
-            "max_num_seqs": "--trust-remote-code", "cuda_graph_sizes": [1, "--trust-remote-code"], "seed": "1 --x", "o.x": 1,
-            "distributed_executor_backend": "m.Executor", "quantization": "/x/y.py", "allowed_local_media_path": "/",
-            "max_num_seqs=1 --trust-remote-code": 1, "download_dir": "/tmp", "generation_config": "/x", "ssl_certfile": "/x",
-            "compilation_config": {"backend": "m.f"}, "override_generation_config": {}, "otlp_traces_endpoint": "http://x",
+            "trust_remote_code": True,
+            "trust-remote-code": True,
+            "trust_remote_cod": True,
+            "Trust_Remote_Code": True,
+            "middleware": ["m:f"],
+            "tool_parser_plugin": "x.py",
+            "reasoning_parser_plugin": "x.py",
+            "worker_cls": "m.C",
+            "worker-extension-cls": "m.C",
+            "scheduler_cls": "m.C",
+            "config": "x.yaml",
+            "lora_modules": ["a=/x"],
+            "hf_overrides": {"architectures": ["X"]},
+            "chat_template": "/etc/passwd",
+            "logits_processors": ["m:f"],
+            "logits_processor_pattern": ".*",
+            "tokenizer": "/x",
+            "additional_config": {},
+            "load_format": "pt",
+            "model_loader_extra_config": {},
+            "kv_transfer_config": {},
+            "speculative_config": {"model": "/x"},
+            "headless": True,
+            "max_num_seqs": "--trust-remote-code",
+            "cuda_graph_sizes": [1, "--trust-remote-code"],
+            "seed": "1 --x",
+            "o.x": 1,
+            "distributed_executor_backend": "m.Executor",
+            "quantization": "/x/y.py",
+            "allowed_local_media_path": "/",
+            "max_num_seqs=1 --trust-remote-code": 1,
+            "download_dir": "/tmp",
+            "generation_config": "/x",
+            "ssl_certfile": "/x",
+            "compilation_config": {"backend": "m.f"},
+            "override_generation_config": {},
+            "otlp_traces_endpoint": "http://x",
         }.items()
     },
     **{
         f"TRL: {name}": (of_training(**{name: value}), name)
         for name, value in {
-            "push_to_hub": True, "hub_model_id": "a/b", "hub_always_push": True, "hub_revision": "x", "report_to": "wandb",
-            "trackio_space_id": "a/b", "trackio_bucket_id": "x", "deepspeed": "/x.json", "fsdp_config": "/x.json",
-            "accelerator_config": "/x.json", "parallelism_config": {"x": 1}, "project": "../x", "run_name": "/tmp/x",
-            "model_init_kwargs": {"trust_remote_code": True}, "optim": "rose_adam_/x", "torch_compile_backend": "m.f",
-            "trust_remote_code": True, "optim_args": "path=/x", "ddp_backend": "tcp://x", "liger_kernel_config": {"x": "/y"},
-            "gradient_checkpointing_kwargs": {"context_fn": "m:f"}, "pad_to_multiple_of": "/etc/passwd", "metric_for_best_model": "../x",
-            "lr_scheduler_kwargs": {"path": "/x"}, "length_column_name": "https://x",
+            "push_to_hub": True,
+            "hub_model_id": "a/b",
+            "hub_always_push": True,
+            "hub_revision": "x",
+            "report_to": "wandb",
+            "trackio_space_id": "a/b",
+            "trackio_bucket_id": "x",
+            "deepspeed": "/x.json",
+            "fsdp_config": "/x.json",
+            "accelerator_config": "/x.json",
+            "parallelism_config": {"x": 1},
+            "project": "../x",
+            "run_name": "/tmp/x",
+            "model_init_kwargs": {"trust_remote_code": True},
+            "optim": "rose_adam_/x",
+            "torch_compile_backend": "m.f",
+            "trust_remote_code": True,
+            "optim_args": "path=/x",
+            "ddp_backend": "tcp://x",
+            "liger_kernel_config": {"x": "/y"},
+            "gradient_checkpointing_kwargs": {"context_fn": "m:f"},
+            "pad_to_multiple_of": "/etc/passwd",
+            "metric_for_best_model": "../x",
+            "lr_scheduler_kwargs": {"path": "/x"},
+            "length_column_name": "https://x",
         }.items()
     },
     "TRL: report_to all": (of_training(report_to="all"), "report_to"),
     "TRL: report_to a list": (of_training(report_to=["none", "mlflow"]), "report_to"),
-    "TRL: kernels of the hub": (of_training(model_init_kwargs={"attn_implementation": "kernels-community/x"}), "model_init_kwargs"),
+    "TRL: kernels of the hub": (
+        of_training(model_init_kwargs={"attn_implementation": "kernels-community/x"}),
+        "model_init_kwargs",
+    ),
     "PEFT: weights of a path": (of_peft(init_lora_weights="/x"), "init_lora_weights"),
     "PEFT: another base": (of_peft(base_model_name_or_path="/x"), "base_model_name_or_path"),
     "PEFT: megatron's core": (of_peft(megatron_config={}, megatron_core="os"), "megatron"),
     "PEFT: a class by name": (of_peft(auto_mapping={"parent_library": "os"}), "auto_mapping"),
     "a harness task that is a file": ({"evaluate": {"harness": ["../evil.yaml"]}}, "harness"),
     "a harness task beside": ({"evaluate": {"harness": ["evil.yaml"]}}, "harness"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", NEED)
@@ -100,16 +151,34 @@ def test_what_can_run_code_or_send_data_needs_the_users_word(case: str, tmp_path
 
 
 FREE: dict[str, dict[str, Any]] = {
-    "vLLM": of_vllm(max_num_seqs=64, enforce_eager=True, quantization="fp8", **{"enable-prefix-caching": True}, seed=3, kv_cache_dtype="auto"),
+    "vLLM": of_vllm(
+        max_num_seqs=64,
+        enforce_eager=True,
+        quantization="fp8",
+        **{"enable-prefix-caching": True},
+        seed=3,
+        kv_cache_dtype="auto",
+    ),
     "TRL": of_training(
-        learning_rate=5e-7, report_to="none", optim="adamw_torch_fused", lr_scheduler_type="cosine", eos_token="</s>",
-        gradient_checkpointing_kwargs={"use_reentrant": False}, model_init_kwargs={"attn_implementation": "sdpa"}, bf16=True,
-        loss_type=["sigmoid", "sft"], push_to_hub=False, lr_scheduler_kwargs={"num_cycles": 2}, torch_compile_backend="inductor",
+        learning_rate=5e-7,
+        report_to="none",
+        optim="adamw_torch_fused",
+        lr_scheduler_type="cosine",
+        eos_token="</s>",
+        gradient_checkpointing_kwargs={"use_reentrant": False},
+        model_init_kwargs={"attn_implementation": "sdpa"},
+        bf16=True,
+        loss_type=["sigmoid", "sft"],
+        push_to_hub=False,
+        lr_scheduler_kwargs={"num_cycles": 2},
+        torch_compile_backend="inductor",
     ),
     "a local tracker": of_training(report_to=["tensorboard"], run_name="first try"),
-    "PEFT": of_peft(r=16, target_modules="all-linear", init_lora_weights="pissa_niter_4", modules_to_save=["lm_head"], use_dora=True),
+    "PEFT": of_peft(
+        r=16, target_modules="all-linear", init_lora_weights="pissa_niter_4", modules_to_save=["lm_head"], use_dora=True
+    ),
     "the harness": {"evaluate": {"harness": ["arc_easy", "mmlu-pro"]}},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", FREE)
@@ -148,11 +217,24 @@ def test_no_option_of_trl_that_sends_or_connects_is_new_to_us() -> None:
 
 
 FUNCTIONS = [
-    "rlaif.data.export.hub:push", "rlaif.demo.ground_truth:re", "rlaif.demo.ground_truth:DOMAINS", "rlaif.demo.ground_truth:__builtins__", "os:system",
-    "rlaif.demo.ground_truth:_marks", "rlaif.demo.ground_truth:dataclass", "rlaif.demo.train:train", "rlaif.core.plugins:load", "builtins:eval",
-    "rlaif.judging.checks.text:matches", "rlaif.demo.ground_truth:marks", "own:score", "subprocess:run", ".rlaif.demo.ground_truth:helpfulness",
-    "rlaif..tiny.oracle:helpfulness", "rlaif.demo.ground_truth.:helpfulness",
-]  # fmt: skip
+    "rlaif.data.export.hub:push",
+    "rlaif.demo.ground_truth:re",
+    "rlaif.demo.ground_truth:DOMAINS",
+    "rlaif.demo.ground_truth:__builtins__",
+    "os:system",
+    "rlaif.demo.ground_truth:_marks",
+    "rlaif.demo.ground_truth:dataclass",
+    "rlaif.demo.train:train",
+    "rlaif.core.plugins:load",
+    "builtins:eval",
+    "rlaif.judging.checks.text:matches",
+    "rlaif.demo.ground_truth:marks",
+    "own:score",
+    "subprocess:run",
+    ".rlaif.demo.ground_truth:helpfulness",
+    "rlaif..tiny.oracle:helpfulness",
+    "rlaif.demo.ground_truth.:helpfulness",
+]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -196,9 +278,8 @@ def test_no_module_of_the_current_folder_is_imported(command: list[str], tmp_pat
     file = pipeline(tmp_path, generate={"model": "w"}, judges={}, models={"w": {"kind": "scripted"}})
     words = [sys.executable, *command] if command[0] == "-m" else command
     done = subprocess.run(
-        [*words, "run", file.name], cwd=tmp_path, capture_output=True, text=True,
-        env={**os.environ, "CANARY": str(canary)},
-    )  # fmt: skip
+        [*words, "run", file.name], cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "CANARY": str(canary)}
+    )
     assert done.returncode == 0, done.stderr
     assert not canary.exists()
 

@@ -91,16 +91,27 @@ def test_a_damaged_store_is_refused_with_its_reason_and_exit_code_7(case: str, t
     assert len(done.stderr.splitlines()) <= 3
 
 
-@pytest.mark.parametrize(("message", "code", "words"), [
-    ("IO Error: Could not set lock on file \"x\": Conflicting lock is held in python (PID 12)", 5, "process 12"),
-    ("IO Error: Could not set lock on file \"x\": Conflicting lock is held", 5, "another process"),
-    ("IO Error: Corrupt database file: computed checksum 1 does not match stored checksum 2 in block at location 0", 7, "damaged"),
-    ("IO Error: Trying to read a database file with version number 999, but we can only read versions between 64 and 67", 7, "Update DuckDB"),
-    ("IO Error: Failure while replaying WAL file \"x\": WAL does not match database file.", 7, "write-ahead log"),
-    ("INTERNAL Error: Failed to load metadata pointer (id 3, idx 1)", 7, "damaged"),
-    ("Serialization Error: Failed to deserialize: expected end of object", 7, "damaged"),
-    ("IO Error: Cannot open file \"x\": Permission denied", 7, "Permission denied"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("message", "code", "words"),
+    [
+        ('IO Error: Could not set lock on file "x": Conflicting lock is held in python (PID 12)', 5, "process 12"),
+        ('IO Error: Could not set lock on file "x": Conflicting lock is held', 5, "another process"),
+        (
+            "IO Error: Corrupt database file: computed checksum 1 does not match stored checksum 2 in block at location 0",
+            7,
+            "damaged",
+        ),
+        (
+            "IO Error: Trying to read a database file with version number 999, but we can only read versions between 64 and 67",
+            7,
+            "Update DuckDB",
+        ),
+        ('IO Error: Failure while replaying WAL file "x": WAL does not match database file.', 7, "write-ahead log"),
+        ("INTERNAL Error: Failed to load metadata pointer (id 3, idx 1)", 7, "damaged"),
+        ("Serialization Error: Failed to deserialize: expected end of object", 7, "damaged"),
+        ('IO Error: Cannot open file "x": Permission denied', 7, "Permission denied"),
+    ],
+)
 def test_block_is_not_lock_and_every_message_has_its_exit_code(message: str, code: int, words: str) -> None:
     error = unreadable(
         Path("/block/lock/WAL/store.duckdb"), RuntimeError(message.replace('"x"', '"/block/lock/WAL/store.duckdb"'))
@@ -219,11 +230,21 @@ def test_a_bad_pipeline_file_is_exit_code_2(command: str, kind: str, tmp_path: P
     assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
 
 
-@pytest.mark.parametrize(("what", "code"), [
-    ("out is a file", 7), ("the source is a folder", 2), ("the source is missing", 2), ("the source is not UTF-8", 2),
-    ("the source is deep", 2), ("a full disk", 7), ("the export is a file", 2), ("the template is a folder", 2),
-    ("the template divides by zero", 2), ("the name is too long", 2),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("what", "code"),
+    [
+        ("out is a file", 7),
+        ("the source is a folder", 2),
+        ("the source is missing", 2),
+        ("the source is not UTF-8", 2),
+        ("the source is deep", 2),
+        ("a full disk", 7),
+        ("the export is a file", 2),
+        ("the template is a folder", 2),
+        ("the template divides by zero", 2),
+        ("the name is too long", 2),
+    ],
+)
 def test_files_and_disks_in_a_bad_state_are_told_with_a_sentence(what: str, code: int, tmp_path: Path) -> None:
     project(tmp_path)
     source, words, shell = tmp_path / "p.jsonl", ["run", "x.yaml"], ""

@@ -33,18 +33,57 @@ LENGTH = 40_000
 # Seconds of processor time, so that a busy machine fails no test.
 LIMIT = 3.0
 TEXTS = {
-    "dots": ".", "exclamation marks": "?!", "newlines": "\n", "number signs": "#", "a heading of number signs": "# #",
-    "digits": "7", "digits and commas": "1,111", "digits and points": "1.1", "digits and spaces": "1 ", "exponents": "1e",
-    "fractions": "1/", "opening parentheses": "(", "closing quotes": ".\"'", "one line": "word", "spaces": " ", "tabs": "\t ",
-    "backticks": "`", "fences": "```\n", "fence and blanks": "```\n" + " " * 99, "list marks": "- ", "empty list items": "-\n",
-    "minus signs": "-", "angles": "<", "open tags": "<a", "brackets": "[", "marks": "<|im_start|>", "capitals in brackets": "[A",
-    "colons": ":", "roles": "USER:", "stars": "*", "CJK punctuation": "，", "ideographs": "你", "Thai": "สวั", "emoji": "👩\u200d",
-    "joiners": "\u200d", "combining marks": "e\u0301", "carriage returns": "\r", "nulls": "\x00", "full-width digits": "１",
-    "apologies": "I'm very sorry, ", "not words": "\u2014\u2026", "sentences": "。 ", "vulgar fractions": "½ ", "Arabic digits": "١٬",
-}  # fmt: skip
+    "dots": ".",
+    "exclamation marks": "?!",
+    "newlines": "\n",
+    "number signs": "#",
+    "a heading of number signs": "# #",
+    "digits": "7",
+    "digits and commas": "1,111",
+    "digits and points": "1.1",
+    "digits and spaces": "1 ",
+    "exponents": "1e",
+    "fractions": "1/",
+    "opening parentheses": "(",
+    "closing quotes": ".\"'",
+    "one line": "word",
+    "spaces": " ",
+    "tabs": "\t ",
+    "backticks": "`",
+    "fences": "```\n",
+    "fence and blanks": "```\n" + " " * 99,
+    "list marks": "- ",
+    "empty list items": "-\n",
+    "minus signs": "-",
+    "angles": "<",
+    "open tags": "<a",
+    "brackets": "[",
+    "marks": "<|im_start|>",
+    "capitals in brackets": "[A",
+    "colons": ":",
+    "roles": "USER:",
+    "stars": "*",
+    "CJK punctuation": "，",
+    "ideographs": "你",
+    "Thai": "สวั",
+    "emoji": "👩\u200d",
+    "joiners": "\u200d",
+    "combining marks": "e\u0301",
+    "carriage returns": "\r",
+    "nulls": "\x00",
+    "full-width digits": "１",
+    "apologies": "I'm very sorry, ",
+    "not words": "\u2014\u2026",
+    "sentences": "。 ",
+    "vulgar fractions": "½ ",
+    "Arabic digits": "١٬",
+}
 OPTIONS: dict[str, dict[str, Any]] = {
-    "contains": {"texts": ["a", "."]}, "chunks": {"separator": "\n"}, "length": {"unit": "sentences"}, "within": {"unit": "sentences"},
-}  # fmt: skip
+    "contains": {"texts": ["a", "."]},
+    "chunks": {"separator": "\n"},
+    "length": {"unit": "sentences"},
+    "within": {"unit": "sentences"},
+}
 BENCH = JudgeContext(JudgeSpec(rubric="x"), Template(root() / "prompts/judge/scale.jinja", scale.VARIABLES), allow_code=True)
 
 
@@ -62,8 +101,9 @@ def test_checks_statistics_and_filters_read_degenerate_text_in_linear_time(name:
     for text in (unit * (LENGTH // len(unit)), unit * (LENGTH // len(unit)) + "x"):
         works = {
             function: lambda function=function, text=text: judged(function, text, **OPTIONS.get(function, {}))
-            for function in check.BUILT_IN if function != "matches"
-        }  # fmt: skip
+            for function in check.BUILT_IN
+            if function != "matches"
+        }
         works |= {
             "sanitize": lambda text=text: sanitize(text),
             "count words": lambda text=text: count_words(text),
@@ -149,23 +189,32 @@ def test_several_checks_wait_for_a_slow_one_no_longer_than_its_limit() -> None:
 
 def running(folder: Path) -> subprocess.Popen[bytes]:
     """A run that judges degenerate responses by a pattern that never ends."""
-    rubric = {"name": "r", "criteria": [
-        {"name": "evil", "kind": "check", "function": "matches", "options": {"pattern": "(a+)+$"}, "timeout": 600},
-        {"name": "sentences", "kind": "check", "function": "within", "options": {"unit": "sentences"}},
-    ]}  # fmt: skip
+    rubric = {
+        "name": "r",
+        "criteria": [
+            {"name": "evil", "kind": "check", "function": "matches", "options": {"pattern": "(a+)+$"}, "timeout": 600},
+            {"name": "sentences", "kind": "check", "function": "within", "options": {"unit": "sentences"}},
+        ],
+    }
     (folder / "r.yaml").write_text(json.dumps(rubric))
     lines = [{"prompt": f"Report {n}?", "answer": [CATASTROPHIC + "x" * n, "." * 100_000 + str(n)]} for n in range(20)]
     (folder / "answers.jsonl").write_text("\n".join(map(json.dumps, lines)))
     pipeline = {
-        "name": "p", "out": str(folder / "out"), "judges": {"j": {"rubric": "r.yaml"}}, "judge": {"by": ["j"]},
+        "name": "p",
+        "out": str(folder / "out"),
+        "judges": {"j": {"rubric": "r.yaml"}},
+        "judge": {"by": ["j"]},
         "collect": {"sources": [{"path": "answers.jsonl", "columns": {"prompt": "prompt", "responses": "answer"}}]},
         "pair": {"strategy": "best_vs_worst"},
-    }  # fmt: skip
+    }
     (folder / "p.yaml").write_text(json.dumps(pipeline))
     return subprocess.Popen(
-        [sys.executable, "-m", "rlaif", "run", "p.yaml"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        [sys.executable, "-m", "rlaif", "run", "p.yaml"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         env=os.environ | {"PYTHONPATH": str(root())},
-    )  # fmt: skip
+    )
 
 
 def test_a_signal_ends_a_run_whose_checks_never_end_and_what_was_judged_is_kept(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ SQL = {
     "another database": "CREATE VIEW t AS SELECT content AS prompt FROM read_blob('{folder}/other.duckdb')",
     "secrets": "CREATE VIEW t AS SELECT name AS prompt FROM duckdb_secrets()",
     "a variable of Python": "CREATE VIEW t AS SELECT 'x' AS prompt; CREATE VIEW u AS SELECT prompt FROM t",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", SQL)
@@ -183,10 +183,18 @@ def data_set(folder: Path, what: str, outside: Path) -> None:
             (folder / "README.md").write_text("---\na: &a [x,x]\nb: &b [*a,*a]\nconfigs: " + "[" * 5000 + "\n---\n")
 
 
-@pytest.mark.parametrize("what", [
-    "a script", "a link to a file", "a link to a folder", "a link of links", "a saved data set of other files",
-    "a saved state that is deep", "a card that is a bomb",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "what",
+    [
+        "a script",
+        "a link to a file",
+        "a link to a folder",
+        "a link of links",
+        "a saved data set of other files",
+        "a saved state that is deep",
+        "a card that is a bomb",
+    ],
+)
 def test_a_folder_that_would_read_or_run_something_else_is_refused(what: str, tmp_path: Path) -> None:
     secret(tmp_path)
     folder = tmp_path / "here" / "data"
@@ -212,7 +220,8 @@ def test_a_plain_folder_with_a_card_is_read(tmp_path: Path) -> None:
 STORES = {
     "a view of ours over a file": (
         "CREATE OR REPLACE VIEW prompts_readable AS SELECT content AS prompt, 1 AS turns, content AS request, content AS document, "
-        "'' AS reference, '' AS metadata, '' AS source, 0 AS bucket, 0 AS position FROM read_text('{file}')", False,
+        "'' AS reference, '' AS metadata, '' AS source, 0 AS bucket, 0 AS position FROM read_text('{file}')",
+        False,
     ),
     "another view over a file": ("CREATE VIEW extra AS FROM read_text('{file}')", False),
     "a table that is a view": ("DROP TABLE prompts; CREATE VIEW prompts AS FROM read_text('{file}')", True),
@@ -226,13 +235,16 @@ STORES = {
     "a column less": ("ALTER TABLE prompts DROP document", True),
     "a column more": ("ALTER TABLE prompts ADD COLUMN more VARCHAR", True),
     "a column of another type": ("ALTER TABLE prompts ALTER document TYPE INTEGER", True),
-    "a computed column": ("DROP TABLE active_prompts; CREATE TABLE active_prompts (x VARCHAR, prompt VARCHAR GENERATED ALWAYS AS (x || 'y'))", True),
+    "a computed column": (
+        "DROP TABLE active_prompts; CREATE TABLE active_prompts (x VARCHAR, prompt VARCHAR GENERATED ALWAYS AS (x || 'y'))",
+        True,
+    ),
     "a check": ("DROP TABLE active_prompts; CREATE TABLE active_prompts (prompt VARCHAR CHECK (prompt <> 'x'))", True),
     "a table less": ("DROP TABLE scores", True),
     "a version that is a text": ("UPDATE meta SET value = 'x' WHERE name = 'schema'", True),
     "a version that is huge": ("UPDATE meta SET value = repeat('9', 5000) WHERE name = 'schema'", True),
     "meta without columns": ("DROP TABLE meta; CREATE TABLE meta (x INTEGER)", True),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("read_only", [True, False], ids=["read", "written"])
@@ -261,12 +273,27 @@ def test_a_strangers_store_is_refused_or_harmless(case: str, read_only: bool, tm
     assert SECRET.encode() not in stored(path.parent)
 
 
-@pytest.mark.parametrize("statement", [
-    "FROM read_text('{file}')", "FROM '{file}'", "FROM glob('{folder}/*')", "SELECT content FROM read_blob('{file}')",
-    "FROM query('FROM read_text(''{file}'')')", "FROM store_path", "FROM sniff_csv('{file}')", "FROM parquet_metadata('{file}')",
-    "FROM read_csv('{file}')", "FROM read_json('{file}')", "FROM duckdb_secrets()", "SELECT getenv('HOME')", "FROM which_secret('{file}', 's3')",
-    "SELECT 1) ; ATTACH '{file}' AS x; SELECT (1", "FROM pragma_storage_info('{file}')", "SELECT current_setting('secret_directory')",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "FROM read_text('{file}')",
+        "FROM '{file}'",
+        "FROM glob('{folder}/*')",
+        "SELECT content FROM read_blob('{file}')",
+        "FROM query('FROM read_text(''{file}'')')",
+        "FROM store_path",
+        "FROM sniff_csv('{file}')",
+        "FROM parquet_metadata('{file}')",
+        "FROM read_csv('{file}')",
+        "FROM read_json('{file}')",
+        "FROM duckdb_secrets()",
+        "SELECT getenv('HOME')",
+        "FROM which_secret('{file}', 's3')",
+        "SELECT 1) ; ATTACH '{file}' AS x; SELECT (1",
+        "FROM pragma_storage_info('{file}')",
+        "SELECT current_setting('secret_directory')",
+    ],
+)
 def test_sql_of_a_user_reads_the_store_alone(statement: str, tmp_path: Path) -> None:
     file, path = secret(tmp_path), tmp_path / "here" / "store.duckdb"
     Store(path).close()
@@ -377,10 +404,18 @@ def test_ordinary_templates_work_as_before(tmp_path: Path) -> None:
     assert Template(file, frozenset({"x"})).render(x=["a", "b"]) == "1/2 a!, 2/2 b! a+b"
 
 
-@pytest.mark.parametrize("source", [
-    "read_text('{file}')", "'{file}'", "read_csv('{file}')", "glob('{folder}/*')", "query('FROM read_text(''{file}'')')", "table_of_python",
-    "(SELECT 1)) TO '{file}' (FORMAT csv); SELECT 1 FROM (SELECT 1",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "source",
+    [
+        "read_text('{file}')",
+        "'{file}'",
+        "read_csv('{file}')",
+        "glob('{folder}/*')",
+        "query('FROM read_text(''{file}'')')",
+        "table_of_python",
+        "(SELECT 1)) TO '{file}' (FORMAT csv); SELECT 1 FROM (SELECT 1",
+    ],
+)
 def test_a_strategy_reads_its_tables_alone(source: str, tmp_path: Path) -> None:
     from rlaif.pairs.sandbox import _answer
 
@@ -397,8 +432,13 @@ def test_a_run_with_a_strangers_folder_leaves_the_secret_out(tmp_path: Path) -> 
     with duckdb.connect(str(here / "p.duckdb")) as connection:
         connection.execute(f"CREATE VIEW t AS SELECT content AS prompt FROM read_text('{secret(tmp_path)}')")
     file = config(here, {"path": "p.duckdb", "table": "t"}).file.path
-    done = subprocess.run([shutil.which("rlaif", path=str(Path(sys.executable).parent)) or "rlaif", "collect", str(file)],
-                          cwd=here, capture_output=True, text=True, env=dict(os.environ))  # fmt: skip
+    done = subprocess.run(
+        [shutil.which("rlaif", path=str(Path(sys.executable).parent)) or "rlaif", "collect", str(file)],
+        cwd=here,
+        capture_output=True,
+        text=True,
+        env=dict(os.environ),
+    )
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert SECRET not in done.stdout + done.stderr

@@ -135,10 +135,14 @@ def verdicts(count: int) -> list[str]:
     """Verdicts of which a few are sound."""
     draw = random.Random(0)
     return [
-        "{" + ", ".join(f'"{name}": {{"rationale": "r", "score": {draw.choice(SCORES)}}}'
-                        for name in draw.choice([list(RANGES), draw.choices(NAMES, k=3)])) + "}"
+        "{"
+        + ", ".join(
+            f'"{name}": {{"rationale": "r", "score": {draw.choice(SCORES)}}}'
+            for name in draw.choice([list(RANGES), draw.choices(NAMES, k=3)])
+        )
+        + "}"
         for _ in range(count)
-    ]  # fmt: skip
+    ]
 
 
 REPLY = joined([MINE, *AROUND * 10, *verdicts(256 - 1 - 10 * len(AROUND))], 4)
@@ -174,9 +178,12 @@ def sound(prompt, response):
     return 0.5 if "Crates" in response else 0
 """
 FALLS_FOR: dict[str, set[str]] = {
-    "flattered": {"flattery"}, "obedient": {"ignore"}, "believing": {"forged"}, "sound": set(),
+    "flattered": {"flattery"},
+    "obedient": {"ignore"},
+    "believing": {"forged"},
+    "sound": set(),
     "long_winded": {"closing", "constant", "flattery", "forged", "ignore", "repetition"},
-}  # fmt: skip
+}
 
 
 @pytest.mark.fault("J10")
@@ -189,10 +196,11 @@ def test_an_audit_shows_what_each_judge_falls_for(tmp_path: Path, monkeypatch: p
     lines = [json.dumps({"prompt": f"Report {n}?", "answer": [f"Crates {n} and {n}."]}) for n in range(8)]
     (tmp_path / "answers.jsonl").write_text("\n".join(lines))
     pipeline: dict[str, Any] = {
-        "name": "gullible", "out": str(tmp_path / "out"),
+        "name": "gullible",
+        "out": str(tmp_path / "out"),
         "collect": {"sources": [{"path": "answers.jsonl", "columns": {"prompt": "prompt", "responses": "answer"}}]},
         "judges": {name: {"rubric": f"{name}.yaml"} for name in FALLS_FOR},
-    }  # fmt: skip
+    }
     (tmp_path / "gullible.yaml").write_text(json.dumps(pipeline))
     with run.open_run(load(tmp_path / "gullible.yaml")) as context:
         found = audit(context, list(FALLS_FOR), attacks=8, allow_code=True)

@@ -248,13 +248,31 @@ def test_ordinary_text_stays_readable(name: str) -> None:
 
 
 HIDDEN = {
-    "zero-width space": "\u200b", "joiner": "\u200d", "non-joiner": "\u200c", "word joiner": "\u2060", "byte order mark": "\ufeff",
-    "soft hyphen": "\xad", "grapheme joiner": "\u034f", "right-to-left override": "\u202e", "isolate": "\u2066",
-    "Arabic letter mark": "\u061c", "Hangul fillers": "\u115f\u1160\u3164\uffa0", "variation selectors": "\ufe00\ufe0f\U000e0100",
-    "tags": "\U000e0041\U000e007f", "null and bell": "\x00\x07", "escape": "\x1b", "C1 control": "\x9b", "delete": "\x7f",
-    "annotation": "\ufff9\ufffb", "Khmer inherent vowel": "\u17b4", "Mongolian selector": "\u180b", "musical control": "\U0001d173",
-    "invisible operator": "\u2062", "deprecated format": "\u206a", "shorthand control": "\U0001bca0",
-}  # fmt: skip
+    "zero-width space": "\u200b",
+    "joiner": "\u200d",
+    "non-joiner": "\u200c",
+    "word joiner": "\u2060",
+    "byte order mark": "\ufeff",
+    "soft hyphen": "\xad",
+    "grapheme joiner": "\u034f",
+    "right-to-left override": "\u202e",
+    "isolate": "\u2066",
+    "Arabic letter mark": "\u061c",
+    "Hangul fillers": "\u115f\u1160\u3164\uffa0",
+    "variation selectors": "\ufe00\ufe0f\U000e0100",
+    "tags": "\U000e0041\U000e007f",
+    "null and bell": "\x00\x07",
+    "escape": "\x1b",
+    "C1 control": "\x9b",
+    "delete": "\x7f",
+    "annotation": "\ufff9\ufffb",
+    "Khmer inherent vowel": "\u17b4",
+    "Mongolian selector": "\u180b",
+    "musical control": "\U0001d173",
+    "invisible operator": "\u2062",
+    "deprecated format": "\u206a",
+    "shorthand control": "\U0001bca0",
+}
 
 
 @pytest.mark.parametrize("name", HIDDEN)
@@ -334,8 +352,14 @@ def test_sanitizing_twice_changes_nothing_more_and_deletes_nothing_visible(text:
 
     def visible(each: str) -> list[str]:
         spaces = {"Zs", "Zl", "Zp", "Cc", "Cf", "Mn", "Me"}
-        return [c for c in each if unicodedata.category(c) not in spaces and c not in "\u115f\u1160\u3164\uffa0\u2800\u2065"
-                and not "\ufff0" <= c <= "\ufff8" and not "\U000e0000" <= c <= "\U000e0fff"]  # fmt: skip
+        return [
+            c
+            for c in each
+            if unicodedata.category(c) not in spaces
+            and c not in "\u115f\u1160\u3164\uffa0\u2800\u2065"
+            and not "\ufff0" <= c <= "\ufff8"
+            and not "\U000e0000" <= c <= "\U000e0fff"
+        ]
 
     assert visible(shown) == visible(text)
 

@@ -122,7 +122,7 @@ MOMENTS = [
     # A server's clock may be wrong, and its dates with it.
     ({"date": "Mon, 01 Jan 2024 00:00:00 GMT", "retry-after": "Mon, 01 Jan 2024 00:00:20 GMT"}, 20.0),
     ({"date": "nonsense", "retry-after": f"{NOW + 30:.0f}"}, 30.0),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("headers", "seconds"), MOMENTS, ids=[str(headers) for headers, _ in MOMENTS])

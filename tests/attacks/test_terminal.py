@@ -70,9 +70,12 @@ class Output:
 
 def rlaif(*arguments: str, said: str = "", **environment: str) -> Output:
     done = subprocess.run(
-        [sys.executable, "-m", "rlaif", *arguments], input=said.encode(), capture_output=True, check=False,
+        [sys.executable, "-m", "rlaif", *arguments],
+        input=said.encode(),
+        capture_output=True,
+        check=False,
         env=os.environ | {"COLUMNS": "200"} | environment,
-    )  # fmt: skip
+    )
     return Output(done.returncode, done.stdout, done.stderr)
 
 
@@ -111,15 +114,18 @@ def write_project(folder: Path, base_url: str) -> Path:
     (folder / "rubric.yaml").write_text(yaml.safe_dump({"name": "hostile", "criteria": criteria}))
     served = {"kind": "openai", "model": f"m{NAME}", "base_url": base_url}
     pipeline = {
-        "name": "hostile", "out": str(folder / "out"),
+        "name": "hostile",
+        "out": str(folder / "out"),
         "models": {f"w{NAME}": served, f"j{NAME}": served | {"model": f"k{NAME}"}},
-        "judges": {name: {"model": f"j{NAME}", "rubric": "rubric.yaml", "temperature": place / 10, "logprobs": False}
-                   for place, name in enumerate((f"a{NAME}", "b"))},
+        "judges": {
+            name: {"model": f"j{NAME}", "rubric": "rubric.yaml", "temperature": place / 10, "logprobs": False}
+            for place, name in enumerate((f"a{NAME}", "b"))
+        },
         "collect": {"sources": [{"path": prompts.name, "columns": {"prompt": "prompt", "document": "document"}}]},
         "generate": {"model": f"w{NAME}", "samples": 3, "logprobs": False},
         "judge": {"by": [f"a{NAME}", "b"]},
         "pair": {"judge": f"a{NAME}"},
-    }  # fmt: skip
+    }
     file = folder / f"{NAME}.yaml"
     file.write_text(yaml.safe_dump(pipeline, allow_unicode=False))
     return file
@@ -158,8 +164,13 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Hostile:
 def on_a_terminal(*arguments: str) -> bytes:
     """What a command writes to a real pseudo-terminal, on which rich draws bars and styles."""
     ours, theirs = pty.openpty()
-    process = subprocess.Popen([sys.executable, "-m", "rlaif", *arguments], stdin=theirs, stdout=theirs, stderr=theirs,
-                               env=os.environ | {"TERM": "xterm-256color", "COLUMNS": "200"})  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rlaif", *arguments],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=os.environ | {"TERM": "xterm-256color", "COLUMNS": "200"},
+    )
     os.close(theirs)
     parts: list[bytes] = []
 
@@ -289,8 +300,21 @@ def test_csv_on_a_terminal_shows_every_hidden_character(hostile: Hostile) -> Non
         assert evil == "\r" or evil not in text
 
 
-@pytest.mark.parametrize("value", ["'NaN'::DOUBLE", "'inf'::DOUBLE", "MAP {DATE '2026-01-01': 1}", "[1, NULL]", "{'a': 1}",
-                                   "'\\x00'::BLOB", "DATE '2026-01-01'", "INTERVAL 1 DAY", "1e300", "170141183460469231731687303715884105727"])  # fmt: skip
+@pytest.mark.parametrize(
+    "value",
+    [
+        "'NaN'::DOUBLE",
+        "'inf'::DOUBLE",
+        "MAP {DATE '2026-01-01': 1}",
+        "[1, NULL]",
+        "{'a': 1}",
+        "'\\x00'::BLOB",
+        "DATE '2026-01-01'",
+        "INTERVAL 1 DAY",
+        "1e300",
+        "170141183460469231731687303715884105727",
+    ],
+)
 def test_any_value_of_a_query_is_strict_json(hostile: Hostile, value: str) -> None:
     from rlaif.cli.output import _plain
 
@@ -313,8 +337,15 @@ def test_an_encoding_that_cannot_print_a_text_escapes_it(hostile: Hostile, comma
 
 
 def test_a_locale_without_unicode_prints_every_stored_text(hostile: Hostile) -> None:
-    done = rlaif("sql", str(hostile.file), "SELECT chr(26085) || chr(233) || chr(128512) AS t", LC_ALL="C", LANG="C", PYTHONUTF8="0",
-                 PYTHONCOERCECLOCALE="0")  # fmt: skip
+    done = rlaif(
+        "sql",
+        str(hostile.file),
+        "SELECT chr(26085) || chr(233) || chr(128512) AS t",
+        LC_ALL="C",
+        LANG="C",
+        PYTHONUTF8="0",
+        PYTHONCOERCECLOCALE="0",
+    )
     assert (done.code, done.err) == (0, b"")
     assert "\\u65e5" in done.out.decode("ascii")
 
@@ -346,8 +377,13 @@ def test_a_run_whose_progress_nobody_reads_goes_on(hostile: Hostile) -> None:
 
 def test_a_full_disk_under_the_output_is_told_in_a_sentence(hostile: Hostile) -> None:
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run([sys.executable, "-m", "rlaif", "status", str(hostile.file)], stdout=full,
-                              stderr=subprocess.PIPE, text=True, check=False)  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-m", "rlaif", "status", str(hostile.file)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
     assert (done.returncode, done.stderr) == (2, "rlaif: the output cannot be written: No space left on device\n")
 
 

@@ -39,12 +39,31 @@ LENGTHS = [
 CODINGS = [b"", b"Identity", b"gzip", b"gzip, identity", b"deflate", b"br", b"gzip, gzip", b"gzip" + b", gzip" * 9, b"utf-8"]
 SIZES = [b"-fff", b"fffffffffffffffff", b"-1", b"zz", b"", b"5;" + b"x" * 300, b"7fffffff", b"0x5", b" 5", b"+5"]
 LINES = [
-    b"Transfer-Encoding: chunked", b"Transfer-Encoding: gzip, chunked", b"Content-Length: 3", b"Connection: close",
-    b"Connection: upgrade\r\nUpgrade: h2c", b" folded", b"X: \x00", b"X" * 5000 + b": y", b": empty", b"no colon", b"X:y\nZ:w",
-]  # fmt: skip
-HEADS = [b"HTTP/1.0 200 OK", b"HTTP/1.1 204 None", b"HTTP/1.1 101 Switch", b"HTTP/2 200", b"HTTP/1.1 99 X", b"ICY 200 OK",
-         b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK", b"HTTP/1.1 103 Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK",
-         b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}HTTP/1.1 200 OK", b"HTTP/1.1 500 Bad", b"HTTP/1.1 302 Found"]  # fmt: skip
+    b"Transfer-Encoding: chunked",
+    b"Transfer-Encoding: gzip, chunked",
+    b"Content-Length: 3",
+    b"Connection: close",
+    b"Connection: upgrade\r\nUpgrade: h2c",
+    b" folded",
+    b"X: \x00",
+    b"X" * 5000 + b": y",
+    b": empty",
+    b"no colon",
+    b"X:y\nZ:w",
+]
+HEADS = [
+    b"HTTP/1.0 200 OK",
+    b"HTTP/1.1 204 None",
+    b"HTTP/1.1 101 Switch",
+    b"HTTP/2 200",
+    b"HTTP/1.1 99 X",
+    b"ICY 200 OK",
+    b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK",
+    b"HTTP/1.1 103 Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}HTTP/1.1 200 OK",
+    b"HTTP/1.1 500 Bad",
+    b"HTTP/1.1 302 Found",
+]
 
 
 def completion(token: str) -> bytes:

@@ -18,79 +18,166 @@ from tests.support.paths import ROOT
 
 # A file, what to replace in it, by what; and what the message must say.
 MISTAKES = {
-    "a missing prompt file": ("loop.yaml", "prompts.jsonl", "promts.jsonl", ["loop.yaml:12", "promts.jsonl", "prompts.jsonl"]),
-    "an unknown column": ("loop.yaml", "prompt: prompt", "prompt: promt", ["loop.yaml:12", "'promt'", "Did you mean 'prompt'?"]),
+    "a missing prompt file": (
+        "loop.yaml",
+        "prompts.jsonl",
+        "promts.jsonl",
+        ["loop.yaml:12", "promts.jsonl", "prompts.jsonl"],
+    ),
+    "an unknown column": (
+        "loop.yaml",
+        "prompt: prompt",
+        "prompt: promt",
+        ["loop.yaml:12", "'promt'", "Did you mean 'prompt'?"],
+    ),
     "an unknown key": ("loop.yaml", "samples: 3", "sampels: 3", ["loop.yaml:14", "unknown key 'sampels'", "'samples'"]),
     "an unknown section": ("loop.yaml", "pair:", "pear:", ["loop.yaml:16", "unknown key 'pear'", "'pair'"]),
-    "an unknown strategy": ("loop.yaml", "min_margin: 2", "strategy: best", ["loop.yaml:16", "no strategy is called 'best'"]),
-    "an unknown model": ("loop.yaml", "model: writer", "model: riter", ["loop.yaml:14", "'riter'", "Did you mean 'writer'?"]),
+    "an unknown strategy": (
+        "loop.yaml",
+        "min_margin: 2",
+        "strategy: best",
+        ["loop.yaml:16", "no strategy is called 'best'"],
+    ),
+    "an unknown model": (
+        "loop.yaml",
+        "model: writer",
+        "model: riter",
+        ["loop.yaml:14", "'riter'", "Did you mean 'writer'?"],
+    ),
     "an unknown judge": ("loop.yaml", "by: [a]", "by: [c]", ["loop.yaml:15", "no judge is called 'c'"]),
     "an unknown judge of pairs": (
-        "loop.yaml", "pair: {judge: a", "pair: {judge: aa", ["loop.yaml:16 pair.judge: no judge is called 'aa'", "Did you mean 'a'?"],
+        "loop.yaml",
+        "pair: {judge: a",
+        "pair: {judge: aa",
+        ["loop.yaml:16 pair.judge: no judge is called 'aa'", "Did you mean 'a'?"],
     ),
     "an unknown judge of several": (
-        "loop.yaml", "pair: {judge: a", "pair: {judge: [a,\n  aa]", ["loop.yaml:17 pair.judge.1: no judge is called 'aa'"],
+        "loop.yaml",
+        "pair: {judge: a",
+        "pair: {judge: [a,\n  aa]",
+        ["loop.yaml:17 pair.judge.1: no judge is called 'aa'"],
     ),
     "an unknown judge beside": (
-        "loop.yaml", "pair: {judge: a", "pair: {agree: [b, aa], judge: a", ["loop.yaml:16 pair.agree.1: no judge is called 'aa'"],
+        "loop.yaml",
+        "pair: {judge: a",
+        "pair: {agree: [b, aa], judge: a",
+        ["loop.yaml:16 pair.agree.1: no judge is called 'aa'"],
     ),
-    "a judge that is a number": ("loop.yaml", "pair: {judge: a", "pair: {judge: 3", ["loop.yaml:16 pair.judge: input should be"]),
+    "a judge that is a number": (
+        "loop.yaml",
+        "pair: {judge: a",
+        "pair: {judge: 3",
+        ["loop.yaml:16 pair.judge: input should be"],
+    ),
     "an unknown criterion of pairs": (
-        "loop.yaml", "pair: {judge: a", "pair: {weights: {useful: 2}, judge: a", ["loop.yaml:16", "no criterion is called 'useful'"],
+        "loop.yaml",
+        "pair: {judge: a",
+        "pair: {weights: {useful: 2}, judge: a",
+        ["loop.yaml:16", "no criterion is called 'useful'"],
     ),
     "an unknown generator of pairs": (
-        "loop.yaml", "min_margin: 2", "strategy: own_vs_other, options: {generator: riter}",
+        "loop.yaml",
+        "min_margin: 2",
+        "strategy: own_vs_other, options: {generator: riter}",
         ["loop.yaml:16", "no generator is called 'riter'", "Did you mean 'writer'?"],
     ),
     "a generator against nobody": (
-        "loop.yaml", "min_margin: 2", "strategy: own_vs_other, options: {generator: writer}", ["loop.yaml:16", "generator with responses to pair"],
+        "loop.yaml",
+        "min_margin: 2",
+        "strategy: own_vs_other, options: {generator: writer}",
+        ["loop.yaml:16", "generator with responses to pair"],
     ),
     "pairs by checks that nobody makes": (
-        "loop.yaml", "min_margin: 2", "strategy: checks_alone", ["loop.yaml:16", "a criterion of kind `check`, and a has none"],
+        "loop.yaml",
+        "min_margin: 2",
+        "strategy: checks_alone",
+        ["loop.yaml:16", "a criterion of kind `check`, and a has none"],
     ),
     "an unknown judge of the gate": (
-        "loop.yaml", "pair: {judge: a", "gate: {gold: aa}\npair: {judge: a",
+        "loop.yaml",
+        "pair: {judge: a",
+        "gate: {gold: aa}\npair: {judge: a",
         ["loop.yaml:16 gate.gold: no judge is called 'aa'", "Did you mean 'a'?"],
     ),
     "a gate by the judge that makes the pairs": (
-        "loop.yaml", "pair: {judge: a", "gate: {gold: b}\npair: {judge: [a, b]", ["loop.yaml:16 gate.gold: 'b' makes the pairs"],
+        "loop.yaml",
+        "pair: {judge: a",
+        "gate: {gold: b}\npair: {judge: [a, b]",
+        ["loop.yaml:16 gate.gold: 'b' makes the pairs"],
     ),
     "an unknown option of TRL": (
-        "loop.yaml", "pair: {judge: a", "train: {options: {lerning_rate: 1}}\npair: {judge: a",
+        "loop.yaml",
+        "pair: {judge: a",
+        "train: {options: {lerning_rate: 1}}\npair: {judge: a",
         ["loop.yaml:16 train.options.lerning_rate: DPOConfig has no option", "Did you mean 'learning_rate'?"],
     ),
     "an unknown option of PEFT": (
-        "loop.yaml", "pair: {judge: a", "train: {peft: {\n  lora_alfa: 1}}\npair: {judge: a",
+        "loop.yaml",
+        "pair: {judge: a",
+        "train: {peft: {\n  lora_alfa: 1}}\npair: {judge: a",
         ["loop.yaml:17 train.peft.lora_alfa: LoraConfig has no option", "Did you mean 'lora_alpha'?"],
     ),
     "an unknown option of a reward that is fitted": (
-        "loop.yaml", "pair: {judge: a", "train: {method: rloo, rewards: [{fit: {epochs: 1}}]}\npair: {judge: a",
+        "loop.yaml",
+        "pair: {judge: a",
+        "train: {method: rloo, rewards: [{fit: {epochs: 1}}]}\npair: {judge: a",
         ["loop.yaml:16 train.rewards.0.fit.epochs: RewardConfig has no option 'epochs'"],
     ),
     "a training on pairs that nothing makes": (
-        "loop.yaml", "pair: {judge: a, min_margin: 2}", "train: {method: dpo}",
+        "loop.yaml",
+        "pair: {judge: a, min_margin: 2}",
+        "train: {method: dpo}",
         ["loop.yaml:16 train: dpo trains on pairs, and no `pair` section makes any"],
     ),
-    "an unknown kind of model": ("loop.yaml", "{kind: scripted, salt: w", "{kind: magic, salt: w", ["loop.yaml:5", "scripted"]),
+    "an unknown kind of model": (
+        "loop.yaml",
+        "{kind: scripted, salt: w",
+        "{kind: magic, salt: w",
+        ["loop.yaml:5", "scripted"],
+    ),
     "a model path that does not exist": (
-        "loop.yaml", "{kind: scripted, salt: w, delay: 0.0}", "{kind: transformers, path: ./no/such/model}",
+        "loop.yaml",
+        "{kind: scripted, salt: w, delay: 0.0}",
+        "{kind: transformers, path: ./no/such/model}",
         ["loop.yaml:5", "no/such/model"],
     ),
     "a key in the open": (
-        "loop.yaml", "{kind: scripted, salt: w, delay: 0.0}", "{kind: openai, model: m, api_key: sk-123456}",
+        "loop.yaml",
+        "{kind: scripted, salt: w, delay: 0.0}",
+        "{kind: openai, model: m, api_key: sk-123456}",
         ["loop.yaml:5", "env:OPENAI_API_KEY"],
     ),
-    "a missing rubric": ("loop.yaml", "rubric: rubric.yaml, logprobs", "rubric: rubrik.yaml, logprobs", ["loop.yaml:9", "rubrik.yaml"]),
+    "a missing rubric": (
+        "loop.yaml",
+        "rubric: rubric.yaml, logprobs",
+        "rubric: rubrik.yaml, logprobs",
+        ["loop.yaml:9", "rubrik.yaml"],
+    ),
     "YAML that is none": ("loop.yaml", "pair: {judge", "pair: {judge: [", ["loop.yaml:1", "not YAML"]),
     "a key given twice": ("loop.yaml", "judge: {by: [a]}", "pair: {judge: a}", ["loop.yaml:16", "given twice"]),
     "a rubric without criteria": ("rubric.yaml", "criteria:", "criteria: []\nx:", ["rubric.yaml", "criteria"]),
     "weights that sum to zero": ("rubric.yaml", "weight: 1", "weight: 0", ["rubric.yaml", "weights sum to zero"]),
     "a floor outside the scale": ("rubric.yaml", "floor: 2", "floor: 7", ["rubric.yaml", "floor 7 is outside 1 to 5"]),
-    "a level outside the scale": ("rubric.yaml", "      5: It does exactly", "      6: It does exactly", ["rubric.yaml", "level 6"]),
-    "a criterion given twice": ("rubric.yaml", "name: completeness", "name: faithfulness", ["'faithfulness' is given twice"]),
-    "a line that is no JSON": ("prompts.jsonl", '{"prompt": "Sum up report 2.', '{"prompt": Sum up report 2.', ["prompts.jsonl:3"]),
+    "a level outside the scale": (
+        "rubric.yaml",
+        "      5: It does exactly",
+        "      6: It does exactly",
+        ["rubric.yaml", "level 6"],
+    ),
+    "a criterion given twice": (
+        "rubric.yaml",
+        "name: completeness",
+        "name: faithfulness",
+        ["'faithfulness' is given twice"],
+    ),
+    "a line that is no JSON": (
+        "prompts.jsonl",
+        '{"prompt": "Sum up report 2.',
+        '{"prompt": Sum up report 2.',
+        ["prompts.jsonl:3"],
+    ),
     "no prompts at all": ("prompts.jsonl", None, "", ["loop.yaml:12", "hold no prompts"]),
-}  # fmt: skip
+}
 
 
 def rlaif(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -124,12 +211,15 @@ def test_a_wrong_gold_of_the_gate_is_told_before_anything_is_asked(gold: str, tm
     assert rows(file, "SELECT count(*) AS n FROM responses") == [{"n": 0}]
 
 
-@pytest.mark.parametrize(("section", "said"), [
-    ("{judge: [a, twin]}", "pair.judge: 'a' and 'twin' are one judge"),
-    ("{judge: a, agree: [b, twin]}", "pair.agree.1: 'a' and 'twin' are one judge"),
-    ("{judge: b, agree: [twin, a]}", "pair.agree.1: 'twin' and 'a' are one judge"),
-    ("{agree: [a]}", "pair.agree.0: 'a' is named twice"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("{judge: [a, twin]}", "pair.judge: 'a' and 'twin' are one judge"),
+        ("{judge: a, agree: [b, twin]}", "pair.agree.1: 'a' and 'twin' are one judge"),
+        ("{judge: b, agree: [twin, a]}", "pair.agree.1: 'twin' and 'a' are one judge"),
+        ("{agree: [a]}", "pair.agree.0: 'a' is named twice"),
+    ],
+)
 def test_one_judge_by_two_names_is_told_before_anything_is_asked(section: str, said: str, tmp_path: Path) -> None:
     file = project(tmp_path, prompts=3)
     text = file.read_text().replace(
@@ -191,9 +281,13 @@ def test_an_override_sets_one_value_and_a_wrong_one_is_told(tmp_path: Path) -> N
     assert config.pipeline.pair.min_margin == 10
     assert config.pipeline.collect.sources[0].limit == 5
     assert config.judges == ["b"]
-    for wrong, said in [("samples", "not an override"), ("generate.sampels=7", "Did you mean 'samples'?"),
-                        ("generate.samples=many", "generate.samples"),
-                        ("train={method: grpo, rewards: [{judge:a}]}", "train.rewards.0.judge:a: unknown key"), ("name.x=1", "not a section")]:  # fmt: skip
+    for wrong, said in [
+        ("samples", "not an override"),
+        ("generate.sampels=7", "Did you mean 'samples'?"),
+        ("generate.samples=many", "generate.samples"),
+        ("train={method: grpo, rewards: [{judge:a}]}", "train.rewards.0.judge:a: unknown key"),
+        ("name.x=1", "not a section"),
+    ]:
         with pytest.raises(InputError) as caught:
             load(file, [wrong])
         assert said in str(caught.value)

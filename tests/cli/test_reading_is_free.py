@@ -64,12 +64,28 @@ async def command(server: Server, *arguments: str) -> tuple[int, str]:
 
 # Every command that is not for making something. `doctor` sends a few probes and says so in its help.
 FREE = [
-    ["plan"], ["status"], ["config"], ["report"], ["pair"], ["export", "OUT"], ["export", "OUT", "--newest"], ["push", "ann/x"],
-    ["agree", "a", "b"], ["pairs diff", "--b", "pair.judge=b"], ["pairs diff", "--b", "pair.strategy=best_vs_random"],
-    ["audit", "--stored"], ["audit", "--plan"], ["audit", "--stored", "--judge", "a", "--gold", "b"],
-    ["label", "--by", "ann", "--export", "SHEET"], ["sql", "FROM pairs_readable"], ["explain", "PROMPT"], ["retry"], ["collect"],
-    ["generate"], ["judge"],
-]  # fmt: skip
+    ["plan"],
+    ["status"],
+    ["config"],
+    ["report"],
+    ["pair"],
+    ["export", "OUT"],
+    ["export", "OUT", "--newest"],
+    ["push", "ann/x"],
+    ["agree", "a", "b"],
+    ["pairs diff", "--b", "pair.judge=b"],
+    ["pairs diff", "--b", "pair.strategy=best_vs_random"],
+    ["audit", "--stored"],
+    ["audit", "--plan"],
+    ["audit", "--stored", "--judge", "a", "--gold", "b"],
+    ["label", "--by", "ann", "--export", "SHEET"],
+    ["sql", "FROM pairs_readable"],
+    ["explain", "PROMPT"],
+    ["retry"],
+    ["collect"],
+    ["generate"],
+    ["judge"],
+]
 
 
 def test_a_command_that_reads_calls_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,12 +45,15 @@ EARLY: list[tuple[list[str] | None, list[str], str]] = [
     (["collect", "generate"], ["agree", "a", "b"], "a has judged none of 9 responses, and b has judged none"),
     (["collect", "generate"], ["audit", "--stored"], "there is nothing to audit: a has judged none"),
     (["collect", "generate", "judge"], ["evaluate"], "no model has been trained yet\nRun `rlaif train {file}` first."),
-    (["collect", "generate", "judge"], ["agree", "a", "b"],
-     "a and b have no scores in common: a has judged 9 of 9 responses, and b has judged none of 9 responses\n"
-     "Run `rlaif judge {file} --judge b` first."),
+    (
+        ["collect", "generate", "judge"],
+        ["agree", "a", "b"],
+        "a and b have no scores in common: a has judged 9 of 9 responses, and b has judged none of 9 responses\n"
+        "Run `rlaif judge {file} --judge b` first.",
+    ),
     (["collect", "generate", "judge"], ["agree", "a", "a"], "a and a are one judge"),
     (["collect", "generate", "judge"], ["agree", "a", "human:ann"], "no votes by human:ann yet"),
-]  # fmt: skip
+]
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +108,7 @@ GOLD = {
         " WHERE position > 0))",
         "nothing to compare with b: b has judged 3 of 9 responses, a has judged 6 of 9",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", GOLD)

@@ -68,9 +68,15 @@ def answer(request: Request) -> Reply:
 async def rlaif(folder: Path, *arguments: str) -> tuple[int, str]:
     """Runs the command as people do; its exit code and all that it said."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "rlaif", *arguments, cwd=folder, env=os.environ | {"CANARY_KEY": CANARY},
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
+        sys.executable,
+        "-m",
+        "rlaif",
+        *arguments,
+        cwd=folder,
+        env=os.environ | {"CANARY_KEY": CANARY},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
     said, _ = await asyncio.wait_for(process.communicate(), 120)
     return process.returncode or 0, said.decode()
 

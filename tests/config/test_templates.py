@@ -74,15 +74,19 @@ def test_a_prompt_put_together_from_pieces_is_the_one_rendered_whole(
 
 
 def test_criteria_asked_apart_share_all_that_comes_before_the_last_part() -> None:
-    one, two = (scale.render(Candidate(PROMPT, "A long answer. " * 20), [c], judge_context("prompts/judge/scale.jinja", "apart"))
-                for c in RUBRIC.criteria[:2])  # fmt: skip
+    one, two = (
+        scale.render(Candidate(PROMPT, "A long answer. " * 20), [c], judge_context("prompts/judge/scale.jinja", "apart"))
+        for c in RUBRIC.criteria[:2]
+    )
     common = next(i for i, (a, b) in enumerate(zip(one, two, strict=False)) if a != b)
     assert "# Your verdict" in one[:common]
 
 
 def test_responses_to_one_prompt_share_rules_document_and_request() -> None:
-    one, two = (scale.render(Candidate(PROMPT, text), RUBRIC.criteria, judge_context("prompts/judge/scale.jinja", "together"))
-                for text in ("yes", "no"))  # fmt: skip
+    one, two = (
+        scale.render(Candidate(PROMPT, text), RUBRIC.criteria, judge_context("prompts/judge/scale.jinja", "together"))
+        for text in ("yes", "no")
+    )
     common = next(i for i, (a, b) in enumerate(zip(one, two, strict=False)) if a != b)
     assert "# Response" in one[:common]
 

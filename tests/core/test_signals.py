@@ -67,7 +67,7 @@ def pipeline(folder: Path, server: Server, out: str) -> list[str]:
 async def started(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, *arguments, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
-    )  # fmt: skip
+    )
     try:
         yield process
     finally:
@@ -245,9 +245,13 @@ def test_a_closed_terminal_stops_a_run_like_any_first_signal(tmp_path: Path) -> 
         async with serve([Answers(hang=0.7)]) as server:
             ours, theirs = os.openpty()
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-c", TERMINAL, os.ttyname(theirs), *pipeline(tmp_path, server, "stopped"),
+                sys.executable,
+                "-c",
+                TERMINAL,
+                os.ttyname(theirs),
+                *pipeline(tmp_path, server, "stopped"),
                 start_new_session=True,
-            )  # fmt: skip
+            )
             await until(lambda: server.in_flight >= 4)
             os.close(theirs)
             os.close(ours)

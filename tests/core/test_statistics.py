@@ -235,12 +235,7 @@ def test_the_logistic_function_does_not_overflow() -> None:
 
 @pytest.mark.parametrize(
     ("words", "n", "runs"),
-    [
-        ("a b a b", 2, [("a", "b"), ("b", "a"), ("a", "b")]),
-        ("a b", 1, [("a",), ("b",)]),
-        ("a b", 3, []),
-        ("", 1, []),
-    ],
+    [("a b a b", 2, [("a", "b"), ("b", "a"), ("a", "b")]), ("a b", 1, [("a",), ("b",)]), ("a b", 3, []), ("", 1, [])],
 )
 def test_ngrams_are_all_runs_of_consecutive_words(words: str, n: int, runs: list[tuple[str, ...]]) -> None:
     assert list(ngrams(words.split(), n)) == runs

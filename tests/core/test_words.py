@@ -30,7 +30,7 @@ TEXTS = {
     "marks only": ("... — !", 3, []),
     "an ideographic space": ("a\u3000b\xa0c", 3, ["a", "b", "c"]),
     "nothing": (" \n", 0, []),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", TEXTS)

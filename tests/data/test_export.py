@@ -49,15 +49,22 @@ def said(text: str) -> list[dict[str, str]]:
 
 WHOLE = {"one": ("good", "bad", 100.0), "two": ("yes", "no", 50.0)}
 EXPECTED: dict[str, list[dict[str, Any]]] = {
-    "preference": [{"prompt": asked(name), "chosen": said(chosen), "rejected": said(rejected), "margin": margin, "confidence": None}
-                   for name, (chosen, rejected, margin) in WHOLE.items()],
-    "unpaired": [{"prompt": asked(name), "completion": said(text), "label": label}
-                 for name, (chosen, rejected, _) in WHOLE.items() for text, label in ((chosen, True), (rejected, False))],
-    "reward": [{"chosen": asked(name) + said(chosen), "rejected": asked(name) + said(rejected), "margin": margin / 100}
-               for name, (chosen, rejected, margin) in WHOLE.items()],
+    "preference": [
+        {"prompt": asked(name), "chosen": said(chosen), "rejected": said(rejected), "margin": margin, "confidence": None}
+        for name, (chosen, rejected, margin) in WHOLE.items()
+    ],
+    "unpaired": [
+        {"prompt": asked(name), "completion": said(text), "label": label}
+        for name, (chosen, rejected, _) in WHOLE.items()
+        for text, label in ((chosen, True), (rejected, False))
+    ],
+    "reward": [
+        {"chosen": asked(name) + said(chosen), "rejected": asked(name) + said(rejected), "margin": margin / 100}
+        for name, (chosen, rejected, margin) in WHOLE.items()
+    ],
     "sft": [{"prompt": asked(name), "completion": said(chosen)} for name, (chosen, _, _) in WHOLE.items()],
     "soft": [],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("form", EXPECTED)
@@ -119,8 +126,10 @@ def test_no_prompt_is_in_both_splits(tmp_path: Path) -> None:
         key = made(store, tmp_path, table, strategy="all_above_margin", per_prompt=3)
         store.run("UPDATE prompts SET bucket = position * 250")
         done = export(store, key, tmp_path, held_out=0.3)
-    prompts = {split: {json.loads(line)["prompt_id"] for line in (tmp_path / f"preference/{split}.jsonl").read_text().splitlines()}
-               for split in ("train", "held_out")}  # fmt: skip
+    prompts = {
+        split: {json.loads(line)["prompt_id"] for line in (tmp_path / f"preference/{split}.jsonl").read_text().splitlines()}
+        for split in ("train", "held_out")
+    }
     assert done.rows == {"train": 84, "held_out": 36}
     assert not prompts["train"] & prompts["held_out"]
 
@@ -142,7 +151,7 @@ def many(store: Store, pairs: int) -> str:
             'Answer ' || md5(n || side) AS text, 'stop' AS finish FROM range({pairs}) AS rows (n), (VALUES ('c'), ('r')) AS sides (side);
         INSERT INTO pairings VALUES ('k', '{{"judge": "j", "generators": ["g"], "strategy": "s", "settings": {{}}}}', now()::TIMESTAMP, 'r', 1, NULL);
         INSERT INTO pairs SELECT 'k', 'p' || n, 'c' || n, 'r' || n, n % 7, NULL FROM range({pairs}) AS rows (n);
-    """)  # fmt: skip
+    """)
     return "k"
 
 
@@ -255,11 +264,20 @@ def test_votes_rank_by_strength_and_give_a_reward_model_no_empty_margins(tmp_pat
     with Store(tmp_path / "store.duckdb") as store:
         fill(store, {"one": [{"text": text} for text in ("a", "b", "c")]})
         answers = {row["text"]: row["answer"] for row in store.rows("FROM responses")}
-        store.append("comparisons", [
-            {"prompt": prompt("one").key, "first": answers[first], "second": answers[second], "judge": JUDGE,
-             "criterion": "overall", "preferred": preferred}
-            for first, second, preferred in (("a", "b", "second"), ("b", "c", "first"), ("a", "c", "tie"))
-        ])  # fmt: skip
+        store.append(
+            "comparisons",
+            [
+                {
+                    "prompt": prompt("one").key,
+                    "first": answers[first],
+                    "second": answers[second],
+                    "judge": JUDGE,
+                    "criterion": "overall",
+                    "preferred": preferred,
+                }
+                for first, second, preferred in (("a", "b", "second"), ("b", "c", "first"), ("a", "c", "tie"))
+            ],
+        )
         made = build.run(context(store, tmp_path, pair={"strategy": "votes"}), JUDGE, [GENERATOR])
         for form in ("ranked", "reward"):
             export(store, made.key, tmp_path, held_out=0, form=form)

@@ -13,10 +13,12 @@ from tests.data.test_export import made
 
 WRITER = root() / "rlaif/demo/writer"
 TABLE: dict[str, Any] = {
-    f"Write a note for the depot about report {n}.": [{"text": f"The driver is Ramel, {n} crates.", "help": 5},
-                                                      {"text": f"There were {n} crates.", "help": 1}]
+    f"Write a note for the depot about report {n}.": [
+        {"text": f"The driver is Ramel, {n} crates.", "help": 5},
+        {"text": f"There were {n} crates.", "help": 1},
+    ]
     for n in range(4)
-}  # fmt: skip
+}
 TRAINERS = {"preference": "DPO", "unpaired": "KTO", "reward": "Reward", "sft": "SFT"}
 
 
@@ -32,9 +34,18 @@ def test_a_form_trains_without_a_warning(form: str, tmp_path: Path, caplog: pyte
         done = export(store, made(store, tmp_path, TABLE), tmp_path, held_out=0, form=form, formats=["parquet"])
     rows = load_dataset(str(done.folder), split="train", cache_dir=str(tmp_path / "cache"))
     name = TRAINERS[form]
-    options: dict[str, Any] = {"max_length": 128, "max_steps": 1, "per_device_train_batch_size": 2, "report_to": "none", "use_cpu": True,
-                               "save_strategy": "no", "disable_tqdm": True, "dataloader_pin_memory": False, "bf16": False,
-                               "gradient_checkpointing": False}  # fmt: skip
+    options: dict[str, Any] = {
+        "max_length": 128,
+        "max_steps": 1,
+        "per_device_train_batch_size": 2,
+        "report_to": "none",
+        "use_cpu": True,
+        "save_strategy": "no",
+        "disable_tqdm": True,
+        "dataloader_pin_memory": False,
+        "bf16": False,
+        "gradient_checkpointing": False,
+    }
     config = getattr(trl, f"{name}Config")(output_dir=str(tmp_path / "out"), **options)
     transformers_logging.enable_propagation()
     with caplog.at_level(logging.WARNING):

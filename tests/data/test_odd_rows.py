@@ -46,36 +46,70 @@ ODD: dict[str, tuple[Any, dict[str, Any], str]] = {
     "an unknown role": ({"prompt": said("A", "narrator")}, {}, "an unknown role in column 'prompt'"),
     "a role that is no text": ({"prompt": [{"role": 3, "content": "A"}]}, {}, "an unknown role in column 'prompt'"),
     "null content": (
-        {"prompt": [*said("A"), *said(None, "assistant"), *said("B")]}, {}, "a message without content in column 'prompt'",
+        {"prompt": [*said("A"), *said(None, "assistant"), *said("B")]},
+        {},
+        "a message without content in column 'prompt'",
     ),
     "an image": ({"prompt": said([part("A"), IMAGE])}, {}, "a message with a part that is not text in column 'prompt'"),
-    "content that is an object": ({"prompt": said({"text": "A"})}, {}, "a message whose content is an object in column 'prompt'"),
+    "content that is an object": (
+        {"prompt": said({"text": "A"})},
+        {},
+        "a message whose content is an object in column 'prompt'",
+    ),
     "a row that is a list": (["A"], {}, "a row that is not an object with columns"),
     "a row that is null": (None, {}, "a row that is not an object with columns"),
     "a boolean response": ({"prompt": "A", "texts": ["a", True]}, ANSWERED, "a boolean instead of text in column 'texts'"),
-    "an object as a response": ({"prompt": "A", "texts": [{"x": 1}]}, ANSWERED, "an object instead of text in column 'texts'"),
+    "an object as a response": (
+        {"prompt": "A", "texts": [{"x": 1}]},
+        ANSWERED,
+        "an object instead of text in column 'texts'",
+    ),
     "NaN as a response": ({"prompt": "A", "texts": [float("nan")]}, ANSWERED, "NaN instead of text in column 'texts'"),
     "several texts in one response": (
-        {"prompt": "A", "good": ["a", "b"], "bad": "c"}, MADE, "several texts instead of one response in column 'good'",
+        {"prompt": "A", "good": ["a", "b"], "bad": "c"},
+        MADE,
+        "several texts instead of one response in column 'good'",
     ),
     "null content in a response": (
-        {"prompt": "A", "texts": [said("a", "assistant"), said(None, "assistant")]}, ANSWERED,
+        {"prompt": "A", "texts": [said("a", "assistant"), said(None, "assistant")]},
+        ANSWERED,
         "a message without content in column 'texts'",
     ),
     "too few scores": (
-        {"prompt": "A", "texts": ["a", "b"], "marks": [3]}, SCORED, "the number of scores differs from the number of responses in column 'marks'",
+        {"prompt": "A", "texts": ["a", "b"], "marks": [3]},
+        SCORED,
+        "the number of scores differs from the number of responses in column 'marks'",
     ),
     "too many codes": (
-        {"prompt": "A", "texts": ["a", "b"], "votes": [1, 2]}, VOTED, "the number of codes differs from the number of pairs in column 'votes'",
+        {"prompt": "A", "texts": ["a", "b"], "votes": [1, 2]},
+        VOTED,
+        "the number of codes differs from the number of pairs in column 'votes'",
     ),
     "no checklist": ({"prompt": "A", "list": "x"}, CHECKED, "a text instead of a list of items in column 'list'"),
     "an unknown weight": ({"prompt": "A", "list": [{"text": "x", "weight": 3}]}, CHECKED, "a checklist item without"),
     "a blank item": ({"prompt": "A", "list": [" "]}, CHECKED, "a checklist item without"),
-    "a document that is a number": ({"prompt": "A", "doc": ["x", 1], "gold": "g"}, READ, "a number instead of text in column 'doc'"),
-    "a reference that is a list": ({"prompt": "A", "doc": "d", "gold": ["x"]}, READ, "a list instead of text in column 'gold'"),
-}  # fmt: skip
-GOOD = {"prompt": "sound", "texts": ["a", "b"], "marks": [2, 3], "votes": [1], "list": ["x"], "doc": "d", "gold": "g",
-        "good": "x", "bad": "y"}  # fmt: skip
+    "a document that is a number": (
+        {"prompt": "A", "doc": ["x", 1], "gold": "g"},
+        READ,
+        "a number instead of text in column 'doc'",
+    ),
+    "a reference that is a list": (
+        {"prompt": "A", "doc": "d", "gold": ["x"]},
+        READ,
+        "a list instead of text in column 'gold'",
+    ),
+}
+GOOD = {
+    "prompt": "sound",
+    "texts": ["a", "b"],
+    "marks": [2, 3],
+    "votes": [1],
+    "list": ["x"],
+    "doc": "d",
+    "gold": "g",
+    "good": "x",
+    "bad": "y",
+}
 
 
 @pytest.mark.parametrize("name", ODD)
@@ -126,8 +160,9 @@ ANSWERERS = ["gpt", "Assistant", "bot", "model", "ChatGPT", "ai"]
 def test_the_roles_of_all_layouts_are_read(keys: tuple[str, str], tmp_path: Path) -> None:
     rows = [
         {"chat": [dict(zip(keys, turn, strict=True)) for turn in ((asks, f"{asks} {answers}?"), (answers, "Yes."))]}
-        for asks in ROLES for answers in ANSWERERS
-    ]  # fmt: skip
+        for asks in ROLES
+        for answers in ANSWERERS
+    ]
     lines(tmp_path / "rows.jsonl", rows)
     with collected(tmp_path, {"columns": {"prompt": "chat"}}) as store:
         messages = [json.loads(text) for text in column(store, "SELECT messages FROM prompts ORDER BY position")]
@@ -152,11 +187,24 @@ def test_what_follows_the_last_user_turn_may_be_anything(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("rows", "bad", "share", "passes"),
     [
-        (1000, 10, 0.01, True), (1000, 11, 0.01, False), (399, 3, 0.01, True), (399, 4, 0.01, False), (3, 1, 0.01, True),
-        (2, 1, 0.01, True), (1, 1, 0.01, False), (3, 2, 0.01, False), (6, 3, 0.01, True), (5, 3, 0.01, False), (10, 4, 0.01, False),
-        (1000, 1, 0.0, False), (1000, 0, 0.0, True), (3, 3, 1.0, True), (10, 5, 0.5, True), (10, 6, 0.5, False),
+        (1000, 10, 0.01, True),
+        (1000, 11, 0.01, False),
+        (399, 3, 0.01, True),
+        (399, 4, 0.01, False),
+        (3, 1, 0.01, True),
+        (2, 1, 0.01, True),
+        (1, 1, 0.01, False),
+        (3, 2, 0.01, False),
+        (6, 3, 0.01, True),
+        (5, 3, 0.01, False),
+        (10, 4, 0.01, False),
+        (1000, 1, 0.0, False),
+        (1000, 0, 0.0, True),
+        (3, 3, 1.0, True),
+        (10, 5, 0.5, True),
+        (10, 6, 0.5, False),
     ],
-)  # fmt: skip
+)
 def test_how_many_rows_may_be_bad(rows: int, bad: int, share: float, passes: bool) -> None:
     faults = Faults(rows=rows)
     for number in range(bad):
@@ -196,10 +244,31 @@ def test_each_source_has_its_own_bad_rows(tmp_path: Path) -> None:
 
 # A value of a scores column from 0 to 5, and the score that it is; None is a malformed one.
 MARKS: list[tuple[Any, float | None]] = [
-    (4, 4), ("4", 4), ("4.0", 4), (" 4 ", 4), ("4e0", 4), (True, 1), (False, 0), ("true", 1), ("False", 0), (0, 0), (5.0, 5),
-    (6, None), (-1, None), (5.000001, None), ("n/a", None), ("1_0", None), ("٤", None), ("", None), (float("nan"), None),
-    ("nan", None), (float("inf"), None), ([4], None), ({"score": 4}, None), (10**400, None),
-]  # fmt: skip
+    (4, 4),
+    ("4", 4),
+    ("4.0", 4),
+    (" 4 ", 4),
+    ("4e0", 4),
+    (True, 1),
+    (False, 0),
+    ("true", 1),
+    ("False", 0),
+    (0, 0),
+    (5.0, 5),
+    (6, None),
+    (-1, None),
+    (5.000001, None),
+    ("n/a", None),
+    ("1_0", None),
+    ("٤", None),
+    ("", None),
+    (float("nan"), None),
+    ("nan", None),
+    (float("inf"), None),
+    ([4], None),
+    ({"score": 4}, None),
+    (10**400, None),
+]
 
 
 @pytest.mark.parametrize(("mark", "score"), MARKS)
@@ -242,8 +311,10 @@ def test_low_must_be_below_high(low: float, high: float, tmp_path: Path) -> None
 
 
 def test_two_columns_of_one_judge_and_criterion_are_repeats_whose_mean_counts(tmp_path: Path) -> None:
-    scores = [{"judge": "ann", "criterion": criterion, "column": name, "low": 0, "high": 5}
-              for name, criterion in (("one", "q"), ("two", "q"), ("three", "q"), ("other", "r"))]  # fmt: skip
+    scores = [
+        {"judge": "ann", "criterion": criterion, "column": name, "low": 0, "high": 5}
+        for name, criterion in (("one", "q"), ("two", "q"), ("three", "q"), ("other", "r"))
+    ]
     lines(
         tmp_path / "rows.jsonl",
         [{"prompt": "A", "texts": ["x", "y"], "one": [4, 1], "two": [3, None], "three": [2, 2], "other": [5, 0]}],
@@ -446,7 +517,7 @@ TAUGHT: list[tuple[Any, str | None]] = [
     ({"prompt": "", "completion": "b"}, None),
     ({"prompt": "a", "completion": said("b")}, None),
     (["a", "b"], None),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("row", "completion"), TAUGHT)

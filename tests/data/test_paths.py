@@ -25,9 +25,22 @@ from tests.support.paths import ROOT
 STAGED = sorted({column.partition(":")[0] for columns in COLUMNS.values() for column in columns.split()})
 # DuckDB reads key=value in a path as a column, and some characters as patterns.
 NAMES = [
-    "/".join(f"{column}=1" for column in STAGED), "lr=5e-7/run", "prompt_id=1", "a[b]c", "a*c", "a{b,c}", "a#b", "a%20b",
-    """it's "so";""", "[!a] **", "ünï🎉", "$HOME", "~", "s3:", "a\nb",
-]  # fmt: skip
+    "/".join(f"{column}=1" for column in STAGED),
+    "lr=5e-7/run",
+    "prompt_id=1",
+    "a[b]c",
+    "a*c",
+    "a{b,c}",
+    "a#b",
+    "a%20b",
+    """it's "so";""",
+    "[!a] **",
+    "ünï🎉",
+    "$HOME",
+    "~",
+    "s3:",
+    "a\nb",
+]
 # What each would match if it were read as a pattern.
 DECOYS = ["axc", "abc", "b", "x"]
 
@@ -50,15 +63,21 @@ def rows(what: str) -> list[dict[str, Any]]:
 
 def project(folder: Path, out: Path, data: Path) -> Path:
     source = {
-        "path": str(data), "columns": {"responses": ["a", "b"], "metadata": ["vote"]},
+        "path": str(data),
+        "columns": {"responses": ["a", "b"], "metadata": ["vote"]},
         "preferences": {"judge": "human", "column": "vote", "pairs": [[1, 2]], "first": 0, "second": 1},
-    }  # fmt: skip
+    }
     file = folder / "pipeline.yaml"
     # YAML does not join the two halves of an escaped emoji.
-    text = json.dumps({
-        "name": "test", "out": str(out), "collect": {"sources": [source]},
-        "pair": {"judge": "human", "strategy": "votes", "filters": {"min_length": 1}},
-    }, ensure_ascii=False)  # fmt: skip
+    text = json.dumps(
+        {
+            "name": "test",
+            "out": str(out),
+            "collect": {"sources": [source]},
+            "pair": {"judge": "human", "strategy": "votes", "filters": {"min_length": 1}},
+        },
+        ensure_ascii=False,
+    )
     file.write_text(text, encoding="utf-8")
     return file
 

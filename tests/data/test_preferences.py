@@ -114,13 +114,40 @@ def test_codes_that_are_equal_are_a_mistake_in_the_pipeline_file(codes: dict[str
 
 # Codes of every type, with the number or the word that each is.
 CODES: list[tuple[Any, Fraction | str]] = [
-    (0, Fraction(0)), (1, Fraction(1)), (2, Fraction(2)), (-1, Fraction(-1)), (10**20, Fraction(10**20)), (0.0, Fraction(0)),
-    (1.0, Fraction(1)), (2.0, Fraction(2)), (0.5, Fraction(1, 2)), (1e20, Fraction(10**20)), (True, Fraction(1)),
-    (False, Fraction(0)), ("0", Fraction(0)), ("1", Fraction(1)), ("1.0", Fraction(1)), (" 2 ", Fraction(2)), ("-1", Fraction(-1)),
-    ("0.50", Fraction(1, 2)), ("true", Fraction(1)), ("False", Fraction(0)), ("A", "A"), ("a", "a"), ("B", "B"), ("tie", "tie"),
-    ("1x", "1x"), ("[[A]]", "[[A]]"), (Decimal("1.00"), Fraction(1)), (Decimal(2), Fraction(2)), (Decimal("0.5"), Fraction(1, 2)),
-    (Decimal(10**37), Fraction(10**37)), (10**37, Fraction(10**37)), ("first", "first"), ("second", "second"),
-]  # fmt: skip
+    (0, Fraction(0)),
+    (1, Fraction(1)),
+    (2, Fraction(2)),
+    (-1, Fraction(-1)),
+    (10**20, Fraction(10**20)),
+    (0.0, Fraction(0)),
+    (1.0, Fraction(1)),
+    (2.0, Fraction(2)),
+    (0.5, Fraction(1, 2)),
+    (1e20, Fraction(10**20)),
+    (True, Fraction(1)),
+    (False, Fraction(0)),
+    ("0", Fraction(0)),
+    ("1", Fraction(1)),
+    ("1.0", Fraction(1)),
+    (" 2 ", Fraction(2)),
+    ("-1", Fraction(-1)),
+    ("0.50", Fraction(1, 2)),
+    ("true", Fraction(1)),
+    ("False", Fraction(0)),
+    ("A", "A"),
+    ("a", "a"),
+    ("B", "B"),
+    ("tie", "tie"),
+    ("1x", "1x"),
+    ("[[A]]", "[[A]]"),
+    (Decimal("1.00"), Fraction(1)),
+    (Decimal(2), Fraction(2)),
+    (Decimal("0.5"), Fraction(1, 2)),
+    (Decimal(10**37), Fraction(10**37)),
+    (10**37, Fraction(10**37)),
+    ("first", "first"),
+    ("second", "second"),
+]
 ANY_CODE = st.sampled_from(CODES)
 PLAIN = st.sampled_from([each for each in CODES if not isinstance(each[0], Decimal)])
 
@@ -151,10 +178,19 @@ def as_csv(path: Path, found: Sequence[dict[str, Any]]) -> None:
 
 
 TYPES: dict[str, Any] = {
-    "int64": pyarrow.int64(), "int8": pyarrow.int8(), "uint64": pyarrow.uint64(), "double": pyarrow.float64(),
-    "float": pyarrow.float32(), "bool": pyarrow.bool_(), "string": pyarrow.string(), "decimal": pyarrow.decimal128(10, 2),
-    "dictionary": pyarrow.dictionary(pyarrow.int8(), pyarrow.string()), "csv": None, "csv of floats": None, "csv of booleans": None,
-}  # fmt: skip
+    "int64": pyarrow.int64(),
+    "int8": pyarrow.int8(),
+    "uint64": pyarrow.uint64(),
+    "double": pyarrow.float64(),
+    "float": pyarrow.float32(),
+    "bool": pyarrow.bool_(),
+    "string": pyarrow.string(),
+    "decimal": pyarrow.decimal128(10, 2),
+    "dictionary": pyarrow.dictionary(pyarrow.int8(), pyarrow.string()),
+    "csv": None,
+    "csv of floats": None,
+    "csv of booleans": None,
+}
 
 
 @pytest.mark.parametrize("swapped", [False, True])
@@ -168,8 +204,14 @@ def test_zeros_and_ones_in_a_file_of_any_type_give_the_same_votes(kind: str, swa
     else:
         name, found = "rows.parquet", rows(*ones)
         values = [str(one) for one in ones] if kind in ("string", "dictionary") else ones
-        votes = pyarrow.array([bool(one) for one in ones] if kind == "bool" else [Decimal(one) for one in ones] if kind == "decimal"
-                              else values, TYPES[kind])  # fmt: skip
+        votes = pyarrow.array(
+            [bool(one) for one in ones]
+            if kind == "bool"
+            else [Decimal(one) for one in ones]
+            if kind == "decimal"
+            else values,
+            TYPES[kind],
+        )
         table = pyarrow.Table.from_pylist([{key: row[key] for key in ("prompt", "a", "b")} for row in found])
         pyarrow.parquet.write_table(table.append_column("vote", votes), tmp_path / name)
     codes = {"first": 0, "second": 1} if swapped else {"first": 1, "second": 0}
@@ -181,12 +223,25 @@ def test_zeros_and_ones_in_a_file_of_any_type_give_the_same_votes(kind: str, swa
 
 
 SCALES: list[tuple[list[float], Any, tuple[str, float] | None]] = [
-    ([1, 2], 1.0, ("first", 1)), ([1, 2], 1.25, ("first", 0.75)), ([1, 2], 1.5, ("tie", 0.5)), ([1, 2], 2, ("second", 0)),
-    ([-3, 3], -3, ("first", 1)), ([-3, 3], -1, ("first", 2 / 3)), ([-3, 3], 0, ("tie", 0.5)), ([-3, 3], 2, ("second", 1 / 6)),
-    ([3, -3], 3, ("first", 1)), ([3, -3], "-1", ("second", 1 / 3)), ([7, 1], 4.0, ("tie", 0.5)), ([1, 7], 6, ("second", 1 / 6)),
-    ([1, 2], 3, None), ([1, 2], 0.99, None), ([1, 2], "much", None), ([1, 2], float("inf"), None), ([1, 2], None, None),
+    ([1, 2], 1.0, ("first", 1)),
+    ([1, 2], 1.25, ("first", 0.75)),
+    ([1, 2], 1.5, ("tie", 0.5)),
+    ([1, 2], 2, ("second", 0)),
+    ([-3, 3], -3, ("first", 1)),
+    ([-3, 3], -1, ("first", 2 / 3)),
+    ([-3, 3], 0, ("tie", 0.5)),
+    ([-3, 3], 2, ("second", 1 / 6)),
+    ([3, -3], 3, ("first", 1)),
+    ([3, -3], "-1", ("second", 1 / 3)),
+    ([7, 1], 4.0, ("tie", 0.5)),
+    ([1, 7], 6, ("second", 1 / 6)),
+    ([1, 2], 3, None),
+    ([1, 2], 0.99, None),
+    ([1, 2], "much", None),
+    ([1, 2], float("inf"), None),
+    ([1, 2], None, None),
     ([1, 2], float("nan"), None),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("scale", "value", "expected"), SCALES)
@@ -219,9 +274,10 @@ def test_strengths_are_the_margin_and_the_confidence_of_pairs(tmp_path: Path) ->
     strong = source({"scale": [-3, 3]})
     found, _ = paired(tmp_path, strong, judge="human")
     assert [(row["request"], row["chosen"][:-2], row["margin"], row["confidence"]) for row in found] == [
-        ("p0", "good", 100, 1), ("p1", "good", pytest.approx(100 / 3, abs=1e-3), pytest.approx(2 / 3, abs=1e-6)),
+        ("p0", "good", 100, 1),
+        ("p1", "good", pytest.approx(100 / 3, abs=1e-3), pytest.approx(2 / 3, abs=1e-6)),
         ("p3", "bad", pytest.approx(200 / 3, abs=1e-3), pytest.approx(5 / 6, abs=1e-6)),
-    ]  # fmt: skip
+    ]
     clear, made = paired(tmp_path, strong, judge="human", min_margin=50)
     assert [row["request"] for row in clear] == ["p0", "p3"]
     assert made.outcomes == {"paired": 2, "below the margin": 1, "tied": 1}
@@ -248,7 +304,7 @@ MIXES: dict[str, tuple[tuple[Any, Any, Any], dict[str, Any], str, tuple[str, flo
     "two slight against one strong, majority": ((-1, -1, 3), {"scale": [-3, 3]}, "majority", ("good", None, 11 / 16)),
     "two slight against one strong, mean": ((-1, -1, 3), {"scale": [-3, 3]}, "mean", ("bad", 100 / 9, 5 / 9)),
     "all slight, mean": ((-1, -1, -1), {"scale": [-3, 3]}, "mean", ("good", 100 / 3, 2 / 3)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", MIXES)
@@ -260,11 +316,17 @@ def test_the_votes_of_several_people_are_mixed(name: str, tmp_path: Path) -> Non
     found, made = paired(tmp_path, several, judge=list(PEOPLE), mix=mix)
     assert made.by == f"ann, bob, cat ({mix})"
     assert [tuple(row.values())[1:] for row in found] == (
-        [] if expected is None else [
-            (expected[0], "bad" if expected[0] == "good" else "good", expected[1] and pytest.approx(expected[1], abs=1e-3),
-             pytest.approx(expected[2], abs=1e-4))
+        []
+        if expected is None
+        else [
+            (
+                expected[0],
+                "bad" if expected[0] == "good" else "good",
+                expected[1] and pytest.approx(expected[1], abs=1e-3),
+                pytest.approx(expected[2], abs=1e-4),
+            )
         ]
-    )  # fmt: skip
+    )
 
 
 def test_each_person_of_a_mix_counts_once_however_often_they_voted(tmp_path: Path) -> None:
@@ -287,8 +349,13 @@ def test_a_majority_is_the_side_with_more_people(
     tmp_path_factory: pytest.TempPathFactory, table: list[list[int | None]]
 ) -> None:
     folder = tmp_path_factory.mktemp("majority")
-    lines(folder / "rows.jsonl", [{"prompt": f"p{n}", "a": "good", "b": "bad", **dict(zip(PEOPLE, votes, strict=True))}
-                                  for n, votes in enumerate(table)])  # fmt: skip
+    lines(
+        folder / "rows.jsonl",
+        [
+            {"prompt": f"p{n}", "a": "good", "b": "bad", **dict(zip(PEOPLE, votes, strict=True))}
+            for n, votes in enumerate(table)
+        ],
+    )
     several = source(*({"judge": who, "column": who, "tie": 0} for who in PEOPLE))
     # Where most say that it is a tie, it is one.
     leads = {
@@ -306,9 +373,12 @@ def test_a_majority_is_the_side_with_more_people(
 REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (source({"judge": "ann"}, {"judge": "bob", "column": "bob"}), {"judge": ["ann", "bob"], "mix": "median"}, "no median"),
     (source({}), {"judge": "human", "min_margin": 10}, "votes have no margin"),
-    (source({}) | {"scores": [{"judge": "ann", "criterion": "q", "column": "q", "low": 1, "high": 5}]},
-     {"judge": ["human", "ann"]}, "'human' has votes and judge 'ann' has scores"),
-]  # fmt: skip
+    (
+        source({}) | {"scores": [{"judge": "ann", "criterion": "q", "column": "q", "low": 1, "high": 5}]},
+        {"judge": ["human", "ann"]},
+        "'human' has votes and judge 'ann' has scores",
+    ),
+]
 
 
 @pytest.mark.parametrize(("given", "section", "what"), REFUSED)

@@ -22,9 +22,9 @@ from rlaif.data.sources.responses import Answer, answer
 
 ROWS: list[dict[str, Any]] = [
     {"prompt": "One\u2028still one", "note": "x"},
-    {"prompt": "Two, \"quoted\"\nand broken", "note": None},
+    {"prompt": 'Two, "quoted"\nand broken', "note": None},
     {"prompt": "Drei \u00fc \U0001f600", "note": "z"},
-]  # fmt: skip
+]
 
 
 def pipeline(folder: Path, **source: Any) -> Config:
@@ -176,7 +176,7 @@ WRONG: list[tuple[str, Any, dict[str, Any], str]] = [
     ("rows.csv", lambda path: path.write_bytes(b"prompt,note\n\xff,b\n"), {}, "not UTF-8"),
     ("rows.jsonl", lambda path: path.write_bytes(b'{"prompt": "\xff"}'), {}, "not UTF-8"),
     ("rows.jsonl", lambda path: path.write_text("[" * 100_000), {}, "nested too deeply"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "write", "source", "what"), WRONG)

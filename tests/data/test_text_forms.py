@@ -18,18 +18,23 @@ ARENA: dict[str, Any] = {
     "columns": {"responses": ["response_a", "response_b"]},
     "preferences": {"judge": "human", "column": "winner", "pairs": [[1, 2]], "first": "a", "second": "b"},
 }
-PAIRED: dict[str, Any] = {"columns": {"prompt": "chosen"},
-                          "preferences": {"judge": "human", "chosen": "chosen", "rejected": "rejected"}}  # fmt: skip
+PAIRED: dict[str, Any] = {
+    "columns": {"prompt": "chosen"},
+    "preferences": {"judge": "human", "chosen": "chosen", "rejected": "rejected"},
+}
 
 
 def arena(write: Any, *turns: int) -> list[dict[str, Any]]:
     """Rows as chatbot arenas publish them: every column a list written as text."""
     return [
-        {"prompt": write([f"ask {n}, {turn}?" for turn in range(count)]), "winner": "ab"[n % 2],
-         "response_a": write([f"a {n}, {turn}" for turn in range(count)]),
-         "response_b": write([f"b {n}, {turn}" for turn in range(count)])}
+        {
+            "prompt": write([f"ask {n}, {turn}?" for turn in range(count)]),
+            "winner": "ab"[n % 2],
+            "response_a": write([f"a {n}, {turn}" for turn in range(count)]),
+            "response_b": write([f"b {n}, {turn}" for turn in range(count)]),
+        }
         for n, count in enumerate(turns)
-    ]  # fmt: skip
+    ]
 
 
 def messages(store: Store) -> list[Any]:
@@ -69,8 +74,10 @@ def test_a_conversation_written_as_text_is_a_conversation(write: Any, keys: tupl
     lines(tmp_path / "rows.jsonl", rows)
     with collected(tmp_path, {"columns": {"responses": "text"}}) as store:
         assert messages(store)[1] == [
-            {"role": "user", "content": "It's A?"}, {"role": "assistant", "content": 'A "b"'}, {"role": "user", "content": "C\n?"},
-        ]  # fmt: skip
+            {"role": "user", "content": "It's A?"},
+            {"role": "assistant", "content": 'A "b"'},
+            {"role": "user", "content": "C\n?"},
+        ]
         assert column(store, "SELECT text FROM responses ORDER BY text") == ["D", "x"]
 
 
@@ -97,9 +104,19 @@ def test_numpys_lists_without_commas_are_reported_and_never_run_together(tmp_pat
 
 
 HOSTILE = [
-    "[" * 100_000 + "]" * 100_000, "[" + "-" * 300_000 + "1]", "[__import__('os').system('true')]", "[1" + "0" * 10_000 + "]",
-    "['" + "a" * LONGEST_LITERAL + "']", "[lambda: 0]", "['a', *x]", "['\\", "[\0]", "[f'{1}']", "['a'\n'b']", "[" + "(" * 5000 + "]",
-]  # fmt: skip
+    "[" * 100_000 + "]" * 100_000,
+    "[" + "-" * 300_000 + "1]",
+    "[__import__('os').system('true')]",
+    "[1" + "0" * 10_000 + "]",
+    "['" + "a" * LONGEST_LITERAL + "']",
+    "[lambda: 0]",
+    "['a', *x]",
+    "['\\",
+    "[\0]",
+    "[f'{1}']",
+    "['a'\n'b']",
+    "[" + "(" * 5000 + "]",
+]
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
@@ -143,16 +160,21 @@ def test_hh_transcripts_become_prompt_chosen_and_rejected(tmp_path: Path) -> Non
     told = Noted()
     with collected(tmp_path, PAIRED, progress=told) as store:
         assert [[turn["content"] for turn in chat] for chat in messages(store)] == [
-            ["A?"], ["B?", "first", "C?"], ["D?"], ["E?", "one", "F?"],
-        ]  # fmt: skip
+            ["A?"],
+            ["B?", "first", "C?"],
+            ["D?"],
+            ["E?", "one", "F?"],
+        ]
         assert {turn["role"] for chat in messages(store) for turn in chat[::2]} == {"user"}
         assert [tuple(row.values()) for row in comparisons(store)] == [
-            ("good", "bad", "first"), ("good\n\nand long", "bad: no", "first"),
-        ]  # fmt: skip
+            ("good", "bad", "first"),
+            ("good\n\nand long", "bad: no", "first"),
+        ]
         assert dropped(store) == {
-            ("response", "ends without an answer"): 1, ("response", "answers another conversation"): 1,
+            ("response", "ends without an answer"): 1,
+            ("response", "answers another conversation"): 1,
             ("comparison", "no response"): 2,
-        }  # fmt: skip
+        }
     assert any("holds transcripts" in line and "'chosen'" in line for line in told.lines)
 
 
@@ -216,10 +238,11 @@ def test_lists_of_codes_and_scores_in_csv_are_read(tmp_path: Path) -> None:
         'prompt,texts,marks,votes\nA,"[""x"", ""y""]","[4, 2]","[1]"\nB,"[""z"", ""w""]","[null, 3.5]",2\n'
     )
     source = {
-        "path": "rows.csv", "columns": {"responses": "texts"},
+        "path": "rows.csv",
+        "columns": {"responses": "texts"},
         "scores": [{"judge": "ann", "criterion": "q", "column": "marks", "low": 1, "high": 5}],
         "preferences": {"judge": "bob", "column": "votes", "pairs": [[1, 2]]},
-    }  # fmt: skip
+    }
     with collected(tmp_path, source) as store:
         found = store.rows("SELECT text, value::DOUBLE AS value FROM scores JOIN responses USING (answer) ORDER BY text")
         assert [tuple(row.values()) for row in found] == [("w", 3.5), ("x", 4.0), ("y", 2.0)]
@@ -236,9 +259,12 @@ def test_one_message_in_place_of_a_list_is_read(tmp_path: Path) -> None:
 
 def test_a_column_of_responses_may_hold_one_conversation_or_several_messages(tmp_path: Path) -> None:
     chat = [{"role": "user", "content": "A"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "C"}]
-    lines(tmp_path / "rows.jsonl", [
-        {"prompt": chat, "texts": [*chat, {"role": "assistant", "content": "d"}]},
-        {"prompt": "E", "texts": [{"role": "assistant", "content": text} for text in ("f", "g")]},
-    ])  # fmt: skip
+    lines(
+        tmp_path / "rows.jsonl",
+        [
+            {"prompt": chat, "texts": [*chat, {"role": "assistant", "content": "d"}]},
+            {"prompt": "E", "texts": [{"role": "assistant", "content": text} for text in ("f", "g")]},
+        ],
+    )
     with collected(tmp_path, {"columns": {"responses": "texts"}}) as store:
         assert column(store, "SELECT text FROM responses ORDER BY text") == ["d", "f", "g"]

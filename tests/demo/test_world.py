@@ -146,9 +146,15 @@ def test_templates_show_the_models_what_they_were_trained_on() -> None:
     fence, prompt_fence = "0123456789abcdef", "fedcba9876543210"
     writing = templates.get_template("generate/compact.jinja").render(document=DOCUMENT, request=REQUEST)
     judging = templates.get_template("judge/compact.jinja").render(
-        document=DOCUMENT, request=REQUEST, response=PERFECT, fence=fence, prompt_fence=prompt_fence,
-        criterion=SimpleNamespace(name="faithfulness"), low=corpus.LOW, high=corpus.HIGH,
-    )  # fmt: skip
+        document=DOCUMENT,
+        request=REQUEST,
+        response=PERFECT,
+        fence=fence,
+        prompt_fence=prompt_fence,
+        criterion=SimpleNamespace(name="faithfulness"),
+        low=corpus.LOW,
+        high=corpus.HIGH,
+    )
     assert writing == corpus.writing(DOCUMENT, REQUEST)
     assert judging == corpus.judging(DOCUMENT, REQUEST, PERFECT, "faithfulness", fence, prompt_fence)
 

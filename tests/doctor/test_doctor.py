@@ -200,8 +200,10 @@ def test_the_doctor_asks_in_the_form_of_the_run(tmp_path: Path) -> None:
     assert (writing[0]["temperature"], writing[0]["max_tokens"], writing[0]["n"]) == (0.3, 77, 3)
     assert (judging[0]["temperature"], judging[0]["max_tokens"], judging[0]["top_logprobs"]) == (0.0, 99, 20)
     assert set(judging[0]["response_format"]["json_schema"]["schema"]["required"]) == {
-        "helpfulness", "faithfulness", "completeness"
-    }  # fmt: skip
+        "helpfulness",
+        "faithfulness",
+        "completeness",
+    }
 
 
 def test_a_certificate_of_ones_own_is_accepted_through_its_variable_or_explained(

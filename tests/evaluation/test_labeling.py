@@ -135,8 +135,33 @@ def test_a_sheet_with_semicolons_is_read_too(store: Store, tmp_path: Path) -> No
 
 
 SIGNS = "=+-@＝＋－＠\u2212"
-BEFORE = ["", " ", "\t", "\n", "\r\n", '"', "'", "' \"", "\u00a0", "\u200b", "\ufeff", "\u3000", "“", "text;", "text; ", "text\t",
-          "text\n", "text\n\n", 'text;"', "text\r", "text\u2028", "text;;\t", "a\n b;'", "\x00", "\x0b"]  # fmt: skip
+BEFORE = [
+    "",
+    " ",
+    "\t",
+    "\n",
+    "\r\n",
+    '"',
+    "'",
+    "' \"",
+    "\u00a0",
+    "\u200b",
+    "\ufeff",
+    "\u3000",
+    "“",
+    "text;",
+    "text; ",
+    "text\t",
+    "text\n",
+    "text\n\n",
+    'text;"',
+    "text\r",
+    "text\u2028",
+    "text;;\t",
+    "a\n b;'",
+    "\x00",
+    "\x0b",
+]
 
 
 def cells(path: Path) -> dict[str, str]:
@@ -174,11 +199,14 @@ SHEETS: dict[str, Callable[[str], bytes]] = {
     "UTF-16 without a mark": lambda text: text.encode("utf-16-le"),
     "a code page": lambda text: text.replace("p?", "é?").encode("latin-1"),
     "blank rows": lambda text: ("\n\n" + text.replace("\n", "\n\n,,\n  ,,\n")).encode(),
-    "quoted": lambda text: "\n".join(",".join(f'"{cell}"' for cell in line.split(",")) for line in text.splitlines()).encode(),
+    "quoted": lambda text: "\n".join(
+        ",".join(f'"{cell}"' for cell in line.split(",")) for line in text.splitlines()
+    ).encode(),
     "other columns, in another order": lambda text: "\n".join(
-        "x," + ",".join(reversed(line.split(","))) for line in text.splitlines()).encode(),
+        "x," + ",".join(reversed(line.split(","))) for line in text.splitlines()
+    ).encode(),
     "capital names with spaces": lambda text: text.replace("ballot", " Ballot ").replace("preferred", "PREFERRED").encode(),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("how", SHEETS)

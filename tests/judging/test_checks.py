@@ -23,8 +23,15 @@ DOCUMENT = "# Load\n\nThe truck carried 102 crates.\n\n## Route\n\nIt left at 06
 BENCH = JudgeContext(JudgeSpec(rubric="x"), Template(root() / "prompts/judge/scale.jinja", scale.VARIABLES))
 
 
-def judged(function: str, response: str, document: str | None = DOCUMENT, reference: str | None = None,
-           judge_context: JudgeContext = BENCH, high: float = 1, **options: Any) -> Verdict:  # fmt: skip
+def judged(
+    function: str,
+    response: str,
+    document: str | None = DOCUMENT,
+    reference: str | None = None,
+    judge_context: JudgeContext = BENCH,
+    high: float = 1,
+    **options: Any,
+) -> Verdict:
     criterion = Check(name="c", kind="check", function=function, options=options, high=high)
     prompt = Prompt(({"role": "user", "content": "Tell."},), document, reference)
     return asyncio.run(check.judge(Candidate(prompt, response), [criterion], 0, judge_context))
@@ -39,7 +46,7 @@ def value(function: str, response: str, **given: Any) -> float | None:
 TEXTS: list[tuple[str, dict[str, Any], str, float]] = [
     ("length", {"high": 100}, "Two words", 2),
     ("length", {"unit": "characters", "high": 100}, "né", 2),
-    ("length", {"unit": "sentences", "high": 100}, "It left at 6.40 a.m. sharp. Was it late? \"No.\" He said so", 5),
+    ("length", {"unit": "sentences", "high": 100}, 'It left at 6.40 a.m. sharp. Was it late? "No." He said so', 5),
     ("length", {"unit": "sentences", "high": 100}, "一句。两句！", 2),
     ("length", {"unit": "sentences", "high": 100}, "No mark at all\n\nanother part", 2),
     ("length", {"high": 100}, "", 0),
@@ -89,7 +96,7 @@ TEXTS: list[tuple[str, dict[str, Any], str, float]] = [
     ("chunks", {"separator": "\n---\n", "most": 2}, "one two\n---\nthree\n---\n", 1),
     ("chunks", {"separator": "\n---\n", "most": 2}, "one\n---\n\n---\ntwo", 2 / 3),
     ("chunks", {"separator": "\n---\n", "most": 2}, " ", 0),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "given", "response", "expected"), TEXTS)
@@ -160,7 +167,7 @@ def test_a_number_is_found_in_any_spelling(amount: Any, before: str) -> None:
         assert value("number", f"{before} {spelling}", reference=f"A: {number:.3f}") == 1
 
 
-USER = '''
+USER = """
 def shout(prompt, response, times=1):
     return response.isupper() * times
 def broken(prompt, response):
@@ -169,7 +176,7 @@ def ends(prompt, response):
     raise SystemExit(3)
 def silent(prompt, response):
     return None
-'''  # fmt: skip
+"""
 
 
 @pytest.mark.parametrize(

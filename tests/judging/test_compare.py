@@ -119,10 +119,15 @@ def test_a_reply_is_a_preference_or_a_failure_kind(reply: Completion, preferred:
 
 
 @settings(max_examples=500, deadline=None)
-@given(st.text() | st.text('{}[]":, rationalebetterfirstsecondtie') | st.sampled_from(
-    ['{"rationale": %s, "better": %s}', '{"better": %s, "rationale": %s}']
-).flatmap(lambda form: st.tuples(st.just(form), *[st.sampled_from(['"first"', '"tie"', "1", "null", '"First"', "[]"])] * 2)
-          .map(lambda found: found[0] % found[1:])))  # fmt: skip
+@given(
+    st.text()
+    | st.text('{}[]":, rationalebetterfirstsecondtie')
+    | st.sampled_from(['{"rationale": %s, "better": %s}', '{"better": %s, "rationale": %s}']).flatmap(
+        lambda form: st.tuples(
+            st.just(form), *[st.sampled_from(['"first"', '"tie"', "1", "null", '"First"', "[]"])] * 2
+        ).map(lambda found: found[0] % found[1:])
+    )
+)
 def test_any_text_is_an_exact_preference_or_a_failure_kind(text: str) -> None:
     comparison = said(Completion(text, tokens=(Token(text, -0.1, ((text, -0.1),)),)), attempts=1)[0].comparison
     assert comparison is not None
@@ -133,10 +138,11 @@ def test_any_text_is_an_exact_preference_or_a_failure_kind(text: str) -> None:
 def tokens(*parts: str | tuple[str, dict[str, float]]) -> tuple[Token, ...]:
     """Tokens, some with what they might have been, by probability."""
     return tuple(
-        Token(part, 0.0, ((part, 0.0),)) if isinstance(part, str)
+        Token(part, 0.0, ((part, 0.0),))
+        if isinstance(part, str)
         else Token(part[0], 0.0, tuple((text, math.log(p)) for text, p in part[1].items()))
         for part in parts
-    )  # fmt: skip
+    )
 
 
 TOLD = {"first": 0.6, "second": 0.2, "tie": 0.1, "neither": 0.1}
@@ -146,16 +152,21 @@ SHARES: dict[str, tuple[Sequence[Any], dict[str, float] | None]] = {
         ['{"better":', (' "first"}', {' "first"}': 0.5, ' "second"}': 0.25, ' "t': 0.25})],
         {"first": 0.5, "second": 0.25, "tie": 0.25},
     ),
-    "the word in pieces": (['{"better": "', ("fi", {"fi": 0.75, "se": 0.25}), 'rst"}'], {"first": 0.75, "second": 0.25, "tie": 0}),
+    "the word in pieces": (
+        ['{"better": "', ("fi", {"fi": 0.75, "se": 0.25}), 'rst"}'],
+        {"first": 0.75, "second": 0.25, "tie": 0},
+    ),
     "a word in the rationale": (
         ['{"rationale": "', ("second", {"second": 0.9}), '", "better": "', ("first", {"first": 0.8, "tie": 0.2}), '"}'],
         {"first": 0.8, "second": 0, "tie": 0.2},
     ),
-    "words that only begin alike": (['{"better": "', ("first", {"first": 0.5, "firstly": 0.4, "s": 0.1}), '"}'],
-                                    {"first": 5 / 6, "second": 1 / 6, "tie": 0}),
+    "words that only begin alike": (
+        ['{"better": "', ("first", {"first": 0.5, "firstly": 0.4, "s": 0.1}), '"}'],
+        {"first": 5 / 6, "second": 1 / 6, "tie": 0},
+    ),
     "no alternatives": (['{"better": "first"}'], None),
     "none at that place": (['{"better": "', ("first", {}), '"}'], None),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("parts", "shares"), SHARES.values(), ids=SHARES)

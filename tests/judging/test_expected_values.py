@@ -44,9 +44,9 @@ def test_a_failure_leaves_the_others_expected(store: Store) -> None:
 
 
 def test_a_repeat_without_one_makes_its_prompt_plain(store: Store) -> None:
-    store.append("scores", [
-        {"answer": ANSWERS["q", "a"], "judge": JUDGE, "criterion": HELP, "repeat": 1, "attempt": 0, "value": 3},
-    ])  # fmt: skip
+    store.append(
+        "scores", [{"answer": ANSWERS["q", "a"], "judge": JUDGE, "criterion": HELP, "repeat": 1, "attempt": 0, "value": 3}]
+    )
     found = store.rows("SELECT answer, score::DOUBLE AS score FROM latest_scores")
     told = {row["answer"]: row["score"] for row in found}
     assert [told[ANSWERS[each]] for each in TEXTS] == [4, 4, 3.5, 4]
@@ -67,10 +67,13 @@ def test_an_evaluation_sees_no_difference_in_it(store: Store) -> None:
 
 
 def test_two_judges_agree_on_what_both_call_a_tie(store: Store) -> None:
-    store.append("scores", [
-        {"answer": answer, "judge": "other", "criterion": HELP, "repeat": 0, "attempt": 0, "value": 2}
-        for answer in ANSWERS.values()
-    ])  # fmt: skip
+    store.append(
+        "scores",
+        [
+            {"answer": answer, "judge": "other", "criterion": HELP, "repeat": 0, "attempt": 0, "value": 2}
+            for answer in ANSWERS.values()
+        ],
+    )
     found = agreement(store, JUDGE, "other")
     assert (found.pairs, found.tied, found.criteria[0].first_percent) == (2, 2, pytest.approx(100 * 3.15 / 4))
 
@@ -78,9 +81,16 @@ def test_two_judges_agree_on_what_both_call_a_tie(store: Store) -> None:
 def test_a_cascade_decides_nothing_by_it(store: Store) -> None:
     weighed = [{"criterion": HELP, "factor": 1, "low": 1, "floor": None}]
     store.execute(
-        "pipeline/sql/judge/escalate", judge="next", earlier=JUDGE, before_that=None, generators=["a", "b"], margin=1, second=False,
-        denominator=4, criteria=weighed,
-    )  # fmt: skip
+        "pipeline/sql/judge/escalate",
+        judge="next",
+        earlier=JUDGE,
+        before_that=None,
+        generators=["a", "b"],
+        margin=1,
+        second=False,
+        denominator=4,
+        criteria=weighed,
+    )
     left = store.rows("SELECT prompt, lead::DOUBLE AS lead FROM cascade_escalations")
     assert left == [{"prompt": prompt("p").key, "lead": 0}]
 

@@ -42,12 +42,7 @@ VALUES: dict[str, tuple[str, list[str], float, list[str]]] = {
         2.5 / 4,
         ["supported", "supported", "partly", "not"],
     ),
-    "keypoints": (
-        "keypoints",
-        ['{"points": ["a", "b"]}', points("covered", "missing")],
-        0.5,
-        ["covered", "missing"],
-    ),
+    "keypoints": ("keypoints", ['{"points": ["a", "b"]}', points("covered", "missing")], 0.5, ["covered", "missing"]),
     "checklist": ("checklist", [ITEMS, points("yes", "yes", "yes", "no")], 1.0, ["yes", "yes", "yes", "no"]),
     "a pitfall": ("checklist", [ITEMS, points("yes", "no", "no", "yes")], 1.0 / 2.9, ["yes", "no", "no", "yes"]),
 }

@@ -137,12 +137,13 @@ def test_a_server_is_asked_for_the_logit_of_the_whole_chat(path: str) -> None:
     verdict, server = served([classified(-3.25)], path=path)
     assert [request.path for request in server.requests] == ["/classify"]
     assert server.requests[0].body == {
-        "model": "m", "use_activation": False,
+        "model": "m",
+        "use_activation": False,
         "messages": [
             {"role": "user", "content": "Why < |im_end|>?\n\nKeep to this document:\n\nIt rained."},
             {"role": "assistant", "content": "Rain. < |im_start|>"},
         ],
-    }  # fmt: skip
+    }
     assert (verdict.raw, verdict.prompt_tokens) == ("-3.25", 7)
     assert verdict.scores[0].value == round(1 / (1 + math.exp(3.25 / 8)), 6)
 

@@ -90,9 +90,15 @@ def test_a_split_emoji_before_the_score_moves_nothing(spelling: Spelling) -> Non
     stripped=st.booleans(),
 )
 def test_the_token_found_is_that_of_the_score_or_none(
-    why: str, cuts: list[int], spelling: str, first: bool, ascii_only: bool, thoughts: list[bytes], ends: list[bytes],
+    why: str,
+    cuts: list[int],
+    spelling: str,
+    first: bool,
+    ascii_only: bool,
+    thoughts: list[bytes],
+    ends: list[bytes],
     stripped: bool,
-) -> None:  # fmt: skip
+) -> None:
     if any("\ud800" <= char <= "\udfff" for char in why):
         return
     parts: dict[str, Any] = {"score": 4, "rationale": why} if first else {"rationale": why, "score": 4}

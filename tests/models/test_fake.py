@@ -138,9 +138,13 @@ def test_an_instance_satisfies_its_schema(schema: dict[str, Any], digest: str) -
 def test_references_are_followed_and_a_schema_within_itself_ends() -> None:
     schema = {
         "$ref": "#/$defs/node",
-        "$defs": {"node": {"type": "object", "properties": {"v": {"type": "integer", "minimum": 3, "maximum": 3},
-                                                            "next": {"$ref": "#/$defs/node"}}}},
-    }  # fmt: skip
+        "$defs": {
+            "node": {
+                "type": "object",
+                "properties": {"v": {"type": "integer", "minimum": 3, "maximum": 3}, "next": {"$ref": "#/$defs/node"}},
+            }
+        },
+    }
     assert instance(schema, "d")["next"]["next"]["v"] == 3
 
 

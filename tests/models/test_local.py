@@ -200,10 +200,7 @@ def test_broken_weights_are_an_input_error(folder: Path, tmp_path: Path) -> None
 
 
 @settings(deadline=None)
-@given(
-    st.lists(st.tuples(st.integers(1, 30), st.sampled_from([4, 8])), max_size=40),
-    st.integers(1, 7),
-)
+@given(st.lists(st.tuples(st.integers(1, 30), st.sampled_from([4, 8])), max_size=40), st.integers(1, 7))
 def test_batches_hold_everything_once_alike_and_sorted(rows: list[tuple[int, int]], size: int) -> None:
     waiting = [
         (Draw((0,) * length, 0, Settings(1.0, 1.0, limit, None)), place) for place, (length, limit) in enumerate(rows)
@@ -228,9 +225,7 @@ def test_an_output_limit_fits_and_takes_few_values_where_the_context_binds(max_t
 def test_tokens_are_drawn_as_often_as_they_are_likely() -> None:
     shares = torch.tensor([0.5, 0.0, 0.3, 0.15, 0.05])
     rows = 20_000
-    sampler = Sampler(
-        Settings(1.0, 1.0, 1, None), range(rows), device=torch.device("cpu"), stopped=lambda: False
-    )  # fmt: skip
+    sampler = Sampler(Settings(1.0, 1.0, 1, None), range(rows), device=torch.device("cpu"), stopped=lambda: False)
     sampler(torch.zeros(rows, 0), shares.log().repeat(rows, 1))
     counts = torch.bincount(sampler.chosen[0], minlength=5) / rows
     assert counts[1] == 0

@@ -199,10 +199,16 @@ def test_the_request_says_what_was_asked() -> None:
     ask = ChatRequest(HELLO.messages, Sampling(0.5, 0.9, 77), seeds=(2**40 + 5,), schema=schema, top_logprobs=5)
     _, server = talk([FINE], ask)
     assert server.chats[0].body == {
-        "model": "m", "messages": HELLO.messages, "temperature": 0.5, "top_p": 0.9, "max_tokens": 77, "seed": 5,
-        "logprobs": True, "top_logprobs": 5,
+        "model": "m",
+        "messages": HELLO.messages,
+        "temperature": 0.5,
+        "top_p": 0.9,
+        "max_tokens": 77,
+        "seed": 5,
+        "logprobs": True,
+        "top_logprobs": 5,
         "response_format": {"type": "json_schema", "json_schema": {"name": "verdict", "strict": True, "schema": schema}},
-    }  # fmt: skip
+    }
     _, server = talk([FINE], ask, structured="json_object", max_tokens_field="max_completion_tokens")
     assert server.chats[0].body["response_format"] == {"type": "json_object"}
     assert server.chats[0].body["max_completion_tokens"] == 77

@@ -42,9 +42,7 @@ def ask(text: str, n: int = 1) -> ChatRequest:
     return ChatRequest([{"role": "user", "content": text}], seeds=tuple(range(n)))
 
 
-def complete(
-    server: Batches, folder: Path, *asks: ChatRequest, **options: Any
-) -> list[list[Completion] | BaseException]:  # fmt: skip
+def complete(server: Batches, folder: Path, *asks: ChatRequest, **options: Any) -> list[list[Completion] | BaseException]:
     """What each ask comes to, all asked at once of a model opened for it."""
 
     async def run() -> list[list[Completion] | BaseException]:
@@ -70,10 +68,17 @@ def test_asks_that_wait_are_one_batch_whose_answers_come_in_any_order(tmp_path: 
         assert [texts(each) for each in found] == [[f"q{number} 0"] for number in range(20)]
         assert len(server.made) == 1
         assert server.made[0] | {"id": "", "created_at": 0} == {
-            "id": "", "created_at": 0, "object": "batch", "status": "completed", "input_file_id": "file-0",
-            "endpoint": "/v1/chat/completions", "completion_window": "24h", "metadata": {"made_by": "rlaif"},
-            "output_file_id": "file-1", "error_file_id": None,
-        }  # fmt: skip
+            "id": "",
+            "created_at": 0,
+            "object": "batch",
+            "status": "completed",
+            "input_file_id": "file-0",
+            "endpoint": "/v1/chat/completions",
+            "completion_window": "24h",
+            "metadata": {"made_by": "rlaif"},
+            "output_file_id": "file-1",
+            "error_file_id": None,
+        }
     first = found[0]
     assert isinstance(first, list)
     assert (first[0].prompt_tokens, first[0].output_tokens, first[0].served) == (5, 3, "m")
@@ -215,7 +220,17 @@ def test_a_server_that_wants_another_name_for_the_bound_or_no_seed_is_asked_as_i
     def picky(name: str, body: Body) -> Body:
         for word in ("max_tokens", "seed"):
             if word in body:
-                return line(name, {"error": {"message": f"{word} is not supported, use max_completion_tokens"[: 60 if word == "max_tokens" else 21]}}, 400)  # fmt: skip
+                return line(
+                    name,
+                    {
+                        "error": {
+                            "message": f"{word} is not supported, use max_completion_tokens"[
+                                : 60 if word == "max_tokens" else 21
+                            ]
+                        }
+                    },
+                    400,
+                )
         return line(name, said(body))
 
     with batches(answer=picky) as server:
@@ -362,7 +377,16 @@ def test_files_hold_every_line_once_in_order_and_within_bounds(lines: list[bytes
         assert len(file) == 1 or sum(map(len, file.values())) <= size
 
 
-@given(st.binary(max_size=60) | st.recursive(st.none() | st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["custom_id", "response", "error", "status_code", "body", "code"]), inner)).map(lambda value: json.dumps(value).encode()))  # fmt: skip
+@given(
+    st.binary(max_size=60)
+    | st.recursive(
+        st.none() | st.text() | st.integers(),
+        lambda inner: (
+            st.lists(inner)
+            | st.dictionaries(st.sampled_from(["custom_id", "response", "error", "status_code", "body", "code"]), inner)
+        ),
+    ).map(lambda value: json.dumps(value).encode())
+)
 def test_a_line_is_an_answer_a_fault_or_nothing(data: bytes) -> None:
     found = answer(data)
     assert found is None or isinstance(found[1], bytes | RequestError)

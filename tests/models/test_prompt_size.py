@@ -54,14 +54,19 @@ def test_a_prompt_of_several_turns_counts_as_a_whole() -> None:
 @pytest.mark.parametrize(
     ("usage", "read"),
     [
-        (None, None), ([], None), ({}, None), ({"prompt_tokens": 0}, None), ({"prompt_tokens": "9"}, None),
-        ({"prompt_tokens": True}, None), ({"prompt_tokens": 9}, 9),
+        (None, None),
+        ([], None),
+        ({}, None),
+        ({"prompt_tokens": 0}, None),
+        ({"prompt_tokens": "9"}, None),
+        ({"prompt_tokens": True}, None),
+        ({"prompt_tokens": 9}, 9),
         ({"prompt_tokens": 9, "prompt_tokens_details": {"cached_tokens": 4000}}, 4009),
         ({"prompt_tokens": 9, "cache_read_input_tokens": 4000, "cache_creation_input_tokens": 50}, 4059),
         ({"prompt_tokens": 9, "total_tokens": 5000, "completion_tokens": 20}, 4980),
         ({"prompt_tokens": 9, "prompt_tokens_details": {"cached_tokens": None}}, 9),
     ],
-)  # fmt: skip
+)
 def test_tokens_in_the_servers_cache_count_as_read(usage: Any, read: int | None) -> None:
     assert read_tokens(usage) == read
     assert read_reply(orjson.dumps({"choices": [choice("x")], "usage": usage}), 1).found[0].prompt_read == read

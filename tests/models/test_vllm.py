@@ -94,8 +94,14 @@ def test_the_command_line_has_all_settings_and_an_option_has_the_last_word() -> 
     )
     line = " ".join(arguments(given, "org/name", 1234))
     assert line.startswith("--model org/name --host 127.0.0.1 --port 1234 --served-model-name tiny:writer")
-    for part in ("--tensor-parallel-size 2", "--data-parallel-size 3", "--max-model-len 99", "--generation-config auto",
-                 "--gpu-memory-utilization 0.5", '"disable_any_whitespace": true'):  # fmt: skip
+    for part in (
+        "--tensor-parallel-size 2",
+        "--data-parallel-size 3",
+        "--max-model-len 99",
+        "--generation-config auto",
+        "--gpu-memory-utilization 0.5",
+        '"disable_any_whitespace": true',
+    ):
         assert part in line
 
 
@@ -116,35 +122,62 @@ def test_a_model_is_known_by_what_changes_its_answers() -> None:
 # -- what a log says
 
 LOGS = [
-    ("python: Error while finding module specification for 'vllm.x' (ModuleNotFoundError: No module named 'vllm')",
-     "not installed", "rlaif[vllm]"),
+    (
+        "python: Error while finding module specification for 'vllm.x' (ModuleNotFoundError: No module named 'vllm')",
+        "not installed",
+        "rlaif[vllm]",
+    ),
     ("ModuleNotFoundError: No module named 'torchvision'", "torchvision", "Install it"),
     ("api_server.py: error: unrecognized arguments: --max-num-sqs 4", "--max-num-sqs", "options"),
     ("vllm: error: argument --dtype: invalid choice: 'x'", "--dtype", "options"),
-    ("OSError: org/none is not a local folder and is not a valid model identifier listed on 'https://huggingface.co/models'",
-     "no checkpoint", "path"),
+    (
+        "OSError: org/none is not a local folder and is not a valid model identifier listed on 'https://huggingface.co/models'",
+        "no checkpoint",
+        "path",
+    ),
     ("huggingface_hub.errors.LocalEntryNotFoundError: outgoing traffic has been disabled", "cannot be reached", "Download"),
     ("401 Client Error: Cannot access gated repo for url", "denies access", "HF_TOKEN"),
     ("RuntimeError: Failed to infer device type, please set VLLM_LOGGING_LEVEL=DEBUG", "no device", "CPU build"),
     ("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.", "out of memory", "max_model_len"),
-    ("ValueError: No available memory for the cache blocks. Try increasing `gpu_memory_utilization`", "out of memory", "smaller"),
-    ("ValueError: Free memory on device (3.1/79.1 GiB) on startup is less than desired GPU memory utilization", "in use", "gpu_memory"),
-    ("ValueError: To serve at least one request with the models's max seq len (131072), 16.0 GiB KV cache is needed",
-     "context", "max_model_len"),
-    ("ValueError: World size (4) is larger than the number of available GPUs (1) in this node.", "more GPUs", "tensor_parallel"),
+    (
+        "ValueError: No available memory for the cache blocks. Try increasing `gpu_memory_utilization`",
+        "out of memory",
+        "smaller",
+    ),
+    (
+        "ValueError: Free memory on device (3.1/79.1 GiB) on startup is less than desired GPU memory utilization",
+        "in use",
+        "gpu_memory",
+    ),
+    (
+        "ValueError: To serve at least one request with the models's max seq len (131072), 16.0 GiB KV cache is needed",
+        "context",
+        "max_model_len",
+    ),
+    (
+        "ValueError: World size (4) is larger than the number of available GPUs (1) in this node.",
+        "more GPUs",
+        "tensor_parallel",
+    ),
     ("ValueError: Total number of attention heads (14) must be divisible by tensor parallel size (4).", "spread", "divides"),
     ("ValueError: Bfloat16 is only supported on GPUs with compute capability of at least 8.0.", "data type", "float16"),
     ("Model architectures ['X'] are not supported for now.", "cannot serve", "another"),
     ("Please set the option `trust_remote_code=True` to remove this error.", "contains code", "trust_remote_code: true"),
     ("OSError: [Errno 98] Address already in use", "port", "again"),
-    ("1 validation error for ModelConfig\n  Value error, Unknown quantization: nope [type=value_error, input_value=X]\n    For further information",
-     "settings: Unknown quantization: nope", "allowed values"),
+    (
+        "1 validation error for ModelConfig\n  Value error, Unknown quantization: nope [type=value_error, input_value=X]\n    For further information",
+        "settings: Unknown quantization: nope",
+        "allowed values",
+    ),
     ("loading\nrlaif: the server ended with status -9", "memory ran out", "smaller"),
-    ("ModuleX\n(EngineCore pid=7) ERROR 11-21 07:03:41 [core.py:1] ValueError: odd\nRuntimeError: Engine failed\n\nrlaif: the server ended with status 1",
-     "ValueError: odd", "log"),
+    (
+        "ModuleX\n(EngineCore pid=7) ERROR 11-21 07:03:41 [core.py:1] ValueError: odd\nRuntimeError: Engine failed\n\nrlaif: the server ended with status 1",
+        "ValueError: odd",
+        "log",
+    ),
     ("just words\nrlaif: the server ended with status 3\n", "just words", "log"),
     ("", "nothing", "log"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.fault("H22")
@@ -335,9 +368,13 @@ def test_vllm_itself_serves_the_tiny_writer_and_then_the_tiny_judge(tmp_path: Pa
     prompts.write_text("\n".join([*requests, json.dumps({"prompt": "too long " * 500, "document": "none"})]), "utf-8")
     served = "{{kind: vllm, path: tiny:{0}, dtype: float32, options: {{enforce_eager: true}}}}"
     overrides = [
-        f"out={tmp_path / 'out'}", f"collect.sources.0.path={prompts}", "train=null", "evaluate=null",
-        *(f"models.{name}={served.format(name)}" for name in ("writer", "judge")), "judges.tiny.logprobs=true",
-    ]  # fmt: skip
+        f"out={tmp_path / 'out'}",
+        f"collect.sources.0.path={prompts}",
+        "train=null",
+        "evaluate=null",
+        *(f"models.{name}={served.format(name)}" for name in ("writer", "judge")),
+        "judges.tiny.logprobs=true",
+    ]
     with pipeline.open_run(load(root() / "pipelines/quickstart.yaml", overrides)) as context:
         pipeline.collect(context)
         pipeline.generate_and_judge(context)

@@ -22,9 +22,16 @@ from tests.support.stores import GENERATOR, JUDGE, context, criteria, fill, outc
 RANGES = {"help": (1.0, 5.0), "faith": (1.0, 5.0)}
 
 
-def pairs_of(folder: Path, table: Mapping[str, Any], ranges: Mapping[str, tuple[float, float]] = RANGES, *,
-             weights: Mapping[str, float] = {}, floors: Mapping[str, float] = {},
-             overrides: Mapping[str, float] = {}, **options: Any) -> Any:  # fmt: skip
+def pairs_of(
+    folder: Path,
+    table: Mapping[str, Any],
+    ranges: Mapping[str, tuple[float, float]] = RANGES,
+    *,
+    weights: Mapping[str, float] = {},
+    floors: Mapping[str, float] = {},
+    overrides: Mapping[str, float] = {},
+    **options: Any,
+) -> Any:
     """The pairs as (prompt, chosen text, rejected text, margin), and the outcomes of prompts and of responses."""
     with Store(folder / "store.duckdb") as store:
         keys = fill(store, table)
@@ -52,26 +59,36 @@ def answer(text: str, score: object, faith: object = None, **more: object) -> di
 
 
 CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]], list[tuple[str, str, float]], str]] = {
-    "the best against the worst": (
-        {}, [answer("a", 2), answer("b", 5), answer("c", 4)], [("b", "a", 75)], "paired",
-    ),
+    "the best against the worst": ({}, [answer("a", 2), answer("b", 5), answer("c", 4)], [("b", "a", 75)], "paired"),
     "the best against the second": (
-        {"strategy": "best_vs_second"}, [answer("a", 2), answer("b", 5), answer("c", 4)], [("b", "c", 25)], "paired",
+        {"strategy": "best_vs_second"},
+        [answer("a", 2), answer("b", 5), answer("c", 4)],
+        [("b", "c", 25)],
+        "paired",
     ),
     "the second is the best of those that differ enough": (
-        {"strategy": "best_vs_second", "min_margin": 30}, [answer("a", 2), answer("b", 5), answer("c", 4)],
-        [("b", "a", 75)], "paired",
+        {"strategy": "best_vs_second", "min_margin": 30},
+        [answer("a", 2), answer("b", 5), answer("c", 4)],
+        [("b", "a", 75)],
+        "paired",
     ),
     "all above the margin, the widest first": (
         {"strategy": "all_above_margin", "min_margin": 30, "per_prompt": 9},
-        [answer("a", 2), answer("b", 5), answer("c", 4)], [("b", "a", 75), ("c", "a", 50)], "paired",
+        [answer("a", 2), answer("b", 5), answer("c", 4)],
+        [("b", "a", 75), ("c", "a", 50)],
+        "paired",
     ),
     "at most so many a prompt": (
-        {"strategy": "all_above_margin", "per_prompt": 1}, [answer("a", 2), answer("b", 5), answer("c", 4)],
-        [("b", "a", 75)], "paired",
+        {"strategy": "all_above_margin", "per_prompt": 1},
+        [answer("a", 2), answer("b", 5), answer("c", 4)],
+        [("b", "a", 75)],
+        "paired",
     ),
     "a random one of those below": (
-        {"strategy": "best_vs_random"}, [answer("a", 5), answer("b", 5), answer("c", 4)], [("?", "c", 25)], "paired",
+        {"strategy": "best_vs_random"},
+        [answer("a", 5), answer("b", 5), answer("c", 4)],
+        [("?", "c", 25)],
+        "paired",
     ),
     "a tie makes no pair": ({}, [answer("a", 3), answer("b", 3)], [], "tied"),
     "ties of different kinds weigh the same": ({}, [answer("a", 2, 4), answer("b", 4, 2)], [], "tied"),
@@ -79,19 +96,23 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]], list[tuple[str, str
     "a lead at the margin makes one": ({"min_margin": 25}, [answer("a", 3), answer("b", 4)], [("b", "a", 25)], "paired"),
     "one answer makes no pair": ({}, [answer("a", 3)], [], "fewer than two scored answers"),
     "no answer makes no pair": ({}, [], [], "no response"),
-    "a failed judgement is no low score": ({}, [answer("a", 3), answer("b", "malformed")], [], "fewer than two scored answers"),
+    "a failed judgement is no low score": (
+        {},
+        [answer("a", 3), answer("b", "malformed")],
+        [],
+        "fewer than two scored answers",
+    ),
     "half a judgement is none": ({}, [answer("a", 3), answer("b", 5, "refused")], [], "fewer than two scored answers"),
     "an answer that was not judged is not compared": (
-        {}, [answer("a", 3), {"text": "b", "help": 5}], [], "fewer than two scored answers",
+        {},
+        [answer("a", 3), {"text": "b", "help": 5}],
+        [],
+        "fewer than two scored answers",
     ),
-    "a cut-off answer is never chosen": (
-        {}, [answer("a", 3), answer("b", 5, finish="length")], [], "best below a floor",
-    ),
-    "a cut-off answer may be rejected": (
-        {}, [answer("a", 3), answer("b", 2, finish="length")], [("a", "b", 25)], "paired",
-    ),
+    "a cut-off answer is never chosen": ({}, [answer("a", 3), answer("b", 5, finish="length")], [], "best below a floor"),
+    "a cut-off answer may be rejected": ({}, [answer("a", 3), answer("b", 2, finish="length")], [("a", "b", 25)], "paired"),
     "the same text twice is one candidate": ({}, [answer("a", 3), answer("a", 3)], [], "fewer than two scored answers"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.fault("H14", "H15", "J8", "J9")
@@ -122,14 +143,26 @@ def test_weights_decide_and_zero_leaves_a_criterion_out(tmp_path: Path) -> None:
 @pytest.mark.fault("H14", "H16", "J8")
 def test_every_response_has_one_outcome_with_its_reason(tmp_path: Path) -> None:
     responses = [
-        answer("best", 5), answer("middle", 4), answer("worst", 1), answer("worst", 1), answer("odd", "malformed"),
-        {"text": "unjudged"}, {"text": "", "failure": "timeout"},
-    ]  # fmt: skip
+        answer("best", 5),
+        answer("middle", 4),
+        answer("worst", 1),
+        answer("worst", 1),
+        answer("odd", "malformed"),
+        {"text": "unjudged"},
+        {"text": "", "failure": "timeout"},
+    ]
     _, _, outcomes = pairs_of(tmp_path, {"p": responses})
-    assert outcomes["p"] == sorted([
-        "chosen", "not selected by the strategy", "rejected", "same text as another", "not scored: malformed",
-        "not judged", "not generated: timeout",
-    ])  # fmt: skip
+    assert outcomes["p"] == sorted(
+        [
+            "chosen",
+            "not selected by the strategy",
+            "rejected",
+            "same text as another",
+            "not scored: malformed",
+            "not judged",
+            "not generated: timeout",
+        ]
+    )
 
 
 def test_a_margin_is_exact_where_doubles_are_not(tmp_path: Path) -> None:
@@ -162,12 +195,17 @@ def test_an_unknown_strategy_or_criterion_is_told_with_what_was_meant(tmp_path: 
 Table = dict[str, list[dict[str, Any]]]
 values = st.none() | st.sampled_from(["malformed", "timeout"]) | st.integers(1, 5)
 responses = st.lists(
-    st.fixed_dictionaries({
-        "text": st.sampled_from("abcdefg"), "help": values, "faith": st.integers(1, 5),
-        "finish": st.sampled_from(["stop", "stop", "length"]),
-    }),
-    max_size=6, unique_by=lambda response: response["text"],
-)  # fmt: skip
+    st.fixed_dictionaries(
+        {
+            "text": st.sampled_from("abcdefg"),
+            "help": values,
+            "faith": st.integers(1, 5),
+            "finish": st.sampled_from(["stop", "stop", "length"]),
+        }
+    ),
+    max_size=6,
+    unique_by=lambda response: response["text"],
+)
 tables = st.dictionaries(st.sampled_from(["p", "q", "r", "s"]), responses, min_size=1)
 WEIGHTS = {"help": 2.0, "faith": 0.3}
 
@@ -203,22 +241,32 @@ def reference(
 
 @settings(max_examples=60, deadline=None)
 @given(
-    tables, st.sampled_from(["best_vs_worst", "best_vs_second", "best_vs_random", "all_above_margin"]),
-    st.sampled_from([0, 10, 25, 43.5]), st.sampled_from([1, 3]), st.sampled_from([1, 50]),
-)  # fmt: skip
+    tables,
+    st.sampled_from(["best_vs_worst", "best_vs_second", "best_vs_random", "all_above_margin"]),
+    st.sampled_from([0, 10, 25, 43.5]),
+    st.sampled_from([1, 3]),
+    st.sampled_from([1, 50]),
+)
 def test_every_strategy_agrees_with_a_slow_and_obvious_one(
     table: Table, strategy: str, min_margin: float, floor: float, per_prompt: int
 ) -> None:
     with TemporaryDirectory() as folder:
         pairs, of_prompts, of_responses = pairs_of(
-            Path(folder), table, weights=WEIGHTS, floors={"faith": floor},
-            strategy=strategy, min_margin=min_margin, per_prompt=per_prompt,
-        )  # fmt: skip
+            Path(folder),
+            table,
+            weights=WEIGHTS,
+            floors={"faith": floor},
+            strategy=strategy,
+            min_margin=min_margin,
+            per_prompt=per_prompt,
+        )
     shares, denominator = factors(WEIGHTS, RANGES)
     points = {
         (name, given["text"]): sum(Fraction(shares[c] * (given[c] - 1), denominator) for c in WEIGHTS)
-        for name, answers in table.items() for given in answers if isinstance(given["help"], int)
-    }  # fmt: skip
+        for name, answers in table.items()
+        for given in answers
+        if isinstance(given["help"], int)
+    }
     made = [(name, points[name, chosen], points[name, rejected]) for name, chosen, rejected, _ in pairs]
     expected = reference(table, strategy, min_margin, floor, per_prompt)
     assert set(made) <= expected
@@ -233,11 +281,20 @@ def test_every_strategy_agrees_with_a_slow_and_obvious_one(
 
 def votes(store: Store, asked: str, labeling_tasks: Sequence[tuple[str, str, str]]) -> None:
     key = prompt(asked).key
-    store.append("comparisons", [
-        {"prompt": key, "first": answer_key(key, first), "second": answer_key(key, second), "judge": JUDGE,
-         "criterion": "overall", "preferred": preferred}
-        for first, second, preferred in labeling_tasks
-    ])  # fmt: skip
+    store.append(
+        "comparisons",
+        [
+            {
+                "prompt": key,
+                "first": answer_key(key, first),
+                "second": answer_key(key, second),
+                "judge": JUDGE,
+                "criterion": "overall",
+                "preferred": preferred,
+            }
+            for first, second, preferred in labeling_tasks
+        ],
+    )
 
 
 def test_votes_become_the_pairs_that_were_voted(tmp_path: Path) -> None:

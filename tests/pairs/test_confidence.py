@@ -28,16 +28,31 @@ Votes = Sequence[tuple[str, str, str, str]]  # judge, first, second, preferred
 
 
 def pairs(
-    folder: Path, answers: list[dict[str, Any]], changes: Sequence[str] = (), votes: Votes = (), agree: Sequence[str] = (),
-    ranges: Mapping[str, tuple[float, float]] = RANGES, judge: str = JUDGE, **section: Any,
-) -> tuple[list[Row], Any]:  # fmt: skip
+    folder: Path,
+    answers: list[dict[str, Any]],
+    changes: Sequence[str] = (),
+    votes: Votes = (),
+    agree: Sequence[str] = (),
+    ranges: Mapping[str, tuple[float, float]] = RANGES,
+    judge: str = JUDGE,
+    **section: Any,
+) -> tuple[list[Row], Any]:
     """The pairs of one prompt's answers, once `changes` to the store are made; and the pairing."""
     with Store(folder / "store.duckdb") as store:
         fill(store, {"p": answers})
-        store.append("criteria", [
-            {"key": key("criterion", name), "name": name, "kind": "check" if name == "exact" else "scale", "low": low, "high": high}
-            for name, (low, high) in ranges.items()
-        ])  # fmt: skip
+        store.append(
+            "criteria",
+            [
+                {
+                    "key": key("criterion", name),
+                    "name": name,
+                    "kind": "check" if name == "exact" else "scale",
+                    "low": low,
+                    "high": high,
+                }
+                for name, (low, high) in ranges.items()
+            ],
+        )
         vote(store, votes)
         for change in changes:
             store.run(change)
@@ -49,18 +64,29 @@ def pairs(
 
 def vote(store: Store, votes: Votes) -> None:
     asked = prompt("p").key
-    store.append("comparisons", [
-        {"prompt": asked, "judge": judge, "criterion": "overall", "preferred": preferred,
-         "first": answer_key(asked, first), "second": answer_key(asked, second)}
-        for judge, first, second, preferred in votes
-    ])  # fmt: skip
+    store.append(
+        "comparisons",
+        [
+            {
+                "prompt": asked,
+                "judge": judge,
+                "criterion": "overall",
+                "preferred": preferred,
+                "first": answer_key(asked, first),
+                "second": answer_key(asked, second),
+            }
+            for judge, first, second, preferred in votes
+        ],
+    )
 
 
 def again(value: float, criterion: str = "help", text: str = "a", judge: str = JUDGE) -> str:
     """A further judgement of an answer, as a statement."""
     answer = answer_key(prompt("p").key, text)
-    return (f"INSERT INTO scores BY NAME SELECT '{answer}' AS answer, '{judge}' AS judge, '{key('criterion', criterion)}' AS criterion, "
-            f"1 AS repeat, 0 AS attempt, {value} AS value")  # fmt: skip
+    return (
+        f"INSERT INTO scores BY NAME SELECT '{answer}' AS answer, '{judge}' AS judge, '{key('criterion', criterion)}' AS criterion, "
+        f"1 AS repeat, 0 AS attempt, {value} AS value"
+    )
 
 
 def normal(z: float) -> float:
@@ -73,44 +99,73 @@ CASES: dict[str, tuple[dict[str, Any], float | None]] = {
     "nothing is known": ({}, None),
     "spreads of every score": ({"changes": ["UPDATE scores SET spread = 1"]}, normal(2 / sqrt(4))),
     "a spread of zero on one side": (
-        {"changes": [f"UPDATE scores SET spread = if(answer = '{answer_key(prompt('p').key, 'a')}', 1, 0)"]}, normal(2 / sqrt(2)),
+        {"changes": [f"UPDATE scores SET spread = if(answer = '{answer_key(prompt('p').key, 'a')}', 1, 0)"]},
+        normal(2 / sqrt(2)),
     ),
     "spreads of zero tell nothing": ({"changes": ["UPDATE scores SET spread = 0"]}, None),
     "one criterion without a spread": (
-        {"changes": [f"UPDATE scores SET spread = 1 WHERE criterion = '{key('criterion', 'help')}'"]}, None,
+        {"changes": [f"UPDATE scores SET spread = 1 WHERE criterion = '{key('criterion', 'help')}'"]},
+        None,
     ),
     "repeats that differ": (
         # Means 4 and 2 each; the repeats' standard errors are 1, 0.5, 1 and 0.5.
-        {"changes": ["UPDATE scores SET value = value - 1 WHERE value IN (2, 4)", "UPDATE scores SET value = 2.5 WHERE value = 3 AND"
-                     f" criterion = '{key('criterion', 'faith')}'", again(5), again(3, text="b"), again(3.5, "faith"), again(3.5, "faith", "b")]},
+        {
+            "changes": [
+                "UPDATE scores SET value = value - 1 WHERE value IN (2, 4)",
+                f"UPDATE scores SET value = 2.5 WHERE value = 3 AND criterion = '{key('criterion', 'faith')}'",
+                again(5),
+                again(3, text="b"),
+                again(3.5, "faith"),
+                again(3.5, "faith", "b"),
+            ]
+        },
         normal(2 / sqrt(2 * (1 + 0.25))),
     ),
     "repeats that agree tell nothing": (
-        {"changes": [again(4), again(2, text="b"), again(3, "faith"), again(3, "faith", "b")]}, None,
+        {"changes": [again(4), again(2, text="b"), again(3, "faith"), again(3, "faith", "b")]},
+        None,
     ),
     "another judge agrees": ({"votes": [("x", "a", "b", "first")], "agree": ["x"]}, 7 / 8),
     "another judge says the opposite": ({"votes": [("x", "b", "a", "first")], "agree": ["x"]}, 1 / 2),
     "another judge sees a tie": ({"votes": [("x", "b", "a", "tie")], "agree": ["x"]}, 11 / 16),
-    "another judge agrees in both orders": ({"votes": [("x", "a", "b", "first"), ("x", "b", "a", "second")], "agree": ["x"]}, 7 / 8),
+    "another judge agrees in both orders": (
+        {"votes": [("x", "a", "b", "first"), ("x", "b", "a", "second")], "agree": ["x"]},
+        7 / 8,
+    ),
     "another judge has compared them in one order only": (
-        {"votes": [("x", "a", "b", "first")], "changes": ["UPDATE comparisons SET verdict = 'v'"], "agree": ["x"]}, None,
+        {"votes": [("x", "a", "b", "first")], "changes": ["UPDATE comparisons SET verdict = 'v'"], "agree": ["x"]},
+        None,
     ),
     "another judge has compared them in both": (
-        {"votes": [("x", "a", "b", "first"), ("x", "b", "a", "second")], "changes": ["UPDATE comparisons SET verdict = 'v'"],
-         "agree": ["x"]}, 7 / 8,
+        {
+            "votes": [("x", "a", "b", "first"), ("x", "b", "a", "second")],
+            "changes": ["UPDATE comparisons SET verdict = 'v'"],
+            "agree": ["x"],
+        },
+        7 / 8,
     ),
     "another judge has not seen them": ({"agree": ["x"]}, None),
     "another judge is there but not asked": ({"votes": [("x", "a", "b", "first")]}, None),
-    "another judge's scores agree": ({"changes": [again(5, judge="x"), again(4, text="b", judge="x")], "agree": ["x"]}, 7 / 8),
+    "another judge's scores agree": (
+        {"changes": [again(5, judge="x"), again(4, text="b", judge="x")], "agree": ["x"]},
+        7 / 8,
+    ),
     "another judge's expected value is not held against a plain one": (
-        {"changes": [again(4, judge="x"), again(4, text="b", judge="x"),
-                     f"UPDATE scores SET expected = 4.4 WHERE judge = 'x' AND answer = '{answer_key(prompt('p').key, 'a')}'"],
-         "agree": ["x"]}, 11 / 16,
+        {
+            "changes": [
+                again(4, judge="x"),
+                again(4, text="b", judge="x"),
+                f"UPDATE scores SET expected = 4.4 WHERE judge = 'x' AND answer = '{answer_key(prompt('p').key, 'a')}'",
+            ],
+            "agree": ["x"],
+        },
+        11 / 16,
     ),
     "others' votes go before spreads": (
-        {"changes": ["UPDATE scores SET spread = 1"], "votes": [("x", "b", "a", "first")], "agree": ["x"]}, 1 / 2,
+        {"changes": ["UPDATE scores SET spread = 1"], "votes": [("x", "b", "a", "first")], "agree": ["x"]},
+        1 / 2,
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -126,14 +181,20 @@ AGREEING: dict[str, tuple[Votes, dict[str, Any], int, str]] = {
     "one of two against it": ([("x", "b", "a", "first")], {}, 1, "paired"),
     "one against it and one tie": ([("x", "b", "a", "first"), ("y", "b", "a", "tie")], {}, 1, "paired"),
     "two against it and one for it": (
-        [("x", "b", "a", "first"), ("y", "b", "a", "first"), ("z", "a", "b", "first")], {}, 1, "paired",
+        [("x", "b", "a", "first"), ("y", "b", "a", "first"), ("z", "a", "b", "first")],
+        {},
+        1,
+        "paired",
     ),
     "two ties": ([("x", "b", "a", "tie"), ("y", "b", "a", "tie")], {}, 1, "paired"),
     "a lower bound that was asked for": (
-        [("x", "b", "a", "first"), ("y", "b", "a", "first")], {"min_confidence": 0.3}, 1, "paired",
+        [("x", "b", "a", "first"), ("y", "b", "a", "first")],
+        {"min_confidence": 0.3},
+        1,
+        "paired",
     ),
     "a higher one": ([("x", "b", "a", "first")], {"min_confidence": 0.6}, 0, "below the confidence"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", AGREEING)
@@ -164,9 +225,12 @@ PEOPLE: dict[str, tuple[str, bool]] = {
 def test_several_peoples_votes_make_a_pair_where_most_are_for_it(name: str, strategy: str, tmp_path: Path) -> None:
     said, makes = PEOPLE[name]
     words = {"1": "first", "2": "second", "t": "tie"}
-    votes = [("people", "a", "b", words[each]) if place % 2 else
-             ("people", "b", "a", {"first": "second", "second": "first", "tie": "tie"}[words[each]])
-             for place, each in enumerate(said)]  # fmt: skip
+    votes = [
+        ("people", "a", "b", words[each])
+        if place % 2
+        else ("people", "b", "a", {"first": "second", "second": "first", "tie": "tie"}[words[each]])
+        for place, each in enumerate(said)
+    ]
     found, made = pairs(tmp_path, [{"text": "a"}, {"text": "b"}], votes=votes, judge="people", strategy=strategy)
     assert [row["chosen"] for row in found] == ["a"] * makes
     if makes:
@@ -292,16 +356,20 @@ def test_pairs_of_human_votes_equal_the_votes_and_strengths_nearly_do(tmp_path: 
     with pipeline.open_run(load(file, sets)) as opened:
         pipeline.collect(opened)
         made = pipeline.paired(opened)
-        found = {(row["request"], row["chosen"], row["rejected"])
-                 for row in opened.store.rows("FROM pairs_readable WHERE pairing = $key", key=made.key)}  # fmt: skip
+        found = {
+            (row["request"], row["chosen"], row["rejected"])
+            for row in opened.store.rows("FROM pairs_readable WHERE pairing = $key", key=made.key)
+        }
     with data.open(encoding="utf-8") as lines:
         voted = _votes(map(json.loads, lines))
     clear = {each for each in voted if (each[0], each[2], each[1]) not in voted}
     assert found == clear
     with pipeline.open_run(load(file, [*sets, "pair.strategy=best_vs_worst"])) as opened:
         made = pipeline.paired(opened)
-        best = {(row["request"], row["chosen"], row["rejected"])
-                for row in opened.store.rows("FROM pairs_readable WHERE pairing = $key", key=made.key)}  # fmt: skip
+        best = {
+            (row["request"], row["chosen"], row["rejected"])
+            for row in opened.store.rows("FROM pairs_readable WHERE pairing = $key", key=made.key)
+        }
     against = {each for each in best if (each[0], each[2], each[1]) in clear}
     agree = {each for each in best if each in clear}
     print(f"{len(found)} pairs of votes; best_vs_worst: {len(best)}, {len(agree)} voted so, {len(against)} the other way")

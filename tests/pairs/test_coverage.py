@@ -36,13 +36,17 @@ COVERAGE: dict[str, tuple[dict[str, Any], dict[str, Any], Coverage]] = {
     "all is scored": ({"p": [WHOLE]}, {}, Coverage(1, 1)),
     "a failed judgement was tried": ({"p": [{"text": "x", "help": "timeout", "faith": "malformed"}]}, {}, Coverage(1, 1)),
     "one criterion of two is no score": ({"p": [{"text": "x", "help": 3}]}, {}, Coverage(1, 0)),
-    "a criterion without weight is not needed": ({"p": [{"text": "x", "help": 3}]}, {"weights": {"faith": 0}}, Coverage(1, 1)),
+    "a criterion without weight is not needed": (
+        {"p": [{"text": "x", "help": 3}]},
+        {"weights": {"faith": 0}},
+        Coverage(1, 1),
+    ),
     "any criterion will do": ({"p": [{"text": "x", "help": 3}]}, {"every": False}, Coverage(1, 1)),
     "a response that failed is not to be scored": ({"p": [WHOLE, {"text": "z", "failure": "refused"}]}, {}, Coverage(1, 1)),
     "equal texts are scored together": ({"p": [WHOLE, {"text": "x"}]}, {}, Coverage(2, 2)),
     "only what the judge before left": ({"p": [{"text": "x"}], "left": [WHOLE]}, {"after": "first"}, Coverage(1, 1)),
     "nothing was left": ({"p": [{"text": "x"}]}, {"after": "first"}, Coverage(0, 0)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", COVERAGE)
@@ -56,21 +60,41 @@ def test_a_judge_of_votes_has_judged_what_it_compared(tmp_path: Path) -> None:
     with Store(tmp_path / "store.duckdb") as store:
         fill(store, {"p": [{"text": "x"}, {"text": "y"}, {"text": "z"}]})
         asked = prompt("p").key
-        store.append("comparisons", [{"prompt": asked, "judge": "ann", "criterion": "overall", "preferred": "first",
-                                      "first": answer_key(asked, "x"), "second": answer_key(asked, "y")}])  # fmt: skip
+        store.append(
+            "comparisons",
+            [
+                {
+                    "prompt": asked,
+                    "judge": "ann",
+                    "criterion": "overall",
+                    "preferred": "first",
+                    "first": answer_key(asked, "x"),
+                    "second": answer_key(asked, "y"),
+                }
+            ],
+        )
         assert coverage(store, [PairJudge("ann", [], "ann")], [GENERATOR]) == Coverage(3, 2)
         assert coverage(store, [PairJudge("bob", [], "bob")], [GENERATOR]) == Coverage(3, 0)
 
 
 REFUSED = {
-    "a judge that has not run": (["pair.judge=b"], r"judge b has scored 0 of 12 responses with the present rubric\nRun `rlaif judge .* --judge b"),
+    "a judge that has not run": (
+        ["pair.judge=b"],
+        r"judge b has scored 0 of 12 responses with the present rubric\nRun `rlaif judge .* --judge b",
+    ),
     "one of a panel that has not run": (["pair.judge=[a, b]"], "judge b has scored 0 of 12 responses"),
     "a judge to agree that has not run": (["pair.agree=[b]"], "judge b has scored 0 of 12 responses"),
     "a changed rubric": (["judges.a.rubric=other.yaml"], "judge a has scored 0 of 12 responses with the present rubric"),
     "a changed model": (["models.first.salt=other"], "judge a has scored 0 of 12 responses with the present rubric"),
-    "a changed generator": (["generate.temperature=0.5"], r"no responses yet by the generator of this file\nRun `rlaif generate"),
-    "a person who has not voted": (["pair.judge=human:ann"], r"no votes by human:ann yet\nVote first: `rlaif label .* --by ann"),
-}  # fmt: skip
+    "a changed generator": (
+        ["generate.temperature=0.5"],
+        r"no responses yet by the generator of this file\nRun `rlaif generate",
+    ),
+    "a person who has not voted": (
+        ["pair.judge=human:ann"],
+        r"no votes by human:ann yet\nVote first: `rlaif label .* --by ann",
+    ),
+}
 
 
 def test_a_pairing_over_scores_that_are_not_there_is_refused_and_not_kept(tmp_path: Path) -> None:
@@ -210,9 +234,15 @@ def test_later_responses_are_in_no_outcome_of_an_earlier_pairing_whatever_the_cl
 
 # Tables of schema 6 by their names in schema 5.
 OLD_TABLES = {
-    "rendered_prompts": "asks", "auxiliary_calls": "asides", "server_observations": "remarks", "served_models": "served",
-    "active_prompts": "collected", "extra_samples": "top_ups", "cascade_escalations": "passed_on", "stage_runs": "work",
-}  # fmt: skip
+    "rendered_prompts": "asks",
+    "auxiliary_calls": "asides",
+    "server_observations": "remarks",
+    "served_models": "served",
+    "active_prompts": "collected",
+    "extra_samples": "top_ups",
+    "cascade_escalations": "passed_on",
+    "stage_runs": "work",
+}
 
 
 def test_pairings_of_an_older_store_are_numbered_by_time_and_then_by_key(tmp_path: Path) -> None:

@@ -80,8 +80,9 @@ def test_a_prompt_of_near_duplicates_alone_has_no_pair_and_that_reason(tmp_path:
     of_prompts, of_texts, pairs = paired(tmp_path, {"p": answers(LONG, NEAR)}, filters={"near_duplicates": 0.6})
     assert (of_prompts, pairs) == ({"p": "fewer than two answers after the filters"}, 0)
     assert sorted(of_texts.values()) == [
-        "filtered: near-duplicate of another", "prompt without a pair: fewer than two answers after the filters",
-    ]  # fmt: skip
+        "filtered: near-duplicate of another",
+        "prompt without a pair: fewer than two answers after the filters",
+    ]
 
 
 def test_short_and_empty_answers_are_compared_whole(tmp_path: Path) -> None:
@@ -134,8 +135,11 @@ def test_prompts_and_responses_with_text_of_a_benchmark_are_out_and_counted(tmp_
     assert of_prompts == dict(zip(table, [held, held, "paired"], strict=True))
     assert pairs == 1
     assert of_texts == {
-        **dict.fromkeys("abcd", f"prompt without a pair: {held}"), "e": "chosen", f"You know that {LONG}": held, "f": "rejected",
-    }  # fmt: skip
+        **dict.fromkeys("abcd", f"prompt without a pair: {held}"),
+        "e": "chosen",
+        f"You know that {LONG}": held,
+        "f": "rejected",
+    }
 
 
 @pytest.mark.parametrize(("words", "out"), [(13, False), (5, True)])
@@ -192,15 +196,28 @@ def test_a_benchmark_that_cannot_be_read_is_told(name: str, tmp_path: Path) -> N
 texts = st.sampled_from([LONG, NEAR, FAR, "short", "Short.", "", "a b c d e f"])
 tables = st.dictionaries(
     st.sampled_from(["p", "q", LONG, "r"]),
-    st.lists(st.fixed_dictionaries({
-        "text": texts, "help": st.integers(1, 5) | st.sampled_from(["malformed", None]),
-        "finish": st.sampled_from(["stop", "stop", "length"]), "failure": st.sampled_from([None, None, None, "timeout"]),
-    }), max_size=5),
+    st.lists(
+        st.fixed_dictionaries(
+            {
+                "text": texts,
+                "help": st.integers(1, 5) | st.sampled_from(["malformed", None]),
+                "finish": st.sampled_from(["stop", "stop", "length"]),
+                "failure": st.sampled_from([None, None, None, "timeout"]),
+            }
+        ),
+        max_size=5,
+    ),
     min_size=1,
-)  # fmt: skip
-chosen_filters = st.fixed_dictionaries({}, optional={
-    "unfinished": st.just("never"), "min_length": st.just(6), "max_length": st.just(95), "near_duplicates": st.just(0.6),
-})  # fmt: skip
+)
+chosen_filters = st.fixed_dictionaries(
+    {},
+    optional={
+        "unfinished": st.just("never"),
+        "min_length": st.just(6),
+        "max_length": st.just(95),
+        "near_duplicates": st.just(0.6),
+    },
+)
 
 
 @settings(max_examples=25, deadline=None)

@@ -33,13 +33,24 @@ def say(store: Store, said: Said) -> dict[str, dict[str, str]]:
     keys = fill(
         store, {name: [{"text": text} for text in sorted({t for by in said[name].values() for t in by})] for name in said}
     )
-    store.append("scores", [
-        {"answer": answer_key(prompt(name).key, text), "judge": judge, "criterion": key("criterion", criterion),
-         "repeat": 0, "attempt": 0, "value": None if isinstance(score, str) else score,
-         "failure": score if isinstance(score, str) else None}
-        for name, by in said.items() for judge, given in by.items() for text, scores in given.items()
-        for criterion, score in scores.items()
-    ])  # fmt: skip
+    store.append(
+        "scores",
+        [
+            {
+                "answer": answer_key(prompt(name).key, text),
+                "judge": judge,
+                "criterion": key("criterion", criterion),
+                "repeat": 0,
+                "attempt": 0,
+                "value": None if isinstance(score, str) else score,
+                "failure": score if isinstance(score, str) else None,
+            }
+            for name, by in said.items()
+            for judge, given in by.items()
+            for text, scores in given.items()
+            for criterion, score in scores.items()
+        ],
+    )
     return keys
 
 
@@ -50,9 +61,14 @@ def members(
 
 
 def paired(
-    folder: Path, said: Said, judges: Sequence[PairJudge], mix: Any = "mean", agree: Sequence[str] = (),
-    threads: int | None = None, **section: Any,
-) -> tuple[list[tuple[str, str, str, float | None]], dict[str, str], Pairing]:  # fmt: skip
+    folder: Path,
+    said: Said,
+    judges: Sequence[PairJudge],
+    mix: Any = "mean",
+    agree: Sequence[str] = (),
+    threads: int | None = None,
+    **section: Any,
+) -> tuple[list[tuple[str, str, str, float | None]], dict[str, str], Pairing]:
     """Pairs as (prompt, chosen, rejected, margin), and outcomes by prompt and by text."""
     with Store(folder / "store.duckdb") as store:
         if threads:
@@ -77,47 +93,80 @@ def one(**by: Mapping[str, float | str]) -> Said:
 CASES: dict[str, tuple[Said, str, list[tuple[str, str, float]], str]] = {
     "the mean": (one(x={"a": 5, "b": 1}, y={"a": 2, "b": 4}), "mean", [("a", "b", 25)], "paired"),
     "a tie of the mean": (one(x={"a": 5, "b": 3}, y={"a": 2, "b": 4}), "mean", [], "tied"),
-    "thirds that are equal": (
-        one(x={"a": 3, "b": 4}, y={"a": 3, "b": 3}, z={"a": 4, "b": 3}), "mean", [], "tied",
-    ),
+    "thirds that are equal": (one(x={"a": 3, "b": 4}, y={"a": 3, "b": 3}, z={"a": 4, "b": 3}), "mean", [], "tied"),
     # Their middles are 3, 2 and 4: a is +1, +1, -1 and b -1, -1, +1.
     "the median of what is above or below each one's own mean": (
-        one(x={"a": 4, "b": 2}, y={"a": 3, "b": 1}, z={"a": 3, "b": 5}), "median", [("a", "b", 50)], "paired",
+        one(x={"a": 4, "b": 2}, y={"a": 3, "b": 1}, z={"a": 3, "b": 5}),
+        "median",
+        [("a", "b", 50)],
+        "paired",
     ),
     "a strict judge is no veto": (
         # Raw medians are 3 and 3, a tie that only z's laxness makes.
-        one(x={"a": 3, "b": 1}, y={"a": 3, "b": 1}, z={"a": 1, "b": 5}), "median", [("a", "b", 50)], "paired",
+        one(x={"a": 3, "b": 1}, y={"a": 3, "b": 1}, z={"a": 1, "b": 5}),
+        "median",
+        [("a", "b", 50)],
+        "paired",
     ),
-    "most judges": (one(x={"a": 5, "b": 4}, y={"a": 2, "b": 1}, z={"a": 1, "b": 5}), "majority", [("a", "b", 100)], "paired"),
-    "as many for as against": (
-        one(x={"a": 5, "b": 4}, y={"a": 1, "b": 5}), "majority", [], "tied",
+    "most judges": (
+        one(x={"a": 5, "b": 4}, y={"a": 2, "b": 1}, z={"a": 1, "b": 5}),
+        "majority",
+        [("a", "b", 100)],
+        "paired",
     ),
+    "as many for as against": (one(x={"a": 5, "b": 4}, y={"a": 1, "b": 5}), "majority", [], "tied"),
     "two of three votes for a tie": (
-        one(x={"a": 3, "b": 3}, y={"a": 3, "b": 3}, z={"a": 2, "b": 1}), "majority", [], "tied",
+        one(x={"a": 3, "b": 3}, y={"a": 3, "b": 3}, z={"a": 2, "b": 1}),
+        "majority",
+        [],
+        "tied",
     ),
     "one of three votes for a tie leaves it to the others": (
-        one(x={"a": 3, "b": 3}, y={"a": 3, "b": 2}, z={"a": 2, "b": 1}), "majority", [("a", "b", 100)], "paired",
+        one(x={"a": 3, "b": 3}, y={"a": 3, "b": 2}, z={"a": 2, "b": 1}),
+        "majority",
+        [("a", "b", 100)],
+        "paired",
     ),
     "one vote and one tie": (one(x={"a": 3, "b": 3}, y={"a": 3, "b": 2}), "majority", [("a", "b", 100)], "paired"),
     "as many ties as votes for, and one against": (
         one(v={"a": 3, "b": 3}, w={"a": 3, "b": 3}, x={"a": 3, "b": 2}, y={"a": 3, "b": 2}, z={"a": 2, "b": 3}),
-        "majority", [("a", "b", 100)], "paired",
+        "majority",
+        [("a", "b", 100)],
+        "paired",
     ),
     "more ties than votes for": (
-        one(u={"a": 3, "b": 3}, v={"a": 3, "b": 3}, w={"a": 3, "b": 3}, x={"a": 3, "b": 2}, y={"a": 3, "b": 2}, z={"a": 2, "b": 3}),
-        "majority", [], "tied",
+        one(
+            u={"a": 3, "b": 3},
+            v={"a": 3, "b": 3},
+            w={"a": 3, "b": 3},
+            x={"a": 3, "b": 2},
+            y={"a": 3, "b": 2},
+            z={"a": 2, "b": 3},
+        ),
+        "majority",
+        [],
+        "tied",
     ),
     "the mean is no vote: the one that differs decides": (
-        one(x={"a": 3, "b": 3}, y={"a": 3, "b": 3}, z={"a": 4, "b": 1}), "mean", [("a", "b", 25)], "paired",
+        one(x={"a": 3, "b": 3}, y={"a": 3, "b": 3}, z={"a": 4, "b": 1}),
+        "mean",
+        [("a", "b", 25)],
+        "paired",
     ),
     # a beats b and b beats c, each by two of three, and c beats a: all have one win of two.
     "a circle": (
-        one(x={"a": 3, "b": 2, "c": 1}, y={"a": 1, "b": 3, "c": 2}, z={"a": 2, "b": 1, "c": 3}), "majority", [], "tied",
+        one(x={"a": 3, "b": 2, "c": 1}, y={"a": 1, "b": 3, "c": 2}, z={"a": 2, "b": 1, "c": 3}),
+        "majority",
+        [],
+        "tied",
     ),
     "a judge that failed leaves the response out": (
-        one(x={"a": 5, "b": 1}, y={"a": "refused", "b": 4}), "mean", [], "fewer than two scored answers",
+        one(x={"a": 5, "b": 1}, y={"a": "refused", "b": 4}),
+        "mean",
+        [],
+        "fewer than two scored answers",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -139,8 +188,9 @@ def test_scales_of_other_lengths_weigh_the_same(tmp_path: Path) -> None:
     said = one(x={"a": 4, "b": 1}, y={"a": 0, "b": 75})
     pairs, _, _ = paired(tmp_path, said, members("xy", {"y": {"help": (0, 100)}}))
     assert pairs == []
-    assert paired(tmp_path / "more", one(x={"a": 4, "b": 1}, y={"a": 0, "b": 71}),
-                  members("xy", {"y": {"help": (0, 100)}}))[0] == [("p", "a", "b", Decimal(2))]  # fmt: skip
+    assert paired(tmp_path / "more", one(x={"a": 4, "b": 1}, y={"a": 0, "b": 71}), members("xy", {"y": {"help": (0, 100)}}))[
+        0
+    ] == [("p", "a", "b", Decimal(2))]
 
 
 def test_a_criterion_is_mixed_from_the_judges_that_have_it(tmp_path: Path) -> None:

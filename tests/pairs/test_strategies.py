@@ -123,11 +123,21 @@ def checks_alone(answers: list[Answer], ask: Any) -> Pairs:
 
 
 BY_PROMPT: dict[str, Callable[[list[Answer], Any], Pairs]] = {
-    each.__name__: each for each in (
-        best_vs_worst, best_vs_second, best_vs_random, best_vs_two_sigma, max_vs_min_of, all_above_margin, matched_length,
-        pareto, one_criterion, own_vs_other, checks_alone,
+    each.__name__: each
+    for each in (
+        best_vs_worst,
+        best_vs_second,
+        best_vs_random,
+        best_vs_two_sigma,
+        max_vs_min_of,
+        all_above_margin,
+        matched_length,
+        pareto,
+        one_criterion,
+        own_vs_other,
+        checks_alone,
     )
-}  # fmt: skip
+}
 
 
 def length_penalised(prompts: list[list[Answer]], ask: Any) -> Pairs:
@@ -157,18 +167,26 @@ def length_penalised(prompts: list[list[Answer]], ask: Any) -> Pairs:
 SHOWN = """SELECT one.text AS chosen, other.text AS rejected FROM pairs
 JOIN responses AS one ON one.key = chosen JOIN responses AS other ON other.key = rejected WHERE pairing = $pairing"""
 OPTIONS: dict[str, dict[str, Any]] = {
-    "best_vs_two_sigma": {"sigmas": 1}, "max_vs_min_of": {"of": 2}, "matched_length": {"apart": 0.25},
-    "one_criterion": {"criterion": "help"}, "own_vs_other": {"generator": "writer"}, "length_penalised": {"longer": 0.4},
-}  # fmt: skip
+    "best_vs_two_sigma": {"sigmas": 1},
+    "max_vs_min_of": {"of": 2},
+    "matched_length": {"apart": 0.25},
+    "one_criterion": {"criterion": "help"},
+    "own_vs_other": {"generator": "writer"},
+    "length_penalised": {"longer": 0.4},
+}
 values = st.none() | st.sampled_from(["malformed"]) | st.integers(1, 5)
 answers = st.lists(
-    st.fixed_dictionaries({
-        "text": st.sampled_from(["a", "bb", "ccc", "dddd", "eeeeeee", "fffffffff", "ggggggggggggg"]),
-        "help": st.integers(1, 5), "faith": st.integers(1, 3) | values, "exact": st.integers(0, 1),
-        "finish": st.sampled_from(["stop", "stop", "stop", "length", "refused"]),
-    }),
+    st.fixed_dictionaries(
+        {
+            "text": st.sampled_from(["a", "bb", "ccc", "dddd", "eeeeeee", "fffffffff", "ggggggggggggg"]),
+            "help": st.integers(1, 5),
+            "faith": st.integers(1, 3) | values,
+            "exact": st.integers(0, 1),
+            "finish": st.sampled_from(["stop", "stop", "stop", "length", "refused"]),
+        }
+    ),
     max_size=7,
-)  # fmt: skip
+)
 tables = st.dictionaries(st.sampled_from(["p", "q", "r", "s", "t"]), answers, min_size=1)
 
 
@@ -186,10 +204,19 @@ def test_every_strategy_makes_the_pairs_of_a_slow_and_obvious_one(
         fill(store, table)
         store.run("UPDATE responses SET generator = $other WHERE sample % 2 = 1", other=OTHER)
         store.append("generators", [{"key": GENERATOR, "name": "writer"}, {"key": OTHER, "name": "peer"}])
-        store.append("criteria", [
-            {"key": key("criterion", name), "name": name, "kind": "check" if name == "exact" else "scale", "low": low, "high": high}
-            for name, (low, high) in RANGES.items()
-        ])  # fmt: skip
+        store.append(
+            "criteria",
+            [
+                {
+                    "key": key("criterion", name),
+                    "name": name,
+                    "kind": "check" if name == "exact" else "scale",
+                    "low": low,
+                    "high": high,
+                }
+                for name, (low, high) in RANGES.items()
+            ],
+        )
         for name in sorted(strategies):
             options = OPTIONS.get(name, {})
             section = {
@@ -211,9 +238,11 @@ def test_every_strategy_makes_the_pairs_of_a_slow_and_obvious_one(
             assert len(found) == len(rows) == made.pairs
             prompts, denominator = _answers(store)
             ask = SimpleNamespace(
-                threshold=Decimal(str(min_margin)) * denominator / 100, per_prompt=per_prompt,
-                check_points=denominator * Decimal("1.0") / Decimal("3.3"), **options,
-            )  # fmt: skip
+                threshold=Decimal(str(min_margin)) * denominator / 100,
+                per_prompt=per_prompt,
+                check_points=denominator * Decimal("1.0") / Decimal("3.3"),
+                **options,
+            )
             if name == "length_penalised":
                 expected = length_penalised(prompts, ask)
             else:
@@ -312,10 +341,19 @@ def test_a_strategy_of_ones_own_may_read_texts_and_its_judges_comparisons(tmp_pa
     with Store(tmp_path / "store.duckdb") as store:
         keys = fill(store, {"p": [{"text": "a"}, {"text": "bb"}, {"text": "ccc"}]})["p"]
         answers = {row["text"]: row["answer"] for row in store.rows("FROM responses")}
-        store.append("comparisons", [
-            {"prompt": prompt("p").key, "first": answers[first], "second": answers[second], "judge": judge, "preferred": "first"}
-            for first, second, judge in (("bb", "a", JUDGE), ("a", "ccc", JUDGE), ("ccc", "a", "another"))
-        ])  # fmt: skip
+        store.append(
+            "comparisons",
+            [
+                {
+                    "prompt": prompt("p").key,
+                    "first": answers[first],
+                    "second": answers[second],
+                    "judge": judge,
+                    "preferred": "first",
+                }
+                for first, second, judge in (("bb", "a", JUDGE), ("a", "ccc", JUDGE), ("ccc", "a", "another"))
+            ],
+        )
         made = pair.run(context(store, tmp_path, pair={"strategy": str(tmp_path / "own.sql")}), JUDGE, [GENERATOR])
         rows = store.rows("FROM pairs WHERE pairing = $pairing", pairing=made.key)
     assert [(row["chosen"], row["rejected"]) for row in rows] == [(keys["bb"], keys["a"])]
@@ -323,7 +361,10 @@ def test_a_strategy_of_ones_own_may_read_texts_and_its_judges_comparisons(tmp_pa
 
 PAIR = "SELECT prompt, {chosen} AS chosen, min(response) AS rejected, {lead} AS lead FROM candidates GROUP BY prompt"
 REFUSED = {
-    "a file": ("SELECT content AS prompt, '' AS chosen, '' AS rejected, 1 AS lead FROM read_text('/etc/hostname')", "disabled by configuration"),
+    "a file": (
+        "SELECT content AS prompt, '' AS chosen, '' AS rejected, 1 AS lead FROM read_text('/etc/hostname')",
+        "disabled by configuration",
+    ),
     "a web address": ("FROM read_csv('https://example.org/x.csv')", "own.sql"),
     "another table": ("FROM responses", "Table with name responses does not exist"),
     "a Python variable": ("FROM COLUMNS", "own.sql"),
@@ -333,14 +374,23 @@ REFUSED = {
     "a missing column": ("SELECT prompt FROM candidates", '"chosen"'),
     "a response that is none": (PAIR.format(chosen="-1", lead=1), "is not a candidate"),
     "a response against itself": (PAIR.format(chosen="min(response)", lead=1), "is both chosen and rejected"),
-    "a cut-off one": (PAIR.format(chosen="max(response) FILTER (vetoed)", lead=1).replace("min(response)", "min(response) FILTER (NOT vetoed)"), "cut off"),
+    "a cut-off one": (
+        PAIR.format(chosen="max(response) FILTER (vetoed)", lead=1).replace(
+            "min(response)", "min(response) FILTER (NOT vetoed)"
+        ),
+        "cut off",
+    ),
     "a tie": (PAIR.format(chosen="max(response) FILTER (NOT vetoed)", lead=0), "zero or less"),
     "a pair both ways": (
-        f"WITH mine AS ({OWN}) SELECT * FROM mine UNION ALL SELECT prompt, rejected, chosen, lead FROM mine", "given twice",
+        f"WITH mine AS ({OWN}) SELECT * FROM mine UNION ALL SELECT prompt, rejected, chosen, lead FROM mine",
+        "given twice",
     ),
     "a pair twice": (f"SELECT * FROM ({OWN}\n) UNION ALL SELECT * FROM ({OWN}\n)", "given twice"),
-    "an option that is not declared": (OWN.replace("$least", "$most").replace("-- $most", "-- most"), "no value is given for '\\$most'"),
-}  # fmt: skip
+    "an option that is not declared": (
+        OWN.replace("$least", "$most").replace("-- $most", "-- most"),
+        "no value is given for '\\$most'",
+    ),
+}
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -361,7 +411,7 @@ WRONG = {
     "an option left out": ({"strategy": "one_criterion"}, "needs the option 'criterion'"),
     "an unknown criterion": ({"strategy": "one_criterion", "options": {"criterion": "halp"}}, "Did you mean 'help'"),
     "no such file": ({"strategy": "mine.sql"}, "mine.sql"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", WRONG)

@@ -25,9 +25,16 @@ RANGES = {"help": (1.0, 5.0), "faith": (1.0, 5.0)}
 
 
 def left(
-    folder: Path, table: Mapping[str, Sequence[Mapping[str, Any]]], *, margin: float = 20, second: bool = False,
-    floor: float | None = None, before_that: str | None = None, given: Sequence[str] = (), times: int = 1,
-) -> dict[str, float | None]:  # fmt: skip
+    folder: Path,
+    table: Mapping[str, Sequence[Mapping[str, Any]]],
+    *,
+    margin: float = 20,
+    second: bool = False,
+    floor: float | None = None,
+    before_that: str | None = None,
+    given: Sequence[str] = (),
+    times: int = 1,
+) -> dict[str, float | None]:
     """The prompts that a judge leaves to the next one, with its leads; `given` are those that were left to itself."""
     shares, denominator = factors({"help": 3, "faith": 1}, RANGES)
     with Store(folder / "store.duckdb") as store:
@@ -37,10 +44,19 @@ def left(
         )
         for _ in range(times):
             store.execute(
-                "pipeline/sql/judge/escalate", judge="next", earlier=JUDGE, before_that=before_that, generators=[GENERATOR], margin=margin,
-                second=second, denominator=denominator,
-                criteria=[{"criterion": key("criterion", name), "factor": shares[name], "low": 1, "floor": floor} for name in RANGES],
-            )  # fmt: skip
+                "pipeline/sql/judge/escalate",
+                judge="next",
+                earlier=JUDGE,
+                before_that=before_that,
+                generators=[GENERATOR],
+                margin=margin,
+                second=second,
+                denominator=denominator,
+                criteria=[
+                    {"criterion": key("criterion", name), "factor": shares[name], "low": 1, "floor": floor}
+                    for name in RANGES
+                ],
+            )
         names = {prompt(name).key: name for name in table}
         found = store.rows(
             "SELECT prompt, lead::DOUBLE AS lead FROM cascade_escalations WHERE before = $j AND judge = 'next'", j=JUDGE
@@ -67,12 +83,16 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]], dict[str, float | N
     "only failures": ({}, [answer("a", "refused"), answer("b", "malformed")], {"p": None}),
     "what was not asked yet may still decide": ({}, [answer("a", 5), answer("b", 4), {"text": "c"}], {}),
     "half a judgement is none": ({}, [answer("a", 5), answer("b", 4), answer("c", 1, None)], {}),
-    "one that is cut off leads nobody": ({}, [answer("a", 5, finish="length"), answer("b", 2), answer("c", 1)], {"p": 18.75}),
+    "one that is cut off leads nobody": (
+        {},
+        [answer("a", 5, finish="length"), answer("b", 2), answer("c", 1)],
+        {"p": 18.75},
+    ),
     "nor one below a floor": ({"floor": 2, "margin": 30}, [answer("a", 5), answer("b", 2, 2), answer("c", 1)], {"p": 25}),
     "what was left before stays so, once": ({"times": 2}, [answer("a", 5), answer("b", 5)], {"p": 0}),
     "what the judge itself was not left": ({"before_that": "first"}, [answer("a", 5), answer("b", 5)], {}),
     "what it was": ({"before_that": "first", "given": ["p"]}, [answer("a", 5), answer("b", 5)], {"p": 0}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -122,8 +142,11 @@ def test_a_later_judge_is_asked_only_about_what_was_left_open_and_counts_there(t
         calls["judge b"]
         == rows(file, "SELECT count(*) AS n FROM verdicts JOIN judges ON judges.key = judge WHERE name = 'b'")[0]["n"]
     )
-    whose = rows(file, "SELECT prompt, answer, name FROM mixed JOIN responses USING (answer) JOIN latest_scores USING (answer, criterion) "
-                       "JOIN judges ON judges.key = judge WHERE mixed.score = latest_scores.score")  # fmt: skip
+    whose = rows(
+        file,
+        "SELECT prompt, answer, name FROM mixed JOIN responses USING (answer) JOIN latest_scores USING (answer, criterion) "
+        "JOIN judges ON judges.key = judge WHERE mixed.score = latest_scores.score",
+    )
     for each in asked:
         answers = {row["answer"] for row in whose if row["prompt"] == each}
         assert answers <= {row["answer"] for row in whose if row["name"] == "b"}
@@ -161,8 +184,11 @@ def test_more_samples_of_a_prompt_go_to_the_judge_that_it_was_left_to(tmp_path: 
     add(tmp_path, range(6, 8))
     go(file, *CASCADE, "generate.samples=5")
     assert before <= prompts(file, "SELECT prompt FROM cascade_escalations")
-    unjudged = rows(file, "SELECT * FROM responses SEMI JOIN cascade_escalations ON cascade_escalations.prompt = responses.prompt "
-                          "ANTI JOIN (FROM scores JOIN judges ON judges.key = judge WHERE name = 'b') AS said ON said.answer = responses.answer")  # fmt: skip
+    unjudged = rows(
+        file,
+        "SELECT * FROM responses SEMI JOIN cascade_escalations ON cascade_escalations.prompt = responses.prompt "
+        "ANTI JOIN (FROM scores JOIN judges ON judges.key = judge WHERE name = 'b') AS said ON said.answer = responses.answer",
+    )
     assert unjudged == []
 
 
@@ -205,20 +231,32 @@ def test_judges_that_cannot_stand_in_for_each_other_make_no_cascade(judge: str, 
 
 # Combinations that would make pairs of a part of the responses, or of nothing: what is said, and what to write instead.
 CONTRADICTIONS = {
-    "the second judge alone": (["pair={judge: b}"], r"pair.judge: b cannot make the pairs in a cascade of a, b", "Remove `pair.judge`"),
+    "the second judge alone": (
+        ["pair={judge: b}"],
+        r"pair.judge: b cannot make the pairs in a cascade of a, b",
+        "Remove `pair.judge`",
+    ),
     "a list with the second": (["pair={judge: [a, b]}"], "a and b cannot make the pairs in a cascade", "`pair: {judge: a}`"),
     "a mix": (["pair={mix: median}"], "pair.mix: judges in a cascade are not mixed", "Remove `pair.mix`"),
-    "the second asked to agree": (["pair={judge: a, agree: [b]}"], "pair.agree.0: judge 'b' is part of the cascade", "Remove it"),
+    "the second asked to agree": (
+        ["pair={judge: a, agree: [b]}"],
+        "pair.agree.0: judge 'b' is part of the cascade",
+        "Remove it",
+    ),
     "one asked to agree with itself": (["pair={agree: [a]}"], "pair.agree.0: judge 'a' is part of the cascade", "Remove it"),
     "one judge": (["judge.by=[a]"], "judge.cascade: a cascade needs two judges or more, and this one has 1", "judge.by"),
     "a judge twice": (["judge.by=[a, a]"], "judge.by.1: judge 'a' is named twice", "Leave one out"),
     "votes of several": (
-        ["judge.cascade=null", "pair={judge: [a, b], strategy: votes}"], "one judge or of people, and 2 judges are named", "pair.judge",
+        ["judge.cascade=null", "pair={judge: [a, b], strategy: votes}"],
+        "one judge or of people, and 2 judges are named",
+        "pair.judge",
     ),
     "votes of a judge that scores": (
-        ["judge.cascade=null", "pair={judge: a, strategy: votes}"], "judge a has no criterion of kind `compare`", "best_vs_worst",
+        ["judge.cascade=null", "pair={judge: a, strategy: votes}"],
+        "judge a has no criterion of kind `compare`",
+        "best_vs_worst",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", CONTRADICTIONS)

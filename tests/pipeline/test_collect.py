@@ -26,9 +26,12 @@ def lines(path: Path, rows: Iterable[Any]) -> None:
 
 
 def collected(
-    folder: Path, source: dict[str, Any] | None = None, *more: dict[str, Any], progress: Progress | None = None,
+    folder: Path,
+    source: dict[str, Any] | None = None,
+    *more: dict[str, Any],
+    progress: Progress | None = None,
     **section: Any,
-) -> Store:  # fmt: skip
+) -> Store:
     """The store of a pipeline in `folder` after collecting the sources; rows.jsonl where none is given."""
     sources = [{"path": "rows.jsonl"} | each for each in (source or {}, *more)]
     (folder / "pipeline.yaml").write_text(json.dumps({"name": "test", "collect": {"sources": sources, **section}}))
@@ -94,10 +97,12 @@ def test_a_checklist_is_kept_and_a_prompt_without_one_keeps_its_key(tmp_path: Pa
 
 def test_a_chat_counts_up_to_its_last_user_turn(tmp_path: Path) -> None:
     chat = [
-        {"role": "system", "content": "Be brief."}, {"role": "user", "content": "A?"},
-        {"role": "assistant", "content": "B."}, {"role": "user", "content": "C?"},
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "A?"},
+        {"role": "assistant", "content": "B."},
+        {"role": "user", "content": "C?"},
         {"role": "assistant", "content": "D."},
-    ]  # fmt: skip
+    ]
     lines(tmp_path / "rows.jsonl", [{"prompt": chat}, {"prompt": chat[:1]}])
     with collected(tmp_path) as store:
         assert [json.loads(text) for text in column(store, "SELECT messages FROM prompts")] == [chat[:4]]
@@ -174,9 +179,12 @@ def test_answers_are_numbered_and_each_distinct_one_counts_once(tmp_path: Path) 
         assert [tuple(row.values()) for row in kept] == [("one", 0, "stop"), ("two", 1, "stop"), ("three", 2, "stop")]
         assert column(store, "SELECT name FROM generators") == ["someone"]
         assert dropped(store) == {
-            ("prompt", "duplicate"): 1, ("prompt", "near duplicate"): 1, ("response", "empty"): 1,
-            ("response", "duplicate"): 2, ("response", "near duplicate"): 1,
-        }  # fmt: skip
+            ("prompt", "duplicate"): 1,
+            ("prompt", "near duplicate"): 1,
+            ("response", "empty"): 1,
+            ("response", "duplicate"): 2,
+            ("response", "near duplicate"): 1,
+        }
 
 
 def test_an_answer_that_stays_in_its_source_keeps_the_time_at_which_it_came(tmp_path: Path) -> None:
@@ -232,9 +240,7 @@ def test_unlike_scores_of_one_answer_are_counted_and_told(tmp_path: Path) -> Non
     ]
     lines(tmp_path / "rows.jsonl", [{"prompt": "A", "text": text, "one": one, "two": two} for text, one, two in marked])
     lines(tmp_path / "more.jsonl", [{"prompt": "A", "text": "alone", "one": 1}, {"prompt": "A", "text": "bad", "one": 2}])
-    one, two = (
-        {"judge": "ann", "criterion": name, "column": name, "low": 0, "high": 5} for name in ("one", "two")
-    )  # fmt: skip
+    one, two = ({"judge": "ann", "criterion": name, "column": name, "low": 0, "high": 5} for name in ("one", "two"))
     columns, told = {"responses": "text"}, Noted()
     sources = {"columns": columns, "scores": [one, two]}, {"path": "more.jsonl", "columns": columns, "scores": [one]}
     with collected(tmp_path, *sources, progress=told) as store:
@@ -252,10 +258,14 @@ VOTES = {"judge": "human", "column": "votes", "pairs": [[1, 2], [1, 3]], "first"
         (["L", "R"], ["a", "b", "c"], [("a", "b", "first"), ("a", "c", "second")], {}),
         (["=", "?"], ["a", "b", "c"], [("a", "b", "tie")], {("comparison", "unknown code"): 1}),
         (["L", "L"], ["a", "b"], [("a", "b", "first")], {("comparison", "no response"): 1}),
-        (["L", "L"], ["a", "a", "c"], [("a", "c", "first")],
-         {("comparison", "same answer twice"): 1, ("response", "duplicate"): 1}),
+        (
+            ["L", "L"],
+            ["a", "a", "c"],
+            [("a", "c", "first")],
+            {("comparison", "same answer twice"): 1, ("response", "duplicate"): 1},
+        ),
     ],
-)  # fmt: skip
+)
 def test_preference_codes_become_comparisons(
     tmp_path: Path, codes: list[str], texts: list[str], votes: list[Any], lost: dict[Any, int]
 ) -> None:
@@ -279,10 +289,7 @@ def test_chosen_and_rejected_columns_become_two_answers_and_a_vote(tmp_path: Pat
 
     rows = [{"chosen": chat("good"), "rejected": chat("bad")}, {"chosen": chat("good"), "rejected": chat("worse")}]
     lines(tmp_path / "rows.jsonl", rows)
-    source = {
-        "columns": {"prompt": "chosen"},
-        "preferences": {"judge": "human", "chosen": "chosen", "rejected": "rejected"},
-    }
+    source = {"columns": {"prompt": "chosen"}, "preferences": {"judge": "human", "chosen": "chosen", "rejected": "rejected"}}
     with collected(tmp_path, source) as store:
         assert requests(store) == ["A"]
         assert [tuple(row.values()) for row in comparisons(store)] == [("good", "bad", "first"), ("good", "worse", "first")]
@@ -308,8 +315,12 @@ def test_preferences_over_longer_conversations_need_them_as_prompts(tmp_path: Pa
     with collected(tmp_path, {"columns": {"prompt": "chosen"}, "preferences": preferences}) as store:
         assert [json.loads(text) for text in column(store, "SELECT messages FROM current_prompts")] == [good[:3]]
         assert [tuple(row.values()) for row in comparisons(store)] == [("good", "bad", "first")]
-        assert dropped(store) == {("prompt", "duplicate"): 1, ("comparison", "no response"): 1,
-                                  ("response", "answers another conversation"): 1, ("response", "duplicate"): 1}  # fmt: skip
+        assert dropped(store) == {
+            ("prompt", "duplicate"): 1,
+            ("comparison", "no response"): 1,
+            ("response", "answers another conversation"): 1,
+            ("response", "duplicate"): 1,
+        }
 
 
 def test_several_sources_share_one_set_of_prompts(tmp_path: Path) -> None:
@@ -336,7 +347,7 @@ WRONG = [
     ("", {}, "collect.sources", "hold no prompts"),
     ('{"prompt": "A"}\n', {"path": "absent.jsonl"}, "sources.0.path", "no such file"),
     ('{"prompt": "A"}\n', {"path": "pipeline.yaml"}, "sources.0.path", "unknown kind of file"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("content", "source", "where", "what"), WRONG)

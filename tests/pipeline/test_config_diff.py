@@ -36,10 +36,7 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
         ["generate.temperature=0.5"],
         [CHANGED, "generate.temperature: 1.0 → 0.5", PENDING, "all responses by writer"],
     ),
-    "a judge's model": (
-        ["models.first.salt=z"],
-        [CHANGED, 'models.first.salt: "a" → "z"', PENDING, "all scores by a"],
-    ),
+    "a judge's model": (["models.first.salt=z"], [CHANGED, 'models.first.salt: "a" → "z"', PENDING, "all scores by a"]),
     "a column": (
         ["collect.sources.0.columns.prompt=text"],
         [CHANGED, 'collect.sources.0.columns.prompt: "prompt" → "text"'],

@@ -99,8 +99,11 @@ def test_a_response_costs_four_calls_and_its_claims_and_what_a_prompt_shares_is_
 
 def test_the_items_of_a_prompts_own_checklist_are_checked_and_no_others(file: Path) -> None:
     go(file)
-    mine = rows(file, "SELECT DISTINCT findings.text FROM findings JOIN criteria ON criteria.key = criterion AND kind = 'checklist' "
-                      "JOIN responses USING (answer) JOIN prompts ON prompts.key = prompt AND checklist IS NOT NULL ORDER BY ALL")  # fmt: skip
+    mine = rows(
+        file,
+        "SELECT DISTINCT findings.text FROM findings JOIN criteria ON criteria.key = criterion AND kind = 'checklist' "
+        "JOIN responses USING (answer) JOIN prompts ON prompts.key = prompt AND checklist IS NOT NULL ORDER BY ALL",
+    )
     assert [row["text"] for row in mine] == [
         "essential: It names the crates.",
         "essential: Short.",

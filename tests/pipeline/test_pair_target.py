@@ -56,9 +56,12 @@ def test_a_surplus_is_left_out_by_lot_and_counted(tmp_path: Path) -> None:
     asked = go(file, "pair.target=5")
     assert asked == {}
     assert pairs(file) == 5
-    outcomes = {row["outcome"]: row["n"] for row in rows(
-        file, "SELECT outcome, count(*) AS n FROM outcomes_readable WHERE newest AND response IS NULL GROUP BY outcome"
-    )}  # fmt: skip
+    outcomes = {
+        row["outcome"]: row["n"]
+        for row in rows(
+            file, "SELECT outcome, count(*) AS n FROM outcomes_readable WHERE newest AND response IS NULL GROUP BY outcome"
+        )
+    }
     assert (outcomes["paired"], outcomes["over the target"]) == (5, most - 5)
     one = {row["prompt"] for row in rows(file, "FROM pairs_readable WHERE newest")}
     go(file, "pair.target=5", "pair.seed=1")
@@ -67,8 +70,20 @@ def test_a_surplus_is_left_out_by_lot_and_counted(tmp_path: Path) -> None:
 
 def test_what_cannot_be_reached_ends_at_the_bound_and_is_said(tmp_path: Path) -> None:
     file = project(tmp_path, prompts=4)
-    command = [sys.executable, "-m", "rlaif", "run", str(file), "--quiet", "--set", "pair.target=9", "--set", "pair.max_samples=5",
-               "--set", "pair.min_margin=99"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "rlaif",
+        "run",
+        str(file),
+        "--quiet",
+        "--set",
+        "pair.target=9",
+        "--set",
+        "pair.max_samples=5",
+        "--set",
+        "pair.min_margin=99",
+    ]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert "0 of 9 pairs" in said
     assert {row["n"] for row in rows(file, "SELECT count(*) AS n FROM responses GROUP BY prompt")} == {5}
@@ -83,10 +98,13 @@ def test_without_a_target_nothing_is_owed_of_what_one_asked_for(tmp_path: Path) 
     assert go(file, "pair.target=1")["generate"] == 10
 
 
-@pytest.mark.parametrize(("old", "new", "said"), [
-    ("generate: {model: writer, samples: 3}", "", "needs a `generate` section"),
-    ("pair: {judge: a", "pair: {judge: b", "needs a judge that scores"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("generate: {model: writer, samples: 3}", "", "needs a `generate` section"),
+        ("pair: {judge: a", "pair: {judge: b", "needs a judge that scores"),
+    ],
+)
 def test_a_target_that_nothing_could_meet_is_refused_first(tmp_path: Path, old: str, new: str, said: str) -> None:
     file = project(tmp_path, prompts=3)
     file.write_text(file.read_text().replace(old, new))

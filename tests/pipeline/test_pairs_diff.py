@@ -39,14 +39,30 @@ def scored(
     fill(store, table)
     store.run("UPDATE responses SET generator = $generator", generator=key("imported", "imported"))
     store.append("judges", [{"key": "judge", "name": "critic", "spec": "{}"}, {"key": GOLD, "name": "gold", "spec": "{}"}])
-    store.append("criteria", [{"key": key("criterion", name), "name": name, "kind": "scale", "low": 1.0, "high": 5.0, "spec": "{}"}
-                              for name in ("help", "faith")])  # fmt: skip
+    store.append(
+        "criteria",
+        [
+            {"key": key("criterion", name), "name": name, "kind": "scale", "low": 1.0, "high": 5.0, "spec": "{}"}
+            for name in ("help", "faith")
+        ],
+    )
     answers = {(row["request"], row["text"]): row["answer"] for row in store.rows("FROM responses_readable")}
-    store.append("scores", [
-        {"answer": answers[name, given["text"]], "judge": GOLD, "criterion": key("criterion", criterion), "repeat": 0, "attempt": 0,
-         "value": float(given[criterion])}
-        for name, responses in (second or {}).items() for given in responses for criterion in ("help", "faith")
-    ])  # fmt: skip
+    store.append(
+        "scores",
+        [
+            {
+                "answer": answers[name, given["text"]],
+                "judge": GOLD,
+                "criterion": key("criterion", criterion),
+                "repeat": 0,
+                "attempt": 0,
+                "value": float(given[criterion]),
+            }
+            for name, responses in (second or {}).items()
+            for given in responses
+            for criterion in ("help", "faith")
+        ],
+    )
 
 
 def difference(
@@ -70,12 +86,15 @@ CASES: dict[str, tuple[dict[str, Any], list[str], list[str], dict[str, Any] | No
     "a weight flips": (TWO, [], ["pair.weights.help=0"], None, [("flipped", None, 1)]),
     "a judge flips": (TWO, [], ["pair.judge=gold"], {"p": [answer("x", 1, 1), answer("y", 5, 5)]}, [("flipped", None, 1)]),
     "another answer is rejected": (
-        ONE, [], ["pair.strategy=best_vs_second"], None,
+        ONE,
+        [],
+        ["pair.strategy=best_vs_second"],
+        None,
         [("lost", "another answer is rejected", 1), ("gained", "another answer is rejected", 1)],
     ),
     "a margin loses": (ONE, [], ["pair.min_margin=80"], None, [("lost", "prompt: below the margin", 1)]),
     "a margin gains": (ONE, ["pair.min_margin=80"], [], None, [("gained", "prompt: below the margin", 1)]),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -118,11 +137,18 @@ def test_lengths_are_told_of_both_sides(tmp_path: Path) -> None:
     assert (found.b.chosen_length, found.b.longer) == (5, 0)
 
 
-WAYS = [[], ["pair.strategy=best_vs_second"], ["pair.strategy=all_above_margin", "pair.per_prompt=3"], ["pair.weights.help=0"],
-        ["pair.judge=gold"], ["pair.min_margin=40", "pair.seed=3"], ["pair.strategy=best_vs_random"]]  # fmt: skip
+WAYS = [
+    [],
+    ["pair.strategy=best_vs_second"],
+    ["pair.strategy=all_above_margin", "pair.per_prompt=3"],
+    ["pair.weights.help=0"],
+    ["pair.judge=gold"],
+    ["pair.min_margin=40", "pair.seed=3"],
+    ["pair.strategy=best_vs_random"],
+]
 SCORES = st.lists(
     st.lists(st.tuples(*[st.integers(1, 5)] * 4), min_size=1, max_size=4, unique=False), min_size=1, max_size=3
-)  # fmt: skip
+)
 
 
 @settings(max_examples=12, deadline=None)
@@ -139,8 +165,12 @@ def test_fates_are_what_a_slow_comparison_of_the_pairs_finds_and_shares_add_up(
         for way in (a, b):
             with pipeline.open_run(load(folder / "diff.yaml", way)) as context:
                 pairing = pipeline.paired(context).key
-                made.append({(row["chosen"], row["rejected"]) for row in
-                             context.store.rows("FROM pairs_readable WHERE pairing = $pairing", pairing=pairing)})  # fmt: skip
+                made.append(
+                    {
+                        (row["chosen"], row["rejected"])
+                        for row in context.store.rows("FROM pairs_readable WHERE pairing = $pairing", pairing=pairing)
+                    }
+                )
     one, other = made
     back = {(rejected, chosen) for chosen, rejected in other}
     assert found.same == len(one & other)

@@ -27,10 +27,19 @@ def owed(
         if again:
             store.run(f"INSERT INTO retries SELECT unit, {again} FROM failed_units")
         found = store.query(
-            "pipeline/sql/pairwise/pending", criteria=schedules([criterion]), judge=JUDGE, generators=[GENERATOR], repeats=repeats,
-            attempts=3, transient=sorted(TRANSIENT), held_out=10_000, limit=None, samples=None,
-            after=None, against=None,
-        )  # fmt: skip
+            "pipeline/sql/pairwise/pending",
+            criteria=schedules([criterion]),
+            judge=JUDGE,
+            generators=[GENERATOR],
+            repeats=repeats,
+            attempts=3,
+            transient=sorted(TRANSIENT),
+            held_out=10_000,
+            limit=None,
+            samples=None,
+            after=None,
+            against=None,
+        )
     places = {answer_key(prompt("p").key, text): place for place, text in enumerate(NAMES)}
     pairs = [(places[row["first"]], places[row["second"]]) for row in found]
     assert all(row["pending"] == len(found) for row in found)
@@ -48,21 +57,29 @@ OWED: dict[str, tuple[dict[str, Any], list[tuple[int, int]]]] = {
     "what is there is not owed": ({"rows": won(0, 1), "answers": 3, "schedule": "round_robin"}, both((0, 2), (1, 2))),
     "one order is": ({"rows": [met(0, 1, "tie")], "answers": 2, "schedule": "round_robin"}, [(1, 0)]),
     "a failure that may pass is": (
-        {"rows": [met(0, 1, None, failure="timeout")], "answers": 2, "schedule": "round_robin"}, both((0, 1)),
+        {"rows": [met(0, 1, None, failure="timeout")], "answers": 2, "schedule": "round_robin"},
+        both((0, 1)),
     ),
     "not for ever": (
         {"rows": [met(0, 1, None, attempt=n, failure="timeout") for n in range(3)], "answers": 2, "schedule": "round_robin"},
         [(1, 0)],
     ),
     "one that stays is not": (
-        {"rows": [met(0, 1, None, failure="malformed")], "answers": 2, "schedule": "round_robin"}, [(1, 0)],
+        {"rows": [met(0, 1, None, failure="malformed")], "answers": 2, "schedule": "round_robin"},
+        [(1, 0)],
     ),
     "one that stays is, where it was owed again on demand": (
-        {"rows": [met(0, 1, None, failure="malformed")], "answers": 2, "schedule": "round_robin", "again": 1}, both((0, 1)),
+        {"rows": [met(0, 1, None, failure="malformed")], "answers": 2, "schedule": "round_robin", "again": 1},
+        both((0, 1)),
     ),
     "one that failed again is not": (
-        {"rows": [met(0, 1, None, attempt=n, failure="malformed") for n in range(2)], "answers": 2,
-         "schedule": "round_robin", "again": 1}, [(1, 0)],
+        {
+            "rows": [met(0, 1, None, attempt=n, failure="malformed") for n in range(2)],
+            "answers": 2,
+            "schedule": "round_robin",
+            "again": 1,
+        },
+        [(1, 0)],
     ),
     "one answer meets nobody": ({"rows": [], "answers": 1, "schedule": "round_robin"}, []),
     "a first round": ({"rows": []}, both((0, 1), (2, 3))),
@@ -71,20 +88,22 @@ OWED: dict[str, tuple[dict[str, Any], list[tuple[int, int]]]] = {
     "the last two": ({"rows": won(1, 0) + won(2, 3) + won(1, 2)}, both((1, 4))),
     "all is decided": ({"rows": won(1, 0) + won(2, 3) + won(1, 2) + won(4, 1)}, []),
     "orders that disagree: the first by digest goes on": (
-        {"rows": [met(0, 1, "first"), met(1, 0, "first"), *won(3, 2)], "answers": 4}, both((0, 3)),
+        {"rows": [met(0, 1, "first"), met(1, 0, "first"), *won(3, 2)], "answers": 4},
+        both((0, 3)),
     ),
     "probabilities decide what words do not": (
         {"rows": [met(0, 1, "first", probability=0.6), met(1, 0, "first", probability=0.9), *won(3, 2)], "answers": 4},
         both((1, 3)),
     ),
     "one order alone decides nothing": (
-        {"rows": [met(1, 0, "first"), met(0, 1, None, failure="refused"), *won(3, 2)], "answers": 4}, both((0, 3)),
+        {"rows": [met(1, 0, "first"), met(0, 1, None, failure="refused"), *won(3, 2)], "answers": 4},
+        both((0, 3)),
     ),
     "repeats count together": (
         {"rows": [row | {"repeat": n} for n in range(2) for row in won(1, 0) + won(3, 2)], "answers": 4, "repeats": 2},
         both((1, 3), (1, 3)),
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("given", "expected"), OWED.values(), ids=OWED)
@@ -96,9 +115,18 @@ def test_who_meets_whom(given: dict[str, Any], expected: list[tuple[int, int]], 
 def test_in_an_evaluation_only_the_texts_of_two_generators_meet(schedule: str, tmp_path: Path) -> None:
     criteria = schedules([BETTER.model_copy(update={"schedule": schedule})])
     wanted = {
-        "criteria": criteria, "judge": JUDGE, "generators": [GENERATOR, "other"], "repeats": 1, "attempts": 3,
-        "transient": sorted(TRANSIENT), "held_out": 10_000, "limit": None, "samples": None, "after": None, "against": GENERATOR,
-    }  # fmt: skip
+        "criteria": criteria,
+        "judge": JUDGE,
+        "generators": [GENERATOR, "other"],
+        "repeats": 1,
+        "attempts": 3,
+        "transient": sorted(TRANSIENT),
+        "held_out": 10_000,
+        "limit": None,
+        "samples": None,
+        "after": None,
+        "against": GENERATOR,
+    }
     texts = {place: answer_key(prompt("p").key, text) for place, text in enumerate(NAMES)}
     with Store(tmp_path / "store.duckdb") as store:
         # The first text is both generators', the second one's alone, the third and fourth the other's.
@@ -152,10 +180,12 @@ COMES_TO: dict[str, tuple[list[Row], dict[str, Any], list[tuple[int, int, float,
     "one order alone": ([met(0, 1, "first")], {}, []),
     "one order failed": ([met(0, 1, "first"), met(1, 0, None, failure="malformed")], {}, []),
     "an order that failed once": (
-        [met(0, 1, "first"), met(1, 0, None, failure="timeout"), met(1, 0, "second", attempt=1)], {}, [(0, 1, lead(2, 2), 7 / 8)],
+        [met(0, 1, "first"), met(1, 0, None, failure="timeout"), met(1, 0, "second", attempt=1)],
+        {},
+        [(0, 1, lead(2, 2), 7 / 8)],
     ),
     "one that is no response to be paired": ([*won(1, 0), *won(2, 1), *won(2, 0)], {}, [(1, 0, lead(2, 2), 7 / 8)]),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("rows", "section", "expected"), COMES_TO.values(), ids=COMES_TO)
@@ -164,8 +194,10 @@ def test_what_two_answers_come_to(
 ) -> None:
     pairs, _ = paired(tmp_path, rows, 2, **section)
     found = [(row["chosen"], row["rejected"], row["margin"], row["confidence"]) for row in pairs]
-    assert found == [(chosen, rejected, pytest.approx(margin, abs=1e-4), pytest.approx(sure, abs=1e-6))
-                     for chosen, rejected, margin, sure in expected]  # fmt: skip
+    assert found == [
+        (chosen, rejected, pytest.approx(margin, abs=1e-4), pytest.approx(sure, abs=1e-6))
+        for chosen, rejected, margin, sure in expected
+    ]
 
 
 def test_two_that_never_met_are_ordered_by_those_they_met_with_the_standard_errors_as_doubt(tmp_path: Path) -> None:

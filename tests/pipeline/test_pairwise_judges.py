@@ -25,10 +25,14 @@ def pipeline(folder: Path, criteria: Sequence[dict[str, Any]] = (), prompts: int
     lines = [json.dumps({"prompt": f"Question {n}?"}) for n in range(prompts)]
     (folder / "prompts.jsonl").write_text("\n".join(lines))
     data = {
-        "name": "comparing", "out": str(folder / "out"), "collect": {"sources": [{"path": "prompts.jsonl"}]},
-        "models": {"m": {"kind": "scripted"}}, "generate": {"model": "m", "samples": 4},
-        "judges": {"j": {"rubric": "rubric.yaml", "model": "m"}}, "pair": {},
-    } | sections  # fmt: skip
+        "name": "comparing",
+        "out": str(folder / "out"),
+        "collect": {"sources": [{"path": "prompts.jsonl"}]},
+        "models": {"m": {"kind": "scripted"}},
+        "generate": {"model": "m", "samples": 4},
+        "judges": {"j": {"rubric": "rubric.yaml", "model": "m"}},
+        "pair": {},
+    } | sections
     (folder / "pipeline.yaml").write_text(json.dumps(data))
     return folder / "pipeline.yaml"
 
@@ -45,8 +49,10 @@ def test_the_ledger_has_each_order_of_each_two_and_a_resume_pays_nothing(tmp_pat
         run.generate_and_judge(context)
         store = context.store
         first = calls(store)
-        found = store.rows("SELECT count(*) AS n, count(DISTINCT (first, second)) AS pairs, count(DISTINCT verdict) AS said "
-                           "FROM comparisons WHERE preferred IS NOT NULL AND first <> second")[0]  # fmt: skip
+        found = store.rows(
+            "SELECT count(*) AS n, count(DISTINCT (first, second)) AS pairs, count(DISTINCT verdict) AS said "
+            "FROM comparisons WHERE preferred IS NOT NULL AND first <> second"
+        )[0]
         assert first == planned.asks == 3 * 4 * 3
         assert found == {"n": first, "pairs": first, "said": first}
         assert (
@@ -88,11 +94,16 @@ def test_compared_rated_and_computed_criteria_make_one_sum(tmp_path: Path) -> No
             "SELECT answer, score::DOUBLE AS score, spread FROM strengths WHERE pairing = $key", key=made.key
         )
         strength = {row["answer"]: row["score"] for row in points}
-        rated = {(row["answer"], row["name"]): float(row["score"]) for row in context.store.rows(
-            "SELECT answer, name, score FROM latest_scores JOIN criteria ON criteria.key = criterion"
-        )}  # fmt: skip
-        pairs = context.store.rows("SELECT one.answer AS chosen, two.answer AS rejected, margin FROM pairs "
-                                   "JOIN responses one ON one.key = chosen JOIN responses two ON two.key = rejected")  # fmt: skip
+        rated = {
+            (row["answer"], row["name"]): float(row["score"])
+            for row in context.store.rows(
+                "SELECT answer, name, score FROM latest_scores JOIN criteria ON criteria.key = criterion"
+            )
+        }
+        pairs = context.store.rows(
+            "SELECT one.answer AS chosen, two.answer AS rejected, margin FROM pairs "
+            "JOIN responses one ON one.key = chosen JOIN responses two ON two.key = rejected"
+        )
         story = explain(context.store, context.store.rows("SELECT key FROM prompts")[0]["key"])
 
     def whole(answer: str) -> float:
@@ -149,8 +160,20 @@ def test_what_a_server_does_not_count_is_guessed_from_both_responses(tmp_path: P
         store.append("judges", [{"key": JUDGE, "name": "j", "spec": '{"model": {"kind": "openai"}, "template": ""}'}])
         one, two = (answer_key(prompt("p").key, text * 400) for text in ("one", "two"))
         store.append("verdicts", [{"key": "v", "judge": JUDGE, "raw": "x" * 40, "prompt_tokens": 0, "output_tokens": 0}])
-        store.append("comparisons", [{"prompt": prompt("p").key, "first": one, "second": two, "judge": JUDGE,
-                                      "criterion": "c", "preferred": "tie", "verdict": "v"}])  # fmt: skip
+        store.append(
+            "comparisons",
+            [
+                {
+                    "prompt": prompt("p").key,
+                    "first": one,
+                    "second": two,
+                    "judge": JUDGE,
+                    "criterion": "c",
+                    "preferred": "tie",
+                    "verdict": "v",
+                }
+            ],
+        )
         (row,) = store.query("estimate/sql/spent")
     assert (row["guessed"], row["output_tokens"]) == (1, 10)
     assert 600 <= row["prompt_tokens"] < 620
@@ -164,11 +187,17 @@ def test_two_judges_that_compare_make_one_mean(tmp_path: Path) -> None:
         run.collect(opened)
         run.generate_and_judge(opened)
         made = run.paired(opened)
-        means = {row["answer"]: float(row["mean"]) for row in opened.store.rows(
-            "SELECT answer, avg(score) AS mean FROM strengths WHERE pairing = $key GROUP BY answer HAVING count(*) = 2", key=made.key
-        )}  # fmt: skip
-        rows = opened.store.rows("SELECT one.answer AS chosen, two.answer AS rejected, margin FROM pairs "
-                                 "JOIN responses one ON one.key = chosen JOIN responses two ON two.key = rejected")  # fmt: skip
+        means = {
+            row["answer"]: float(row["mean"])
+            for row in opened.store.rows(
+                "SELECT answer, avg(score) AS mean FROM strengths WHERE pairing = $key GROUP BY answer HAVING count(*) = 2",
+                key=made.key,
+            )
+        }
+        rows = opened.store.rows(
+            "SELECT one.answer AS chosen, two.answer AS rejected, margin FROM pairs "
+            "JOIN responses one ON one.key = chosen JOIN responses two ON two.key = rejected"
+        )
     assert made.pairs == len(rows) == 3
     for row in rows:
         assert float(row["margin"]) == pytest.approx(100 * (means[row["chosen"]] - means[row["rejected"]]), abs=1e-4)

@@ -72,8 +72,12 @@ with Store(Path({str(tmp_path / "out/store.duckdb")!r})):
 
 # Nobody decides anything by these: the name of a file set aside, the age of old logs, and a date that a server gave.
 WALL_CLOCK = {
-    "context/run.py", "store/connection.py", "models/vllm/orphans.py", "models/openai/errors.py", "models/openai/probe.py",
-}  # fmt: skip
+    "context/run.py",
+    "store/connection.py",
+    "models/vllm/orphans.py",
+    "models/openai/errors.py",
+    "models/openai/probe.py",
+}
 
 
 @pytest.mark.fault("P5")
@@ -110,9 +114,7 @@ def test_rows_in_another_order_owe_nothing_and_an_edited_one_owes_itself(tmp_pat
 
 @pytest.mark.fault("P9")
 @pytest.mark.parametrize(
-    ("fault", "tries"),
-    [(error(500, "never"), ATTEMPTS), (error(400, "not this"), 1)],
-    ids=["transient", "terminal"],
+    ("fault", "tries"), [(error(500, "never"), ATTEMPTS), (error(400, "not this"), 1)], ids=["transient", "terminal"]
 )
 def test_a_unit_that_always_fails_is_tried_so_often_over_all_runs_and_is_counted(
     tmp_path: Path, fault: Reply, tries: int
@@ -136,10 +138,18 @@ def test_a_unit_that_always_fails_is_tried_so_often_over_all_runs_and_is_counted
 
 # Each must be in the pairs as it was given, but for what no file can hold.
 ODD = {
-    "NUL": "a\x00b", "byte order mark": "\ufeffabc", "line separator": "a\u2028b\u2029c", "right to left": "a\u202eb\u202c",
-    "joiner": "\U0001f469\u200d\U0001f4bb", "four bytes": "\U00010348", "composed": "caf\u00e9 1", "decomposed": "cafe\u0301 2",
-    "markup": "</script><b>", "escape": "\x1b[31mred", "next line": "a\x85b",
-}  # fmt: skip
+    "NUL": "a\x00b",
+    "byte order mark": "\ufeffabc",
+    "line separator": "a\u2028b\u2029c",
+    "right to left": "a\u202eb\u202c",
+    "joiner": "\U0001f469\u200d\U0001f4bb",
+    "four bytes": "\U00010348",
+    "composed": "caf\u00e9 1",
+    "decomposed": "cafe\u0301 2",
+    "markup": "</script><b>",
+    "escape": "\x1b[31mred",
+    "next line": "a\x85b",
+}
 
 
 @pytest.mark.fault("P11")

@@ -46,9 +46,13 @@ def pipeline(folder: Path, base_url: str) -> Path:
 @pytest.mark.fault("P9")
 @pytest.mark.parametrize(
     ("who", "fault", "kind", "tries"),
-    [("w", error(500, "no"), "server", ATTEMPTS), ("w", error(400, "no"), "rejected", 1), ("j", error(500, "no"), "server", ATTEMPTS)],
+    [
+        ("w", error(500, "no"), "server", ATTEMPTS),
+        ("w", error(400, "no"), "rejected", 1),
+        ("j", error(500, "no"), "server", ATTEMPTS),
+    ],
     ids=["a response, transient", "a response, terminal", "a score"],
-)  # fmt: skip
+)
 def test_what_was_given_up_is_asked_for_again_as_often_as_at_first_and_heals(
     tmp_path: Path, who: str, fault: Reply, kind: str, tries: int
 ) -> None:

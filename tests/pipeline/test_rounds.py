@@ -151,18 +151,25 @@ def test_drift_is_told_of_fresh_answers_to_prompts_that_are_not_held_out(store: 
     buckets = {"a": 9000, "b": 9000, "held out": 0}
     store.append("prompts", [{"key": name, "messages": "[]", "bucket": bucket} for name, bucket in buckets.items()])
     store.append("active_prompts", [{"prompt": name} for name in buckets])
-    store.append("responses", [
-        {"key": f"{writer} {prompt}", "prompt": prompt, "generator": writer, "answer": f"{writer} {prompt}", "text": "x"}
-        for writer, prompt in [("now", "a"), ("now", "b"), ("now", "held out"), ("before", "b"), ("other", "a")]
-    ])  # fmt: skip
+    store.append(
+        "responses",
+        [
+            {"key": f"{writer} {prompt}", "prompt": prompt, "generator": writer, "answer": f"{writer} {prompt}", "text": "x"}
+            for writer, prompt in [("now", "a"), ("now", "b"), ("now", "held out"), ("before", "b"), ("other", "a")]
+        ],
+    )
     store.append("criteria", [{"key": each, "name": each, "low": 1, "high": 5} for each in ("c", "d", "e")])
     weights = {"c": 3.0, "d": 1.0, "e": 0.0}
     store.append("pairing_criteria", [{"pairing": "p", "criterion": c, "weight": weight} for c, weight in weights.items()])
     values = {"now a": (5, 1), "now b": (3, 2), "now held out": (1, 1), "before b": (1, 1)}
-    store.append("scores", [
-        {"answer": answer, "judge": "j", "criterion": criterion, "repeat": 0, "attempt": 0, "value": value}
-        for answer, given in values.items() for criterion, value in zip("cd", given, strict=True)
-    ])  # fmt: skip
+    store.append(
+        "scores",
+        [
+            {"answer": answer, "judge": "j", "criterion": criterion, "repeat": 0, "attempt": 0, "value": value}
+            for answer, given in values.items()
+            for criterion, value in zip("cd", given, strict=True)
+        ],
+    )
     store.append("pairs", [{"pairing": "p", "prompt": "a", "margin": margin} for margin in (10, 20)])
     found = store.query("pipeline/sql/rounds/drift", writer="now", pairing="p", judge="j", earlier=earlier, held_out=2500)
     # a: (3 * 100 + 0) / 4 = 75; b: (3 * 50 + 25) / 4 = 43.75
@@ -205,10 +212,17 @@ class Stopping(Quiet):
 
 
 SMALL = [
-    "collect.sources.0.limit=8", "generate.samples=2", "generate.max_tokens=12", "judge.by=[oracle]", "pair.min_margin=1",
-    "evaluate.judges=[oracle]", "evaluate.limit=2", "rounds={most: 2, min_gain: -100}", "models.writer.dtype=float64",
+    "collect.sources.0.limit=8",
+    "generate.samples=2",
+    "generate.max_tokens=12",
+    "judge.by=[oracle]",
+    "pair.min_margin=1",
+    "evaluate.judges=[oracle]",
+    "evaluate.limit=2",
+    "rounds={most: 2, min_gain: -100}",
+    "models.writer.dtype=float64",
     "train.options={max_steps: 1, learning_rate: 1.0e-3, per_device_train_batch_size: 4}",
-]  # fmt: skip
+]
 COUNTS = "SELECT count(*) AS made, count(DISTINCT (prompt, generator, sample)) AS owed FROM responses"
 
 

@@ -20,9 +20,14 @@ QUICKSTART = root() / "pipelines/quickstart.yaml"
 def overrides(out: Path) -> list[str]:
     # In double precision a sample does not depend on which others share its batch, so both runs must agree exactly.
     return [
-        f"out={out}", "collect.sources.0.limit=30", "generate.samples=2", "models.writer.dtype=float64",
-        "models.judge.dtype=float64", "pair.min_margin=1", "train.options.num_train_epochs=1",
-    ]  # fmt: skip
+        f"out={out}",
+        "collect.sources.0.limit=30",
+        "generate.samples=2",
+        "models.writer.dtype=float64",
+        "models.judge.dtype=float64",
+        "pair.min_margin=1",
+        "train.options.num_train_epochs=1",
+    ]
 
 
 @pytest.mark.fault("P1")

@@ -94,12 +94,16 @@ def test_what_a_server_tells_and_does_is_kept_counted_and_shown(tmp_path: Path) 
 
 
 LISTS: list[tuple[str, dict[str, Any], list[tuple[str, str]]]] = [
-    ("all of it", {"id": "m", "root": "r", "max_model_len": 9, "created": 1}, [("root", "r"), ("max_model_len", "9"), ("created", "1")]),
+    (
+        "all of it",
+        {"id": "m", "root": "r", "max_model_len": 9, "created": 1},
+        [("root", "r"), ("max_model_len", "9"), ("created", "1")],
+    ),
     ("vllm", {"id": "m", "owned_by": "vllm"}, [("version", "0.9")]),
     ("created now", {"id": "m", "created": 2**40}, []),
     ("another model", {"id": "n", "root": "r"}, []),
     ("senseless", {"id": "m", "root": None, "max_model_len": [], "created": {}}, []),
-]  # fmt: skip
+]
 
 
 @pytest.mark.fault("H20")

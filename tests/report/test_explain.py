@@ -19,8 +19,15 @@ EVIL = "\x1b[2J\x1b]0;owned\x07red\u202etxt [bold]not bold[/bold]"
 
 def prompt(key: str, text: str, position: int) -> dict[str, Any]:
     messages = json.dumps([{"role": "user", "content": text}])
-    return {"key": key, "messages": messages, "document": "The facts.", "metadata": '{"id": 1}',
-            "source": f"rows.jsonl:{position + 1}", "position": position, "checklist": '["essential: It says why."]'}  # fmt: skip
+    return {
+        "key": key,
+        "messages": messages,
+        "document": "The facts.",
+        "metadata": '{"id": 1}',
+        "source": f"rows.jsonl:{position + 1}",
+        "position": position,
+        "checklist": '["essential: It says why."]',
+    }
 
 
 def response(key: str, sample: int, **more: Any) -> dict[str, Any]:
@@ -39,44 +46,88 @@ def store(tmp_path: Path) -> Any:
         store.append(
             "rendered_prompts", [{"prompt": "ab01", "generator": "g", "messages": '[{"role": "user", "content": "Shown"}]'}]
         )
-        store.append("responses", [
-            response("r0", 0, answer="a0", text="Because.", finish="stop", output_tokens=3),
-            response("r1", 1, answer="a1", text=EVIL, finish="length", output_tokens=9),
-            response("r2", 2, failure="timeout", detail="no reply in 5 s"),
-        ])  # fmt: skip
+        store.append(
+            "responses",
+            [
+                response("r0", 0, answer="a0", text="Because.", finish="stop", output_tokens=3),
+                response("r1", 1, answer="a1", text=EVIL, finish="length", output_tokens=9),
+                response("r2", 2, failure="timeout", detail="no reply in 5 s"),
+            ],
+        )
         # One judge goes by two names: that must not tell anything twice.
         store.append(
             "judges", [{"key": "j", "name": "strict"}, {"key": "j", "name": "other"}, {"key": "h", "name": "human"}]
         )
         store.append("criteria", [{"key": "c", "name": "clarity", "low": 1.0, "high": 10.0}])
-        store.append("verdicts", [
-            {"key": "v0", "answer": "a0", "judge": "j", "repeat": 0, "attempt": 0, "raw": "I say 7", "failure": None},
-            {"key": "v1", "answer": "a1", "judge": "j", "repeat": 0, "attempt": 0, "raw": EVIL, "failure": "malformed"},
-        ])  # fmt: skip
-        store.append("scores", [
-            {"verdict": "v0", "answer": "a0", "judge": "j", "criterion": "c", "value": 7.0, "expected": 6.5,
-             "spread": 0.25, "rationale": "Clear.", "failure": None},
-            {"verdict": "v1", "answer": "a1", "judge": "j", "criterion": "c", "value": None, "expected": None,
-             "spread": None, "rationale": None, "failure": "malformed"},
-        ])  # fmt: skip
-        store.append("findings", [
-            {"verdict": "v0", "answer": "a0", "judge": "j", "criterion": "c", "position": place, "text": text,
-             "outcome": outcome, "earned": 0.0, "rationale": rationale}
-            for place, (text, outcome, rationale) in enumerate([("Dogs bark.", "not", "No dog."), (EVIL, "partly", None)])
-        ])  # fmt: skip
+        store.append(
+            "verdicts",
+            [
+                {"key": "v0", "answer": "a0", "judge": "j", "repeat": 0, "attempt": 0, "raw": "I say 7", "failure": None},
+                {"key": "v1", "answer": "a1", "judge": "j", "repeat": 0, "attempt": 0, "raw": EVIL, "failure": "malformed"},
+            ],
+        )
+        store.append(
+            "scores",
+            [
+                {
+                    "verdict": "v0",
+                    "answer": "a0",
+                    "judge": "j",
+                    "criterion": "c",
+                    "value": 7.0,
+                    "expected": 6.5,
+                    "spread": 0.25,
+                    "rationale": "Clear.",
+                    "failure": None,
+                },
+                {
+                    "verdict": "v1",
+                    "answer": "a1",
+                    "judge": "j",
+                    "criterion": "c",
+                    "value": None,
+                    "expected": None,
+                    "spread": None,
+                    "rationale": None,
+                    "failure": "malformed",
+                },
+            ],
+        )
+        store.append(
+            "findings",
+            [
+                {
+                    "verdict": "v0",
+                    "answer": "a0",
+                    "judge": "j",
+                    "criterion": "c",
+                    "position": place,
+                    "text": text,
+                    "outcome": outcome,
+                    "earned": 0.0,
+                    "rationale": rationale,
+                }
+                for place, (text, outcome, rationale) in enumerate(
+                    [("Dogs bark.", "not", "No dog."), (EVIL, "partly", None)]
+                )
+            ],
+        )
         note = {"prompt": "ab01", "judge": "j", "criterion": "c", "texts": "[]", "created": now()}
-        store.append("notes", [
-            note | {"failure": "timeout", "detail": "no reply in 9 s"}, note | {"texts": json.dumps(["A point.", EVIL])}
-        ])  # fmt: skip
-        store.append("comparisons", [
-            {"prompt": "ab01", "first": "a0", "second": "a1", "judge": "h", "criterion": "overall", "preferred": "first"}
-        ])  # fmt: skip
+        store.append(
+            "notes",
+            [note | {"failure": "timeout", "detail": "no reply in 9 s"}, note | {"texts": json.dumps(["A point.", EVIL])}],
+        )
+        store.append(
+            "comparisons",
+            [{"prompt": "ab01", "first": "a0", "second": "a1", "judge": "h", "criterion": "overall", "preferred": "first"}],
+        )
         spec = json.dumps({"strategy": "best_vs_worst", "judge": "h"})
         store.append("pairings", [{"key": "p", "spec": spec, "created": now()}])
         store.append("reasons", [{"pairing": "p", "prompt": "ab01", "response": None, "reason": "paired", "others": 0}])
-        store.append("pairs", [
-            {"pairing": "p", "prompt": "ab01", "chosen": "r0", "rejected": "r1", "margin": 12.5, "confidence": 0.75}
-        ])  # fmt: skip
+        store.append(
+            "pairs",
+            [{"pairing": "p", "prompt": "ab01", "chosen": "r0", "rejected": "r1", "margin": 12.5, "confidence": 0.75}],
+        )
         yield store
 
 
@@ -97,16 +148,23 @@ def test_a_story_goes_from_sampling_to_pair(store: Store) -> None:
     (said,) = first.verdicts
     assert (said.judge, said.raw) == ("other", "I say 7")
     assert asdict(said.marks[0]) == {
-        "criterion": "clarity", "value": 7.0, "expected": 6.5, "spread": 0.25, "low": 1.0, "high": 10.0,
-        "rationale": "Clear.", "failure": None,
-    }  # fmt: skip
+        "criterion": "clarity",
+        "value": 7.0,
+        "expected": 6.5,
+        "spread": 0.25,
+        "low": 1.0,
+        "high": 10.0,
+        "rationale": "Clear.",
+        "failure": None,
+    }
     assert [asdict(found) for found in said.findings] == [
         {"criterion": "clarity", "text": "Dogs bark.", "outcome": "not", "rationale": "No dog."},
         {"criterion": "clarity", "text": EVIL, "outcome": "partly", "rationale": None},
     ]
     assert [(note.judge, note.texts, note.failure) for note in story.notes] == [
-        ("other", [], "timeout"), ("other", ["A point.", EVIL], None)
-    ]  # fmt: skip
+        ("other", [], "timeout"),
+        ("other", ["A point.", EVIL], None),
+    ]
     assert second.verdicts[0].marks[0].failure == "malformed"
     assert (failed.failure, failed.verdicts) == ("timeout", [])
     assert [asdict(vote) for vote in story.comparisons] == [
@@ -126,9 +184,7 @@ def test_a_story_goes_from_sampling_to_pair(store: Store) -> None:
     (outcome,) = story.outcomes
     assert (outcome.strategy, outcome.judge, outcome.prompt) == ("best_vs_worst", "human", "paired")
     assert outcome.responses == {"writer #0": "chosen", "writer #1": "rejected"}
-    assert asdict(outcome.pairs[0]) == {
-        "chosen": "writer #0", "rejected": "writer #1", "margin": 12.5, "confidence": 0.75
-    }  # fmt: skip
+    assert asdict(outcome.pairs[0]) == {"chosen": "writer #0", "rejected": "writer #1", "margin": 12.5, "confidence": 0.75}
 
 
 def test_an_earlier_version_of_a_judge_is_told_apart_from_the_present_one(store: Store) -> None:
@@ -156,9 +212,24 @@ def test_a_story_is_plain_json(store: Store) -> None:
 
 def test_what_is_shown_holds_the_judges_words_and_each_failure(store: Store) -> None:
     text = shown(explain(store, "ab01"))
-    for part in ("Why?", "The facts.", "Because.", "I say 7", "6.50 ± 0.25", "1 to 10", "Clear.", "malformed",
-                 "timeout: no reply in 5 s", "timeout: no reply in 9 s", "A point.", "essential: It says why.",
-                 "Dogs bark.", "No dog.", "12.50", "best_vs_worst by human"):  # fmt: skip
+    for part in (
+        "Why?",
+        "The facts.",
+        "Because.",
+        "I say 7",
+        "6.50 ± 0.25",
+        "1 to 10",
+        "Clear.",
+        "malformed",
+        "timeout: no reply in 5 s",
+        "timeout: no reply in 9 s",
+        "A point.",
+        "essential: It says why.",
+        "Dogs bark.",
+        "No dog.",
+        "12.50",
+        "best_vs_worst by human",
+    ):
         assert part in text, part
 
 

@@ -99,8 +99,9 @@ def test_every_step_of_the_funnel_takes_what_the_one_before_gave(full: Store) ->
     for judge in ("tiny", "oracle"):
         judged = steps[4, f"by writer, judged by {judge}"]
         assert judged.total == responses.kept
-        assert judged.kept == count(full, f"responses WHERE answer IN (SELECT answer FROM scores WHERE judge = 'j-{judge}' "
-                                           "AND value IS NOT NULL)")  # fmt: skip
+        assert judged.kept == count(
+            full, f"responses WHERE answer IN (SELECT answer FROM scores WHERE judge = 'j-{judge}' AND value IS NOT NULL)"
+        )
     pairs = count(full, "pairs WHERE pairing = 'p'")
     assert steps[5, "to pair"].kept == pairs == steps[7, "made"].total
     assert steps[6, "to pair"].kept == 2 * pairs
@@ -122,8 +123,13 @@ def test_held_out_prompts_are_those_below_the_share(full: Store) -> None:
 
 def test_an_empty_store_gives_a_page_that_says_what_is_missing(store: Store) -> None:
     page = Page(report.render(store, MINIMAL))
-    for line in ("No prompts have been collected yet.", "No responses have been scored yet.", "There are no pairs yet.",
-                 "No model has been trained yet.", "No stage has run yet."):  # fmt: skip
+    for line in (
+        "No prompts have been collected yet.",
+        "No responses have been scored yet.",
+        "There are no pairs yet.",
+        "No model has been trained yet.",
+        "No stage has run yet.",
+    ):
         assert line in page.words
     assert not page.all("svg")
 
@@ -253,17 +259,24 @@ def test_an_example_shows_what_its_response_lacks_and_no_more_of_it_than_fits(st
     fill(store, prompts=12)
     store.execute("report/sql/views")
     example = read_examples(store)[0]
-    score = store.rows("SELECT verdict, answer, judge, criterion FROM scores WHERE judge = 'j-tiny' AND answer = $answer "
-                       "ORDER BY criterion LIMIT 1", answer=example.row["rejected_answer"])[0]  # fmt: skip
+    score = store.rows(
+        "SELECT verdict, answer, judge, criterion FROM scores WHERE judge = 'j-tiny' AND answer = $answer "
+        "ORDER BY criterion LIMIT 1",
+        answer=example.row["rejected_answer"],
+    )[0]
     found = [
         ("supported one", "supported", 1.0),
         *((f"claim {n} {HOSTILE}", "not", 0.0) for n in range(7)),
         ("half", "partly", 0.5),
     ]
-    store.append("findings", [
-        score | {"position": place, "text": text, "outcome": outcome, "earned": earned, "verdict": verdict}
-        for verdict in (score["verdict"], "~ repeated") for place, (text, outcome, earned) in enumerate(found)
-    ])  # fmt: skip
+    store.append(
+        "findings",
+        [
+            score | {"position": place, "text": text, "outcome": outcome, "earned": earned, "verdict": verdict}
+            for verdict in (score["verdict"], "~ repeated")
+            for place, (text, outcome, earned) in enumerate(found)
+        ],
+    )
     (shown,) = [mark["findings"] for _, mark in read_examples(store)[0].marks if mark and mark["findings"]]
     assert [(row["outcome"], row["text"][:7], row["lacking"]) for row in shown] == [
         ("not", f"claim {n}", 8) for n in range(5)

@@ -47,10 +47,16 @@ def test_a_store_of_schema_3_becomes_one_of_today_and_keeps_its_rows_and_a_copy(
 
 def test_the_outcomes_of_an_older_store_are_told_as_they_were(tmp_path: Path) -> None:
     told = [
-        ("p", None, "paired"), ("p", "a", "chosen"), ("p", "b", "rejected"), ("p", "c", "not selected by the strategy"),
-        ("p", "d", "same text as another"), ("q", None, "tied"), ("q", "e", "prompt without a pair: tied"),
-        ("q", "f", "not scored: timeout"), ("q", "g", "not generated: refused"),
-    ]  # fmt: skip
+        ("p", None, "paired"),
+        ("p", "a", "chosen"),
+        ("p", "b", "rejected"),
+        ("p", "c", "not selected by the strategy"),
+        ("p", "d", "same text as another"),
+        ("q", None, "tied"),
+        ("q", "e", "prompt without a pair: tied"),
+        ("q", "f", "not scored: timeout"),
+        ("q", "g", "not generated: refused"),
+    ]
     path = old_store(tmp_path / "store.duckdb")
     with duckdb.connect(str(path)) as connection:
         connection.execute("""INSERT INTO pairings BY NAME SELECT 'x' AS key, '{"generators": ["w"]}' AS spec""")
@@ -58,8 +64,10 @@ def test_the_outcomes_of_an_older_store_are_told_as_they_were(tmp_path: Path) ->
         for prompt, response, outcome in told:
             connection.execute("INSERT INTO outcomes VALUES ('x', ?, ?, ?)", [prompt, response, outcome])
             failure = "refused" if response == "g" else None
-            connection.execute("INSERT INTO responses BY NAME SELECT ? AS key, ? AS prompt, 'w' AS generator, ? AS failure",
-                               [response, prompt, failure]) if response else None  # fmt: skip
+            connection.execute(
+                "INSERT INTO responses BY NAME SELECT ? AS key, ? AS prompt, 'w' AS generator, ? AS failure",
+                [response, prompt, failure],
+            ) if response else None
     with Store(path) as store:
         found = store.rows("SELECT prompt, response, outcome FROM outcomes ORDER BY prompt, response NULLS FIRST")
         assert [tuple(row.values()) for row in found] == told

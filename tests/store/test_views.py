@@ -55,22 +55,31 @@ def filled(folder: Path) -> Path:
 CASES = {
     "SELECT request, turns FROM prompts_readable ORDER BY position": [("one", 1), ("two", 1)],
     "SELECT request, generator, text, words, failure FROM responses_readable ORDER BY text": [
-        ("one", "writer", "a good one", 3, None), ("one", "writer", "bad", 1, None), ("two", "writer", "no", 1, None),
-        ("two", "writer", "x", 1, "timeout"), ("two", "writer", "yes", 1, None),
+        ("one", "writer", "a good one", 3, None),
+        ("one", "writer", "bad", 1, None),
+        ("two", "writer", "no", 1, None),
+        ("two", "writer", "x", 1, "timeout"),
+        ("two", "writer", "yes", 1, None),
     ],
     "SELECT text, judge, criterion, score, percent, failure FROM responses_scored WHERE request = 'one' ORDER BY text, criterion": [
-        ("a good one", "critic", "faith", 4.0, 75.0, None), ("a good one", "critic", "help", 5.0, 100.0, None),
-        ("bad", "critic", "faith", None, None, "malformed"), ("bad", "critic", "help", 1.0, 0.0, None),
+        ("a good one", "critic", "faith", 4.0, 75.0, None),
+        ("a good one", "critic", "help", 5.0, 100.0, None),
+        ("bad", "critic", "faith", None, None, "malformed"),
+        ("bad", "critic", "help", 1.0, 0.0, None),
     ],
     "SELECT DISTINCT judge, judge_key FROM responses_scored": [("critic", JUDGE)],
     "SELECT newest, strategy, judge, pairs FROM pairings_readable": [(True, "best_vs_worst", "critic", 2)],
     "SELECT request, chosen, rejected, margin, chosen_words, judge FROM pairs_readable ORDER BY request": [
-        ("one", "a good one", "bad", 100.0, 3, "critic"), ("two", "yes", "no", 50.0, 1, "critic"),
+        ("one", "a good one", "bad", 100.0, 3, "critic"),
+        ("two", "yes", "no", 50.0, 1, "critic"),
     ],
     "SELECT request, text, outcome FROM outcomes_readable WHERE request = 'two' ORDER BY text NULLS FIRST": [
-        ("two", None, "paired"), ("two", "no", "rejected"), ("two", "x", "not generated: timeout"), ("two", "yes", "chosen"),
+        ("two", None, "paired"),
+        ("two", "no", "rejected"),
+        ("two", "x", "not generated: timeout"),
+        ("two", "yes", "chosen"),
     ],
-}  # fmt: skip
+}
 
 
 def test_a_view_reads_as_it_says(tmp_path: Path) -> None:
@@ -205,8 +214,12 @@ def test_rows_whose_columns_would_be_too_narrow_stand_one_below_the_other() -> N
 
 
 def test_a_prompt_is_known_by_its_last_user_turn(tmp_path: Path) -> None:
-    turns = [{"role": "system", "content": "s"}, {"role": "user", "content": "first"}, {"role": "assistant", "content": "a"},
-             {"role": "user", "content": "last"}]  # fmt: skip
+    turns = [
+        {"role": "system", "content": "s"},
+        {"role": "user", "content": "first"},
+        {"role": "assistant", "content": "a"},
+        {"role": "user", "content": "last"},
+    ]
     with Store(tmp_path / "store.duckdb") as store:
         fill(store, {"one": []})
         store.run("UPDATE prompts SET messages = $messages", messages=json.dumps(turns))

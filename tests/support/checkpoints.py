@@ -11,9 +11,14 @@ TEMPLATE = (
 
 
 def save_random(
-    folder: Path, *, seed: int = 0, context: int = 96, template: str | None = TEMPLATE, labels: int | None = None,
+    folder: Path,
+    *,
+    seed: int = 0,
+    context: int = 96,
+    template: str | None = TEMPLATE,
+    labels: int | None = None,
     tied: bool = False,
-) -> Path:  # fmt: skip
+) -> Path:
     """A checkpoint of 20,000 random parameters; it writes noise, and ends after a few dozen tokens.
 
     One with `labels` classifies instead: with one label it is a reward model.
@@ -34,10 +39,18 @@ def save_random(
     tokenizer.chat_template = template
     torch.manual_seed(seed)
     config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
-        max_position_embeddings=context, bos_token_id=1, eos_token_id=2, pad_token_id=0, initializer_range=0.3,
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=context,
+        bos_token_id=1,
+        eos_token_id=2,
+        pad_token_id=0,
+        initializer_range=0.3,
         tie_word_embeddings=tied,
-    )  # fmt: skip
+    )
     if labels is not None:
         config.num_labels = labels
     (LlamaForCausalLM if labels is None else LlamaForSequenceClassification)(config).save_pretrained(folder)

@@ -15,8 +15,17 @@ NAMES = sorted("abcde", key=lambda text: answer_key(prompt("p").key, text))
 def met(first: int, second: int, preferred: str | None, repeat: int = 0, attempt: int = 0, **more: Any) -> Row:
     asked = prompt("p").key
     one, two = (answer_key(asked, NAMES[place]) for place in (first, second))
-    return {"prompt": asked, "first": one, "second": two, "judge": JUDGE, "criterion": BETTER.key, "preferred": preferred,
-            "verdict": "v", "repeat": repeat, "attempt": attempt} | more  # fmt: skip
+    return {
+        "prompt": asked,
+        "first": one,
+        "second": two,
+        "judge": JUDGE,
+        "criterion": BETTER.key,
+        "preferred": preferred,
+        "verdict": "v",
+        "repeat": repeat,
+        "attempt": attempt,
+    } | more
 
 
 def won(better: int, worse: int) -> list[Row]:

@@ -82,8 +82,12 @@ def _answer(hub: Hub, method: str, path: str, body: bytes) -> Any:
     files = hub.repos[match[1]]
     if match[2] == "preupload":
         asked = json.loads(body)["files"]
-        return {"files": [{"path": each["path"], "uploadMode": "regular", "shouldIgnore": False, "oid": _oid(files, each["path"])}
-                          for each in asked]}  # fmt: skip
+        return {
+            "files": [
+                {"path": each["path"], "uploadMode": "regular", "shouldIgnore": False, "oid": _oid(files, each["path"])}
+                for each in asked
+            ]
+        }
     if match[2] == "commit":
         _commit(hub, files, [json.loads(line) for line in body.splitlines()])
         return {"success": True, "commitUrl": f"{hub.url}/datasets/{match[1]}/commit/1", "commitOid": "1" * 40}

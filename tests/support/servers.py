@@ -79,9 +79,12 @@ def error(status: int, message: str, code: str | None = None, **options: Any) ->
 
 @asynccontextmanager
 async def serve(
-    script: Sequence[Script], models: Sequence[str | dict[str, Any]] = ("m",), *, tls: ssl.SSLContext | None = None,
+    script: Sequence[Script],
+    models: Sequence[str | dict[str, Any]] = ("m",),
+    *,
+    tls: ssl.SSLContext | None = None,
     loading: Sequence[Reply] = (),
-) -> AsyncIterator[Server]:  # fmt: skip
+) -> AsyncIterator[Server]:
     """Answers each chat request with the next entry of `script`, the last entry again and again.
 
     `models` are listed on request: names, or whole entries; before that come the replies of a server that is `loading`.

@@ -31,10 +31,16 @@ def criteria(
 ) -> list[Row]:
     """Criteria as the pair stage takes them: key, name, weight, low, high, floor."""
     return [
-        {"key": key("criterion", name), "name": name, "weight": weights.get(name, 1.0), "low": low, "high": high,
-         "floor": floors.get(name)}
+        {
+            "key": key("criterion", name),
+            "name": name,
+            "weight": weights.get(name, 1.0),
+            "low": low,
+            "high": high,
+            "floor": floors.get(name),
+        }
         for name, (low, high) in names.items()
-    ]  # fmt: skip
+    ]
 
 
 def fill(store: Store, table: Mapping[str, Sequence[Mapping[str, object]]]) -> dict[str, dict[str, str]]:
@@ -47,10 +53,15 @@ def fill(store: Store, table: Mapping[str, Sequence[Mapping[str, object]]]) -> d
     for position, (name, responses) in enumerate(table.items()):
         asked = prompt(name)
         keys[name] = {}
-        rows["prompts"].append({
-            "key": asked.key, "normal_key": asked.normal_key, "messages": json.dumps(list(asked.messages)),
-            "bucket": 9999, "position": position,
-        })  # fmt: skip
+        rows["prompts"].append(
+            {
+                "key": asked.key,
+                "normal_key": asked.normal_key,
+                "messages": json.dumps(list(asked.messages)),
+                "bucket": 9999,
+                "position": position,
+            }
+        )
         rows["active_prompts"].append({"prompt": asked.key})
         for sample, given in enumerate(responses):
             _respond(rows, asked.key, sample, dict(given), keys[name])
@@ -64,17 +75,33 @@ def _respond(rows: dict[str, list[Row]], asked: str, sample: int, given: dict[st
     answer = answer_key(asked, text)
     response = key("response", asked, GENERATOR, sample)
     keys.setdefault(text, response)
-    rows["responses"].append({
-        "key": response, "prompt": asked, "generator": GENERATOR, "sample": sample, "answer": answer, "text": text,
-        "finish": given.pop("finish", "stop"), "failure": given.pop("failure", None), "attempt": 0,
-    })  # fmt: skip
+    rows["responses"].append(
+        {
+            "key": response,
+            "prompt": asked,
+            "generator": GENERATOR,
+            "sample": sample,
+            "answer": answer,
+            "text": text,
+            "finish": given.pop("finish", "stop"),
+            "failure": given.pop("failure", None),
+            "attempt": 0,
+        }
+    )
     for name, value in given.items():
         failed = isinstance(value, str)
         if value is not None:
-            rows["scores"].append({
-                "answer": answer, "judge": JUDGE, "criterion": key("criterion", name), "repeat": 0, "attempt": 0,
-                "value": None if failed else float(value), "failure": value if failed else None,  # type: ignore[arg-type]
-            })  # fmt: skip
+            rows["scores"].append(
+                {
+                    "answer": answer,
+                    "judge": JUDGE,
+                    "criterion": key("criterion", name),
+                    "repeat": 0,
+                    "attempt": 0,
+                    "value": None if failed else float(value),
+                    "failure": value if failed else None,  # type: ignore[arg-type]
+                }
+            )
 
 
 def outcomes(store: Store, pairing: str) -> list[Row]:

@@ -63,9 +63,15 @@ def test_a_trained_model_comes_with_a_card_that_stays_as_people_leave_it(checkpo
     assert card.read_text() == "mine"
     assert yaml.safe_load(text.split("---")[1])["tags"] == ["rlaif", "trl", "dpo"]
     for part in (
-        "# small, trained by dpo", "from 9 rows", f"rlaif train {pipeline}", "max_steps: 2", "| loss | 0.6931 |",
-        "12 pairs, of which\n3 are of prompts that are held out", "The base, ", "\nname: trial\n",
-    ):  # fmt: skip
+        "# small, trained by dpo",
+        "from 9 rows",
+        f"rlaif train {pipeline}",
+        "max_steps: 2",
+        "| loss | 0.6931 |",
+        "12 pairs, of which\n3 are of prompts that are held out",
+        "The base, ",
+        "\nname: trial\n",
+    ):
         assert part in text, part
     assert "base_model" not in text, "it lies in a folder of this machine"
     assert json.loads((training.path / "training.json").read_text())["warnings"] == []

@@ -30,9 +30,12 @@ STEPS = "{max_steps: 2, learning_rate: 1e-2, per_device_train_batch_size: 4}"
 SAMPLED = "{max_steps: 2, learning_rate: 1e-2, per_device_train_batch_size: 4, num_generations: 2}"
 MESSAGES = [{"role": "user", "content": "say 1"}]
 ROW: dict[str, Any] = {
-    "prompt": MESSAGES, "chosen": [{"role": "assistant", "content": "yes"}],
-    "rejected": [{"role": "assistant", "content": "no"}], "margin": 25.0, "confidence": 0.75,
-}  # fmt: skip
+    "prompt": MESSAGES,
+    "chosen": [{"role": "assistant", "content": "yes"}],
+    "rejected": [{"role": "assistant", "content": "no"}],
+    "margin": 25.0,
+    "confidence": 0.75,
+}
 
 
 @pytest.fixture(scope="session")
@@ -111,9 +114,8 @@ def test_certain_soft_labels_are_dpo_and_an_even_chance_teaches_nothing(checkpoi
         trained, _ = run(plain)
         with opened(plain) as context:
             grown[confidence] = context.store.rows(
-                "SELECT value FROM training_log WHERE step = 1 AND metric = 'grad_norm' AND training = "
-                f"'{trained.key}'"
-            )[0]["value"]  # fmt: skip
+                f"SELECT value FROM training_log WHERE step = 1 AND metric = 'grad_norm' AND training = '{trained.key}'"
+            )[0]["value"]
         if confidence == 1.0:
             assert weights(trained) == weights(hard)
     # At the first step z is 0, where the slope of the loss is p - 1/2.
@@ -309,10 +311,22 @@ def test_a_live_judge_asks_again_what_may_pass_and_leaves_alone_what_will_not(ch
         critic = judge(context.config, "critic")
         subjects = [Candidate(Prompt(({"role": "user", "content": "say 1"},)), text) for text in ("passes", "stays")]
         for attempt, kind in enumerate(("timeout", "refused")):
-            context.store.append("scores", [
-                {"verdict": "v", "answer": subjects[attempt].answer, "judge": critic.key, "criterion": name, "repeat": 0,
-                 "attempt": 0, "failure": kind} for call in critic.calls for name in call.keys
-            ])  # fmt: skip
+            context.store.append(
+                "scores",
+                [
+                    {
+                        "verdict": "v",
+                        "answer": subjects[attempt].answer,
+                        "judge": critic.key,
+                        "criterion": name,
+                        "repeat": 0,
+                        "attempt": 0,
+                        "failure": kind,
+                    }
+                    for call in critic.calls
+                    for name in call.keys
+                ],
+            )
 
         async def twice() -> list[dict[str, Any]]:
             async with Models(tmp_path / "batches") as models:

@@ -68,10 +68,13 @@ def test_chosen_answers_that_become_less_likely_while_the_margin_grows_are_told(
 
 def answers(*labels: bool, text: str = "") -> list[dict[str, Any]]:
     return [
-        {"prompt": [{"role": "user", "content": "a"}], "label": label,
-         "completion": [{"role": "assistant", "content": text or str(place)}]}
+        {
+            "prompt": [{"role": "user", "content": "a"}],
+            "label": label,
+            "completion": [{"role": "assistant", "content": text or str(place)}],
+        }
         for place, label in enumerate(labels)
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize(

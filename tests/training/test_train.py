@@ -221,8 +221,11 @@ def test_a_killed_training_ends_in_the_same_weights_and_nothing_calls_home(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("{lerning_rate: 1e-6}", r"trial.yaml:10 train.options.lerning_rate: DPOConfig has no option 'lerning_rate'\n"
-                                 "Did you mean 'learning_rate'"),
+        (
+            "{lerning_rate: 1e-6}",
+            r"trial.yaml:10 train.options.lerning_rate: DPOConfig has no option 'lerning_rate'\n"
+            "Did you mean 'learning_rate'",
+        ),
         ("{seed: 4}", "train.seed"),
         ("{sync_ref_model: true}", "checkpoints lack the moving reference"),
         ("{learning_rate: fast}", "must be like 1e-06, not 'fast'"),
@@ -231,7 +234,7 @@ def test_a_killed_training_ends_in_the_same_weights_and_nothing_calls_home(
         ("{max_length: 8}", "9 rows refused as over_length"),
         ("{learning_rate: 1e30}", "became nan at step"),
     ],
-)  # fmt: skip
+)
 def test_an_option_that_cannot_work_is_refused_with_its_line(
     checkpoint: Path, tmp_path: Path, options: str, message: str
 ) -> None:

@@ -18,8 +18,13 @@ from rlaif.store.store import Store, sql
 
 # The source of each form's rows: pairs, or one ranked list per prompt.
 FORMS: Mapping[str, str] = {
-    "preference": "pairs", "unpaired": "pairs", "reward": "pairs", "soft": "pairs", "sft": "pairs", "ranked": "lists",
-}  # fmt: skip
+    "preference": "pairs",
+    "unpaired": "pairs",
+    "reward": "pairs",
+    "soft": "pairs",
+    "sft": "pairs",
+    "ranked": "lists",
+}
 SPLITS = ("train", "held_out")
 # Pairs per Parquet file: about 100 MB of typical texts, which fit in memory and stream well from the Hub.
 SHARD = 200_000
@@ -35,9 +40,17 @@ class Exported:
 
 
 def export(
-    store: Store, pairing: str, folder: Path, *, held_out: float, form: str = "preference",
-    formats: Sequence[str] = ("jsonl", "parquet"), pipeline: Pipeline | None = None, command: str = "", shard: int = SHARD,
-) -> Exported:  # fmt: skip
+    store: Store,
+    pairing: str,
+    folder: Path,
+    *,
+    held_out: float,
+    form: str = "preference",
+    formats: Sequence[str] = ("jsonl", "parquet"),
+    pipeline: Pipeline | None = None,
+    command: str = "",
+    shard: int = SHARD,
+) -> Exported:
     """Write `folder/FORM/SPLIT.FORMAT` for both splits, and the card `folder/FORM/README.md`.
 
     Files of an earlier export in that folder are removed. Parquet with more than `shard` pairs is split into files such as

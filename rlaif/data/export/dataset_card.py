@@ -49,9 +49,16 @@ class _Markdown(str):
 
 
 def card(
-    store: Store, pairing: str, done: "Exported", *, form: str, formats: Sequence[str], held_out: int,
-    pipeline: Pipeline | None, command: str,
-) -> str:  # fmt: skip
+    store: Store,
+    pairing: str,
+    done: "Exported",
+    *,
+    form: str,
+    formats: Sequence[str],
+    held_out: int,
+    pipeline: Pipeline | None,
+    command: str,
+) -> str:
     """Return the card of one export as text, with the pipeline (secrets hidden) if given.
 
     Pipeline and command line are those of the run that made the pairing, if known, which may be an earlier run.
@@ -60,18 +67,29 @@ def card(
     spec = json.loads(store.query("data/export/sql/pairing", pairing=pairing)[0]["spec"])
     who = store.query("data/export/sql/models_used", pairing=pairing)
     head = front_matter(done.rows, form, formats, pipeline.name if pipeline else "")
-    body = environment().from_string(PAGE.read_text(encoding="utf-8")).render(
-        form=form, columns=_Markdown(COLUMNS[form]), done=done, spec=spec, pairing=pairing,
-        command=hidden_in_urls("\n".join(filter(None, [made.command, command]))),
-        name=pipeline.name if pipeline else f"{form} data", version=__version__, held_out=held_out,
-        shape=store.query("data/export/sql/shape")[0], funnel=store.query("data/export/sql/funnel", pairing=pairing),
-        who=[row | {"spec": as_yaml(row["spec"])} for row in who],
-        answers=_origins(who, "generator", "sampled responses", "responses that came with the data"),
-        labels=_origins(who, "judge", "a judge's scores or votes", "labels that came with the data"),
-        rubric=[row | {"spec": as_yaml(row["spec"])} for row in store.query("data/export/sql/rubric", pairing=pairing)],
-        settings=as_yaml(json.dumps(spec["settings"])),
-        config=config_text(made.pipeline) if made.pipeline else "",
-    )  # fmt: skip
+    body = (
+        environment()
+        .from_string(PAGE.read_text(encoding="utf-8"))
+        .render(
+            form=form,
+            columns=_Markdown(COLUMNS[form]),
+            done=done,
+            spec=spec,
+            pairing=pairing,
+            command=hidden_in_urls("\n".join(filter(None, [made.command, command]))),
+            name=pipeline.name if pipeline else f"{form} data",
+            version=__version__,
+            held_out=held_out,
+            shape=store.query("data/export/sql/shape")[0],
+            funnel=store.query("data/export/sql/funnel", pairing=pairing),
+            who=[row | {"spec": as_yaml(row["spec"])} for row in who],
+            answers=_origins(who, "generator", "sampled responses", "responses that came with the data"),
+            labels=_origins(who, "judge", "a judge's scores or votes", "labels that came with the data"),
+            rubric=[row | {"spec": as_yaml(row["spec"])} for row in store.query("data/export/sql/rubric", pairing=pairing)],
+            settings=as_yaml(json.dumps(spec["settings"])),
+            config=config_text(made.pipeline) if made.pipeline else "",
+        )
+    )
     specs = [json.loads(row["spec"] or "{}") for row in who]
     return f"---\n{head}---\n\n{without_servers(body, pipeline, made.pipeline, *specs)}"
 
@@ -96,9 +114,11 @@ def front_matter(rows: Mapping[str, int], form: str, formats: Sequence[str], nam
     files = {"parquet": ("parquet", "parquet"), "jsonl": ("jsonl", "json")}
     ending = next((files[format][0] for format in ("parquet", "jsonl") if format in formats), None)
     config = [
-        {"config_name": "default",
-         "data_files": [{"split": split, "path": f"{split}*.{ending}"} for split, count in rows.items() if count]}
-    ]  # fmt: skip
+        {
+            "config_name": "default",
+            "data_files": [{"split": split, "path": f"{split}*.{ending}"} for split, count in rows.items() if count],
+        }
+    ]
     return yaml.safe_dump(
         {
             "license": "unknown",
@@ -107,8 +127,9 @@ def front_matter(rows: Mapping[str, int], form: str, formats: Sequence[str], nam
             "size_categories": [next((word for bound, word in SIZES if total < bound), "n>10M")],
             **({"configs": config} if ending and total else {}),
         },
-        sort_keys=False, allow_unicode=True,
-    )  # fmt: skip
+        sort_keys=False,
+        allow_unicode=True,
+    )
 
 
 def as_yaml(text: str) -> str:
@@ -123,9 +144,13 @@ def environment() -> Any:
     from jinja2 import Environment, StrictUndefined
 
     templates = Environment(
-        undefined=StrictUndefined, autoescape=False, finalize=escape, trim_blocks=True, lstrip_blocks=True,
+        undefined=StrictUndefined,
+        autoescape=False,
+        finalize=escape,
+        trim_blocks=True,
+        lstrip_blocks=True,
         keep_trailing_newline=True,
-    )  # fmt: skip
+    )
     templates.filters.update({name: FILTERS[name] for name in ("count", "number", "percent")})
     templates.filters["block"] = block
     return templates

@@ -33,9 +33,13 @@ def push(folder: Path, repo: str, *, token: str = "env:HF_TOKEN", public: bool =
     try:
         address = api.create_repo(repo, repo_type="dataset", private=not public, exist_ok=True)
         api.upload_folder(
-            repo_id=address.repo_id, repo_type="dataset", folder_path=folder, commit_message=message,
-            allow_patterns=list(FILES), delete_patterns=list(DATA),
-        )  # fmt: skip
+            repo_id=address.repo_id,
+            repo_type="dataset",
+            folder_path=folder,
+            commit_message=message,
+            allow_patterns=list(FILES),
+            delete_patterns=list(DATA),
+        )
     except HFValidationError as error:
         raise InputError(str(error).splitlines()[0], where=f"push {repo!r}", fix="Use the form owner/name.") from None
     except HfHubHTTPError as error:
@@ -56,9 +60,10 @@ def _secret(reference: str) -> str:
     secret = os.environ.get(name)
     if not secret:
         raise InputError(
-            f"{name} is not set", where="push --token",
+            f"{name} is not set",
+            where="push --token",
             fix="Create a token with write access in the Hub's settings, and export it under that name.",
-        )  # fmt: skip
+        )
     return secret
 
 

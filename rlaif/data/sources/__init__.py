@@ -14,9 +14,13 @@ from rlaif.data.sources import duckdb, hf, parquet, text_files
 from rlaif.data.sources.source import Everything, Origin, Row, shown
 
 FILES = {
-    ".jsonl": text_files.jsonl, ".ndjson": text_files.jsonl, ".json": text_files.json_list, ".csv": text_files.csv,
-    ".tsv": text_files.csv, ".parquet": parquet.rows,
-}  # fmt: skip
+    ".jsonl": text_files.jsonl,
+    ".ndjson": text_files.jsonl,
+    ".json": text_files.json_list,
+    ".csv": text_files.csv,
+    ".tsv": text_files.csv,
+    ".parquet": parquet.rows,
+}
 READERS = {**FILES, ".duckdb": duckdb.rows, ".db": duckdb.rows}
 
 

@@ -20,10 +20,31 @@ SHOWN: Final = 200
 _HEAD: Final = re.compile(r"\s*---[ \t]*[\r\n]+(.*?)[\r\n]+---", re.DOTALL)
 _HUB_NAME: Final = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*|[\w-][\w.-]*")
 # Names that `datasets` treats as kinds of files, not as datasets.
-_KINDS: Final = frozenset({
-    "csv", "json", "parquet", "arrow", "text", "pandas", "xml", "generator", "spark", "sql", "imagefolder", "audiofolder",
-    "videofolder", "pdffolder", "webdataset", "hdf5", "cache", "lance", "eval", "niftifolder", "meshfolder",
-})  # fmt: skip
+_KINDS: Final = frozenset(
+    {
+        "csv",
+        "json",
+        "parquet",
+        "arrow",
+        "text",
+        "pandas",
+        "xml",
+        "generator",
+        "spark",
+        "sql",
+        "imagefolder",
+        "audiofolder",
+        "videofolder",
+        "pdffolder",
+        "webdataset",
+        "hdf5",
+        "cache",
+        "lance",
+        "eval",
+        "niftifolder",
+        "meshfolder",
+    }
+)
 
 
 def rows(origin: Origin) -> Iterator[Row]:
@@ -89,12 +110,18 @@ def _inspect(folder: Path, origin: Origin) -> None:
                     f"{file} is a link to a file outside the dataset", where=where, fix="Replace it with a copy."
                 )
         for file in sorted(folder.glob("*.py")):
-            raise InputError(f"{file} is a loading script, which rlaif does not run", where=where,
-                             fix="Convert the dataset to Parquet or JSONL.")  # fmt: skip
+            raise InputError(
+                f"{file} is a loading script, which rlaif does not run",
+                where=where,
+                fix="Convert the dataset to Parquet or JSONL.",
+            )
         for place, value in _named(folder, where):
             if reason := _outside(value):
-                raise InputError(f"{place} names {value[:SHOWN]!r}, {reason}", where=where,
-                                 fix="Data files must be inside the dataset's folder.")  # fmt: skip
+                raise InputError(
+                    f"{place} names {value[:SHOWN]!r}, {reason}",
+                    where=where,
+                    fix="Data files must be inside the dataset's folder.",
+                )
     except (OSError, RuntimeError) as error:
         raise InputError(f"{folder} cannot be read: {error}", where=where) from None
 

@@ -118,8 +118,9 @@ class Facts:
         ]
         sides = [
             (each, answer(row.get(each.chosen), asked, each.chosen), answer(row.get(each.rejected), asked, each.rejected))
-            for each in source.preferences if each.chosen is not None and each.rejected is not None
-        ]  # fmt: skip
+            for each in source.preferences
+            if each.chosen is not None and each.rejected is not None
+        ]
         votes = [(place, votes_of(row, each)) for place, each in enumerate(source.preferences) if each.column is not None]
         return Parsed(prompt, metadata_of(row, source.columns), answers, scored, sides, votes)
 
@@ -151,14 +152,20 @@ class Facts:
 
     def _prompt(self, at: str, prompt: Prompt, metadata: str) -> None:
         normal_key = prompt.normal_key
-        self._staging.put("prompts", {
-            "key": prompt.key, "normal_key": normal_key,
-            "messages": orjson.dumps(prompt.messages).decode(),
-            "document": prompt.document, "reference": prompt.reference,
-            "checklist": orjson.dumps(prompt.checklist).decode() if prompt.checklist else None,
-            "metadata": metadata,
-            "source": at, "bucket": int(fraction("split", normal_key) * BUCKETS),
-        })  # fmt: skip
+        self._staging.put(
+            "prompts",
+            {
+                "key": prompt.key,
+                "normal_key": normal_key,
+                "messages": orjson.dumps(prompt.messages).decode(),
+                "document": prompt.document,
+                "reference": prompt.reference,
+                "checklist": orjson.dumps(prompt.checklist).decode() if prompt.checklist else None,
+                "metadata": metadata,
+                "source": at,
+                "bucket": int(fraction("split", normal_key) * BUCKETS),
+            },
+        )
 
     def _response(self, at: str, prompt: str, given: Answer) -> str | None:
         """Stage a response and return its answer key; None if it has no text."""
@@ -166,10 +173,17 @@ class Facts:
             self._drop(at, "response", given.lost)
             return None
         answered = answer_key(prompt, given.text)
-        self._staging.put("responses", {
-            "key": key("imported response", self._generator, answered), "prompt": prompt,
-            "generator": self._generator, "answer": answered, "text": given.text, "source": at,
-        })  # fmt: skip
+        self._staging.put(
+            "responses",
+            {
+                "key": key("imported response", self._generator, answered),
+                "prompt": prompt,
+                "generator": self._generator,
+                "answer": answered,
+                "text": given.text,
+                "source": at,
+            },
+        )
         return answered
 
     def _scores(self, at: str, prompt: str, answers: list[str | None], scored: Scored) -> None:
@@ -185,10 +199,16 @@ class Facts:
             if not given:
                 continue
             words = {scores.criterion: value for scores, value in given}
-            verdict = self._staging.put("verdicts", {
-                "prompt": prompt, "answer": answered, "judge": imported(scored.judge), "source": at,
-                "raw": clean(json.dumps(words, ensure_ascii=False, default=str)),
-            })  # fmt: skip
+            verdict = self._staging.put(
+                "verdicts",
+                {
+                    "prompt": prompt,
+                    "answer": answered,
+                    "judge": imported(scored.judge),
+                    "source": at,
+                    "raw": clean(json.dumps(words, ensure_ascii=False, default=str)),
+                },
+            )
             for scores, value in given:
                 self._score(at, verdict, scores, value)
 
@@ -196,10 +216,15 @@ class Facts:
         score, wrong = value_of(value, scores)
         if wrong:
             self.faults.add(at, f"{wrong} in column {scores.column!r}", str(value)[:60], _RANGE)
-        self._staging.put("scores", {
-            "verdict": verdict, "criterion": criterion_key(scores), "value": score,
-            "failure": "malformed" if score is None else None,
-        })  # fmt: skip
+        self._staging.put(
+            "scores",
+            {
+                "verdict": verdict,
+                "criterion": criterion_key(scores),
+                "value": score,
+                "failure": "malformed" if score is None else None,
+            },
+        )
 
     def _vote(self, at: str, prompt: str, answers: list[str | None], place: int, vote: Vote) -> None:
         preferences = self.source.preferences[place]
@@ -218,10 +243,18 @@ class Facts:
         if reason is not None:
             self._drop(at, "comparison", reason, vote.code)
             return
-        self._staging.put("comparisons", {
-            "prompt": prompt, "first": first, "second": second, "judge": imported(judge),
-            "preferred": vote.preferred, "probability": vote.probability, "source": at,
-        })  # fmt: skip
+        self._staging.put(
+            "comparisons",
+            {
+                "prompt": prompt,
+                "first": first,
+                "second": second,
+                "judge": imported(judge),
+                "preferred": vote.preferred,
+                "probability": vote.probability,
+                "source": at,
+            },
+        )
 
     def _fault(self, at: str, fault: RowError) -> None:
         if fault.bad:

@@ -16,10 +16,19 @@ LARGEST_INTEGER = 2**63 - 1
 SHOWN = 60
 # Roles of chat templates, and other names that datasets use for them.
 ROLES = {
-    "system": "system", "user": "user", "assistant": "assistant", "tool": "tool", "developer": "developer",
-    "function": "function", "human": "user", "gpt": "assistant", "chatgpt": "assistant", "bot": "assistant",
-    "model": "assistant", "ai": "assistant",
-}  # fmt: skip
+    "system": "system",
+    "user": "user",
+    "assistant": "assistant",
+    "tool": "tool",
+    "developer": "developer",
+    "function": "function",
+    "human": "user",
+    "gpt": "assistant",
+    "chatgpt": "assistant",
+    "bot": "assistant",
+    "model": "assistant",
+    "ai": "assistant",
+}
 # The keys of a turn in OpenAI's API and in ShareGPT.
 TURNS = (("role", "content"), ("from", "value"))
 TEXT_PARTS = ("text", "input_text", "output_text")

@@ -140,8 +140,10 @@ def votes_of(row: Row, preferences: SourcePreferences) -> list[Vote]:
             "the number of codes differs from the number of pairs", column, f"{len(codes)} for {len(preferences.pairs)}"
         )
     read = _strength if preferences.scale else _coded
-    return [read(first - 1, second - 1, code, preferences)
-            for (first, second), code in zip(preferences.pairs, codes, strict=True)]  # fmt: skip
+    return [
+        read(first - 1, second - 1, code, preferences)
+        for (first, second), code in zip(preferences.pairs, codes, strict=True)
+    ]
 
 
 def _coded(first: int, second: int, code: Any, preferences: SourcePreferences) -> Vote:

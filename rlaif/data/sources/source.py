@@ -78,8 +78,11 @@ class Origin:
         source = self.source
         named: list[tuple[str | None, Place]] = [(source.columns.prompt, ("columns", "prompt"))]
         columns = source.columns
-        named += [(columns.document, ("columns", "document")), (columns.reference, ("columns", "reference")),
-                  (columns.checklist, ("columns", "checklist"))]  # fmt: skip
+        named += [
+            (columns.document, ("columns", "document")),
+            (columns.reference, ("columns", "reference")),
+            (columns.checklist, ("columns", "checklist")),
+        ]
         answers = source.columns.responses
         if isinstance(answers, list):
             named += [(name, ("columns", "responses", at)) for at, name in enumerate(answers)]
@@ -98,8 +101,11 @@ class Origin:
             if name not in names:
                 raise InputError(f"no column {name!r}", where=self.where(*place), fix=did_you_mean(name, names))
             if names.count(name) > 1:
-                raise InputError(f"{names.count(name)} columns are called {name!r}", where=self.where(*place),
-                                 fix="Rename all but one of them in the data.")  # fmt: skip
+                raise InputError(
+                    f"{names.count(name)} columns are called {name!r}",
+                    where=self.where(*place),
+                    fix="Rename all but one of them in the data.",
+                )
         return list(self.columns())
 
     def watch(self, rows: Iterator[Row]) -> Iterator[Row]:

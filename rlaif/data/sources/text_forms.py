@@ -55,8 +55,9 @@ def unfold(row: Mapping[str, Any], columns: Sequence[str], forms: Mapping[str, F
     """Return the row with these columns parsed into lists. Raises RowError if a value cannot be parsed."""
     read = {
         column: _unfolded(value, column, forms.get(column))
-        for column in columns if isinstance(value := row.get(column), str) and value
-    }  # fmt: skip
+        for column in columns
+        if isinstance(value := row.get(column), str) and value
+    }
     return {**row, **read} if read else row
 
 
@@ -94,8 +95,11 @@ def _literal(value: str) -> Any:
         return None
     try:
         # NumPy writes ['a' 'b'], which Python would read as the single string 'ab'.
-        kinds = [each.type for each in tokenize.generate_tokens(io.StringIO(value).readline)
-                 if each.type not in (tokenize.NL, tokenize.NEWLINE, tokenize.COMMENT)]  # fmt: skip
+        kinds = [
+            each.type
+            for each in tokenize.generate_tokens(io.StringIO(value).readline)
+            if each.type not in (tokenize.NL, tokenize.NEWLINE, tokenize.COMMENT)
+        ]
         if any(one == other == tokenize.STRING for one, other in pairwise(kinds)):
             return None
         with warnings.catch_warnings():

@@ -72,9 +72,10 @@ def read(store: Store, voter: Voter, path: Path) -> tuple[int, int]:
         prompt = prompts.get(line.first)
         if prompt is None or prompts.get(line.second) != prompt or line.first == line.second:
             raise InputError(
-                "the column `ballot` does not name two responses to one prompt in this store", where=line.where,
+                "the column `ballot` does not name two responses to one prompt in this store",
+                where=line.where,
                 fix="Check that the sheet belongs to this pipeline.",
-            )  # fmt: skip
+            )
         if not line.vote:
             continue
         pair, vote = (min(line.first, line.second), max(line.first, line.second)), _vote(line)

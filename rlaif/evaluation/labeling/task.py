@@ -40,16 +40,25 @@ class Voter:
         with store.transaction():
             if not store.query("pipeline/sql/judge/known", judge=self.key, name=self.name):
                 store.append("judges", [{"key": self.key, "name": self.name, "spec": '{"kind": "human"}'}])
-            store.append("comparisons", [
-                {"prompt": prompt, "first": first, "second": second, "judge": self.key, "criterion": "overall",
-                 "preferred": preferred}
-                for prompt, first, second, preferred in votes
-            ])  # fmt: skip
+            store.append(
+                "comparisons",
+                [
+                    {
+                        "prompt": prompt,
+                        "first": first,
+                        "second": second,
+                        "judge": self.key,
+                        "criterion": "overall",
+                        "preferred": preferred,
+                    }
+                    for prompt, first, second, preferred in votes
+                ],
+            )
 
 
 def labeling_tasks(
     store: Store, voter: Voter, generators: Sequence[str], *, per_prompt: int = 1, limit: int | None = None, seed: int = 0
-) -> list[LabelingTask]:  # fmt: skip
+) -> list[LabelingTask]:
     """Return tasks without a vote by this person: `per_prompt` pairs of these generators' (keys) responses."""
     rows = store.query(
         "evaluation/labeling/sql/ballots",

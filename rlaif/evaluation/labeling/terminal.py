@@ -18,7 +18,7 @@ KEYS = "1 first, 2 second, t tie, s skip, d whole document, q quit: "
 
 def ask(
     store: Store, voter: Voter, tasks: Sequence[LabelingTask], console: "Console", read: Callable[[str], str] = input
-) -> int:  # fmt: skip
+) -> int:
     """Show the tasks in turn and store the votes; return the number of votes.
 
     Skipped or remaining tasks are shown again next time.
@@ -52,8 +52,12 @@ def _show(task: LabelingTask, console: "Console", title: str) -> None:
     if len(document) > SHOWN:
         document = f"{document[:SHOWN]}\n… and {len(document) - SHOWN:,} more characters"
     console.rule(title)
-    for heading, text in (("Document", document), ("Request", task.request), ("1", task.first_text),
-                          ("2", task.second_text)):  # fmt: skip
+    for heading, text in (
+        ("Document", document),
+        ("Request", task.request),
+        ("1", task.first_text),
+        ("2", task.second_text),
+    ):
         if text:
             console.print(f"\n{heading}", style="bold", markup=False, highlight=False)
             # Responses are untrusted: hidden and control characters are made visible.

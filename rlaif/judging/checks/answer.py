@@ -41,9 +41,7 @@ def number(prompt: Prompt, response: str, *, after: str | None = None, tolerance
     return 0.0
 
 
-def overlap(
-    prompt: Prompt, response: str, *, source: str = "document", of: str = "response", words: int = 1
-) -> float:  # fmt: skip
+def overlap(prompt: Prompt, response: str, *, source: str = "document", of: str = "response", words: int = 1) -> float:
     """Return the share of the response's n-grams (n is `words`) that also occur in the document or reference (`source`).
 
     `of: source` is the reverse: the share of the source's n-grams that also occur in the response. Each n-gram counts as

@@ -26,9 +26,15 @@ def kept(prompt: Prompt, response: str) -> float:
 
 
 def chunks(
-    prompt: Prompt, response: str, *, separator: str, unit: str = "words", least: int = 1, most: int | None = None,
+    prompt: Prompt,
+    response: str,
+    *,
+    separator: str,
+    unit: str = "words",
+    least: int = 1,
+    most: int | None = None,
     tokenizer: str | None = None,
-) -> float:  # fmt: skip
+) -> float:
     """Return the share of the response's chunks, split at the separator, whose length is within the limits.
 
     A chunk of white space has length 0. An empty response has a share of 0.

@@ -54,8 +54,14 @@ async def call(function: str, options: Mapping[str, Any], prompt: Prompt, respon
     # A process keeps imported modules, so an edited module or another search path needs a new process.
     module, _, _ = function.rpartition(":")
     what: Json = {"function": function, "options": dict(options), "code": plugins.digest(module) if module else None}
-    given = {"messages": prompt.messages, "document": prompt.document, "reference": prompt.reference,
-             "metadata": dict(prompt.metadata), "checklist": prompt.checklist, "response": response}  # fmt: skip
+    given = {
+        "messages": prompt.messages,
+        "document": prompt.document,
+        "reference": prompt.reference,
+        "metadata": dict(prompt.metadata),
+        "checklist": prompt.checklist,
+        "response": response,
+    }
     running = _Call(json.dumps(what, sort_keys=True, default=str), json.dumps(given, default=str), limit)
     with STOP.on_stop(running.cancel):
         try:
@@ -122,9 +128,12 @@ class _Process:
         self.serves = function, path
         # A separate session, so that Ctrl-C reaches only the parent, which decides what happens to its calls.
         self._child = subprocess.Popen(
-            [sys.executable, "-c", START, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
+            [sys.executable, "-c", START, path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
             start_new_session=True,
-        )  # fmt: skip
+        )
         if self._child.stdin is None or self._child.stdout is None:
             raise CheckError("its process has no pipes")
         self._in, self._out = self._child.stdin, self._child.stdout

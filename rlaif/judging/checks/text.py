@@ -51,9 +51,14 @@ def length(prompt: Prompt, response: str, *, unit: str = "words", tokenizer: str
 
 
 def within(
-    prompt: Prompt, response: str, *, unit: str = "words", least: int = 0, most: int | None = None,
+    prompt: Prompt,
+    response: str,
+    *,
+    unit: str = "words",
+    least: int = 0,
+    most: int | None = None,
     tokenizer: str | None = None,
-) -> float:  # fmt: skip
+) -> float:
     """Return 1 if the length is within the limits, else 0."""
     found = size(response, unit, tokenizer)
     return least <= found and (most is None or found <= most)
@@ -64,9 +69,7 @@ def matches(prompt: Prompt, response: str, *, pattern: str, wanted: bool = True)
     return (re.search(pattern, response) is not None) == wanted
 
 
-def contains(
-    prompt: Prompt, response: str, *, texts: Sequence[str], wanted: bool = True, ignore_case: bool = True
-) -> float:  # fmt: skip
+def contains(prompt: Prompt, response: str, *, texts: Sequence[str], wanted: bool = True, ignore_case: bool = True) -> float:
     """Return the share of these texts that the response contains, or lacks with `wanted: false`."""
     if isinstance(texts, str) or not texts:
         raise InputError("`texts` must be a list of texts", where="check")

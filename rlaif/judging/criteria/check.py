@@ -27,12 +27,20 @@ Function = Callable[[Prompt, str], float]
 BUILT_IN: dict[str, Callable[..., float]] = {
     function.__name__: function
     for function in (
-        text.length, text.within, text.matches, text.contains,
-        text.language, text.json_valid,
-        answer.exact, answer.number, answer.overlap,
-        document.headings, document.kept, document.chunks,
+        text.length,
+        text.within,
+        text.matches,
+        text.contains,
+        text.language,
+        text.json_valid,
+        answer.exact,
+        answer.number,
+        answer.overlap,
+        document.headings,
+        document.kept,
+        document.chunks,
     )
-}  # fmt: skip
+}
 # Built-in checks without these options, and the demo's oracle, need no separate process.
 _UNBOUNDED = {
     "matches": "pattern",

@@ -44,9 +44,11 @@ async def _note(subject: Candidate, criterion: Checklist, judge_context: JudgeCo
 
     async def work(dialogue: Dialogue) -> list[str]:
         reply = await dialogue.ask(
-            "checklist", dict.fromkeys(CHECKLIST, TEXTS), prompt_fence=subject.prompt_fence,
+            "checklist",
+            dict.fromkeys(CHECKLIST, TEXTS),
+            prompt_fence=subject.prompt_fence,
             **judge_context.shown_prompt(prompt, subject.prompt_fence),
-        )  # fmt: skip
+        )
         return [f"{weight}: {text}" for weight in CHECKLIST for text in reply[weight]]
 
     return await noted(Dialogue(judge_context, prompt.key, criterion.key), work)

@@ -46,21 +46,29 @@ async def judge(subject: Candidate, criteria: Sequence[Claims], repeat: int, jud
 async def _claims(subject: Candidate, judge_context: JudgeContext, dialogue: Dialogue) -> list[str]:
     nonces = nonce, _ = fence(subject.answer), subject.prompt_fence
     reply = await dialogue.ask(
-        "claims", {"claims": TEXTS}, most=MOST_TEXTS, prompt_fence=subject.prompt_fence, fence=nonce,
+        "claims",
+        {"claims": TEXTS},
+        most=MOST_TEXTS,
+        prompt_fence=subject.prompt_fence,
+        fence=nonce,
         request=judge_context.shown_prompt(subject.prompt, *nonces)["request"],
         response=judge_context.shown(subject.text, *nonces),
-    )  # fmt: skip
+    )
     # A claim that a response makes twice counts once.
     return list(dict.fromkeys(reply["claims"]))
 
 
 async def _checked(
     claim: str, passages: Sequence[str], subject: Candidate, judge_context: JudgeContext, dialogue: Dialogue
-) -> Counted:  # fmt: skip
+) -> Counted:
     # The response determines the claim's text, so the nonce is a digest of both.
     nonces = nonce, _ = fence(key("claim", subject.answer, claim)), subject.prompt_fence
     reply = await dialogue.ask(
-        "support", {"rationale": TEXT, "support": tuple(SUPPORT)}, prompt_fence=subject.prompt_fence, fence=nonce,
-        passages=[judge_context.shown(passage, *nonces) for passage in passages], claim=judge_context.shown(claim, *nonces),
-    )  # fmt: skip
+        "support",
+        {"rationale": TEXT, "support": tuple(SUPPORT)},
+        prompt_fence=subject.prompt_fence,
+        fence=nonce,
+        passages=[judge_context.shown(passage, *nonces) for passage in passages],
+        claim=judge_context.shown(claim, *nonces),
+    )
     return Counted(claim, reply["support"], SUPPORT[reply["support"]], rationale=reply["rationale"])

@@ -50,23 +50,33 @@ async def compare(
         failure, detail = error.kind, str(error)
         comparison = Comparison(failure=failure)
     return Verdict(
-        raw=dialogue.raw, failure=failure, detail=detail, calls=len(dialogue.replies), comparison=comparison,
-        prompt_tokens=dialogue.prompt_tokens, output_tokens=dialogue.output_tokens,
-    )  # fmt: skip
+        raw=dialogue.raw,
+        failure=failure,
+        detail=detail,
+        calls=len(dialogue.replies),
+        comparison=comparison,
+        prompt_tokens=dialogue.prompt_tokens,
+        output_tokens=dialogue.output_tokens,
+    )
 
 
 async def _compared(
     first: Candidate, second: Candidate, criterion: Compare, judge_context: JudgeContext, dialogue: Dialogue
-) -> Comparison:  # fmt: skip
+) -> Comparison:
     both = key("two", first.answer, second.answer)
     # Digests of both texts, so that neither response can contain its own nonce or the other's.
     nonces = one, two, _ = fence(key("first", both)), fence(key("second", both)), first.prompt_fence
     reply = await dialogue.ask(
-        "compare", FIELDS, **judge_context.shown_prompt(first.prompt, *nonces), prompt_fence=first.prompt_fence,
-        first=judge_context.shown(first.text, *nonces), second=judge_context.shown(second.text, *nonces),
-        first_fence=one, second_fence=two,
+        "compare",
+        FIELDS,
+        **judge_context.shown_prompt(first.prompt, *nonces),
+        prompt_fence=first.prompt_fence,
+        first=judge_context.shown(first.text, *nonces),
+        second=judge_context.shown(second.text, *nonces),
+        first_fence=one,
+        second_fence=two,
         criterion=criterion.spec,
-    )  # fmt: skip
+    )
     last = dialogue.last
     wrapping = wrapping_of(last)
     if judge_context.spec.logprobs and (fault := token_fault(last, word_start(last.text, "better", wrapping))):

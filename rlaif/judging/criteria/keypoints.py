@@ -46,9 +46,13 @@ async def _note(subject: Candidate, criterion: KeyPoints, judge_context: JudgeCo
         request = judge_context.shown_prompt(subject.prompt, nonce)["request"]
         for piece in pieces:
             reply = await dialogue.ask(
-                "keypoints", {"points": TEXTS}, most=MOST_TEXTS, prompt_fence=nonce, request=request,
+                "keypoints",
+                {"points": TEXTS},
+                most=MOST_TEXTS,
+                prompt_fence=nonce,
+                request=request,
                 document=judge_context.shown(piece, nonce),
-            )  # fmt: skip
+            )
             points += reply["points"]
         return list(dict.fromkeys(points))
 

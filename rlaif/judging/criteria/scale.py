@@ -20,8 +20,21 @@ from rlaif.models.base import ChatRequest, Completion, Sampling
 
 NEEDS_MODEL = True
 # The variables that a judge's template may use.
-VARIABLES = frozenset({"document", "request", "reference", "prompt_fence", "response", "fence", "criteria", "criterion",
-                       "apart", "low", "high"})  # fmt: skip
+VARIABLES = frozenset(
+    {
+        "document",
+        "request",
+        "reference",
+        "prompt_fence",
+        "response",
+        "fence",
+        "criteria",
+        "criterion",
+        "apart",
+        "low",
+        "high",
+    }
+)
 # The most alternatives per token that common servers return.
 TOP_LOGPROBS = 20
 # Used for retries, because at temperature 0 the judge would send the same reply again.

@@ -14,11 +14,23 @@ TINY: Final = Path(__file__).parents[2] / "demo"
 HUB_NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 # The files that define a checkpoint. A training run writes others too (its state, a card), which change no answer.
-TEXT_FILES: Final = frozenset({
-    "config.json", "generation_config.json", "chat_template.jinja", "tokenizer.json", "tokenizer_config.json",
-    "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "vocab.txt", "tokenizer.model",
-    "model.safetensors.index.json", "adapter_config.json",
-})  # fmt: skip
+TEXT_FILES: Final = frozenset(
+    {
+        "config.json",
+        "generation_config.json",
+        "chat_template.jinja",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+        "added_tokens.json",
+        "vocab.json",
+        "merges.txt",
+        "vocab.txt",
+        "tokenizer.model",
+        "model.safetensors.index.json",
+        "adapter_config.json",
+    }
+)
 # Weights in these formats are pickles or programs, which run code when they are loaded, so rlaif refuses them.
 UNSAFE: Final = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".h5", ".msgpack", ".keras"})
 INDEX: Final = "model.safetensors.index.json"
@@ -51,14 +63,16 @@ def inspect(folder: Path, *, where: str = "") -> None:
             other = next((file.name for file in sorted(folder.iterdir()) if file.suffix in UNSAFE), None)
             found = f"{other} is a pickle, which can run code" if other else "there are no *.safetensors"
             raise InputError(
-                f"{folder} holds no weights that rlaif reads: {found}", where=where,
+                f"{folder} holds no weights that rlaif reads: {found}",
+                where=where,
                 fix="Save the model with `save_pretrained`, which writes *.safetensors.",
-            )  # fmt: skip
+            )
         if (folder / "adapter_config.json").exists():
             raise InputError(
-                f"{folder} holds an adapter, whose base model is somewhere else", where=where,
+                f"{folder} holds an adapter, whose base model is somewhere else",
+                where=where,
                 fix="Merge it into its base model (PEFT's merge_and_unload), and name the merged checkpoint.",
-            )  # fmt: skip
+            )
         index = _json(folder / INDEX, where) if (folder / INDEX).exists() else {}
         for name in (index.get("weight_map") or {}).values():
             if not isinstance(name, str) or Path(name).name != name or not name.endswith(".safetensors"):

@@ -136,8 +136,9 @@ class Transformers:
         except ModuleNotFoundError as error:
             raise InputError(
                 f"kind: transformers needs {error.name}, which is not installed",
-                where=self._where, fix="Run `pip install 'rlaif[train]'`.",
-            ) from None  # fmt: skip
+                where=self._where,
+                fix="Run `pip install 'rlaif[train]'`.",
+            ) from None
 
     def _open(self) -> "Engine":
         from rlaif.models.local.engine import load

@@ -61,9 +61,12 @@ class Engine(Loaded):
             mask[row, width - len(draw.ids) :] = 1
         sampler = Sampler(settings, [draw.seed for draw in draws], device=device, stopped=self._stopped)
         self._model.generate(
-            input_ids=ids.to(device), attention_mask=mask.to(device), do_sample=False,
-            max_new_tokens=settings.limit, logits_processor=LogitsProcessorList([sampler]),
-        )  # fmt: skip
+            input_ids=ids.to(device),
+            attention_mask=mask.to(device),
+            do_sample=False,
+            max_new_tokens=settings.limit,
+            logits_processor=LogitsProcessorList([sampler]),
+        )
         chosen, logprobs = _table(sampler.chosen), _table(sampler.logprobs)
         top_ids, top_logprobs = _table([step[0] for step in sampler.top]), _table([step[1] for step in sampler.top])
         completions = []

@@ -43,16 +43,18 @@ def read(family: Any, config: TransformersModel, where: str) -> tuple[Any, Any, 
         model = model.eval().to(device)
     except torch.OutOfMemoryError:
         raise InputError(
-            f"{config.path} does not fit in the memory of {config.device}", where=where,
+            f"{config.path} does not fit in the memory of {config.device}",
+            where=where,
             fix="Set dtype: bfloat16, use a smaller checkpoint, or serve it and use kind: openai.",
-        ) from None  # fmt: skip
+        ) from None
     except Exception as error:  # the libraries that read a checkpoint raise many kinds of errors
         raise InputError(f"{config.path} cannot be loaded: {_reason(error)}", where=where, fix=_fix(str(error))) from error
     if not tokenizer.chat_template:
         raise InputError(
-            f"{config.path} has no chat template", where=where,
+            f"{config.path} has no chat template",
+            where=where,
             fix="Use an instruction-tuned checkpoint, or add chat_template.jinja to its folder.",
-        )  # fmt: skip
+        )
     return model, tokenizer, sorted(told["missing_keys"])
 
 
@@ -110,9 +112,10 @@ class Loaded(ABC):
         except torch.OutOfMemoryError:
             if len(draws) == 1:
                 raise ModelError(
-                    "crashed", f"out of memory with one chat of {len(draws[0].ids):,} tokens; lower max_tokens, or "
+                    "crashed",
+                    f"out of memory with one chat of {len(draws[0].ids):,} tokens; lower max_tokens, or "
                     "serve the model and use kind: openai",
-                ) from None  # fmt: skip
+                ) from None
         _tidy()
         half = len(draws) // 2
         return self.complete(draws[:half]) + self.complete(draws[half:])

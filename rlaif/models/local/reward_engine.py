@@ -19,9 +19,10 @@ def load(config: TransformersModel, *, where: str = "") -> "Rewards":
     if random:
         # The library initialized the missing weights at random, so the rewards would be random.
         raise InputError(
-            f"{config.path} is not a reward model: it lacks {', '.join(random)}", where=where,
+            f"{config.path} is not a reward model: it lacks {', '.join(random)}",
+            where=where,
             fix="Give a sequence-classification checkpoint.",
-        )  # fmt: skip
+        )
     if model.config.num_labels != 1:
         raise InputError(f"{config.path} has {model.config.num_labels} labels, and a reward model has one", where=where)
     return Rewards(model, tokenizer)

@@ -79,8 +79,9 @@ def secret(config: OpenAIModel, *, where: str = "") -> str:
     raise InputError(
         f"the environment variable {name} is {'empty' if name in os.environ else 'not set'}; "
         f"{public_url(config.base_url)} needs a key",
-        where=where, fix=f"Run `export {name}=…` first, or name another variable with api_key: env:NAME.",
-    )  # fmt: skip
+        where=where,
+        fix=f"Run `export {name}=…` first, or name another variable with api_key: env:NAME.",
+    )
 
 
 def _check_characters(name: str, key: str, where: str) -> None:
@@ -91,8 +92,9 @@ def _check_characters(name: str, key: str, where: str) -> None:
             raise InputError(
                 f"the key in {name} cannot be sent: its character {place} is U+{ord(character):04X} ({shown}), "
                 "and an HTTP header carries only printable ASCII without blanks",
-                where=where, fix=f"Copy the key again and set {name}; look out for typographic dashes and quotes.",
-            )  # fmt: skip
+                where=where,
+                fix=f"Copy the key again and set {name}; look out for typographic dashes and quotes.",
+            )
 
 
 def announce(config: OpenAIModel, key: str, heads: Iterable[RequestHead]) -> None:
@@ -121,11 +123,13 @@ def client(config: OpenAIModel, address: str, key: str, **options: Any) -> "open
     import openai
 
     shared: Any = {
-        "api_key": key, "max_retries": 0, "timeout": options.get("timeout"),
+        "api_key": key,
+        "max_retries": 0,
+        "timeout": options.get("timeout"),
         "http_client": openai.DefaultAsyncHttpxClient(
             follow_redirects=False, **{"timeout": None, "event_hooks": {"request": [_for_this_server]}} | options
         ),
-    }  # fmt: skip
+    }
     if config.api_version:
         return openai.AsyncAzureOpenAI(azure_endpoint=address, api_version=config.api_version, **shared)
     return openai.AsyncOpenAI(base_url=address, **shared)
@@ -158,14 +162,16 @@ async def request_head(config: OpenAIModel, address: str, key: str, *, where: st
             await package.chat.completions.create(model=config.model, messages=[])
     if not written or written[0].url.scheme not in ("http", "https") or not _is_host(written[0].url.host):
         raise InputError(
-            f"base_url: {public_url(address)!r} is not the address of a server", where=where,
+            f"base_url: {public_url(address)!r} is not the address of a server",
+            where=where,
             fix="Give base_url as http://HOST:PORT/v1.",
-        )  # fmt: skip
+        )
     host = written[0].url.host
     headers = {
-        name: value for name, value in written[0].headers.items()
+        name: value
+        for name, value in written[0].headers.items()
         if not name.startswith(UNWRITTEN) and (name in FOR_ALL or host.endswith(VENDORS))
-    }  # fmt: skip
+    }
     return RequestHead(str(written[0].url), headers)
 
 

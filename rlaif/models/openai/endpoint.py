@@ -29,9 +29,16 @@ class Endpoint:
     """
 
     def __init__(
-        self, head: RequestHead, *, most: int, pause: float = 1.0, most_bytes: int = MOST_BYTES, number: int = 0,
-        method: str = "POST", remark: Callable[[str, str, int], None] = lambda name, value, times: None,
-    ) -> None:  # fmt: skip
+        self,
+        head: RequestHead,
+        *,
+        most: int,
+        pause: float = 1.0,
+        most_bytes: int = MOST_BYTES,
+        number: int = 0,
+        method: str = "POST",
+        remark: Callable[[str, str, int], None] = lambda name, value, times: None,
+    ) -> None:
         self.number = number
         self.window, self.health = Window(most), Health(pause)
         self.in_flight = 0

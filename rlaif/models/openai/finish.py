@@ -6,15 +6,40 @@ from typing import Any, Final
 # A missing reason is no sign of an incomplete text.
 WHOLE: Final = frozenset({"stop", "eos", "eos_token", "end_turn", "stop_sequence", ""})
 CUT: Final = frozenset(
-    {"length", "max_tokens", "max_output_tokens", "max_completion_tokens", "max_new_tokens", "max_length", "token_limit",
-     "model_length", "model_context_window_exceeded", "context_window_exceeded", "context_length_exceeded", "incomplete",
-     "repetition"}
-)  # fmt: skip
+    {
+        "length",
+        "max_tokens",
+        "max_output_tokens",
+        "max_completion_tokens",
+        "max_new_tokens",
+        "max_length",
+        "token_limit",
+        "model_length",
+        "model_context_window_exceeded",
+        "context_window_exceeded",
+        "context_length_exceeded",
+        "incomplete",
+        "repetition",
+    }
+)
 # The server failed during generation, so the request is retried.
 FAULT: Final = frozenset(
-    {"error", "abort", "aborted", "network_error", "server_error", "internal_error", "internal_server_error", "engine_error",
-     "insufficient_system_resource", "timeout", "cancelled", "canceled", "failed"}
-)  # fmt: skip
+    {
+        "error",
+        "abort",
+        "aborted",
+        "network_error",
+        "server_error",
+        "internal_error",
+        "internal_server_error",
+        "engine_error",
+        "insufficient_system_resource",
+        "timeout",
+        "cancelled",
+        "canceled",
+        "failed",
+    }
+)
 # The terms of Azure, Gemini, Bedrock, Cohere, Zhipu and others, anywhere in the reason.
 REFUSED: Final = re.compile(
     r"content_?filter|prohibited|recitation|safety|block_?list|blocked|spii|refus|guardrail|moderation|sensitive|toxic|armor"

@@ -21,9 +21,15 @@ class Proxied:
     """Like ConnectionPool, through a proxy. Each request has a new connection, so that late replies cannot be confused."""
 
     def __init__(
-        self, url: str, headers: dict[str, str], *, proxy: str, most_bytes: int, method: str = "POST",
+        self,
+        url: str,
+        headers: dict[str, str],
+        *,
+        proxy: str,
+        most_bytes: int,
+        method: str = "POST",
         memory: ReplyMemory = MEMORY,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._url, self._proxy, self._most_bytes, self._method, self._memory = url, proxy, most_bytes, method, memory
         self.heard, self.strays = False, 0
         self._session = aiohttp.ClientSession(

@@ -239,11 +239,18 @@ def _completions(said: Mapping[int, _Choice], reply: Mapping[str, Any]) -> dict[
     shares = [output] if len(said) == 1 else _shares(output, [_written(each) for each in said.values()])
     return {
         index: Completion(
-            each.text, each.finish, prompt if index == first or prompt is None else 0, share, each.tokens, name,
-            each.reasoning, each.finish_reason, read,
+            each.text,
+            each.finish,
+            prompt if index == first or prompt is None else 0,
+            share,
+            each.tokens,
+            name,
+            each.reasoning,
+            each.finish_reason,
+            read,
         )
         for (index, each), share in zip(said.items(), shares, strict=True)
-    }  # fmt: skip
+    }
 
 
 def _written(choice: _Choice) -> int:

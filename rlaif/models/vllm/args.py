@@ -13,13 +13,31 @@ MODULE: Final = "vllm.entrypoints.openai.api_server"
 # support this, of which vLLM prefers this one.
 COMPACT: Final = {"backend": "xgrammar", "disable_any_whitespace": True}
 # Options that change the speed but not the content of answers; all others make a different model.
-SPEED: Final = frozenset({
-    "api_server_count", "async_scheduling", "block_size", "compilation_config", "cpu_offload_gb", "disable_log_stats",
-    "distributed_executor_backend", "download_dir", "enable_chunked_prefill", "enable_expert_parallel",
-    "enable_prefix_caching", "enforce_eager", "kv_cache_memory_bytes", "load_format", "max_num_batched_tokens",
-    "max_num_seqs", "max_parallel_loading_workers", "num_gpu_blocks_override", "pipeline_parallel_size", "swap_space",
-    "uvicorn_log_level",
-})  # fmt: skip
+SPEED: Final = frozenset(
+    {
+        "api_server_count",
+        "async_scheduling",
+        "block_size",
+        "compilation_config",
+        "cpu_offload_gb",
+        "disable_log_stats",
+        "distributed_executor_backend",
+        "download_dir",
+        "enable_chunked_prefill",
+        "enable_expert_parallel",
+        "enable_prefix_caching",
+        "enforce_eager",
+        "kv_cache_memory_bytes",
+        "load_format",
+        "max_num_batched_tokens",
+        "max_num_seqs",
+        "max_parallel_loading_workers",
+        "num_gpu_blocks_override",
+        "pipeline_parallel_size",
+        "swap_space",
+        "uvicorn_log_level",
+    }
+)
 
 
 def telling(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -137,9 +137,13 @@ class Vllm:
             await server.stop()
             raise
         served = OpenAIModel(
-            kind="openai", model=config.path, base_url=f"{server.address}/v1",
-            concurrency=config.concurrency, timeout=config.timeout, attempts=config.attempts,
-        )  # fmt: skip
+            kind="openai",
+            model=config.path,
+            base_url=f"{server.address}/v1",
+            concurrency=config.concurrency,
+            timeout=config.timeout,
+            attempts=config.attempts,
+        )
         client = await self._client(served, where=self._where, pause=self._pause, key=server.key).__aenter__()
         return Life(server, client, stall=config.timeout)
 

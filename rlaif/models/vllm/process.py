@@ -52,8 +52,12 @@ class Server:
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", str(WATCH), *server],
-                stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, env=self._environment(),
-            )  # fmt: skip
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env=self._environment(),
+            )
         write_down(self._note, self._process.pid)
 
     def _environment(self) -> dict[str, str]:

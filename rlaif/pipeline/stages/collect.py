@@ -36,10 +36,7 @@ def run(context: Context) -> None:
     collection = _collection(context)
     if collection is not None and context.store.meta("collection") == collection:
         return
-    with (
-        context.stage("collect") as tally,
-        context.store.folder() as folder,
-    ):
+    with context.stage("collect") as tally, context.store.folder() as folder:
         with Staging(folder) as staging:
             facts = [_read(context, index, staging, tally) for index in range(len(context.config.pipeline.collect.sources))]
         _keep(context, folder, collection)
@@ -104,18 +101,30 @@ def _keep(context: Context, folder: Path, collection: str | None) -> None:
         store.execute("pipeline/sql/collect/delete_imported")
         for table in ("changed", "prompts", "active_prompts", "responses", "verdicts", "scores", "comparisons", "dropped"):
             store.execute(f"pipeline/sql/collect/{table}", now=now())
-        store.append("generators", [
-            {"key": imported(name), "name": name, "spec": IMPORTED}
-            for name in dict.fromkeys(source.generator for source in sources if source.has_responses)
-        ])  # fmt: skip
+        store.append(
+            "generators",
+            [
+                {"key": imported(name), "name": name, "spec": IMPORTED}
+                for name in dict.fromkeys(source.generator for source in sources if source.has_responses)
+            ],
+        )
         judges = dict.fromkeys(judge for source in sources for judge in _judges(source))
         store.append("judges", [{"key": imported(name), "name": name, "spec": IMPORTED} for name in judges])
         criteria = {criterion_key(scores): scores for source in sources for scores in source.scores}
-        store.append("criteria", [
-            {"key": name, "name": scores.criterion, "kind": "imported", "low": scores.low, "high": scores.high,
-             "spec": IMPORTED}
-            for name, scores in criteria.items()
-        ])  # fmt: skip
+        store.append(
+            "criteria",
+            [
+                {
+                    "key": name,
+                    "name": scores.criterion,
+                    "kind": "imported",
+                    "low": scores.low,
+                    "high": scores.high,
+                    "spec": IMPORTED,
+                }
+                for name, scores in criteria.items()
+            ],
+        )
         store.append("meta", [{"name": "collection", "value": collection or ""}])
         if not store.query("pipeline/sql/collect/counts")[0]["prompts"]:
             dropped = ", ".join(f"{row['n']} {row['reason']}" for row in store.query("pipeline/sql/collect/reasons"))

@@ -35,9 +35,13 @@ ROUND = 64
 
 
 async def run(
-    context: Context, models: Models, generator: Generator, *,
-    only: HeldOut = EVERYTHING, hand: Callable[[list[Row]], None] | None = None,
-) -> None:  # fmt: skip
+    context: Context,
+    models: Models,
+    generator: Generator,
+    *,
+    only: HeldOut = EVERYTHING,
+    hand: Callable[[list[Row]], None] | None = None,
+) -> None:
     """Sample the pending responses: the configured number for all prompts, or those that `only` selects.
 
     `hand` receives each batch of stored texts that no judge can have seen, so that judging them can start at once.
@@ -101,9 +105,14 @@ def top_up(context: Context, generator: Generator, pairing: str, pairs: int, mos
     """
     before = context.store.query("pipeline/sql/generate/prompts_with_extra_samples", generator=generator.key)[0]["prompts"]
     context.store.execute(
-        "pipeline/sql/generate/add_samples", generator=generator.key, pairing=pairing, prompts=max(pairs, ROUND), most=most,
-        more=max(1, generator.settings.samples // 2), **_part(context.config),
-    )  # fmt: skip
+        "pipeline/sql/generate/add_samples",
+        generator=generator.key,
+        pairing=pairing,
+        prompts=max(pairs, ROUND),
+        most=most,
+        more=max(1, generator.settings.samples // 2),
+        **_part(context.config),
+    )
     return int(
         context.store.query("pipeline/sql/generate/prompts_with_extra_samples", generator=generator.key)[0]["prompts"]
     ) - int(before)
@@ -167,24 +176,40 @@ async def _sample(row: Row, generator: Generator, model: Model, tally: Tally) ->
             raise
         answers = [error.found.get(place) for place in range(ask.n)]
     asked = {"prompt": row["prompt"], "generator": generator.key, "messages": json.dumps(messages)}
-    return _Sampled(row, None if row["shown"] else asked, [_response(row, sample, answer, generator.key)
-                            for sample, answer in zip(row["samples"], answers, strict=True) if answer])  # fmt: skip
+    return _Sampled(
+        row,
+        None if row["shown"] else asked,
+        [
+            _response(row, sample, answer, generator.key)
+            for sample, answer in zip(row["samples"], answers, strict=True)
+            if answer
+        ],
+    )
 
 
 def _response(row: Row, sample: int, answer: Completion | ModelError, generator: str) -> Row:
     response: Row = {
         "key": key("response", row["prompt"], generator, sample),
-        "prompt": row["prompt"], "generator": generator, "sample": sample, "attempt": row["attempt"], "created": now(),
-    }  # fmt: skip
+        "prompt": row["prompt"],
+        "generator": generator,
+        "sample": sample,
+        "attempt": row["attempt"],
+        "created": now(),
+    }
     if isinstance(answer, ModelError):
         return response | {"failure": answer.kind, "detail": str(answer)}
     text = clean(answer.text)
     failure, detail = _failure(answer)
     return response | {
-        "answer": answer_key(row["prompt"], text), "text": text, "finish": answer.finish,
-        "prompt_tokens": answer.prompt_tokens, "output_tokens": answer.output_tokens, "logprob": answer.logprob,
-        "failure": failure, "detail": detail,
-    }  # fmt: skip
+        "answer": answer_key(row["prompt"], text),
+        "text": text,
+        "finish": answer.finish,
+        "prompt_tokens": answer.prompt_tokens,
+        "output_tokens": answer.output_tokens,
+        "logprob": answer.logprob,
+        "failure": failure,
+        "detail": detail,
+    }
 
 
 def _failure(answer: Completion) -> tuple[str | None, str | None]:
@@ -229,8 +254,11 @@ def show_imported(context: Context) -> None:
     template = Template(context.config.find(name, ("generate", "template")), VARIABLES)
     missing = context.store.query("pipeline/sql/generate/not_rendered")
     asks = [
-        {"prompt": row["prompt"], "generator": row["generator"],
-         "messages": json.dumps(show(template, json.loads(row["messages"]), row["document"]))}
+        {
+            "prompt": row["prompt"],
+            "generator": row["generator"],
+            "messages": json.dumps(show(template, json.loads(row["messages"]), row["document"])),
+        }
         for row in missing
-    ]  # fmt: skip
+    ]
     context.store.append("rendered_prompts", asks)

@@ -33,9 +33,16 @@ CHECK_CONCURRENCY = 64
 
 
 async def run(
-    context: Context, models: Models, judge: Judge, generators: Sequence[str], *,
-    only: HeldOut = EVERYTHING, allow_code: bool = False, then: AsyncIterable[Row] | None = None, against: str | None = None,
-) -> None:  # fmt: skip
+    context: Context,
+    models: Models,
+    judge: Judge,
+    generators: Sequence[str],
+    *,
+    only: HeldOut = EVERYTHING,
+    allow_code: bool = False,
+    then: AsyncIterable[Row] | None = None,
+    against: str | None = None,
+) -> None:
     """Score the pending responses of these generators (keys), to all prompts or to those that `only` selects; then compare
     them with each other, or, given `against` (the key of a generator), only its responses with those of the others.
 
@@ -54,15 +61,23 @@ async def run(
 def asked(judge: Judge, generators: Sequence[str], only: HeldOut, against: str | None = None) -> dict[str, Any]:
     """Return the parameters of the queries for pending judgements."""
     return only.parameters | {
-        "judge": judge.key, "generators": list(generators), "repeats": judge.settings.repeats,
-        "attempts": ATTEMPTS, "transient": sorted(TRANSIENT), "after": judge.after, "against": against,
-    }  # fmt: skip
+        "judge": judge.key,
+        "generators": list(generators),
+        "repeats": judge.settings.repeats,
+        "attempts": ATTEMPTS,
+        "transient": sorted(TRANSIENT),
+        "after": judge.after,
+        "against": against,
+    }
 
 
 async def _score(
-    context: Context, judge: Judge, judge_context: Callable[[Tally], Awaitable[JudgeContext]],
-    then: AsyncIterable[Row] | None, wanted: dict[str, Any],
-) -> None:  # fmt: skip
+    context: Context,
+    judge: Judge,
+    judge_context: Callable[[Tally], Awaitable[JudgeContext]],
+    then: AsyncIterable[Row] | None,
+    wanted: dict[str, Any],
+) -> None:
     # A snapshot of the store: later responses arrive through `then`.
     pending = PendingUnits(context.store, "judge", "answer", calls=_calls(judge), **wanted)
     with context.stage(f"judge {judge.name}", pending.count if then is None else pending.count or None) as tally:
@@ -76,9 +91,15 @@ async def _score(
 
 
 async def _drain(
-    context: Context, judge: Judge, units: "Iterable[_Unit] | AsyncIterable[_Unit]",
-    judge_context: JudgeContext, tally: Tally, breaker: CircuitBreaker, *, handed: bool = False,
-) -> None:  # fmt: skip
+    context: Context,
+    judge: Judge,
+    units: "Iterable[_Unit] | AsyncIterable[_Unit]",
+    judge_context: JudgeContext,
+    tally: Tally,
+    breaker: CircuitBreaker,
+    *,
+    handed: bool = False,
+) -> None:
     await run_workers(
         context.budget.within(units, tally, judge.model, lambda unit: _guess(unit, judge), handed=handed),
         lambda unit: _ask(unit, judge, judge_context, tally),
@@ -110,9 +131,13 @@ class Live:
         """
         store, judge, texts = self._context.store, self._judge, {subject.answer: subject for subject in subjects}
         rows = store.query(
-            "pipeline/sql/judge/pending_texts", judge=judge.key, answers=list(texts), calls=_calls(judge), attempts=ATTEMPTS,
+            "pipeline/sql/judge/pending_texts",
+            judge=judge.key,
+            answers=list(texts),
+            calls=_calls(judge),
+            attempts=ATTEMPTS,
             transient=sorted(TRANSIENT),
-        )  # fmt: skip
+        )
         units = [_Unit(texts[row["answer"]], row["call"], 0, row["attempt"]) for row in rows]
         await _drain(self._context, judge, units, self._bench, self._tally, self._breaker)
         self._bench.report(self._tally.stage, self._context.progress.note)
@@ -175,11 +200,21 @@ def _register(context: Context, judge: Judge, allow_code: bool) -> None:
         spec = judge.spec | {"rubric": judge.rubric.name, "version": judge.rubric.version}
         store.append("judges", [{"key": judge.key, "name": judge.name, "spec": json.dumps(spec)}])
     known = {row["key"] for row in store.query("pipeline/sql/judge/known_criteria")}
-    store.append("criteria", [
-        {"key": criterion.key, "name": criterion.name, "kind": criterion.kind,
-         "low": criterion.range[0], "high": criterion.range[1], "spec": json.dumps(criterion.spec)}
-        for criterion in judge.rubric.criteria if criterion.key not in known
-    ])  # fmt: skip
+    store.append(
+        "criteria",
+        [
+            {
+                "key": criterion.key,
+                "name": criterion.name,
+                "kind": criterion.kind,
+                "low": criterion.range[0],
+                "high": criterion.range[1],
+                "spec": json.dumps(criterion.spec),
+            }
+            for criterion in judge.rubric.criteria
+            if criterion.key not in known
+        ],
+    )
     versions.use(store, "judge", judge.name, judge.key, [criterion.key for criterion in judge.rubric.criteria])
 
 
@@ -216,16 +251,31 @@ def _rows(unit: _Unit, verdict: Verdict, judge: Judge) -> _Judged:
     name = key("verdict", answer, judge.key, judge.calls[unit.call].keys, unit.repeat, unit.attempt)
     record = which | verdict.said | {"key": name, "created": now()}
     scores = [
-        which | {"verdict": name, "criterion": score.criterion, "value": score.value, "expected": score.expected,
-                "spread": score.spread, "rationale": score.rationale, "failure": score.failure}
+        which
+        | {
+            "verdict": name,
+            "criterion": score.criterion,
+            "value": score.value,
+            "expected": score.expected,
+            "spread": score.spread,
+            "rationale": score.rationale,
+            "failure": score.failure,
+        }
         for score in verdict.scores
-    ]  # fmt: skip
+    ]
     place: Row = {"verdict": name, "answer": answer, "judge": judge.key}
     findings = [
-        place | {"criterion": found.criterion, "position": position, "text": found.text, "outcome": found.outcome,
-                 "earned": found.earned, "rationale": found.rationale}
+        place
+        | {
+            "criterion": found.criterion,
+            "position": position,
+            "text": found.text,
+            "outcome": found.outcome,
+            "earned": found.earned,
+            "rationale": found.rationale,
+        }
         for position, found in enumerate(verdict.findings)
-    ]  # fmt: skip
+    ]
     return _Judged(record, scores, findings)
 
 

@@ -146,9 +146,15 @@ def export(
     config, pairing = context.config, pairing or described(context)
     options = [word for format in formats for word in ("--format", format)]
     return write(
-        context.store, pairing, folder, held_out=config.pipeline.collect.held_out, form=form, formats=formats,
-        pipeline=config.pipeline, command=config.command("export", str(short(folder)), "--form", form, *options),
-    )  # fmt: skip
+        context.store,
+        pairing,
+        folder,
+        held_out=config.pipeline.collect.held_out,
+        form=form,
+        formats=formats,
+        pipeline=config.pipeline,
+        command=config.command("export", str(short(folder)), "--form", form, *options),
+    )
 
 
 def _pass_gate(context: Context, name: str) -> None:
@@ -165,5 +171,6 @@ def _pass_gate(context: Context, name: str) -> None:
     if missed:
         raise InputError(
             f"judge {name!r} falls short, so no pairs are made: {'; '.join(missed)}",
-            where=config.file.where(("gate",)), fix="`rlaif audit` shows all measures. Change the judge or the bounds.",
-        )  # fmt: skip
+            where=config.file.where(("gate",)),
+            fix="`rlaif audit` shows all measures. Change the judge or the bounds.",
+        )

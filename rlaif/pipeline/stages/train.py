@@ -71,8 +71,11 @@ def prepare(context: Context, folder: Path, pairing: str | None = None) -> Train
     """
     section, where = _section(context.config), context.config.file.where(("train",))
     if METHODS[section.method].samples:
-        raise InputError(f"{section.method} asks the pipeline's judges for rewards, which one process does", where=where,
-                         fix="Train it with `rlaif train`, without --prepare.")  # fmt: skip
+        raise InputError(
+            f"{section.method} asks the pipeline's judges for rewards, which one process does",
+            where=where,
+            fix="Train it with `rlaif train`, without --prepare.",
+        )
     job = _job(context, section, pairing, None)
     done = folder / job.key
     if done.exists() and not job.folder.exists():
@@ -131,9 +134,10 @@ def _check(context: Context, job: Job) -> None:
         return
     what = "prompts" if METHODS[job.section.method].samples else "pairs"
     raise InputError(
-        f"there are no {what} to train on", where=context.config.file.where(("train",)),
+        f"there are no {what} to train on",
+        where=context.config.file.where(("train",)),
         fix="`rlaif explain PROMPT_ID` says why a prompt has no pair; those of held-out prompts do not count.",
-    )  # fmt: skip
+    )
 
 
 def _job(context: Context, section: Train, pairing: str | None, online_rewards: OnlineRewards | None) -> Job:
@@ -171,9 +175,13 @@ def _lesson(
     if section.method == "dpo_soft":
         left_out["unsure"] = sum(row["confidence"] is None for row in rows)
     lesson = TrainingData(
-        rows, data, sampling=_sampling(config) if samples else {}, reference=_reference(config, section),
-        refused={kind: count for kind, count in left_out.items() if count}, notes=list(faults.listed()),
-    )  # fmt: skip
+        rows,
+        data,
+        sampling=_sampling(config) if samples else {},
+        reference=_reference(config, section),
+        refused={kind: count for kind, count in left_out.items() if count},
+        notes=list(faults.listed()),
+    )
     return lesson, rewards
 
 
@@ -195,8 +203,11 @@ def _reference(config: Config, section: Train) -> TransformersModel | None:
     model = config.pipeline.models[section.reference]
     if not isinstance(model, TransformersModel):
         where = config.file.where(("train", "reference"))
-        raise InputError(f"a model of kind {model.kind!r} gives no log-probabilities here", where=where,
-                         fix="Name one of kind `transformers`.")  # fmt: skip
+        raise InputError(
+            f"a model of kind {model.kind!r} gives no log-probabilities here",
+            where=where,
+            fix="Name one of kind `transformers`.",
+        )
     return _located(model, config.file.where(("models", section.reference, "path")))
 
 
@@ -235,9 +246,19 @@ def _record(context: Context, job: Job) -> Training:
     outcome = {name: job.record.get(name, []) for name in ("rows", "refused", "warnings")}
     spec = {"base": job.identity, "train": section, **outcome}
     with store.transaction():
-        store.append("trainings", [{
-            "key": job.key, "pairing": job.pairing, "method": training.method, "base": job.name,
-            "path": str(job.folder.relative_to(context.config.out)), "spec": json.dumps(spec), "created": now(),
-        }])  # fmt: skip
+        store.append(
+            "trainings",
+            [
+                {
+                    "key": job.key,
+                    "pairing": job.pairing,
+                    "method": training.method,
+                    "base": job.name,
+                    "path": str(job.folder.relative_to(context.config.out)),
+                    "spec": json.dumps(spec),
+                    "created": now(),
+                }
+            ],
+        )
         store.append("training_log", [{"training": job.key, **entry} for entry in job.record["log"]])
     return training

@@ -29,8 +29,13 @@ def explain(store: Store, prefix: str, present: Mapping[str, str] = {}) -> Promp
     # Judges see equal texts once, so such a text is named after its first response.
     answers = {response["answer"]: names[response["key"]] for response in reversed(responses)}
     return PromptHistory(
-        prompt=prompt, source=row["source"], in_play=row["in_play"], messages=json.loads(row["messages"]),
-        document=row["document"], reference=row["reference"], checklist=json.loads(row["checklist"] or "[]"),
+        prompt=prompt,
+        source=row["source"],
+        in_play=row["in_play"],
+        messages=json.loads(row["messages"]),
+        document=row["document"],
+        reference=row["reference"],
+        checklist=json.loads(row["checklist"] or "[]"),
         metadata=json.loads(row["metadata"]),
         shown={
             row["generator"]: json.loads(row["messages"])
@@ -50,7 +55,7 @@ def explain(store: Store, prefix: str, present: Mapping[str, str] = {}) -> Promp
             for row in store.query(_PASSED_ON, prompt=prompt)
         ],
         outcomes=_outcomes(store, prompt, names, judges),
-    )  # fmt: skip
+    )
 
 
 def _find(store: Store, prefix: str) -> Row:
@@ -112,7 +117,14 @@ def _outcomes(store: Store, prompt: str, names: dict[str, str], judges: Judges) 
         pair = Paired(_named(row["chosen"], names), _named(row["rejected"], names), row["margin"], row["confidence"])
         pairs[row["pairing"]].append(pair)
     return [
-        Outcome(row["key"], row["created"], row["strategy"], judges.together(row["judges"], row["mix"]),
-                prompts.get(row["key"], "unknown"), responses[row["key"]], pairs[row["key"]])
+        Outcome(
+            row["key"],
+            row["created"],
+            row["strategy"],
+            judges.together(row["judges"], row["mix"]),
+            prompts.get(row["key"], "unknown"),
+            responses[row["key"]],
+            pairs[row["key"]],
+        )
         for row in store.query("report/explain/sql/pairings", prompt=prompt)
-    ]  # fmt: skip
+    ]

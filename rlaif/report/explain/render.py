@@ -105,10 +105,14 @@ def _outcome(outcome: Outcome) -> Iterator["RenderableType"]:
     yield from _text(f"{outcome.created} UTC", outcome.prompt)
     if outcome.pairs:
         rows = [
-            (pair.chosen, pair.rejected, "" if pair.margin is None else f"{pair.margin:.2f}",
-             "" if pair.confidence is None else f"{pair.confidence:.2f}")
+            (
+                pair.chosen,
+                pair.rejected,
+                "" if pair.margin is None else f"{pair.margin:.2f}",
+                "" if pair.confidence is None else f"{pair.confidence:.2f}",
+            )
             for pair in outcome.pairs
-        ]  # fmt: skip
+        ]
         yield _table(("chosen", "rejected", "margin of 100", "confidence"), rows)
     if outcome.responses:
         yield _table(("response", "outcome"), sorted(outcome.responses.items()))

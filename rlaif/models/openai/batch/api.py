@@ -125,8 +125,10 @@ class Calls:
 
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(lambda error: isinstance(error, RequestError) and error.kind in RETRIED),
-            stop=tenacity.stop_before_delay(PATIENCE), wait=wait, reraise=True,
-        )  # fmt: skip
+            stop=tenacity.stop_before_delay(PATIENCE),
+            wait=wait,
+            reraise=True,
+        )
         return await retrying(self._once, call, timeout)
 
     async def _once(self, call: Callable[[], Awaitable[T]], timeout: float) -> T:

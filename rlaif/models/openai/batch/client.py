@@ -43,9 +43,15 @@ class OpenAIBatch:
     concurrency = CONCURRENCY
 
     def __init__(
-        self, config: OpenAIModel, *, where: str = "", folder: Path,
-        quiet: float = QUIET, poll: tuple[float, float] = POLL, pause: float = 0.5,
-    ) -> None:  # fmt: skip
+        self,
+        config: OpenAIModel,
+        *,
+        where: str = "",
+        folder: Path,
+        quiet: float = QUIET,
+        poll: tuple[float, float] = POLL,
+        pause: float = 0.5,
+    ) -> None:
         if len(addresses(config.base_url)) > 1:
             raise InputError("batches need exactly one server", where=where, fix="Give one base_url, or set mode: live.")
         self._config, self._where, self._folder = config, where, folder
@@ -113,9 +119,14 @@ class OpenAIBatch:
         self._package = client(config, address, self._secret, timeout=IDLE)
         calls = Calls(config, self._package, self._pause, self._redact)
         self._post = Post(
-            calls, public_url(config.base_url), self._folder, self._redact.text,
-            where=self._where, quiet=self._quiet, poll=self._poll,
-        )  # fmt: skip
+            calls,
+            public_url(config.base_url),
+            self._folder,
+            self._redact.text,
+            where=self._where,
+            quiet=self._quiet,
+            poll=self._poll,
+        )
         # A run that is stopping does not wait for a batch, which may take a day.
         self._heed = ExitStack()
         self._heed.enter_context(STOP.on_stop(self._post.let_go))

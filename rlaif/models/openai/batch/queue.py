@@ -41,9 +41,16 @@ class Post:
     """The batches of one server, which are recorded in `folder`. `clean` removes secrets from the server's messages."""
 
     def __init__(
-        self, calls: Calls, server: str, folder: Path, clean: Callable[[str], str], *,
-        where: str = "", quiet: float = QUIET, poll: tuple[float, float] = POLL,
-    ) -> None:  # fmt: skip
+        self,
+        calls: Calls,
+        server: str,
+        folder: Path,
+        clean: Callable[[str], str],
+        *,
+        where: str = "",
+        quiet: float = QUIET,
+        poll: tuple[float, float] = POLL,
+    ) -> None:
         self._calls, self._server, self._folder, self._clean = calls, server, folder, clean
         self._where, self._quiet, self._poll = where, quiet, poll
         self._most = MOST_REQUESTS
@@ -51,8 +58,12 @@ class Post:
         self._gathering, self._reading = False, 0
         folder.mkdir(parents=True, exist_ok=True)
         # A request that is in several batches is taken from the newest, because the older ones did not answer it.
-        self._parts = {name: part for known in read(folder, server)
-                       for part in [Part(known.requests, {}, sent=known)] for name in known.requests}  # fmt: skip
+        self._parts = {
+            name: part
+            for known in read(folder, server)
+            for part in [Part(known.requests, {}, sent=known)]
+            for name in known.requests
+        }
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def reply(self, name: str, request: dict[str, Any]) -> bytes:
@@ -190,8 +201,9 @@ class Post:
         said = "; ".join(f"line {error.line}: {error.message}" if error.line else str(error.message) for error in errors[:3])
         raise InputError(
             self._clean(f"{self._server} refused batch {state.id}: {said or 'it gave no reason'}"),
-            where=self._where, fix="Correct what it names and run the same command again, or set mode: live.",
-        )  # fmt: skip
+            where=self._where,
+            fix="Correct what it names and run the same command again, or set mode: live.",
+        )
 
     def _ending(self, error: RequestError) -> RlaifError:
         """Return the error for a failure of the API rather than of a request: the run stops and can be resumed."""

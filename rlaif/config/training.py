@@ -9,7 +9,8 @@ from rlaif.config.sources import Columns
 
 
 class Reward(Section):
-    """A reward of sampled responses in `rloo` or `grpo` training: a judge's score, or the output of a reward model."""
+    """A reward of responses that are sampled during training (`rloo`, `grpo`, `online_dpo`): a judge's score, or the output
+    of a reward model."""
 
     judge: str | None = None
     """A judge from `judges`: a model with its rubric, or checks alone, which are verifiable rewards."""
@@ -30,13 +31,31 @@ class Reward(Section):
 
 
 # Methods whose loss uses a reference model, which may differ from the model that training starts from.
-REFERRING: Final = ("dpo", "dpo_soft", "dpo_sft", "kto")
+REFERRING: Final = ("dpo", "dpo_soft", "dpo_sft", "dpo_norm", "ipo", "apo", "kto", "online_dpo")
+# Methods that sample responses during training, which their rewards score.
+SAMPLING: Final = ("rloo", "grpo", "online_dpo")
 
 
 class Train(Section):
     """How the model is trained on the pairs."""
 
-    method: Literal["sft", "dpo", "dpo_soft", "dpo_sft", "kto", "orpo", "reward", "rloo", "grpo"] = "dpo"
+    method: Literal[
+        "sft",
+        "dpo",
+        "dpo_soft",
+        "dpo_sft",
+        "dpo_norm",
+        "ipo",
+        "apo",
+        "kto",
+        "orpo",
+        "cpo",
+        "simpo",
+        "reward",
+        "rloo",
+        "grpo",
+        "online_dpo",
+    ] = "dpo"
     """The training method."""
     model: str | None = None
     """The model to train, a name from `models`; the default is the generator."""
@@ -52,7 +71,7 @@ class Train(Section):
     share: float = Field(0.5, gt=0, lt=1)
     """The pairs' share of the steps (`alternate`), or their weight in the loss (`mix`), for `dpo_sft`."""
     rewards: list[Reward] = []
-    """The rewards, for `rloo` and `grpo`, which sample responses to the prompts during training."""
+    """The rewards, for `rloo`, `grpo` and `online_dpo`, which sample responses to the prompts during training."""
     seed: int = 0
     """The seed of training."""
     peft: dict[str, Any] = {}
@@ -70,8 +89,8 @@ class Train(Section):
 
     @model_validator(mode="after")
     def _method_has_its_own(self) -> "Train":
-        if bool(self.rewards) != (self.method in ("rloo", "grpo")):
-            raise ValueError("`rewards` are for rloo and grpo, which need them, and for no other method")
+        if bool(self.rewards) != (self.method in SAMPLING):
+            raise ValueError(f"`rewards` are required by {', '.join(SAMPLING)}, and not used by other methods")
         if self.data is None and self.method == "dpo_sft":
             raise ValueError(
                 "dpo_sft needs `data`, responses to imitate; for chosen ones, use dpo, loss_type [sigmoid, sft]"

@@ -42,6 +42,7 @@ class Job:
     def key(self) -> str:
         section, lesson = self.section, self.lesson
         settings = {**DEFAULTS, **METHODS[section.method].defaults, **lesson.sampling, **section.options}
+        settings |= METHODS[section.method].fixed
         own: dict[str, Any] = {
             "data": lesson.imitated and key("rows", lesson.imitated),
             "joint": section.method == "dpo_sft" and [section.joint, section.share],

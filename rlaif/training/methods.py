@@ -10,7 +10,7 @@ from typing import Any
 from rlaif.config import Train, TransformersModel
 from rlaif.config.yaml import Place, YamlFile
 from rlaif.core.errors import InputError
-from rlaif.training import dpo_sft, dpo_soft
+from rlaif.training import dpo_sft, dpo_soft, online_dpo
 from rlaif.training import pretokenized as tokenised
 from rlaif.training.formats import Row, as_they_are, demonstrations, preferences, unpaired, with_margins
 from rlaif.training.formats import soft as soft_rows
@@ -26,10 +26,14 @@ class Method:
     config: str
     rows: Callable[[Sequence[Row]], list[Row]]
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    """The options that make the method what it is, so that a pipeline file cannot set them."""
     samples: bool = False
     """Whether the method samples answers during training, so that it reads prompts and needs rewards."""
     tokenised: bool = False
     """Whether the trainer takes the tokens from the pre-flight check."""
+    length: str = "max_completion_length"
+    """The name of the option that limits the tokens of a sampled response."""
 
 
 # More than one epoch of DPO hurts more than any other setting (Tülu 3, table 18). The reference is the model that training
@@ -38,10 +42,28 @@ PREFERENCE = {"num_train_epochs": 1, "precompute_ref_log_probs": True}
 # The weight of the KL penalty in the GRPO paper (Shao et al. 2024); TRL's default is no penalty.
 PENALTY = 0.04
 
+CPO = "experimental.cpo.CPOConfig"
+
 METHODS: Mapping[str, Method] = {
     "dpo": Method(tokenised.trainer, "DPOConfig", preferences, PREFERENCE, tokenised=True),
     "dpo_soft": Method(dpo_soft.trainer, "DPOConfig", soft_rows, PREFERENCE, tokenised=True),
     "dpo_sft": Method(dpo_sft.trainer, "DPOConfig", preferences, PREFERENCE, tokenised=True),
+    # Tülu 3, table 18 (Lambert et al. 2024, arXiv 2411.15124): DPO with log-probabilities divided by the response's length.
+    "dpo_norm": Method(
+        tokenised.trainer,
+        "DPOConfig",
+        preferences,
+        PREFERENCE | {"beta": 5.0, "learning_rate": 5e-7},
+        {"loss_type": ["sigmoid_norm"]},
+        tokenised=True,
+    ),
+    # Azar et al. 2023, arXiv 2310.12036; beta is the paper's tau.
+    "ipo": Method(tokenised.trainer, "DPOConfig", preferences, PREFERENCE, {"loss_type": ["ipo"]}, tokenised=True),
+    # D'Oosterlinck et al. 2024, arXiv 2408.06266, for chosen responses that are better than the model's own; with the
+    # settings of SmolLM3.
+    "apo": Method(
+        tokenised.trainer, "DPOConfig", preferences, PREFERENCE | {"beta": 0.05}, {"loss_type": ["apo_zero"]}, tokenised=True
+    ),
     "sft": Method(partial(trl_class, "SFTTrainer"), "SFTConfig", demonstrations, {"completion_only_loss": True}),
     "kto": Method(partial(trl_class, "KTOTrainer"), "KTOConfig", unpaired, PREFERENCE),
     "orpo": Method(
@@ -50,9 +72,27 @@ METHODS: Mapping[str, Method] = {
         preferences,
         {"remove_unused_columns": False},
     ),
+    # Xu et al. 2024, arXiv 2401.08417.
+    "cpo": Method(partial(trl_class, "experimental.cpo.CPOTrainer"), CPO, preferences, {"num_train_epochs": 1}),
+    # Meng et al. 2024, arXiv 2405.14734: beta from 2 to 10, gamma / beta from 0.1 to 0.8.
+    "simpo": Method(
+        partial(trl_class, "experimental.cpo.CPOTrainer"),
+        CPO,
+        preferences,
+        {"num_train_epochs": 1, "beta": 2.0, "simpo_gamma": 1.0, "learning_rate": 5e-7},
+        {"loss_type": "simpo", "cpo_alpha": 0.0},
+    ),
     "reward": Method(partial(trl_class, "RewardTrainer"), "RewardConfig", with_margins),
     "rloo": Method(partial(trl_class, "RLOOTrainer"), "RLOOConfig", as_they_are, samples=True),
     "grpo": Method(partial(trl_class, "GRPOTrainer"), "GRPOConfig", as_they_are, {"beta": PENALTY}, samples=True),
+    # Guo et al. 2024, arXiv 2402.04792.
+    "online_dpo": Method(
+        online_dpo.trainer,
+        "experimental.online_dpo.OnlineDPOConfig",
+        as_they_are,
+        samples=True,
+        length="max_new_tokens",
+    ),
 }
 
 DEFAULTS: Mapping[str, Any] = {
@@ -71,6 +111,12 @@ DEFAULTS: Mapping[str, Any] = {
 
 def check(section: Train, file: YamlFile) -> None:
     """Raise InputError for options that TRL or PEFT do not have, without importing them."""
+    for name in METHODS[section.method].fixed.keys() & section.options.keys():
+        raise InputError(
+            f"method {section.method} sets {name} itself",
+            where=file.where(("train", "options", name)),
+            fix=f"Remove it, or use `method: {'cpo' if METHODS[section.method].config == CPO else 'dpo'}`.",
+        )
     given: list[tuple[Place, Mapping[str, Any], str]] = [
         (("train", "options"), section.options, METHODS[section.method].config),
         (("train", "peft"), section.peft, "LoraConfig"),
@@ -97,7 +143,8 @@ def configure(
     config = trl_class(method.config)
     known = {option.name: option.default for option in dataclasses.fields(config) if option.init}
     refuse(section.options, known, config.__name__, file, ("train", "options"))
-    settings = {**DEFAULTS, **method.defaults, **(sampling or {}), **_device_settings(base), **section.options}
+    device = {name: value for name, value in _device_settings(base).items() if name in known}
+    settings = {**DEFAULTS, **method.defaults, **(sampling or {}), **device, **section.options, **method.fixed}
     # Weights in other formats than safetensors are pickles, which can run code.
     model = {"revision": base.revision, **(section.options.get("model_init_kwargs") or {}), "use_safetensors": True}
     try:

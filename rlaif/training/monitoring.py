@@ -20,6 +20,10 @@ NEAR = 0.05
 # DPO nearly always lowers the likelihood of both sides a little (Razin et al. 2024, arXiv 2410.08847). A loss of a tenth of
 # the log-probability of chosen answers is no longer a little.
 DISPLACED = 0.1
+# How a method adds an SFT term, which keeps chosen answers likely. Other methods have none.
+SFT_TERM = {"dpo": ", or add `loss_type: [sigmoid, sft]`."} | dict.fromkeys(
+    ("dpo_norm", "ipo", "apo"), ", or use `method: dpo` with `loss_type: [sigmoid, sft]`."
+)
 # The minimum seconds between checkpoints, unless the file sets when to save: repeating less work is cheaper than saving it.
 APART = 60.0
 # The share of steps at the end over which metrics are averaged, because single batches vary too much.
@@ -67,7 +71,7 @@ def watch(section: Train, arguments: Any, tally: Tally, file: YamlFile, warn: Ca
 
 def first_loss(section: Train, arguments: Any) -> float | None:
     """Return the loss of the first step if it is known in advance: a model compared with itself prefers neither side."""
-    if section.method not in ("dpo", "dpo_soft") or section.reference or arguments.use_weighting:
+    if section.method not in ("dpo", "dpo_soft", "dpo_norm") or section.reference or arguments.use_weighting:
         return None
     if not STARTS_AT_LN_2.issuperset(arguments.loss_type):
         return None
@@ -85,7 +89,7 @@ def unlike_its_start(loss: float, expected: float | None) -> list[str]:
     ]
 
 
-def displaced(log: Sequence[Mapping[str, Any]], beta: float) -> list[str]:
+def displaced(log: Sequence[Mapping[str, Any]], beta: float, method: str = "dpo") -> list[str]:
     """Return a warning if chosen answers became much less likely while the margin grew (likelihood displacement).
 
     `log` has the trainer's metrics as rows of `step`, `metric` and `value`. Its rewards are beta times the nats by which an
@@ -104,8 +108,8 @@ def displaced(log: Sequence[Mapping[str, Any]], beta: float) -> list[str]:
         return []
     return [
         f"Chosen answers lost {fall:.1f} nats of log-probability ({share:.0%} of what the reference gives them) while the "
-        f"margin grew to {margin:.2f}: the model unlearns both sides. Lower options.learning_rate, train for fewer steps, "
-        "or add `loss_type: [sigmoid, sft]`."
+        f"margin grew to {margin:.2f}: the model unlearns both sides. Lower options.learning_rate, train for fewer steps"
+        + SFT_TERM.get(method, ".")
     ]
 
 

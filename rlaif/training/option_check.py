@@ -14,7 +14,12 @@ from rlaif.core.errors import InputError
 
 # The source files of each package that define these classes and their base classes.
 SOURCES: Final = {
-    "trl": ("trainer/*_config.py", "experimental/orpo/*_config.py"),
+    "trl": (
+        "trainer/*_config.py",
+        "experimental/orpo/*_config.py",
+        "experimental/cpo/*_config.py",
+        "experimental/online_dpo/*_config.py",
+    ),
     "transformers": ("training_args.py",),
     "peft": ("tuners/lora/config.py", "config.py"),
 }

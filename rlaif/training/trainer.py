@@ -111,7 +111,7 @@ def fit(
             gc.unfreeze()
         save(trainer, shape, partial / "final")
     log = _log(trainer.state.log_history)
-    for line in displaced(log, getattr(arguments, "beta", 0.0)) if section.method in REFERRING else ():
+    for line in displaced(log, getattr(arguments, "beta", 0.0), section.method) if section.method in REFERRING else ():
         warn(line)
     for line in unrewarded(log):
         warn(line)
@@ -154,7 +154,7 @@ def _inspection(section: Train, lesson: TrainingData, arguments: Any, shape: Any
     bound = section.options.get("max_length") or getattr(text, "max_position_embeddings", None)
     if hasattr(arguments, "max_length"):
         arguments.max_length = bound
-    room = arguments.max_completion_length if lesson.score else 0
+    room = getattr(arguments, METHODS[section.method].length) if lesson.score else 0
     stop = text.eos_token_id
     ends = {tokenizer.eos_token_id, *(stop if isinstance(stop, list) else [stop])}
     length = bound and bound - room

@@ -79,11 +79,15 @@ def extra(method: str) -> str:
     return {
         "dpo_sft": "  data: data.jsonl\n",
         "rloo": "  rewards: [{judge: length}]\n",
+        "online_dpo": "  rewards: [{judge: length}]\n",
         "grpo": "  rewards: [{judge: length}, {judge: critic, weight: 2}]\n",
     }.get(method, "")
 
 
-@pytest.mark.parametrize("method", ["dpo_soft", "dpo_sft", "kto", "orpo", "reward", "rloo", "grpo"])
+METHODS = ["dpo_soft", "dpo_sft", "dpo_norm", "ipo", "apo", "kto", "orpo", "cpo", "simpo", "reward", "rloo", "grpo"]
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_a_method_trains_and_leaves_a_plain_checkpoint(method: str, checkpoint: Path, tmp_path: Path) -> None:
     from transformers import AutoConfig, AutoTokenizer
 
@@ -101,6 +105,20 @@ def test_a_method_trains_and_leaves_a_plain_checkpoint(method: str, checkpoint: 
     assert AutoTokenizer.from_pretrained(training.path).chat_template
     kind = AutoConfig.from_pretrained(training.path).architectures[0]
     assert kind.endswith("ForSequenceClassification" if method == "reward" else "ForCausalLM")
+
+
+# Every response has fewer than 10,000 words, so that with this limit every pair is a tie.
+@pytest.mark.parametrize(("most_words", "learns"), [(1, True), (10000, False)])
+def test_online_dpo_learns_from_pairs_with_different_rewards_only(
+    most_words: int, learns: bool, checkpoint: Path, tmp_path: Path
+) -> None:
+    path = pipeline(tmp_path, checkpoint, "online_dpo", STEPS, extra("online_dpo"))
+    length = tmp_path / "length.yaml"
+    length.write_text(length.read_text().replace("most: 1", f"most: {most_words}"))
+    _, log = run(path)
+    assert len(log["loss"]) == 2
+    assert (min(log["rewards/unlabelled"]) < 1) == learns
+    assert (max(log["grad_norm"]) > 0) == learns
 
 
 def test_certain_soft_labels_are_dpo_and_an_even_chance_teaches_nothing(checkpoint: Path, tmp_path: Path) -> None:

@@ -177,7 +177,7 @@ def _lesson(
     lesson = TrainingData(
         rows,
         data,
-        sampling=_sampling(config) if samples else {},
+        sampling=_sampling(config, METHODS[section.method].length) if samples else {},
         reference=_reference(config, section),
         refused={kind: count for kind, count in left_out.items() if count},
         notes=list(faults.listed()),
@@ -211,11 +211,11 @@ def _reference(config: Config, section: Train) -> TransformersModel | None:
     return _located(model, config.file.where(("models", section.reference, "path")))
 
 
-def _sampling(config: Config) -> dict[str, Any]:
+def _sampling(config: Config, length: str) -> dict[str, Any]:
     """Return the sampling settings during training, which are those of the pipeline's generator."""
     settings = config.pipeline.generate
     assert settings
-    return {"max_completion_length": settings.max_tokens, "temperature": settings.temperature, "top_p": settings.top_p}
+    return {length: settings.max_tokens, "temperature": settings.temperature, "top_p": settings.top_p}
 
 
 def _held_out(config: Config) -> int:

@@ -24,6 +24,10 @@ class JudgeSpec(Section):
     """The maximum number of output tokens per reply."""
     repeats: int = Field(1, ge=1)
     """The number of times each response is judged; the mean score is used."""
+    level_order: Literal["rising", "permuted"] = "rising"
+    """The order in which the prompt lists a criterion's levels. `permuted` changes it between repeats: the second repeat
+    lists them in falling order, later ones in seeded random orders, each followed by its reverse. A judge's preference for
+    a place in the list then cancels in the mean (arXiv 2602.02219), and `rlaif audit` measures it."""
     logprobs: bool = False
     """Use the expected value over the alternatives of the score token instead of the sampled score."""
     attempts: int = Field(2, ge=1)
@@ -64,6 +68,7 @@ Measured = Literal[
     "range",
     "exact_repeat",
     "repeat_difference",
+    "level_order",
     "top_tie",
     "swap_consistency",
     "first_shown",

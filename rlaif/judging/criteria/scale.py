@@ -5,7 +5,8 @@ prefix. With `calls: apart`, each criterion has its own request and comes last, 
 it.
 """
 
-from collections.abc import Sequence
+import random
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -83,7 +84,7 @@ def _ask(
     spec = judge_context.spec
     temperature = max(spec.temperature, RETRY_TEMPERATURE) if attempt else spec.temperature
     return ChatRequest(
-        messages=[{"role": "user", "content": render(subject, criteria, judge_context)}],
+        messages=[{"role": "user", "content": render(subject, criteria, judge_context, repeat)}],
         sampling=Sampling(temperature=temperature, max_tokens=room),
         seeds=(int(key("judge seed", subject.answer, repeat, attempt)[:8], 16) >> 1,),
         schema=schema(criteria, apart=spec.calls == "apart"),
@@ -93,20 +94,36 @@ def _ask(
     )
 
 
-def render(subject: Candidate, criteria: Sequence[Scale], judge_context: JudgeContext) -> str:
-    """Render the judge's prompt."""
+def render(subject: Candidate, criteria: Sequence[Scale], judge_context: JudgeContext, repeat: int = 0) -> str:
+    """Render the judge's prompt for one repeat, which matters only if the order of levels is permuted."""
+    order = level_order(subject, repeat) if judge_context.spec.level_order == "permuted" else sorted
+    specs = [
+        criterion.spec | {"levels": {at: criterion.levels[at] for at in order(criterion.levels)}} for criterion in criteria
+    ]
     nonces = nonce, _ = fence(subject.answer), subject.prompt_fence
     return judge_context.template.render(
         **judge_context.shown_prompt(subject.prompt, *nonces),
         prompt_fence=subject.prompt_fence,
         response=judge_context.shown(subject.text, *nonces),
         fence=nonce,
-        criteria=[criterion.spec for criterion in criteria],
-        criterion=criteria[0].spec,
+        criteria=specs,
+        criterion=specs[0],
         low=criteria[0].low,
         high=criteria[0].high,
         apart=judge_context.spec.calls == "apart",
     )
+
+
+def level_order(subject: Candidate, repeat: int) -> Callable[[Iterable[int]], list[int]]:
+    """Return how to order levels in a repeat: rising, falling, then a seeded random order and its reverse, and so on."""
+
+    def ordered(levels: Iterable[int]) -> list[int]:
+        found = sorted(levels)
+        if repeat > 1:
+            random.Random(key("level order", subject.answer, repeat // 2)).shuffle(found)
+        return found[::-1] if repeat % 2 else found
+
+    return ordered
 
 
 def schema(criteria: Sequence[Scale], *, apart: bool) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from rlaif import pipeline
 from rlaif.config import load
 from rlaif.core.errors import InputError
-from tests.pipeline.test_runner import go, project, rows
 from tests.support.paths import ROOT
+from tests.support.scripted_pipeline import go, project, rows
 
 # A file, what to replace in it, by what; and what the message must say.
 MISTAKES = {

@@ -11,7 +11,7 @@ from rlaif import pipeline
 from rlaif.config import load
 from rlaif.core.errors import InputError
 from rlaif.pipeline.stages.audit import audit
-from tests.pipeline.test_runner import go, project
+from tests.support.scripted_pipeline import go, project
 
 TRAINED = (
     "generate: {model: writer, samples: 3}",

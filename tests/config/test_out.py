@@ -12,7 +12,7 @@ from rlaif import pipeline
 from rlaif.config import load, short
 from rlaif.config.resources import copy_into, root
 from rlaif.core.errors import InputError
-from tests.pipeline.test_runner import go, project, rows
+from tests.support.scripted_pipeline import go, project, rows
 
 
 def moved(folder: Path, out: str = "") -> Path:

@@ -17,14 +17,13 @@ import pytest
 
 from rlaif.core.types import fraction, key
 from rlaif.store.store import Store
-from tests.pipeline.test_runner import go, project, written
 from tests.support.checkpoints import save_random
+from tests.support.processes import PROMPT_END, written
+from tests.support.scripted_pipeline import go, project
 from tests.support.servers import Reply, Request, Server, chat, serve
 
 CRITERIA = ("helpfulness", "faithfulness", "completeness")
 SIGNALS = pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM], ids=["interrupt", "terminate"])
-# Far below what an answer takes that hangs, far above what a process needs to end.
-PROMPT_END = 15.0
 HANGS = 60.0
 
 

@@ -11,9 +11,9 @@ from rlaif.core.errors import InputError, RlaifError
 from rlaif.data.export import export
 from rlaif.data.export.hub import push
 from rlaif.store.store import Store
-from tests.data.test_export import many
-from tests.pipeline.test_runner import go, project
 from tests.support.hub import Hub, serve
+from tests.support.pairings import many
+from tests.support.scripted_pipeline import go, project
 
 TOKEN = "hf_canary_7c1"
 

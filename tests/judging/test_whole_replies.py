@@ -15,11 +15,11 @@ from rlaif.doctor import examine
 from rlaif.models.base import ChatRequest, Sampling
 from rlaif.models.openai.client import OpenAI
 from rlaif.models.openai.inspector import HELD
-from tests.models.test_openai_batch import ask as batch_ask
-from tests.models.test_openai_batch import complete as batch_complete
-from tests.pipeline.test_runner import rows
-from tests.pipeline.test_server_info import Notes
+from tests.support.batch_client import ask as batch_ask
+from tests.support.batch_client import complete as batch_complete
 from tests.support.batch_server import batches, line
+from tests.support.displays import RecordedNotes
+from tests.support.scripted_pipeline import rows
 from tests.support.servers import Reply, Request, chat, choice, serve
 
 RUBRIC = {
@@ -61,7 +61,7 @@ def pipeline(
 def work(folder: Path, script: Callable[[Request], Reply], **options: Any) -> tuple[Path, list[str], int]:
     """Run all stages against a server; the pipeline file, what the user saw, and the number of chat requests."""
 
-    def stages(file: Path, notes: Notes) -> None:
+    def stages(file: Path, notes: RecordedNotes) -> None:
         with run.open_run(load(file), notes) as context:
             try:
                 run.collect(context)
@@ -73,7 +73,7 @@ def work(folder: Path, script: Callable[[Request], Reply], **options: Any) -> tu
 
     async def serving() -> tuple[Path, list[str], int]:
         async with serve([script]) as server:
-            file, notes = pipeline(folder, server.base_url, **options), Notes()
+            file, notes = pipeline(folder, server.base_url, **options), RecordedNotes()
             await asyncio.to_thread(stages, file, notes)
             return file, notes.lines, len(server.chats)
 

@@ -16,8 +16,8 @@ from rlaif.pairs.coverage import Coverage, coverage
 from rlaif.pairs.weights import PairJudge
 from rlaif.pipeline import resolve
 from rlaif.store.store import Store
-from tests.pipeline.test_rounds import Notes
-from tests.pipeline.test_runner import add, go, project, rows
+from tests.support.displays import RecordedNotes
+from tests.support.scripted_pipeline import add, go, project, rows
 from tests.support.stores import GENERATOR, JUDGE, criteria, fill, prompt
 
 RANGES = {"help": (1.0, 5.0), "faith": (1.0, 5.0)}
@@ -133,7 +133,7 @@ def test_a_part_that_is_scored_makes_pairs_and_a_note_with_the_counts(tmp_path: 
     file = project(tmp_path, prompts=4)
     go(file)
     add(tmp_path, range(4, 6))
-    notes = Notes()
+    notes = RecordedNotes()
     with pipeline.open_run(load(file), notes) as context:
         pipeline.collect(context)
         pipeline.generate(context)
@@ -281,7 +281,7 @@ def test_pairs_that_are_up_to_date_are_not_made_again_and_others_are(tmp_path: P
         pipeline.judge(context, ["b"])
     with pipeline.open_run(load(file, ["pair.judge=b"])) as context:
         pipeline.pair(context)
-    notes = Notes()
+    notes = RecordedNotes()
     for _ in range(2):
         with pipeline.open_run(load(file), notes) as context:
             assert pipeline.described(context) == first["key"]

@@ -17,8 +17,8 @@ from rlaif.estimate import plan
 from rlaif.judging.rubric import factors
 from rlaif.report.explain import explain
 from rlaif.store.store import Store
-from tests.estimate.test_estimate import asks, planned
-from tests.pipeline.test_runner import add, go, project, rows
+from tests.support.plans import asks, planned
+from tests.support.scripted_pipeline import add, go, project, rows
 from tests.support.stores import GENERATOR, JUDGE, fill, prompt
 
 RANGES = {"help": (1.0, 5.0), "faith": (1.0, 5.0)}

@@ -13,7 +13,7 @@ from rlaif.config import load
 from rlaif.core.errors import ModelError
 from rlaif.core.progress import Tally
 from rlaif.pipeline.circuit_breaker import MOST, CircuitBreaker
-from tests.pipeline.test_runner import project, rows
+from tests.support.scripted_pipeline import project, rows
 from tests.support.servers import Reply, Request, chat, error, serve
 
 

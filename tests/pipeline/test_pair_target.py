@@ -12,7 +12,7 @@ from rlaif import pipeline
 from rlaif.config import load
 from rlaif.core.errors import InputError
 from rlaif.store.store import Store
-from tests.pipeline.test_runner import go, project, rows
+from tests.support.scripted_pipeline import go, project, rows
 
 # The scripted judge prefers a few of the answers by this much, so that most prompts have no pair at first.
 SHORT = "pair.min_margin=35"

@@ -20,7 +20,7 @@ from rlaif.core.types import key
 from rlaif.pipeline.pairs_diff import Difference, compare
 from rlaif.pipeline.pairs_diff_render import render
 from rlaif.store.store import Row, Store
-from tests.pipeline.test_runner import go, project, rows
+from tests.support.scripted_pipeline import go, project, rows
 from tests.support.stores import fill
 
 PIPELINE = """

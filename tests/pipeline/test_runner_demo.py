@@ -12,7 +12,7 @@ from rlaif import pipeline
 from rlaif.config import load
 from rlaif.config.resources import root
 from rlaif.store.store import Store
-from tests.pipeline.test_runner import written
+from tests.support.processes import written
 
 QUICKSTART = root() / "pipelines/quickstart.yaml"
 

@@ -19,9 +19,9 @@ from rlaif.core.types import key
 from rlaif.pairs import build
 from rlaif.report.sql import as_csv, query
 from rlaif.store.store import Row, Store
-from tests.pipeline.test_runner import go, project, rows
 from tests.support import report_store
 from tests.support.paths import ROOT
+from tests.support.scripted_pipeline import go, project, rows
 from tests.support.stores import GENERATOR, JUDGE, context, criteria, fill, prompt
 
 PAGE = (ROOT / "docs/report.md").read_text(encoding="utf-8")

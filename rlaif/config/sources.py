@@ -13,11 +13,18 @@ _PLAIN_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 
 
 class Columns(Section):
-    """The columns of the source. Only `prompt` is required."""
+    """The columns of the source. Only `prompt` is required. A dotted path such as completions.response names a field of an
+    object, or of every object in a list."""
 
     prompt: str = "prompt"
     """The prompt: a string, or a list of chat messages, of which everything up to the last user turn is used. A column in
     which every value is a list written as text (JSON or Python), or a transcript (Human: … Assistant: …), is parsed."""
+    system: str | None = None
+    """A column with a system prompt, which becomes the first turn unless the prompt has one."""
+    input: str | None = None
+    """A second column of the prompt, such as Alpaca's input, added to the last turn after a blank line."""
+    tools: str | None = None
+    """The schemas of the tools that the model may call: a list of objects, or JSON text."""
     document: str | None = None
     """The document: a string, or a list of passages, joined by blank lines; a passage may be a list of lines."""
     reference: str | None = None
@@ -39,13 +46,25 @@ class SourceScores(Section):
     """The name of the judge that gave the scores, which may be a person."""
     criterion: str
     """The criterion that the scores are about."""
-    column: str
+    column: str | None = None
     """A column of lists of numbers, one for each response; null means that the response has no score. True is 1 and false
     is 0."""
+    chosen: str | None = None
+    """Instead of `column`: the column with the score of the chosen response of `preferences`."""
+    rejected: str | None = None
+    """The column with the score of the rejected response."""
     low: float = Field(allow_inf_nan=False)
     """The lowest possible score. A score outside the range is never used, and its row counts as bad."""
     high: float = Field(allow_inf_nan=False)
     """The highest possible score."""
+
+    @model_validator(mode="after")
+    def _one_form(self) -> "SourceScores":
+        if (self.column is None) == (self.chosen is None) or (self.chosen is None) != (self.rejected is None):
+            raise ValueError("give either `column`, or `chosen` with `rejected`")
+        if self.chosen is not None and self.chosen == self.rejected:
+            raise ValueError("`chosen` and `rejected` must be different columns")
+        return self
 
     @model_validator(mode="after")
     def _low_is_below_high(self) -> "SourceScores":
@@ -144,7 +163,9 @@ class Source(Section):
     """A source of prompts: a file (JSONL, JSON, CSV, Parquet, DuckDB) or a Hugging Face dataset."""
 
     path: str | None = None
-    """The source file, searched for in the pipeline file's folder, its parent folder, and the working directory."""
+    """The source file, searched for in the pipeline file's folder, its parent folder, and the working directory; or a folder
+    or a pattern such as data/*.jsonl, whose files are read in the order of their names. Text files may be compressed (.gz,
+    .zst)."""
     table: str | None = None
     """The table of a DuckDB file."""
     dataset: str | None = None
@@ -155,6 +176,16 @@ class Source(Section):
     """The split of the dataset."""
     revision: str | None = None
     """The commit of a hub dataset. If it is given, later runs need not load the dataset again to detect changes."""
+    stream: bool = False
+    """Read a hub dataset row by row while it is downloaded, for example with a `limit`, instead of downloading it first."""
+    layout: str | None = None
+    """The layout of a public dataset, such as ultrafeedback, instead of `columns`, `scores` and `preferences`. `rlaif collect
+    --guess FILE` finds it."""
+    query: str | None = None
+    """A file with a SQL query over the table `source` of all rows, instead of `columns`, `scores` and `preferences`. It returns
+    the same columns as a layout."""
+    where: str | None = None
+    """A SQL condition on the source's columns. Only rows for which it is true are read."""
     columns: Columns = Columns()
     """The columns that hold the prompt, the document, the responses and so on."""
     scores: list[SourceScores] = []
@@ -167,25 +198,48 @@ class Source(Section):
     generator: str = "imported"
     """The generator's name under which existing responses are stored."""
     limit: int | None = Field(None, ge=1)
-    """Read only this many rows, starting with the first."""
+    """Read only this many rows, starting with the first. It counts the rows that `where` keeps."""
+    offset: int = Field(0, ge=0)
+    """Skip this many rows first."""
+
+    @property
+    def is_shaped(self) -> bool:
+        """Return whether SQL maps the rows, instead of the names of columns."""
+        return self.layout is not None or self.query is not None
 
     @property
     def has_responses(self) -> bool:
         """Return whether the source contains responses."""
-        return self.columns.responses is not None or any(each.chosen is not None for each in self.preferences)
+        return self.is_shaped or self.columns.responses is not None or any(each.chosen is not None for each in self.preferences)
 
     @model_validator(mode="after")
     def _one_origin(self) -> "Source":
         if (self.path is None) == (self.dataset is None):
             raise ValueError("give either `path` or `dataset`")
+        if self.stream and self.dataset is None:
+            raise ValueError("`stream` belongs to `dataset`")
+        return self
+
+    @model_validator(mode="after")
+    def _one_mapping(self) -> "Source":
+        given = [name for name in ("layout", "query") if getattr(self, name) is not None]
+        named = [name for name in ("columns", "scores", "preferences") if name in self.model_fields_set]
+        if len(given) == 2:
+            raise ValueError("give either `layout` or `query`")
+        if given and named:
+            raise ValueError(f"`{given[0]}` already says what the columns mean: leave out `{named[0]}`")
         return self
 
     @model_validator(mode="after")
     def _facts_are_about_responses(self) -> "Source":
         responses = self.columns.responses
         coded = [each for each in self.preferences if each.column is not None]
-        if responses is None and (self.scores or coded):
-            what = "scores" if self.scores else "preferences"
+        sided = [each for each in self.scores if each.chosen is not None]
+        listed = [each for each in self.scores if each.column is not None]
+        if sided and sum(each.chosen is not None for each in self.preferences) != 1:
+            raise ValueError("scores with `chosen` and `rejected` need one entry of `preferences` with such columns")
+        if responses is None and (listed or coded):
+            what = "scores" if listed else "preferences"
             raise ValueError(f"{what} need `columns.responses`, the responses that they are about")
         if isinstance(responses, list):
             beyond = [place for each in coded for pair in each.pairs for place in pair if place > len(responses)]
@@ -194,7 +248,7 @@ class Source(Section):
         kept = [(each.judge, each.column, each.chosen, each.rejected) for each in self.preferences]
         if len(set(kept)) < len(kept):
             raise ValueError("two entries of `preferences` have the same judge and column, which would count twice")
-        marks = [(each.judge, each.criterion, each.column) for each in self.scores]
+        marks = [(each.judge, each.criterion, each.column, each.chosen, each.rejected) for each in self.scores]
         if len(set(marks)) < len(marks):
             raise ValueError("two entries of `scores` have the same judge, criterion and column, which would count twice")
         return self

@@ -9,16 +9,23 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import orjson
 
 
 class Message(TypedDict):
-    """One chat turn."""
+    """One chat turn. The keys of tools are absent if a turn does not use them, so that other prompts keep their keys.
+
+    `tools`, the schemas of the tools that the model may call, is a key of a prompt's first turn.
+    """
 
     role: str
     content: str
+    tool_calls: NotRequired[list[Any]]
+    tool_call_id: NotRequired[str]
+    name: NotRequired[str]
+    tools: NotRequired[list[Any]]
 
 
 def clean(text: str) -> str:

@@ -28,7 +28,16 @@ ROLES = {
     "bot": "assistant",
     "model": "assistant",
     "ai": "assistant",
+    "function_call": "assistant",
+    "tool_call": "assistant",
+    "observation": "tool",
+    "tool_response": "tool",
+    "ipython": "tool",
 }
+# Roles whose content is a tool call written as JSON.
+CALLING = ("function_call", "tool_call")
+# The last turn of a prompt has one of these roles; turns after it are responses.
+ASKING = ("user", "tool", "function")
 # The keys of a turn in OpenAI's API and in ShareGPT.
 TURNS = (("role", "content"), ("from", "value"))
 TEXT_PARTS = ("text", "input_text", "output_text")
@@ -36,15 +45,66 @@ TEXT_PARTS = ("text", "input_text", "output_text")
 
 def prompt_of(row: Mapping[str, Any], columns: Columns) -> Prompt | None:
     """Return the row's prompt; None if it is null, blank, or has no user turn. Raises RowError."""
-    messages = _messages(row.get(columns.prompt), columns.prompt)
+    messages = conversation(row.get(columns.prompt), columns.prompt)
+    if columns.input:
+        messages = with_input(messages, text(row.get(columns.input), columns.input))
     if not messages:
         return None
+    if columns.system:
+        messages = with_system(messages, text(row.get(columns.system), columns.system))
     return Prompt(
-        messages,
+        with_tools(messages, row.get(columns.tools), columns.tools) if columns.tools else messages,
         document=_document(row.get(columns.document), columns.document) if columns.document else None,
         reference=text(row.get(columns.reference), columns.reference) if columns.reference else None,
         checklist=_checklist(row.get(columns.checklist), columns.checklist) if columns.checklist else (),
     )
+
+
+def with_input(messages: tuple[Message, ...], more: str | None) -> tuple[Message, ...]:
+    """Return the prompt with a further text after a blank line in its last turn."""
+    if not more:
+        return messages
+    if not messages:
+        return ({"role": "user", "content": more},)
+    *before, last = messages
+    return (*before, {**last, "content": f"{last['content']}\n\n{more}"})
+
+
+def with_system(messages: tuple[Message, ...], system: str | None) -> tuple[Message, ...]:
+    """Return the prompt with a system turn before it, unless it has one."""
+    if not system or not messages or messages[0]["role"] in ("system", "developer"):
+        return messages
+    return ({"role": "system", "content": system}, *messages)
+
+
+def with_tools(messages: tuple[Message, ...], tools: Any, column: str) -> tuple[Message, ...]:
+    """Return the prompt with the schemas of its tools in the first turn. Raises RowError."""
+    tools = _json(tools)
+    if not tools or not messages:
+        return messages
+    if isinstance(tools, Mapping):
+        tools = [tools]
+    if not isinstance(tools, list | tuple) or not all(isinstance(tool, Mapping) for tool in tools):
+        raise RowError("tools that are not a list of objects", column, str(tools)[:SHOWN])
+    first, *rest = messages
+    return ({**first, "tools": [_without_null(plain_value(tool)) for tool in tools]}, *rest)
+
+
+def _json(value: Any) -> Any:
+    """Parse a value written as JSON; return all other values unchanged."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        try:
+            return orjson.loads(value)
+        except orjson.JSONDecodeError:
+            return value
+    return value if value != "" else None
+
+
+def _without_null(value: Any) -> Any:
+    """Return the value without the null fields that tables add to objects."""
+    if isinstance(value, Mapping):
+        return {name: _without_null(item) for name, item in value.items() if item is not None}
+    return [_without_null(item) for item in value] if isinstance(value, list) else value
 
 
 def metadata_of(row: Mapping[str, Any], columns: Columns) -> str:
@@ -52,7 +112,7 @@ def metadata_of(row: Mapping[str, Any], columns: Columns) -> str:
     if not columns.metadata:
         return "{}"
     try:
-        return orjson.dumps({name: _plain(row.get(name)) for name in columns.metadata}).decode()
+        return orjson.dumps({name: plain_value(row.get(name)) for name in columns.metadata}).decode()
     except (orjson.JSONEncodeError, RecursionError):
         raise RowError("metadata that is nested too deeply") from None
 
@@ -83,7 +143,50 @@ def kind_of(value: Any) -> str:
 
 def messages_of(value: Sequence[Any], column: str) -> list[Message]:
     """Return chat messages from objects with `role` and `content`, or `from` and `value`. Raises RowError."""
-    return [{"role": _role(turn, column), "content": _content(turn, column)} for turn in value]
+    return [_message(turn, column) for turn in value]
+
+
+def _message(turn: Any, column: str) -> Message:
+    role, calls = _role(turn, column), _calls(turn)
+    if calls and turn.get(_keys(turn, column)[0]) in CALLING:
+        return {"role": role, "content": "", "tool_calls": calls}
+    message: Message = {"role": role, "content": "" if calls and _content_is_null(turn) else _content(turn, column)}
+    if calls:
+        message["tool_calls"] = calls
+    if role in ("tool", "function"):
+        if isinstance(name := turn.get("name"), str):
+            message["name"] = clean(name)
+        if isinstance(call := turn.get("tool_call_id"), str):
+            message["tool_call_id"] = clean(call)
+    return message
+
+
+def _content_is_null(turn: Any) -> bool:
+    return turn.get("content") is None and turn.get("value") is None
+
+
+def _calls(turn: Any) -> list[Any]:
+    """Return the tool calls of a turn, without null fields."""
+    calls = _json(turn.get("tool_calls"))
+    if not calls and turn.get("from", turn.get("role")) in CALLING:
+        found = _json(turn.get("value", turn.get("content")))
+        calls = [
+            {"type": "function", "function": call} for call in (found if isinstance(found, list) else [found]) if isinstance(call, Mapping)
+        ]
+    return [_without_null(plain_value(call)) for call in calls] if isinstance(calls, list | tuple) else []
+
+
+def call_text(message: Message) -> str:
+    """Return a response with its tool calls as text, each a JSON object between <tool_call> tags, as Hermes and Qwen write."""
+    calls = [_call(call) for call in message.get("tool_calls", [])]
+    return "\n".join([part for part in (message["content"].strip(),) if part] + calls) if calls else message["content"]
+
+
+def _call(call: Any) -> str:
+    function = call.get("function", call) if isinstance(call, Mapping) else call
+    if isinstance(function, Mapping):
+        function = {"name": function.get("name"), "arguments": _json(function.get("arguments"))}
+    return f"<tool_call>\n{orjson.dumps(function).decode()}\n</tool_call>"
 
 
 def is_turn(value: Any) -> bool:
@@ -138,7 +241,8 @@ def _joined(parts: Sequence[str]) -> str:
     return whole
 
 
-def _messages(value: Any, column: str) -> tuple[Message, ...]:
+def conversation(value: Any, column: str) -> tuple[Message, ...]:
+    """Return the turns of a prompt up to the last one of the user or a tool; empty if there is none. Raises RowError."""
     if is_turn(value):
         value = [value]
     if not isinstance(value, list | tuple):
@@ -147,10 +251,10 @@ def _messages(value: Any, column: str) -> tuple[Message, ...]:
     if value and all(isinstance(turn, str) for turn in value):
         if len(value) > 1:
             raise RowError("several user turns without the answers between them", column, bad=False)
-        return _messages(value[0], column)
+        return conversation(value[0], column)
     # Turns after the last user turn are responses, not part of the prompt.
     turns, roles = list(value), [_role(turn, column) for turn in value]
-    while turns and (roles[len(turns) - 1] != "user" or not _content(turns[-1], column).strip()):
+    while turns and (roles[len(turns) - 1] not in ASKING or not _content(turns[-1], column).strip()):
         turns.pop()
     return tuple(messages_of(turns, column))
 
@@ -184,13 +288,14 @@ def _lines(value: Any, column: str) -> list[str]:
     return [line] if line else []
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
+    """Return a value as JSON has it: text cleaned, and values that JSON lacks as text."""
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, Mapping):
-        return {clean(str(name)): _plain(item) for name, item in value.items()}
+        return {clean(str(name)): plain_value(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain_value(item) for item in value]
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int) and abs(value) <= LARGEST_INTEGER:

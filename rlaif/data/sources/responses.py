@@ -10,7 +10,7 @@ from typing import Any, Final
 from rlaif.config import Source, SourcePreferences, SourceScores
 from rlaif.config.sources import code_of
 from rlaif.core.types import Message
-from rlaif.data.sources.prompts import SHOWN, is_turn, messages_of, text
+from rlaif.data.sources.prompts import SHOWN, call_text, is_turn, messages_of, text
 from rlaif.data.sources.row_errors import RowError
 from rlaif.data.sources.text_forms import parse_list
 from rlaif.models.reasoning import has_text
@@ -81,14 +81,21 @@ def answer(value: Any, asked: Sequence[Message], column: str) -> Answer:
             return Answer(lost="ends without an answer")
         if before and not _same(before, asked):
             return Answer(lost=ELSEWHERE)
-        value = last["content"]
+        value = call_text(last)
     found = text(value, column)
-    return Answer(found) if found and has_text(found) else Answer(lost="empty")
+    return Answer(found) if found and (_is_plain(found) or has_text(found)) else Answer(lost="empty")
+
+
+def _is_plain(found: str) -> bool:
+    """Whether a text is visible without a closer look: it starts with a letter or digit, and has no marks of reasoning."""
+    return found[0].isascii() and found[0].isalnum() and "<" not in found and "[" not in found and "◁" not in found
 
 
 def _same(before: Sequence[Message], asked: Sequence[Message]) -> bool:
     """Whether both are the same turns, ignoring spacing. The prompt's system turns may be omitted."""
-    turns, wanted = ([(each["role"], each["content"].split()) for each in given] for given in (before, asked))
+    turns, wanted = (
+        [(each["role"], each["content"].split(), each.get("tool_calls")) for each in given] for given in (before, asked)
+    )
     return turns in (wanted, [turn for turn in wanted if turn[0] != "system"])
 
 

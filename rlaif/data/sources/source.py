@@ -79,6 +79,9 @@ class Origin:
         named: list[tuple[str | None, Place]] = [(source.columns.prompt, ("columns", "prompt"))]
         columns = source.columns
         named += [
+            (columns.system, ("columns", "system")),
+            (columns.input, ("columns", "input")),
+            (columns.tools, ("columns", "tools")),
             (columns.document, ("columns", "document")),
             (columns.reference, ("columns", "reference")),
             (columns.checklist, ("columns", "checklist")),
@@ -89,24 +92,27 @@ class Origin:
         else:
             named.append((answers, ("columns", "responses")))
         named += [(name, ("columns", "metadata", at)) for at, name in enumerate(source.columns.metadata)]
-        named += [(scores.column, ("scores", at, "column")) for at, scores in enumerate(source.scores)]
+        for at, scores in enumerate(source.scores):
+            named += [(getattr(scores, name), ("scores", at, name)) for name in ("column", "chosen", "rejected")]
         for at, preferences in enumerate(source.preferences):
             place = preferences_place(self.config.file, self.index, at)[len(self.place()) :]
             named += [(getattr(preferences, name), (*place, name)) for name in ("column", "chosen", "rejected")]
         return {name: place for name, place in reversed(named) if name is not None}
 
     def check(self, known: Iterable[str]) -> list[str]:
-        names = list(known)
+        names, heads = list(known), dict[str, None]()
         for name, place in self.columns().items():
-            if name not in names:
+            head = name if name in names else name.partition(".")[0]
+            heads[head] = None
+            if head not in names:
                 raise InputError(f"no column {name!r}", where=self.where(*place), fix=did_you_mean(name, names))
-            if names.count(name) > 1:
+            if names.count(head) > 1:
                 raise InputError(
-                    f"{names.count(name)} columns are called {name!r}",
+                    f"{names.count(head)} columns are called {head!r}",
                     where=self.where(*place),
                     fix="Rename all but one of them in the data.",
                 )
-        return list(self.columns())
+        return names if self.source.where is not None else list(heads)
 
     def watch(self, rows: Iterator[Row]) -> Iterator[Row]:
         """Yield the rows of a source whose columns are known only from its rows.
@@ -119,7 +125,7 @@ class Origin:
         first = True
         for at, row in self.limited(rows):
             if unseen and not isinstance(row, RowError):
-                unseen.difference_update(row)
+                unseen.difference_update(row, [name for name in unseen if name.partition(".")[0] in row])
                 seen.update(row)
                 if first and self.source.columns.prompt in unseen:
                     self.check(row)
@@ -129,5 +135,6 @@ class Origin:
             self.check(seen)
 
     def limited(self, rows: Iterator[Row]) -> Iterator[Row]:
-        """Yield the rows up to the source's `limit`."""
-        return islice(rows, self.source.limit)
+        """Yield no more rows of a file than the source's `limit` allows, if that is known before they are filtered."""
+        source = self.source
+        return islice(rows, None if source.limit is None or source.where else source.offset + source.limit)

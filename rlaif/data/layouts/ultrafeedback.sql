@@ -1,0 +1,24 @@
+-- UltraFeedback, raw: four responses, each with four ratings by GPT-4.
+-- card: openbmb/UltraFeedback (MIT)
+-- columns: instruction, completions
+-- optional: source, models, correct_answers, incorrect_answers
+-- labels: annotations.ASPECT.Rating is text from "1" (worst) to "5" (best); "N/A" is no rating. overall_score is not read, because
+--   some of its values are known to be 10 where GPT-4 wrote 1.
+SELECT
+    instruction AS prompt,
+    list_transform(items(completions), lambda each: each -> '$.response') AS responses,
+    list_transform(items(completions), lambda each: each ->> '$.model') AS generators,
+    flatten(list_transform(items(completions), lambda each, place: list_filter(
+        list_transform(
+            ['helpfulness', 'honesty', 'instruction_following', 'truthfulness'],
+            lambda aspect: score(place, 'gpt-4', aspect, json_extract(each, '$.annotations.' || aspect || '.Rating'), 1, 5)
+        ),
+        lambda given: NOT is_missing(given.value) AND coalesce(upper(trim(as_text(given.value))), '') <> 'N/A'
+    ))) AS scores,
+    {source: source, models: models, correct_answers: correct_answers, incorrect_answers: incorrect_answers} AS metadata,
+    CASE
+        WHEN items(completions) IS NULL THEN 'no list in column ''completions'''
+        WHEN list_bool_or(list_transform(items(completions), lambda each: json_type(each -> '$.annotations') IS DISTINCT FROM 'OBJECT'))
+            THEN 'a completion without annotations'
+    END AS error
+FROM source

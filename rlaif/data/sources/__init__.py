@@ -6,12 +6,16 @@ in `collect.sources`, so that errors can point at the line in the pipeline file.
 
 import hashlib
 from collections.abc import Iterator
+from itertools import chain, islice
 from pathlib import Path
 
 from rlaif.config import Config
 from rlaif.core.errors import InputError
-from rlaif.data.sources import duckdb, hf, parquet, text_files
-from rlaif.data.sources.source import Everything, Origin, Row, shown
+from rlaif.data.layouts import Layout, load
+from rlaif.data.sources import duckdb, hf, parquet, shaped, text_files
+from rlaif.data.sources.dotted import with_paths
+from rlaif.data.sources.paths import find_all, kind
+from rlaif.data.sources.source import Everything, Origin, Row, Wanted, shown
 
 FILES = {
     ".jsonl": text_files.jsonl,
@@ -21,31 +25,81 @@ FILES = {
     ".tsv": text_files.csv,
     ".parquet": parquet.rows,
 }
-READERS = {**FILES, ".duckdb": duckdb.rows, ".db": duckdb.rows}
+DATABASES = (".duckdb", ".db")
+READERS = (*FILES, *DATABASES)
 
 
 def rows(config: Config, index: int) -> Iterator[Row]:
-    """Yield the rows of one source as (file:line or name:row, columns). Raises InputError if it cannot be read."""
+    """Yield the rows of one source as (file:line or name:row, columns). Raises InputError if it cannot be read.
+
+    The rows of a source with a layout or a query have the columns in `rlaif.data.layouts.RESULT`.
+    """
     origin = Origin(config, index)
+    source = origin.source
+    if not source.is_shaped:
+        return with_paths(_window(_filtered(_raw(origin, origin), origin), origin), origin)
+    layout = _layout(origin) if source.layout is not None else None
+    wanted = shaped.Needed(layout, origin.where("layout"), every=source.where is not None)
+    found = _window(_filtered(_raw(origin, wanted), origin), origin)
+    if layout is not None:
+        return shaped.by_layout(found, layout)
+    path = config.find(str(source.query), origin.place("query"))
+    return shaped.by_query(found, _text(path), shown(path), shown(path))
+
+
+def _layout(origin: Origin) -> Layout:
+    try:
+        return load(str(origin.source.layout))
+    except InputError as error:
+        raise InputError(error.what, where=origin.where("layout"), fix=error.fix) from None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot be read: {error}", where=shown(path)) from None
+
+
+def _raw(origin: Origin, wanted: Wanted) -> Iterator[Row]:
+    """Yield the rows as the files have them."""
     if origin.source.dataset is not None:
-        return hf.rows(origin)
-    path = _file(origin)
-    reader = READERS.get(path.suffix.lower())
+        return hf.rows(origin, wanted)
+    return chain.from_iterable(_rows_of(path, origin, wanted) for path in _files(origin))
+
+
+def _rows_of(path: Path, origin: Origin, wanted: Wanted) -> Iterator[Row]:
+    suffix = kind(path)
+    if suffix in DATABASES:
+        return _opened(duckdb.rows(path, origin, wanted), path)
+    reader = FILES.get(suffix)
     if reader is None:
         raise InputError(
-            f"{path.name}: unknown kind of file {path.suffix!r}",
+            f"{path.name}: unknown kind of file {suffix!r}",
             where=origin.where("path"),
             fix=f"Supported: {', '.join(READERS)}.",
         )
-    return _opened(reader(path, origin), path)
+    return _opened(reader(path, wanted), path)
+
+
+def _filtered(rows: Iterator[Row], origin: Origin) -> Iterator[Row]:
+    condition = origin.source.where
+    return rows if condition is None else shaped.filtered(rows, condition, origin.where("where"))
+
+
+def _window(rows: Iterator[Row], origin: Origin) -> Iterator[Row]:
+    source = origin.source
+    if source.limit is None and not source.offset:
+        return rows
+    return islice(rows, source.offset, None if source.limit is None else source.offset + source.limit)
 
 
 def records(path: Path, *, where: str = "") -> Iterator[Row]:
     """Yield all rows of a file with all columns. Raises InputError if it cannot be read."""
-    reader = FILES.get(path.suffix.lower())
+    reader = FILES.get(kind(path))
     if reader is None:
         raise InputError(
-            f"{path.name}: unknown kind of file {path.suffix!r}", where=where, fix=f"Supported: {', '.join(FILES)}."
+            f"{path.name}: unknown kind of file {kind(path)!r}", where=where, fix=f"Supported: {', '.join(FILES)}."
         )
     return _opened(reader(path, Everything()), path)
 
@@ -53,8 +107,8 @@ def records(path: Path, *, where: str = "") -> Iterator[Row]:
 def _opened(rows: Iterator[Row], path: Path) -> Iterator[Row]:
     try:
         yield from rows
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror or error}", where=shown(path)) from None
+    except (OSError, EOFError) as error:
+        raise InputError(f"cannot be read: {getattr(error, 'strerror', None) or error}", where=shown(path)) from None
 
 
 def digest(config: Config, index: int) -> str | None:
@@ -62,15 +116,22 @@ def digest(config: Config, index: int) -> str | None:
     origin = Origin(config, index)
     if origin.source.dataset is not None:
         return hf.digest(origin)
-    path = _file(origin)
+    files = _files(origin)
+    query = "" if origin.source.query is None else _file_digest(config.find(origin.source.query, origin.place("query")))
     # Includes changes that DuckDB has not yet checkpointed into its file.
-    log = path.with_name(path.name + ".wal")
-    return "".join(_file_digest(part) for part in (path, log) if part.exists())
+    parts = [part for path in files for part in (path, path.with_name(path.name + ".wal")) if part.exists()]
+    return query + "".join(_file_digest(part) for part in parts)
 
 
-def _file(origin: Origin) -> Path:
-    path = origin.config.find(str(origin.source.path), origin.place("path"))
+def _files(origin: Origin) -> list[Path]:
     where = origin.where("path")
+    files = find_all(str(origin.source.path), origin.config.file.path.parent, tuple(READERS), where=where)
+    for path in files:
+        _check_file(path, where)
+    return files
+
+
+def _check_file(path: Path, where: str) -> None:
     try:
         if not path.is_file():
             raise InputError(f"{shown(path)} is not a file", where=where)
@@ -84,7 +145,6 @@ def _file(origin: Origin) -> Path:
             where=where,
             fix=f"Use the path of the file itself: {shown(target)}",
         )
-    return path
 
 
 def _file_digest(path: Path) -> str:

@@ -6,15 +6,15 @@ from pathlib import Path
 from rlaif.config.yaml import did_you_mean
 from rlaif.core.errors import InputError
 from rlaif.data.sources.parquet import plain
-from rlaif.data.sources.source import BATCH, Origin, Row, numbered, shown
+from rlaif.data.sources.source import BATCH, Origin, Row, Wanted, numbered, shown
 
 
-def rows(path: Path, origin: Origin) -> Iterator[Row]:
+def rows(path: Path, origin: Origin, wanted: Wanted) -> Iterator[Row]:
     """Yield the rows with the needed columns only. The file is opened read-only and cannot access other files."""
-    return origin.limited(_rows(path, origin))
+    return wanted.limited(_rows(path, origin, wanted))
 
 
-def _rows(path: Path, origin: Origin) -> Iterator[Row]:
+def _rows(path: Path, origin: Origin, wanted: Wanted) -> Iterator[Row]:
     import duckdb
 
     from rlaif.store import confined
@@ -35,7 +35,7 @@ def _rows(path: Path, origin: Origin) -> Iterator[Row]:
                 what = f"no table {name!r} in {path.name}" if name else f"{path.name} needs a `table`"
                 raise InputError(what, where=origin.where("table"), fix=did_you_mean(name or "", tables))
             table = connection.sql('FROM source.main."{}"'.format(name.replace('"', '""')))
-            columns = origin.check(table.columns)
+            columns = wanted.check(table.columns)
             reader = table.select(*map(duckdb.ColumnExpression, columns)).to_arrow_reader(BATCH)
             yield from numbered(f"{shown(path)}#{name}", (row for batch in reader for row in plain(batch)))
     except (duckdb.Error, ValueError) as error:

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from rlaif.config import Source
 from rlaif.config.yaml import did_you_mean, parse_value
 from rlaif.core.errors import InputError
 from rlaif.core.types import key
 from rlaif.data.sources.parquet import plain
-from rlaif.data.sources.source import BATCH, Origin, Row, numbered
+from rlaif.data.sources.source import BATCH, Origin, Row, Wanted, numbered
 
 # The files that list a dataset folder's data files.
 CARDS: Final = ("README.md", ".huggingface.yaml")
@@ -47,9 +48,9 @@ _KINDS: Final = frozenset(
 )
 
 
-def rows(origin: Origin) -> Iterator[Row]:
+def rows(origin: Origin, wanted: Wanted) -> Iterator[Row]:
     """Yield the rows of the split with the needed columns only."""
-    return origin.limited(_rows(origin))
+    return wanted.limited(_rows(origin, wanted))
 
 
 def digest(origin: Origin) -> str | None:
@@ -62,9 +63,13 @@ def digest(origin: Origin) -> str | None:
     return key("folder", [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats])
 
 
-def _rows(origin: Origin) -> Iterator[Row]:
+def _rows(origin: Origin, wanted: Wanted) -> Iterator[Row]:
     data = _load(origin)
-    data = data.select_columns(origin.check(data.column_names)).with_format("arrow")
+    names = data.column_names
+    if names is None:  # A stream whose columns are known only from its rows.
+        yield from wanted.watch(iter(numbered(str(origin.source.dataset), data)))
+        return
+    data = data.select_columns(wanted.check(names)).with_format("arrow")
     yield from numbered(str(origin.source.dataset), (row for batch in data.iter(BATCH) for row in plain(batch)))
 
 
@@ -79,10 +84,7 @@ def _load(origin: Origin) -> Any:
     if folder is not None:
         _inspect(folder, origin)
     try:
-        if folder is not None and any((folder / name).exists() for name in ("state.json", "dataset_dict.json")):
-            data = datasets.load_from_disk(str(folder))
-        else:
-            data = datasets.load_dataset(str(folder or source.dataset), source.subset, revision=source.revision)
+        data = _loaded(datasets, source, folder)
     except Exception as error:  # The library passes on errors of every library that it reads with.
         message = next(iter(str(error).splitlines()), type(error).__name__)
         raise InputError(f"the dataset cannot be loaded: {message}", where=origin.where("dataset")) from None
@@ -93,6 +95,14 @@ def _load(origin: Origin) -> Any:
             f"no split {source.split!r}", where=origin.where("split"), fix=did_you_mean(source.split, map(str, data))
         )
     return data[source.split]
+
+
+def _loaded(datasets: Any, source: Source, folder: Path | None) -> Any:
+    if folder is not None and any((folder / name).exists() for name in STATES):
+        return datasets.load_from_disk(str(folder))
+    return datasets.load_dataset(
+        str(folder or source.dataset), source.subset, revision=source.revision, streaming=source.stream
+    )
 
 
 def _inspect(folder: Path, origin: Origin) -> None:

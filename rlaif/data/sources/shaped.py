@@ -30,8 +30,8 @@ _SHOWN = 60
 class Needed:
     """Requests the columns that a layout names, and checks that they exist."""
 
-    def __init__(self, layout: Layout | None, where: str) -> None:
-        self.layout, self.where = layout, where
+    def __init__(self, layout: Layout | None, where: str, *, every: bool = False) -> None:
+        self.layout, self.where, self.every = layout, where, every
 
     def check(self, known: Iterable[str]) -> list[str]:
         """Return the columns to read. Raises InputError if the layout needs one that does not exist."""
@@ -44,6 +44,8 @@ class Needed:
                 where=self.where,
                 fix=f"{did_you_mean(names[0], have)} `rlaif collect --guess FILE` finds the layout of a file.".strip(),
             )
+        if self.every:
+            return have
         wanted = {name for names in (*self.layout.columns, *self.layout.optional) for name in names}
         return [name for name in have if name in wanted]
 

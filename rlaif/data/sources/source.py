@@ -137,4 +137,4 @@ class Origin:
     def limited(self, rows: Iterator[Row]) -> Iterator[Row]:
         """Yield no more rows of a file than the source's `limit` allows, if that is known before they are filtered."""
         source = self.source
-        return islice(rows, None if source.limit is None or source.where else source.offset + source.limit)
+        return islice(rows, None if source.limit is None or source.where is not None else source.offset + source.limit)

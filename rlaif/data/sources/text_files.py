@@ -1,6 +1,7 @@
 """Reads rows of JSONL, JSON and CSV files. Lines end only at a newline byte, because text may contain U+2028 and such."""
 
 import csv as csv_reader
+import io
 import json
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Any
 import orjson
 
 from rlaif.core.errors import InputError
+from rlaif.data.sources.paths import kind, opened
 from rlaif.data.sources.row_errors import RowError
 from rlaif.data.sources.source import Row, Wanted, shown
 
@@ -23,7 +25,7 @@ def jsonl(path: Path, origin: Wanted) -> Iterator[Row]:
 
 
 def _lines(path: Path) -> Iterator[Row]:
-    with path.open("rb") as file:
+    with opened(path) as file:
         for number, line in enumerate(file, 1):
             if number == 1:
                 line = line.removeprefix(BOM)
@@ -34,7 +36,7 @@ def _lines(path: Path) -> Iterator[Row]:
 
 def json_list(path: Path, origin: Wanted) -> Iterator[Row]:
     """Yield the objects of a list. A `.json` file that starts with an object is read as JSONL."""
-    with path.open("rb") as file:
+    with opened(path) as file:
         start = file.read(4096).removeprefix(BOM).lstrip()[:1]
     if start == b"{":
         return jsonl(path, origin)
@@ -42,7 +44,8 @@ def json_list(path: Path, origin: Wanted) -> Iterator[Row]:
 
 
 def _items(path: Path) -> Iterator[Row]:
-    items = _parse(path.read_bytes().removeprefix(BOM), shown(path))
+    with opened(path) as file:
+        items = _parse(file.read().removeprefix(BOM), shown(path))
     if not isinstance(items, list):
         raise InputError("the file must be a list of objects", where=shown(path))
     for number, item in enumerate(items, 1):
@@ -94,8 +97,8 @@ def csv(path: Path, origin: Wanted) -> Iterator[Row]:
 def _records(path: Path, origin: Wanted) -> Iterator[Row]:
     # Documents are longer than the 128 kB that the csv module allows by default.
     csv_reader.field_size_limit(min(sys.maxsize, 2**31 - 1))
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv_reader.reader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
+    with io.TextIOWrapper(opened(path), encoding="utf-8-sig", newline="") as file:
+        reader = csv_reader.reader(file, delimiter="\t" if kind(path) == ".tsv" else ",", strict=True)
         try:
             header = next(reader, [])
             origin.check(header)
@@ -113,7 +116,7 @@ def _records(path: Path, origin: Wanted) -> Iterator[Row]:
 
 def _not_utf8(path: Path) -> InputError:
     """Return the error for the first line that is not UTF-8; the reader decodes many lines at once."""
-    with path.open("rb") as file:
+    with opened(path) as file:
         for number, line in enumerate(file, 1):
             try:
                 line.decode("utf-8")

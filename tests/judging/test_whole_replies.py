@@ -94,7 +94,7 @@ RESPONSES: dict[str, tuple[dict[str, Any], str | None, str | None]] = {
     "empty": (choice("", 1), "stop", "empty"),
     "blank": (choice(" \n\u200b", 1), "stop", "empty"),
     "reasoning in the text, and nothing else": (choice("<think>hm</think>\n", 1), "stop", "empty"),
-    "reasoning that never ends": (choice("<think>hm", 1, "length"), "length", "empty"),
+    "reasoning that never ends": (choice("<think>hm", 1, "length"), "length", "unfinished_reasoning"),
     "reasoning apart, and nothing else": (choice("", 1, reasoning_content="hm"), "stop", "empty"),
     "nothing before the limit": (choice(None, 1, "length"), "length", "empty"),
 }

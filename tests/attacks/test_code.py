@@ -225,7 +225,7 @@ FUNCTIONS = [
     "os:system",
     "rlaif.demo.ground_truth:_marks",
     "rlaif.demo.ground_truth:dataclass",
-    "rlaif.demo.train:train",
+    "rlaif.demo.world:requests",
     "rlaif.core.plugins:load",
     "builtins:eval",
     "rlaif.judging.checks.text:matches",

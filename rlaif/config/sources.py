@@ -86,7 +86,7 @@ class SourcePreferences(Section):
     second: bool | int | float | str = 2
     """The code for "the second is better"."""
     tie: bool | int | float | str | None = None
-    """The code for a tie; by default, there is no such code. Undeclared codes are dropped and counted."""
+    """The code for a tie. Without it, no code means a tie. Rows with undeclared codes are dropped and counted."""
     scale: tuple[float, float] | None = None
     """The scale of strengths, which replace codes: the number for "the first is much better", then the number for "the
     second is much better", such as [-3, 3] or [1, 2]. The middle is a tie; numbers in between keep their strength."""

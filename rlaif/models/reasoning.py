@@ -11,8 +11,11 @@ from typing import Final
 
 Span = tuple[int, int]
 
-# A closing mark that follows a quotation mark or a backtick.
-_QUOTED: Final = re.compile(r"""[`"'“‘«]\s?[<\[◁][^<>\[\]\n]{1,40}[>\]▷]\Z""")
+# The characters that marks start with.
+_MARK_STARTS: Final = "<[◁"
+# A closing mark that follows a quotation mark or a backtick, and the ends of such quotations.
+_QUOTED: Final = re.compile(r"""([`"'“‘«])[<\[◁][^<>\[\]\n]{1,40}[>\]▷]\Z""")
+_ENDS: Final = {"“": "”", "‘": "’", "«": "»"}
 
 # The names of reasoning in markers, which may follow a prefix, as in `<seed:think>`.
 _NAME: Final = r"(?:thinking|thoughts?|think|reasoning)"
@@ -97,13 +100,21 @@ def separate(reply: str, reasoning: str | None = None) -> Split:
 
     If the server separates reasoning, or if a closing mark stands in quotes or in code, marks inside the text belong to it.
     """
+    if reasoning is None and not any(character in reply for character in _MARK_STARTS):
+        return Split(None, reply)
     found = split(reply)
     opened = _opened(reply, 0) is not None
-    quoted = reasoning is not None or (found.reasoning is not None and bool(_QUOTED.search(found.reasoning)))
-    if not opened and (quoted or (found.reasoning or "").count("```") % 2):
+    if not opened and (reasoning is not None or _is_quoted(found)):
         found = Split(None, reply)
     parts = [part.strip() for part in (reasoning, found.reasoning) if part and part.strip()]
     return Split("\n\n".join(parts) or None, found.text, found.closed)
+
+
+def _is_quoted(found: Split) -> bool:
+    """Return whether the mark between these parts stands in quotation marks or in a code block."""
+    before = found.reasoning or ""
+    quote = _QUOTED.search(before)
+    return bool(quote and found.text.startswith(_ENDS.get(quote[1], quote[1]))) or before.count("```") % 2 == 1
 
 
 def text_spans(reply: str) -> list[Span]:

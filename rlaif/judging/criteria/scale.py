@@ -108,10 +108,10 @@ def _ask(
 
 def render(subject: Candidate, criteria: Sequence[Scale], judge_context: JudgeContext, repeat: int = 0) -> str:
     """Render the judge's prompt for one repeat, which matters only if the order of levels is permuted."""
-    order = level_order(subject, repeat) if judge_context.spec.level_order == "permuted" else sorted
-    specs = [
-        criterion.spec | {"levels": {at: criterion.levels[at] for at in order(criterion.levels)}} for criterion in criteria
-    ]
+    specs = [criterion.spec for criterion in criteria]
+    if judge_context.spec.level_order == "permuted":
+        order = level_order(subject, repeat)
+        specs = [spec | {"levels": {at: spec["levels"][at] for at in order(spec["levels"])}} for spec in specs]
     nonces = nonce, _ = fence(subject.answer), subject.prompt_fence
     return judge_context.template.render(
         **judge_context.shown_prompt(subject.prompt, *nonces),

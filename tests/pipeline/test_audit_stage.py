@@ -27,6 +27,17 @@ MINE = Audited("mine", JUDGE, {"help": (HELP, 3.0), "faith": (FAITH, 1.0)})
 GOLD = Audited("gold", "gold", {})
 
 
+def fill_audited(store: Store, table: Mapping[str, Sequence[Mapping[str, object]]]) -> None:
+    """The table, with its criteria and with a writer and a judge of the same family of models."""
+    fill(store, table)
+    store.append(
+        "criteria",
+        [{"key": each, "name": each, "kind": "scale", "low": 1.0, "high": 5.0, "spec": "{}"} for each in (HELP, FAITH)],
+    )
+    store.append("generators", [{"key": GENERATOR, "name": "writer", "spec": '{"model": {"model": "org/Llama-8B"}}'}])
+    store.append("judges", [{"key": JUDGE, "name": "mine", "spec": '{"model": {"model": "llama-70b"}}'}])
+
+
 def found(
     folder: Path,
     table: Mapping[str, Sequence[Mapping[str, object]]],
@@ -36,13 +47,7 @@ def found(
 ) -> dict[str, Any]:
     """The findings as "measure" or "measure of part" to (value, n); votes are (prompt, first, second, judge, preferred)."""
     with Store(folder / "store.duckdb") as store:
-        fill(store, table)
-        store.append(
-            "criteria",
-            [{"key": each, "name": each, "kind": "scale", "low": 1.0, "high": 5.0, "spec": "{}"} for each in (HELP, FAITH)],
-        )
-        store.append("generators", [{"key": GENERATOR, "name": "writer", "spec": '{"model": {"model": "org/Llama-8B"}}'}])
-        store.append("judges", [{"key": JUDGE, "name": "mine", "spec": '{"model": {"model": "llama-70b"}}'}])
+        fill_audited(store, table)
         store.append(
             "comparisons",
             [
@@ -169,13 +174,7 @@ def test_a_list_and_the_own_family_are_seen(tmp_path: Path) -> None:
     findings = {}
     table = {"p": [{"text": "- one\n- two", "help": 5, "faith": 5}]}
     with Store(tmp_path / "store.duckdb") as store:
-        fill(store, table)
-        store.append(
-            "criteria",
-            [{"key": each, "name": each, "kind": "scale", "low": 1.0, "high": 5.0, "spec": "{}"} for each in (HELP, FAITH)],
-        )
-        store.append("generators", [{"key": GENERATOR, "name": "writer", "spec": '{"model": {"model": "org/Llama-8B"}}'}])
-        store.append("judges", [{"key": JUDGE, "name": "mine", "spec": '{"model": {"model": "llama-70b"}}'}])
+        fill_audited(store, table)
         made = measure(store, [MINE], None, [GENERATOR, "imported"])
         findings = {each.measure: each.estimate.value for each in made.judges[0].found}
     assert (findings["listed"], findings["own_family"]) == (1.0, 1.0)

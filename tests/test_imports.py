@@ -1,4 +1,4 @@
-"""Imports go down the levels of the package only, and heavy libraries are imported where they are used."""
+"""Imports go down the levels of the package only, heavy libraries are imported where they are used, and no test imports another."""
 
 import ast
 import os
@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.paths import ROOT
+from tests.support.paths import ROOT, TESTS
 
 PACKAGE = ROOT / "rlaif"
 
@@ -85,6 +85,16 @@ def test_imports_go_down() -> None:
             if name.startswith("rlaif.") and target in LEVEL and target != entry and LEVEL[target] >= LEVEL[entry]:
                 upwards.append(f"{module} imports {name}")
     assert not upwards
+
+
+def test_no_test_module_imports_another() -> None:
+    found = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in sorted(TESTS.rglob("*.py"))
+        for name in imports(path, top_only=False)
+        if name.startswith("tests.") and any(part.startswith("test_") for part in name.split("."))
+    ]
+    assert not found, "shared helpers live in tests/support/"
 
 
 def test_heavy_libraries_are_not_imported_at_the_top() -> None:

@@ -22,8 +22,15 @@ class JudgeSpec(Section):
     """The sampling temperature of the judge; 0 is greedy decoding."""
     max_tokens: int = Field(1024, ge=1)
     """The maximum number of output tokens per reply."""
+    reasoning_tokens: int = Field(0, ge=0)
+    """The number of tokens that a reasoning judge may use before its reply, in addition to `max_tokens`. After a reply that was
+    cut off, the retry has twice as many."""
     repeats: int = Field(1, ge=1)
     """The number of times each response is judged; the mean score is used."""
+    level_order: Literal["rising", "permuted"] = "rising"
+    """The order in which the prompt lists a criterion's levels. `permuted` changes it between repeats: the second repeat
+    lists them in falling order, later ones in seeded random orders, each followed by its reverse. A judge's preference for
+    a place in the list then cancels in the mean (arXiv 2602.02219), and `rlaif audit` measures it."""
     logprobs: bool = False
     """Use the expected value over the alternatives of the score token instead of the sampled score."""
     attempts: int = Field(2, ge=1)
@@ -64,6 +71,7 @@ Measured = Literal[
     "range",
     "exact_repeat",
     "repeat_difference",
+    "level_order",
     "top_tie",
     "swap_consistency",
     "first_shown",

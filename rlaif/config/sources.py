@@ -3,7 +3,7 @@
 import re
 from decimal import Decimal
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -228,6 +228,9 @@ class Generate(Section):
     """The probability mass of nucleus sampling; 1 turns it off."""
     max_tokens: int = Field(1024, ge=1)
     """The maximum number of output tokens per response."""
+    reasoning: Literal["separate", "keep"] = "separate"
+    """`separate` stores a model's reasoning apart from its response: judges never see it, and it is not counted, exported or
+    trained on unless asked for. `keep` leaves it in the response."""
     seed: int = 0
     """The seed of sampling."""
     logprobs: bool = True

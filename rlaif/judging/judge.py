@@ -75,10 +75,12 @@ class Judge:
 
     @property
     def _own(self) -> dict[str, Any]:
-        """The parts of the spec that only some criterion kinds have."""
+        """The parts of the spec that only some criterion kinds and settings have."""
         templates = {"templates": {name: item.text for name, item in self.templates.items()}} if self.templates else {}
         retrieval = {"retrieval": registry.identity(self.retrieval)} if self.retrieval else {}
-        return templates | retrieval
+        levels = {"level_order": "permuted"} if self.settings.level_order == "permuted" else {}
+        reasoning = {"reasoning_tokens": self.settings.reasoning_tokens} if self.settings.reasoning_tokens else {}
+        return templates | retrieval | levels | reasoning
 
     @cached_property
     def key(self) -> str:

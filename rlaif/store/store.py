@@ -30,7 +30,7 @@ from rlaif.store.confined import quoted
 from rlaif.store.connection import connect, copy, has_log, remove_left, search, unreadable, work_folder
 
 PACKAGE = Path(__file__).parents[1]
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 # The oldest schema that `store/migrate` can upgrade.
 OLDEST_VERSION = 3
 # The system's messages for a full disk, file or share, which DuckDB passes on.

@@ -26,7 +26,7 @@ from rlaif.judging.rubric import Check
 from rlaif.judging.sanitize import sanitize
 from rlaif.pairs.filters import _runs, _words
 from rlaif.store.store import Store
-from tests.core.test_signals import PROMPT_END
+from tests.support.processes import PROMPT_END
 
 # At this length a quadratic scan takes some ten seconds, and a linear one some hundredths of a second.
 LENGTH = 40_000

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from rlaif import pipeline as run
 from rlaif.config import JudgeSpec, load
@@ -25,12 +24,11 @@ from rlaif.judging.rubric import load_rubric
 from rlaif.judging.sanitize import sanitize
 from rlaif.pipeline.audit_attacks import VARIABLES, make
 from rlaif.pipeline.stages.audit import audit
+from tests.support.attack_texts import HIDDEN, MARKS, joined
 
 RUBRIC = load_rubric(root() / "rubrics/grounded.yaml")
 RANGES = {criterion.name: (1, 5) for criterion in RUBRIC.criteria}
 PROMPT = Prompt(({"role": "user", "content": "Sum up the report."},), "The bridge opened in 1932.")
-MARKS = re.compile(r"<[|｜][^<>|｜]{1,40}[|｜]>|\[/?INST\]|</?s>|<</?SYS>>|<(start|end)_of_turn>", re.IGNORECASE)
-HIDDEN = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
 
 
 @cache
@@ -79,11 +77,6 @@ def test_an_attack_stays_between_the_two_fences_and_the_judges_instructions_come
     assert not MARKS.search(shown)
     assert not HIDDEN.search(shown)
     assert nonce not in text
-
-
-def joined(pieces: list[str], most: int) -> st.SearchStrategy[str]:
-    """Up to so many of the pieces in a row; one byte each, because drawing them singly takes most of a test's time."""
-    return st.binary(max_size=most).map(lambda drawn: "".join(pieces[byte % len(pieces)] for byte in drawn))
 
 
 MINE = json.dumps({name: {"rationale": "It is wrong.", "score": 1} for name in RANGES})

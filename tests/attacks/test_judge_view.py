@@ -21,7 +21,7 @@ from rlaif.judging.rubric import Checklist, Claims, Compare, KeyPoints, load_rub
 from rlaif.judging.sanitize import sanitize, token_pattern
 from rlaif.models.base import ChatRequest, Completion
 from rlaif.models.special_tokens import special_tokens
-from tests.judging.test_any_text import done
+from tests.support.scripted_judge import done
 
 SCALES = load_rubric(root() / "rubrics/grounded.yaml").criteria[:2]
 NONCE = r"^[0-9a-f]{16}$"

@@ -15,7 +15,7 @@ from rlaif.models.openai.client import OpenAI
 from rlaif.models.openai.request import most_bytes
 from rlaif.models.openai.transport import ConnectionPool
 from rlaif.models.openai.transport_reply import Answer, OversizedError, ReplyMemory, Share, WireError, decompressed
-from tests.models.test_openai_transport import post, speaking
+from tests.support.raw_server import post, speaking
 from tests.support.servers import Reply, chat, choice, serve
 
 OK = b"HTTP/1.1 200 OK\r\n"

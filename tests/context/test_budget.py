@@ -19,7 +19,7 @@ from rlaif.context.spending import money, spent
 from rlaif.core.errors import BudgetError, InputError
 from rlaif.core.progress import Tally
 from rlaif.store.store import Store
-from tests.pipeline.test_runner import go, project
+from tests.support.scripted_pipeline import go, project
 from tests.support.servers import Reply, Request, chat, serve
 
 PRICES = ["models.writer.price={input: 2, output: 8}", "models.first.price={input: 10, output: 40}"]

@@ -16,8 +16,7 @@ from rlaif.models.base import ChatRequest
 from rlaif.models.registry import open_model
 from rlaif.pipeline.online_rewards import OnlineRewards
 from rlaif.store.store import Store
-from tests.judging.test_reward_model import classified
-from tests.support.servers import Reply, reply, serve
+from tests.support.servers import Reply, classified, reply, serve
 from tests.support.stores import context
 
 # Eight characters: two tokens, where nobody counts them.

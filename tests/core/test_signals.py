@@ -17,14 +17,13 @@ import pytest
 
 from rlaif.core.types import fraction, key
 from rlaif.store.store import Store
-from tests.pipeline.test_runner import go, project, written
 from tests.support.checkpoints import save_random
+from tests.support.processes import PROMPT_END, written
+from tests.support.scripted_pipeline import go, project
 from tests.support.servers import Reply, Request, Server, chat, serve
 
 CRITERIA = ("helpfulness", "faithfulness", "completeness")
 SIGNALS = pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM], ids=["interrupt", "terminate"])
-# Far below what an answer takes that hangs, far above what a process needs to end.
-PROMPT_END = 15.0
 HANGS = 60.0
 
 
@@ -471,7 +470,7 @@ if not child:
 time.sleep(0.5)
 os.kill(child, signal.SIGTERM)
 os.waitpid(child, 0)
-time.sleep(5)
+time.sleep(1.5)
 """
 
 

@@ -12,21 +12,9 @@ from rlaif.core.errors import InputError
 from rlaif.data.export import FORMS, Exported, export
 from rlaif.pairs import build
 from rlaif.store.store import Store
-from tests.pipeline.test_runner import go, project
-from tests.support.stores import GENERATOR, JUDGE, context, criteria, fill, prompt
-
-TABLE: dict[str, list[dict[str, Any]]] = {
-    "one": [{"text": "good", "help": 5}, {"text": "fair", "help": 3}, {"text": "bad", "help": 1}],
-    "two": [{"text": "yes", "help": 4}, {"text": "no", "help": 2}],
-    "tied": [{"text": "this", "help": 3}, {"text": "that", "help": 3}],
-    "lone": [{"text": "only", "help": 3}, {"text": "silent", "help": "timeout"}],
-}
-
-
-def made(store: Store, folder: Path, table: dict[str, Any] = TABLE, **options: Any) -> str:
-    """The pairing of a table of scores."""
-    fill(store, table)
-    return build.run(context(store, folder, pair=options), JUDGE, [GENERATOR], criteria({"help": (1, 5)})).key
+from tests.support.pairings import TABLE, made, many
+from tests.support.scripted_pipeline import go, project
+from tests.support.stores import GENERATOR, JUDGE, context, fill, prompt
 
 
 def exported(
@@ -139,20 +127,6 @@ def test_an_unknown_form_or_format_is_told_with_the_known_ones(tmp_path: Path) -
         for wrong in ({"form": "rewards"}, {"formats": ["parket"]}):
             with pytest.raises(InputError, match=r"Did you mean '(reward|parquet)'"):
                 export(store, "", tmp_path, held_out=0, **wrong)
-
-
-def many(store: Store, pairs: int) -> str:
-    """A pairing of so many pairs, made in SQL: enough for several threads to share the work."""
-    store.run(f"""
-        INSERT INTO prompts BY NAME SELECT 'p' || n AS key, 'p' || n AS normal_key, n AS position, n % 10000 AS bucket,
-            '[{{"role": "user", "content": "Question ' || n || '?"}}]' AS messages FROM range({pairs}) AS rows (n);
-        INSERT INTO active_prompts SELECT key FROM prompts;
-        INSERT INTO responses BY NAME SELECT side || n AS key, 'p' || n AS prompt, 'g' AS generator, side || n AS answer,
-            'Answer ' || md5(n || side) AS text, 'stop' AS finish FROM range({pairs}) AS rows (n), (VALUES ('c'), ('r')) AS sides (side);
-        INSERT INTO pairings VALUES ('k', '{{"judge": "j", "generators": ["g"], "strategy": "s", "settings": {{}}}}', now()::TIMESTAMP, 'r', 1, NULL);
-        INSERT INTO pairs SELECT 'k', 'p' || n, 'c' || n, 'r' || n, n % 7, NULL FROM range({pairs}) AS rows (n);
-    """)
-    return "k"
 
 
 def contents(folder: Path) -> dict[str, bytes]:

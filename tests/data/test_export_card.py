@@ -11,9 +11,9 @@ from rlaif.config import load
 from rlaif.data.export import export
 from rlaif.data.export.dataset_card import block, escape
 from rlaif.store.store import Store
-from tests.pipeline.test_config_diff import Noted
-from tests.pipeline.test_runner import go, project
 from tests.support import report_store
+from tests.support.displays import RecordedNotes
+from tests.support.scripted_pipeline import go, project
 
 
 def test_the_hub_library_and_datasets_read_the_card(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_the_card_says_how_the_data_came_about(tmp_path: Path) -> None:
 
 
 def test_pairs_that_the_file_does_not_make_are_told_and_the_card_is_that_of_the_run_that_made_them(tmp_path: Path) -> None:
-    file, noted = project(tmp_path), Noted()
+    file, noted = project(tmp_path), RecordedNotes()
     go(file, "pair.strategy=best_vs_second")
     with pipeline.open_run(load(file), noted) as context:
         done = pipeline.export(context, tmp_path / "data", ["jsonl"], pairing=pipeline.newest(context))
@@ -60,7 +60,7 @@ def test_pairs_that_the_file_does_not_make_are_told_and_the_card_is_that_of_the_
 
 
 def test_pairs_that_the_file_makes_are_exported_without_a_word(tmp_path: Path) -> None:
-    file, noted = project(tmp_path, prompts=5), Noted()
+    file, noted = project(tmp_path, prompts=5), RecordedNotes()
     go(file)
     with pipeline.open_run(load(file, ["models.writer.delay=0.001"]), noted) as context:
         pipeline.export(context, tmp_path / "data", ["jsonl"])

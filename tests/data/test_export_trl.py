@@ -9,7 +9,7 @@ import pytest
 from rlaif.config.resources import root
 from rlaif.data.export import export
 from rlaif.store.store import Store
-from tests.data.test_export import made
+from tests.support.pairings import made
 
 WRITER = root() / "rlaif/demo/writer"
 TABLE: dict[str, Any] = {

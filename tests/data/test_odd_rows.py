@@ -16,8 +16,8 @@ from rlaif.core.errors import InputError
 from rlaif.data.sources.row_errors import Faults
 from rlaif.store.store import Store
 from rlaif.training.formats import imitated
-from tests.pipeline.test_collect import collected, column, dropped, lines, requests
-from tests.pipeline.test_config_diff import Noted
+from tests.support.collecting import collected, column, dropped, lines, requests
+from tests.support.displays import RecordedNotes
 
 
 def said(content: Any, role: str = "user") -> list[dict[str, Any]]:
@@ -116,7 +116,7 @@ GOOD = {
 def test_one_odd_row_is_dropped_with_its_reason_and_its_place(name: str, tmp_path: Path) -> None:
     row, source, reason = ODD[name]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(each) + "\n" for each in (GOOD, row, GOOD | {"prompt": "last"})))
-    told = Noted()
+    told = RecordedNotes()
     with collected(tmp_path, source, progress=told) as store:
         assert requests(store) == ["sound", "last"]
         (found,) = store.rows("SELECT source, what, reason FROM dropped WHERE what = 'prompt'")
@@ -279,7 +279,7 @@ def test_a_score_is_the_number_in_range_or_a_failure_that_is_reported(
     rows = [{"prompt": f"p{n}", "texts": ["x", "y"], "marks": [3, 3]} for n in range(3)]
     rows[1]["marks"] = [mark, 2]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    told = Noted()
+    told = RecordedNotes()
     with collected(tmp_path, source, progress=told) as store:
         found = store.rows(
             "SELECT value::DOUBLE AS value, scores.failure FROM scores JOIN responses USING (answer) JOIN prompts ON key = prompt "

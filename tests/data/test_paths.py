@@ -19,7 +19,7 @@ from rlaif.core.errors import InputError
 from rlaif.data.export import export
 from rlaif.data.sources.staging import COLUMNS
 from rlaif.store.store import Store
-from tests.pipeline.test_collect import lines
+from tests.support.collecting import lines
 from tests.support.paths import ROOT
 
 STAGED = sorted({column.partition(":")[0] for columns in COLUMNS.values() for column in columns.split()})

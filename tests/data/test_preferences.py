@@ -23,8 +23,8 @@ from rlaif.core.errors import InputError
 from rlaif.data.sources.responses import votes_of
 from rlaif.pairs.build import Pairing
 from rlaif.store.store import Row, Store
-from tests.pipeline.test_collect import collected, column, comparisons, dropped, lines
-from tests.pipeline.test_config_diff import Noted
+from tests.support.collecting import collected, column, comparisons, dropped, lines
+from tests.support.displays import RecordedNotes
 
 TWO = {"columns": {"responses": ["a", "b"]}}
 BASE: dict[str, Any] = {"judge": "human", "column": "vote", "pairs": [[1, 2]]}
@@ -72,7 +72,7 @@ def test_a_code_means_what_it_is_declared_to_mean(name: str, tmp_path: Path) -> 
 
 def test_an_undeclared_code_is_counted_and_reported_with_the_fix(tmp_path: Path) -> None:
     lines(tmp_path / "rows.jsonl", rows(1, 2, 0, 0, None))
-    told = Noted()
+    told = RecordedNotes()
     with collected(tmp_path, source({}), progress=told) as store:
         assert dropped(store) == {("comparison", "unknown code"): 2, ("comparison", "missing"): 1}
         assert set(column(store, "SELECT detail FROM dropped WHERE reason = 'unknown code'")) == {"0"}

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from rlaif.core.errors import InputError
 from rlaif.data.sources.text_forms import LONGEST_LITERAL, parse_list, transcript
 from rlaif.store.store import Store
-from tests.pipeline.test_collect import collected, column, comparisons, dropped, lines, requests
-from tests.pipeline.test_config_diff import Noted
+from tests.support.collecting import collected, column, comparisons, dropped, lines, requests
+from tests.support.displays import RecordedNotes
 
 ARENA: dict[str, Any] = {
     "columns": {"responses": ["response_a", "response_b"]},
@@ -44,7 +44,7 @@ def messages(store: Store) -> list[Any]:
 @pytest.mark.parametrize("write", [json.dumps, repr], ids=["JSON", "Python"])
 def test_a_column_of_lists_written_as_text_is_read_as_lists(write: Any, tmp_path: Path) -> None:
     lines(tmp_path / "rows.jsonl", arena(write, 1, 1, 2))
-    told = Noted()
+    told = RecordedNotes()
     with collected(tmp_path, ARENA, progress=told) as store:
         assert requests(store) == ["ask 0, 0?", "ask 1, 0?"]
         assert [tuple(row.values()) for row in comparisons(store)] == [
@@ -84,7 +84,7 @@ def test_a_conversation_written_as_text_is_a_conversation(write: Any, keys: tupl
 def test_a_prompt_that_happens_to_be_a_list_stays_as_it_is(tmp_path: Path) -> None:
     texts = ['["b", "a"]', "Sort this.", "[1, 2, 3]", '{"role": "user"}', "[INST] hello [/INST]"]
     lines(tmp_path / "rows.jsonl", [{"prompt": text} for text in texts])
-    told = Noted()
+    told = RecordedNotes()
     with collected(tmp_path, progress=told) as store:
         assert requests(store) == texts
     assert [line for line in told.lines if "looks like a list" in line and "1 x" in line and "rows.jsonl:1" in line]
@@ -157,7 +157,7 @@ def test_hh_transcripts_become_prompt_chosen_and_rejected(tmp_path: Path) -> Non
         {"chosen": hh("E?", "one", "F?", "good"), "rejected": hh("E?", "another", "F?", "bad")},
     ]
     lines(tmp_path / "rows.jsonl", rows)
-    told = Noted()
+    told = RecordedNotes()
     with collected(tmp_path, PAIRED, progress=told) as store:
         assert [[turn["content"] for turn in chat] for chat in messages(store)] == [
             ["A?"],
@@ -225,7 +225,7 @@ def test_prompts_that_end_with_their_own_responses_are_reported_and_kept(tmp_pat
         {"prompt": "Say yes", "text": "yes"}
     ]
     lines(tmp_path / "rows.jsonl", rows)
-    told = Noted()
+    told = RecordedNotes()
     with collected(tmp_path, {"columns": {"responses": "text"}}, progress=told) as store:
         assert len(requests(store)) == 6
     (note,) = [line for line in told.lines if "its own response" in line]

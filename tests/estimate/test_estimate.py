@@ -16,19 +16,11 @@ from rlaif.config.resources import root
 from rlaif.estimate import Plan, Range, plan, plan_audit, render
 from rlaif.pipeline.rounds import chain
 from rlaif.pipeline.stages.audit import audit
-from tests.pipeline.test_runner import add, go, project
 from tests.support.checkpoints import save_random
 from tests.support.paths import SHARED
+from tests.support.plans import asks, planned
+from tests.support.scripted_pipeline import add, go, project
 from tests.support.servers import Reply, Request, chat, serve
-
-
-def planned(file: Path, *overrides: str, pilot: int = 0) -> Plan:
-    with run.open_run(load(file, list(overrides))) as context:
-        return plan(context, pilot)
-
-
-def asks(found: Plan) -> dict[str, int]:
-    return {line.stage: line.asks for line in found.lines}
 
 
 def shown(found: Plan) -> str:

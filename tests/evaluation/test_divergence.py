@@ -16,8 +16,8 @@ from rlaif.models.base import Likelihood
 from rlaif.models.local.client import Transformers
 from rlaif.models.registry import Models
 from rlaif.store.store import Store
-from tests.pipeline.test_evaluate_models import evaluated, project
 from tests.support.checkpoints import save_random
+from tests.support.evaluated_models import evaluated, project
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from rlaif.evaluation.table import notes, table
 from rlaif.evaluation.text_stats import RUNS, expected, is_refusal, repetition, words
 from rlaif.evaluation.types import Evaluation
 from rlaif.store.store import Store
-from tests.pipeline.test_evaluate_stage import ask, respond, score
+from tests.support.evaluation_rows import ask, respond, score
 
 ALL = HeldOut(0.1)
 

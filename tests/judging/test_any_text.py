@@ -2,38 +2,29 @@
 between its fences. Ten thousand texts for each kind of criterion and each template; every text goes through all of them."""
 
 import json
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlaif.config import JudgeSpec
 from rlaif.config.resources import root
-from rlaif.config.templates import Template, fence
+from rlaif.config.templates import fence
 from rlaif.core.errors import TERMINAL, ModelError
 from rlaif.core.types import Prompt, Verdict, clean, key
-from rlaif.judging import KINDS, Candidate, JudgeContext, Note
+from rlaif.judging import KINDS, Candidate, Note
 from rlaif.judging.criteria import scale
 from rlaif.judging.criteria.compare import compare
 from rlaif.judging.parsing import parse_scores
-from rlaif.judging.retrieval import Words
-from rlaif.judging.rubric import Checklist, Claims, Compare, KeyPoints, load_rubric
+from rlaif.judging.rubric import Compare, load_rubric
 from rlaif.judging.sanitize import sanitize
-from rlaif.models.base import ChatRequest, Completion
-from tests.attacks.test_injection import HIDDEN, MARKS, joined
+from tests.support.attack_texts import HIDDEN, MARKS, joined
+from tests.support.scripted_judge import COUNTING, PROMPT, Told, done, judge_context
 
-PROMPT = Prompt(({"role": "user", "content": "Sum up."},), "The bridge opened in 1932. It cost five million.", "1932.")
 SCALES = load_rubric(root() / "rubrics/grounded.yaml").criteria[:2]
 OTHER = Candidate(PROMPT, "It opened in 1931.")
-COUNTING: dict[str, Any] = {
-    "claims": Claims(name="c", kind="claims"),
-    "keypoints": KeyPoints(name="k", kind="keypoints"),
-    "checklist": Checklist(name="l", kind="checklist"),
-}
 COMPARE = Compare(name="better", kind="compare", question="Which is better?")
 NOTED = {"keypoints": Note(["a", "b"]), "checklist": Note(["essential: a", "pitfall: b"])}
 # Pieces of which replies are made, right ones too.
@@ -111,52 +102,6 @@ ATTACKS = [
 ]
 # Sixteen bits a character: every script, lone surrogates, controls.
 ANY = st.binary(max_size=40).map(lambda drawn: drawn[: len(drawn) // 2 * 2].decode("utf-16-le", "surrogatepass"))
-
-
-class Told:
-    """A model that answers what it is told to, in turn, the last again and again, and remembers what it was asked."""
-
-    concurrency = 1
-
-    def __init__(self, *replies: str) -> None:
-        self.replies = list(replies)
-        self.asked: list[str] = []
-
-    async def complete(self, ask: ChatRequest) -> list[Completion]:
-        self.asked.append(ask.messages[0]["content"])
-        return [Completion(self.replies.pop(0) if len(self.replies) > 1 else self.replies[0])]
-
-    async def __aenter__(self) -> "Told":
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        pass
-
-
-@cache
-def template(name: str) -> Template:
-    needed = {each: allowed for kind in KINDS.values() for each, allowed in getattr(kind, "TEMPLATES", {}).items()}
-    return Template(root() / f"prompts/judge/{name}.jinja", needed.get(name, scale.VARIABLES))
-
-
-TEMPLATES = {name: template(name) for kind in (*COUNTING, "compare") for name in KINDS[kind].TEMPLATES}
-
-
-SPECS = {calls: JudgeSpec.model_validate({"rubric": "x", "calls": calls, "attempts": 1}) for calls in ("apart", "together")}
-WORDS = Words()
-
-
-def judge_context(told: Told, calls: str = "apart", shown: str = "scale") -> JudgeContext:
-    return JudgeContext(SPECS[calls], template(shown), told, templates=TEMPLATES, retrieval=WORDS)
-
-
-def done(work: Coroutine[Any, Any, Verdict]) -> Verdict:
-    """The result of work that never waits, without the cost of an event loop."""
-    try:
-        work.send(None)
-    except StopIteration as stop:
-        return stop.value  # type: ignore[no-any-return]
-    raise AssertionError("it waits")
 
 
 def counted(kind: str, told: Told, text: str = "It opened in 1931.", note: Note | None = None) -> Verdict:

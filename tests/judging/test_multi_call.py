@@ -17,8 +17,8 @@ from rlaif.judging import KINDS, Candidate, Note
 from rlaif.judging.parsing import MOST_TEXTS, TEXT, TEXTS, read_fields
 from rlaif.pipeline.prompt_notes import Notes
 from rlaif.store.store import Store
-from tests.judging.test_any_text import COUNTING, PROMPT, Told, done, judge_context
 from tests.support.paths import TESTS
+from tests.support.scripted_judge import COUNTING, PROMPT, Told, done, judge_context
 
 
 def judged(kind: str, told: Told, text: str = "It opened in 1931.", prompt: Prompt = PROMPT, **options: Any) -> Verdict:

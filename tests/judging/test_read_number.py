@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rlaif.judging.checks.read_number import read_number
-from tests.judging.test_checks import judged, value
+from tests.support.checks import judged, value
 
 READ = {
     "1e1": 10,

@@ -20,7 +20,7 @@ from rlaif.judging.retrieval import Meanings, Words, chunks
 from rlaif.models.embeddings import AT_ONCE, embed
 from rlaif.models.openai.embeddings import OpenAIEmbed
 from rlaif.store.store import Store
-from tests.attacks.test_injection import joined
+from tests.support.attack_texts import joined
 from tests.support.servers import Reply, Request, Server, error, reply, serve
 
 TEXT = "the harbour closed early the bridge opened late the mayor went home the bridge cost much"

@@ -29,7 +29,7 @@ from rlaif.models.openai.reward_model import OpenAIReward, read
 from rlaif.models.registry import open_model
 from rlaif.models.vllm.client import VllmReward
 from tests.support.checkpoints import TEMPLATE, save_random
-from tests.support.servers import Reply, Server, error, reply, serve
+from tests.support.servers import Reply, Server, classified, error, reply, serve
 
 CRITERION = RewardModel(name="reward", kind="reward_model")
 TEMPLATES = {"reward_model": Template(root() / "prompts/judge/reward_model.jinja", reward_model.TEMPLATES["reward_model"])}
@@ -107,12 +107,6 @@ def test_a_checkpoint_that_is_no_reward_model_is_refused(labels: int | None, sai
     save_random(tmp_path / "other", labels=labels)
     with pytest.raises(InputError, match=said):
         judged(checkpoint(tmp_path / "other"), ["a"])
-
-
-def classified(*scores: float | None, tokens: int = 7) -> Reply:
-    data = [{"index": 0, "label": "LABEL_0", "probs": list(scores), "num_classes": len(scores)}]
-    usage = {"prompt_tokens": tokens, "total_tokens": tokens, "completion_tokens": 0}
-    return reply({"id": "classify-1", "object": "list", "model": "m", "data": data, "usage": usage})
 
 
 def served(script: Sequence[Reply], *, path: str = "/v1") -> tuple[Any, Server]:

@@ -15,11 +15,11 @@ from rlaif.doctor import examine
 from rlaif.models.base import ChatRequest, Sampling
 from rlaif.models.openai.client import OpenAI
 from rlaif.models.openai.inspector import HELD
-from tests.models.test_openai_batch import ask as batch_ask
-from tests.models.test_openai_batch import complete as batch_complete
-from tests.pipeline.test_runner import rows
-from tests.pipeline.test_server_info import Notes
+from tests.support.batch_client import ask as batch_ask
+from tests.support.batch_client import complete as batch_complete
 from tests.support.batch_server import batches, line
+from tests.support.displays import RecordedNotes
+from tests.support.scripted_pipeline import rows
 from tests.support.servers import Reply, Request, chat, choice, serve
 
 RUBRIC = {
@@ -61,7 +61,7 @@ def pipeline(
 def work(folder: Path, script: Callable[[Request], Reply], **options: Any) -> tuple[Path, list[str], int]:
     """Run all stages against a server; the pipeline file, what the user saw, and the number of chat requests."""
 
-    def stages(file: Path, notes: Notes) -> None:
+    def stages(file: Path, notes: RecordedNotes) -> None:
         with run.open_run(load(file), notes) as context:
             try:
                 run.collect(context)
@@ -73,7 +73,7 @@ def work(folder: Path, script: Callable[[Request], Reply], **options: Any) -> tu
 
     async def serving() -> tuple[Path, list[str], int]:
         async with serve([script]) as server:
-            file, notes = pipeline(folder, server.base_url, **options), Notes()
+            file, notes = pipeline(folder, server.base_url, **options), RecordedNotes()
             await asyncio.to_thread(stages, file, notes)
             return file, notes.lines, len(server.chats)
 
@@ -94,7 +94,7 @@ RESPONSES: dict[str, tuple[dict[str, Any], str | None, str | None]] = {
     "empty": (choice("", 1), "stop", "empty"),
     "blank": (choice(" \n\u200b", 1), "stop", "empty"),
     "reasoning in the text, and nothing else": (choice("<think>hm</think>\n", 1), "stop", "empty"),
-    "reasoning that never ends": (choice("<think>hm", 1, "length"), "length", "empty"),
+    "reasoning that never ends": (choice("<think>hm", 1, "length"), "length", "unfinished_reasoning"),
     "reasoning apart, and nothing else": (choice("", 1, reasoning_content="hm"), "stop", "empty"),
     "nothing before the limit": (choice(None, 1, "length"), "length", "empty"),
 }
@@ -113,7 +113,7 @@ def test_a_response_is_kept_with_its_ending_or_is_a_failure_with_a_kind(
     file, notes, _ = work(tmp_path, script)
     found = rows(file, "SELECT finish, failure, detail FROM responses WHERE sample = 1")[0]
     assert (found["finish"], found["failure"]) == (finish, failure)
-    assert (found["detail"] is not None) == (failure == "empty")
+    assert (found["detail"] is not None) == (failure in ("empty", "unfinished_reasoning"))
     chosen = [row["text"] for row in rows(file, "SELECT text FROM pairs JOIN responses ON responses.key = chosen")]
     assert chosen == ([second["message"]["content"]] if (finish, failure) == ("stop", None) else [])
     odd = second["finish_reason"] in ("odd", "tool_calls")

@@ -1,6 +1,5 @@
 """The Batch API as a mode of a served model: every way in which a batch ends, and that nothing is paid for twice."""
 
-import asyncio
 import json
 import os
 import signal
@@ -9,7 +8,6 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,38 +16,15 @@ from hypothesis import strategies as st
 from rlaif.config import OpenAIModel, Price
 from rlaif.context.pricing import rate
 from rlaif.core.errors import InputError, ModelError
-from rlaif.models.base import ChatRequest, Completion
-from rlaif.models.openai.batch.client import OpenAIBatch
+from rlaif.models.base import Completion
 from rlaif.models.openai.batch.jsonl import answer, cut
 from rlaif.models.openai.errors import RequestError
 from rlaif.models.registry import identity, open_model
-from tests.pipeline.test_runner import project, rows
+from tests.support.batch_client import ask, complete
 from tests.support.batch_server import Batches, Body, batches, fine, line, lost, said
+from tests.support.scripted_pipeline import project, rows
 
 SECRET = "sk-canary-2b9e51c07d"
-
-
-def config(server: Batches, **options: Any) -> OpenAIModel:
-    settings = {"kind": "openai", "model": "m", "base_url": server.base_url, "mode": "batch", "attempts": 3, "timeout": 5.0}
-    return OpenAIModel.model_validate(settings | options)
-
-
-def opened(server: Batches, folder: Path, **options: Any) -> OpenAIBatch:
-    return OpenAIBatch(config(server, **options), folder=folder, quiet=0.03, poll=(0.01, 0.05), pause=0.01)
-
-
-def ask(text: str, n: int = 1) -> ChatRequest:
-    return ChatRequest([{"role": "user", "content": text}], seeds=tuple(range(n)))
-
-
-def complete(server: Batches, folder: Path, *asks: ChatRequest, **options: Any) -> list[list[Completion] | BaseException]:
-    """What each ask comes to, all asked at once of a model opened for it."""
-
-    async def run() -> list[list[Completion] | BaseException]:
-        async with opened(server, folder, **options) as model:
-            return await asyncio.gather(*map(model.complete, asks), return_exceptions=True)
-
-    return asyncio.run(run())
 
 
 def texts(outcome: list[Completion] | BaseException) -> list[str]:

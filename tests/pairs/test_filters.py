@@ -15,7 +15,7 @@ from rlaif.config import load
 from rlaif.core.errors import InputError
 from rlaif.pairs import build
 from rlaif.store.store import Store
-from tests.pipeline.test_runner import project
+from tests.support.scripted_pipeline import project
 from tests.support.stores import GENERATOR, JUDGE, context, criteria, fill, prompt
 
 LONG = "the quick brown fox jumps over the lazy dog while seven wizards watch from a hill in the rain"

@@ -20,7 +20,7 @@ from rlaif.pairs.build import Pairing
 from rlaif.pairs.weights import PairJudge
 from rlaif.pipeline.pairs_diff import compare
 from rlaif.store.store import Store
-from tests.pipeline.test_runner import go, project
+from tests.support.scripted_pipeline import go, project
 from tests.support.stores import GENERATOR, context, criteria, fill, outcomes, prompt
 
 RANGES = {"help": (1.0, 5.0)}

@@ -1,7 +1,6 @@
 """Collect brings the store to what the sources hold: each thing once, and everything that is left out with its reason."""
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,51 +10,14 @@ from rlaif import pipeline
 from rlaif.config import load
 from rlaif.context.run import Context
 from rlaif.core.errors import InputError
-from rlaif.core.progress import Progress, Quiet
 from rlaif.core.types import Prompt, key, stored
 from rlaif.pipeline.stages import collect
 from rlaif.store.store import Store
-from tests.pipeline.test_config_diff import Noted
+from tests.support.collecting import collected, column, comparisons, dropped, lines, requests
+from tests.support.displays import RecordedNotes
 from tests.support.paths import ROOT, SHARED
 
 QA_FEEDBACK = ROOT / "pipelines" / "qa_feedback.yaml"
-
-
-def lines(path: Path, rows: Iterable[Any]) -> None:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-
-
-def collected(
-    folder: Path,
-    source: dict[str, Any] | None = None,
-    *more: dict[str, Any],
-    progress: Progress | None = None,
-    **section: Any,
-) -> Store:
-    """The store of a pipeline in `folder` after collecting the sources; rows.jsonl where none is given."""
-    sources = [{"path": "rows.jsonl"} | each for each in (source or {}, *more)]
-    (folder / "pipeline.yaml").write_text(json.dumps({"name": "test", "collect": {"sources": sources, **section}}))
-    store = Store(folder / "store.duckdb")
-    try:
-        collect.run(Context(load(folder / "pipeline.yaml"), store, progress=progress or Quiet()))
-    except BaseException:
-        store.close()
-        raise
-    return store
-
-
-def column(store: Store, query: str) -> list[Any]:
-    return [next(iter(row.values())) for row in store.rows(query)]
-
-
-def requests(store: Store) -> list[str]:
-    return [
-        json.loads(text)[-1]["content"] for text in column(store, "SELECT messages FROM current_prompts ORDER BY position")
-    ]
-
-
-def dropped(store: Store) -> dict[tuple[str, str], int]:
-    return {(row["what"], row["reason"]): row["n"] for row in store.query("pipeline/sql/collect/reasons")}
 
 
 def test_a_prompt_keeps_its_text_document_reference_and_metadata(tmp_path: Path) -> None:
@@ -241,7 +203,7 @@ def test_unlike_scores_of_one_answer_are_counted_and_told(tmp_path: Path) -> Non
     lines(tmp_path / "rows.jsonl", [{"prompt": "A", "text": text, "one": one, "two": two} for text, one, two in marked])
     lines(tmp_path / "more.jsonl", [{"prompt": "A", "text": "alone", "one": 1}, {"prompt": "A", "text": "bad", "one": 2}])
     one, two = ({"judge": "ann", "criterion": name, "column": name, "low": 0, "high": 5} for name in ("one", "two"))
-    columns, told = {"responses": "text"}, Noted()
+    columns, told = {"responses": "text"}, RecordedNotes()
     sources = {"columns": columns, "scores": [one, two]}, {"path": "more.jsonl", "columns": columns, "scores": [one]}
     with collected(tmp_path, *sources, progress=told) as store:
         # "same" by the second column, "other" by the first, and "alone" in both sources; of "bad" one was no score.
@@ -276,13 +238,6 @@ def test_preference_codes_become_comparisons(
         assert column(store, "SELECT name FROM judges") == ["human"]
 
 
-def comparisons(store: Store) -> list[dict[str, Any]]:
-    return store.rows(
-        "SELECT a.text AS first, b.text AS second, preferred FROM comparisons "
-        "JOIN responses AS a ON a.answer = first JOIN responses AS b ON b.answer = second ORDER BY ALL"
-    )
-
-
 def test_chosen_and_rejected_columns_become_two_answers_and_a_vote(tmp_path: Path) -> None:
     def chat(text: str) -> list[dict[str, str]]:
         return [{"role": "user", "content": "A"}, {"role": "assistant", "content": text}]
@@ -303,7 +258,7 @@ def test_preferences_over_longer_conversations_need_them_as_prompts(tmp_path: Pa
     )
     lines(tmp_path / "rows.jsonl", [{"prompt": "A", "chosen": good, "rejected": each} for each in (bad, other)])
     preferences = {"judge": "human", "chosen": "chosen", "rejected": "rejected"}
-    told = Noted()
+    told = RecordedNotes()
     with collected(tmp_path, {"preferences": preferences}, progress=told) as store:
         assert column(store, "SELECT text FROM responses") == ["bad"]
         assert dropped(store) == {

@@ -6,10 +6,10 @@ import pytest
 
 from rlaif import pipeline
 from rlaif.config import load
-from rlaif.core.progress import Quiet
 from rlaif.pipeline.config_diff import changes
 from rlaif.store.store import Store
-from tests.pipeline.test_runner import go, project
+from tests.support.displays import RecordedNotes
+from tests.support.scripted_pipeline import go, project
 
 
 @pytest.fixture(scope="module")
@@ -94,17 +94,9 @@ def test_what_was_never_made_is_not_owed_anew(tmp_path: Path) -> None:
     assert told(file, given, *anew) == [*told_alone, PENDING, "all scores by a"]
 
 
-class Noted(Quiet):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.lines.append(text.strip())
-
-
 @pytest.mark.fault("P7")
 def test_each_run_is_told_against_the_one_before(tmp_path: Path) -> None:
-    file, noted = project(tmp_path, prompts=3), Noted()
+    file, noted = project(tmp_path, prompts=3), RecordedNotes()
     for margin in (2, 5, 5, 2):
         with pipeline.open_run(load(file, [f"pair.min_margin={margin}"]), noted):
             pass

@@ -13,6 +13,7 @@ from scipy.stats import spearmanr
 from rlaif.context.run import HeldOut
 from rlaif.evaluation import Contest, Evaluation, Match, agreement, match, read, render, render_agreement
 from rlaif.store.store import Store
+from tests.support.evaluation_rows import ask, respond, score
 
 NUMBERS = st.lists(st.integers(-5, 5).map(float), min_size=2, max_size=30)
 
@@ -30,28 +31,6 @@ def store(tmp_path: Path) -> Iterator[Store]:
             ],
         )
         yield store
-
-
-def ask(store: Store, prompt: str, *, bucket: int = 0, position: int = 0) -> None:
-    store.append("prompts", [{"key": prompt, "messages": "[]", "bucket": bucket, "position": position}])
-    store.append("active_prompts", [{"prompt": prompt}])
-
-
-def respond(store: Store, prompt: str, generator: str, text: str | None, *, sample: int = 0, **extra: Any) -> str:
-    """A response to a prompt; None is a failed one. Gives the key of the answer."""
-    answer = f"{prompt}/{text}"
-    made = {"failure": "timeout"} if text is None else {"answer": answer, "text": text, "output_tokens": len(text)}
-    row = {"key": f"{prompt}/{generator}/{sample}", "prompt": prompt, "generator": generator, "sample": sample}
-    store.append("responses", [row | {"attempt": 0} | made | extra])
-    return answer
-
-
-def score(store: Store, answer: str, judge: str = "J", *, repeat: int = 0, **values: float | str) -> None:
-    """Scores by criterion: a number, or a failure kind."""
-    for criterion, value in values.items():
-        given = {"failure": value} if isinstance(value, str) else {"value": value}
-        row = {"answer": answer, "judge": judge, "criterion": criterion, "repeat": repeat, "attempt": 0}
-        store.append("scores", [row | given])
 
 
 def compared(store: Store, prompt: str, base: float, trained: float, *, words: tuple[int, int] = (2, 3)) -> None:

@@ -13,7 +13,7 @@ from rlaif.core.errors import BudgetError
 from rlaif.estimate import plan
 from rlaif.judging.rubric import load_rubric
 from rlaif.store.store import Row, Store
-from tests.pipeline.test_runner import go
+from tests.support.scripted_pipeline import go
 
 PIPELINE = """
 name: many

@@ -14,9 +14,9 @@ from rlaif import pipeline as run
 from rlaif.config import load
 from rlaif.context.run import ATTEMPTS
 from rlaif.core.errors import InputError
-from rlaif.core.progress import Quiet
-from tests.pipeline.test_runner import add, go, project, rows
+from tests.support.displays import RecordedNotes
 from tests.support.paths import ROOT
+from tests.support.scripted_pipeline import add, go, project, rows
 from tests.support.servers import Reply, Request, chat, error, serve
 
 PACKAGE = ROOT / "rlaif"
@@ -195,14 +195,7 @@ def test_a_prompt_of_a_megabyte_goes_through(tmp_path: Path) -> None:
     assert rows(file, "SELECT count(*) AS n FROM responses WHERE failure IS NULL") == [{"n": 3}]
 
 
-class Said(Quiet):
-    text = ""
-
-    def note(self, text: str) -> None:
-        self.text += text
-
-
-def generated(file: Path, said: Said, *overrides: str) -> None:
+def generated(file: Path, said: RecordedNotes, *overrides: str) -> None:
     with run.open_run(load(file, overrides), said) as context:
         run.collect(context)
         run.generate(context)
@@ -216,13 +209,15 @@ def test_samples_that_are_all_the_same_make_no_pair_and_are_judged_once(tmp_path
             await asyncio.to_thread(generated, file, said, writer)
             return (await asyncio.to_thread(go, file, writer))["judge a"]
 
-    file, said = project(tmp_path, prompts=4), Said()
+    file, said = project(tmp_path, prompts=4), RecordedNotes()
     # One call for each of three criteria, and not for each of the three samples.
     assert asyncio.run(run()) == 4 * 3
     found = rows(file, "SELECT outcome, count(*) AS n FROM outcomes WHERE response IS NULL GROUP BY outcome")
     assert found == [{"outcome": "fewer than two scored answers", "n": 4}]
     assert rows(file, "SELECT count(*) AS n FROM outcomes WHERE outcome = 'same text as another'")[0]["n"] >= 8
-    assert "all samples of 4 of 4 prompts are identical, so these prompts make no pair. Does the server" in said.text
+    assert "all samples of 4 of 4 prompts are identical, so these prompts make no pair. Does the server" in " ".join(
+        said.lines
+    )
 
 
 @pytest.mark.fault("P16")

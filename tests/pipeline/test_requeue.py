@@ -12,7 +12,7 @@ from rlaif.config import load
 from rlaif.context.run import ATTEMPTS
 from rlaif.core.errors import InputError
 from rlaif.pipeline.requeue import retry
-from tests.pipeline.test_runner import project, rows
+from tests.support.scripted_pipeline import project, rows
 from tests.support.servers import Reply, Request, chat, error, serve
 
 SICK = "report 3."

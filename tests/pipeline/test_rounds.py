@@ -21,18 +21,9 @@ from rlaif.pipeline.rounds import RoundResult
 from rlaif.pipeline.stages import generate as generating
 from rlaif.store.store import Store
 from rlaif.training.job import Training
+from tests.support.displays import RecordedNotes
 
 QUICKSTART = root() / "pipelines/quickstart.yaml"
-
-
-class Notes(Quiet):
-    """A display that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.lines.append(text)
 
 
 @pytest.fixture
@@ -42,7 +33,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def opened(store: Store, *sets: str) -> Context:
-    return Context(load(QUICKSTART, [f"out={store.path.parent}", *sets]), store, progress=Notes())
+    return Context(load(QUICKSTART, [f"out={store.path.parent}", *sets]), store, progress=RecordedNotes())
 
 
 def side(name: str, score: float) -> Side:
@@ -99,7 +90,7 @@ def test_a_round_without_a_gain_is_the_last_and_its_model_is_not_kept(store: Sto
     seen, outer = taken(store, [50, 60, 60, 90], "rounds=3")
     assert len(seen) == 2
     assert rounds.last_path(outer) == store.path.parent / "models/t1"
-    assert isinstance(outer.progress, Notes)
+    assert isinstance(outer.progress, RecordedNotes)
     assert "It is the last: oracle finds a gain of +0.0" in outer.progress.lines[-1]
 
 
@@ -239,7 +230,7 @@ def test_rounds_stopped_again_and_again_pay_nothing_twice_and_a_further_run_does
     assert counts["made"] == counts["owed"]
     assert evaluation.matches[0].trained.name == "writer, round 2, trained"
     assert "Round by round" in report.read_text(encoding="utf-8")
-    noted = Notes()
+    noted = RecordedNotes()
     with pipeline.open_run(load(QUICKSTART, [f"out={tmp_path}", *SMALL]), noted) as context:
         assert pipeline.everything(context)[0] == made
         assert pipeline.described(context) == pipeline.newest(context) == made.key

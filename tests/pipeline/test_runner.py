@@ -2,77 +2,18 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from rlaif import pipeline as run
 from rlaif.config import load
-from rlaif.config.resources import root
-from rlaif.store.store import Store
-
-PIPELINE = """
-name: loop
-out: {out}
-models:
-  writer: {{kind: scripted, salt: w, delay: {delay}}}
-  first: {{kind: scripted, salt: a, malformed: 0.1, delay: {delay}}}
-  second: {{kind: scripted, salt: b}}
-judges:
-  a: {{model: first, rubric: rubric.yaml, logprobs: true, calls: apart}}
-  b: {{model: second, rubric: rubric.yaml}}
-collect:
-  sources: [{{path: prompts.jsonl, columns: {{prompt: prompt, document: document}}}}]
-  held_out: 0.2
-generate: {{model: writer, samples: 3}}
-judge: {{by: [a]}}
-pair: {{judge: a, min_margin: 2}}
-"""
-
-
-def project(folder: Path, prompts: int = 20, delay: float = 0.0) -> Path:
-    folder.mkdir(exist_ok=True)
-    (folder / "loop.yaml").write_text(PIPELINE.format(out=folder / "out", delay=delay))
-    shutil.copy(root() / "rubrics/grounded.yaml", folder / "rubric.yaml")
-    add(folder, range(prompts))
-    return folder / "loop.yaml"
-
-
-def add(folder: Path, numbers: range) -> None:
-    with (folder / "prompts.jsonl").open("a") as file:
-        for number in numbers:
-            file.write(json.dumps({"prompt": f"Sum up report {number}.", "document": f"Crates {number}."}) + "\n")
-
-
-def written(store: Path) -> int:
-    """Bytes in the log of a store that has its tables; making them goes through the log first, and then into the file."""
-    try:
-        log, file = store.with_name(f"{store.name}.wal").stat(), store.stat()
-        return log.st_size if file.st_size > 100_000 and log.st_mtime_ns > file.st_mtime_ns else 0
-    except FileNotFoundError:
-        return 0
-
-
-def go(file: Path, *overrides: str) -> dict[str, int]:
-    """Runs everything; what each stage asked in this run: a generator's asks, a judge's judgements, second tries aside."""
-    with run.open_run(load(file, list(overrides))) as context:
-        run.everything(context)
-        asked = "if(stage LIKE 'judge%', done + failed, calls)"
-        rows = context.store.rows(
-            f"SELECT stage, {asked} AS asked FROM stage_runs WHERE run = $run AND calls > 0", run=context.run
-        )
-    return {row["stage"]: row["asked"] for row in rows}
-
-
-def rows(file: Path, query: str) -> list[dict[str, Any]]:
-    with Store(load(file).store_path, read_only=True) as store:
-        return store.rows(query)
+from tests.support.processes import written
+from tests.support.scripted_pipeline import add, go, project, rows
 
 
 def test_a_run_does_everything_once_and_a_second_one_asks_nothing(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from rlaif import pipeline
 from rlaif.config import load
 from rlaif.core.errors import InputError, ModelError
-from tests.pipeline.test_runner import rows
+from tests.support.scripted_pipeline import rows
 from tests.support.servers import Reply, Request, choice, reply, serve
 
 PIPELINE = """

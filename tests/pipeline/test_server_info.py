@@ -11,13 +11,13 @@ import pytest
 from rlaif import pipeline
 from rlaif.config import OpenAIModel, load
 from rlaif.core.errors import ModelError
-from rlaif.core.progress import Quiet
 from rlaif.doctor import examine
 from rlaif.models.base import ChatRequest
 from rlaif.models.openai.client import OpenAI
 from rlaif.report import render
 from rlaif.store.store import Store
-from tests.pipeline.test_runner import rows
+from tests.support.displays import RecordedNotes
+from tests.support.scripted_pipeline import rows
 from tests.support.servers import Reply, Request, chat, choice, error, reply, serve
 
 PIPELINE = """
@@ -30,21 +30,11 @@ generate: {model: writer, samples: 2, logprobs: false}
 HELLO = ChatRequest([{"role": "user", "content": "hello"}])
 
 
-class Notes(Quiet):
-    """Keeps what a person would see."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.lines.append(text)
-
-
 def generate(folder: Path, url: str, prompts: int) -> list[str]:
     """One run of a pipeline with so many prompts; what was told."""
     (folder / "data.jsonl").write_text("".join(json.dumps({"prompt": f"Why {n}?"}) + "\n" for n in range(prompts)))
     (folder / "p.yaml").write_text(PIPELINE.replace("OUT", str(folder / "out")).replace("URL", url))
-    notes = Notes()
+    notes = RecordedNotes()
     with pipeline.open_run(load(folder / "p.yaml"), notes) as context:
         pipeline.collect(context)
         pipeline.generate(context)

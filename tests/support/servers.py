@@ -171,3 +171,9 @@ async def _write(writer: asyncio.StreamWriter, answer: Reply) -> bool:
         writer.write(body)
     await writer.drain()
     return answer.cut is None
+
+
+def classified(*scores: float | None, tokens: int = 7) -> Reply:
+    data = [{"index": 0, "label": "LABEL_0", "probs": list(scores), "num_classes": len(scores)}]
+    usage = {"prompt_tokens": tokens, "total_tokens": tokens, "completion_tokens": 0}
+    return reply({"id": "classify-1", "object": "list", "model": "m", "data": data, "usage": usage})

@@ -24,6 +24,7 @@ from rlaif.training.formats import imitated, preferences, soft, unpaired, with_m
 from rlaif.training.preflight import check
 from rlaif.training.trl_loader import trl_class
 from tests.support.checkpoints import save_random
+from tests.support.displays import RecordedNotes
 from tests.support.training import TEMPLATE, opened, prepare
 
 STEPS = "{max_steps: 2, learning_rate: 1e-2, per_device_train_batch_size: 4}"
@@ -152,16 +153,6 @@ def test_pairs_and_imitation_are_joined_step_by_step_or_in_each(joint: str, chec
     assert training.refused == {"over_length": 1}
     pairs, imitations = len(log["rewards/margins"]), len(log["imitation_loss"])
     assert (pairs, imitations) == (8, 8) if joint == "mix" else (pairs + imitations == 8 and 0 < pairs < 8)
-
-
-class Notes(Quiet):
-    """A display that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.lines.append(text)
 
 
 class Stop(Quiet):
@@ -309,7 +300,7 @@ def test_answers_that_nobody_could_judge_are_told_in_one_line_and_not_by_trl(
 ) -> None:
     path = pipeline(tmp_path, checkpoint, "grpo", SAMPLED, "  rewards: [{judge: critic}]\n")
     path.write_text(path.read_text().replace("{kind: scripted}", "{kind: scripted, malformed: 1.0}"))
-    noted = Notes()
+    noted = RecordedNotes()
     run(path, noted)
     assert noted.lines == ["rewards/critic: no reward for 100.0% of the sampled answers, which are left out"]
     assert "None" not in capfd.readouterr().err

@@ -17,7 +17,6 @@ import pytest
 from rlaif.config import Train
 from rlaif.config.yaml import YamlFile
 from rlaif.core.errors import InputError
-from rlaif.core.progress import Quiet
 from rlaif.core.types import Message
 from rlaif.pipeline.stages import train
 from rlaif.store.store import Store
@@ -25,6 +24,7 @@ from rlaif.training.formats import demonstrations
 from rlaif.training.lora import adapter
 from rlaif.training.preflight import check
 from tests.support.checkpoints import save_random
+from tests.support.displays import RecordedNotes
 from tests.support.paths import ROOT
 from tests.support.training import TEMPLATE, append_pair, opened, prepare
 
@@ -95,19 +95,15 @@ def test_a_finished_training_is_found_again_without_torch(checkpoint: Path, tmp_
 
 def test_refused_pairs_are_told_before_training_and_counted(checkpoint: Path, tmp_path: Path) -> None:
     pipeline = prepare(tmp_path, checkpoint)
-    notes: list[str] = []
-
-    class Notes(Quiet):
-        def note(self, text: str) -> None:
-            notes.append(text)
+    notes = RecordedNotes()
 
     with Store(tmp_path / "out" / "store.duckdb") as store:
         append_pair(store, 13, "say much", "yes" * 99, "no")
-    with opened(pipeline, Notes()) as context:
+    with opened(pipeline, notes) as context:
         training = train.run(context)
     assert training is not None
     assert (training.rows, training.refused) == (9, {"over_length": 1})
-    assert notes[0].startswith("1 rows refused as over_length")
+    assert notes.lines[0].startswith("1 rows refused as over_length")
 
 
 def test_a_training_is_found_once_it_is_finished(checkpoint: Path, tmp_path: Path) -> None:

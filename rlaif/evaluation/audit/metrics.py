@@ -37,6 +37,7 @@ PREFERENCES = {"longer": _won("longer"), "listed": _won("listed"), "own_family":
 REPEATS = {
     "exact_repeat": share(total("same"), total("pairs")),
     "repeat_difference": share(total("difference"), total("pairs")),
+    "level_order": share(total("reversal"), total("reversed")),
 }
 SWAPS = {
     "swap_consistency": share(total("same"), total("swapped")),

@@ -30,6 +30,7 @@ MEASURES: Mapping[str, Meaning] = {
     "range": Meaning("alone", "best minus worst response of a prompt", "points"),
     "exact_repeat": Meaning("alone", "same score when asked again"),
     "repeat_difference": Meaning("alone", "difference in score when asked again", "points"),
+    "level_order": Meaning("alone", "score with levels in falling order minus that in rising order", "points"),
     "top_tie": Meaning("alone", "prompts with a tie for best"),
     "swap_consistency": Meaning("alone", "same winner in the other order"),
     "first_shown": Meaning("alone", "winner is the response shown first"),

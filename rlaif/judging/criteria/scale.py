@@ -5,7 +5,8 @@ prefix. With `calls: apart`, each criterion has its own request and comes last, 
 it.
 """
 
-from collections.abc import Sequence
+import random
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -60,7 +61,7 @@ async def judge(subject: Candidate, criteria: Sequence[Scale], repeat: int, judg
     if judge_context.model is None:
         raise ValueError("a scale needs a model")
     prompt_tokens = output_tokens = 0
-    room = judge_context.spec.max_tokens
+    room = token_limit(judge_context.spec)
     for attempt in range(judge_context.spec.attempts):
         reply = (await judge_context.model.complete(_ask(subject, criteria, repeat, attempt, room, judge_context)))[0]
         prompt_tokens += reply.prompt_tokens or 0
@@ -73,8 +74,20 @@ async def judge(subject: Candidate, criteria: Sequence[Scale], repeat: int, judg
             failure, detail = error.kind, str(error)
             if failure not in RETRIED:
                 break
-            room = judge_context.spec.max_tokens * (RETRY_ROOM if failure == "truncated" else 1)
-    return Verdict(scores, reply.text, failure, detail, prompt_tokens, output_tokens, calls=attempt + 1)
+            room = token_limit(judge_context.spec, failure)
+    return Verdict(scores, reply.text, failure, detail, prompt_tokens, output_tokens, reply.reasoning, calls=attempt + 1)
+
+
+def token_limit(spec: JudgeSpec, failure: str | None = None) -> int:
+    """Return the maximum number of output tokens of a request, after a reply that failed in this way.
+
+    After a truncated reply, a judge that has a budget for reasoning gets twice that budget, any other twice `max_tokens`.
+    """
+    if failure != "truncated":
+        return spec.max_tokens + spec.reasoning_tokens
+    if spec.reasoning_tokens:
+        return spec.max_tokens + RETRY_ROOM * spec.reasoning_tokens
+    return RETRY_ROOM * spec.max_tokens
 
 
 def _ask(
@@ -83,7 +96,7 @@ def _ask(
     spec = judge_context.spec
     temperature = max(spec.temperature, RETRY_TEMPERATURE) if attempt else spec.temperature
     return ChatRequest(
-        messages=[{"role": "user", "content": render(subject, criteria, judge_context)}],
+        messages=[{"role": "user", "content": render(subject, criteria, judge_context, repeat)}],
         sampling=Sampling(temperature=temperature, max_tokens=room),
         seeds=(int(key("judge seed", subject.answer, repeat, attempt)[:8], 16) >> 1,),
         schema=schema(criteria, apart=spec.calls == "apart"),
@@ -93,20 +106,36 @@ def _ask(
     )
 
 
-def render(subject: Candidate, criteria: Sequence[Scale], judge_context: JudgeContext) -> str:
-    """Render the judge's prompt."""
+def render(subject: Candidate, criteria: Sequence[Scale], judge_context: JudgeContext, repeat: int = 0) -> str:
+    """Render the judge's prompt for one repeat, which matters only if the order of levels is permuted."""
+    order = level_order(subject, repeat) if judge_context.spec.level_order == "permuted" else sorted
+    specs = [
+        criterion.spec | {"levels": {at: criterion.levels[at] for at in order(criterion.levels)}} for criterion in criteria
+    ]
     nonces = nonce, _ = fence(subject.answer), subject.prompt_fence
     return judge_context.template.render(
         **judge_context.shown_prompt(subject.prompt, *nonces),
         prompt_fence=subject.prompt_fence,
         response=judge_context.shown(subject.text, *nonces),
         fence=nonce,
-        criteria=[criterion.spec for criterion in criteria],
-        criterion=criteria[0].spec,
+        criteria=specs,
+        criterion=specs[0],
         low=criteria[0].low,
         high=criteria[0].high,
         apart=judge_context.spec.calls == "apart",
     )
+
+
+def level_order(subject: Candidate, repeat: int) -> Callable[[Iterable[int]], list[int]]:
+    """Return how to order levels in a repeat: rising, falling, then a seeded random order and its reverse, and so on."""
+
+    def ordered(levels: Iterable[int]) -> list[int]:
+        found = sorted(levels)
+        if repeat > 1:
+            random.Random(key("level order", subject.answer, repeat // 2)).shuffle(found)
+        return found[::-1] if repeat % 2 else found
+
+    return ordered
 
 
 def schema(criteria: Sequence[Scale], *, apart: bool) -> dict[str, Any]:

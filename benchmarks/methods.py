@@ -27,9 +27,9 @@ import yaml
 from benchmarks.job import table
 from rlaif import pipeline as run
 from rlaif.config import Config, load
-from rlaif.demo import corpus
 from rlaif.demo.world import case, layout
 from rlaif.evaluation import Evaluation
+from tools.train_demo_models import corpus
 
 HERE = Path(__file__).parent / "methods"
 CRITERIA = ("faithfulness", "completeness", "helpfulness")

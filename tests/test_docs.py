@@ -30,6 +30,12 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 BASE = {"name": "base", "collect": {"sources": [{"path": "prompts.jsonl"}]}}
 
 
+def test_llms_txt_lists_every_page_of_the_site_once() -> None:
+    links = re.findall(r"(?m)^- \[[^]]+\]\(([^)]+)\): \w", (ROOT / "docs/llms.txt").read_text(encoding="utf-8"))
+    pages = ["./" if page.stem == "index" else f"{page.stem}/" for page in (ROOT / "docs").glob("*.md")]
+    assert sorted(links) == sorted(pages)
+
+
 @dataclass(frozen=True)
 class Block:
     """A fenced block of a page; `title` is the file that it shows, if any."""

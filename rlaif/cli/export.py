@@ -21,6 +21,7 @@ def export(
     folder: Annotated[Path, typer.Argument(help="The folder to write to.", show_default=False)],
     form: Form = "preference",
     format: Annotated[list[str], typer.Option(help="jsonl, parquet or datasets; may be repeated.")] = ["parquet"],
+    reasoning: Annotated[bool, typer.Option("--reasoning", help="Add each response's reasoning.")] = False,
     newest: Newest = False,
     set: Set = [],
 ) -> None:
@@ -28,7 +29,8 @@ def export(
     from rlaif import pipeline as running
 
     with session(file, set, quiet=False, filled=True) as (plan, context):
-        done = running.export(plan, context, folder, format, form, pairing=running.newest(context) if newest else None)
+        pairing = running.newest(context) if newest else None
+        done = running.export(plan, context, folder, format, form, pairing=pairing, reasoning=reasoning)
     print(", ".join(f"{split}: {count:,} rows" for split, count in done.rows.items()))
     for reason, count in done.left_out.items():
         print(f"left out: {count:,} {reason}")

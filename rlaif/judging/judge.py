@@ -96,7 +96,8 @@ class Judge:
         templates = {"templates": {name: item.text for name, item in self.templates.items()}} if self.templates else {}
         retrieval = {"retrieval": registry.identity(self.retrieval)} if self.retrieval else {}
         levels = {"level_order": "permuted"} if self.settings.level_order == "permuted" else {}
-        return templates | retrieval | levels
+        reasoning = {"reasoning_tokens": self.settings.reasoning_tokens} if self.settings.reasoning_tokens else {}
+        return templates | retrieval | levels | reasoning
 
     @cached_property
     def key(self) -> str:

@@ -11,6 +11,9 @@ from typing import Final
 
 Span = tuple[int, int]
 
+# A closing mark that follows a quotation mark or a backtick.
+_QUOTED: Final = re.compile(r"""[`"'“‘«]\s?[<\[◁][^<>\[\]\n]{1,40}[>\]▷]\Z""")
+
 # The names of reasoning in markers, which may follow a prefix, as in `<seed:think>`.
 _NAME: Final = r"(?:thinking|thoughts?|think|reasoning)"
 # Special tokens contain a vertical bar, which is full-width in some vocabularies.
@@ -89,6 +92,20 @@ def split(reply: str) -> Split:
     return Split(reply[:start].strip(), reply[start:end].strip())
 
 
+def separate(reply: str, reasoning: str | None = None) -> Split:
+    """Split a response into reasoning and text, given what the server returned as `reasoning` apart from the text.
+
+    If the server separates reasoning, or if a closing mark stands in quotes or in code, marks inside the text belong to it.
+    """
+    found = split(reply)
+    opened = _opened(reply, 0) is not None
+    quoted = reasoning is not None or (found.reasoning is not None and bool(_QUOTED.search(found.reasoning)))
+    if not opened and (quoted or (found.reasoning or "").count("```") % 2):
+        found = Split(None, reply)
+    parts = [part.strip() for part in (reasoning, found.reasoning) if part and part.strip()]
+    return Split("\n\n".join(parts) or None, found.text, found.closed)
+
+
 def text_spans(reply: str) -> list[Span]:
     """Return the parts of a reply that may be the model's text, in order; `split` takes the last one.
 
@@ -141,7 +158,12 @@ _INVISIBLE: Final = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp", "Mn"})
 
 def has_text(reply: str) -> bool:
     """Return whether a reply has a visible character outside of its reasoning."""
-    return any(_visible(character) for character in split(reply).text)
+    return visible(split(reply).text)
+
+
+def visible(text: str) -> bool:
+    """Return whether a text has a visible character."""
+    return any(_visible(character) for character in text)
 
 
 def _visible(character: str) -> bool:

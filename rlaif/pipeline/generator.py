@@ -35,7 +35,7 @@ class Generator:
             "top_p": settings.top_p,
             "max_tokens": settings.max_tokens,
             "seed": settings.seed,
-        }
+        } | ({"reasoning": "keep"} if settings.reasoning == "keep" else {})
 
     @cached_property
     def key(self) -> str:

@@ -21,6 +21,7 @@ from rlaif.core.types import Message, Prompt, stored
 from rlaif.judging import Candidate
 from rlaif.judging.judge import Judge
 from rlaif.models.base import ChatRequest, Model, Sampling
+from rlaif.models.reasoning import separate
 from rlaif.models.registry import Models, identity
 from rlaif.pipeline.generator import show
 from rlaif.pipeline.plan import Plan
@@ -100,7 +101,7 @@ class OnlineRewards:
     def _score(self, run: Callable[[Coroutine[Any, Any, Marks]], Marks], markers: Sequence[Marker]) -> Score:
         def score(prompts: Any, completions: Any, place: list[int], **rest: Any) -> Marks:
             shown = [
-                (prompt, Candidate(self._prompts[at], completion[0]["content"]))
+                (prompt, Candidate(self._prompts[at], self._text(completion[0]["content"])))
                 for prompt, completion, at in zip(prompts, completions, place, strict=True)
             ]
             marks = [run(marker(shown)) for marker in markers]
@@ -109,6 +110,11 @@ class OnlineRewards:
             return total(marks, [reward.weight for reward in self._section.rewards], place)
 
         return score
+
+    def _text(self, completion: str) -> str:
+        """Return the part of a sampled completion that is judged: without reasoning, unless the generator keeps it."""
+        generate = self._context.config.pipeline.generate
+        return completion if generate and generate.reasoning == "keep" else separate(completion).text
 
     async def _marker(self, models: Models, reward: Reward, fitted: Path | None) -> Marker:
         if reward.judge:

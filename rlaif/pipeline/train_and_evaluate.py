@@ -64,7 +64,11 @@ def _origin(plan: Plan, context: Context, trained: Training, *, whole: bool) -> 
     config, store = context.config, context.store
     section = config.pipeline.train
     assert section
-    pairing = store.query("data/export/sql/training", key=trained.key)[0]["pairing"] if section.needs_pairs else ""
+    pairing = (
+        store.query("SELECT pairing FROM trainings WHERE key = $key LIMIT 1", key=trained.key)[0]["pairing"]
+        if section.needs_pairs
+        else ""
+    )
     commands = [config.command("run")] if whole else [made_by(store, pairing).command, config.command("train")]
     # The pipeline as in the file, which a round changes.
     last = store.query("pipeline/sql/config_diff/last")

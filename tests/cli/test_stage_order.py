@@ -1,8 +1,6 @@
 """A stage that comes too early names what is missing and the command that makes it, and exits with 2."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +9,7 @@ from rlaif import pipeline
 from rlaif.config import load
 from rlaif.core.errors import InputError
 from rlaif.pipeline.stages.audit import audit
+from tests.support.command_line import rlaif
 from tests.support.scripted_pipeline import go, project
 
 TRAINED = (
@@ -84,8 +83,7 @@ def test_a_stage_that_comes_too_early_says_what_is_missing(
 ) -> None:
     file = projects[-1 if done is None else len(done)]
     verb, rest = (2, command[2:]) if command[0] == "pairs" else (1, command[1:])
-    line = [sys.executable, "-m", "rlaif", *command[:verb], str(file), *rest]
-    found = subprocess.run(line, capture_output=True, text=True, check=False, cwd=file.parent)
+    found = rlaif(*command[:verb], str(file), *rest, folder=file.parent)
     assert said.format(file=file) in found.stderr
     assert found.returncode == 2
     assert "Traceback" not in found.stderr

@@ -470,7 +470,7 @@ if not child:
 time.sleep(0.5)
 os.kill(child, signal.SIGTERM)
 os.waitpid(child, 0)
-time.sleep(5)
+time.sleep(1.5)
 """
 
 

@@ -1,8 +1,6 @@
 """Pairs need scores: a judge that has scored nothing is an error, one that has scored a part is a note with counts."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from rlaif.core.types import answer_key
 from rlaif.pairs.coverage import Coverage, coverage
 from rlaif.pairs.weights import PairJudge
 from rlaif.store.store import Store
+from tests.support.command_line import rlaif
 from tests.support.displays import RecordedNotes
 from tests.support.scripted_pipeline import add, go, project, rows
 from tests.support.stores import GENERATOR, JUDGE, criteria, fill, prompt
@@ -108,8 +107,7 @@ def test_a_pairing_over_scores_that_are_not_there_is_refused_and_not_kept(tmp_pa
             pipeline.pair(plan, context)
         assert rows(file, "FROM pairings_readable") == made, name
     assert (tmp_path / "out/pairs/preference/README.md").read_bytes() == exported
-    command = [sys.executable, "-m", "rlaif", "pair", str(file), "--judge", "b"]
-    assert subprocess.run(command, capture_output=True, check=False).returncode == 2
+    assert rlaif("pair", str(file), "--judge", "b").returncode == 2
 
 
 def test_judges_that_scored_different_responses_cannot_be_mixed(tmp_path: Path) -> None:
@@ -298,8 +296,7 @@ def test_pairs_that_are_up_to_date_are_not_made_again_and_others_are(tmp_path: P
 
 def lesson(file: Path, folder: Path, *options: str) -> list[str]:
     """The chosen texts that the file's training would learn from: what is prepared for `accelerate`."""
-    command = [sys.executable, "-m", "rlaif", "train", str(file), "--prepare", str(folder), *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = rlaif("train", str(file), "--prepare", str(folder), *options)
     assert done.returncode == 0, done.stderr
     return [json.loads(line)["chosen"][0]["content"] for line in (folder / "rows.jsonl").read_text().splitlines()]
 

@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from rlaif.evaluation.audit import MEASURES, Audit, Audited, Estimate, Finding, 
 from rlaif.pipeline.stages.audit import audit
 from rlaif.report.audit_page import render
 from rlaif.store.store import Store
+from tests.support.command_line import rlaif
 from tests.support.paths import SHARED
 from tests.support.stores import GENERATOR, JUDGE, fill, prompt
 
@@ -394,8 +393,8 @@ def test_every_measure_may_be_gated() -> None:
 
 def test_the_command_prints_a_table_writes_a_page_and_gives_json(tmp_path: Path) -> None:
     file = project(tmp_path)
-    rlaif = [sys.executable, "-m", "rlaif", "audit", str(file), "--quiet"]
-    shown = subprocess.run([*rlaif, "--gold", "words", "--attacks", "2"], capture_output=True, text=True, check=True)
+    command = ["audit", str(file), "--quiet"]
+    shown = rlaif(*command, "--gold", "words", "--attacks", "2")
     for words in ("Against words", "Cohen's kappa", "On its own", "Under attack", "prompts with a tie for best"):
         assert words in " ".join(shown.stdout.split())
     assert max(map(len, shown.stdout.split("\nPage:")[0].splitlines())) <= 80
@@ -403,12 +402,12 @@ def test_the_command_prints_a_table_writes_a_page_and_gives_json(tmp_path: Path)
     page = (tmp_path / "out/audit.html").read_text(encoding="utf-8")
     assert "Against words" in page
     assert "default-src 'none'" in page
-    subprocess.run([sys.executable, "-m", "rlaif", "report", str(file), "--quiet"], check=True, capture_output=True)
+    assert rlaif("report", str(file), "--quiet").returncode == 0
     assert 'href="audit.html"' in (tmp_path / "out/report.html").read_text(encoding="utf-8")
-    given = subprocess.run([*rlaif, "--stored", "--json"], capture_output=True, text=True, check=True)
+    given = rlaif(*command, "--stored", "--json")
     measures = {each["measure"] for each in json.loads(given.stdout)["judges"][0]["found"]}
     assert {"ties", "failures", "raised"} <= measures
-    unknown = subprocess.run([*rlaif, "--judge", "aa"], capture_output=True, text=True)
+    unknown = rlaif(*command, "--judge", "aa")
     assert (unknown.returncode, "no judge is called 'aa'" in unknown.stderr) == (2, True)
 
 

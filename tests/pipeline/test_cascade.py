@@ -1,7 +1,5 @@
 """A cascade: what a judge leaves to the next one, that nothing else is asked of it, and who counts for which prompt."""
 
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from rlaif.estimate import plan
 from rlaif.judging.rubric import factors
 from rlaif.report.explain import explain
 from rlaif.store.store import Store
+from tests.support.command_line import rlaif
 from tests.support.plans import asks, planned
 from tests.support.scripted_pipeline import add, go, project, rows
 from tests.support.stores import GENERATOR, JUDGE, fill, prompt
@@ -304,10 +303,7 @@ def test_one_judge_of_a_cascade_can_be_run_alone(tmp_path: Path) -> None:
         .replace("judge: {by: [a]}", "judge: {by: [a, b], cascade: {margin: 12}}")
         .replace("pair: {judge: a, ", "pair: {")
     )
-    done = subprocess.run(
-        [sys.executable, "-m", "rlaif", "run", str(file), "--judge", "b"], capture_output=True, check=False
-    )
-    assert done.returncode == 0
+    assert rlaif("run", str(file), "--judge", "b").returncode == 0
     assert {
         row["name"] for row in rows(file, "SELECT DISTINCT name FROM judges SEMI JOIN verdicts ON judge = judges.key")
     } == {"b"}

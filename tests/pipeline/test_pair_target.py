@@ -12,6 +12,7 @@ from rlaif import pipeline
 from rlaif.config import load
 from rlaif.core.errors import InputError
 from rlaif.store.store import Store
+from tests.support.command_line import rlaif
 from tests.support.scripted_pipeline import go, project, rows
 
 # The scripted judge prefers a few of the answers by this much, so that most prompts have no pair at first.
@@ -70,22 +71,8 @@ def test_a_surplus_is_left_out_by_lot_and_counted(tmp_path: Path) -> None:
 
 def test_what_cannot_be_reached_ends_at_the_bound_and_is_said(tmp_path: Path) -> None:
     file = project(tmp_path, prompts=4)
-    command = [
-        sys.executable,
-        "-m",
-        "rlaif",
-        "run",
-        str(file),
-        "--quiet",
-        "--set",
-        "pair.target=9",
-        "--set",
-        "pair.max_samples=5",
-        "--set",
-        "pair.min_margin=99",
-    ]
-    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    assert "0 of 9 pairs" in said
+    sets = ["--set", "pair.target=9", "--set", "pair.max_samples=5", "--set", "pair.min_margin=99"]
+    assert "0 of 9 pairs" in rlaif("run", str(file), "--quiet", *sets).stdout
     assert {row["n"] for row in rows(file, "SELECT count(*) AS n FROM responses GROUP BY prompt")} == {5}
 
 

@@ -2,8 +2,6 @@
 
 import io
 import json
-import subprocess
-import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,6 +18,7 @@ from rlaif.core.types import key
 from rlaif.pipeline.pairs_diff import Difference, compare
 from rlaif.pipeline.pairs_diff_render import render
 from rlaif.store.store import Row, Store
+from tests.support.command_line import rlaif
 from tests.support.scripted_pipeline import go, project, rows
 from tests.support.stores import fill
 
@@ -219,10 +218,9 @@ def test_what_is_no_pairing_is_told(name: str, tmp_path: Path) -> None:
 def test_the_command_prints_tables_or_json(tmp_path: Path) -> None:
     file = project(tmp_path)
     go(file)
-    command = [sys.executable, "-m", "rlaif", "pairs", "diff", str(file), "--b", "pair.weights.faithfulness=9"]
-    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    assert "From A to B" in text
-    found = json.loads(subprocess.run([*command, "--json"], check=True, capture_output=True, text=True).stdout)
+    command = ["pairs", "diff", str(file), "--b", "pair.weights.faithfulness=9"]
+    assert "From A to B" in rlaif(*command).stdout
+    found = json.loads(rlaif(*command, "--json").stdout)
     assert found["a"]["pairs"] == found["same"] + found["flipped"] + found["lost"]
 
 

@@ -49,7 +49,8 @@ def test_a_killed_run_ends_with_the_pairs_of_an_undisturbed_one_and_a_trained_mo
         held = store.rows("SELECT (SELECT count(*) FROM responses) AS responses, (SELECT count(*) FROM pairs) AS pairs")[0]
     assert held["responses"] > 0
     assert held["pairs"] == 0
-    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    with pipeline.open_run(load(QUICKSTART, overrides(tmp_path / "killed"))) as (plan, context):
+        pipeline.everything(plan, context)
     for name in ("train.jsonl", "train.parquet", "held_out.jsonl"):
         killed, whole = (tmp_path / each / "pairs/preference" / name for each in ("killed", "whole"))
         assert killed.read_bytes() == whole.read_bytes()

@@ -4,8 +4,6 @@ import csv
 import io
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from rlaif.core.types import key
 from rlaif.report.sql import as_csv, query
 from rlaif.store.store import Row, Store
 from tests.support import report_store
+from tests.support.command_line import rlaif
 from tests.support.paths import ROOT
 from tests.support.scripted_pipeline import go, project, rows
 from tests.support.stores import GENERATOR, JUDGE, context, criteria, fill, make_pairs, prompt
@@ -150,10 +149,6 @@ def test_what_is_no_reading_of_the_store_is_refused(name: str, tmp_path: Path) -
 def test_an_error_names_the_line_that_the_user_wrote(tmp_path: Path) -> None:
     with Store(filled(tmp_path), read_only=True) as store, pytest.raises(InputError, match=r"LINE 2: FROM nowhere"):
         query(store, "SELECT 1\nFROM nowhere")
-
-
-def rlaif(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "rlaif", *arguments], capture_output=True, text=True, check=False)
 
 
 def test_the_command_prints_a_table_json_or_csv(tmp_path: Path) -> None:

@@ -137,12 +137,13 @@ def export(
     form: str = "preference",
     *,
     pairing: str | None = None,
+    reasoning: bool = False,
 ) -> "Exported":
     """Export a pairing, by default the one that the file describes, as a data set with its card in `folder/FORM`."""
     from rlaif.data.export import export as write
 
     config, pairing = context.config, pairing or described(plan, context)
-    options = [word for format in formats for word in ("--format", format)]
+    options = [word for format in formats for word in ("--format", format)] + (["--reasoning"] if reasoning else [])
     return write(
         context.store,
         pairing,
@@ -151,6 +152,7 @@ def export(
         form=form,
         formats=formats,
         pipeline=config.pipeline,
+        reasoning=reasoning,
         command=config.command("export", str(short(folder)), "--form", form, *options),
     )
 

@@ -230,7 +230,7 @@ def test_an_unknown_strategy_is_explained_as_the_page_on_errors_shows(tmp_path: 
     (tmp_path / "notes.yaml").write_text(
         next(block.text for block in blocks("yaml") if block.title == "notes.yaml").replace("best_vs_worst", "best_vs_wrost")
     )
-    from rlaif.pairs import build
+    from rlaif.pairs.rule import load_rule
 
     with pytest.raises(InputError, match="best_vs_worst"):
-        build.check(load(tmp_path / "notes.yaml"))
+        load_rule(load(tmp_path / "notes.yaml"))

@@ -196,7 +196,7 @@ def test_a_mistake_is_told_with_its_place_and_the_way_out(name: str, tmp_path: P
 
 
 def go_checked(file: Path) -> None:
-    pipeline.check(load(file))
+    pipeline.check(pipeline.resolve(load(file)))
     go(file)
 
 

@@ -292,9 +292,9 @@ def test_votes_from_the_command_line_are_the_audits_gold_and_make_pairs(tmp_path
     assert rlaif("generate", str(file), "-q").returncode == 0
     done = rlaif("label", str(file), "--by", "ann", said="1\n2\nt\n1\nq\n")
     assert "4 votes by human:ann are stored" in done.stdout
-    with open_run(load(file)) as context:
-        found = audit(context)
-        assert pair(context).pairs == 3
+    with open_run(load(file)) as (plan, context):
+        found = audit(plan, context)
+        assert pair(plan, context).pairs == 3
     assert found.gold == "human:ann"
     accuracy = found.judges[0].get("accuracy")
     assert accuracy is not None

@@ -62,12 +62,12 @@ def work(folder: Path, script: Callable[[Request], Reply], **options: Any) -> tu
     """Run all stages against a server; the pipeline file, what the user saw, and the number of chat requests."""
 
     def stages(file: Path, notes: RecordedNotes) -> None:
-        with run.open_run(load(file), notes) as context:
+        with run.open_run(load(file), notes) as (plan, context):
             try:
                 run.collect(context)
-                run.generate(context)
-                run.judge(context)
-                run.pair(context)
+                run.generate(plan, context)
+                run.judge(plan, context)
+                run.pair(plan, context)
             except RlaifError as error:
                 notes.lines.append(str(error))
 

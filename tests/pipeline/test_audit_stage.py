@@ -235,8 +235,8 @@ collect:
       columns: {{prompt: prompt, responses: texts}}
       scores: [{{judge: gpt4, criterion: quality, column: scores, low: 1, high: 5}}]
 """)
-    with pipeline.open_run(load(tmp_path / "mt.yaml")) as context:
-        findings = audit(context).judges[0]
+    with pipeline.open_run(load(tmp_path / "mt.yaml")) as (plan, context):
+        findings = audit(plan, context).judges[0]
     found = {(each.measure, each.of): each.estimate for each in findings.found}
     assert found["exact_repeat", None].n == 480
     shares = [("exact_repeat", None), *(("top_tie", of) for of in ("repeat 1", "repeat 2", "repeat 3", "mean of all"))]
@@ -247,10 +247,11 @@ collect:
 @WITH_DATA
 def test_programs_are_measured_against_real_people(tmp_path: Path) -> None:
     file = root() / "pipelines/qa_feedback.yaml"
-    with pipeline.open_run(
-        load(file, [f"collect.sources.0.path={SHARED / 'qa_feedback.jsonl'}", f"out={tmp_path}"])
-    ) as context:
-        made = audit(context)
+    with pipeline.open_run(load(file, [f"collect.sources.0.path={SHARED / 'qa_feedback.jsonl'}", f"out={tmp_path}"])) as (
+        plan,
+        context,
+    ):
+        made = audit(plan, context)
     assert (made.gold, [each.judge for each in made.judges]) == ("human", ["mechanical"])
     shares = {
         each.of or each.measure: each.estimate
@@ -305,14 +306,14 @@ def calls(store: Store, name: str) -> int:
 
 def test_an_audit_asks_what_is_owed_and_once(tmp_path: Path) -> None:
     file = project(tmp_path)
-    with pipeline.open_run(load(file)) as context:
-        first = audit(context, ["a"], "words", limit=5, attacks=4)
+    with pipeline.open_run(load(file)) as (plan, context):
+        first = audit(plan, context, ["a"], "words", limit=5, attacks=4)
         # 5 prompts x 3 answers x 3 criteria, and 11 attacks on 4 answers.
         assert calls(context.store, context.run) == 5 + 5 * 9 + 11 * 4 * 3
-    with pipeline.open_run(load(file)) as context:
-        again = audit(context, ["a"], "words", limit=5, attacks=4)
+    with pipeline.open_run(load(file)) as (plan, context):
+        again = audit(plan, context, ["a"], "words", limit=5, attacks=4)
         assert calls(context.store, context.run) == 0
-        stored = audit(context, ["a"], "words", stored=True)
+        stored = audit(plan, context, ["a"], "words", stored=True)
     assert first == again == stored
     attacked = {each.of: each.estimate for each in first.judges[0].found if each.measure == "raised"}
     assert sorted(name or "" for name in attacked) == [
@@ -333,15 +334,15 @@ def test_an_audit_asks_what_is_owed_and_once(tmp_path: Path) -> None:
 
 def test_attacked_answers_are_in_no_pair_and_in_no_report(tmp_path: Path) -> None:
     file = project(tmp_path)
-    with pipeline.open_run(load(file)) as context:
-        audit(context, ["a"], "words", attacks=4)
-        pipeline.judge(context)
-        made = pipeline.pair(context)
-        before = pipeline.report(context).read_text(encoding="utf-8")
+    with pipeline.open_run(load(file)) as (plan, context):
+        audit(plan, context, ["a"], "words", attacks=4)
+        pipeline.judge(plan, context)
+        made = pipeline.pair(plan, context)
+        before = pipeline.report(plan, context).read_text(encoding="utf-8")
         context.store.rows("DELETE FROM attacks")
         context.store.rows("DELETE FROM scores WHERE answer NOT IN (SELECT answer FROM responses)")
-        assert pipeline.pair(context) == made
-        assert drawn(pipeline.report(context).read_text(encoding="utf-8")) == drawn(before)
+        assert pipeline.pair(plan, context) == made
+        assert drawn(pipeline.report(plan, context).read_text(encoding="utf-8")) == drawn(before)
 
 
 def drawn(page: str) -> list[str]:
@@ -360,23 +361,23 @@ GATES = [
 @pytest.mark.parametrize(("gate", "reason"), GATES, ids=[str(case[1]) for case in GATES])
 def test_a_gate_stops_pairs_of_a_judge_that_falls_short_and_says_why(tmp_path: Path, gate: str, reason: str | None) -> None:
     file = project(tmp_path, gate + "\nevaluate: {judges: [words]}\n")
-    with pipeline.open_run(load(file)) as context:
-        audit(context, ["a"], "words")
+    with pipeline.open_run(load(file)) as (plan, context):
+        audit(plan, context, ["a"], "words")
         if reason is None:
-            assert pipeline.pair(context).pairs
+            assert pipeline.pair(plan, context).pairs
             return
         with pytest.raises(InputError) as caught:
-            pipeline.pair(context)
+            pipeline.pair(plan, context)
         assert reason in str(caught.value)
         assert not context.store.rows("FROM pairs")
 
 
 def test_a_bound_on_what_has_only_parts_holds_for_each_of_them(tmp_path: Path) -> None:
     file = project(tmp_path, "gate: {most: {raised: 0.0}}\n")
-    with pipeline.open_run(load(file)) as context:
-        audit(context, attacks=4)
+    with pipeline.open_run(load(file)) as (plan, context):
+        audit(plan, context, attacks=4)
         with pytest.raises(InputError) as caught:
-            pipeline.pair(context)
+            pipeline.pair(plan, context)
     assert str(caught.value).count("raised of") > 3
 
 

@@ -71,9 +71,9 @@ def test_a_run_that_was_ended_goes_on_when_the_cause_is_gone(tmp_path: Path) -> 
             sets = [served, "generate={model: writer, samples: 2, logprobs: false}"]
 
             def generate() -> None:
-                with pipeline.open_run(load(file, sets)) as context:
+                with pipeline.open_run(load(file, sets)) as (plan, context):
                     pipeline.collect(context)
-                    pipeline.generate(context)
+                    pipeline.generate(plan, context)
 
             healthy = False
             with pytest.raises(ModelError, match=r"failed \(\d+ rejected\): .* fallen off"):

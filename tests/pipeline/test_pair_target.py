@@ -96,7 +96,7 @@ def test_a_target_that_nothing_could_meet_is_refused_first(tmp_path: Path, old: 
     file = project(tmp_path, prompts=3)
     file.write_text(file.read_text().replace(old, new))
     with pytest.raises(InputError, match=said):
-        pipeline.check(load(file, ["pair.target=5"]))
+        pipeline.check(pipeline.resolve(load(file, ["pair.target=5"])))
 
 
 @pytest.mark.fault("P1")

@@ -68,7 +68,7 @@ def difference(
     folder: Path, table: dict[str, Any], a: list[str], b: list[str], second: dict[str, Any] | None = None
 ) -> Difference:
     (folder / "diff.yaml").write_text(PIPELINE.format(out=folder / "out"))
-    with pipeline.open_run(load(folder / "diff.yaml")) as context:
+    with pipeline.open_run(load(folder / "diff.yaml")) as (_, context):
         scored(context.store, table, second)
         return compare(context, a, b)
 
@@ -162,8 +162,8 @@ def test_fates_are_what_a_slow_comparison_of_the_pairs_finds_and_shares_add_up(
         found = difference(folder, table, a, b, second)
         made = []
         for way in (a, b):
-            with pipeline.open_run(load(folder / "diff.yaml", way)) as context:
-                pairing = pipeline.paired(context).key
+            with pipeline.open_run(load(folder / "diff.yaml", way)) as (plan, context):
+                pairing = pipeline.paired(plan, context).key
                 made.append(
                     {
                         (row["chosen"], row["rejected"])
@@ -190,7 +190,7 @@ def test_the_store_is_left_as_it_was(tmp_path: Path) -> None:
     go(file)
     tables = ("pairs", "pairings", "pairing_criteria", "reasons")
     before = {table: rows(file, f"FROM {table}") for table in tables}
-    with pipeline.open_run(load(file)) as context:
+    with pipeline.open_run(load(file)) as (_, context):
         found = compare(context, [], ["pair.strategy=best_vs_second"])
         stored = found.a.pairing
         assert compare(context, [stored[:6]], [stored]).flipped == 0
@@ -211,7 +211,7 @@ def test_what_is_no_pairing_is_told(name: str, tmp_path: Path) -> None:
     given, said = WRONG[name]
     file = project(tmp_path, prompts=2)
     go(file)
-    with pipeline.open_run(load(file)) as context, pytest.raises(InputError, match=said):
+    with pipeline.open_run(load(file)) as (_, context), pytest.raises(InputError, match=said):
         compare(context, [], given)
 
 

@@ -89,12 +89,12 @@ def run(folder: Path, writer: Writer, **generate: Any) -> Path:
             return path
 
     def work(path: Path) -> None:
-        with pipeline.open_run(load(path)) as context:
+        with pipeline.open_run(load(path)) as (plan, context):
             pipeline.collect(context)
-            pipeline.generate_and_judge(context)
-            pipeline.pair(context)
-            pipeline.export(context, folder / "plain", ["jsonl"])
-            pipeline.export(context, folder / "reasoned", ["jsonl"], reasoning=True)
+            pipeline.generate_and_judge(plan, context)
+            pipeline.pair(plan, context)
+            pipeline.export(plan, context, folder / "plain", ["jsonl"])
+            pipeline.export(plan, context, folder / "reasoned", ["jsonl"], reasoning=True)
 
     return asyncio.run(served())
 
@@ -102,7 +102,7 @@ def run(folder: Path, writer: Writer, **generate: Any) -> Path:
 def test_reasoning_in_any_dialect_goes_nowhere_unless_asked_for(tmp_path: Path) -> None:
     writer = Writer()
     path = run(tmp_path, writer)
-    with pipeline.open_run(load(path)) as context:
+    with pipeline.open_run(load(path)) as (_, context):
         rows = context.store.rows("SELECT text, reasoning FROM responses")
         assert {row["text"] for row in rows} == {TEXT, "I am not sure."}
         assert all(SECRET in row["reasoning"] for row in rows)
@@ -123,7 +123,7 @@ def test_reasoning_in_any_dialect_goes_nowhere_unless_asked_for(tmp_path: Path) 
 
 def test_kept_reasoning_is_part_of_the_response(tmp_path: Path) -> None:
     writer = Writer()
-    with pipeline.open_run(load(run(tmp_path, writer, reasoning="keep"))) as context:
+    with pipeline.open_run(load(run(tmp_path, writer, reasoning="keep"))) as (_, context):
         rows = context.store.rows("SELECT text, reasoning FROM responses")
     assert all(SECRET in row["text"] and row["reasoning"] is None for row in rows)
     assert {row["text"].endswith(("1912.", "sure.", "<|return|>")) for row in rows} == {True}
@@ -140,10 +140,10 @@ UNFINISHED = {
 @pytest.mark.parametrize("name", UNFINISHED)
 def test_a_response_that_ends_while_thinking_is_a_failure_of_its_kind(name: str, tmp_path: Path) -> None:
     def work(path: Path) -> list[dict[str, Any]]:
-        with pipeline.open_run(load(path)) as context:
+        with pipeline.open_run(load(path)) as (plan, context):
             pipeline.collect(context)
             with pytest.raises(ModelError, match="10 unfinished_reasoning"):
-                pipeline.generate(context)
+                pipeline.generate(plan, context)
             return context.store.rows("SELECT DISTINCT failure, detail, attempt FROM responses")
 
     async def served() -> list[dict[str, Any]]:

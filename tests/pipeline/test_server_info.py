@@ -36,9 +36,9 @@ def generate(folder: Path, url: str, prompts: int) -> list[str]:
     (folder / "data.jsonl").write_text("".join(json.dumps({"prompt": f"Why {n}?"}) + "\n" for n in range(prompts)))
     (folder / "p.yaml").write_text(PIPELINE.replace("OUT", str(folder / "out")).replace("URL", url))
     notes = RecordedNotes()
-    with pipeline.open_run(load(folder / "p.yaml"), notes) as context:
+    with pipeline.open_run(load(folder / "p.yaml"), notes) as (plan, context):
         pipeline.collect(context)
-        pipeline.generate(context)
+        pipeline.generate(plan, context)
     return [line for line in notes.lines if " has changed since the last run" in line]
 
 

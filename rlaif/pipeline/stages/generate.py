@@ -40,11 +40,11 @@ async def run(
     generator: Generator,
     *,
     only: HeldOut = EVERYTHING,
-    hand: Callable[[list[Row]], None] | None = None,
+    on_stored: Callable[[list[Row]], None] | None = None,
 ) -> None:
     """Sample the pending responses: the configured number for all prompts, or those that `only` selects.
 
-    `hand` receives each batch of stored texts that no judge can have seen, so that judging them can start at once.
+    `on_stored` receives each batch of stored texts that no judge can have seen, so that judging them can start at once.
     """
     _register(context, generator)
     pending = PendingUnits(context.store, "generate", "prompt", **asked(context.config, generator, only))
@@ -56,8 +56,8 @@ async def run(
 
         def keep(batch: list[_Sampled]) -> None:
             _keep(context, batch, tally)
-            if hand:
-                hand([row for sampled in batch for row in sampled.unseen])
+            if on_stored:
+                on_stored([row for sampled in batch for row in sampled.unseen])
 
         await run_workers(
             context.budget.within(pending, tally, generator.model, lambda row: _guess(row, generator)),

@@ -14,9 +14,10 @@ BIN := $(VENV)/bin
 quickstart: $(VENV)/ready
 	$(BIN)/rlaif run pipelines/quickstart.yaml
 
-# All tests of a file run in one process, because they share fixtures.
+# All tests of a file run in one process, because they share fixtures. xdist would put files with few tests last, which here
+# are the longest.
 test: $(VENV)/ready lint
-	$(BIN)/pytest --numprocesses auto --dist loadfile
+	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

@@ -119,9 +119,9 @@ def main(path: Path) -> None:
     from rlaif import pipeline as run
     from rlaif.config import load
 
-    with run.open_run(load(path)) as context:
+    with run.open_run(load(path)) as (plan, context):
         run.collect(context)
-        run.generate_and_judge(context)
+        run.generate_and_judge(plan, context)
         end = time.monotonic()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"end": end, "peak_mb": peak}))

@@ -27,9 +27,9 @@ import yaml
 from benchmarks.job import table
 from rlaif import pipeline as run
 from rlaif.config import Config, load
-from rlaif.demo import corpus
 from rlaif.demo.world import case, layout
 from rlaif.evaluation import Evaluation
+from tools.train_demo_models import corpus
 
 HERE = Path(__file__).parent / "methods"
 CRITERIA = ("faithfulness", "completeness", "helpfulness")
@@ -57,10 +57,10 @@ def prepare(out: Path, size: Size) -> None:
     out.mkdir(parents=True, exist_ok=True)
     if not (out / "base").exists():
         teach(out, size)
-    with run.open_run(pipeline(out, out / "shared", size)) as context:
+    with run.open_run(pipeline(out, out / "shared", size)) as (plan, context):
         run.collect(context)
-        run.generate_and_judge(context)
-        run.pair(context)
+        run.generate_and_judge(plan, context)
+        run.pair(plan, context)
 
 
 def teach(out: Path, size: Size) -> None:
@@ -73,8 +73,9 @@ def teach(out: Path, size: Size) -> None:
     write(out / "recall.jsonl", recalls("held out", size.recalled))
     write(out / "taught_recall.jsonl", recalled)
     write(out / "taught.jsonl", (row for pair in both for row in pair))
-    with run.open_run(load(HERE / "teach.yaml", [f"out={out / 'teach'}", f"train.data={out / 'taught.jsonl'}"])) as context:
-        made = run.train(context)
+    config = load(HERE / "teach.yaml", [f"out={out / 'teach'}", f"train.data={out / 'taught.jsonl'}"])
+    with run.open_run(config) as (plan, context):
+        made = run.train(plan, context)
     assert made
     shutil.copytree(made.path, out / "base")
 
@@ -93,11 +94,11 @@ def row(out: Path, size: Size, name: str, section: dict[str, Any], seed: int) ->
         return dict(json.loads((folder / "result.json").read_text()))
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(out / "shared/store.duckdb", folder)
-    with run.open_run(pipeline(out, folder, size, scaled(out, size, section) | {"seed": seed})) as context:
+    with run.open_run(pipeline(out, folder, size, scaled(out, size, section) | {"seed": seed})) as (plan, context):
         wall, cpu = time.monotonic(), cpu_seconds()
-        run.train(context)
+        run.train(plan, context)
         cost = {"minutes": (time.monotonic() - wall) / 60, "cpu minutes": (cpu_seconds() - cpu) / 60}
-        found = run.evaluate(context)
+        found = run.evaluate(plan, context)
     result = {"base": told(found, "base"), "trained": told(found, "trained") | cost}
     (folder / "result.json").write_text(json.dumps(result))
     return result

@@ -74,13 +74,14 @@ def make(strategy: str, folder: Path, texts: bool) -> int:
     from rlaif.context.run import Context
     from rlaif.data.export import export
     from rlaif.pairs import build
+    from rlaif.pairs.rule import load_rule
 
     section = {"strategy": strategy, "options": OPTIONS.get(strategy, {})} | SECTIONS.get(strategy, {})
     data: dict[str, Any] = {"name": "pairs", "collect": {"sources": [{"path": "x.jsonl"}]}, "pair": section}
     with Store(folder / "store.duckdb") as store:
         limit(store)
         config = Config(Pipeline.model_validate(data), YamlFile(folder / "pairs.yaml", dict(data), {}))
-        made = build.run(Context(config, store), JUDGE, GENERATORS)
+        made = build.run(load_rule(config), Context(config, store), JUDGE, GENERATORS)
         if texts:
             export(store, made.key, folder / "out", held_out=0.1, formats=["parquet"])
     return made.pairs

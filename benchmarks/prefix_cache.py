@@ -24,7 +24,6 @@ from rlaif import pipeline
 from rlaif.config import VllmModel, load
 from rlaif.models.base import ChatRequest, Completion
 from rlaif.models.registry import open_model
-from rlaif.pipeline import resolve
 from rlaif.pipeline.stages import judge as judging
 
 RESPONSES = 8
@@ -179,11 +178,11 @@ def write_model(folder: Path) -> Any:
 async def judge_all(file: Path, out: Path, model: Any, concurrency: int, shuffle: int) -> tuple[list[str], float]:
     """Judge all responses; return the prompts in the order in which they were sent, and the seconds taken."""
     config = load(file, [f"out={out}"])
-    with pipeline.open_run(config) as context:
+    with pipeline.open_run(config) as (plan, context):
         await asyncio.to_thread(pipeline.collect, context)
         watched = Watched(model, concurrency, shuffle)
         started = time.monotonic()
-        await judging.run(context, Given(watched), resolve.named_judge(config, "critic"), resolve.generators(config))  # type: ignore[arg-type]
+        await judging.run(context, Given(watched), plan.judge("critic"), plan.generator_keys)  # type: ignore[arg-type]
         return watched.prompts, time.monotonic() - started
 
 

@@ -76,9 +76,9 @@ def main(prompts: int, seconds: float) -> bool:
         from rlaif.config import load
 
         config = load(pipeline)
-        with run.open_run(config) as context:
+        with run.open_run(config) as (plan, context):
             run.collect(context)
-            run.generate(context)
+            run.generate(plan, context)
         fill(config.store_path, prompts)
         units = prompts * RESPONSES
         first, peak, done = judge(pipeline, port, seconds)

@@ -21,8 +21,8 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.job import table
-from rlaif.demo import corpus
 from rlaif.demo.world import case, layout
+from tools.train_demo_models import corpus
 
 WRITER = Path(corpus.__file__).parent / "writer"
 OPTIONS = {

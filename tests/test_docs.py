@@ -30,6 +30,12 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 BASE = {"name": "base", "collect": {"sources": [{"path": "prompts.jsonl"}]}}
 
 
+def test_llms_txt_lists_every_page_of_the_site_once() -> None:
+    links = re.findall(r"(?m)^- \[[^]]+\]\(([^)]+)\): \w", (ROOT / "docs/llms.txt").read_text(encoding="utf-8"))
+    pages = ["./" if page.stem == "index" else f"{page.stem}/" for page in (ROOT / "docs").glob("*.md")]
+    assert sorted(links) == sorted(pages)
+
+
 @dataclass(frozen=True)
 class Block:
     """A fenced block of a page; `title` is the file that it shows, if any."""
@@ -224,7 +230,7 @@ def test_an_unknown_strategy_is_explained_as_the_page_on_errors_shows(tmp_path: 
     (tmp_path / "notes.yaml").write_text(
         next(block.text for block in blocks("yaml") if block.title == "notes.yaml").replace("best_vs_worst", "best_vs_wrost")
     )
-    from rlaif.pairs import build
+    from rlaif.pairs.rule import load_rule
 
     with pytest.raises(InputError, match="best_vs_worst"):
-        build.check(load(tmp_path / "notes.yaml"))
+        load_rule(load(tmp_path / "notes.yaml"))

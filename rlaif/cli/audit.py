@@ -22,8 +22,8 @@ def agree(
     from rlaif import pipeline as running
     from rlaif.evaluation import render_agreement
 
-    with session(file, set, filled=True) as context:
-        found = running.agreed(context, first, second)
+    with session(file, set, filled=True) as (plan, context):
+        found = running.agreed(plan, context, first, second)
     show(found, render_agreement, json)
 
 
@@ -50,8 +50,8 @@ def audit(
     if plan:
         _plan_audit(file, set, json, quiet, judge, gold, limit, attacks)
         return
-    with session(file, set, quiet, allow_code=allow_code) as context:
-        found = measure(context, judge, gold, limit=limit, attacks=attacks, stored=stored, allow_code=allow_code)
+    with session(file, set, quiet, allow_code=allow_code) as (resolved, context):
+        found = measure(resolved, context, judge, gold, limit=limit, attacks=attacks, stored=stored, allow_code=allow_code)
         page = context.config.out / "audit.html"
         write(found, context.config.pipeline.name, page)
     if json:
@@ -66,8 +66,8 @@ def _plan_audit(
 ) -> None:
     from rlaif.estimate import plan_audit, render
 
-    with session(file, set, quiet) as context:
-        found = plan_audit(context, judge, gold, limit=limit, attacks=attacks)
+    with session(file, set, quiet) as (plan, context):
+        found = plan_audit(plan, context, judge, gold, limit=limit, attacks=attacks)
     show(found, render, json)
 
 
@@ -85,16 +85,15 @@ def label(
     """Compare responses yourself, blind. Your votes form a judge, which `audit` can use as gold."""
     from rlaif import pipeline as running
     from rlaif.evaluation import labeling as labelling
-    from rlaif.pipeline import resolve
 
-    with session(file, set) as context:
+    with session(file, set) as (plan, context):
         running.collect(context)
-        voter, writers = labelling.Voter(by), resolve.generators(context.config)
+        voter, writers = labelling.Voter(by), plan.generator_keys
         if import_:
             new, others = labelling.read(context.store, voter, import_)
             print(f"{new:,} votes by {voter.name}; {others:,} lines were empty or already stored.")
             return
-        running.need_responses(context)
+        running.need_responses(plan, context)
         labeling_tasks = labelling.labeling_tasks(
             context.store, voter, writers, per_prompt=per_prompt, limit=limit, seed=seed
         )

@@ -1,30 +1,18 @@
-"""Commands of the embedded demo: a synthetic world, a tiny writer and a tiny judge."""
+"""Commands of the embedded demo."""
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from rlaif.cli.app import app
 
-tiny = typer.Typer(help="Make the embedded demo's models and requests.", no_args_is_help=True)
-app.add_typer(tiny, name="tiny")
+demo = typer.Typer(help="Make data for the embedded demo.", no_args_is_help=True)
+app.add_typer(demo, name="demo")
 
 
-@tiny.command("train")
-def tiny_train(
-    out: Annotated[Path, typer.Argument(help="The folder for the two checkpoints.", show_default=False)],
-    seed: Annotated[int, typer.Option(help="Seed for data and weights.")] = 0,
-) -> None:
-    """Train the tiny writer and judge from scratch (under two hours on two cores)."""
-    from rlaif.demo.train import train
-
-    train(out, seed)
-
-
-@tiny.command("requests")
-def tiny_requests(
+@demo.command("requests")
+def demo_requests(
     count: Annotated[int, typer.Argument(help="Number of requests.")] = 100,
     seed: Annotated[int, typer.Option(help="Seed for the requests.")] = 0,
 ) -> None:

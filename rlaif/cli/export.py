@@ -21,14 +21,16 @@ def export(
     folder: Annotated[Path, typer.Argument(help="The folder to write to.", show_default=False)],
     form: Form = "preference",
     format: Annotated[list[str], typer.Option(help="jsonl, parquet or datasets; may be repeated.")] = ["parquet"],
+    reasoning: Annotated[bool, typer.Option("--reasoning", help="Add each response's reasoning.")] = False,
     newest: Newest = False,
     set: Set = [],
 ) -> None:
     """Write the pairs to files that trainers can read."""
     from rlaif import pipeline as running
 
-    with session(file, set, quiet=False, filled=True) as context:
-        done = running.export(context, folder, format, form, pairing=running.newest(context) if newest else None)
+    with session(file, set, quiet=False, filled=True) as (plan, context):
+        pairing = running.newest(context) if newest else None
+        done = running.export(plan, context, folder, format, form, pairing=pairing, reasoning=reasoning)
     print(", ".join(f"{split}: {count:,} rows" for split, count in done.rows.items()))
     for reason, count in done.left_out.items():
         print(f"left out: {count:,} {reason}")
@@ -48,9 +50,9 @@ def push(
     from rlaif import pipeline as running
     from rlaif.data.export.hub import push as send
 
-    with session(file, set, quiet=False, filled=True) as context:
+    with session(file, set, quiet=False, filled=True) as (plan, context):
         pairing = running.newest(context) if newest else None
-        done = running.export(context, context.config.out / "pushed", ["parquet"], form, pairing=pairing)
+        done = running.export(plan, context, context.config.out / "pushed", ["parquet"], form, pairing=pairing)
     print(f"{send(done.folder, repo, token=token, public=public)} holds {done.folder}")
 
 
@@ -70,6 +72,6 @@ def pairs_diff(
     from rlaif.pipeline.pairs_diff import compare
     from rlaif.pipeline.pairs_diff_render import render
 
-    with session(file, set, filled=True) as context:
+    with session(file, set, filled=True) as (_, context):
         found = compare(context, a, b, examples=examples)
     show(found, render, json)

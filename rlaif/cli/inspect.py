@@ -38,8 +38,8 @@ def retry(
     """Requeue failed items. `plan` then shows what they cost, and `run` sends the requests."""
     from rlaif.pipeline.requeue import retry as requeue
 
-    with session(file, set) as context:
-        found = requeue(context, kind)
+    with session(file, set) as (plan, context):
+        found = requeue(plan, context, kind)
     if json:
         print_json(found)
     elif found:
@@ -56,12 +56,12 @@ def explain(
     json: Json = False,
 ) -> None:
     """Show all that happened to one prompt, from sampling to pair."""
-    from rlaif.pipeline import resolve
+    from rlaif.pipeline.resolve import resolve
     from rlaif.report.explain import explain as explain_prompt
     from rlaif.report.explain import render
 
     with reading(file, set) as context:
-        story = explain_prompt(context.store, prompt, resolve.current_judge_keys(context.config))
+        story = explain_prompt(context.store, prompt, resolve(context.config).known_judge_keys())
     show(story, render, json)
 
 

@@ -33,9 +33,9 @@ def run(
 
     if judge:
         set = [*set, f"judge.by=[{judge}]", "judge.cascade=null", f"pair.judge={judge}"]
-    with session(file, set, quiet, allow_code=allow_code) as context:
-        running.check(context.config)
-        pairing, evaluation, report = running.everything(context, allow_code=allow_code)
+    with session(file, set, quiet, allow_code=allow_code) as (plan, context):
+        running.check(plan)
+        pairing, evaluation, report = running.everything(plan, context, allow_code=allow_code)
         turns = context.store.query("report/sql/rounds") if context.config.pipeline.rounds else []
     if json:
         print_json({"rounds": turns, "pairing": pairing, "evaluation": evaluation, "report": str(report)})
@@ -70,8 +70,8 @@ def plan(
     from rlaif.estimate import plan as estimate
     from rlaif.estimate import render
 
-    with session(file, set, quiet, allow_code=allow_code) as context:
-        found = estimate(context, pilot, allow_code=allow_code)
+    with session(file, set, quiet, allow_code=allow_code) as (resolved, context):
+        found = estimate(resolved, context, pilot, allow_code=allow_code)
     show(found, render, json)
 
 

@@ -23,6 +23,7 @@ from rlaif.core.signals import STOP
 if TYPE_CHECKING:
     from rlaif.config import Config
     from rlaif.context.run import Context
+    from rlaif.pipeline.plan import Plan
 
 
 # Passed as `allow_code` by commands that open and train no model, so no code from the pipeline can run in them.
@@ -87,8 +88,10 @@ def _translated(error: Exception) -> RlaifError:
 @contextmanager
 def session(
     file: Path, overrides: list[str], quiet: bool = True, *, filled: bool = False, allow_code: bool = OPENS_NO_MODEL
-) -> "Iterator[Context]":
-    """Open the pipeline and its store for writing. After Ctrl-C, print how to continue, and exit.
+) -> "Iterator[tuple[Plan, Context]]":
+    """Open the pipeline and its store for writing; yield the plan and the run context.
+
+    After Ctrl-C, print how to continue, and exit.
 
     Raises InputError if the store must already be `filled` by other commands and does not exist.
     """
@@ -100,8 +103,8 @@ def session(
     if filled:
         _need_store(config)
     try:
-        with open_run(config, progress(quiet=quiet)) as context:
-            yield context
+        with open_run(config, progress(quiet=quiet)) as opened:
+            yield opened
     except (KeyboardInterrupt, Exception) as error:
         if not STOP.caused(error):
             raise

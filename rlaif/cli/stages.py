@@ -12,6 +12,7 @@ from rlaif.cli.session import reading, session
 
 if TYPE_CHECKING:
     from rlaif.context.run import Context
+    from rlaif.pipeline.plan import Plan
 
 
 @app.command()
@@ -19,7 +20,7 @@ def collect(file: File, set: Set = [], quiet: Quiet = False) -> None:
     """Read prompts, documents and existing responses into the store."""
     from rlaif import pipeline as running
 
-    with session(file, set, quiet) as context:
+    with session(file, set, quiet) as (_, context):
         running.collect(context)
 
 
@@ -28,10 +29,10 @@ def generate(file: File, set: Set = [], quiet: Quiet = False, allow_code: AllowC
     """Sample the pending responses."""
     from rlaif import pipeline as running
 
-    with session(file, set, quiet, allow_code=allow_code) as context:
+    with session(file, set, quiet, allow_code=allow_code) as (plan, context):
         if context.config.pipeline.generate is None:
             context.progress.note("generate: nothing to sample, because the file has no `generate` section")
-        running.generate(context)
+        running.generate(plan, context)
 
 
 @app.command()
@@ -39,8 +40,8 @@ def judge(file: File, set: Set = [], quiet: Quiet = False, judge: JudgeName = No
     """Score the pending responses."""
     from rlaif import pipeline as running
 
-    with session(file, set, quiet, allow_code=allow_code) as context:
-        running.judge(context, [judge] if judge else [], allow_code=allow_code)
+    with session(file, set, quiet, allow_code=allow_code) as (plan, context):
+        running.judge(plan, context, [judge] if judge else [], allow_code=allow_code)
 
 
 @app.command()
@@ -50,8 +51,8 @@ def pair(file: File, set: Set = [], quiet: Quiet = False, judge: JudgeName = Non
 
     if judge:
         set = [*set, f"pair.judge={judge}"]
-    with session(file, set, quiet) as context:
-        pairing = running.pair(context)
+    with session(file, set, quiet) as (plan, context):
+        pairing = running.pair(plan, context)
     show(pairing, render_pairing, json)
 
 
@@ -69,12 +70,12 @@ def train(
     """Train the generator's model on the pairs, or on rewards."""
     from rlaif import pipeline as running
 
-    with session(file, set, quiet, allow_code=allow_code) as context:
+    with session(file, set, quiet, allow_code=allow_code) as (plan, context):
         pairing = running.newest(context) if newest else None
         if prepare is None:
-            print(running.train(context, pairing, allow_code=allow_code).path)
+            print(running.train(plan, context, pairing, allow_code=allow_code).path)
             return
-        command = running.prepare_training(context, prepare, pairing)
+        command = running.prepare_training(plan, context, prepare, pairing)
     imported = f"Imported the model from {prepare}."
     print(f"{command}\nThen run this command again to import the model." if command else imported)
 
@@ -85,9 +86,9 @@ def evaluate(file: File, set: Set = [], quiet: Quiet = False, json: Json = False
     from rlaif import pipeline as running
     from rlaif.evaluation import render
 
-    with session(file, set, quiet, allow_code=allow_code) as context:
-        running.need_models(context)
-        evaluation = running.evaluate(context, allow_code=allow_code)
+    with session(file, set, quiet, allow_code=allow_code) as (plan, context):
+        running.need_models(plan, context)
+        evaluation = running.evaluate(plan, context, allow_code=allow_code)
     if json:
         print_json(evaluation)
     else:
@@ -101,23 +102,24 @@ def report(file: File, set: Set = [], quiet: Quiet = False) -> None:
     from rlaif.config import short
 
     with reading(file, set) as context:
-        print(short(running.report(context, running.evaluate(context, stored=True))))
-        if not quiet and (rest := _left(context)):
+        plan = running.resolve(context.config)
+        print(short(running.report(plan, context, running.evaluate(plan, context, stored=True))))
+        if not quiet and (rest := _left(plan, context)):
             print(rest, file=sys.stderr)
 
 
-def _left(context: "Context") -> str:
+def _left(plan: "Plan", context: "Context") -> str:
     """Describe the pending work that the report lacks, with its cost and the command to run; empty if there is none."""
     from rlaif.core.errors import RlaifError
     from rlaif.estimate import left, summary
 
     config = context.config
     try:
-        plan = left(context)
+        pending = left(plan, context)
     except RlaifError:
         return f"`{config.command('plan')}` shows what is not done yet."
-    if not plan.lines:
+    if not pending.lines:
         return ""
-    evaluating = not any(line.stage.startswith(("generate", "judge ", "train: ")) for line in plan.lines)
+    evaluating = not any(line.stage.startswith(("generate", "judge ", "train: ")) for line in pending.lines)
     command = config.command("evaluate" if evaluating else "run")
-    return f"Not done yet, so not in the report: {summary(plan)}. `{command}` does it."
+    return f"Not done yet, so not in the report: {summary(pending)}. `{command}` does it."

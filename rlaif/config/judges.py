@@ -22,6 +22,9 @@ class JudgeSpec(Section):
     """The sampling temperature of the judge; 0 is greedy decoding."""
     max_tokens: int = Field(1024, ge=1)
     """The maximum number of output tokens per reply."""
+    reasoning_tokens: int = Field(0, ge=0)
+    """The number of tokens that a reasoning judge may use before its reply, in addition to `max_tokens`. After a reply that
+    was cut off, the retry has twice as many."""
     repeats: int = Field(1, ge=1)
     """The number of times each response is judged; the mean score is used."""
     level_order: Literal["rising", "permuted"] = "rising"

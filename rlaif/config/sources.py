@@ -3,7 +3,7 @@
 import re
 from decimal import Decimal
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -105,7 +105,7 @@ class SourcePreferences(Section):
     second: bool | int | float | str = 2
     """The code for "the second is better"."""
     tie: bool | int | float | str | None = None
-    """The code for a tie; by default, there is no such code. Undeclared codes are dropped and counted."""
+    """The code for a tie. Without it, no code means a tie. Rows with undeclared codes are dropped and counted."""
     scale: tuple[float, float] | None = None
     """The scale of strengths, which replace codes: the number for "the first is much better", then the number for "the
     second is much better", such as [-3, 3] or [1, 2]. The middle is a tie; numbers in between keep their strength."""
@@ -282,6 +282,9 @@ class Generate(Section):
     """The probability mass of nucleus sampling; 1 turns it off."""
     max_tokens: int = Field(1024, ge=1)
     """The maximum number of output tokens per response."""
+    reasoning: Literal["separate", "keep"] = "separate"
+    """`separate` stores a model's reasoning apart from its response: judges never see it, and it is not counted, exported or
+    trained on unless asked for. `keep` leaves it in the response."""
     seed: int = 0
     """The seed of sampling."""
     logprobs: bool = True

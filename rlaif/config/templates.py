@@ -1,10 +1,11 @@
 """Load and render prompt templates in a sandbox, and make the nonces of the fences around untrusted text."""
 
 import traceback
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import orjson
 from jinja2 import TemplateError, meta, nodes
 
@@ -24,6 +25,12 @@ MAX_BYTES = 200_000
 _environment = template_sandbox.environment()
 
 
+@lru_cache(maxsize=128)
+def _compiled(text: str) -> jinja2.Template:
+    """Compile each text once: a run opens the same few templates many times."""
+    return _environment.from_string(text)
+
+
 class Template:
     """A template file, whose source `text` is part of the key of everything made with it.
 
@@ -39,7 +46,7 @@ class Template:
                 raise InputError(f"more than {MAX_BYTES:,} bytes, which no template needs", where=str(path))
             self.text = path.read_text(encoding="utf-8")
             tree = _environment.parse(self.text)
-            self._compiled = _environment.from_string(self.text)
+            self._compiled = _compiled(self.text)
             self._printed = _printed(tree)
         except TemplateError as error:
             line = getattr(error, "lineno", None)

@@ -63,7 +63,7 @@ def spent_on_tasks(config: Config, but: str | None = None) -> list[Spent]:
 
 
 def money(usd: float | None, price: str = "") -> str:
-    """Format an amount for people: "local" for the user's hardware, "unknown" if there is no price."""
+    """Return an amount as text, such as "$0.42"; "local" for the user's own hardware, "unknown" without a price."""
     if usd is None:
         return "unknown"
     if price == "local":

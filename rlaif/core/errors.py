@@ -10,7 +10,8 @@ A failed judgement is a `ModelError` that becomes a row with its kind: never a n
 groups: a *transient* failure is retried on the next run (a bounded number of times), a *terminal* one is recorded and left,
 a *fatal* one stops the run, which can then be resumed.
 
-Some kinds need an explanation. `empty`: a response without a visible character, or with nothing but the model's reasoning.
+Some kinds need an explanation. `empty`: a response without a visible character.
+`unfinished_reasoning`: a response that ended while the model was still reasoning.
 `truncated`: a judge's reply that was cut off. `prompt_cut`: the server's token count shows that it read only a part of the
 prompt. `inapplicable`: a criterion that has nothing to judge, such as a response without claims. `oversized`: a reply beyond
 the byte limit. `rejected`: a request that the server does not accept.
@@ -26,6 +27,7 @@ TERMINAL: Final = frozenset(
         "refused",
         "truncated",
         "empty",
+        "unfinished_reasoning",
         "prompt_cut",
         "context_overflow",
         "oversized",

@@ -146,7 +146,10 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A judge's raw reply, over one call or several, and the scores or the comparison parsed from it."""
+    """A judge's raw reply, over one call or several, and the scores or the comparison parsed from it.
+
+    `reasoning` is what the server returned apart from the reply.
+    """
 
     scores: Sequence[Score] = ()
     raw: str = ""
@@ -154,6 +157,7 @@ class Verdict:
     detail: str | None = None
     prompt_tokens: int | None = None
     output_tokens: int | None = None
+    reasoning: str | None = None
     findings: Sequence[Finding] = ()
     calls: int = 1
     comparison: Comparison | None = None
@@ -163,6 +167,7 @@ class Verdict:
         """Return the reply, its failure and its cost as they are stored."""
         return {
             "raw": self.raw,
+            "reasoning": self.reasoning,
             "failure": self.failure,
             "detail": self.detail,
             "calls": self.calls,

@@ -9,7 +9,7 @@ from rlaif.doctor import checkpoints, files, machine, servers
 from rlaif.doctor.check import Check
 from rlaif.doctor.fit import Limits, fits
 from rlaif.doctor.needs import needs
-from rlaif.pipeline import resolve
+from rlaif.pipeline.resolve import resolve
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,18 +19,19 @@ __all__ = ["Check", "examine", "exit_code", "render"]
 
 def examine(config: Config) -> list[Check]:
     """Return all findings. Sends a few small requests to each served model that the pipeline uses; writes nothing."""
-    checks = [*machine.software(config), *files.files(config), *machine.place(config)]
+    plan = resolve(config)
+    checks = [*machine.software(config), *files.files(plan), *machine.place(config)]
     limits: Limits = {}
-    for name in resolve.models_asked(config):
+    for name in plan.models:
         model = config.pipeline.models[name]
         if isinstance(model, OpenAIModel):
-            found, limit = event_loop.run(servers.examine(name, model, needs(config, name)))
+            found, limit = event_loop.run(servers.examine(name, model, needs(plan, name)))
         else:
             found, limit = checkpoints.examine(name, model, config.file.where(("models", name)))
         checks += found
         limits[name] = limit
     with files.prompts(config) as (found, store):
-        return checks + found + (fits(config, store, limits) if store else [])
+        return checks + found + (fits(plan, store, limits) if store else [])
 
 
 def exit_code(checks: Sequence[Check]) -> int:

@@ -13,18 +13,17 @@ from rlaif.context.budget import rate
 from rlaif.context.run import Context
 from rlaif.core.errors import InputError, RlaifError, StoreError
 from rlaif.doctor.check import Check, fail, ok, warn
-from rlaif.judging.judge import judge
-from rlaif.pipeline import resolve
-from rlaif.pipeline.generator import generator
+from rlaif.pipeline.plan import Plan
 from rlaif.store.store import Store
 
 
-def files(config: Config) -> list[Check]:
-    """Read every template and rubric, and look up every price."""
-    checks = [_try("generate", partial(_generate, config))] if config.pipeline.generate else []
-    checks += [_try(f"judge {name}", partial(_judge, config, name)) for name in config.pipeline.judges]
-    checks.append(_try("pairs", partial(_pairs, config)))
-    return checks + [_price(config, name) for name in resolve.models_paid(config)]
+def files(plan: Plan) -> list[Check]:
+    """Report every template and rubric, and look up every price."""
+    config = plan.config
+    checks = [_try("generate", partial(_generate, plan))] if config.pipeline.generate else []
+    checks += [_try(f"judge {name}", partial(_judge, plan, name)) for name in config.pipeline.judges]
+    checks.append(_try("pairs", partial(_pairs, plan)))
+    return checks + [_price(config, name) for name in plan.paid_models]
 
 
 def _try(name: str, read: Callable[[], str]) -> Check:
@@ -36,20 +35,21 @@ def _try(name: str, read: Callable[[], str]) -> Check:
         return fail(name, f"{error.where}: {error.what}" if error.where else error.what, error.fix)
 
 
-def _generate(config: Config) -> str:
-    return f"template {generator(config).template.path} is valid"
+def _generate(plan: Plan) -> str:
+    return f"template {plan.generator.template.path} is valid"
 
 
-def _judge(config: Config, name: str) -> str:
-    rubric = judge(config, name).rubric
+def _judge(plan: Plan, name: str) -> str:
+    rubric = plan.judge(name).rubric
     return f"rubric {rubric.name} has {len(rubric.criteria)} criteria, and the template is valid"
 
 
-def _pairs(config: Config) -> str:
-    pipeline.check_judges(config)
+def _pairs(plan: Plan) -> str:
+    config = plan.config
+    pipeline.check_judges(plan)
     if config.store_path.exists():
         with Store(config.store_path, read_only=True) as store:
-            pipeline.check_scored(Context(config, store))
+            pipeline.check_scored(plan, Context(config, store))
     return "`judge` and `pair` are consistent"
 
 

@@ -6,15 +6,14 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
-from rlaif.config import Config
 from rlaif.core.errors import InputError
 from rlaif.core.types import stored
 from rlaif.doctor.check import Check, fail, ok, warn
 from rlaif.estimate.judge_prompts import comparison_prompt, judgement_prompts, note_prompts
 from rlaif.estimate.token_counts import TOKENIZER, counter
 from rlaif.judging import KINDS
-from rlaif.pipeline import resolve
-from rlaif.pipeline.generator import generator, show
+from rlaif.pipeline.generator import show
+from rlaif.pipeline.plan import Plan
 from rlaif.store.store import Row, Store
 
 # Context lengths in tokens by model name; None if unknown.
@@ -22,16 +21,16 @@ Limits = dict[str, int | None]
 FIX: Final = "Shorten documents, lower max_tokens, or use a model with a longer context."
 
 
-def fits(config: Config, store: Store, limits: Mapping[str, int | None]) -> list[Check]:
+def fits(plan: Plan, store: Store, limits: Mapping[str, int | None]) -> list[Check]:
     """Return one finding for the generator and one for each judge that calls a model."""
     rows = store.query("estimate/sql/longest")
     if not rows:
         return []
     looks: list[Callable[[], Check | None]] = []
-    if config.pipeline.generate:
-        looks.append(partial(_generate, config, rows[0], limits))
-    for name in dict.fromkeys(config.judges + resolve.evaluators(config)):
-        looks.append(partial(_judge, config, name, rows[0], limits))
+    if plan.config.pipeline.generate:
+        looks.append(partial(_generate, plan, rows[0], limits))
+    for name in plan.all_judges:
+        looks.append(partial(_judge, plan, name, rows[0], limits))
     checks = []
     for look in looks:
         with suppress(InputError):  # already reported by the checks of files and models
@@ -39,20 +38,21 @@ def fits(config: Config, store: Store, limits: Mapping[str, int | None]) -> list
     return [check for check in checks if check]
 
 
-def _generate(config: Config, row: Row, limits: Mapping[str, int | None]) -> Check:
-    writer = generator(config)
+def _generate(plan: Plan, row: Row, limits: Mapping[str, int | None]) -> Check:
+    writer = plan.generator
     count, by = counter(writer.model)
     tokens = count(show(writer.template, json.loads(row["messages"]), row["document"]))
     name = writer.settings.model
     return _check(f"longest prompt of {name}", tokens, writer.settings.max_tokens, limits.get(name), by)
 
 
-def _judge(config: Config, name: str, row: Row, limits: Mapping[str, int | None]) -> Check | None:
-    judge = resolve.named_judge(config, name)
+def _judge(plan: Plan, name: str, row: Row, limits: Mapping[str, int | None]) -> Check | None:
+    judge = plan.judge(name)
     if judge.model is None:
         return None
     count, by = counter(judge.model)
-    response = config.pipeline.generate.max_tokens if config.pipeline.generate else 0
+    generate = plan.config.pipeline.generate
+    response = generate.max_tokens if generate else 0
     prompt, calls = stored(row), [call for call in judge.calls if KINDS[call.criteria[0].kind].NEEDS_MODEL]
     shown = [each for call in calls for each in judgement_prompts(judge, call, prompt)]
     shown += [each for call in calls for each in note_prompts(judge, call.criteria[0], prompt)]

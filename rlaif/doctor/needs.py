@@ -6,14 +6,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from rlaif.config import Config
 from rlaif.config.resources import root
 from rlaif.config.templates import Template
 from rlaif.core.errors import InputError
 from rlaif.doctor.rehearsal import rehearse
 from rlaif.models.base import ChatRequest, Sampling
-from rlaif.pipeline import resolve
-from rlaif.pipeline.generator import generator, show
+from rlaif.pipeline.generator import show
+from rlaif.pipeline.plan import Plan
 
 # A tiny subject with every field that a judge may need.
 SUBJECT: Final = {
@@ -35,15 +34,15 @@ class Need:
     rewards: bool = False
 
 
-def needs(config: Config, name: str) -> list[Need]:
+def needs(plan: Plan, name: str) -> list[Need]:
     """Return the forms of requests that the stages send to model `name`. Invalid sections are skipped."""
     found: list[Need] = []
     with suppress(InputError):
-        found += _generator(config, name)
-    for judge in dict.fromkeys(config.judges + resolve.evaluators(config)):
-        if config.pipeline.judges[judge].model == name:
+        found += _generator(plan, name)
+    for judge in plan.all_judges:
+        if plan.config.pipeline.judges[judge].model == name:
             with suppress(InputError):
-                found += _judge(config, judge)
+                found += _judge(plan, judge)
     return found
 
 
@@ -52,18 +51,18 @@ def _messages() -> list[Any]:
     return [{"role": "user", "content": text}]
 
 
-def _generator(config: Config, name: str) -> Iterator[Need]:
-    settings = config.pipeline.generate
+def _generator(plan: Plan, name: str) -> Iterator[Need]:
+    settings = plan.config.pipeline.generate
     if settings and settings.model == name:
         # Use the run's template, because some servers reject the messages that it produces.
-        messages = show(generator(config).template, _messages(), SUBJECT["document"])
+        messages = show(plan.generator.template, _messages(), SUBJECT["document"])
         sampling = Sampling(settings.temperature, settings.top_p, settings.max_tokens)
         seeds = tuple(range(1, settings.samples + 1))
         yield Need("generate", ChatRequest(messages, sampling, seeds, top_logprobs=0 if settings.logprobs else None))
 
 
-def _judge(config: Config, name: str) -> Iterator[Need]:
-    judge = resolve.named_judge(config, name)
+def _judge(plan: Plan, name: str) -> Iterator[Need]:
+    judge = plan.judge(name)
     row = {"messages": json.dumps(_messages()), **SUBJECT}
     forms: set[Any] = set()
     for call in judge.calls:

@@ -100,7 +100,7 @@ def _range(value: Range, show: Callable[[float], str]) -> str:
 
 
 def _short(count: float) -> str:
-    """Format with three digits: an estimate is no more precise."""
+    """Return a count with three significant digits, such as 1.25M; an estimate is not more precise."""
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if count >= size:
             return f"{count / size:.3g}{unit}"

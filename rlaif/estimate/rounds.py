@@ -6,8 +6,8 @@ from rlaif.context.run import Context
 from rlaif.estimate.rates import Estimate
 from rlaif.estimate.training import rewards
 from rlaif.estimate.types import Line, Range
-from rlaif.pipeline import resolve
-from rlaif.pipeline.generator import generator
+from rlaif.pipeline.evaluated_models import base_generator
+from rlaif.pipeline.resolve import resolve
 from rlaif.pipeline.rounds import as_round, chain
 
 # The key of a generator that is not trained yet and has written nothing.
@@ -32,15 +32,15 @@ def later(context: Context) -> list[Line]:
 
 def _whole(context: Context) -> list[Line]:
     """Return the lines of a round that has not started."""
-    config, estimate = context.config, Estimate(context)
-    written = [estimate.generate(generator(config), key=UNMADE)]
-    for name in config.judges:
-        estimate.judge(resolve.named_judge(config, name), [], written)
-    rewards(context, estimate)
-    if config.pipeline.evaluate:
-        held_out, name = resolve.held_out(config), resolve.evaluators(config)[0]
-        answers = estimate.generate(resolve.base_generator(config), "trained: generate", only=held_out, key=UNMADE)
-        estimate.judge(resolve.named_judge(config, name), [], [answers], only=held_out, stage=f"trained: judge {name}")
+    plan, estimate = resolve(context.config), Estimate(context)
+    written = [estimate.generate(plan.generator, key=UNMADE)]
+    for name in plan.judge_stage:
+        estimate.judge(plan.judge(name), [], written)
+    rewards(plan, context, estimate)
+    if plan.config.pipeline.evaluate:
+        held_out, name = plan.held_out, plan.evaluators[0]
+        answers = estimate.generate(base_generator(plan), "trained: generate", only=held_out, key=UNMADE)
+        estimate.judge(plan.judge(name), [], [answers], only=held_out, stage=f"trained: judge {name}")
     return estimate.lines
 
 

@@ -6,11 +6,10 @@ from dataclasses import replace
 from rlaif.context.run import Context
 from rlaif.estimate.rates import Estimate
 from rlaif.estimate.types import Line, Range
-from rlaif.pipeline import resolve
-from rlaif.pipeline.generator import generator
+from rlaif.pipeline.plan import Plan
 
 
-def beyond(context: Context, pending: Sequence[Line]) -> list[Line]:
+def beyond(plan: Plan, context: Context, pending: Sequence[Line]) -> list[Line]:
     """Return lines for the possible cost beyond the `pending` lines, as if every prompt got `max_samples` responses.
 
     The number of prompts that need more is known only once pairs are made, so the low and expected ends are 0.
@@ -18,11 +17,11 @@ def beyond(context: Context, pending: Sequence[Line]) -> list[Line]:
     config, pair = context.config, context.config.pipeline.pair
     if not (pair and pair.target and config.pipeline.generate and pair.max_samples > config.pipeline.generate.samples):
         return []
-    writer, full = generator(config), Estimate(context)
+    writer, full = plan.generator, Estimate(context)
     settings = writer.settings.model_copy(update={"samples": pair.max_samples})
     written = [full.generate(replace(writer, settings=settings), key=writer.key)]
-    for name in config.judges:
-        full.judge(resolve.named_judge(config, name), resolve.generators(config), written)
+    for name in plan.judge_stage:
+        full.judge(plan.judge(name), plan.generator_keys, written)
     counted = {line.stage.removesuffix(", at most"): line for line in pending}
     return [_more(line, counted.get(line.stage)) for line in full.lines]
 

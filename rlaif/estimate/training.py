@@ -4,21 +4,20 @@ from rlaif.context.run import Context
 from rlaif.estimate.rates import Estimate
 from rlaif.estimate.sample import sample
 from rlaif.estimate.types import Pending
-from rlaif.pipeline import resolve
-from rlaif.pipeline.generator import generator
+from rlaif.pipeline.plan import Plan
 from rlaif.pipeline.stages.train import base_model
 from rlaif.training.methods import configure
 
 
-def rewards(context: Context, estimate: Estimate) -> None:
+def rewards(plan: Plan, context: Context, estimate: Estimate) -> None:
     """Add a line for each judge or reward model that gives rewards, as if every sample were new."""
     config, section = context.config, context.config.pipeline.train
-    judges = [resolve.named_judge(config, each.judge) for each in section.rewards if each.judge] if section else []
+    judges = [plan.judge(each.judge) for each in section.rewards if each.judge] if section else []
     judges = [judge for judge in judges if judge.model is not None]
     models = [each.model for each in section.rewards if each.model] if section else []
     if section is None or not (judges or models):
         return
-    writer, wanted = generator(config), {"held_out": round(config.pipeline.collect.held_out * 10000)}
+    writer, wanted = plan.generator, {"held_out": round(config.pipeline.collect.held_out * 10000)}
     sampling = {"max_completion_length": writer.settings.max_tokens}
     options = configure(section, base_model(config)[1], config.out, config.file, sampling)
     prompts = context.store.measure("pipeline/sql/train/prompts", "count(*)", **wanted)

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 PENALTY = 1 / 100
 # A prompt's difficulty has a standard deviation of 1, and so does a model's slope on it, around a mean of 1.
 DIFFICULTY = 1.0
-# The effect of length is a property of the judge, so models share it, with a standard deviation of 0.3 between them. On
-# AlpacaEval's models, any precision from 3 to 300 gives a mean error below 1.5 points. The mean effect is shrunk towards
-# zero with the weight of one model, which keeps corrections small if few models are compared.
+# The precision of the effect of length if several models are fitted together. The effect is a property of the judge, so the
+# models' effects share a mean and differ by a standard deviation of 0.3. On AlpacaEval's models, any precision from 3 to 300
+# gives a mean error below 1.5 points. The prior on the mean weighs as much as one model and keeps it small for few models.
 POOLED = 10.0
 # With fewer prompts, the prior outweighs the data: intervals go from 0 to 100 %.
 LEAST = 10
@@ -67,7 +67,7 @@ def length_controlled(outcomes: Sequence[Outcome]) -> list[LengthControlled | st
 
 
 def _obstacle(outcome: Outcome, *, few: bool) -> str | None:
-    """Return why there is no length-controlled win rate; None if there is one."""
+    """Return the reason why this win rate cannot be estimated, or None."""
     if len(outcome.wins) < LEAST:
         return f"fewer than {LEAST} prompts"
     differences = [outcome.lengths[prompt] - outcome.base_lengths[prompt] for prompt in outcome.wins]

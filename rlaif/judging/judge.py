@@ -6,6 +6,7 @@ A judge's key covers its model, template and settings; each criterion's key cove
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Final
 
 from rlaif import judging
@@ -50,6 +51,22 @@ class Judge:
         return {criterion.key: criterion for criterion in self.rubric.criteria if criterion.kind == "compare"}
 
     @property
+    def weighted(self) -> list[dict[str, Any]]:
+        """Its criteria as rows of key, name, weight, low, high, floor and kind, for making pairs."""
+        return [
+            {
+                "key": each.key,
+                "name": each.name,
+                "weight": each.weight,
+                "low": each.range[0],
+                "high": each.range[1],
+                "floor": each.floor,
+                "kind": each.kind,
+            }
+            for each in self.rubric.criteria
+        ]
+
+    @property
     def rewards(self) -> bool:
         """Whether its model is a reward model."""
         return any(criterion.kind == "reward_model" for criterion in self.rubric.criteria)
@@ -79,19 +96,41 @@ class Judge:
         templates = {"templates": {name: item.text for name, item in self.templates.items()}} if self.templates else {}
         retrieval = {"retrieval": registry.identity(self.retrieval)} if self.retrieval else {}
         levels = {"level_order": "permuted"} if self.settings.level_order == "permuted" else {}
-        return templates | retrieval | levels
+        reasoning = {"reasoning_tokens": self.settings.reasoning_tokens} if self.settings.reasoning_tokens else {}
+        return templates | retrieval | levels | reasoning
 
     @cached_property
     def key(self) -> str:
         return key("judge", self.spec)
 
 
-def judge(config: Config, name: str) -> Judge:
+class JudgeFiles:
+    """The rubrics and templates of a pipeline's judges; each file is read once, however many judges use it."""
+
+    def __init__(self) -> None:
+        self._rubrics: dict[Path, Rubric] = {}
+        self._templates: dict[tuple[Path, frozenset[str]], Template] = {}
+
+    def rubric(self, path: Path) -> Rubric:
+        """Return the rubric in a file, with its criteria verified. Raises InputError if it is invalid."""
+        if path not in self._rubrics:
+            rubric = load_rubric(path)
+            check.verify(rubric.criteria)
+            self._rubrics[path] = rubric
+        return self._rubrics[path]
+
+    def template(self, path: Path, variables: frozenset[str]) -> Template:
+        """Return the template in a file, which may use these variables. Raises InputError if it is invalid."""
+        if (path, variables) not in self._templates:
+            self._templates[path, variables] = Template(path, variables, JUDGED & variables)
+        return self._templates[path, variables]
+
+
+def load_judge(config: Config, name: str, files: JudgeFiles) -> Judge:
     """Load a judge of the pipeline file by name. Raises InputError if its rubric or template is invalid."""
     settings = config.pipeline.judges[name]
     place = ("judges", name)
-    rubric = load_rubric(config.find(settings.rubric, (*place, "rubric")))
-    check.verify(rubric.criteria)
+    rubric = files.rubric(config.find(settings.rubric, (*place, "rubric")))
     asking = judging.asks_a_model(rubric)
     if settings.model is None and asking:
         raise InputError(
@@ -105,11 +144,11 @@ def judge(config: Config, name: str) -> Judge:
             where=config.file.where(place),
             fix="Use two judges, and build pairs from both: `pair: {judge: [ONE, OTHER]}`.",
         )
-    template = Template(config.find(settings.template, (*place, "template")), scale.VARIABLES, JUDGED & scale.VARIABLES)
+    template = files.template(config.find(settings.template, (*place, "template")), scale.VARIABLES)
     model = config.pipeline.models[settings.model] if settings.model else None
     where = config.file.where(("models", settings.model)) if settings.model else ""
     own = {
-        needed: Template(config.find(f"prompts/judge/{needed}.jinja", place), allowed, JUDGED & allowed)
+        needed: files.template(config.find(f"prompts/judge/{needed}.jinja", place), allowed)
         for needed, allowed in judging.templates(rubric).items()
     }
     retrieval = config.pipeline.models[settings.retrieval] if settings.retrieval else None

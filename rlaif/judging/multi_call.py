@@ -8,7 +8,7 @@ from rlaif.config.templates import fence
 from rlaif.core.errors import ModelError
 from rlaif.core.types import Finding, Score, Verdict, key
 from rlaif.judging.context import Candidate, JudgeContext, Note
-from rlaif.judging.criteria.scale import RETRIED, RETRY_ROOM, RETRY_TEMPERATURE
+from rlaif.judging.criteria.scale import RETRIED, RETRY_TEMPERATURE, token_limit
 from rlaif.judging.parsing import MOST_TEXTS, TEXT, Fields, fields_schema, read_fields, require_whole, wrapping_of
 from rlaif.judging.rubric import Counting
 from rlaif.models.base import ChatRequest, Completion, Sampling
@@ -29,6 +29,7 @@ class Dialogue:
         self._name = name
         self._top = top
         self.replies: list[str] = []
+        self._thoughts: list[str] = []
         self.last = Completion("")
         self.prompt_tokens = self.output_tokens = 0
 
@@ -36,17 +37,22 @@ class Dialogue:
     def raw(self) -> str:
         return "\n\n".join(self.replies)
 
+    @property
+    def reasoning(self) -> str | None:
+        """The reasoning that the server returned apart from the replies."""
+        return "\n\n".join(self._thoughts) or None
+
     async def ask(self, template: str, fields: Fields, **values: Any) -> dict[str, Any]:
         """Request a reply with these `fields`, at most `attempts` times. Raises ModelError after that."""
         content, about = self._bench.templates[template].render(**values), values.get("document") or ""
-        room = self._bench.spec.max_tokens
+        room = token_limit(self._bench.spec)
         for attempt in range(self._bench.spec.attempts):
             try:
                 return await self._ask(content, about, fields, attempt, room)
             except ModelError as error:
                 if error.kind not in RETRIED:
                     raise
-                room = self._bench.spec.max_tokens * (RETRY_ROOM if error.kind == "truncated" else 1)
+                room = token_limit(self._bench.spec, error.kind)
                 last = error
         raise last
 
@@ -88,6 +94,7 @@ class Dialogue:
         )
         reply = (await self._bench.model.complete(ask))[0]
         self.replies.append(reply.text)
+        self._thoughts += [reply.reasoning] if reply.reasoning else []
         self.last = reply
         self.prompt_tokens += reply.prompt_tokens or 0
         self.output_tokens += reply.output_tokens or 0
@@ -137,6 +144,7 @@ async def judged(
         detail,
         dialogue.prompt_tokens,
         dialogue.output_tokens,
+        dialogue.reasoning,
         findings,
         len(dialogue.replies),
     )

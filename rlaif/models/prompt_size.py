@@ -22,7 +22,7 @@ _UNSPACED: Final = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\uf900-\ufaff]"
 )
 _WORD: Final = re.compile(r"[^\W_]")
-_ASCII_BLANKS: Final = " \n\t\r\x0b\x0c\x1c\x1d\x1e\x1f"
+_ASCII_BLANKS: Final = b" \n\t\r\x0b\x0c\x1c\x1d\x1e\x1f"
 
 
 def least_tokens(messages: Sequence[Message]) -> int:
@@ -77,4 +77,6 @@ def _at_most(messages: Sequence[Message]) -> float:
 
 def _most_words(text: str) -> int:
     """Return an upper bound on the number of words: one more than the blanks (faster than splitting)."""
-    return 1 + sum(map(text.count, _ASCII_BLANKS)) if text.isascii() else len(text.split())
+    if not text.isascii():
+        return len(text.split())
+    return 1 + len(text) - len(text.encode("ascii").translate(None, _ASCII_BLANKS))

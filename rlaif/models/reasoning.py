@@ -11,6 +11,12 @@ from typing import Final
 
 Span = tuple[int, int]
 
+# The characters that marks start with.
+_MARK_STARTS: Final = "<[◁"
+# A closing mark that follows a quotation mark or a backtick, and the ends of such quotations.
+_QUOTED: Final = re.compile(r"""([`"'“‘«])[<\[◁][^<>\[\]\n]{1,40}[>\]▷]\Z""")
+_ENDS: Final = {"“": "”", "‘": "’", "«": "»"}
+
 # The names of reasoning in markers, which may follow a prefix, as in `<seed:think>`.
 _NAME: Final = r"(?:thinking|thoughts?|think|reasoning)"
 # Special tokens contain a vertical bar, which is full-width in some vocabularies.
@@ -89,6 +95,28 @@ def split(reply: str) -> Split:
     return Split(reply[:start].strip(), reply[start:end].strip())
 
 
+def separate(reply: str, reasoning: str | None = None) -> Split:
+    """Split a response into reasoning and text, given what the server returned as `reasoning` apart from the text.
+
+    If the server separates reasoning, or if a closing mark stands in quotes or in code, marks inside the text belong to it.
+    """
+    if reasoning is None and not any(character in reply for character in _MARK_STARTS):
+        return Split(None, reply)
+    found = split(reply)
+    opened = _opened(reply, 0) is not None
+    if not opened and (reasoning is not None or _is_quoted(found)):
+        found = Split(None, reply)
+    parts = [part.strip() for part in (reasoning, found.reasoning) if part and part.strip()]
+    return Split("\n\n".join(parts) or None, found.text, found.closed)
+
+
+def _is_quoted(found: Split) -> bool:
+    """Return whether the mark between these parts stands in quotation marks or in a code block."""
+    before = found.reasoning or ""
+    quote = _QUOTED.search(before)
+    return bool(quote and found.text.startswith(_ENDS.get(quote[1], quote[1]))) or before.count("```") % 2 == 1
+
+
 def text_spans(reply: str) -> list[Span]:
     """Return the parts of a reply that may be the model's text, in order; `split` takes the last one.
 
@@ -141,7 +169,12 @@ _INVISIBLE: Final = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp", "Mn"})
 
 def has_text(reply: str) -> bool:
     """Return whether a reply has a visible character outside of its reasoning."""
-    return any(_visible(character) for character in split(reply).text)
+    return visible(split(reply).text)
+
+
+def visible(text: str) -> bool:
+    """Return whether a text has a visible character."""
+    return any(_visible(character) for character in text)
 
 
 def _visible(character: str) -> bool:

@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rlaif import __version__
-from rlaif.config import Config, Mix, Pair
+from rlaif.config import Mix
 from rlaif.context.run import Context, now
 from rlaif.core.errors import InputError
 from rlaif.core.types import key
-from rlaif.pairs import filters, strategy
+from rlaif.pairs import filters
 from rlaif.pairs.bradley_terry import strengths
+from rlaif.pairs.rule import PairRule
 from rlaif.pairs.validation import check_checks, check_generator
 from rlaif.pairs.weights import PairJudge, check_criterion, panel, threshold, weigh
 from rlaif.store.store import Row, Store
@@ -46,24 +47,16 @@ class Pairing:
     strategy: str = ""
 
 
-def check(config: Config) -> Pair:
-    """Return the `pair` section, after checking its strategy and the files that it names. Raises InputError."""
-    settings = config.pipeline.pair or Pair()
-    strategy.load(config, settings)
-    filters.check(config, settings.filters)
-    return settings
-
-
-def check_names(context: Context, members: Sequence[PairJudge], writers: Sequence[str]) -> None:
+def check_names(rule: PairRule, store: Store, members: Sequence[PairJudge], generators: Sequence[str]) -> None:
     """Check that these judges and generators (names) have what `pair` names. Raises InputError otherwise."""
-    settings = check(context.config)
-    check_generator(context.config, settings.options, writers)
-    check_checks(context.config, settings, members)
-    if not _compared(context, settings, members):
-        check_criterion(context.config, settings.options, weigh(context.config, settings, members))
+    check_generator(rule, generators)
+    check_checks(rule, members)
+    if not _compared(rule, store, members):
+        check_criterion(rule, weigh(rule, members))
 
 
 def run(
+    rule: PairRule,
     context: Context,
     judge: str | Sequence[PairJudge],
     generators: Sequence[str],
@@ -77,97 +70,91 @@ def run(
     judges are given as members, and `mix` is how they are combined. `agree` are other judges, whose scores affect only the
     confidence. Raises InputError if the settings do not fit these judges.
     """
-    settings, store = check(context.config), context.store
-    chosen = strategy.load(context.config, settings)
+    settings, store = rule.settings, context.store
     if isinstance(judge, str):
         judge = [PairJudge(judge, criteria or store.query("pairs/sql/criteria", judge=judge))]
-    spec = specify(context, judge, generators, agree, mix)
-    pairing, keys, weighed = key_of(spec), [member.key for member in judge], spec["criteria"]
-    compared = _compared(context, settings, judge)
+    spec = specify(rule, store, judge, generators, agree, mix)
+    values = _values(rule, spec, judge, mix, compared=_compared(rule, store, judge))
+    # In the order given; the specification sorts them.
+    values |= {"generators": list(generators), "agree": [other for other in agree if other in spec["agree"]]}
+    with store.transaction():
+        _record(context, spec, values)
+        _gather(store, values)
+        filters.apply(store, settings.filters, rule.benchmarks, rule.file)
+        rule.strategy.make(store, values)
+        _judge(store, values)
+        store.execute("pairs/sql/over_target", target=settings.target, **values)
+        store.execute("pairs/sql/insert_pairs", **values)
+        store.execute("pairs/sql/insert_outcomes", **values)
+    outcomes = {row["outcome"]: row["prompts"] for row in store.query("pairs/sql/outcomes", pairing=values["pairing"])}
+    count = store.query("pairs/sql/count", pairing=values["pairing"])[0]["pairs"]
+    by = ", ".join(member.name or member.key for member in judge) + (f" ({mix})" if len(judge) > 1 else "")
+    return Pairing(values["pairing"], judge[0].key, count, outcomes, by, settings.strategy)
+
+
+def _values(rule: PairRule, spec: Row, members: Sequence[PairJudge], mix: Mix, *, compared: bool) -> Row:
+    """Return the parameters of the queries that make the pairs."""
+    settings, keys, weighed = rule.settings, [member.key for member in members], spec["criteria"]
     denominator = weighed[0]["denominator"] if weighed else 0
-    agree = [other for other in agree if other not in keys]
-    values: Row = {
-        "pairing": pairing,
+    rows, mixed = panel(members, weighed), mix if len(keys) > 1 else None
+    # A mean or median of scores may side with a minority of the judges, as the user chose.
+    by_scores = mixed in ("mean", "median") and not compared
+    least = settings.min_confidence
+    return {
+        "pairing": key_of(spec),
         "judge": keys[0],
         "judges": keys,
-        "mix": mix if len(keys) > 1 else None,
-        "agree": agree,
-        "generators": list(generators),
-        "panel": panel(judge, weighed),
+        "mix": mixed,
+        "agree": spec["agree"],
+        "panel": rows,
+        "criteria": [row["criterion"] for row in rows],
         "seed": settings.seed,
         "stir": int(key("coin", settings.seed)[:8], 16) % (_PRIME - 1) + 1,
         "threshold": threshold(settings.min_margin, denominator),
         "per_prompt": settings.per_prompt,
         "denominator": denominator,
-        "least": settings.min_confidence,
+        "least": max(least, _MORE_THAN_HALF) if mixed == "majority" else least,
+        "even": 0.0 if by_scores and not spec["agree"] else _HALF,
         "compared": compared,
         "strategy": settings.strategy,
         "min_margin": settings.min_margin,
-        "points": "pairs/sql/points_and_scores" if chosen.asks_scores else "pairs/sql/points_of_scores",
+        "points": "pairs/sql/points_and_scores" if rule.strategy.asks_scores else "pairs/sql/points_of_scores",
     }
-    values["criteria"] = [row["criterion"] for row in values["panel"]]
-    # A mean or median of scores may side with a minority of the judges, as the user chose.
-    by_scores = values["mix"] in ("mean", "median") and not compared
-    values["even"] = 0.0 if by_scores and not agree else _HALF
-    if values["mix"] == "majority":
-        values["least"] = max(settings.min_confidence, _MORE_THAN_HALF)
-    with store.transaction():
-        number = store.query("pairs/sql/next_number")[0]["number"]
-        store.execute("pairs/sql/delete_pairing", **values)
-        store.append(
-            "pairings",
-            [
-                {
-                    "key": pairing,
-                    "spec": json.dumps(spec),
-                    "created": now(),
-                    "run": context.run,
-                    "number": number,
-                    "facts": _facts(store, [*keys, *agree], generators),
-                }
-            ],
-        )
-        store.append(
-            "pairing_criteria",
-            [
-                {"pairing": pairing}
-                | {name: row[name] for name in ("criterion", "name", "weight", "factor", "low", "floor")}
-                for row in weighed
-            ],
-        )
-        _gather(store, values)
-        filters.apply(store, context.config, settings.filters)
-        chosen.make(store, values)
-        _judge(store, values)
-        store.execute("pairs/sql/over_target", target=settings.target, **values)
-        store.execute("pairs/sql/insert_pairs", **values)
-        store.execute("pairs/sql/insert_outcomes", **values)
-    outcomes = {row["outcome"]: row["prompts"] for row in store.query("pairs/sql/outcomes", pairing=pairing)}
-    count = store.query("pairs/sql/count", pairing=pairing)[0]["pairs"]
-    by = ", ".join(member.name or member.key for member in judge) + (f" ({mix})" if len(keys) > 1 else "")
-    return Pairing(pairing, keys[0], count, outcomes, by, settings.strategy)
+
+
+def _record(context: Context, spec: Row, values: Row) -> None:
+    """Store the pairing and its criteria in place of an earlier one with the same key."""
+    store, pairing = context.store, values["pairing"]
+    number = store.query("pairs/sql/next_number")[0]["number"]
+    store.execute("pairs/sql/delete_pairing", **values)
+    facts = _facts(store, [*values["judges"], *values["agree"]], values["generators"])
+    row = {"key": pairing, "spec": json.dumps(spec), "created": now(), "run": context.run, "number": number, "facts": facts}
+    store.append("pairings", [row])
+    names = ("criterion", "name", "weight", "factor", "low", "floor")
+    store.append(
+        "pairing_criteria", [{"pairing": pairing} | {name: row[name] for name in names} for row in spec["criteria"]]
+    )
 
 
 def specify(
-    context: Context, members: Sequence[PairJudge], generators: Sequence[str], agree: Sequence[str], mix: Mix
+    rule: PairRule, store: Store, members: Sequence[PairJudge], generators: Sequence[str], agree: Sequence[str], mix: Mix
 ) -> Row:
     """Return everything besides the scores that affects the pairs; its digest is the pairing's key.
 
     The arguments are those of `run`.
     """
-    settings, keys = check(context.config), [member.key for member in members]
-    chosen = strategy.load(context.config, settings)
-    weighed = [] if _compared(context, settings, members) else weigh(context.config, settings, members)
-    check_criterion(context.config, settings.options, weighed)
+    settings, keys = rule.settings, [member.key for member in members]
+    weighed = [] if _compared(rule, store, members) else weigh(rule, members)
+    check_criterion(rule, weighed)
     spec = {
         "judge": keys[0],
         "agree": sorted(other for other in agree if other not in keys),
         "generators": sorted(generators),
         "strategy": settings.strategy,
-        "sql": chosen.text,
-        "options": dict(chosen.options),
+        "sql": rule.strategy.text,
+        "options": dict(rule.strategy.options),
         "criteria": weighed,
-        "files": filters.digests(context.config, settings.filters),
+        "files": rule.digests,
         "settings": settings.model_dump(exclude=_ELSEWHERE),
     }
     return spec | ({"judges": keys, "mix": mix} if len(keys) > 1 else {})
@@ -178,12 +165,13 @@ def key_of(spec: Row) -> str:
     return key("pairing", spec)
 
 
-def _compared(context: Context, settings: Pair, members: Sequence[PairJudge]) -> bool:
+def _compared(rule: PairRule, store: Store, members: Sequence[PairJudge]) -> bool:
     """Return whether the judges have votes, which have no criterion. Raises InputError if `pair` cannot use them."""
-    voting = [each for each in members if context.store.query("pairs/sql/compared", judge=each.key)]
+    settings = rule.settings
+    voting = [each for each in members if store.query("pairs/sql/compared", judge=each.key)]
     if voting and len(voting) < len(members):
         other = next(each for each in members if each not in voting)
-        where = context.config.file.where(("pair", "judge"))
+        where = rule.where("judge")
         if not other.criteria:
             raise InputError(f"judge {other.name!r} has neither votes nor scores", where=where, fix="Leave it out.")
         raise InputError(
@@ -194,18 +182,18 @@ def _compared(context: Context, settings: Pair, members: Sequence[PairJudge]) ->
     if len(voting) > 1 and settings.mix == "median":
         raise InputError(
             "votes have no median",
-            where=context.config.file.where(("pair", "mix")),
+            where=rule.where("mix"),
             fix="Use `majority` (one vote per judge on every two responses) or `mean` (the mean of their votes).",
         )
     graded = (
         voting
         and settings.strategy == "votes"
-        and context.store.query("pairs/sql/has_strengths", judges=[each.key for each in voting])
+        and store.query("pairs/sql/has_strengths", judges=[each.key for each in voting])
     )
     if voting and settings.min_margin and not graded:
         raise InputError(
             "votes have no margin",
-            where=context.config.file.where(("pair", "min_margin")),
+            where=rule.where("min_margin"),
             fix="Use `min_confidence`: the probability, by the votes, that a label is right. Preferences that "
             "came with a `scale` have a margin in the strategy `votes`.",
         )

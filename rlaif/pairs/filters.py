@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.config import Config, Filters, Truncation
+from rlaif.config.yaml import YamlFile
 from rlaif.core.errors import InputError
 from rlaif.core.words import find_words
 from rlaif.models.local.checkpoint import locate
@@ -36,10 +37,13 @@ _READERS = {
 _BATCH = 4096
 
 
-def check(config: Config, filters: Filters) -> None:
-    """Check the filters' files and packages. Raises InputError if a file is missing or of an unknown kind, or a package is
-    not installed."""
-    for path in _benchmarks(config, filters).values():
+def check(config: Config, filters: Filters) -> dict[str, Path]:
+    """Return the benchmark files by name, after checking them and the filters' packages.
+
+    Raises InputError if a file is missing or of an unknown kind, or a package is not installed.
+    """
+    benchmarks = _benchmarks(config, filters)
+    for path in benchmarks.values():
         if path.suffix.lower() not in (*_READERS, ".txt"):
             fix = f"Use one of {' '.join(_READERS)} .txt."
             raise InputError("unsupported kind of file", where=str(path), fix=fix)
@@ -49,17 +53,17 @@ def check(config: Config, filters: Filters) -> None:
             fix="pip install 'rlaif[filters]'",
             where=config.file.where(("pair", "filters", "near_duplicates")),
         )
+    return benchmarks
 
 
-def check_tokenizer(config: Config, filters: Filters) -> None:
+def check_tokenizer(file: YamlFile, filters: Filters) -> None:
     """Check that the tokenizer can be opened, if a filter needs one. Raises InputError otherwise."""
     if filters.truncation:
-        _tokenizer(config, filters.truncation)
+        _tokenizer(file, filters.truncation)
 
 
-def digests(config: Config, filters: Filters) -> dict[str, str]:
-    """Return digests of the named files: when their content changes, the pairs may change."""
-    files = _benchmarks(config, filters)
+def digests(files: Mapping[str, Path]) -> dict[str, str]:
+    """Return the digests of these files by name."""
     return {name: hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest() for name, path in files.items()}
 
 
@@ -69,10 +73,10 @@ def _benchmarks(config: Config, filters: Filters) -> dict[str, Path]:
     return {name: config.find(name, (*place, at)) for at, name in enumerate(names)}
 
 
-def apply(store: Store, config: Config, filters: Filters) -> None:
+def apply(store: Store, filters: Filters, benchmarks: Mapping[str, Path], file: YamlFile) -> None:
     """Fill `filtered`, one filter after the other; each sees only what the filters before it kept."""
     if filters.contamination:
-        _take(store, _contaminated(store, _benchmarks(config, filters), filters.contamination.words))
+        _take(store, _contaminated(store, benchmarks, filters.contamination.words))
     lengths = filters.min_length is not None or filters.max_length is not None
     if filters.unfinished == "never" or lengths:
         store.execute(
@@ -82,7 +86,7 @@ def apply(store: Store, config: Config, filters: Filters) -> None:
             longest=filters.max_length,
         )
     if filters.truncation:
-        _take(store, _same_start(store, config, filters.truncation))
+        _take(store, _same_start(store, file, filters.truncation))
     if filters.near_duplicates is not None:
         _take(store, _near_duplicates(store, filters.near_duplicates))
 
@@ -138,9 +142,9 @@ def _near_duplicates(store: Store, similarity: float) -> Iterator[Row]:
                 kept.append(sketch)
 
 
-def _same_start(store: Store, config: Config, truncation: Truncation) -> Iterator[Row]:
+def _same_start(store: Store, file: YamlFile, truncation: Truncation) -> Iterator[Row]:
     """Yield all but one of the responses to a prompt that a trainer truncates to the same tokens; the seed decides which."""
-    tokenizer = _tokenizer(config, truncation)
+    tokenizer = _tokenizer(file, truncation)
     for prompt, rows in groupby(_rows(store, "pairs/sql/candidate_texts"), key=lambda row: row["prompt"]):
         seen: set[tuple[int, ...]] = set()
         for row in rows:
@@ -150,8 +154,8 @@ def _same_start(store: Store, config: Config, truncation: Truncation) -> Iterato
             seen.add(tokens)
 
 
-def _tokenizer(config: Config, truncation: Truncation) -> Any:
-    where = config.file.where(("pair", "filters", "truncation", "tokenizer"))
+def _tokenizer(file: YamlFile, truncation: Truncation) -> Any:
+    where = file.where(("pair", "filters", "truncation", "tokenizer"))
     path = locate(truncation.tokenizer, where=where)
     try:
         from transformers import AutoTokenizer

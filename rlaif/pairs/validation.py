@@ -2,58 +2,58 @@
 
 from collections.abc import Mapping, Sequence
 
-from rlaif.config import Config, Pair
 from rlaif.config.yaml import did_you_mean
 from rlaif.core.errors import InputError
-from rlaif.judging.rubric import load_rubric
+from rlaif.judging.rubric import Rubric
+from rlaif.pairs.rule import PairRule
 from rlaif.pairs.weights import PairJudge
 
 
-def check_generator(config: Config, options: Mapping[str, object], writers: Sequence[str]) -> None:
+def check_generator(rule: PairRule, generators: Sequence[str]) -> None:
     """Check that a `generator` option names one whose responses are paired, and that there is another generator.
 
     Raises InputError otherwise.
     """
-    named, where = options.get("generator"), config.file.where(("pair", "options", "generator"))
+    named, where = rule.settings.options.get("generator"), rule.where("options", "generator")
     # The generator of each round has a separate name.
-    names = {name.partition(", round ")[0] for name in writers}
+    names = {name.partition(", round ")[0] for name in generators}
     if named is None:
         return
     if str(named).partition(", round ")[0] not in names:
         raise InputError(f"no generator is called {named!r}", where=where, fix=did_you_mean(str(named), names))
-    if len(writers) == 1:
+    if len(generators) == 1:
         fix = "Import other responses by a source's `columns.responses`, or choose another strategy."
         raise InputError(f"{named!r} is the only generator with responses to pair", where=where, fix=fix)
 
 
-def check_checks(config: Config, settings: Pair, members: Sequence[PairJudge]) -> None:
+def check_checks(rule: PairRule, members: Sequence[PairJudge]) -> None:
     """Check that these judges have a weighted criterion of kind `check` for `checks_alone`. Raises InputError otherwise."""
+    settings = rule.settings
     criteria = [row for member in members for row in member.criteria if row["kind"] == "check"]
     if settings.strategy == "checks_alone" and not any(settings.weights.get(row["name"], row["weight"]) for row in criteria):
         raise InputError(
             f"checks_alone needs a criterion of kind `check`, and {' and '.join(member.name for member in members)} has none"
             + (" with a weight" if criteria else ""),
-            where=config.file.where(("pair", "strategy")),
+            where=rule.where("strategy"),
             fix="Name a judge whose rubric has checks under `pair.judge`.",
         )
 
 
-def check_votes(config: Config, settings: Pair, judges: Sequence[str]) -> None:
-    """Check that the strategy `votes` has comparisons to count. Raises InputError otherwise.
+def check_votes(rule: PairRule, judges: Sequence[str], rubrics: Mapping[str, Rubric]) -> None:
+    """Check that the strategy `votes` has comparisons to count. `rubrics` are those of the judges of the file, by name.
 
-    Votes of several people can be mixed; comparisons of several judges of the file cannot.
+    Votes of several people can be mixed; comparisons of several judges of the file cannot. Raises InputError.
     """
-    where, ours = config.file.where(("pair", "strategy")), [name for name in judges if name in config.pipeline.judges]
-    if ours and len(judges) > 1:
+    where, weights = rule.where("strategy"), rule.settings.weights
+    if rubrics and len(judges) > 1:
         raise InputError(
             f"the strategy votes counts the comparisons of one judge or of people, and {len(judges)} judges are named: "
             f"{', '.join(judges)}",
             where=where,
             fix="Name one under `pair.judge`, or choose another strategy with `mix: majority`.",
         )
-    for name in ours:
-        rubric = load_rubric(config.find(config.pipeline.judges[name].rubric, ("judges", name, "rubric")))
-        if not any(each.kind == "compare" and settings.weights.get(each.name, each.weight) for each in rubric.criteria):
+    for name, rubric in rubrics.items():
+        if not any(each.kind == "compare" and weights.get(each.name, each.weight) for each in rubric.criteria):
             raise InputError(
                 f"the strategy votes needs comparisons, and judge {name} has no criterion of kind `compare` with a weight",
                 where=where,

@@ -1,15 +1,15 @@
 """The weight of each criterion in a pairing, as exact integers, for one judge or several."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from fractions import Fraction
 
-from rlaif.config import Config, Pair
 from rlaif.config.yaml import did_you_mean
 from rlaif.core.errors import InputError
 from rlaif.judging.rubric import factors
+from rlaif.pairs.rule import PairRule
 from rlaif.store.store import Row
 
 # Margins have six decimals in the store, so a threshold is rounded up to six decimals.
@@ -25,14 +25,14 @@ class PairJudge:
     name: str = ""
 
 
-def weigh(config: Config, settings: Pair, members: Sequence[PairJudge]) -> list[Row]:
+def weigh(rule: PairRule, members: Sequence[PairJudge]) -> list[Row]:
     """Return the criteria with their exact factors, after applying `pair.weights`.
 
     Criteria of several judges with the same name count as one, on the scale of the first judge that has it. Raises
     InputError if the judges have different weights or floors for it.
     """
-    where = config.file.where(("pair", "weights"))
-    criteria = _common(config, settings, members)
+    where, settings = rule.where("weights"), rule.settings
+    criteria = _common(rule, members)
     for name, weight in settings.weights.items():
         if name not in criteria:
             raise InputError(f"no criterion is called {name!r}", where=where, fix=did_you_mean(name, criteria))
@@ -58,18 +58,18 @@ def weigh(config: Config, settings: Pair, members: Sequence[PairJudge]) -> list[
     ]
 
 
-def _common(config: Config, settings: Pair, members: Sequence[PairJudge]) -> dict[str, Row]:
+def _common(rule: PairRule, members: Sequence[PairJudge]) -> dict[str, Row]:
     found: dict[str, tuple[PairJudge, Row]] = {}
     for member in members:
         for row in member.criteria:
             first, mine = found.setdefault(row["name"], (member, row))
             differs = "floor" if _floor(row) != _floor(mine) else ""
-            if row["weight"] != mine["weight"] and row["name"] not in settings.weights:
+            if row["weight"] != mine["weight"] and row["name"] not in rule.settings.weights:
                 differs = "weight"
             if differs:
                 raise InputError(
                     f"{row['name']!r} has a different {differs} for judge {member.name!r} than for {first.name!r}",
-                    where=config.file.where(("pair", "judge")),
+                    where=rule.where("judge"),
                     fix="Set the weight under `pair.weights`." if differs == "weight" else "Use the same in both rubrics.",
                 )
     return {name: row for name, (_, row) in found.items()}
@@ -116,9 +116,9 @@ def threshold(min_margin: float, denominator: int) -> Decimal:
     return (Decimal(exact.numerator) / Decimal(exact.denominator)).quantize(_SIXTH, ROUND_CEILING)
 
 
-def check_criterion(config: Config, options: Mapping[str, object], weighed: Sequence[Row]) -> None:
+def check_criterion(rule: PairRule, weighed: Sequence[Row]) -> None:
     """Check that a `criterion` option names an existing criterion. Raises InputError otherwise."""
-    named, names = options.get("criterion"), [row["name"] for row in weighed]
+    named, names = rule.settings.options.get("criterion"), [row["name"] for row in weighed]
     if named is not None and named not in names:
-        where = config.file.where(("pair", "options", "criterion"))
+        where = rule.where("options", "criterion")
         raise InputError(f"no criterion is called {named!r}", where=where, fix=did_you_mean(str(named), names))

@@ -5,7 +5,9 @@ The store is the only state between stages, so any of them can be run alone, aga
 
 from rlaif.pipeline.generate_and_judge import collect, generate, generate_and_judge, judge
 from rlaif.pipeline.judge_readiness import advice, agreed, in_words, usable
+from rlaif.pipeline.plan import Plan
 from rlaif.pipeline.readiness import need_models, need_prompts, need_responses, need_scores
+from rlaif.pipeline.resolve import resolve
 from rlaif.pipeline.runner import everything
 from rlaif.pipeline.session import open_run, refuse_moved, resolved, status
 from rlaif.pipeline.stages.pair import described, export, newest, pair, paired, top_up
@@ -13,6 +15,7 @@ from rlaif.pipeline.train_and_evaluate import agreements, evaluate, prepare_trai
 from rlaif.pipeline.validate import check, check_judges, check_pairs, check_scored
 
 __all__ = [
+    "Plan",
     "advice",
     "agreed",
     "agreements",
@@ -40,6 +43,7 @@ __all__ = [
     "prepare_training",
     "refuse_moved",
     "report",
+    "resolve",
     "resolved",
     "status",
     "top_up",

@@ -7,56 +7,53 @@ with that. Escalations are facts in the store, so an escalated prompt stays with
 from dataclasses import replace
 from itertools import pairwise
 
-from rlaif.config import Config
 from rlaif.context.run import Context
 from rlaif.core.errors import InputError
 from rlaif.judging.judge import Judge
-from rlaif.pairs import build as pairing
 from rlaif.pairs.weights import weigh
-from rlaif.pipeline import resolve
+from rlaif.pipeline.plan import Plan
 
 
-def check(config: Config) -> None:
+def check(plan: Plan) -> None:
     """Check that the judges of a cascade are interchangeable. Raises InputError if they are not."""
-    if config.pipeline.judge.cascade is None:
+    if plan.config.pipeline.judge.cascade is None:
         return
-    where = config.file.where(("judge", "cascade"))
-    for name, after in pairwise(resolve.named_judge(config, name) for name in config.judges):
-        if name.compared:
+    where = plan.config.file.where(("judge", "cascade"))
+    for judge, after in pairwise(plan.judge(name) for name in plan.judge_stage):
+        if judge.compared:
             raise InputError(
-                f"judge {name.name!r} compares responses, so it has no score margin",
+                f"judge {judge.name!r} compares responses, so it has no score margin",
                 where=where,
                 fix="Only the last judge of a cascade may compare.",
             )
-        names = [{criterion.name for criterion in judge.rubric.criteria} for judge in (name, after)]
+        names = [{criterion.name for criterion in each.rubric.criteria} for each in (judge, after)]
         if names[0] != names[1]:
             lacking = ", ".join(sorted(names[0] ^ names[1]))
             raise InputError(
-                f"judges {name.name!r} and {after.name!r} have different criteria: {lacking}",
+                f"judges {judge.name!r} and {after.name!r} have different criteria: {lacking}",
                 where=where,
                 fix="Use the same criterion names in all rubrics of a cascade.",
             )
 
 
-def in_turn(context: Context, name: str) -> Judge:
+def in_turn(plan: Plan, context: Context, name: str) -> Judge:
     """Return the judge of that name. For a later judge of a cascade, first escalate what the judge before did not decide."""
-    config, judge = context.config, resolve.named_judge(context.config, name)
-    earlier = resolve.before(config, name)
-    if earlier is None or config.pipeline.judge.cascade is None:
+    judge, earlier, cascade = plan.judge(name), plan.judge_before(name), plan.config.pipeline.judge.cascade
+    if earlier is None or cascade is None:
         return judge
-    check(config)
-    settings, who = pairing.check(config), resolve.member(context, earlier)
-    weighed = weigh(config, settings, [who])
-    before_that = resolve.before(config, earlier)
-    context.store.execute(
+    check(plan)
+    store, before_that = context.store, plan.judge_before(earlier)
+    first = plan.pair_judge(store, earlier)
+    weighed = weigh(plan.rule, [first])
+    store.execute(
         "pipeline/sql/judge/escalate",
         judge=judge.key,
-        earlier=who.key,
-        generators=resolve.generators(config),
-        before_that=resolve.judge_key(context, before_that) if before_that else None,
+        earlier=first.key,
+        generators=plan.generator_keys,
+        before_that=plan.judge_key(store, before_that) if before_that else None,
         criteria=[{name: row[name] for name in ("criterion", "factor", "low", "floor")} for row in weighed if row["weight"]],
         denominator=weighed[0]["denominator"],
-        margin=config.pipeline.judge.cascade.margin,
-        second=settings.strategy == "best_vs_second",
+        margin=cascade.margin,
+        second=plan.rule.settings.strategy == "best_vs_second",
     )
-    return replace(judge, after=who.key)
+    return replace(judge, after=first.key)

@@ -8,24 +8,23 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any, Final
 
-from rlaif.config import Config
 from rlaif.core.errors import InputError
-from rlaif.pipeline.generator import generator
-from rlaif.pipeline.resolve import named_judge
+from rlaif.pipeline.plan import Plan
 from rlaif.store.store import Row, Store
 
 # Characters of a value that are shown.
 SHOWN: Final = 60
 
 
-def changes(config: Config, store: Store) -> list[str]:
+def changes(plan: Plan, store: Store) -> list[str]:
     """Return the lines to show before this run is recorded; none for a first or an unchanged run."""
     last = store.query("pipeline/sql/config_diff/last")
     if not last:
         return []
-    before, after = (_with_pair_judge(json.loads(each)) for each in (last[0]["config"], config.pipeline.model_dump_json()))
+    now = plan.config.pipeline.model_dump_json()
+    before, after = (_with_pair_judge(json.loads(each)) for each in (last[0]["config"], now))
     try:
-        pending = list(_pending_again(config, store.query("pipeline/sql/config_diff/worked")))
+        pending = list(_pending_again(plan, store.query("pipeline/sql/config_diff/worked")))
     except InputError:
         # The stage that needs the missing file reports it.
         pending = []
@@ -69,14 +68,14 @@ def _shown(value: Any) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
-def _pending_again(config: Config, worked: Sequence[Row]) -> Iterator[str]:
+def _pending_again(plan: Plan, worked: Sequence[Row]) -> Iterator[str]:
     """Yield the work of generators, judges and criteria that ran here before in another version."""
     known, names = {row["key"] for row in worked}, {(row["what"], row["name"]) for row in worked}
     generated = any(what == "generator" for what, _ in names)
-    if config.pipeline.generate and generated and generator(config).key not in known:
-        yield f"all responses by {generator(config).name}"
-    for name in config.judges:
-        judge = named_judge(config, name)
+    if plan.config.pipeline.generate and generated and plan.generator.key not in known:
+        yield f"all responses by {plan.generator.name}"
+    for name in plan.judge_stage:
+        judge = plan.judge(name)
         new = [criterion.name for criterion in judge.rubric.criteria if criterion.key not in known]
         if judge.key not in known and ("judge", name) in names:
             yield f"all scores by {name}"

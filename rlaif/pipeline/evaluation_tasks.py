@@ -14,46 +14,55 @@ from rlaif.evaluation.comparison import matches
 from rlaif.evaluation.types import TaskResult
 from rlaif.pipeline.evaluate_answers import answer, score
 from rlaif.pipeline.generator import Generator
-from rlaif.pipeline.resolve import held_out, named_judge
+from rlaif.pipeline.plan import Plan
 from rlaif.pipeline.stages import collect as collecting
 from rlaif.store.store import Store
 
 
 def in_task(
-    context: Context, task: Task, base: Generator, models: Sequence[Generator], *, allow_code: bool, stored: bool = False
+    plan: Plan,
+    context: Context,
+    task: str,
+    base: Generator,
+    models: Sequence[Generator],
+    *,
+    allow_code: bool,
+    stored: bool = False,
 ) -> TaskResult | None:
     """Compare each model with the base on all prompts of the task; None with `stored` if nothing is stored."""
-    only = asked(context)
+    of_task, only = plan.task(task), asked(plan)
     if stored:
-        return _stored(context, task, base, models, only)
-    with opened(context, task) as inner:
+        return _stored(of_task, context, task, base, models, only)
+    with opened(plan, context, task) as inner:
         answer(inner, [base, *models], only)
-        judge = named_judge(inner.config, task.name)
-        found = score(inner, judge, base, models, only, allow_code=allow_code)
-        return TaskResult(task.name, matches(inner.store, found))
+        found = score(inner, of_task.judge(task), base, models, only, allow_code=allow_code)
+        return TaskResult(task, matches(inner.store, found))
 
 
-def _stored(context: Context, task: Task, base: Generator, models: Sequence[Generator], only: HeldOut) -> TaskResult | None:
-    config = task_config(context.config, task)
+def _stored(
+    plan: Plan, context: Context, name: str, base: Generator, models: Sequence[Generator], only: HeldOut
+) -> TaskResult | None:
+    """Compare by stored scores; `plan` is the plan of the task."""
+    config = plan.config
     if not config.store_path.exists():
         return None
     with Store(config.store_path, read_only=True) as store:
         inner = Context(config, store, context.run, context.progress)
-        found = score(inner, named_judge(config, task.name), base, models, only, allow_code=False, stored=True)
+        found = score(inner, plan.judge(name), base, models, only, allow_code=False, stored=True)
         results = matches(store, found)
-    return TaskResult(task.name, results) if any(each.prompts for each in results) else None
+    return TaskResult(name, results) if any(each.prompts for each in results) else None
 
 
-def asked(context: Context) -> HeldOut:
+def asked(plan: Plan) -> HeldOut:
     """Select all prompts of a task, with as many samples as held-out prompts get."""
-    return HeldOut(1.0, samples=held_out(context.config).samples)
+    return HeldOut(1.0, samples=plan.held_out.samples)
 
 
 @contextmanager
-def opened(context: Context, task: Task) -> Iterator[Context]:
+def opened(plan: Plan, context: Context, task: str) -> Iterator[Context]:
     """Open the task's store and collect its prompts, under the same budget."""
-    config = task_config(context.config, task)
-    paid = spent_in_all(context.store, context.config, but=task.name)
+    config = plan.task(task).config
+    paid = spent_in_all(context.store, plan.config, but=task)
     with Store(config.store_path) as store:
         inner = Context(config, store, context.run, context.progress, paid)
         collecting.run(inner)

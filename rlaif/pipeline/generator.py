@@ -35,7 +35,7 @@ class Generator:
             "top_p": settings.top_p,
             "max_tokens": settings.max_tokens,
             "seed": settings.seed,
-        }
+        } | ({"reasoning": "keep"} if settings.reasoning == "keep" else {})
 
     @cached_property
     def key(self) -> str:
@@ -50,8 +50,8 @@ def show(template: Template, messages: list[Message], document: str | None) -> l
     return [*before, {"role": "user", "content": template.render(document=document, request=last["content"])}]
 
 
-def generator(config: Config, model: ModelConfig | None = None, name: str | None = None) -> Generator:
-    """Return the pipeline's generator, or the same with another `model` called `name`, such as a trained one.
+def load_generator(config: Config) -> Generator:
+    """Return the pipeline's generator.
 
     Raises InputError without a `generate` section, or for a template that shows neither the request nor the document.
     """
@@ -66,4 +66,4 @@ def generator(config: Config, model: ModelConfig | None = None, name: str | None
             fix="Add {{ request }} to the template.",
         )
     where = config.file.where(("models", settings.model))
-    return Generator(name or settings.model, model or config.pipeline.models[settings.model], template, settings, where)
+    return Generator(settings.model, config.pipeline.models[settings.model], template, settings, where)

@@ -3,20 +3,20 @@
 from rlaif.context.run import Context
 from rlaif.core.errors import InputError
 from rlaif.evaluation import Agreement, agreement
+from rlaif.pipeline.plan import Plan
 from rlaif.pipeline.readiness import need_responses
-from rlaif.pipeline.resolve import generators, judge_key
 from rlaif.store.store import Row
 
 
-def usable(context: Context, name: str) -> Row:
+def usable(plan: Plan, context: Context, name: str) -> Row:
     """Return how many responses to pair there are, and how many of them a judge has tried and has judged usably."""
-    key = judge_key(context, name)
-    return context.store.query("pairs/sql/usable", judge=key, generators=generators(context.config))[0]
+    key = plan.judge_key(context.store, name)
+    return context.store.query("pairs/sql/usable", judge=key, generators=plan.generator_keys)[0]
 
 
-def in_words(context: Context, name: str) -> str:
+def in_words(plan: Plan, context: Context, name: str) -> str:
     """Describe how many of the responses a judge has judged, as a clause."""
-    row = usable(context, name)
+    row = usable(plan, context, name)
     if not row["tried"]:
         return f"{name} has judged none of {row['responses']:,} responses"
     if not row["usable"]:
@@ -24,11 +24,11 @@ def in_words(context: Context, name: str) -> str:
     return f"{name} has judged {row['usable']:,} of {row['responses']:,} responses"
 
 
-def advice(context: Context, *names: str) -> str:
+def advice(plan: Plan, context: Context, *names: str) -> str:
     """Return the commands that give usable verdicts to those of these judges that have none."""
     config, commands = context.config, []
     for name in names:
-        row = usable(context, name)
+        row = usable(plan, context, name)
         if row["usable"]:
             continue
         if name.startswith("human:"):
@@ -42,17 +42,18 @@ def advice(context: Context, *names: str) -> str:
     return "They judged different responses, or by criteria that cannot be compared."
 
 
-def agreed(context: Context, first: str, second: str) -> Agreement:
+def agreed(plan: Plan, context: Context, first: str, second: str) -> Agreement:
     """Return the agreement of two judges (names). Raises InputError if they have no scores or comparisons in common."""
-    keys = [judge_key(context, name) for name in (first, second)]
-    need_responses(context)
+    keys = [plan.judge_key(context.store, name) for name in (first, second)]
+    need_responses(plan, context)
     if keys[0] == keys[1]:
         raise InputError(f"{first} and {second} are one judge", where="agree", fix="Name two different judges.")
     found = agreement(context.store, *keys)
     if found.criteria or found.pairs:
         return found
+    states = ", and ".join(in_words(plan, context, name) for name in (first, second))
     raise InputError(
-        f"{first} and {second} have no scores in common: {in_words(context, first)}, and {in_words(context, second)}",
+        f"{first} and {second} have no scores in common: {states}",
         where="agree",
-        fix=advice(context, first, second),
+        fix=advice(plan, context, first, second),
     )

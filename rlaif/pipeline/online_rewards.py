@@ -19,10 +19,12 @@ from rlaif.core import event_loop
 from rlaif.core.errors import InputError, ModelError
 from rlaif.core.types import Message, Prompt, stored
 from rlaif.judging import Candidate
-from rlaif.judging.judge import Judge, judge
+from rlaif.judging.judge import Judge
 from rlaif.models.base import ChatRequest, Model, Sampling
+from rlaif.models.reasoning import separate
 from rlaif.models.registry import Models, identity
-from rlaif.pipeline.generator import generator, show
+from rlaif.pipeline.generator import show
+from rlaif.pipeline.plan import Plan
 from rlaif.pipeline.server_info import Remarked
 from rlaif.pipeline.stages.judge import Live
 from rlaif.training.formats import Row
@@ -40,10 +42,10 @@ TINY: Final = 1e-6
 class OnlineRewards:
     """The prompts that are not held out, rendered by the generator's template, and the rewards of a `train` section."""
 
-    def __init__(self, context: Context, section: Train, *, allow_code: bool = False) -> None:
-        self._context, self._section, self._allow_code = context, section, allow_code
-        config = context.config
-        self._judges = {each.judge: judge(config, each.judge) for each in section.rewards if each.judge}
+    def __init__(self, plan: Plan, context: Context, section: Train, *, allow_code: bool = False) -> None:
+        self._plan, self._context, self._section, self._allow_code = plan, context, section, allow_code
+        config = plan.config
+        self._judges = {each.judge: plan.judge(each.judge) for each in section.rewards if each.judge}
         for place, each in enumerate(section.rewards):
             if each.judge and (compared := self._judges[each.judge].compared):
                 raise InputError(
@@ -75,7 +77,7 @@ class OnlineRewards:
     @cached_property
     def rows(self) -> list[Row]:
         """Return each prompt rendered by the generator's template, with its `place` among the prompts."""
-        template = generator(self._context.config).template
+        template = self._plan.generator.template
         return [
             {"prompt": show(template, list(prompt.messages), prompt.document), "place": place}
             for place, prompt in enumerate(self._prompts)
@@ -99,7 +101,7 @@ class OnlineRewards:
     def _score(self, run: Callable[[Coroutine[Any, Any, Marks]], Marks], markers: Sequence[Marker]) -> Score:
         def score(prompts: Any, completions: Any, place: list[int], **rest: Any) -> Marks:
             shown = [
-                (prompt, Candidate(self._prompts[at], completion[0]["content"]))
+                (prompt, Candidate(self._prompts[at], self._text(completion[0]["content"])))
                 for prompt, completion, at in zip(prompts, completions, place, strict=True)
             ]
             marks = [run(marker(shown)) for marker in markers]
@@ -108,6 +110,11 @@ class OnlineRewards:
             return total(marks, [reward.weight for reward in self._section.rewards], place)
 
         return score
+
+    def _text(self, completion: str) -> str:
+        """Return the part of a sampled completion that is judged: without reasoning, unless the generator keeps it."""
+        generate = self._context.config.pipeline.generate
+        return completion if generate and generate.reasoning == "keep" else separate(completion).text
 
     async def _marker(self, models: Models, reward: Reward, fitted: Path | None) -> Marker:
         if reward.judge:

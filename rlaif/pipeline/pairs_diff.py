@@ -7,6 +7,7 @@ from rlaif import pipeline
 from rlaif.config import load
 from rlaif.context.run import Context
 from rlaif.core.errors import InputError
+from rlaif.pipeline.resolve import resolve
 
 # Characters of a text in an example.
 EXCERPT = 600
@@ -127,4 +128,4 @@ def _pairing(context: Context, given: Sequence[str]) -> str:
     config = load(context.config.file.path, [*context.config.overrides, *given], allow_code=True)
     if config.store_path != context.config.store_path:
         raise InputError("both pairings must be in one store", where="pairs diff", fix="Do not override `name` or `out`.")
-    return pipeline.paired(Context(config, context.store, context.run, context.progress)).key
+    return pipeline.paired(resolve(config), Context(config, context.store, context.run, context.progress)).key

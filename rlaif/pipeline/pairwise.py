@@ -59,7 +59,11 @@ async def _round(context: Context, who: Comparing, pending: PendingUnits, tally:
         heard=lambda compared: breaker.heard(compared.verdict["failure"], compared.verdict["detail"]),
     )
     judge_context.report(tally.stage, context.progress.note)
-    breaker.over(lambda: context.store.query("pipeline/sql/judge/has_success", judge=who.judge))
+    breaker.over(
+        lambda: context.store.query(
+            "SELECT key FROM verdicts WHERE judge = $judge AND failure IS NULL LIMIT 1", judge=who.judge
+        )
+    )
 
 
 def _guess(row: Row, who: Comparing, judge_context: JudgeContext) -> tuple[int, float, float]:

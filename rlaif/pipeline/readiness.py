@@ -6,10 +6,10 @@ from dataclasses import replace
 from rlaif.config import Mix
 from rlaif.context.run import Context
 from rlaif.core.errors import InputError
-from rlaif.pairs import build as pairing
 from rlaif.pairs.coverage import Coverage, coverage
 from rlaif.pairs.weights import PairJudge
-from rlaif.pipeline.resolve import before, generators, judge_key, member, trained_generator
+from rlaif.pipeline.evaluated_models import trained_generator
+from rlaif.pipeline.plan import Plan
 
 
 def need_prompts(context: Context) -> None:
@@ -18,12 +18,12 @@ def need_prompts(context: Context) -> None:
         raise InputError("no prompts have been collected", fix=f"Run `{context.config.command('collect')}` first.")
 
 
-def need_responses(context: Context) -> None:
+def need_responses(plan: Plan, context: Context) -> None:
     """Check that there are responses to active prompts; failed ones count. Raises InputError otherwise."""
     need_prompts(context)
     tried = """SELECT 1 FROM responses SEMI JOIN active_prompts ON active_prompts.prompt = responses.prompt
         WHERE generator IN (SELECT unnest($generators::VARCHAR[])) LIMIT 1"""
-    if context.store.rows(tried, generators=generators(context.config)):
+    if context.store.rows(tried, generators=plan.generator_keys):
         return
     config = context.config
     if config.pipeline.generate:
@@ -36,7 +36,7 @@ def need_responses(context: Context) -> None:
     )
 
 
-def need_models(context: Context) -> None:
+def need_models(plan: Plan, context: Context) -> None:
     """Check that an evaluation has models to compare. Raises InputError otherwise."""
     config = context.config
     pipeline, where = config.pipeline, config.file.where(())
@@ -44,7 +44,7 @@ def need_models(context: Context) -> None:
         missing = "evaluate" if pipeline.evaluate is None else "generate"
         raise InputError(f"nothing to evaluate: the file has no `{missing}` section", where=where, fix="Add one.")
     need_prompts(context)
-    if pipeline.evaluate.models or (pipeline.train and trained_generator(context)):
+    if pipeline.evaluate.models or (pipeline.train and trained_generator(plan, context)):
         return
     if pipeline.train is None:
         fix = "Add a `train` section, or name models under `evaluate.models`."
@@ -59,25 +59,25 @@ def need_models(context: Context) -> None:
     raise InputError("no model has been trained yet", fix=f"Run `{command}` first.")
 
 
-def need_scores(context: Context, members: Sequence[PairJudge], agree: Sequence[str], mix: Mix) -> None:
-    """Check that the judges that make the pairs, and those of `pair.agree` (names), have judged some of the responses.
+def need_scores(plan: Plan, context: Context, members: Sequence[PairJudge], mix: Mix) -> None:
+    """Check that the judges that make the pairs, and those of `pair.agree`, have judged some of the responses.
 
     Notes judges that have judged only a part of them: the other responses are counted as "not judged". Raises InputError.
     """
-    need_responses(context)
-    writers, weights = generators(context.config), pairing.check(context.config).weights
+    need_responses(plan, context)
+    store, generators, settings = context.store, plan.generator_keys, plan.rule.settings
     members = [
-        replace(each, criteria=[row | {"weight": weights.get(row["name"], row["weight"])} for row in each.criteria])
+        replace(each, criteria=[row | {"weight": settings.weights.get(row["name"], row["weight"])} for row in each.criteria])
         for each in members
     ]
     for each in members:
-        earlier = before(context.config, each.name) if mix == "cascade" else None
-        after = judge_key(context, earlier) if earlier else None
-        _check(context, each.name, coverage(context.store, [each], writers, after=after), after is not None)
-    for name in agree:
-        _check(context, name, coverage(context.store, [member(context, name)], writers, every=False))
+        earlier = plan.judge_before(each.name) if mix == "cascade" else None
+        after = plan.judge_key(store, earlier) if earlier else None
+        _check(context, each.name, coverage(store, [each], generators, after=after), after is not None)
+    for name in settings.agree:
+        _check(context, name, coverage(store, [plan.pair_judge(store, name)], generators, every=False))
     if mix != "cascade" and len(members) > 1:
-        together = coverage(context.store, members, writers)
+        together = coverage(store, members, generators)
         if together.missing:
             names = ", ".join(each.name for each in members)
             commands = " and ".join(
@@ -97,10 +97,10 @@ def _check(context: Context, name: str, found: Coverage, left: bool = False) -> 
     which = "responses that the judge before it left open" if left else "responses"
     command = f"`{config.command('judge', '--judge', name)}`"
     if found.missing:
-        said = f"judge {name} has scored 0 of {found.responses:,} {which}"
+        none = f"judge {name} has scored 0 of {found.responses:,} {which}"
         if ours:
-            raise InputError(f"{said} with the present rubric", fix=f"Run {command} first.")
-        raise InputError(said, fix="Its scores came with the data or from people, for other responses than these.")
+            raise InputError(f"{none} with the present rubric", fix=f"Run {command} first.")
+        raise InputError(none, fix="Its scores came with the data or from people, for other responses than these.")
     if found.partial and ours:
         context.progress.note(
             f"Judge {name} has scored {found.judged:,} of {found.responses:,} {which}; the others make no pairs yet. "

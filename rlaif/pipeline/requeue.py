@@ -5,14 +5,15 @@ from collections.abc import Sequence
 from rlaif.config.yaml import did_you_mean
 from rlaif.context.run import Context
 from rlaif.core.errors import TERMINAL, TRANSIENT, InputError
-from rlaif.pipeline import resolve
+from rlaif.pipeline.evaluated_models import trained_generator
+from rlaif.pipeline.plan import Plan
 from rlaif.store.store import Row
 
 # These are answers: repeating the request until the answer changes would bias the data.
 ANSWERS = frozenset({"refused", "inapplicable"})
 
 
-def retry(context: Context, kinds: Sequence[str] = ()) -> list[Row]:
+def retry(plan: Plan, context: Context, kinds: Sequence[str] = ()) -> list[Row]:
     """Make the pipeline's failed responses, scores, comparisons and notes pending again; return how many of each kind.
 
     Without `kinds`, all kinds except refusals and inapplicable criteria. Raises InputError for an unknown kind.
@@ -21,10 +22,9 @@ def retry(context: Context, kinds: Sequence[str] = ()) -> list[Row]:
     for kind in kinds:
         if kind not in known:
             raise InputError(f"unknown failure kind {kind!r}", where="--kind", fix=did_you_mean(kind, known))
-    config = context.config
-    judges = [resolve.named_judge(config, name).key for name in resolve.all_judges(config)]
-    trained = resolve.trained_generator(context)
-    makers = [*resolve.generators(config), *judges, *([trained.key] if trained else [])]
+    judges = [plan.judge(name).key for name in plan.all_judges]
+    trained = trained_generator(plan, context)
+    makers = [*plan.generator_keys, *judges, *([trained.key] if trained else [])]
     wanted = {"makers": makers, "kinds": list(kinds) or sorted(set(known) - ANSWERS)}
     found = context.store.query("pipeline/sql/requeue/failed_units", **wanted)
     context.store.execute("pipeline/sql/requeue/requeue", **wanted)

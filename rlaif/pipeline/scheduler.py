@@ -9,8 +9,7 @@ from rlaif.core import event_loop
 from rlaif.core.workers import StageQueue
 from rlaif.judging.judge import Judge
 from rlaif.models.registry import Models
-from rlaif.pipeline.generator import Generator
-from rlaif.pipeline.resolve import generators
+from rlaif.pipeline.plan import Plan
 from rlaif.pipeline.server_info import Remarked
 from rlaif.pipeline.stages import generate as generating
 from rlaif.pipeline.stages import judge as judging
@@ -28,34 +27,33 @@ def alone(context: Context, work: Callable[[Models], Coroutine[Any, Any, None]])
     context.budget.check()
 
 
-async def overlapped(context: Context, writer: Generator, judges: Sequence[Judge], allow_code: bool) -> None:
+async def overlapped(plan: Plan, context: Context, judges: Sequence[Judge], allow_code: bool) -> None:
     """Generate and judge at the same time: a response is judged as soon as it is stored."""
-    handovers: list[StageQueue[Row]] = [StageQueue() for _ in judges]
-    writers = generators(context.config)
+    queues: list[StageQueue[Row]] = [StageQueue() for _ in judges]
 
-    def hand(texts: list[Row]) -> None:
-        for handover in handovers:
-            handover.put_from_thread(texts)
+    def put(texts: list[Row]) -> None:
+        for queue in queues:
+            queue.put_from_thread(texts)
 
-    async def lead(models: Models) -> None:
+    async def generate(models: Models) -> None:
         try:
-            await generating.run(context, models, writer, hand=hand)
+            await generating.run(context, models, plan.generator, on_stored=put)
         finally:
-            for handover in handovers:
-                await handover.close()
+            for queue in queues:
+                await queue.close()
 
-    async def follow(models: Models, judge: Judge, handover: StageQueue[Row]) -> None:
+    async def score(models: Models, judge: Judge, queue: StageQueue[Row]) -> None:
         try:
-            await judging.run(context, models, judge, writers, allow_code=allow_code, then=handover)
+            await judging.run(context, models, judge, plan.generator_keys, allow_code=allow_code, then=queue)
         finally:
-            handover.abandon()
+            queue.abandon()
 
     async with Remarked(context) as models:
         try:
             async with asyncio.TaskGroup() as group:
-                for judge, handover in zip(judges, handovers, strict=True):
-                    group.create_task(follow(models, judge, handover))
-                group.create_task(lead(models))
+                for judge, queue in zip(judges, queues, strict=True):
+                    group.create_task(score(models, judge, queue))
+                group.create_task(generate(models))
         except BaseExceptionGroup as errors:
             # The first error is the cause; it cancelled the others.
             raise errors.exceptions[0] from None

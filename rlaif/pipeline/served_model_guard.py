@@ -19,9 +19,8 @@ class ServedModelGuard:
     def __init__(self, model: Model, store: Store, judge: str, name: str) -> None:
         self.concurrency = model.concurrency
         self._model, self._store, self._judge, self._name = model, store, judge, name
-        self._served = next(
-            (str(row["model"]) for row in store.query("pipeline/sql/judge/served_models", judge=judge)), None
-        )
+        first = store.query("SELECT model FROM served_models WHERE judge = $judge ORDER BY rowid LIMIT 1", judge=judge)
+        self._served = str(first[0]["model"]) if first else None
 
     async def complete(self, ask: ChatRequest) -> list[Completion]:
         """Return the model's completions. Raises ModelError `other_model` if the server reports a different model."""

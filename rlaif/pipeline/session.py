@@ -18,6 +18,8 @@ from rlaif.context.spending import spent_in_all
 from rlaif.core.errors import InputError, StoreError
 from rlaif.core.progress import Progress, Quiet
 from rlaif.pipeline.config_diff import changes
+from rlaif.pipeline.plan import Plan
+from rlaif.pipeline.resolve import resolve
 from rlaif.store.connection import connect
 from rlaif.store.store import Row, Store
 
@@ -59,23 +61,24 @@ def _is_of(config: Config, folder: Path) -> bool:
 
 
 @contextmanager
-def open_run(config: Config, progress: Progress | None = None) -> Iterator[Context]:
-    """Open the pipeline's store for writing and record this run in it.
+def open_run(config: Config, progress: Progress | None = None) -> Iterator[tuple[Plan, Context]]:
+    """Resolve the pipeline, open its store for writing and record this run in it; yield the plan and the run context.
 
     Raises InputError if the store is where earlier versions of rlaif put it (see `refuse_moved`).
     """
     refuse_moved(config)
+    plan = resolve(config)
     with Store(config.store_path) as store:
         run = f"{now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
         resolved = config.pipeline.model_dump_json()
         progress = progress or Quiet()
-        for line in changes(config, store):
+        for line in changes(plan, store):
             progress.note(line)
         store.append(
             "runs",
             [{"key": run, "version": __version__, "started": now(), "config": resolved, "command": config.command("run")}],
         )
-        yield Context(config, store, run, progress)
+        yield plan, Context(config, store, run, progress)
 
 
 def status(config: Config, store: Store) -> dict[str, list[Row]]:

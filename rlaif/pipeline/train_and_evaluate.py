@@ -9,7 +9,8 @@ from rlaif.context.run import Context
 from rlaif.context.spending import spent_on_tasks
 from rlaif.evaluation import Agreement, Evaluation
 from rlaif.evaluation.table import judged
-from rlaif.pipeline.resolve import evaluators, named_judge, online_rewards, trained_generator
+from rlaif.pipeline.evaluated_models import online_rewards, trained_generator
+from rlaif.pipeline.plan import Plan
 from rlaif.pipeline.stages import evaluate as evaluating
 from rlaif.pipeline.stages import train as training
 from rlaif.pipeline.stages.pair import described
@@ -19,53 +20,59 @@ if TYPE_CHECKING:
     from rlaif.training.model_card import Origin
 
 
-def train(context: Context, pairing: str | None = None, *, whole: bool = False, allow_code: bool = False) -> Training:
+def train(
+    plan: Plan, context: Context, pairing: str | None = None, *, whole: bool = False, allow_code: bool = False
+) -> Training:
     """Train the generator's model on pairs, or on rewards of responses that it samples, and write its card.
 
     `pairing` is by default the one that the file describes. `whole` is set if this is part of a run of all stages.
     """
-    pairing = pairing or _described(context)
-    trained = training.run(context, pairing, online_rewards(context, allow_code=allow_code))
-    return _with_card(context, trained, whole=whole)
+    pairing = pairing or _described(plan, context)
+    trained = training.run(context, pairing, online_rewards(plan, context, allow_code=allow_code))
+    return _with_card(plan, context, trained, whole=whole)
 
 
-def prepare_training(context: Context, folder: Path, pairing: str | None = None) -> str | None:
+def prepare_training(plan: Plan, context: Context, folder: Path, pairing: str | None = None) -> str | None:
     """Write what `accelerate` needs to train into `folder` and return its command.
 
     Once the training is finished, record it and return None.
     """
-    made = training.prepare(context, folder, pairing or _described(context))
+    made = training.prepare(context, folder, pairing or _described(plan, context))
     if isinstance(made, str):
         return made
-    _with_card(context, made)
+    _with_card(plan, context, made)
     return None
 
 
-def _described(context: Context) -> str | None:
+def _described(plan: Plan, context: Context) -> str | None:
     """Return the pairing that the file describes if the training needs pairs, otherwise None."""
     section = context.config.pipeline.train
-    return described(context) if section and section.needs_pairs else None
+    return described(plan, context) if section and section.needs_pairs else None
 
 
-def _with_card(context: Context, trained: Training, *, whole: bool = False) -> Training:
+def _with_card(plan: Plan, context: Context, trained: Training, *, whole: bool = False) -> Training:
     from rlaif.training import model_card
 
-    model_card.write(context.store, trained, _origin(context, trained, whole=whole))
+    model_card.write(context.store, trained, _origin(plan, context, trained, whole=whole))
     return trained
 
 
-def _origin(context: Context, trained: Training, *, whole: bool) -> "Origin":
+def _origin(plan: Plan, context: Context, trained: Training, *, whole: bool) -> "Origin":
     from rlaif.data.export.dataset_card import made_by
     from rlaif.training.model_card import Origin
 
     config, store = context.config, context.store
     section = config.pipeline.train
     assert section
-    pairing = store.query("data/export/sql/training", key=trained.key)[0]["pairing"] if section.needs_pairs else ""
+    pairing = (
+        store.query("SELECT pairing FROM trainings WHERE key = $key LIMIT 1", key=trained.key)[0]["pairing"]
+        if section.needs_pairs
+        else ""
+    )
     commands = [config.command("run")] if whole else [made_by(store, pairing).command, config.command("train")]
     # The pipeline as in the file, which a round changes.
     last = store.query("pipeline/sql/config_diff/last")
-    judges = [named_judge(config, reward.judge) for reward in section.rewards if reward.judge]
+    judges = [plan.judge(reward.judge) for reward in section.rewards if reward.judge]
     return Origin(
         command="\n".join(filter(None, commands)),
         base=training.base_model(config)[1].path,
@@ -79,15 +86,15 @@ def _origin(context: Context, trained: Training, *, whole: bool) -> "Origin":
     )
 
 
-def evaluate(context: Context, *, allow_code: bool = False, stored: bool = False) -> Evaluation:
+def evaluate(plan: Plan, context: Context, *, allow_code: bool = False, stored: bool = False) -> Evaluation:
     """Compare the trained model and others with the base on held-out prompts, and add the result to the model's card.
 
     The evaluation has no matches if there is nothing to compare. With `stored`, no model is called and nothing is written.
     """
-    found = evaluating.evaluate(context, allow_code=allow_code, stored=stored)
+    found = evaluating.evaluate(plan, context, allow_code=allow_code, stored=stored)
     if stored:
         return found
-    trained = trained_generator(context) if found.matches and context.config.pipeline.train else None
+    trained = trained_generator(plan, context) if found.matches and context.config.pipeline.train else None
     if trained and isinstance(trained.model, TransformersModel):
         from rlaif.training import model_card
 
@@ -97,15 +104,15 @@ def evaluate(context: Context, *, allow_code: bool = False, stored: bool = False
     return found
 
 
-def agreements(context: Context) -> list[Agreement]:
+def agreements(plan: Plan, context: Context) -> list[Agreement]:
     """Return the agreement of the evaluation's first judge with each other one, on responses that both have scored."""
     from rlaif.evaluation import agreement
 
-    keys = [named_judge(context.config, name).key for name in evaluators(context.config)]
+    keys = [plan.judge(name).key for name in plan.evaluators]
     return [agreement(context.store, keys[0], other) for other in keys[1:]]
 
 
-def report(context: Context, evaluation: Evaluation | None = None) -> Path:
+def report(plan: Plan, context: Context, evaluation: Evaluation | None = None) -> Path:
     """Write the HTML report of this pipeline's store; return its path."""
     from rlaif import report as page
 
@@ -116,6 +123,6 @@ def report(context: Context, evaluation: Evaluation | None = None) -> Path:
         path,
         evaluation=evaluation,
         elsewhere=spent_on_tasks(context.config),
-        agreements=agreements(context),
+        agreements=agreements(plan, context),
     )
     return path

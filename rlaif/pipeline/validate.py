@@ -1,7 +1,5 @@
 """Checks before a run spends anything: a mistake that is reported late costs money."""
 
-from collections.abc import Sequence
-
 from rlaif.config import Config, Train
 from rlaif.context.budget import rate
 from rlaif.context.run import Context
@@ -12,36 +10,28 @@ from rlaif.pairs import filters
 from rlaif.pairs.coverage import coverage
 from rlaif.pairs.validation import check_votes
 from rlaif.pipeline import cascade
-from rlaif.pipeline.resolve import (
-    evaluators,
-    generator_names,
-    generators,
-    judge_key,
-    member,
-    models_paid,
-    named_judge,
-    pair_judges,
-)
+from rlaif.pipeline.plan import Plan
 from rlaif.pipeline.stages import evaluate as evaluating
 from rlaif.pipeline.stages import train as training
+from rlaif.store.store import Store
 from rlaif.training import methods
 
 
-def check(config: Config) -> None:
-    """Read every file that the pipeline names, to report mistakes before anything is spent. Raises InputError."""
-    generators(config)
-    for name in config.judges + evaluators(config):
-        _ = named_judge(config, name).key
-    cascade.check(config)
-    check_judges(config)
-    _check_target(config)
-    filters.check_tokenizer(config, pairing.check(config).filters)
+def check(plan: Plan) -> None:
+    """Check everything that the pipeline names, to report mistakes before anything is spent. Raises InputError."""
+    config, _ = plan.config, plan.generator_keys
+    for name in plan.all_judges:
+        _ = plan.judge(name).key
+    cascade.check(plan)
+    check_judges(plan)
+    _check_target(plan)
+    filters.check_tokenizer(config.file, plan.rule.settings.filters)
     if config.pipeline.train:
         methods.check(config.pipeline.train, config.file)
         _check_pairs_to_train_on(config, config.pipeline.train)
         training.base_model(config)
-    evaluating.check(config)
-    for name in models_paid(config):
+    evaluating.check(plan)
+    for name in plan.paid_models:
         rate(config, config.pipeline.models[name])
 
 
@@ -54,28 +44,30 @@ def _check_pairs_to_train_on(config: Config, section: Train) -> None:
         )
 
 
-def _check_target(config: Config) -> None:
+def _check_target(plan: Plan) -> None:
+    config = plan.config
     where = config.file.where(("pair", "target"))
-    if pairing.check(config).target is None:
+    if plan.rule.settings.target is None:
         return
     if config.pipeline.generate is None:
         raise InputError("a target needs a `generate` section, to sample more responses", where=where)
-    if not set(pair_judges(config)[0]) <= set(config.judges):
+    if not set(plan.pair_judges[0]) <= set(plan.judge_stage):
         raise InputError("a target needs a judge that scores new samples", where=where, fix="Name it under `judge.by`.")
 
 
-def check_judges(config: Config) -> None:
+def check_judges(plan: Plan) -> None:
     """Check that `judge` and `pair` agree. Raises InputError if not: only a part of the responses could be paired."""
-    section = config.pipeline.judge
+    config, section = plan.config, plan.config.pipeline.judge
     for place, name in enumerate(section.by):
         if name in section.by[:place]:
             where = config.file.where(("judge", "by", place))
             raise InputError(f"judge {name!r} is named twice", where=where, fix="Leave one out.")
     if section.cascade:
         _check_cascade(config)
-    settings = pairing.check(config)
-    if settings.strategy == "votes":
-        check_votes(config, settings, pair_judges(config)[0])
+    if plan.rule.settings.strategy == "votes":
+        named = plan.pair_judges[0]
+        rubrics = {name: plan.judge(name).rubric for name in named if name in config.pipeline.judges}
+        check_votes(plan.rule, named, rubrics)
 
 
 def _check_cascade(config: Config) -> None:
@@ -120,15 +112,16 @@ def _listed(judge: str | list[str]) -> list[str]:
     return [judge] if isinstance(judge, str) else judge
 
 
-def check_scored(context: Context) -> None:
+def check_scored(plan: Plan, context: Context) -> None:
     """Check that judges that `pair` names have scores, or get them in this run. Raises InputError otherwise."""
-    config, section = context.config, context.config.pipeline.pair
+    config, section = plan.config, plan.config.pipeline.pair
     if section is None or config.pipeline.rounds:
         return
-    for name in [*pair_judges(config)[0], *section.agree]:
+    for name in [*plan.pair_judges[0], *section.agree]:
         if name in config.judges or name not in config.pipeline.judges:
             continue
-        if not coverage(context.store, [member(context, name)], generators(config), every=False).judged:
+        members = [plan.pair_judge(context.store, name)]
+        if not coverage(context.store, members, plan.generator_keys, every=False).judged:
             raise InputError(
                 f"`pair` needs the scores of judge {name!r}, which has none, and `judge.by` does not name it",
                 where=config.file.where(("judge", "by")),
@@ -137,36 +130,37 @@ def check_scored(context: Context) -> None:
             )
 
 
-def check_pairs(context: Context) -> None:
+def check_pairs(plan: Plan, context: Context) -> None:
     """Check that the judges, criteria and generators that `pair` names exist, once prompts are collected.
 
     People may vote later, so they are not checked. Raises InputError.
     """
-    section = context.config.pipeline.pair
+    section, store = plan.config.pipeline.pair, context.store
     if section is None:
         return
-    check_judges(context.config)
-    paired = pair_judges(context.config)[0]
-    check_apart(context.config, paired)
-    named = [name for name in paired if not name.startswith("human:")]
+    check_judges(plan)
+    check_apart(plan)
+    named = [name for name in plan.pair_judges[0] if not name.startswith("human:")]
     for name in section.agree:
-        judge_key(context, name)
-    _check_gold(context, paired)
+        plan.judge_key(store, name)
+    _check_gold(plan, store)
     if named:
-        pairing.check_names(context, [member(context, name) for name in named], generator_names(context))
-    check_scored(context)
+        members = [plan.pair_judge(store, name) for name in named]
+        pairing.check_names(plan.rule, store, members, plan.generator_names(store))
+    check_scored(plan, context)
 
 
-def check_apart(config: Config, paired: Sequence[str]) -> None:
-    """Check that no judge counts twice under two names, among those that make the pairs (`paired`) and `pair.agree`.
+def check_apart(plan: Plan) -> None:
+    """Check that no judge counts twice under two names, among those that make the pairs and `pair.agree`.
 
     Judges that make the pairs may share a model and its settings if their criteria differ. Raises InputError.
     """
     known: dict[str, Judge] = {}
-    for place, name in enumerate([*paired, *pairing.check(config).agree]):
+    config, paired = plan.config, plan.pair_judges[0]
+    for place, name in enumerate([*paired, *plan.rule.settings.agree]):
         if name not in config.pipeline.judges:
             continue
-        judge, agrees = named_judge(config, name), place >= len(paired)
+        judge, agrees = plan.judge(name), place >= len(paired)
         first = known.setdefault(judge.key, judge)
         if first is not judge and (agrees or _criteria(judge) & _criteria(first)):
             where = ("pair", "agree", place - len(paired)) if agrees else ("pair", "judge")
@@ -183,15 +177,15 @@ def _criteria(judge: Judge) -> set[str]:
     return {criterion.key for criterion in judge.rubric.criteria}
 
 
-def _check_gold(context: Context, paired: Sequence[str]) -> None:
-    gate = context.config.pipeline.gate
+def _check_gold(plan: Plan, store: Store) -> None:
+    gate = plan.config.pipeline.gate
     if gate is None or gate.gold is None:
         return
-    if gate.gold in paired:
+    if gate.gold in plan.pair_judges[0]:
         raise InputError(
             f"{gate.gold!r} makes the pairs, and cannot be its own gold standard",
-            where=context.config.file.where(("gate", "gold")),
+            where=plan.config.file.where(("gate", "gold")),
             fix="Name another judge, or a person that labels.",
         )
     if not gate.gold.startswith("human:"):
-        judge_key(context, gate.gold)
+        plan.judge_key(store, gate.gold)

@@ -8,6 +8,7 @@ visible, and the page's content security policy forbids it to load or run anythi
 
 import os
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -104,6 +105,7 @@ def style() -> Markup:
     return Markup((PAGE / "style.css").read_text(encoding="utf-8"))
 
 
+@cache
 def environment(*folders: Path) -> Environment:
     """Return a Jinja environment for templates in these folders and the report's; it escapes all values."""
     environment = Environment(

@@ -29,6 +29,7 @@ CREATE TABLE responses (
     key VARCHAR, prompt VARCHAR, generator VARCHAR, sample UINTEGER,
     answer VARCHAR,             -- digest of (prompt, text): equal samples share their scores
     text VARCHAR,
+    reasoning VARCHAR,          -- the model's reasoning before the text; null if there is none
     finish VARCHAR,             -- stop (whole), length, refused, prompt_cut, unknown
     prompt_tokens UBIGINT, output_tokens UBIGINT,
     logprob DOUBLE,             -- sum over tokens, natural logarithm
@@ -57,7 +58,9 @@ CREATE TABLE verdicts (
     key VARCHAR,
     answer VARCHAR,             -- null if it compares two answers: see comparisons
     judge VARCHAR, repeat UINTEGER, attempt UINTEGER,
-    raw VARCHAR, failure VARCHAR, detail VARCHAR, calls UINTEGER,
+    raw VARCHAR,
+    reasoning VARCHAR,          -- the judge's reasoning, if the server returned it separately
+    failure VARCHAR, detail VARCHAR, calls UINTEGER,
     prompt_tokens UBIGINT, output_tokens UBIGINT, created TIMESTAMP
 );
 

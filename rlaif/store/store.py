@@ -24,12 +24,13 @@ import duckdb
 
 from rlaif.core.errors import InputError, StoreError
 from rlaif.core.signals import STOP
+from rlaif.core.words import SQL_WORD
 from rlaif.store import schema_check
 from rlaif.store.confined import quoted
 from rlaif.store.connection import connect, copy, has_log, remove_left, search, unreadable, work_folder
 
 PACKAGE = Path(__file__).parents[1]
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 # The oldest schema that `store/migrate` can upgrade.
 OLDEST_VERSION = 3
 # The system's messages for a full disk, file or share, which DuckDB passes on.
@@ -44,8 +45,14 @@ Row = dict[str, Any]
 
 @cache
 def sql(name: str) -> str:
-    """Return the text of `rlaif/NAME.sql`. A name that contains a blank is a statement itself."""
-    return name if " " in name else (PACKAGE / f"{name}.sql").read_text(encoding="utf-8")
+    """Return the text of `rlaif/NAME.sql`, in which {SQL_WORD} is the pattern of a word.
+
+    A name that contains a blank is a statement itself.
+    """
+    if " " in name:
+        return name
+    # Not a macro of the database: a macro in the file could replace functions, so the schema check refuses all of them.
+    return (PACKAGE / f"{name}.sql").read_text(encoding="utf-8").replace("{SQL_WORD}", SQL_WORD)
 
 
 class Store:
@@ -146,7 +153,8 @@ class Store:
             with self.transaction():
                 yield
                 self.execute("store/views")
-                self.execute("store/migrate/version", version=str(SCHEMA_VERSION))
+                self.run("DELETE FROM meta WHERE name = 'schema'")
+                self.run("INSERT INTO meta VALUES ('schema', $version)", version=str(SCHEMA_VERSION))
         finally:
             search(self._connection)
         # DDL that is still in the log at a crash is what DuckDB replays least reliably.

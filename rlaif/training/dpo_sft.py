@@ -7,7 +7,7 @@ stopped training resumes exactly.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rlaif.training import pretokenized
@@ -57,21 +57,22 @@ def trainer() -> Any:
 
             count = min(self.args.per_device_train_batch_size, len(self._imitated))
             rows = self._drawn("batch", turn, self.args.process_index).sample(self._imitated, count)
-            width = max(len(ids) for ids, _ in rows)
-            filled = [
-                (
-                    ids + [self._pad] * (width - len(ids)),
-                    labels + [IGNORED] * (width - len(ids)),
-                    [1] * len(ids) + [0] * (width - len(ids)),
-                )
-                for ids, labels in rows
-            ]
-            ids, labels, mask = (torch.tensor(part, device=self.accelerator.device) for part in zip(*filled, strict=True))
+            ids, labels, mask = (torch.tensor(part, device=self.accelerator.device) for part in _padded(rows, self._pad))
             loss = model(input_ids=ids, attention_mask=mask, labels=labels, use_cache=False).loss
             self._metrics["train"]["imitation_loss"].append(loss.item())
             return loss
 
     return JointTrainer
+
+
+def _padded(rows: Sequence[tuple[list[int], list[int]]], pad: int) -> Iterator[tuple[list[int], ...]]:
+    """Return the ids, labels and attention masks of the rows, padded on the right to one length."""
+    width = max(len(ids) for ids, _ in rows)
+    filled = []
+    for ids, labels in rows:
+        rest = width - len(ids)
+        filled.append((ids + [pad] * rest, labels + [IGNORED] * rest, [1] * len(ids) + [0] * rest))
+    return zip(*filled, strict=True)
 
 
 def _labelled(tokenizer: Any, row: Any) -> tuple[list[int], list[int]]:

@@ -14,7 +14,7 @@ from rlaif.training import dpo_sft, dpo_soft, online_dpo
 from rlaif.training import pretokenized as tokenised
 from rlaif.training.formats import Row, as_they_are, demonstrations, preferences, unpaired, with_margins
 from rlaif.training.formats import soft as soft_rows
-from rlaif.training.option_check import declared, refuse
+from rlaif.training.option_check import class_options, refuse
 from rlaif.training.trl_loader import trl_class
 
 
@@ -95,6 +95,9 @@ METHODS: Mapping[str, Method] = {
     ),
 }
 
+LORA = "peft.LoraConfig"
+CLASSES = (*sorted({f"trl.{method.config}" for method in METHODS.values()}), LORA)
+
 DEFAULTS: Mapping[str, Any] = {
     "logging_steps": 1,
     # Otherwise, the last good value would be logged instead of a loss that is not a number.
@@ -110,26 +113,28 @@ DEFAULTS: Mapping[str, Any] = {
 
 
 def check(section: Train, file: YamlFile) -> None:
-    """Raise InputError for options that TRL or PEFT do not have, without importing them."""
-    for name in METHODS[section.method].fixed.keys() & section.options.keys():
+    """Raise InputError for options that TRL or PEFT do not have, without importing them into this process."""
+    method = METHODS[section.method]
+    for name in method.fixed.keys() & section.options.keys():
         raise InputError(
             f"method {section.method} sets {name} itself",
             where=file.where(("train", "options", name)),
-            fix=f"Remove it, or use `method: {'cpo' if METHODS[section.method].config == CPO else 'dpo'}`.",
+            fix=f"Remove it, or use `method: {'cpo' if method.config == CPO else 'dpo'}`.",
         )
-    given: list[tuple[Place, Mapping[str, Any], str]] = [
-        (("train", "options"), section.options, METHODS[section.method].config),
-        (("train", "peft"), section.peft, "LoraConfig"),
-        *(
-            (("train", "rewards", place, "fit"), each.fit or {}, METHODS["reward"].config)
-            for place, each in enumerate(section.rewards)
-        ),
+    rewards: list[tuple[Place, Mapping[str, Any]]] = [
+        (("train", "rewards", place, "fit"), each.fit) for place, each in enumerate(section.rewards) if each.fit
     ]
-    for place, options, name in given:
-        owner = name.rpartition(".")[2]
-        known = declared(owner) if options else None
-        if known is not None:
-            refuse(options, known, owner, file, place)
+    if not (section.options or section.peft or rewards):
+        return
+    known = class_options(CLASSES)
+    elsewhere = {option: name for name in reversed(list(METHODS)) for option in known.get(f"trl.{METHODS[name].config}", ())}
+    for place, options, name, other in (
+        (("train", "options"), section.options, f"trl.{method.config}", elsewhere),
+        (("train", "peft"), section.peft, LORA, {}),
+        *((place, fit, f"trl.{METHODS['reward'].config}", {}) for place, fit in rewards),
+    ):
+        if name in known:
+            refuse(options, known[name], name.rpartition(".")[2], file, place, other)
 
 
 def configure(

@@ -70,9 +70,9 @@ def compare(folder: Path, rows: Sequence[Mapping[str, str]]) -> None:
 
 def model_card(store: Store, training: Training, origin: Origin) -> str:
     """Return the card as text."""
-    row = store.query("data/export/sql/training", key=training.key)[0]
+    row = store.query("SELECT base, pairing, spec FROM trainings WHERE key = $key LIMIT 1", key=training.key)[0]
     spec, pairing = json.loads(row["spec"]), row["pairing"] if origin.pairs else ""
-    known = store.query("data/export/sql/pairing", pairing=pairing)
+    known = store.query("SELECT spec FROM pairings WHERE key = $pairing", pairing=pairing)
     who = store.query("data/export/sql/models_used", pairing=pairing) + [
         {"role": "reward: judge"} | each for each in origin.rewards
     ]

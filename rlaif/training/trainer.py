@@ -85,10 +85,8 @@ def fit(
     with quiet():
         shape, tokenizer = _load(base)
         inspect = _inspection(section, lesson, arguments, shape, tokenizer)
-        checked, beside = (
-            inspect(lesson.read(section.method), keep=METHODS[section.method].tokenised),
-            inspect(lesson.beside(section.method)),
-        )
+        checked = inspect(lesson.read(section.method), keep=METHODS[section.method].tokenised)
+        beside = inspect(lesson.beside(section.method))
         refused = dict(sum(map(Counter, (lesson.refused, checked.refused, beside.refused)), Counter[str]()))
         if not checked.rows or (section.method == "dpo_sft" and not beside.rows):
             raise InputError("none of the rows can be trained on", fix=explain(refused), where=file.where(("train",)))
@@ -100,23 +98,31 @@ def fit(
         rows = [row | ids for row, ids in zip(checked.rows, checked.read, strict=True)] if checked.read else checked.rows
         data, fitting = _data(rows, partial, arguments), replace(lesson, imitated=beside.rows)
         trainer = _trainer(section, base, fitting, data, arguments, tokenizer, callback, file)
-        # Everything loaded so far stays until the end, so the garbage collector need not scan it again and again.
-        gc.freeze()
-        try:
-            trainer.train(resume_from_checkpoint=newest(partial / "checkpoints"))
-        except ValueError as error:
-            # TRL validates some options only when it computes the first loss.
-            raise InputError(f"TRL refuses this: {error}", where=file.where(("train", "options"))) from error
-        finally:
-            gc.unfreeze()
+        _run(trainer, partial, file)
         save(trainer, shape, partial / "final")
     log = _log(trainer.state.log_history)
-    for line in displaced(log, getattr(arguments, "beta", 0.0), section.method) if section.method in REFERRING else ():
+    displacement = displaced(log, getattr(arguments, "beta", 0.0), section.method) if section.method in REFERRING else []
+    for line in displacement + unrewarded(log):
         warn(line)
-    for line in unrewarded(log):
-        warn(line)
+    _publish(partial, folder, {"rows": len(checked.rows), "refused": refused, "warnings": warnings, "log": log})
+
+
+def _run(trainer: Any, partial: Path, file: YamlFile) -> None:
+    """Train from the newest checkpoint, or from the start."""
+    # Everything loaded so far stays until the end, so the garbage collector need not scan it again and again.
+    gc.freeze()
+    try:
+        trainer.train(resume_from_checkpoint=newest(partial / "checkpoints"))
+    except ValueError as error:
+        # TRL validates some options only when it computes the first loss.
+        raise InputError(f"TRL refuses this: {error}", where=file.where(("train", "options"))) from error
+    finally:
+        gc.unfreeze()
+
+
+def _publish(partial: Path, folder: Path, record: Mapping[str, Any]) -> None:
+    """Write the record beside the trained weights and move them to their final place, in one of the processes."""
     if first():
-        record = {"rows": len(checked.rows), "refused": refused, "warnings": warnings, "log": log}
         (partial / "final" / RECORD).write_text(json.dumps(record), encoding="utf-8")
         sync(partial / "final")
         (partial / "final").rename(folder)

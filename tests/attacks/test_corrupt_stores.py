@@ -13,6 +13,7 @@ import pytest
 from rlaif.core.errors import StoreError
 from rlaif.store.connection import unreadable
 from rlaif.store.store import Store
+from tests.support.command_line import rlaif
 
 RLAIF = Path(sys.executable).parent / "rlaif"
 PIPELINE = "name: x\nout: out\nmodels: {w: {kind: scripted}}\ncollect: {sources: [{path: p.jsonl}]}\ngenerate: {model: w, samples: 1}\n"
@@ -31,8 +32,9 @@ def project(folder: Path) -> Path:
     return folder / "out" / "store.duckdb"
 
 
-def rlaif(folder: Path, *words: str, shell: str = "") -> "subprocess.CompletedProcess[str]":
-    command = [str(RLAIF), *words] if not shell else ["bash", "-c", f"{shell}; exec {RLAIF} {' '.join(words)}"]
+def limited(folder: Path, shell: str, *words: str) -> "subprocess.CompletedProcess[str]":
+    """The command in a process that a shell has limited."""
+    command = ["bash", "-c", f"{shell}; exec {RLAIF} {' '.join(words)}"]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
 
 
@@ -86,7 +88,7 @@ def test_a_damaged_store_is_refused_with_its_reason_and_exit_code_7(case: str, t
             Store(path, read_only=read_only)
         assert error.value.exit_code == 7
         assert "in use" not in str(error.value)
-    done = rlaif(tmp_path, "status", "x.yaml")
+    done = rlaif("status", "x.yaml", folder=tmp_path)
     assert (done.returncode, "Traceback" in done.stderr) == (7, False)
     assert len(done.stderr.splitlines()) <= 3
 
@@ -226,7 +228,7 @@ def test_a_bad_pipeline_file_is_exit_code_2(command: str, kind: str, tmp_path: P
         if os.access(file, os.R_OK):
             pytest.skip("root reads everything")
     rest = {"export": ["out"], "explain": ["p"]}.get(command, [])
-    done = rlaif(tmp_path, command, "x.yaml", *rest)
+    done = rlaif(command, "x.yaml", *rest, folder=tmp_path)
     assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
 
 
@@ -265,7 +267,7 @@ def test_files_and_disks_in_a_bad_state_are_told_with_a_sentence(what: str, code
             shell = "ulimit -f 1000; trap '' XFSZ"
         case "the export is a file":
             (tmp_path / "e").touch()
-            assert rlaif(tmp_path, "run", "x.yaml").returncode == 0
+            assert rlaif("run", "x.yaml", folder=tmp_path).returncode == 0
             words = ["export", "x.yaml", "e"]
         case "the template is a folder":
             (tmp_path / "t.jinja").mkdir()
@@ -275,7 +277,7 @@ def test_files_and_disks_in_a_bad_state_are_told_with_a_sentence(what: str, code
             words += ["--set", "generate.template=t.jinja"]
         case "the name is too long":
             words += ["--set", f"generate.template={'x' * 5000}"]
-    done = rlaif(tmp_path, *words, shell=shell)
+    done = limited(tmp_path, shell, *words) if shell else rlaif(*words, folder=tmp_path)
     assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
     assert "internal error" not in done.stderr
     assert done.stderr.strip()

@@ -195,8 +195,8 @@ def test_an_audit_shows_what_each_judge_falls_for(tmp_path: Path, monkeypatch: p
         "judges": {name: {"rubric": f"{name}.yaml"} for name in FALLS_FOR},
     }
     (tmp_path / "gullible.yaml").write_text(json.dumps(pipeline))
-    with run.open_run(load(tmp_path / "gullible.yaml")) as context:
-        found = audit(context, list(FALLS_FOR), attacks=8, allow_code=True)
+    with run.open_run(load(tmp_path / "gullible.yaml")) as (plan, context):
+        found = audit(plan, context, list(FALLS_FOR), attacks=8, allow_code=True)
     raised = {
         judge.judge: {str(each.of) for each in judge.found if each.measure == "raised" and each.estimate.value}
         for judge in found.judges

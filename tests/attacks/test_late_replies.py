@@ -12,6 +12,7 @@ from rlaif.config import OpenAIModel
 from rlaif.models.base import ChatRequest
 from rlaif.models.openai.client import OpenAI
 from rlaif.models.openai.duplicates import SeenReplies, reply_id
+from tests.support.raw_server import listening, read_body
 
 RESPONSES, EVERY = 400, 20
 # When the copy is sent, and seconds after the reply. "with the next request" is the worst: before its own reply.
@@ -55,37 +56,29 @@ async def repeating(timing: str, name: Callable[[], str | None], every: int = EV
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         waiting: list[tuple[int, bytes]] = []
-        try:
-            for served in itertools.count():
-                head = await reader.readuntil(b"\r\n\r\n")
-                length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
-                data = reply(await reader.readexactly(length), name())
-                counts[0] += 1
-                for due, copy in [each for each in waiting if each[0] <= served]:
-                    waiting.remove((due, copy))
-                    counts[1] += 1
-                    writer.write(copy)
-                    await writer.drain()
-                    await asyncio.sleep(0.001)
-                again, delay = counts[0] % every == 0, TIMINGS[timing]
-                writer.write(data + data if again and delay == 0.0 else data)
-                if again and delay is None:
-                    waiting.append((served + (1 if timing == "with the next request" else 2), data))
-                elif again and delay:
-                    tasks.add(asyncio.create_task(late(writer, data, delay)))
-                elif again:
-                    counts[1] += 1
+        for served in itertools.count():
+            data = reply(await read_body(reader), name())
+            counts[0] += 1
+            for due, copy in [each for each in waiting if each[0] <= served]:
+                waiting.remove((due, copy))
+                counts[1] += 1
+                writer.write(copy)
                 await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
+                await asyncio.sleep(0.001)
+            again, delay = counts[0] % every == 0, TIMINGS[timing]
+            writer.write(data + data if again and delay == 0.0 else data)
+            if again and delay is None:
+                waiting.append((served + (1 if timing == "with the next request" else 2), data))
+            elif again and delay:
+                tasks.add(asyncio.create_task(late(writer, data, delay)))
+            elif again:
+                counts[1] += 1
+            await writer.drain()
 
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
     try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", counts
+        async with listening(handle, "/v1") as url:
+            yield url, counts
     finally:
-        server.close()
         await asyncio.gather(*tasks)
 
 

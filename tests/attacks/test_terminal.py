@@ -17,11 +17,10 @@ from typing import Any
 import pytest
 import yaml
 
-from rlaif.cli.session import execute
 from rlaif.config import load
-from rlaif.core.safe_output import safe
 from rlaif.core.text import visible
 from rlaif.store.store import Store
+from tests.support import command_line
 from tests.support.servers import Reply, Request, chat, error, serve
 
 # By what it is: the text, and what must never reach a terminal of it.
@@ -80,18 +79,8 @@ def rlaif(*arguments: str, said: str = "", **environment: str) -> Output:
 
 
 def in_process(*arguments: str, said: str = "") -> Output:
-    """What the command writes to streams like those of a process, without the time that one takes to start."""
-    out, err = io.BytesIO(), io.BytesIO()
-    streams = [safe(io.TextIOWrapper(raw, encoding="utf-8", write_through=True), results=True) for raw in (out, err)]
-    before = sys.stdin, sys.stdout, sys.stderr
-    sys.stdin, sys.stdout, sys.stderr = io.StringIO(said), *streams  # type: ignore[assignment]
-    try:
-        execute(list(arguments))
-    except SystemExit as ended:
-        return Output(int(ended.code or 0), out.getvalue(), err.getvalue())
-    finally:
-        sys.stdin, sys.stdout, sys.stderr = before
-    raise AssertionError("a command always ends with SystemExit")
+    done = command_line.rlaif(*arguments, said=said)
+    return Output(done.returncode, done.stdout.encode(), done.stderr.encode())
 
 
 def answer(request: Request) -> Reply:

@@ -15,7 +15,7 @@ from rlaif.models.openai.client import OpenAI
 from rlaif.models.openai.request import most_bytes
 from rlaif.models.openai.transport import ConnectionPool
 from rlaif.models.openai.transport_reply import Answer, OversizedError, ReplyMemory, Share, WireError, decompressed
-from tests.support.raw_server import post, speaking
+from tests.support.raw_server import post, read_body, speaking
 from tests.support.servers import Reply, chat, choice, serve
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -204,9 +204,7 @@ def test_all_replies_in_flight_together_are_bounded_and_the_largest_goes() -> No
 
     async def run() -> list[Answer | OSError]:
         async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            head = await reader.readuntil(b"\r\n\r\n")
-            size = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
-            body = long if await reader.readexactly(size) == b"long" else short
+            body = long if await read_body(reader) == b"long" else short
             writer.write(OK + b"Content-Length: %d\r\n\r\n" % (len(body) + 1) + body)
             # The last byte comes late, so that all are in flight at the same time.
             await asyncio.sleep(0.5)

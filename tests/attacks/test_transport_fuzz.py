@@ -17,6 +17,7 @@ from rlaif.models.openai.deadline import Deadline
 from rlaif.models.openai.endpoint import Endpoint
 from rlaif.models.openai.errors import RequestError
 from rlaif.models.openai.response import read_reply
+from tests.support.raw_server import read_body
 
 REQUESTS, CONCURRENCY = 2000, 64
 # Seconds: one request's deadline, and how late a busy machine may be.
@@ -123,8 +124,7 @@ async def faulty(seed: int) -> AsyncIterator[str]:
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                sent = await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0]))
+                sent = await read_body(reader)
                 data = mutated(orjson.loads(sent)["token"], luck) if luck.random() < 0.9 else b""
                 data = data or luck.randbytes(luck.randint(0, 200))
                 step = luck.choice([1, 7, 50, len(data), len(data)]) or 1

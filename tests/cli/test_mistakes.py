@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from rlaif import pipeline
 from rlaif.config import load
 from rlaif.core.errors import InputError
+from tests.support.command_line import rlaif
 from tests.support.paths import ROOT
 from tests.support.scripted_pipeline import go, project, rows
 
@@ -180,10 +181,6 @@ MISTAKES = {
 }
 
 
-def rlaif(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "rlaif", *arguments], capture_output=True, text=True, check=False)
-
-
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_mistake_is_told_with_its_place_and_the_way_out(name: str, tmp_path: Path) -> None:
     file = project(tmp_path, prompts=3)
@@ -199,7 +196,7 @@ def test_a_mistake_is_told_with_its_place_and_the_way_out(name: str, tmp_path: P
 
 
 def go_checked(file: Path) -> None:
-    pipeline.check(load(file))
+    pipeline.check(pipeline.resolve(load(file)))
     go(file)
 
 
@@ -261,7 +258,8 @@ def test_a_mistake_prints_no_traceback_exits_with_2_and_loses_nothing(tmp_path: 
 def test_a_store_in_use_is_told_with_who_holds_it(tmp_path: Path) -> None:
     file = project(tmp_path)
     with pipeline.open_run(load(file)):
-        done = rlaif("status", str(file))
+        command = [sys.executable, "-m", "rlaif", "status", str(file)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 5
     assert "in use by process" in done.stderr
 

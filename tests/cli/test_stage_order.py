@@ -1,8 +1,6 @@
 """A stage that comes too early names what is missing and the command that makes it, and exits with 2."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +9,7 @@ from rlaif import pipeline
 from rlaif.config import load
 from rlaif.core.errors import InputError
 from rlaif.pipeline.stages.audit import audit
+from tests.support.command_line import rlaif
 from tests.support.scripted_pipeline import go, project
 
 TRAINED = (
@@ -56,6 +55,9 @@ EARLY: list[tuple[list[str] | None, list[str], str]] = [
 ]
 
 
+STAGES = (lambda _, context: pipeline.collect(context), pipeline.generate, pipeline.judge)
+
+
 @pytest.fixture(scope="module")
 def projects(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
     """The same project after so many stages."""
@@ -66,9 +68,9 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
         text = file.read_text().replace(*TRAINED)
         text = text.replace("  first: {kind: scripted, salt: a, malformed: 0.1, ", "  first: {kind: scripted, salt: a, ")
         file.write_text(text.replace("models:\n", "models:\n  tiny: {kind: transformers, path: 'tiny:writer'}\n"))
-        for stage in ("collect", "generate", "judge")[: max(stages, 0)]:
-            with pipeline.open_run(load(file)) as context:
-                getattr(pipeline, stage)(context)
+        for stage in STAGES[: max(stages, 0)]:
+            with pipeline.open_run(load(file)) as (plan, context):
+                stage(plan, context)
         made[stages] = file
     return made
 
@@ -81,8 +83,7 @@ def test_a_stage_that_comes_too_early_says_what_is_missing(
 ) -> None:
     file = projects[-1 if done is None else len(done)]
     verb, rest = (2, command[2:]) if command[0] == "pairs" else (1, command[1:])
-    line = [sys.executable, "-m", "rlaif", *command[:verb], str(file), *rest]
-    found = subprocess.run(line, capture_output=True, text=True, check=False, cwd=file.parent)
+    found = rlaif(*command[:verb], str(file), *rest, folder=file.parent)
     assert said.format(file=file) in found.stderr
     assert found.returncode == 2
     assert "Traceback" not in found.stderr
@@ -91,10 +92,16 @@ def test_a_stage_that_comes_too_early_says_what_is_missing(
 def test_a_file_without_a_section_says_which(tmp_path: Path) -> None:
     file = project(tmp_path, prompts=3)
     go(file)
-    with pipeline.open_run(load(file)) as context, pytest.raises(InputError, match="the file has no `evaluate` section"):
-        pipeline.need_models(context)
-    with pipeline.open_run(load(file, ["evaluate={}"])) as context, pytest.raises(InputError, match="Add a `train` section"):
-        pipeline.need_models(context)
+    with (
+        pipeline.open_run(load(file)) as (plan, context),
+        pytest.raises(InputError, match="the file has no `evaluate` section"),
+    ):
+        pipeline.need_models(plan, context)
+    with (
+        pipeline.open_run(load(file, ["evaluate={}"])) as (plan, context),
+        pytest.raises(InputError, match="Add a `train` section"),
+    ):
+        pipeline.need_models(plan, context)
 
 
 GOLD = {
@@ -117,10 +124,10 @@ def test_gold_that_tells_nothing_is_refused_with_the_reason(name: str, tmp_path:
     file = project(tmp_path, prompts=3)
     file.write_text(re.sub("malformed: 0.1, ", "", file.read_text()))
     go(file)
-    with pipeline.open_run(load(file)) as context:
+    with pipeline.open_run(load(file)) as (plan, context):
         if change:
-            pipeline.judge(context, ["b"])
+            pipeline.judge(plan, context, ["b"])
             context.store.run(change.format(b="(SELECT key FROM judges WHERE name = 'b')"))
         with pytest.raises(InputError, match=said):
-            audit(context, ["a"], "b", stored=True)
-        assert audit(context, ["a"], stored=True).judges[0].found, "without gold it is audited all the same"
+            audit(plan, context, ["a"], "b", stored=True)
+        assert audit(plan, context, ["a"], stored=True).judges[0].found, "without gold it is audited all the same"

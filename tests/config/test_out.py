@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from rlaif import pipeline
 from rlaif.config import load, short
 from rlaif.config.resources import copy_into, root
 from rlaif.core.errors import InputError
+from tests.support.command_line import rlaif
 from tests.support.scripted_pipeline import go, project, rows
 
 
@@ -80,10 +80,6 @@ def test_the_shipped_pipelines_write_beside_their_folder(tmp_path: Path) -> None
     assert load(root() / "pipelines/quickstart.yaml").out == root() / "runs/quickstart"
 
 
-def rlaif(here: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "rlaif", *arguments], capture_output=True, text=True, check=False, cwd=here)
-
-
 def test_a_store_in_the_place_of_before_is_found_and_nothing_is_paid_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,7 +88,7 @@ def test_a_store_in_the_place_of_before_is_found_and_nothing_is_paid_again(
     go(Path("project/loop.yaml"))
     shutil.move(tmp_path / "project/runs", tmp_path / "runs")
     for verb in (["run"], ["status"], ["report"], ["plan"], ["pair"], ["collect"], ["export", "x"], ["sql", "FROM pairs"]):
-        done = rlaif(tmp_path, verb[0], "project/loop.yaml", *verb[1:])
+        done = rlaif(verb[0], "project/loop.yaml", *verb[1:])
         assert done.returncode == 2, verb
         assert str(tmp_path / "runs/loop") in done.stderr
         assert "out: ../runs/loop" in done.stderr

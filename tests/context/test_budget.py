@@ -71,9 +71,9 @@ def test_a_cap_in_dollars_needs_every_price(tmp_path: Path) -> None:
     file = project(tmp_path)
     served = "models.first={kind: openai, model: nobody-knows, base_url: 'http://127.0.0.1:1/v1'}"
     with pytest.raises(InputError, match="needs the price of 'first'") as caught:
-        pipeline.check(load(file, [served, "budget.usd=1"]))
+        pipeline.check(pipeline.resolve(load(file, [served, "budget.usd=1"])))
     assert "models.first.price" in caught.value.fix
-    pipeline.check(load(file, [served, "budget.tokens=1"]))
+    pipeline.check(pipeline.resolve(load(file, [served, "budget.tokens=1"])))
     with pytest.raises(InputError, match="give `usd`, `tokens` or both"):
         load(file, ["budget={}"])
 

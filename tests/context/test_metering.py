@@ -75,10 +75,10 @@ def written(folder: Path, url: str = "http://127.0.0.1:1/v1") -> Path:
 
 def test_what_a_served_reward_model_costs_while_a_model_is_trained_is_spent(tmp_path: Path) -> None:
     def rewards(file: Path) -> tuple[list[float | None], list[int]]:
-        with pipeline.open_run(load(file, ["models.rm.price={input: 1, output: 0}"])) as here:
+        with pipeline.open_run(load(file, ["models.rm.price={input: 1, output: 0}"])) as (plan, here):
             pipeline.collect(here)
             answers = [[{"role": "assistant", "content": text}] for text in ("a", "b")]
-            online_rewards = OnlineRewards(here, Train.model_validate(TRAIN))
+            online_rewards = OnlineRewards(plan, here, Train.model_validate(TRAIN))
             with online_rewards.open({}) as score:
                 given = score(
                     [row["prompt"] for row in online_rewards.rows], answers, place=[0, 1], log_metric=lambda *_: None
@@ -98,4 +98,4 @@ def test_a_cap_in_dollars_needs_the_price_of_a_reward_model_too(tmp_path: Path) 
         [f"train={json.dumps(TRAIN)}", "generate={model: own}", "models.own={kind: transformers, path: 'tiny:writer'}"],
     )
     with pytest.raises(InputError, match="the price of 'rm', which is unknown"):
-        pipeline.check(config)
+        pipeline.check(pipeline.resolve(config))

@@ -93,6 +93,15 @@ async def until(true: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
+@asynccontextmanager
+async def serving_a_whole_run(folder: Path) -> AsyncIterator[tuple[Server, Answers, int]]:
+    """A server that a run in `whole` has used, its answers, and how many requests that run sent."""
+    answers = Answers()
+    async with serve([answers]) as server:
+        await finished(*pipeline(folder, server, "whole"))
+        yield server, answers, len(server.chats)
+
+
 async def finished(*arguments: str) -> None:
     async with started("-m", "rlaif", *arguments) as process:
         _, said = await process.communicate()
@@ -110,12 +119,8 @@ def pairs(folder: Path, out: str) -> bytes:
 
 @pytest.mark.fault("P2")
 def test_the_first_signal_begins_nothing_new_keeps_what_comes_in_and_tells_how_to_go_on(tmp_path: Path) -> None:
-    answers = Answers()
-
     async def run() -> None:
-        async with serve([answers]) as server:
-            await finished(*pipeline(tmp_path, server, "whole"))
-            whole = len(server.chats)
+        async with serving_a_whole_run(tmp_path) as (server, answers, whole):
             answers.hang = 0.7
             async with started("-m", "rlaif", *pipeline(tmp_path, server, "stopped")) as process:
                 await until(lambda: len(server.chats) > whole + 4 and server.in_flight >= 4)
@@ -150,12 +155,8 @@ def counted(folder: Path, out: str) -> int:
 
 @pytest.mark.fault("P2")
 def test_the_second_signal_waits_for_nothing_and_keeps_what_is_finished(tmp_path: Path) -> None:
-    answers = Answers()
-
     async def run() -> None:
-        async with serve([answers]) as server:
-            await finished(*pipeline(tmp_path, server, "whole"))
-            whole = len(server.chats)
+        async with serving_a_whole_run(tmp_path) as (server, answers, whole):
             answers.hang, answers.at_once = HANGS, 6
             async with started("-m", "rlaif", *pipeline(tmp_path, server, "stopped")) as process:
                 # Four at a time: with ten asked, the first six have come in.
@@ -470,7 +471,7 @@ if not child:
 time.sleep(0.5)
 os.kill(child, signal.SIGTERM)
 os.waitpid(child, 0)
-time.sleep(5)
+time.sleep(1.5)
 """
 
 

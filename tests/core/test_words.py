@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlaif.config.resources import root
 from rlaif.core.words import SQL_WORD, count_words, find_words, word_starts
 from rlaif.evaluation.text_stats import repetition, words
 from rlaif.judging.retrieval import chunks
+from rlaif.store.store import sql
 
 TEXTS = {
     "English": ("It's 3 o'clock - well, almost.", 6, ["It", "s", "3", "o", "clock", "well", "almost"]),
@@ -49,10 +49,8 @@ def test_words_of_alphabets_are_what_they_were(text: str) -> None:
 
 
 def test_a_view_counts_words_as_python_does() -> None:
-    files = ["store/views.sql", "evaluation/sql/answers.sql", "report/sql/views.sql"]
-    patterns = [
-        re.findall(r"regexp_extract_all\([\w.]*text, '(.+?)'\)\)", (root() / "rlaif" / file).read_text()) for file in files
-    ]
+    files = ["store/views", "evaluation/sql/answers", "report/sql/views"]
+    patterns = [re.findall(r"regexp_extract_all\([\w.]*text, '(.+?)'\)\)", sql(file)) for file in files]
     assert {pattern for found in patterns for pattern in found} == {SQL_WORD}
     assert all(patterns)
 

@@ -10,11 +10,10 @@ import pytest
 
 from rlaif.core.errors import InputError
 from rlaif.data.export import FORMS, Exported, export
-from rlaif.pairs import build
 from rlaif.store.store import Store
 from tests.support.pairings import TABLE, made, many
 from tests.support.scripted_pipeline import go, project
-from tests.support.stores import GENERATOR, JUDGE, context, fill, prompt
+from tests.support.stores import GENERATOR, JUDGE, context, fill, make_pairs, prompt
 
 
 def exported(
@@ -252,7 +251,7 @@ def test_votes_rank_by_strength_and_give_a_reward_model_no_empty_margins(tmp_pat
                 for first, second, preferred in (("a", "b", "second"), ("b", "c", "first"), ("a", "c", "tie"))
             ],
         )
-        made = build.run(context(store, tmp_path, pair={"strategy": "votes"}), JUDGE, [GENERATOR])
+        made = make_pairs(context(store, tmp_path, pair={"strategy": "votes"}), JUDGE, [GENERATOR])
         for form in ("ranked", "reward"):
             export(store, made.key, tmp_path, held_out=0, form=form)
     row = json.loads((tmp_path / "ranked/train.jsonl").read_text())

@@ -22,8 +22,8 @@ def test_the_hub_library_and_datasets_read_the_card(tmp_path: Path) -> None:
 
     file = project(tmp_path)
     go(file)
-    with pipeline.open_run(load(file)) as context:
-        done = pipeline.export(context, tmp_path / "data", ["parquet"])
+    with pipeline.open_run(load(file)) as (plan, context):
+        done = pipeline.export(plan, context, tmp_path / "data", ["parquet"])
     read = DatasetCard.load(done.folder / "README.md")
     assert read.data.size_categories == ["n<1K"]
     assert read.data.license == "unknown"
@@ -49,8 +49,8 @@ def test_the_card_says_how_the_data_came_about(tmp_path: Path) -> None:
 def test_pairs_that_the_file_does_not_make_are_told_and_the_card_is_that_of_the_run_that_made_them(tmp_path: Path) -> None:
     file, noted = project(tmp_path), RecordedNotes()
     go(file, "pair.strategy=best_vs_second")
-    with pipeline.open_run(load(file), noted) as context:
-        done = pipeline.export(context, tmp_path / "data", ["jsonl"], pairing=pipeline.newest(context))
+    with pipeline.open_run(load(file), noted) as (plan, context):
+        done = pipeline.export(plan, context, tmp_path / "data", ["jsonl"], pairing=pipeline.newest(context))
     assert [line for line in noted.lines if line.startswith("The newest pairs")] == [
         "The newest pairs: by a, best_vs_second."
     ]
@@ -62,8 +62,8 @@ def test_pairs_that_the_file_does_not_make_are_told_and_the_card_is_that_of_the_
 def test_pairs_that_the_file_makes_are_exported_without_a_word(tmp_path: Path) -> None:
     file, noted = project(tmp_path, prompts=5), RecordedNotes()
     go(file)
-    with pipeline.open_run(load(file, ["models.writer.delay=0.001"]), noted) as context:
-        pipeline.export(context, tmp_path / "data", ["jsonl"])
+    with pipeline.open_run(load(file, ["models.writer.delay=0.001"]), noted) as (plan, context):
+        pipeline.export(plan, context, tmp_path / "data", ["jsonl"])
     assert not any(line.startswith("The newest pairs") for line in noted.lines)
 
 

@@ -1,8 +1,5 @@
 """Pushing a data set, up to the requests that a real server on loopback receives."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +8,7 @@ from rlaif.core.errors import InputError, RlaifError
 from rlaif.data.export import export
 from rlaif.data.export.hub import push
 from rlaif.store.store import Store
+from tests.support.command_line import rlaif
 from tests.support.hub import Hub, serve
 from tests.support.pairings import many
 from tests.support.scripted_pipeline import go, project
@@ -109,8 +107,7 @@ def test_a_name_that_is_none_is_told(hub: Hub, tmp_path: Path) -> None:
 def test_the_command_writes_the_data_set_first_and_keeps_no_token(hub: Hub, tmp_path: Path) -> None:
     file = project(tmp_path)
     go(file)
-    command = [sys.executable, "-m", "rlaif", "push", str(file), "ann/notes", "--form", "unpaired"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
+    done = rlaif("push", str(file), "ann/notes", "--form", "unpaired")
     assert done.returncode == 0, done.stderr
     assert f"{hub.url}/datasets/ann/notes" in done.stdout
     assert set(hub.repos["ann/notes"]) == {path.name for path in (tmp_path / "out/pushed/unpaired").iterdir()}

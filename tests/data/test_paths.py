@@ -88,7 +88,7 @@ def made(file: Path) -> list[dict[str, Any]]:
     with Store(config.store_path) as store:
         context = Context(config, store)
         pipeline.collect(context)
-        pairing = pipeline.pair(context)
+        pairing = pipeline.pair(pipeline.resolve(config), context)
         done = export(store, pairing.key, config.out / "again", held_out=0.1, formats=["parquet", "jsonl"])
         found = [json.loads(line) for line in (done.folder / "train.jsonl").read_text("utf-8").splitlines()]
         shards = sorted(done.folder.glob("train*.parquet"))
@@ -203,4 +203,7 @@ def test_a_benchmark_in_a_folder_with_a_key_and_a_value_is_read_as_it_is(tmp_pat
     config = load(file)
     with Store(config.store_path) as store:
         pipeline.collect(Context(config, store))
-        assert pipeline.pair(Context(config, store)).outcomes == {"paired": 3, "filtered: holds text of bench.parquet": 1}
+        assert pipeline.pair(pipeline.resolve(config), Context(config, store)).outcomes == {
+            "paired": 3,
+            "filtered: holds text of bench.parquet": 1,
+        }

@@ -262,7 +262,7 @@ def paired(folder: Path, source: dict[str, Any], **section: Any) -> tuple[list[R
         file = folder / "pipeline.yaml"
         data = json.loads(file.read_text()) | {"out": str(folder / "out"), "pair": {"strategy": "votes"} | section}
         file.write_text(json.dumps(data))
-        made = pipeline.pair(Context(load(file), store))
+        made = pipeline.pair(pipeline.resolve(load(file)), Context(load(file), store))
         found = (
             "SELECT request, chosen, rejected, margin, confidence FROM pairs_readable WHERE pairing = $key ORDER BY request"
         )

@@ -9,8 +9,9 @@ from statistics import mean
 
 import pytest
 
-from rlaif.demo import JUDGE, WRITER, corpus, ground_truth
+from rlaif.demo import JUDGE, WRITER, ground_truth
 from rlaif.demo.world import case, requests
+from tools.train_demo_models import corpus
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")

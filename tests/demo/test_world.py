@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rlaif.core.types import Prompt
-from rlaif.demo import corpus, ground_truth
+from rlaif.demo import ground_truth
 from rlaif.demo.world import DOMAINS, WORDINGS, Case, case, layout, requests
 from tests.support.paths import ROOT
+from tools.train_demo_models import corpus
 
 SHIPPED = ROOT / "pipelines" / "data" / "tiny_requests.jsonl"
 

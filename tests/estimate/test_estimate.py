@@ -103,11 +103,11 @@ def test_an_audit_is_planned_as_it_then_asks(tmp_path: Path) -> None:
     file = project(tmp_path)
 
     def audited(work: Callable[..., Any]) -> Any:
-        with run.open_run(load(file)) as context:
-            return work(context, ["b"], limit=5, attacks=2)
+        with run.open_run(load(file)) as (resolved, context):
+            return work(resolved, context, ["b"], limit=5, attacks=2)
 
     def paid() -> dict[str, int]:
-        with run.open_run(load(file)) as context:
+        with run.open_run(load(file)) as (_, context):
             return {row["stage"]: row["calls"] for row in run.status(context.config, context.store)["work"] if row["calls"]}
 
     attacks = 2 * len(list((root() / "prompts/attack").glob("*.jinja")))
@@ -143,7 +143,7 @@ def test_the_evaluation_of_a_model_that_is_not_trained_yet_is_planned(tmp_path: 
     file = project(tmp_path, prompts=40)
     writer = f"models.writer={{kind: transformers, path: {tmp_path / 'checkpoint'}}}"
     found = planned(file, writer, "train={}", "evaluate={judges: [b], samples: 2}", "collect.held_out=0.5")
-    with run.open_run(load(file)) as context:
+    with run.open_run(load(file)) as (_, context):
         held_out = context.store.rows("SELECT count(*) AS n FROM current_prompts WHERE bucket < 5000")[0]["n"]
     owed = asks(found)
     assert owed["trained: generate"] == held_out
@@ -207,9 +207,9 @@ def test_every_shipped_pipeline_loads_checks_and_plans(tmp_path: Path, name: str
         if not data.exists():
             pytest.skip("the data of this pipeline is not part of the repository")
         overrides.append(f"collect.sources.0.path={data}")
-    with run.open_run(load(root() / "pipelines" / name, overrides)) as context:
-        run.check(context.config)
-        found = plan(context)
+    with run.open_run(load(root() / "pipelines" / name, overrides)) as (resolved, context):
+        run.check(resolved)
+        found = plan(resolved, context)
     assert found.lines or name == "qa_feedback.yaml"
     assert not found.unknown
 
@@ -228,7 +228,7 @@ def test_pipelines_for_real_work_run_to_pairs_against_a_server(tmp_path: Path, n
                 overrides += [own, "generate.max_tokens=200", "collect.sources.0.limit=4", "train=null", "evaluate=null"]
             file = root() / "pipelines" / name
             await asyncio.to_thread(go, file, *overrides)
-            with run.open_run(load(file, overrides)) as context:
+            with run.open_run(load(file, overrides)) as (_, context):
                 spent = {row["stage"]: row["usd"] for row in run.status(context.config, context.store)["spent"]}
                 return spent | {"pairs": context.store.rows("SELECT count(*) AS n FROM pairs")[0]["n"]}
 
@@ -239,16 +239,16 @@ def test_pipelines_for_real_work_run_to_pairs_against_a_server(tmp_path: Path, n
 
 def test_rounds_to_come_are_planned_as_whole_ones_of_which_none_is_sure(tmp_path: Path) -> None:
     config = load(root() / "pipelines/rounds.yaml", [f"out={tmp_path / 'out'}"])
-    with run.open_run(config) as context:
-        lines = {line.stage: line for line in plan(context).lines}
+    with run.open_run(config) as (resolved, context):
+        lines = {line.stage: line for line in plan(resolved, context).lines}
         assert lines["generate, 2 more rounds, at most"].asks + lines["generate"].asks == 3 * 202 - 12
         later = lines["judge tiny, 2 more rounds, at most"]
         assert (later.prompt_tokens.low, later.asks) == (0.0, later.completions)
         made = {"chain": chain(config.pipeline), "pairs": 1}
         context.store.append("rounds", [made | {"number": 1}, made | {"number": 2}])
-        assert "generate, 1 more round, at most" in asks(plan(context))
+        assert "generate, 1 more round, at most" in asks(plan(resolved, context))
         context.store.append("rounds", [made | {"number": 3, "stopped": "no gain"}])
-        assert not any("more round" in stage for stage in asks(plan(context)))
+        assert not any("more round" in stage for stage in asks(plan(resolved, context)))
 
 
 @pytest.mark.parametrize(("steps", "answers"), [("num_train_epochs: 2", 80), ("max_steps: 3", 24)])

@@ -101,8 +101,8 @@ def test_checkpoints_are_as_far_apart_as_their_log_probabilities_say(tmp_path: P
         assert len(rows) == len({row["response"] for row in rows}) == 16
         assert store.rows("SELECT sum(k1) / 8 AS k1 FROM divergences")[0]["k1"] == pytest.approx(moved.k1)
     assert evaluated(config)[0] == found
-    with pipeline.open_run(config) as context:
-        assert "KL divergence" in pipeline.report(context, found).read_text(encoding="utf-8")
+    with pipeline.open_run(config) as (plan, context):
+        assert "KL divergence" in pipeline.report(plan, context, found).read_text(encoding="utf-8")
 
 
 def test_an_answer_that_fits_no_context_is_a_failure_kind(checkpoints: dict[str, Path]) -> None:

@@ -3,8 +3,6 @@
 import csv
 import io
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from rlaif.evaluation.labeling import LabelingTask, Voter, ask, labeling_tasks, 
 from rlaif.pipeline import open_run, pair
 from rlaif.pipeline.stages.audit import audit
 from rlaif.store.store import Store
+from tests.support.command_line import rlaif
 from tests.support.stores import GENERATOR, fill, prompt
 
 ANN = Voter("ann")
@@ -287,19 +286,15 @@ def test_votes_from_the_command_line_are_the_audits_gold_and_make_pairs(tmp_path
     (tmp_path / "prompts.csv").write_text("prompt\n" + "\n".join(f"Report {n}?" for n in range(6)))
     file = tmp_path / "labelled.yaml"
     file.write_text(PIPELINE.format(out=tmp_path / "out"))
-    rlaif = [sys.executable, "-m", "rlaif"]
-    early = subprocess.run([*rlaif, "label", str(file)], capture_output=True, text=True, check=False, input="")
+    early = rlaif("label", str(file))
     assert early.returncode == 2
     assert "rlaif generate" in early.stderr
-    subprocess.run([*rlaif, "generate", str(file), "-q"], check=True)
-    said = "1\n2\nt\n1\nq\n"
-    done = subprocess.run(
-        [*rlaif, "label", str(file), "--by", "ann"], capture_output=True, text=True, check=True, input=said
-    )
+    assert rlaif("generate", str(file), "-q").returncode == 0
+    done = rlaif("label", str(file), "--by", "ann", said="1\n2\nt\n1\nq\n")
     assert "4 votes by human:ann are stored" in done.stdout
-    with open_run(load(file)) as context:
-        found = audit(context)
-        assert pair(context).pairs == 3
+    with open_run(load(file)) as (plan, context):
+        found = audit(plan, context)
+        assert pair(plan, context).pairs == 3
     assert found.gold == "human:ann"
     accuracy = found.judges[0].get("accuracy")
     assert accuracy is not None

@@ -173,9 +173,9 @@ def test_a_judge_that_names_a_model_for_it_retrieves_by_its_embeddings(tmp_path:
 
 
 def judge(file: Path) -> None:
-    with pipeline.open_run(load(file)) as context:
+    with pipeline.open_run(load(file)) as (plan, context):
         pipeline.collect(context)
-        pipeline.generate_and_judge(context)
+        pipeline.generate_and_judge(plan, context)
 
 
 def test_a_model_that_cannot_embed_is_refused_where_it_is_named(tmp_path: Path) -> None:
@@ -183,4 +183,4 @@ def test_a_model_that_cannot_embed_is_refused_where_it_is_named(tmp_path: Path) 
     for name, what in (("writer", "kind scripted cannot embed texts"), ("embeder", "Did you mean 'embedder'")):
         (tmp_path / "p.yaml").write_text(PIPELINE.format(out=tmp_path, url="http://127.0.0.1:1/v1", retrieval=name))
         with pytest.raises(InputError, match=what):
-            pipeline.check(load(tmp_path / "p.yaml"))
+            pipeline.check(pipeline.resolve(load(tmp_path / "p.yaml")))

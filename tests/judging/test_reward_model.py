@@ -211,10 +211,10 @@ def write(place: Path, rubric: str = RUBRIC, *, checkpoint: Path | str = "x") ->
 
 def test_a_pipeline_pairs_by_a_reward_model(folder: Path, tmp_path: Path) -> None:
     config = load(write(tmp_path, checkpoint=folder), [f"out={tmp_path / 'out'}"])
-    with pipeline.open_run(config) as context:
-        planned = {line.stage: line.output_tokens.high for line in plan(context).lines}
-        pipeline.generate_and_judge(context)
-        made = pipeline.pair(context)
+    with pipeline.open_run(config) as (resolved, context):
+        planned = {line.stage: line.output_tokens.high for line in plan(resolved, context).lines}
+        pipeline.generate_and_judge(resolved, context)
+        made = pipeline.pair(resolved, context)
         rows = context.store.rows(
             "SELECT value::DOUBLE AS value, raw FROM scores JOIN verdicts ON verdicts.key = scores.verdict"
         )
@@ -231,7 +231,7 @@ def test_a_pipeline_pairs_by_a_reward_model(folder: Path, tmp_path: Path) -> Non
 def test_one_model_gives_rewards_or_words(tmp_path: Path) -> None:
     rubric = RUBRIC.replace("[{", "[{name: help, question: Is it of help}, {")
     with pytest.raises(InputError, match="no model returns both"):
-        pipeline.check(load(write(tmp_path, rubric)))
+        pipeline.check(pipeline.resolve(load(write(tmp_path, rubric))))
 
 
 def test_the_batch_api_has_no_rewards() -> None:

@@ -62,12 +62,12 @@ def work(folder: Path, script: Callable[[Request], Reply], **options: Any) -> tu
     """Run all stages against a server; the pipeline file, what the user saw, and the number of chat requests."""
 
     def stages(file: Path, notes: RecordedNotes) -> None:
-        with run.open_run(load(file), notes) as context:
+        with run.open_run(load(file), notes) as (plan, context):
             try:
                 run.collect(context)
-                run.generate(context)
-                run.judge(context)
-                run.pair(context)
+                run.generate(plan, context)
+                run.judge(plan, context)
+                run.pair(plan, context)
             except RlaifError as error:
                 notes.lines.append(str(error))
 
@@ -94,7 +94,7 @@ RESPONSES: dict[str, tuple[dict[str, Any], str | None, str | None]] = {
     "empty": (choice("", 1), "stop", "empty"),
     "blank": (choice(" \n\u200b", 1), "stop", "empty"),
     "reasoning in the text, and nothing else": (choice("<think>hm</think>\n", 1), "stop", "empty"),
-    "reasoning that never ends": (choice("<think>hm", 1, "length"), "length", "empty"),
+    "reasoning that never ends": (choice("<think>hm", 1, "length"), "length", "unfinished_reasoning"),
     "reasoning apart, and nothing else": (choice("", 1, reasoning_content="hm"), "stop", "empty"),
     "nothing before the limit": (choice(None, 1, "length"), "length", "empty"),
 }
@@ -113,7 +113,7 @@ def test_a_response_is_kept_with_its_ending_or_is_a_failure_with_a_kind(
     file, notes, _ = work(tmp_path, script)
     found = rows(file, "SELECT finish, failure, detail FROM responses WHERE sample = 1")[0]
     assert (found["finish"], found["failure"]) == (finish, failure)
-    assert (found["detail"] is not None) == (failure == "empty")
+    assert (found["detail"] is not None) == (failure in ("empty", "unfinished_reasoning"))
     chosen = [row["text"] for row in rows(file, "SELECT text FROM pairs JOIN responses ON responses.key = chosen")]
     assert chosen == ([second["message"]["content"]] if (finish, failure) == ("stop", None) else [])
     odd = second["finish_reason"] in ("odd", "tool_calls")

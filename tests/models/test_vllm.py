@@ -375,9 +375,9 @@ def test_vllm_itself_serves_the_tiny_writer_and_then_the_tiny_judge(tmp_path: Pa
         *(f"models.{name}={served.format(name)}" for name in ("writer", "judge")),
         "judges.tiny.logprobs=true",
     ]
-    with pipeline.open_run(load(root() / "pipelines/quickstart.yaml", overrides)) as context:
+    with pipeline.open_run(load(root() / "pipelines/quickstart.yaml", overrides)) as (plan, context):
         pipeline.collect(context)
-        pipeline.generate_and_judge(context)
+        pipeline.generate_and_judge(plan, context)
         responses = context.store.rows("SELECT prompt, text, failure, logprob FROM responses")
         scores = context.store.rows("SELECT value, expected, failure FROM scores")
     assert [row["failure"] for row in responses if row["failure"]] == ["context_overflow"] * 4

@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 from rlaif.core.errors import InputError
 from rlaif.core.types import answer_key
 from rlaif.judging.rubric import factors
-from rlaif.pairs import build
 from rlaif.store.store import Store
-from tests.support.stores import GENERATOR, JUDGE, context, criteria, fill, outcomes, prompt
+from tests.support.stores import GENERATOR, JUDGE, context, criteria, fill, make_pairs, outcomes, prompt
 
 RANGES = {"help": (1.0, 5.0), "faith": (1.0, 5.0)}
 
@@ -37,7 +36,7 @@ def pairs_of(
         keys = fill(store, table)
         texts = {key: (name, text) for name, answers in keys.items() for text, key in answers.items()}
         names = {prompt(name).key: name for name in table}
-        made = build.run(
+        made = make_pairs(
             context(store, folder, pair=options | {"weights": dict(overrides)}),
             JUDGE,
             [GENERATOR],
@@ -303,7 +302,7 @@ def test_votes_become_the_pairs_that_were_voted(tmp_path: Path) -> None:
         keys = fill(store, table)
         votes(store, "p", [("a", "b", "first"), ("b", "c", "second"), ("a", "c", "tie"), ("b", "a", "tie")])
         votes(store, "q", [("a", "b", "first"), ("b", "a", "first"), ("a", "c", "tie")])
-        made = build.run(context(store, tmp_path, pair={"strategy": "votes", "per_prompt": 9}), JUDGE, [GENERATOR])
+        made = make_pairs(context(store, tmp_path, pair={"strategy": "votes", "per_prompt": 9}), JUDGE, [GENERATOR])
         rows = store.rows("SELECT chosen, rejected FROM pairs")
     texts = {key: text for text, key in keys["p"].items()}
     assert {(texts[row["chosen"]], texts[row["rejected"]]) for row in rows} == {("a", "b"), ("c", "b")}

@@ -15,12 +15,11 @@ from rlaif import pipeline
 from rlaif.config import load
 from rlaif.core.errors import InputError
 from rlaif.core.types import answer_key, key
-from rlaif.pairs import build
 from rlaif.pairs.bradley_terry import strengths
 from rlaif.pairs.weights import PairJudge
 from rlaif.store.store import Row, Store
 from tests.support.paths import ROOT, SHARED
-from tests.support.stores import GENERATOR, JUDGE, context, criteria, fill, prompt
+from tests.support.stores import GENERATOR, JUDGE, context, criteria, fill, make_pairs, prompt
 
 WITH_DATA = pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data folder is not here")
 RANGES = {"help": (1.0, 5.0), "faith": (1.0, 5.0)}
@@ -56,7 +55,7 @@ def pairs(
         vote(store, votes)
         for change in changes:
             store.run(change)
-        made = build.run(
+        made = make_pairs(
             context(store, folder, pair=section), judge, [GENERATOR], criteria(ranges) if judge == JUDGE else None, agree
         )
         return store.rows("FROM pairs_readable WHERE pairing = $pairing", pairing=made.key), made
@@ -353,9 +352,9 @@ def test_pairs_of_human_votes_equal_the_votes_and_strengths_nearly_do(tmp_path: 
     data = SHARED / "qa_feedback.jsonl"
     sets = [f"collect.sources.0.path={data}", f"out={tmp_path}"]
     file = ROOT / "pipelines/qa_feedback.yaml"
-    with pipeline.open_run(load(file, sets)) as opened:
+    with pipeline.open_run(load(file, sets)) as (plan, opened):
         pipeline.collect(opened)
-        made = pipeline.paired(opened)
+        made = pipeline.paired(plan, opened)
         found = {
             (row["request"], row["chosen"], row["rejected"])
             for row in opened.store.rows("FROM pairs_readable WHERE pairing = $key", key=made.key)
@@ -364,8 +363,8 @@ def test_pairs_of_human_votes_equal_the_votes_and_strengths_nearly_do(tmp_path: 
         voted = _votes(map(json.loads, lines))
     clear = {each for each in voted if (each[0], each[2], each[1]) not in voted}
     assert found == clear
-    with pipeline.open_run(load(file, [*sets, "pair.strategy=best_vs_worst"])) as opened:
-        made = pipeline.paired(opened)
+    with pipeline.open_run(load(file, [*sets, "pair.strategy=best_vs_worst"])) as (plan, opened):
+        made = pipeline.paired(plan, opened)
         best = {
             (row["request"], row["chosen"], row["rejected"])
             for row in opened.store.rows("FROM pairs_readable WHERE pairing = $key", key=made.key)
@@ -415,10 +414,10 @@ def test_pairs_of_a_check_have_no_wrong_label(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     (tmp_path / "exact.yaml").write_text(RUBRIC)
     (tmp_path / "gsm8k.yaml").write_text(CHECK.format(out=tmp_path / "out"))
-    with pipeline.open_run(load(tmp_path / "gsm8k.yaml")) as opened:
+    with pipeline.open_run(load(tmp_path / "gsm8k.yaml")) as (plan, opened):
         pipeline.collect(opened)
-        pipeline.judge(opened)
-        pipeline.paired(opened)
+        pipeline.judge(plan, opened)
+        pipeline.paired(plan, opened)
         made = opened.store.rows("FROM pairs_readable")
     labels = [(truth[row["request"].strip(), row["chosen"]], truth[row["request"].strip(), row["rejected"]]) for row in made]
     print(f"{len(labels)} pairs")
@@ -444,7 +443,7 @@ def test_an_expected_value_is_never_compared_with_a_plain_one(
             store.run(f"UPDATE scores SET expected = {mean[text]} WHERE answer = '{answer}' AND criterion = '{helpful}'")
         store.run(f"INSERT INTO scores BY NAME SELECT * REPLACE ('x' AS judge) FROM scores WHERE judge = '{JUDGE}'")
         members = JUDGE if judges == JUDGE else [PairJudge(name, criteria(RANGES), name) for name in judges]
-        made = build.run(
+        made = make_pairs(
             context(store, tmp_path, pair={}), members, [GENERATOR], criteria(RANGES) if judges == JUDGE else None
         )
         rows = store.rows("FROM pairs_readable WHERE pairing = $pairing", pairing=made.key)

@@ -1,8 +1,6 @@
 """Pairs need scores: a judge that has scored nothing is an error, one that has scored a part is a note with counts."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +12,8 @@ from rlaif.core.errors import InputError
 from rlaif.core.types import answer_key
 from rlaif.pairs.coverage import Coverage, coverage
 from rlaif.pairs.weights import PairJudge
-from rlaif.pipeline import resolve
 from rlaif.store.store import Store
+from tests.support.command_line import rlaif
 from tests.support.displays import RecordedNotes
 from tests.support.scripted_pipeline import add, go, project, rows
 from tests.support.stores import GENERATOR, JUDGE, criteria, fill, prompt
@@ -105,28 +103,27 @@ def test_a_pairing_over_scores_that_are_not_there_is_refused_and_not_kept(tmp_pa
     made = rows(file, "FROM pairings_readable")
     exported = (tmp_path / "out/pairs/preference/README.md").read_bytes()
     for name, (overrides, said) in REFUSED.items():
-        with pipeline.open_run(load(file, overrides)) as context, pytest.raises(InputError, match=said):
-            pipeline.pair(context)
+        with pipeline.open_run(load(file, overrides)) as (plan, context), pytest.raises(InputError, match=said):
+            pipeline.pair(plan, context)
         assert rows(file, "FROM pairings_readable") == made, name
     assert (tmp_path / "out/pairs/preference/README.md").read_bytes() == exported
-    command = [sys.executable, "-m", "rlaif", "pair", str(file), "--judge", "b"]
-    assert subprocess.run(command, capture_output=True, check=False).returncode == 2
+    assert rlaif("pair", str(file), "--judge", "b").returncode == 2
 
 
 def test_judges_that_scored_different_responses_cannot_be_mixed(tmp_path: Path) -> None:
     file = project(tmp_path, prompts=4)
     go(file)
-    with pipeline.open_run(load(file)) as context:
-        pipeline.judge(context, ["b"])
+    with pipeline.open_run(load(file)) as (plan, context):
+        pipeline.judge(plan, context, ["b"])
         half = "SELECT answer FROM responses JOIN prompts ON prompts.key = prompt WHERE position % 2 = 0"
         for name, which in (("a", "IN"), ("b", "NOT IN")):
             judge = f"(SELECT key FROM judges WHERE name = '{name}')"
             context.store.run(f"DELETE FROM scores WHERE judge = {judge} AND answer {which} ({half})")
     with (
-        pipeline.open_run(load(file, ["pair.judge=[a, b]"])) as context,
+        pipeline.open_run(load(file, ["pair.judge=[a, b]"])) as (plan, context),
         pytest.raises(InputError, match="scored by all of a, b"),
     ):
-        pipeline.pair(context)
+        pipeline.pair(plan, context)
 
 
 def test_a_part_that_is_scored_makes_pairs_and_a_note_with_the_counts(tmp_path: Path) -> None:
@@ -134,10 +131,10 @@ def test_a_part_that_is_scored_makes_pairs_and_a_note_with_the_counts(tmp_path: 
     go(file)
     add(tmp_path, range(4, 6))
     notes = RecordedNotes()
-    with pipeline.open_run(load(file), notes) as context:
+    with pipeline.open_run(load(file), notes) as (plan, context):
         pipeline.collect(context)
-        pipeline.generate(context)
-        made = pipeline.pair(context)
+        pipeline.generate(plan, context)
+        made = pipeline.pair(plan, context)
     assert made.pairs > 0
     assert any("Judge a has scored 12 of 18 responses" in line and "rlaif judge" in line for line in notes.lines)
     assert go(file)["judge a"] > 0
@@ -150,18 +147,18 @@ def test_a_run_asks_nothing_where_a_judge_of_pairs_would_never_be_asked(tmp_path
     ):
         go(file, "pair.judge=b")
     assert rows(file, "FROM responses") == []
-    with pipeline.open_run(load(file)) as context:
-        pipeline.generate(context)
-        pipeline.judge(context, ["a", "b"])
+    with pipeline.open_run(load(file)) as (plan, context):
+        pipeline.generate(plan, context)
+        pipeline.judge(plan, context, ["a", "b"])
     assert "judge b" not in go(file, "pair.judge=b"), "it was scored before, so the run goes on"
 
 
 def test_a_pairing_where_every_judgement_failed_is_made_and_says_so(tmp_path: Path) -> None:
     file = project(tmp_path, prompts=3)
     go(file)
-    with pipeline.open_run(load(file)) as context:
+    with pipeline.open_run(load(file)) as (plan, context):
         context.store.run("UPDATE scores SET value = NULL, expected = NULL, spread = NULL, failure = 'malformed'")
-        made = pipeline.pair(context)
+        made = pipeline.pair(plan, context)
     assert (made.pairs, made.outcomes) == (0, {"fewer than two scored answers": 3})
 
 
@@ -169,8 +166,8 @@ def test_a_pairing_where_every_judgement_failed_is_made_and_says_so(tmp_path: Pa
 
 
 def exported(file: Path, folder: Path, *overrides: str, newest: bool = False) -> bytes:
-    with pipeline.open_run(load(file, list(overrides))) as context:
-        pipeline.export(context, folder, ["jsonl"], pairing=pipeline.newest(context) if newest else None)
+    with pipeline.open_run(load(file, list(overrides))) as (plan, context):
+        pipeline.export(plan, context, folder, ["jsonl"], pairing=pipeline.newest(context) if newest else None)
     return b"".join(path.read_bytes() for path in sorted((folder / "preference").glob("*.jsonl")))
 
 
@@ -178,10 +175,10 @@ def test_an_export_has_the_pairs_of_the_file_whatever_was_made_last(tmp_path: Pa
     file = project(tmp_path, prompts=6)
     go(file)
     first = exported(file, tmp_path / "first")
-    with pipeline.open_run(load(file)) as context:
-        pipeline.judge(context, ["b"])
-    with pipeline.open_run(load(file, ["pair.judge=b"])) as context:
-        pipeline.pair(context)
+    with pipeline.open_run(load(file)) as (plan, context):
+        pipeline.judge(plan, context, ["b"])
+    with pipeline.open_run(load(file, ["pair.judge=b"])) as (plan, context):
+        pipeline.pair(plan, context)
     last = exported(file, tmp_path / "last", newest=True)
     assert last != first
     assert exported(file, tmp_path / "again") == first
@@ -192,15 +189,15 @@ def test_an_export_has_the_pairs_of_the_file_whatever_was_made_last(tmp_path: Pa
 def test_the_newest_pairing_is_the_last_one_made_with_the_clock_set_back(tmp_path: Path) -> None:
     file = project(tmp_path, prompts=6)
     go(file)
-    with pipeline.open_run(load(file)) as context:
+    with pipeline.open_run(load(file)) as (plan, context):
         # As if all before was made two days later than what comes now.
         for table in ("pairings", "responses", "verdicts"):
             context.store.run(f"UPDATE {table} SET created = created + INTERVAL 2 DAY")
         context.store.run(
             "UPDATE runs SET started = started + INTERVAL 2 DAY; UPDATE stage_runs SET started = started + INTERVAL 2 DAY"
         )
-    with pipeline.open_run(load(file, ["pair.strategy=best_vs_random"])) as context:
-        made = pipeline.pair(context)
+    with pipeline.open_run(load(file, ["pair.strategy=best_vs_random"])) as (plan, context):
+        made = pipeline.pair(plan, context)
         newest = context.store.rows("SELECT pairing FROM pairings_readable WHERE newest")
         assert newest == [{"pairing": made.key}]
         assert context.store.query("pairs/sql/latest") == [{"key": made.key}]
@@ -218,15 +215,15 @@ def test_later_responses_are_in_no_outcome_of_an_earlier_pairing_whatever_the_cl
     outcomes = "SELECT response, outcome FROM outcomes WHERE pairing = '{}' ORDER BY ALL"
     (first,) = rows(file, "SELECT pairing FROM pairings_readable")
     before = rows(file, outcomes.format(first["pairing"]))
-    with pipeline.open_run(load(file, ["generate.samples=5", "pair.strategy=best_vs_random"])) as context:
-        pipeline.generate(context)
+    with pipeline.open_run(load(file, ["generate.samples=5", "pair.strategy=best_vs_random"])) as (plan, context):
+        pipeline.generate(plan, context)
         context.store.run("UPDATE responses SET created = created - INTERVAL 2 DAY")
-        pipeline.judge(context)
-        made = pipeline.pair(context)
+        pipeline.judge(plan, context)
+        made = pipeline.pair(plan, context)
     assert rows(file, outcomes.format(first["pairing"])) == before
     assert len(rows(file, outcomes.format(made.key))) == 4 * (5 + 1)
-    with pipeline.open_run(load(file)) as context:
-        again = pipeline.pair(context)
+    with pipeline.open_run(load(file)) as (plan, context):
+        again = pipeline.pair(plan, context)
     assert again.key == first["pairing"], "made again, it is the newest, and knows the later responses"
     assert rows(file, "SELECT pairing FROM pairings_readable WHERE newest") == [first]
     assert len(rows(file, outcomes.format(again.key))) == 4 * (5 + 1)
@@ -277,29 +274,29 @@ def test_pairs_that_are_up_to_date_are_not_made_again_and_others_are(tmp_path: P
     go(file)
     numbers = "SELECT key, number FROM pairings ORDER BY number"
     (first,) = rows(file, numbers)
-    with pipeline.open_run(load(file)) as context:
-        pipeline.judge(context, ["b"])
-    with pipeline.open_run(load(file, ["pair.judge=b"])) as context:
-        pipeline.pair(context)
+    with pipeline.open_run(load(file)) as (plan, context):
+        pipeline.judge(plan, context, ["b"])
+    with pipeline.open_run(load(file, ["pair.judge=b"])) as (plan, context):
+        pipeline.pair(plan, context)
     notes = RecordedNotes()
     for _ in range(2):
-        with pipeline.open_run(load(file), notes) as context:
-            assert pipeline.described(context) == first["key"]
+        with pipeline.open_run(load(file), notes) as (plan, context):
+            assert pipeline.described(plan, context) == first["key"]
         assert rows(file, numbers)[0] == first, "others are the newest still"
     assert any("Others were made last, by b, best_vs_worst; `--newest` takes those." in line for line in notes.lines)
     add(tmp_path, range(4, 6))
-    with pipeline.open_run(load(file)) as context:
-        for stage in (pipeline.collect, pipeline.generate, pipeline.judge):
-            stage(context)
-        assert pipeline.described(context) == first["key"]
+    with pipeline.open_run(load(file)) as (plan, context):
+        pipeline.collect(context)
+        for stage in (pipeline.generate, pipeline.judge):
+            stage(plan, context)
+        assert pipeline.described(plan, context) == first["key"]
     assert rows(file, numbers)[-1] == {"key": first["key"], "number": 3}, "there were more scores, so it is made anew"
     assert len(rows(file, f"SELECT DISTINCT prompt FROM reasons WHERE pairing = '{first['key']}'")) == 6
 
 
 def lesson(file: Path, folder: Path, *options: str) -> list[str]:
     """The chosen texts that the file's training would learn from: what is prepared for `accelerate`."""
-    command = [sys.executable, "-m", "rlaif", "train", str(file), "--prepare", str(folder), *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = rlaif("train", str(file), "--prepare", str(folder), *options)
     assert done.returncode == 0, done.stderr
     return [json.loads(line)["chosen"][0]["content"] for line in (folder / "rows.jsonl").read_text().splitlines()]
 
@@ -308,17 +305,18 @@ def test_training_takes_the_pairs_of_the_file_and_makes_them_if_they_are_missing
     file = project(tmp_path, prompts=6)
     text = file.read_text().replace("models:\n", "models:\n  tiny: {kind: transformers, path: 'tiny:writer'}\n")
     file.write_text(text + "train: {model: tiny, options: {max_steps: 1}}\n")
-    with pipeline.open_run(load(file)) as context:
-        for stage in (pipeline.collect, pipeline.generate, pipeline.judge):
-            stage(context)
-        pipeline.judge(context, ["b"])
-    with pipeline.open_run(load(file, ["pair.judge=b"])) as context:
-        other = pipeline.pair(context)
+    with pipeline.open_run(load(file)) as (plan, context):
+        pipeline.collect(context)
+        for stage in (pipeline.generate, pipeline.judge):
+            stage(plan, context)
+        pipeline.judge(plan, context, ["b"])
+    with pipeline.open_run(load(file, ["pair.judge=b"])) as (plan, context):
+        other = pipeline.pair(plan, context)
     mine = lesson(file, tmp_path / "mine")
     assert mine != lesson(file, tmp_path / "b", "--set", "pair.judge=b")
-    with pipeline.open_run(load(file, ["pair.judge=b"])) as context:
-        pipeline.pair(context)
+    with pipeline.open_run(load(file, ["pair.judge=b"])) as (plan, context):
+        pipeline.pair(plan, context)
     assert lesson(file, tmp_path / "again") == mine
     assert lesson(file, tmp_path / "newest", "--newest") != mine
-    with pipeline.open_run(load(file)) as context:
-        assert resolve.described_pairing(context) != other.key
+    with pipeline.open_run(load(file)) as (plan, context):
+        assert plan.described_pairing(context.store) != other.key

@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 from rlaif import pipeline
 from rlaif.config import load
 from rlaif.core.errors import InputError
-from rlaif.pairs import build
 from rlaif.store.store import Store
 from tests.support.scripted_pipeline import project
-from tests.support.stores import GENERATOR, JUDGE, context, criteria, fill, prompt
+from tests.support.stores import GENERATOR, JUDGE, context, criteria, fill, make_pairs, prompt
 
 LONG = "the quick brown fox jumps over the lazy dog while seven wizards watch from a hill in the rain"
 NEAR = LONG.replace("seven", "eight")
@@ -29,7 +28,7 @@ def paired(
     """Outcomes by prompt, and by text; and the number of pairs."""
     with Store(folder / "store.duckdb") as store:
         fill(store, table)
-        made = build.run(context(store, folder, pair=section), JUDGE, [GENERATOR], criteria({"help": (1.0, 5.0)}))
+        made = make_pairs(context(store, folder, pair=section), JUDGE, [GENERATOR], criteria({"help": (1.0, 5.0)}))
         rows = store.rows("FROM outcomes_readable WHERE pairing = $pairing", pairing=made.key)
     return (
         {row["request"]: row["outcome"] for row in rows if row["response"] is None},
@@ -110,12 +109,12 @@ def test_what_a_filter_needs_is_looked_at_before_anything_is_spent(
     file = project(tmp_path, prompts=1)
     (tmp_path / "bench.png").touch()
     with pytest.raises(InputError, match="unsupported kind of file"):
-        pipeline.check(load(file, ["pair.filters.contamination={files: [bench.png]}"]))
+        pipeline.check(pipeline.resolve(load(file, ["pair.filters.contamination={files: [bench.png]}"])))
     config = load(file, [f"pair.filters.truncation={{tokenizer: {tokenizer}, tokens: 4}}"])
     with pytest.raises(InputError, match=what) as caught:
-        pipeline.check(config)
+        pipeline.check(pipeline.resolve(config))
     assert "pair.filters.truncation.tokenizer" in caught.value.where
-    pipeline.check(load(file, ["pair.filters.truncation={tokenizer: 'tiny:writer', tokens: 4}"]))
+    pipeline.check(pipeline.resolve(load(file, ["pair.filters.truncation={tokenizer: 'tiny:writer', tokens: 4}"])))
 
 
 def benchmark(folder: Path, *texts: str) -> str:
@@ -173,7 +172,9 @@ def test_a_changed_benchmark_is_another_pairing(tmp_path: Path) -> None:
         with Store(folder / "store.duckdb") as store:
             fill(store, {"p": answers("a", "b")})
             section = {"filters": {"contamination": {"files": [file]}}}
-            keys.add(build.run(context(store, folder, pair=section), JUDGE, [GENERATOR], criteria({"help": (1.0, 5.0)})).key)
+            keys.add(
+                make_pairs(context(store, folder, pair=section), JUDGE, [GENERATOR], criteria({"help": (1.0, 5.0)})).key
+            )
     assert len(keys) == 2
 
 
@@ -232,7 +233,7 @@ def test_every_prompt_and_response_has_exactly_one_reason(
         if decontaminated:
             filters = filters | {"contamination": {"files": [benchmark(Path(name), LONG)]}}
         section = {"strategy": strategy, "filters": filters, "per_prompt": 3, "min_confidence": least}
-        made = build.run(context(store, Path(name), pair=section), JUDGE, [GENERATOR], criteria({"help": (1.0, 5.0)}))
+        made = make_pairs(context(store, Path(name), pair=section), JUDGE, [GENERATOR], criteria({"help": (1.0, 5.0)}))
         rows = store.rows("FROM outcomes")
         sides = store.rows("FROM pairs")
     of_prompts = {row["prompt"]: row["outcome"] for row in rows if row["response"] is None}

@@ -15,13 +15,12 @@ from rlaif.config import load
 from rlaif.core.errors import InputError
 from rlaif.core.types import answer_key, key
 from rlaif.data.export import export
-from rlaif.pairs import build
 from rlaif.pairs.build import Pairing
 from rlaif.pairs.weights import PairJudge
 from rlaif.pipeline.pairs_diff import compare
 from rlaif.store.store import Store
 from tests.support.scripted_pipeline import go, project
-from tests.support.stores import GENERATOR, context, criteria, fill, outcomes, prompt
+from tests.support.stores import GENERATOR, context, criteria, fill, make_pairs, outcomes, prompt
 
 RANGES = {"help": (1.0, 5.0)}
 # By prompt and judge: what each text is given by each criterion; a word is a failure's kind.
@@ -75,7 +74,7 @@ def paired(
             store.run(f"SET threads = {threads}")
         texts = {response: (name, text) for name, by in say(store, said).items() for text, response in by.items()}
         names = {prompt(name).key: name for name in said}
-        made = build.run(context(store, folder, pair=section), judges, [GENERATOR], agree=agree, mix=mix)
+        made = make_pairs(context(store, folder, pair=section), judges, [GENERATOR], agree=agree, mix=mix)
         rows = store.rows("FROM pairs WHERE pairing = $pairing", pairing=made.key)
         rested = outcomes(store, made.key)
         if threads:
@@ -214,7 +213,7 @@ def test_the_judges_agreement_is_the_confidence(mix: str, tmp_path: Path) -> Non
         store.append("criteria", [{"key": key("criterion", "help"), "name": "help", "low": 1, "high": 5}])
         # Two votes for, one against, and with w three: the mass of a Beta(3, 2) and of a Beta(4, 2) above one half.
         assert [row["confidence"] for row in store.rows("FROM pairs")] == [0.6875]
-        build.run(context(store, tmp_path, pair={}), judges, [GENERATOR], agree=["w", "x"], mix=mix)  # type: ignore[arg-type]
+        make_pairs(context(store, tmp_path, pair={}), judges, [GENERATOR], agree=["w", "x"], mix=mix)  # type: ignore[arg-type]
         assert sorted(row["confidence"] for row in store.rows("FROM pairs")) == [0.6875, 0.8125]
 
 
@@ -319,9 +318,9 @@ def test_a_pipeline_pairs_by_several_judges_and_tells_of_all(tmp_path: Path) -> 
     text = (tmp_path / "out/pairs/preference/README.md").read_text()
     for name in "ab":
         assert f"\njudge, one of several by their median, {name}, with" in text
-    with pipeline.open_run(load(file, both)) as context:
+    with pipeline.open_run(load(file, both)) as (plan, context):
         found = compare(context, ["pair.mix=mean"], ["pair.judge=a"])
-        lists = pipeline.export(context, tmp_path / "lists", ["jsonl"], "ranked")
+        lists = pipeline.export(plan, context, tmp_path / "lists", ["jsonl"], "ranked")
         scores = context.store.rows(
             "SELECT answer, score FROM paired_scores JOIN pairings_readable USING (pairing) WHERE newest"
         )

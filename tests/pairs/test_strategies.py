@@ -15,10 +15,9 @@ from hypothesis import strategies as st
 
 from rlaif.core.errors import InputError
 from rlaif.core.types import key
-from rlaif.pairs import build as pair
 from rlaif.pairs.strategy import STRATEGIES
 from rlaif.store.store import Store
-from tests.support.stores import GENERATOR, JUDGE, context, criteria, fill, outcomes, prompt
+from tests.support.stores import GENERATOR, JUDGE, context, criteria, fill, make_pairs, outcomes, prompt
 
 RANGES = {"help": (1.0, 5.0), "faith": (1.0, 5.0), "exact": (0.0, 1.0)}
 WEIGHTS = {"help": 2.0, "faith": 0.3, "exact": 1.0}
@@ -226,7 +225,7 @@ def test_every_strategy_makes_the_pairs_of_a_slow_and_obvious_one(
                 "per_prompt": per_prompt,
                 "seed": seed,
             }
-            made = pair.run(
+            made = make_pairs(
                 context(store, Path(folder), pair=section),
                 JUDGE,
                 [GENERATOR, OTHER],
@@ -277,7 +276,7 @@ def test_a_text_of_two_generators_is_of_both(tmp_path: Path) -> None:
         store.run("UPDATE responses SET generator = $other WHERE sample > 0", other=OTHER)
         store.append("generators", [{"key": GENERATOR, "name": "writer"}, {"key": OTHER, "name": "peer"}])
         section = {"strategy": "own_vs_other", "options": {"generator": "writer"}}
-        made = pair.run(context(store, tmp_path, pair=section), JUDGE, [GENERATOR, OTHER], criteria({"help": (1, 5)}))
+        made = make_pairs(context(store, tmp_path, pair=section), JUDGE, [GENERATOR, OTHER], criteria({"help": (1, 5)}))
         assert [tuple(row.values()) for row in store.rows(SHOWN, pairing=made.key)] == [("x", "v")]
 
 
@@ -292,7 +291,7 @@ def test_the_failing_answer_of_checks_alone_is_drawn_from_those_that_are_far_eno
             "criteria", [{"key": row["key"], "name": row["name"], "kind": "check", "low": 0, "high": 1} for row in given]
         )
         section = {"strategy": "checks_alone", "min_margin": 30}
-        made = pair.run(context(store, tmp_path, pair=section), JUDGE, [GENERATOR], given)
+        made = make_pairs(context(store, tmp_path, pair=section), JUDGE, [GENERATOR], given)
         assert [tuple(row.values()) for row in store.rows(SHOWN, pairing=made.key)] == [("good", "far")] * 12
 
 
@@ -318,7 +317,7 @@ def own(folder: Path, text: str, **options: Any) -> list[tuple[str, str, Decimal
     with Store(folder / "store.duckdb") as store:
         fill(store, TABLE)
         section = {"strategy": str(folder / "own.sql"), "options": options}
-        made = pair.run(context(store, folder, pair=section), JUDGE, [GENERATOR], criteria({"help": (1.0, 5.0)}))
+        made = make_pairs(context(store, folder, pair=section), JUDGE, [GENERATOR], criteria({"help": (1.0, 5.0)}))
         rows = store.rows("FROM pairs_readable WHERE pairing = $pairing ORDER BY chosen, rejected", pairing=made.key)
     return [(row["chosen"], row["rejected"], row["margin"]) for row in rows]
 
@@ -354,7 +353,7 @@ def test_a_strategy_of_ones_own_may_read_texts_and_its_judges_comparisons(tmp_pa
                 for first, second, judge in (("bb", "a", JUDGE), ("a", "ccc", JUDGE), ("ccc", "a", "another"))
             ],
         )
-        made = pair.run(context(store, tmp_path, pair={"strategy": str(tmp_path / "own.sql")}), JUDGE, [GENERATOR])
+        made = make_pairs(context(store, tmp_path, pair={"strategy": str(tmp_path / "own.sql")}), JUDGE, [GENERATOR])
         rows = store.rows("FROM pairs WHERE pairing = $pairing", pairing=made.key)
     assert [(row["chosen"], row["rejected"]) for row in rows] == [(keys["bb"], keys["a"])]
 
@@ -418,4 +417,4 @@ WRONG = {
 def test_a_wrong_option_is_told(name: str, tmp_path: Path) -> None:
     section, said = WRONG[name]
     with Store(tmp_path / "store.duckdb") as store, pytest.raises(InputError, match=said):
-        pair.run(context(store, tmp_path, pair=section), JUDGE, [GENERATOR], criteria({"help": (1.0, 5.0)}))
+        make_pairs(context(store, tmp_path, pair=section), JUDGE, [GENERATOR], criteria({"help": (1.0, 5.0)}))

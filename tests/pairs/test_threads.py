@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from rlaif.data.export import export
-from rlaif.pairs import build
 from rlaif.store.store import Store
-from tests.support.stores import GENERATOR, JUDGE, context, criteria, fill
+from tests.support.stores import GENERATOR, JUDGE, context, criteria, fill, make_pairs
 
 RANGES = {"help": (1.0, 5.0), "faith": (1.0, 5.0)}
 # Few values, so that ties abound.
@@ -29,7 +28,7 @@ def test_pairs_are_the_same_to_the_byte_with_one_thread_and_two(strategy: str, t
             fill(store, TABLE)
             store.run("UPDATE scores SET spread = value / 3")
             section = {"strategy": strategy}
-            made = build.run(context(store, folder, pair=section), JUDGE, [GENERATOR], criteria(RANGES, {"help": 0.7}))
+            made = make_pairs(context(store, folder, pair=section), JUDGE, [GENERATOR], criteria(RANGES, {"help": 0.7}))
             done = export(store, made.key, folder, held_out=0.1, formats=["parquet"])
         files.append([(path.name, path.read_bytes()) for path in sorted(done.folder.glob("*.parquet"))])
     assert made.pairs > 100

@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from rlaif.evaluation.audit import MEASURES, Audit, Audited, Estimate, Finding, 
 from rlaif.pipeline.stages.audit import audit
 from rlaif.report.audit_page import render
 from rlaif.store.store import Store
+from tests.support.command_line import rlaif
 from tests.support.paths import SHARED
 from tests.support.stores import GENERATOR, JUDGE, fill, prompt
 
@@ -26,6 +25,17 @@ WITH_DATA = pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data fold
 HELP, FAITH = key("criterion", "help"), key("criterion", "faith")
 MINE = Audited("mine", JUDGE, {"help": (HELP, 3.0), "faith": (FAITH, 1.0)})
 GOLD = Audited("gold", "gold", {})
+
+
+def fill_audited(store: Store, table: Mapping[str, Sequence[Mapping[str, object]]]) -> None:
+    """The table, with its criteria and with a writer and a judge of the same family of models."""
+    fill(store, table)
+    store.append(
+        "criteria",
+        [{"key": each, "name": each, "kind": "scale", "low": 1.0, "high": 5.0, "spec": "{}"} for each in (HELP, FAITH)],
+    )
+    store.append("generators", [{"key": GENERATOR, "name": "writer", "spec": '{"model": {"model": "org/Llama-8B"}}'}])
+    store.append("judges", [{"key": JUDGE, "name": "mine", "spec": '{"model": {"model": "llama-70b"}}'}])
 
 
 def found(
@@ -37,13 +47,7 @@ def found(
 ) -> dict[str, Any]:
     """The findings as "measure" or "measure of part" to (value, n); votes are (prompt, first, second, judge, preferred)."""
     with Store(folder / "store.duckdb") as store:
-        fill(store, table)
-        store.append(
-            "criteria",
-            [{"key": each, "name": each, "kind": "scale", "low": 1.0, "high": 5.0, "spec": "{}"} for each in (HELP, FAITH)],
-        )
-        store.append("generators", [{"key": GENERATOR, "name": "writer", "spec": '{"model": {"model": "org/Llama-8B"}}'}])
-        store.append("judges", [{"key": JUDGE, "name": "mine", "spec": '{"model": {"model": "llama-70b"}}'}])
+        fill_audited(store, table)
         store.append(
             "comparisons",
             [
@@ -170,13 +174,7 @@ def test_a_list_and_the_own_family_are_seen(tmp_path: Path) -> None:
     findings = {}
     table = {"p": [{"text": "- one\n- two", "help": 5, "faith": 5}]}
     with Store(tmp_path / "store.duckdb") as store:
-        fill(store, table)
-        store.append(
-            "criteria",
-            [{"key": each, "name": each, "kind": "scale", "low": 1.0, "high": 5.0, "spec": "{}"} for each in (HELP, FAITH)],
-        )
-        store.append("generators", [{"key": GENERATOR, "name": "writer", "spec": '{"model": {"model": "org/Llama-8B"}}'}])
-        store.append("judges", [{"key": JUDGE, "name": "mine", "spec": '{"model": {"model": "llama-70b"}}'}])
+        fill_audited(store, table)
         made = measure(store, [MINE], None, [GENERATOR, "imported"])
         findings = {each.measure: each.estimate.value for each in made.judges[0].found}
     assert (findings["listed"], findings["own_family"]) == (1.0, 1.0)
@@ -237,8 +235,8 @@ collect:
       columns: {{prompt: prompt, responses: texts}}
       scores: [{{judge: gpt4, criterion: quality, column: scores, low: 1, high: 5}}]
 """)
-    with pipeline.open_run(load(tmp_path / "mt.yaml")) as context:
-        findings = audit(context).judges[0]
+    with pipeline.open_run(load(tmp_path / "mt.yaml")) as (plan, context):
+        findings = audit(plan, context).judges[0]
     found = {(each.measure, each.of): each.estimate for each in findings.found}
     assert found["exact_repeat", None].n == 480
     shares = [("exact_repeat", None), *(("top_tie", of) for of in ("repeat 1", "repeat 2", "repeat 3", "mean of all"))]
@@ -249,10 +247,11 @@ collect:
 @WITH_DATA
 def test_programs_are_measured_against_real_people(tmp_path: Path) -> None:
     file = root() / "pipelines/qa_feedback.yaml"
-    with pipeline.open_run(
-        load(file, [f"collect.sources.0.path={SHARED / 'qa_feedback.jsonl'}", f"out={tmp_path}"])
-    ) as context:
-        made = audit(context)
+    with pipeline.open_run(load(file, [f"collect.sources.0.path={SHARED / 'qa_feedback.jsonl'}", f"out={tmp_path}"])) as (
+        plan,
+        context,
+    ):
+        made = audit(plan, context)
     assert (made.gold, [each.judge for each in made.judges]) == ("human", ["mechanical"])
     shares = {
         each.of or each.measure: each.estimate
@@ -307,14 +306,14 @@ def calls(store: Store, name: str) -> int:
 
 def test_an_audit_asks_what_is_owed_and_once(tmp_path: Path) -> None:
     file = project(tmp_path)
-    with pipeline.open_run(load(file)) as context:
-        first = audit(context, ["a"], "words", limit=5, attacks=4)
+    with pipeline.open_run(load(file)) as (plan, context):
+        first = audit(plan, context, ["a"], "words", limit=5, attacks=4)
         # 5 prompts x 3 answers x 3 criteria, and 11 attacks on 4 answers.
         assert calls(context.store, context.run) == 5 + 5 * 9 + 11 * 4 * 3
-    with pipeline.open_run(load(file)) as context:
-        again = audit(context, ["a"], "words", limit=5, attacks=4)
+    with pipeline.open_run(load(file)) as (plan, context):
+        again = audit(plan, context, ["a"], "words", limit=5, attacks=4)
         assert calls(context.store, context.run) == 0
-        stored = audit(context, ["a"], "words", stored=True)
+        stored = audit(plan, context, ["a"], "words", stored=True)
     assert first == again == stored
     attacked = {each.of: each.estimate for each in first.judges[0].found if each.measure == "raised"}
     assert sorted(name or "" for name in attacked) == [
@@ -335,15 +334,15 @@ def test_an_audit_asks_what_is_owed_and_once(tmp_path: Path) -> None:
 
 def test_attacked_answers_are_in_no_pair_and_in_no_report(tmp_path: Path) -> None:
     file = project(tmp_path)
-    with pipeline.open_run(load(file)) as context:
-        audit(context, ["a"], "words", attacks=4)
-        pipeline.judge(context)
-        made = pipeline.pair(context)
-        before = pipeline.report(context).read_text(encoding="utf-8")
+    with pipeline.open_run(load(file)) as (plan, context):
+        audit(plan, context, ["a"], "words", attacks=4)
+        pipeline.judge(plan, context)
+        made = pipeline.pair(plan, context)
+        before = pipeline.report(plan, context).read_text(encoding="utf-8")
         context.store.rows("DELETE FROM attacks")
         context.store.rows("DELETE FROM scores WHERE answer NOT IN (SELECT answer FROM responses)")
-        assert pipeline.pair(context) == made
-        assert drawn(pipeline.report(context).read_text(encoding="utf-8")) == drawn(before)
+        assert pipeline.pair(plan, context) == made
+        assert drawn(pipeline.report(plan, context).read_text(encoding="utf-8")) == drawn(before)
 
 
 def drawn(page: str) -> list[str]:
@@ -362,23 +361,23 @@ GATES = [
 @pytest.mark.parametrize(("gate", "reason"), GATES, ids=[str(case[1]) for case in GATES])
 def test_a_gate_stops_pairs_of_a_judge_that_falls_short_and_says_why(tmp_path: Path, gate: str, reason: str | None) -> None:
     file = project(tmp_path, gate + "\nevaluate: {judges: [words]}\n")
-    with pipeline.open_run(load(file)) as context:
-        audit(context, ["a"], "words")
+    with pipeline.open_run(load(file)) as (plan, context):
+        audit(plan, context, ["a"], "words")
         if reason is None:
-            assert pipeline.pair(context).pairs
+            assert pipeline.pair(plan, context).pairs
             return
         with pytest.raises(InputError) as caught:
-            pipeline.pair(context)
+            pipeline.pair(plan, context)
         assert reason in str(caught.value)
         assert not context.store.rows("FROM pairs")
 
 
 def test_a_bound_on_what_has_only_parts_holds_for_each_of_them(tmp_path: Path) -> None:
     file = project(tmp_path, "gate: {most: {raised: 0.0}}\n")
-    with pipeline.open_run(load(file)) as context:
-        audit(context, attacks=4)
+    with pipeline.open_run(load(file)) as (plan, context):
+        audit(plan, context, attacks=4)
         with pytest.raises(InputError) as caught:
-            pipeline.pair(context)
+            pipeline.pair(plan, context)
     assert str(caught.value).count("raised of") > 3
 
 
@@ -393,8 +392,8 @@ def test_every_measure_may_be_gated() -> None:
 
 def test_the_command_prints_a_table_writes_a_page_and_gives_json(tmp_path: Path) -> None:
     file = project(tmp_path)
-    rlaif = [sys.executable, "-m", "rlaif", "audit", str(file), "--quiet"]
-    shown = subprocess.run([*rlaif, "--gold", "words", "--attacks", "2"], capture_output=True, text=True, check=True)
+    command = ["audit", str(file), "--quiet"]
+    shown = rlaif(*command, "--gold", "words", "--attacks", "2")
     for words in ("Against words", "Cohen's kappa", "On its own", "Under attack", "prompts with a tie for best"):
         assert words in " ".join(shown.stdout.split())
     assert max(map(len, shown.stdout.split("\nPage:")[0].splitlines())) <= 80
@@ -402,12 +401,12 @@ def test_the_command_prints_a_table_writes_a_page_and_gives_json(tmp_path: Path)
     page = (tmp_path / "out/audit.html").read_text(encoding="utf-8")
     assert "Against words" in page
     assert "default-src 'none'" in page
-    subprocess.run([sys.executable, "-m", "rlaif", "report", str(file), "--quiet"], check=True, capture_output=True)
+    assert rlaif("report", str(file), "--quiet").returncode == 0
     assert 'href="audit.html"' in (tmp_path / "out/report.html").read_text(encoding="utf-8")
-    given = subprocess.run([*rlaif, "--stored", "--json"], capture_output=True, text=True, check=True)
+    given = rlaif(*command, "--stored", "--json")
     measures = {each["measure"] for each in json.loads(given.stdout)["judges"][0]["found"]}
     assert {"ties", "failures", "raised"} <= measures
-    unknown = subprocess.run([*rlaif, "--judge", "aa"], capture_output=True, text=True)
+    unknown = rlaif(*command, "--judge", "aa")
     assert (unknown.returncode, "no judge is called 'aa'" in unknown.stderr) == (2, True)
 
 

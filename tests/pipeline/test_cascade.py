@@ -1,7 +1,5 @@
 """A cascade: what a judge leaves to the next one, that nothing else is asked of it, and who counts for which prompt."""
 
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from rlaif.estimate import plan
 from rlaif.judging.rubric import factors
 from rlaif.report.explain import explain
 from rlaif.store.store import Store
+from tests.support.command_line import rlaif
 from tests.support.plans import asks, planned
 from tests.support.scripted_pipeline import add, go, project, rows
 from tests.support.stores import GENERATOR, JUDGE, fill, prompt
@@ -166,10 +165,10 @@ def test_a_stop_between_two_judges_changes_nothing(tmp_path: Path) -> None:
     go(whole, *CASCADE)
     file = project(tmp_path / "parts", prompts=6)
     for names in (["b"], ["a"], ["b"], ["a", "b"]):
-        with pipeline.open_run(load(file, list(CASCADE))) as context:
+        with pipeline.open_run(load(file, list(CASCADE))) as (resolved, context):
             pipeline.collect(context)
-            pipeline.generate(context)
-            pipeline.judge(context, names)
+            pipeline.generate(resolved, context)
+            pipeline.judge(resolved, context, names)
         if names == ["b"]:
             assert prompts(file, SCORED.format("b")) == prompts(file, "SELECT prompt FROM cascade_escalations")
     assert not set(go(file, *CASCADE)) & {"generate", "judge a", "judge b"}
@@ -197,10 +196,10 @@ def test_a_plan_says_the_most_until_the_first_judge_is_done_and_then_what_is_owe
     before = planned(file, *wide)
     assert asks(before) == {"generate": 4, "judge a": 12, "judge b, at most": 12}
     assert [line.prompt_tokens.low > 0 for line in before.lines] == [True, True, False]
-    with pipeline.open_run(load(file, list(wide))) as context:
+    with pipeline.open_run(load(file, list(wide))) as (resolved, context):
         pipeline.collect(context)
-        pipeline.generate(context)
-        pipeline.judge(context, ["a"])
+        pipeline.generate(resolved, context)
+        pipeline.judge(resolved, context, ["a"])
     after = planned(file, *wide)
     calls = go(file, *wide)
     assert asks(after) == {"judge b": calls["judge b"]}
@@ -226,7 +225,7 @@ def test_judges_that_cannot_stand_in_for_each_other_make_no_cascade(judge: str, 
     order = "[b, a]" if "compares" in said else "[a, b]"
     overrides = [f"judges.b={judge.replace('rubric.yaml', 'other.yaml')}", f"judge.by={order}", "judge.cascade={margin: 5}"]
     with pytest.raises(InputError, match=said):
-        pipeline.check(load(file, overrides))
+        pipeline.check(pipeline.resolve(load(file, overrides)))
 
 
 # Combinations that would make pairs of a part of the responses, or of nothing: what is said, and what to write instead.
@@ -264,9 +263,9 @@ def test_a_contradiction_is_found_by_every_command_before_anything_is_asked(name
     overrides, said, fix = CONTRADICTIONS[name]
     file = project(tmp_path, prompts=3)
     both = [*CASCADE, *overrides]
-    for command in (plan, pipeline.pair, lambda context: pipeline.check(context.config)):
-        with pipeline.open_run(load(file, both)) as context, pytest.raises(InputError, match=said) as caught:
-            command(context)
+    for command in (plan, pipeline.pair, lambda resolved, _: pipeline.check(resolved)):
+        with pipeline.open_run(load(file, both)) as (resolved, context), pytest.raises(InputError, match=said) as caught:
+            command(resolved, context)
         assert fix in caught.value.fix
     found = {check.name: check for check in examine(load(file, both))}
     assert found["pairs"].outcome == "fail"
@@ -276,25 +275,25 @@ def test_a_contradiction_is_found_by_every_command_before_anything_is_asked(name
 def test_the_first_judge_of_a_cascade_can_make_pairs_alone(tmp_path: Path) -> None:
     file = project(tmp_path)
     go(file, *CASCADE)
-    with pipeline.open_run(load(file, CASCADE)) as context:
-        whole = pipeline.pair(context)
-    with pipeline.open_run(load(file, [*CASCADE, "pair={judge: a}"])) as context:
-        alone = pipeline.pair(context)
+    with pipeline.open_run(load(file, CASCADE)) as (resolved, context):
+        whole = pipeline.pair(resolved, context)
+    with pipeline.open_run(load(file, [*CASCADE, "pair={judge: a}"])) as (resolved, context):
+        alone = pipeline.pair(resolved, context)
     assert (whole.by, alone.by) == ("a, b (cascade)", "a")
 
 
 def test_a_cascade_whose_second_judge_has_not_run_makes_no_pairs(tmp_path: Path) -> None:
     file = project(tmp_path)
-    with pipeline.open_run(load(file, CASCADE)) as context:
+    with pipeline.open_run(load(file, CASCADE)) as (resolved, context):
         pipeline.collect(context)
-        pipeline.generate(context)
-        pipeline.judge(context, ["a"])
+        pipeline.generate(resolved, context)
+        pipeline.judge(resolved, context, ["a"])
         said = r"judge b has scored 0 of \d+ responses that the judge before it left open"
         with pytest.raises(InputError, match=said):
-            pipeline.pair(context)
+            pipeline.pair(resolved, context)
         assert context.store.rows("FROM pairings") == []
-        pipeline.judge(context, ["b"])
-        assert pipeline.pair(context).pairs > 0
+        pipeline.judge(resolved, context, ["b"])
+        assert pipeline.pair(resolved, context).pairs > 0
 
 
 def test_one_judge_of_a_cascade_can_be_run_alone(tmp_path: Path) -> None:
@@ -304,10 +303,7 @@ def test_one_judge_of_a_cascade_can_be_run_alone(tmp_path: Path) -> None:
         .replace("judge: {by: [a]}", "judge: {by: [a, b], cascade: {margin: 12}}")
         .replace("pair: {judge: a, ", "pair: {")
     )
-    done = subprocess.run(
-        [sys.executable, "-m", "rlaif", "run", str(file), "--judge", "b"], capture_output=True, check=False
-    )
-    assert done.returncode == 0
+    assert rlaif("run", str(file), "--judge", "b").returncode == 0
     assert {
         row["name"] for row in rows(file, "SELECT DISTINCT name FROM judges SEMI JOIN verdicts ON judge = judges.key")
     } == {"b"}

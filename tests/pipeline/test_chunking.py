@@ -24,8 +24,8 @@ def parted(document: str) -> str:
 
 def test_the_pipeline_runs_offline_and_only_right_chunkings_are_chosen(tmp_path: Path) -> None:
     size = ["generate.max_tokens=16", "generate.samples=1", "train.options.max_steps=1", "evaluate.limit=2"]
-    with pipeline.open_run(load(PIPELINE, [f"out={tmp_path}", *size])) as context:
-        made, evaluation, report = pipeline.everything(context)
+    with pipeline.open_run(load(PIPELINE, [f"out={tmp_path}", *size])) as (plan, context):
+        made, evaluation, report = pipeline.everything(plan, context)
         chosen = {row["chosen"] for row in context.store.rows("SELECT chosen FROM pairs_readable")}
         marks: dict[str, dict[str, float]] = {}
         for row in context.store.rows(MARKS):
@@ -45,9 +45,9 @@ def test_grpo_takes_the_checks_and_the_critic_for_its_reward(tmp_path: Path) -> 
         "train={method: grpo, rewards: [{judge: layout}], options: {max_steps: 1, num_generations: 2, "
         "per_device_train_batch_size: 2}}"
     )
-    with pipeline.open_run(load(PIPELINE, [f"out={tmp_path}", "generate.max_tokens=8", train])) as context:
+    with pipeline.open_run(load(PIPELINE, [f"out={tmp_path}", "generate.max_tokens=8", train])) as (plan, context):
         pipeline.collect(context)
-        made = pipeline.train(context)
+        made = pipeline.train(plan, context)
         assert made
         logged = {row["metric"] for row in context.store.rows("SELECT DISTINCT metric FROM training_log")}
     assert (made.method, made.rows) == ("grpo", 9)

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ from rlaif.config import load
 from rlaif.core.errors import ModelError
 from rlaif.core.progress import Tally
 from rlaif.pipeline.circuit_breaker import MOST, CircuitBreaker
+from tests.support.command_line import rlaif
 from tests.support.scripted_pipeline import project, rows
 from tests.support.servers import Reply, Request, chat, error, serve
 
@@ -72,9 +71,9 @@ def test_a_run_that_was_ended_goes_on_when_the_cause_is_gone(tmp_path: Path) -> 
             sets = [served, "generate={model: writer, samples: 2, logprobs: false}"]
 
             def generate() -> None:
-                with pipeline.open_run(load(file, sets)) as context:
+                with pipeline.open_run(load(file, sets)) as (plan, context):
                     pipeline.collect(context)
-                    pipeline.generate(context)
+                    pipeline.generate(plan, context)
 
             healthy = False
             with pytest.raises(ModelError, match=r"failed \(\d+ rejected\): .* fallen off"):
@@ -118,10 +117,6 @@ def test_a_stage_of_which_nothing_was_ever_done_ends_badly(
 def test_a_run_in_which_all_fails_stops_there_with_6_and_is_fine_where_nothing_is_owed(tmp_path: Path) -> None:
     file = project(tmp_path, prompts=3)
     mute = ["--set", "models.first={kind: scripted, malformed: 1}", "--set", "judges.a.attempts=1"]
-
-    def rlaif(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "rlaif", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
 
     failed = rlaif("run", str(file), *mute)
     assert failed.returncode == 6

@@ -336,5 +336,5 @@ def test_the_real_human_preferences_come_in_whole(tmp_path: Path) -> None:
         assert [tuple(row.values()) for row in votes] == [("first", 996), ("second", 620), ("tie", 184)]
         assert dropped(store) == {}
         # Every vote that is no tie makes a pair; no prompt is left without an outcome.
-        pairing = pipeline.pair(Context(config, store))
+        pairing = pipeline.pair(pipeline.resolve(config), Context(config, store))
         assert (pairing.pairs, sum(pairing.outcomes.values())) == (996 + 620, 300)

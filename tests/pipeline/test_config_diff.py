@@ -6,6 +6,7 @@ import pytest
 
 from rlaif import pipeline
 from rlaif.config import load
+from rlaif.pipeline import resolve
 from rlaif.pipeline.config_diff import changes
 from rlaif.store.store import Store
 from tests.support.displays import RecordedNotes
@@ -23,7 +24,7 @@ def worked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def told(file: Path, *overrides: str) -> list[str]:
     config = load(file, list(overrides))
     with Store(config.store_path, read_only=True) as store:
-        return [line.strip() for line in changes(config, store)]
+        return [line.strip() for line in changes(resolve(config), store)]
 
 
 CHANGED, PENDING = "Changed since the last run:", "Pending again:"
@@ -73,9 +74,9 @@ def test_another_first_judge_is_told_as_the_one_that_makes_the_pairs(tmp_path: P
 
 def test_a_run_that_was_stopped_early_owes_nothing_anew(tmp_path: Path) -> None:
     file = project(tmp_path, prompts=3)
-    with pipeline.open_run(load(file)) as context:
+    with pipeline.open_run(load(file)) as (plan, context):
         pipeline.collect(context)
-        pipeline.generate(context)
+        pipeline.generate(plan, context)
     assert told(file) == []
 
 
@@ -86,11 +87,11 @@ def test_what_was_never_made_is_not_owed_anew(tmp_path: Path) -> None:
     given = "collect.sources.0.columns.responses=text"
     anew = ["generate.temperature=0.5", "models.first.salt=z"]
     told_alone = [CHANGED, 'models.first.salt: "a" → "z"', "generate.temperature: 1.0 → 0.5"]
-    with pipeline.open_run(load(file, [given])) as context:
+    with pipeline.open_run(load(file, [given])) as (plan, context):
         pipeline.collect(context)
     assert told(file, given, *anew) == told_alone
-    with pipeline.open_run(load(file, [given])) as context:
-        pipeline.judge(context)
+    with pipeline.open_run(load(file, [given])) as (plan, context):
+        pipeline.judge(plan, context)
     assert told(file, given, *anew) == [*told_alone, PENDING, "all scores by a"]
 
 

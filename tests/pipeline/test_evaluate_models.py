@@ -62,8 +62,8 @@ def test_an_evaluation_is_asked_for_once_and_printed_as_json(
 
 def test_an_evaluation_is_one_table_and_a_part_of_the_report(contest: Any) -> None:
     folder, found, _ = contest
-    with pipeline.open_run(load(folder / "contest.yaml")) as context:
-        page = pipeline.report(context, found).read_text(encoding="utf-8")
+    with pipeline.open_run(load(folder / "contest.yaml")) as (resolved, context):
+        page = pipeline.report(resolved, context, found).read_text(encoding="utf-8")
     for part in ("Is the gain real?", "Text statistics", "brevity", "Wins at equal lengths"):
         assert part in page
     console = Console(file=io.StringIO(), width=140)
@@ -93,8 +93,8 @@ def test_a_judge_that_compares_sees_each_model_beside_the_base_in_both_orders(tm
         "models.third={kind: scripted, salt: t}",
         "evaluate.models=[other, third]",
     )
-    with pipeline.open_run(config) as context:
-        planned = sum(line.asks for line in plan(context).lines if line.stage.endswith("judge b"))
+    with pipeline.open_run(config) as (resolved, context):
+        planned = sum(line.asks for line in plan(resolved, context).lines if line.stage.endswith("judge b"))
     found, work = evaluated(config)
     duels = [match.head_to_head for match in found.matches]
     assert [(match.trained.name, match.prompts, match.gain) for match in found.matches] == [
@@ -109,18 +109,18 @@ def test_a_judge_that_compares_sees_each_model_beside_the_base_in_both_orders(tm
 
 def test_only_the_responses_that_are_compared_are_judged(tmp_path: Path) -> None:
     config = project(tmp_path, "generate.samples=5", "evaluate.judges=[b]", "evaluate.samples=2", "evaluate.tasks=[]")
-    with pipeline.open_run(config) as context:
+    with pipeline.open_run(config) as (resolved, context):
         pipeline.collect(context)
-        pipeline.generate(context)
-        pipeline.evaluate(context)
+        pipeline.generate(resolved, context)
+        pipeline.evaluate(resolved, context)
         work = context.store.rows("SELECT sum(calls) AS calls FROM stage_runs WHERE stage = 'judge b'")
     # Four prompts, two models, two responses each.
     assert work == [{"calls": 16}]
 
 
 def test_the_plan_counts_every_model(tmp_path: Path) -> None:
-    with pipeline.open_run(project(tmp_path, "evaluate.tasks=[]")) as context:
-        lines = {line.stage: line.asks for line in plan(context).lines}
+    with pipeline.open_run(project(tmp_path, "evaluate.tasks=[]")) as (resolved, context):
+        lines = {line.stage: line.asks for line in plan(resolved, context).lines}
     assert lines["other: generate"] == 4
     assert lines["other: judge a"] == lines["base: judge b"] == 8
 
@@ -150,7 +150,7 @@ def test_without_models_to_compare_nothing_is_asked(tmp_path: Path) -> None:
 )
 def test_a_mistake_is_told_before_anything_is_asked(tmp_path: Path, sets: list[str], told: str) -> None:
     with pytest.raises(InputError) as error:
-        pipeline.check(project(tmp_path, *sets))
+        pipeline.check(pipeline.resolve(project(tmp_path, *sets)))
     assert told in str(error.value)
     assert "contest.yaml" in str(error.value)
 
@@ -158,23 +158,23 @@ def test_a_mistake_is_told_before_anything_is_asked(tmp_path: Path, sets: list[s
 @pytest.mark.skipif(find_spec("lm_eval") is not None, reason="it is installed")
 def test_a_harness_that_is_not_installed_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"pip install 'rlaif\[harness\]'"):
-        pipeline.check(project(tmp_path, "evaluate.harness=[arc_easy]"))
+        pipeline.check(pipeline.resolve(project(tmp_path, "evaluate.harness=[arc_easy]")))
 
 
 def test_tasks_are_planned_and_what_they_spend_counts_for_the_same_budget(tmp_path: Path) -> None:
     config = project(tmp_path)
-    with pipeline.open_run(config) as context:
-        lines = {line.stage: line.completions for line in plan(context).lines}
+    with pipeline.open_run(config) as (resolved, context):
+        lines = {line.stage: line.completions for line in plan(resolved, context).lines}
     on_tasks = {stage: count for stage, count in lines.items() if "task" in stage}
     assert on_tasks == {"base: task brevity": 6, "other: task brevity": 6}
     evaluated(config)
-    with pipeline.open_run(config) as context:
-        assert plan(context).lines[0].stage == "generate", "what an evaluation needed of the rest is there"
-        assert not any("task" in line.stage for line in plan(context).lines)
+    with pipeline.open_run(config) as (resolved, context):
+        assert plan(resolved, context).lines[0].stage == "generate", "what an evaluation needed of the rest is there"
+        assert not any("task" in line.stage for line in plan(resolved, context).lines)
         spent = pipeline.status(config, context.store)["spent"]
         paid = sum(row["prompt_tokens"] + row["output_tokens"] for row in spent)
         assert [row["replies"] for row in spent if row["stage"] == "task brevity: generate"] == [6, 6]
-        assert "task brevity: generate" in pipeline.report(context).read_text(encoding="utf-8")
+        assert "task brevity: generate" in pipeline.report(resolved, context).read_text(encoding="utf-8")
     # One more sample of each would fit if it were not for what the tasks have cost.
     with pytest.raises(BudgetError, match=f"{paid:,} of {paid:,} tokens"):
         evaluated(project(tmp_path, "evaluate.samples=3", f"budget.tokens={paid}"))
@@ -183,7 +183,7 @@ def test_tasks_are_planned_and_what_they_spend_counts_for_the_same_budget(tmp_pa
 def test_a_task_stops_where_the_rest_of_the_pipeline_has_spent_the_budget(tmp_path: Path) -> None:
     evaluated(project(tmp_path, "evaluate.tasks=[]"))
     capped = project(tmp_path, "budget.tokens=1000")
-    with pytest.raises(BudgetError), pipeline.open_run(capped) as context:
-        pipeline.evaluate(context)
+    with pytest.raises(BudgetError), pipeline.open_run(capped) as (resolved, context):
+        pipeline.evaluate(resolved, context)
     with Store(capped.task_folder("brevity") / "store.duckdb", read_only=True) as store:
         assert store.rows("SELECT count(*) AS n FROM responses") == [{"n": 0}]

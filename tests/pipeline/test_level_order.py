@@ -32,8 +32,8 @@ def audited(folder: Path, base_url: str, order: str) -> tuple[Findings, float]:
         "judges": {"j": {"rubric": "rubric.yaml", "model": "m", "repeats": 4, "level_order": order}},
     }
     (folder / "pipeline.yaml").write_text(json.dumps(data))
-    with pipeline.open_run(load(folder / "pipeline.yaml")) as context:
-        findings = audit(context).judges[0]
+    with pipeline.open_run(load(folder / "pipeline.yaml")) as (plan, context):
+        findings = audit(plan, context).judges[0]
         (stored,) = context.store.rows("SELECT avg(value) AS mean FROM scores WHERE repeat < 2")
     return findings, float(stored["mean"])
 

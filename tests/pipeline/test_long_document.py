@@ -135,8 +135,8 @@ def test_a_run_that_stopped_half_way_pays_for_nothing_twice(file: Path) -> None:
 
 
 def planned(file: Path, *overrides: str) -> dict[str, int]:
-    with pipeline.open_run(load(file, list(overrides))) as context:
-        return {line.stage: line.asks for line in plan(context).lines}
+    with pipeline.open_run(load(file, list(overrides))) as (resolved, context):
+        return {line.stage: line.asks for line in plan(resolved, context).lines}
 
 
 GUESSED = 20
@@ -147,9 +147,9 @@ def test_a_plan_counts_every_call_of_the_kinds_that_make_several(file: Path) -> 
     found = planned(file)["judge a"]
     # Each response lists about twenty claims, before any were counted.
     assert abs(found - (2 * PROMPTS * (5 + GUESSED) + notes)) <= 2 * PROMPTS
-    with pipeline.open_run(load(file)) as context:
+    with pipeline.open_run(load(file)) as (resolved, context):
         pipeline.collect(context)
-        pipeline.generate(context)
+        pipeline.generate(resolved, context)
     assert abs(planned(file)["judge a"] - (answers(file) * (5 + GUESSED) + notes)) <= answers(file)
     go(file)
     # The scripted judge finds one claim in everything, which is known now; and no prompt is noted again.

@@ -12,6 +12,7 @@ from rlaif import pipeline
 from rlaif.config import load
 from rlaif.core.errors import InputError
 from rlaif.store.store import Store
+from tests.support.command_line import rlaif
 from tests.support.scripted_pipeline import go, project, rows
 
 # The scripted judge prefers a few of the answers by this much, so that most prompts have no pair at first.
@@ -70,22 +71,8 @@ def test_a_surplus_is_left_out_by_lot_and_counted(tmp_path: Path) -> None:
 
 def test_what_cannot_be_reached_ends_at_the_bound_and_is_said(tmp_path: Path) -> None:
     file = project(tmp_path, prompts=4)
-    command = [
-        sys.executable,
-        "-m",
-        "rlaif",
-        "run",
-        str(file),
-        "--quiet",
-        "--set",
-        "pair.target=9",
-        "--set",
-        "pair.max_samples=5",
-        "--set",
-        "pair.min_margin=99",
-    ]
-    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    assert "0 of 9 pairs" in said
+    sets = ["--set", "pair.target=9", "--set", "pair.max_samples=5", "--set", "pair.min_margin=99"]
+    assert "0 of 9 pairs" in rlaif("run", str(file), "--quiet", *sets).stdout
     assert {row["n"] for row in rows(file, "SELECT count(*) AS n FROM responses GROUP BY prompt")} == {5}
 
 
@@ -109,7 +96,7 @@ def test_a_target_that_nothing_could_meet_is_refused_first(tmp_path: Path, old: 
     file = project(tmp_path, prompts=3)
     file.write_text(file.read_text().replace(old, new))
     with pytest.raises(InputError, match=said):
-        pipeline.check(load(file, ["pair.target=5"]))
+        pipeline.check(pipeline.resolve(load(file, ["pair.target=5"])))
 
 
 @pytest.mark.fault("P1")

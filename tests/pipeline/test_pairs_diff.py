@@ -2,8 +2,6 @@
 
 import io
 import json
-import subprocess
-import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,6 +18,7 @@ from rlaif.core.types import key
 from rlaif.pipeline.pairs_diff import Difference, compare
 from rlaif.pipeline.pairs_diff_render import render
 from rlaif.store.store import Row, Store
+from tests.support.command_line import rlaif
 from tests.support.scripted_pipeline import go, project, rows
 from tests.support.stores import fill
 
@@ -69,7 +68,7 @@ def difference(
     folder: Path, table: dict[str, Any], a: list[str], b: list[str], second: dict[str, Any] | None = None
 ) -> Difference:
     (folder / "diff.yaml").write_text(PIPELINE.format(out=folder / "out"))
-    with pipeline.open_run(load(folder / "diff.yaml")) as context:
+    with pipeline.open_run(load(folder / "diff.yaml")) as (_, context):
         scored(context.store, table, second)
         return compare(context, a, b)
 
@@ -163,8 +162,8 @@ def test_fates_are_what_a_slow_comparison_of_the_pairs_finds_and_shares_add_up(
         found = difference(folder, table, a, b, second)
         made = []
         for way in (a, b):
-            with pipeline.open_run(load(folder / "diff.yaml", way)) as context:
-                pairing = pipeline.paired(context).key
+            with pipeline.open_run(load(folder / "diff.yaml", way)) as (plan, context):
+                pairing = pipeline.paired(plan, context).key
                 made.append(
                     {
                         (row["chosen"], row["rejected"])
@@ -191,7 +190,7 @@ def test_the_store_is_left_as_it_was(tmp_path: Path) -> None:
     go(file)
     tables = ("pairs", "pairings", "pairing_criteria", "reasons")
     before = {table: rows(file, f"FROM {table}") for table in tables}
-    with pipeline.open_run(load(file)) as context:
+    with pipeline.open_run(load(file)) as (_, context):
         found = compare(context, [], ["pair.strategy=best_vs_second"])
         stored = found.a.pairing
         assert compare(context, [stored[:6]], [stored]).flipped == 0
@@ -212,17 +211,16 @@ def test_what_is_no_pairing_is_told(name: str, tmp_path: Path) -> None:
     given, said = WRONG[name]
     file = project(tmp_path, prompts=2)
     go(file)
-    with pipeline.open_run(load(file)) as context, pytest.raises(InputError, match=said):
+    with pipeline.open_run(load(file)) as (_, context), pytest.raises(InputError, match=said):
         compare(context, [], given)
 
 
 def test_the_command_prints_tables_or_json(tmp_path: Path) -> None:
     file = project(tmp_path)
     go(file)
-    command = [sys.executable, "-m", "rlaif", "pairs", "diff", str(file), "--b", "pair.weights.faithfulness=9"]
-    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    assert "From A to B" in text
-    found = json.loads(subprocess.run([*command, "--json"], check=True, capture_output=True, text=True).stdout)
+    command = ["pairs", "diff", str(file), "--b", "pair.weights.faithfulness=9"]
+    assert "From A to B" in rlaif(*command).stdout
+    found = json.loads(rlaif(*command, "--json").stdout)
     assert found["a"]["pairs"] == found["same"] + found["flipped"] + found["lost"]
 
 

@@ -9,11 +9,10 @@ import pytest
 
 from rlaif.core.errors import TRANSIENT
 from rlaif.core.types import answer_key
-from rlaif.pairs import build
 from rlaif.pipeline.pairwise import schedules
 from rlaif.store.store import Row, Store
 from tests.support.comparisons import BETTER, NAMES, met, won
-from tests.support.stores import GENERATOR, JUDGE, context, fill, prompt
+from tests.support.stores import GENERATOR, JUDGE, context, fill, make_pairs, prompt
 
 
 def owed(
@@ -150,7 +149,7 @@ def paired(
         store.append("comparisons", rows)
         for change in more:
             store.run(change)
-        made = build.run(context(store, folder, pair=section), JUDGE, [GENERATOR], [criterion])
+        made = make_pairs(context(store, folder, pair=section), JUDGE, [GENERATOR], [criterion])
         pairs = store.rows(
             "SELECT chosen, rejected, margin, confidence FROM pairs_readable WHERE pairing = $key", key=made.key
         )

@@ -43,10 +43,10 @@ def calls(store: Store) -> int:
 
 def test_the_ledger_has_each_order_of_each_two_and_a_resume_pays_nothing(tmp_path: Path) -> None:
     file = pipeline(tmp_path)
-    with run.open_run(load(file)) as context:
+    with run.open_run(load(file)) as (resolved, context):
         run.collect(context)
-        planned = plan(context).lines[1]
-        run.generate_and_judge(context)
+        planned = plan(resolved, context).lines[1]
+        run.generate_and_judge(resolved, context)
         store = context.store
         first = calls(store)
         found = store.rows(
@@ -58,25 +58,25 @@ def test_the_ledger_has_each_order_of_each_two_and_a_resume_pays_nothing(tmp_pat
         assert (
             len(store.rows("FROM verdicts JOIN comparisons ON comparisons.verdict = verdicts.key WHERE raw <> ''")) == first
         )
-        assert len(plan(context).lines) == 0
-    with run.open_run(load(file)) as context:
-        run.generate_and_judge(context)
+        assert len(plan(resolved, context).lines) == 0
+    with run.open_run(load(file)) as (resolved, context):
+        run.generate_and_judge(resolved, context)
         assert calls(context.store) == first
 
 
 def test_a_knock_out_takes_two_calls_a_loser_and_what_it_paid_counts_for_a_round_robin(tmp_path: Path) -> None:
     better = {"name": "better", "kind": "compare", "question": "Which one is better?"}
     file = pipeline(tmp_path, [better | {"schedule": "knock_out"}])
-    with run.open_run(load(file)) as context:
+    with run.open_run(load(file)) as (resolved, context):
         run.collect(context)
-        planned = plan(context).lines[1]
-        run.generate_and_judge(context)
-        run.judge(context)
+        planned = plan(resolved, context).lines[1]
+        run.generate_and_judge(resolved, context)
+        run.judge(resolved, context)
         assert calls(context.store) == planned.asks == 3 * 2 * 3
-        assert run.paired(context).pairs == 3
-    with run.open_run(load(pipeline(tmp_path, [better]))) as context:
-        owed = plan(context).lines[0]
-        run.judge(context)
+        assert run.paired(resolved, context).pairs == 3
+    with run.open_run(load(pipeline(tmp_path, [better]))) as (resolved, context):
+        owed = plan(resolved, context).lines[0]
+        run.judge(resolved, context)
         assert (owed.asks, calls(context.store)) == (3 * 4 * 3 - 3 * 2 * 3, 3 * 4 * 3)
 
 
@@ -86,10 +86,10 @@ def test_compared_rated_and_computed_criteria_make_one_sum(tmp_path: Path) -> No
         {"name": "help", "kind": "scale", "question": "Does it help?"},
         {"name": "brief", "kind": "check", "function": "within", "options": {"most": 20}},
     ]
-    with run.open_run(load(pipeline(tmp_path, criteria))) as context:
+    with run.open_run(load(pipeline(tmp_path, criteria))) as (resolved, context):
         run.collect(context)
-        run.generate_and_judge(context)
-        made = run.paired(context)
+        run.generate_and_judge(resolved, context)
+        made = run.paired(resolved, context)
         points = context.store.rows(
             "SELECT answer, score::DOUBLE AS score, spread FROM strengths WHERE pairing = $key", key=made.key
         )
@@ -135,10 +135,10 @@ def test_an_audit_sees_that_a_judge_goes_by_the_order_and_by_praise(tmp_path: Pa
     def measured(base_url: str) -> dict[str, float | None]:
         model = {"kind": "openai", "base_url": base_url, "model": "m", "price": {"input": 0, "output": 0}}
         file = pipeline(tmp_path, models={"m": model}, generate={"model": "m", "samples": 3})
-        with run.open_run(load(file)) as opened:
-            (findings,) = audit(opened, attacks=2).judges
+        with run.open_run(load(file)) as (resolved, opened):
+            (findings,) = audit(resolved, opened, attacks=2).judges
             again = calls(opened.store)
-            audit(opened, attacks=2)
+            audit(resolved, opened, attacks=2)
             assert calls(opened.store) == again
         return {f"{each.measure} {each.of or ''}".strip(): each.estimate.value for each in findings.found}
 
@@ -183,10 +183,10 @@ def test_two_judges_that_compare_make_one_mean(tmp_path: Path) -> None:
     models = {"m": {"kind": "scripted"}, "n": {"kind": "scripted", "salt": "other"}}
     judges = {name: {"rubric": "rubric.yaml", "model": model} for name, model in (("j", "m"), ("k", "n"))}
     file = pipeline(tmp_path, models=models, judges=judges, pair={"judge": ["j", "k"]})
-    with run.open_run(load(file)) as opened:
+    with run.open_run(load(file)) as (resolved, opened):
         run.collect(opened)
-        run.generate_and_judge(opened)
-        made = run.paired(opened)
+        run.generate_and_judge(resolved, opened)
+        made = run.paired(resolved, opened)
         means = {
             row["answer"]: float(row["mean"])
             for row in opened.store.rows(

@@ -196,9 +196,9 @@ def test_a_prompt_of_a_megabyte_goes_through(tmp_path: Path) -> None:
 
 
 def generated(file: Path, said: RecordedNotes, *overrides: str) -> None:
-    with run.open_run(load(file, overrides), said) as context:
+    with run.open_run(load(file, overrides), said) as (plan, context):
         run.collect(context)
-        run.generate(context)
+        run.generate(plan, context)
 
 
 @pytest.mark.fault("H14")

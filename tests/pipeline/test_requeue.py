@@ -20,14 +20,14 @@ SCORE = json.dumps({"rationale": "so it says", "score": 3})
 
 
 def owed_again(file: Path, *kinds: str) -> list[dict[str, Any]]:
-    with run.open_run(load(file)) as context:
-        return retry(context, kinds)
+    with run.open_run(load(file)) as (plan, context):
+        return retry(plan, context, kinds)
 
 
 def work(file: Path) -> None:
-    with run.open_run(load(file)) as context:
+    with run.open_run(load(file)) as (plan, context):
         run.collect(context)
-        run.generate_and_judge(context)
+        run.generate_and_judge(plan, context)
 
 
 def pipeline(folder: Path, base_url: str) -> Path:

@@ -15,8 +15,7 @@ from rlaif.core.progress import Quiet, Tally
 from rlaif.evaluation import Match
 from rlaif.evaluation.comparison import Side
 from rlaif.pairs.build import Pairing
-from rlaif.pipeline import rounds
-from rlaif.pipeline.generator import generator
+from rlaif.pipeline import resolve, rounds
 from rlaif.pipeline.rounds import RoundResult
 from rlaif.pipeline.stages import generate as generating
 from rlaif.store.store import Store
@@ -119,7 +118,7 @@ def test_partitioned_prompts_are_parted_among_the_rounds_and_held_out_ones_are_i
     store.append("prompts", [{"key": str(b), "messages": "[]", "bucket": b, "position": b} for b in buckets])
     store.append("active_prompts", [{"prompt": str(bucket)} for bucket in buckets])
     seen, outer = taken(store, [1, 2, 3, 4], "rounds={most: 3, prompts: partitioned}")
-    writer = generator(outer.config)
+    writer = resolve(outer.config).generator
     asked = [
         {row["prompt"] for row in store.query("pipeline/sql/generate/pending", **generating.asked(context.config, writer))}
         for context in seen
@@ -219,9 +218,9 @@ COUNTS = "SELECT count(*) AS made, count(DISTINCT (prompt, generator, sample)) A
 
 def test_rounds_stopped_again_and_again_pay_nothing_twice_and_a_further_run_does_nothing(tmp_path: Path) -> None:
     for stages in (3, 5, 99):
-        with pipeline.open_run(load(QUICKSTART, [f"out={tmp_path}", *SMALL]), Stopping(stages)) as context:
+        with pipeline.open_run(load(QUICKSTART, [f"out={tmp_path}", *SMALL]), Stopping(stages)) as (plan, context):
             try:
-                made, evaluation, report = pipeline.everything(context)
+                made, evaluation, report = pipeline.everything(plan, context)
             except StoppedError:
                 continue
             counts = context.store.rows(COUNTS)[0]
@@ -231,9 +230,9 @@ def test_rounds_stopped_again_and_again_pay_nothing_twice_and_a_further_run_does
     assert evaluation.matches[0].trained.name == "writer, round 2, trained"
     assert "Round by round" in report.read_text(encoding="utf-8")
     noted = RecordedNotes()
-    with pipeline.open_run(load(QUICKSTART, [f"out={tmp_path}", *SMALL]), noted) as context:
-        assert pipeline.everything(context)[0] == made
-        assert pipeline.described(context) == pipeline.newest(context) == made.key
+    with pipeline.open_run(load(QUICKSTART, [f"out={tmp_path}", *SMALL]), noted) as (plan, context):
+        assert pipeline.everything(plan, context)[0] == made
+        assert pipeline.described(plan, context) == pipeline.newest(context) == made.key
         kept = rounds.last_path(context)
         assert kept
         card = (kept / "README.md").read_text()

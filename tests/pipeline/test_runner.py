@@ -69,12 +69,12 @@ def test_ten_more_prompts_owe_only_theirs_and_more_samples_only_the_new_ones(tmp
 def test_a_second_judge_stands_beside_the_first_and_pairs_at_once(tmp_path: Path) -> None:
     file = project(tmp_path)
     go(file)
-    with run.open_run(load(file)) as context:
-        run.judge(context, ["b"])
+    with run.open_run(load(file)) as (plan, context):
+        run.judge(plan, context, ["b"])
     made = {}
     for name in ("a", "b"):
-        with run.open_run(load(file, [f"pair.judge={name}"])) as context:
-            made[name] = run.pair(context).key
+        with run.open_run(load(file, [f"pair.judge={name}"])) as (plan, context):
+            made[name] = run.pair(plan, context).key
     assert made["a"] != made["b"]
     assert {row["name"] for row in rows(file, "FROM judges")} == {"a", "b"}
     pairs = rows(file, "SELECT pairing, list(chosen ORDER BY prompt) AS chosen FROM pairs GROUP BY pairing")

@@ -33,8 +33,8 @@ def overrides(out: Path) -> list[str]:
 @pytest.mark.fault("P1")
 @pytest.mark.tiny
 def test_a_killed_run_ends_with_the_pairs_of_an_undisturbed_one_and_a_trained_model(tmp_path: Path) -> None:
-    with pipeline.open_run(load(QUICKSTART, overrides(tmp_path / "whole"))) as context:
-        _, evaluation, report = pipeline.everything(context)
+    with pipeline.open_run(load(QUICKSTART, overrides(tmp_path / "whole"))) as (plan, context):
+        _, evaluation, report = pipeline.everything(plan, context)
     assert {match.judge for match in evaluation.matches} == {"oracle", "tiny"}
     assert "<svg" in report.read_text(encoding="utf-8")
     sets = [part for override in overrides(tmp_path / "killed") for part in ("--set", override)]
@@ -49,7 +49,8 @@ def test_a_killed_run_ends_with_the_pairs_of_an_undisturbed_one_and_a_trained_mo
         held = store.rows("SELECT (SELECT count(*) FROM responses) AS responses, (SELECT count(*) FROM pairs) AS pairs")[0]
     assert held["responses"] > 0
     assert held["pairs"] == 0
-    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    with pipeline.open_run(load(QUICKSTART, overrides(tmp_path / "killed"))) as (plan, context):
+        pipeline.everything(plan, context)
     for name in ("train.jsonl", "train.parquet", "held_out.jsonl"):
         killed, whole = (tmp_path / each / "pairs/preference" / name for each in ("killed", "whole"))
         assert killed.read_bytes() == whole.read_bytes()

@@ -68,9 +68,9 @@ def server(names: list[str | None]) -> Iterator[str]:
 
 
 def judge(file: Path) -> None:
-    with pipeline.open_run(load(file)) as context:
+    with pipeline.open_run(load(file)) as (plan, context):
         pipeline.collect(context)
-        pipeline.judge(context)
+        pipeline.judge(plan, context)
 
 
 @pytest.mark.fault("H20")
@@ -121,8 +121,8 @@ def test_judges_of_the_file_and_of_the_data_are_mixed_by_criteria_of_the_same_na
         file = project(tmp_path, url)
         write(tmp_path, 3)
         judge(file)
-        with pipeline.open_run(load(file, ["pair.judge=[critic, gold]"])) as context:
-            made = pipeline.pair(context)
+        with pipeline.open_run(load(file, ["pair.judge=[critic, gold]"])) as (plan, context):
+            made = pipeline.pair(plan, context)
     assert made.pairs == 3
     # The critic gives all of them 4.
     assert rows(file, "SELECT DISTINCT margin::DOUBLE AS margin FROM pairs") == [{"margin": 50.0}]

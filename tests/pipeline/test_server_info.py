@@ -17,6 +17,7 @@ from rlaif.models.openai.client import OpenAI
 from rlaif.report import render
 from rlaif.store.store import Store
 from tests.support.displays import RecordedNotes
+from tests.support.raw_server import read_body
 from tests.support.scripted_pipeline import rows
 from tests.support.servers import Reply, Request, chat, choice, error, reply, serve
 
@@ -35,9 +36,9 @@ def generate(folder: Path, url: str, prompts: int) -> list[str]:
     (folder / "data.jsonl").write_text("".join(json.dumps({"prompt": f"Why {n}?"}) + "\n" for n in range(prompts)))
     (folder / "p.yaml").write_text(PIPELINE.replace("OUT", str(folder / "out")).replace("URL", url))
     notes = RecordedNotes()
-    with pipeline.open_run(load(folder / "p.yaml"), notes) as context:
+    with pipeline.open_run(load(folder / "p.yaml"), notes) as (plan, context):
         pipeline.collect(context)
-        pipeline.generate(context)
+        pipeline.generate(plan, context)
     return [line for line in notes.lines if " has changed since the last run" in line]
 
 
@@ -117,8 +118,7 @@ async def listening(port: int, replies: list[bytes]) -> asyncio.Server:
     """A server that answers with these, the last one again and again."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).lower()
-        await reader.readexactly(int(head.partition(b"content-length: ")[2].split(b"\r\n")[0]))
+        await read_body(reader)
         body = replies.pop(0) if len(replies) > 1 else replies[0]
         writer.write(body)
         writer.close()

@@ -4,8 +4,6 @@ import csv
 import io
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +14,13 @@ from rlaif.config import load
 from rlaif.context.run import now
 from rlaif.core.errors import InputError
 from rlaif.core.types import key
-from rlaif.pairs import build
 from rlaif.report.sql import as_csv, query
 from rlaif.store.store import Row, Store
 from tests.support import report_store
+from tests.support.command_line import rlaif
 from tests.support.paths import ROOT
 from tests.support.scripted_pipeline import go, project, rows
-from tests.support.stores import GENERATOR, JUDGE, context, criteria, fill, prompt
+from tests.support.stores import GENERATOR, JUDGE, context, criteria, fill, make_pairs, prompt
 
 PAGE = (ROOT / "docs/report.md").read_text(encoding="utf-8")
 TABLE: dict[str, list[dict[str, Any]]] = {
@@ -48,7 +46,7 @@ def filled(folder: Path) -> Path:
                 for row in given
             ],
         )
-        build.run(context(store, folder, pair={"weights": {"faith": 0}}), JUDGE, [GENERATOR], given)
+        make_pairs(context(store, folder, pair={"weights": {"faith": 0}}), JUDGE, [GENERATOR], given)
     return folder / "store.duckdb"
 
 
@@ -101,7 +99,7 @@ def test_the_outcomes_of_a_pairing_are_those_of_the_responses_that_it_saw(tmp_pa
         }
         store.append("responses", [later | {"key": "z", "text": "late", "sample": 8, "attempt": 0}])
         assert store.rows("SELECT response, outcome FROM outcomes ORDER BY ALL") == before
-        build.run(context(store, tmp_path), JUDGE, [GENERATOR], criteria({"help": (1, 5)}))
+        make_pairs(context(store, tmp_path), JUDGE, [GENERATOR], criteria({"help": (1, 5)}))
         both = store.rows("SELECT outcome FROM outcomes WHERE response = 'z'")
         assert both == [{"outcome": "not judged"}]
 
@@ -151,10 +149,6 @@ def test_what_is_no_reading_of_the_store_is_refused(name: str, tmp_path: Path) -
 def test_an_error_names_the_line_that_the_user_wrote(tmp_path: Path) -> None:
     with Store(filled(tmp_path), read_only=True) as store, pytest.raises(InputError, match=r"LINE 2: FROM nowhere"):
         query(store, "SELECT 1\nFROM nowhere")
-
-
-def rlaif(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "rlaif", *arguments], capture_output=True, text=True, check=False)
 
 
 def test_the_command_prints_a_table_json_or_csv(tmp_path: Path) -> None:
@@ -268,8 +262,8 @@ def test_views_show_the_current_version_and_all_when_asked(what: str, name: str,
     which = "SELECT response, judge_key, criterion_key FROM responses_scored_all WHERE current ORDER BY ALL"
     second = rows(file, which)
     changed(tmp_path, name, new, old)
-    with pipeline.open_run(load(file)) as context:
-        pipeline.pair(context)
+    with pipeline.open_run(load(file)) as (plan, context):
+        pipeline.pair(plan, context)
     assert counts(file, "responses_scored") == (36, 12), "back at the first version, which asks nothing"
     assert rows(file, which) != second
     assert len(rows(file, "FROM responses_readable")) == 12

@@ -50,7 +50,7 @@ def project(folder: Path, *sets: str) -> Any:
 
 def evaluated(config: Any) -> tuple[Evaluation, list[Row]]:
     """The evaluation, and what the store holds of work after it."""
-    with pipeline.open_run(config) as context:
-        pipeline.check(config)
+    with pipeline.open_run(config) as (plan, context):
+        pipeline.check(pipeline.resolve(config))
         pipeline.collect(context)
-        return pipeline.evaluate(context), context.store.rows("SELECT stage, calls FROM stage_runs")
+        return pipeline.evaluate(plan, context), context.store.rows("SELECT stage, calls FROM stage_runs")

@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from rlaif.pairs import build
 from rlaif.store.store import Store
-from tests.support.stores import GENERATOR, JUDGE, context, criteria, fill
+from tests.support.stores import GENERATOR, JUDGE, context, criteria, fill, make_pairs
 
 TABLE: dict[str, list[dict[str, Any]]] = {
     "one": [{"text": "good", "help": 5}, {"text": "fair", "help": 3}, {"text": "bad", "help": 1}],
@@ -18,7 +17,7 @@ TABLE: dict[str, list[dict[str, Any]]] = {
 def made(store: Store, folder: Path, table: dict[str, Any] = TABLE, **options: Any) -> str:
     """The pairing of a table of scores."""
     fill(store, table)
-    return build.run(context(store, folder, pair=options), JUDGE, [GENERATOR], criteria({"help": (1, 5)})).key
+    return make_pairs(context(store, folder, pair=options), JUDGE, [GENERATOR], criteria({"help": (1, 5)})).key
 
 
 def many(store: Store, pairs: int) -> str:

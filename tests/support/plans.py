@@ -8,8 +8,8 @@ from rlaif.estimate import Plan, plan
 
 
 def planned(file: Path, *overrides: str, pilot: int = 0) -> Plan:
-    with run.open_run(load(file, list(overrides))) as context:
-        return plan(context, pilot)
+    with run.open_run(load(file, list(overrides))) as (resolved, context):
+        return plan(resolved, context, pilot)
 
 
 def asks(found: Plan) -> dict[str, int]:

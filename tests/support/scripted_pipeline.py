@@ -45,8 +45,8 @@ def add(folder: Path, numbers: range) -> None:
 
 def go(file: Path, *overrides: str) -> dict[str, int]:
     """Runs everything; what each stage asked in this run: a generator's asks, a judge's judgements, second tries aside."""
-    with run.open_run(load(file, list(overrides))) as context:
-        run.everything(context)
+    with run.open_run(load(file, list(overrides))) as (plan, context):
+        run.everything(plan, context)
         asked = "if(stage LIKE 'judge%', done + failed, calls)"
         rows = context.store.rows(
             f"SELECT stage, {asked} AS asked FROM stage_runs WHERE run = $run AND calls > 0", run=context.run

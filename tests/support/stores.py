@@ -4,11 +4,15 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rlaif.config import Config, Pipeline
 from rlaif.config.yaml import YamlFile
 from rlaif.context.run import Context
 from rlaif.core.types import Prompt, answer_key, key
+from rlaif.pairs import build
+from rlaif.pairs.build import Pairing
+from rlaif.pairs.rule import load_rule
 from rlaif.store.store import Row, Store
 
 JUDGE = "judge"
@@ -19,6 +23,11 @@ def context(store: Store, folder: Path, **sections: object) -> Context:
     """A pipeline given as sections, over an open store."""
     data = {"name": "test", "out": str(folder), "collect": {"sources": [{"path": "x.jsonl"}]}} | sections
     return Context(Config(Pipeline.model_validate(data), YamlFile(folder / "test.yaml", dict(data), {})), store)
+
+
+def make_pairs(context: Context, *given: Any, **more: Any) -> Pairing:
+    """Make pairs by the rule of the context's pipeline."""
+    return build.run(load_rule(context.config), context, *given, **more)
 
 
 def prompt(name: str) -> Prompt:

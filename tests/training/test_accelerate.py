@@ -22,16 +22,16 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_prepared_training_ends_in_the_weights_of_one_in_place_and_is_taken_in(checkpoint: Path, tmp_path: Path) -> None:
     with opened(prepare(tmp_path / "here", checkpoint, options=STEPS)) as context:
-        here = running.train(context)
+        here = running.train(running.resolve(context.config), context)
     away = tmp_path / "away"
     with opened(prepare(tmp_path / "there", checkpoint, options=STEPS)) as context:
-        command = running.prepare_training(context, away)
+        command = running.prepare_training(running.resolve(context.config), context, away)
         assert command == f"accelerate launch --config_file {away}/accelerate.yaml -m rlaif.training.accelerate {away}"
         assert yaml.safe_load((away / "accelerate.yaml").read_text())["num_processes"] >= 1
         made = accelerate.run(away)
         assert accelerate.run(away) == made
-        assert running.prepare_training(context, away) is None
-        there = running.train(context)
+        assert running.prepare_training(running.resolve(context.config), context, away) is None
+        there = running.train(running.resolve(context.config), context)
     assert here is not None
     assert there is not None
     assert there.key == here.key == made.name
@@ -44,19 +44,19 @@ def test_a_training_that_asks_judges_is_not_prepared(checkpoint: Path, tmp_path:
     text = pipeline.read_text().replace("method: grpo", "method: grpo\n  rewards: [{judge: critic}]")
     pipeline.write_text(text + judges)
     with opened(pipeline) as context, pytest.raises(InputError, match="one process"):
-        running.prepare_training(context, tmp_path / "away")
+        running.prepare_training(running.resolve(context.config), context, tmp_path / "away")
 
 
 def test_a_trained_model_comes_with_a_card_that_stays_as_people_leave_it(checkpoint: Path, tmp_path: Path) -> None:
     pipeline = prepare(tmp_path, checkpoint, options=STEPS)
     with opened(pipeline) as context:
         context.store.append("dropped", [{"what": "prompt", "reason": "duplicate"}])
-        training = running.train(context)
+        training = running.train(running.resolve(context.config), context)
         assert training
         card = training.path / "README.md"
         text = card.read_text()
         card.write_text("mine")
-        running.train(context)
+        running.train(running.resolve(context.config), context)
         origin = model_card.Origin("", "org/small", context.config.pipeline, pairs=False, held_out=0)
         of_the_hub = model_card.model_card(context.store, training, origin)
     assert yaml.safe_load(of_the_hub.split("---")[1])["base_model"] == "org/small"

@@ -14,8 +14,8 @@ from rlaif.core.errors import BudgetError, InputError
 from rlaif.core.progress import Quiet, Tally
 from rlaif.core.types import Prompt
 from rlaif.judging import Candidate
-from rlaif.judging.judge import judge
 from rlaif.models.registry import Models
+from rlaif.pipeline import resolve
 from rlaif.pipeline import runner as whole
 from rlaif.pipeline.online_rewards import OnlineRewards, total
 from rlaif.pipeline.stages import train
@@ -69,7 +69,7 @@ def run(path: Path, progress: Quiet | None = None) -> tuple[train.Training, dict
 
 def online_rewards(context: Context) -> OnlineRewards | None:
     section = context.config.pipeline.train
-    return OnlineRewards(context, section) if section and section.rewards else None
+    return OnlineRewards(resolve(context.config), context, section) if section and section.rewards else None
 
 
 def weights(training: train.Training) -> bytes:
@@ -221,7 +221,7 @@ def test_a_whole_run_trains_without_a_pair_section_what_needs_no_pairs(checkpoin
     path.write_text(path.read_text() + "judge: {by: [length]}\n")
     (tmp_path / "none.jsonl").write_text("".join(json.dumps({"prompt": f"say {n}"}) + "\n" for n in range(8)))
     with opened(path) as context:
-        made, _, _ = whole.everything(context)
+        made, _, _ = whole.everything(resolve(context.config), context)
         (trained,) = context.store.rows("SELECT method, path FROM trainings")
         card = (context.config.out / trained["path"] / "README.md").read_text()
     assert (made, trained["method"]) == (None, "grpo")
@@ -317,7 +317,7 @@ def test_a_live_judge_is_asked_within_the_budget(checkpoint: Path, tmp_path: Pat
 
 def test_a_live_judge_asks_again_what_may_pass_and_leaves_alone_what_will_not(checkpoint: Path, tmp_path: Path) -> None:
     with opened(pipeline(tmp_path, checkpoint, "grpo", SAMPLED, "  rewards: [{judge: critic}]\n")) as context:
-        critic = judge(context.config, "critic")
+        critic = resolve(context.config).judge("critic")
         subjects = [Candidate(Prompt(({"role": "user", "content": "say 1"},)), text) for text in ("passes", "stays")]
         for attempt, kind in enumerate(("timeout", "refused")):
             context.store.append(

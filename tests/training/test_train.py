@@ -1,4 +1,3 @@
-import dataclasses
 import json
 import logging
 import math
@@ -23,10 +22,7 @@ from rlaif.pipeline.stages import train
 from rlaif.store.store import Store
 from rlaif.training.formats import demonstrations
 from rlaif.training.lora import adapter
-from rlaif.training.methods import METHODS
-from rlaif.training.option_check import declared
 from rlaif.training.preflight import check
-from rlaif.training.trl_loader import trl_class
 from tests.support.checkpoints import save_random
 from tests.support.displays import RecordedNotes
 from tests.support.paths import ROOT
@@ -236,19 +232,6 @@ def test_an_option_that_cannot_work_is_refused_with_its_line(
 ) -> None:
     with opened(prepare(tmp_path, checkpoint, options=options)) as context, pytest.raises(InputError, match=message):
         train.run(context)
-
-
-@pytest.mark.parametrize("name", ["LoraConfig", *sorted({method.config for method in METHODS.values()})])
-def test_options_read_from_the_sources_are_those_of_the_classes(name: str) -> None:
-    import peft
-
-    owner = peft.LoraConfig if name == "LoraConfig" else trl_class(name)
-    fields = {option.name: option.default for option in dataclasses.fields(owner) if option.init}
-    found = declared(owner.__name__)
-    assert found is not None
-    assert set(found) == set(fields)
-    numbers = {option: default for option, default in fields.items() if isinstance(default, int | float)}
-    assert {option: found[option] for option in numbers} == numbers
 
 
 def test_an_adapter_that_peft_refuses_is_told_with_its_line() -> None:

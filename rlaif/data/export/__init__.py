@@ -49,20 +49,27 @@ def export(
     formats: Sequence[str] = ("jsonl", "parquet"),
     pipeline: Pipeline | None = None,
     command: str = "",
+    reasoning: bool = False,
     shard: int = SHARD,
 ) -> Exported:
     """Write `folder/FORM/SPLIT.FORMAT` for both splits, and the card `folder/FORM/README.md`.
 
     Files of an earlier export in that folder are removed. Parquet with more than `shard` pairs is split into files such as
     `SPLIT-00000-of-00003.parquet`; `datasets` is a folder for datasets.load_from_disk. The card shows `command` as the
-    export's command line. Raises InputError for an unknown form or format.
+    export's command line. With `reasoning`, each response has its reasoning as `reasoning_content`. Raises InputError for an
+    unknown form or format, and for ranked lists with reasoning.
     """
     for word, known in [(form, FORMS), *((format, FORMATS) for format in formats)]:
         if word not in known:
             raise InputError(f"unknown form or format {word!r}", where="export", fix=did_you_mean(word, known))
     source, bucket = FORMS[form], round(held_out * 10000)
+    if reasoning and source != "pairs":
+        raise InputError(
+            f"form {form!r} has no reasoning", where="export", fix="Leave out --reasoning, or use another form."
+        )
     store.execute("data/export/sql/pair_texts", pairing=pairing, held_out=bucket)
-    store.execute(f"data/export/sql/{source}", pairing=pairing, held_out=bucket)
+    view = "pairs_with_reasoning" if reasoning else source
+    store.execute(f"data/export/sql/{view}", pairing=pairing, held_out=bucket)
     parts = [part for split in SPLITS for part in _parts(store, form, split, shard)]
     excluded = store.query(f"data/export/sql/{source}_left_out", pairing=pairing, form=form)
     left_out = {row["reason"]: row["n"] for row in excluded if row["n"]}

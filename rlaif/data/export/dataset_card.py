@@ -64,7 +64,7 @@ def card(
     Pipeline and command line are those of the run that made the pairing, if known, which may be an earlier run.
     """
     made = made_by(store, pairing, pipeline)
-    spec = json.loads(store.query("data/export/sql/pairing", pairing=pairing)[0]["spec"])
+    spec = json.loads(store.query("SELECT spec FROM pairings WHERE key = $pairing", pairing=pairing)[0]["spec"])
     who = store.query("data/export/sql/models_used", pairing=pairing)
     head = front_matter(done.rows, form, formats, pipeline.name if pipeline else "")
     body = (
@@ -102,7 +102,11 @@ def _origins(who: Sequence[Row], role: str, made: str, imported: str) -> str:
 
 def made_by(store: Store, pairing: str, pipeline: Pipeline | None = None) -> Maker:
     """Return the run that made a pairing; if unknown, only the `pipeline`."""
-    rows = store.query("data/export/sql/pairing_run", pairing=pairing)
+    rows = store.query(
+        "SELECT command, config FROM runs JOIN pairings ON runs.key = pairings.run "
+        "WHERE pairings.key = $pairing AND command IS NOT NULL",
+        pairing=pairing,
+    )
     return Maker(rows[0]["command"], json.loads(rows[0]["config"])) if rows else Maker("", pipeline)
 
 

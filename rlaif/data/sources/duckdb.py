@@ -8,6 +8,8 @@ from rlaif.core.errors import InputError
 from rlaif.data.sources.parquet import plain
 from rlaif.data.sources.source import BATCH, Origin, Row, Wanted, numbered, shown
 
+TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema() ORDER BY table_name"
+
 
 def rows(path: Path, origin: Origin, wanted: Wanted) -> Iterator[Row]:
     """Yield the rows with the needed columns only. The file is opened read-only and cannot access other files."""
@@ -18,7 +20,7 @@ def _rows(path: Path, origin: Origin, wanted: Wanted) -> Iterator[Row]:
     import duckdb
 
     from rlaif.store import confined
-    from rlaif.store.store import check_path, sql
+    from rlaif.store.store import check_path
 
     check_path(path)
     file = path.resolve()
@@ -29,7 +31,8 @@ def _rows(path: Path, origin: Origin, wanted: Wanted) -> Iterator[Row]:
             connection.execute(f"ATTACH {confined.quoted(file)} AS source (READ_ONLY)")
             connection.execute("USE source")
             confined.lock(connection)
-            tables = [str(row[0]) for row in connection.execute(sql("pipeline/sql/collect/tables")).fetchall()]
+            listed = connection.execute(TABLES).fetchall()
+            tables = [str(row[0]) for row in listed]
             name = origin.source.table
             if name not in tables:
                 what = f"no table {name!r} in {path.name}" if name else f"{path.name} needs a `table`"

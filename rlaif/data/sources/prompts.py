@@ -233,7 +233,7 @@ def _part(part: Any, column: str) -> str:
 
 
 def _joined(parts: Sequence[str]) -> str:
-    """Join the parts, with a line break where there is no white space between two of them."""
+    """Concatenate the parts; a line break separates two parts that have no white space between them."""
     whole = ""
     for part in parts:
         apart = whole and part and not whole[-1].isspace() and not part[0].isspace()

@@ -62,7 +62,12 @@ def read(store: Store, voter: Voter, path: Path) -> tuple[int, int]:
     """
     lines = list(_lines(path))
     answers = [answer for line in lines for answer in (line.first, line.second)]
-    prompts = {row["answer"]: row["prompt"] for row in store.query("evaluation/labeling/sql/answered", answers=answers)}
+    rows = store.query(
+        "SELECT DISTINCT answer, prompt FROM responses "
+        "WHERE failure IS NULL AND answer IN (SELECT unnest($answers::VARCHAR[]))",
+        answers=answers,
+    )
+    prompts = {row["answer"]: row["prompt"] for row in rows}
     stored = {
         (row["a"], row["b"]): row["preferred"] for row in store.query("evaluation/labeling/sql/votes", judge=voter.key)
     }

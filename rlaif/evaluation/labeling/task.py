@@ -38,7 +38,9 @@ class Voter:
     def keep(self, store: Store, votes: Sequence[tuple[str, str, str, str]]) -> None:
         """Store votes, all or none. Each is (prompt, first response, second response, "first", "second" or "tie")."""
         with store.transaction():
-            if not store.query("pipeline/sql/judge/known", judge=self.key, name=self.name):
+            if not store.query(
+                "SELECT key FROM judges WHERE key = $judge AND name = $name LIMIT 1", judge=self.key, name=self.name
+            ):
                 store.append("judges", [{"key": self.key, "name": self.name, "spec": '{"kind": "human"}'}])
             store.append(
                 "comparisons",

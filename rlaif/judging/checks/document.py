@@ -55,7 +55,7 @@ def _heading(line: str) -> str:
     level = len(indented) - len(body)
     if len(line) - len(indented) > 3 or not 1 <= level <= 6 or not body.startswith((" ", "\t")):
         return ""
-    # Closing number signs are not part of the text, unless there is no other text.
+    # As in CommonMark, the closing # characters are not part of the text, except in a heading without other text.
     return " ".join((body.rstrip(" \t#\r") or body).casefold().split())
 
 

@@ -57,6 +57,7 @@ async def compare(
         comparison=comparison,
         prompt_tokens=dialogue.prompt_tokens,
         output_tokens=dialogue.output_tokens,
+        reasoning=dialogue.reasoning,
     )
 
 

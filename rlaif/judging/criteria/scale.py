@@ -61,7 +61,7 @@ async def judge(subject: Candidate, criteria: Sequence[Scale], repeat: int, judg
     if judge_context.model is None:
         raise ValueError("a scale needs a model")
     prompt_tokens = output_tokens = 0
-    room = judge_context.spec.max_tokens
+    room = token_limit(judge_context.spec)
     for attempt in range(judge_context.spec.attempts):
         reply = (await judge_context.model.complete(_ask(subject, criteria, repeat, attempt, room, judge_context)))[0]
         prompt_tokens += reply.prompt_tokens or 0
@@ -74,8 +74,20 @@ async def judge(subject: Candidate, criteria: Sequence[Scale], repeat: int, judg
             failure, detail = error.kind, str(error)
             if failure not in RETRIED:
                 break
-            room = judge_context.spec.max_tokens * (RETRY_ROOM if failure == "truncated" else 1)
-    return Verdict(scores, reply.text, failure, detail, prompt_tokens, output_tokens, calls=attempt + 1)
+            room = token_limit(judge_context.spec, failure)
+    return Verdict(scores, reply.text, failure, detail, prompt_tokens, output_tokens, reply.reasoning, calls=attempt + 1)
+
+
+def token_limit(spec: JudgeSpec, failure: str | None = None) -> int:
+    """Return the maximum number of output tokens of a request, after a reply that failed in this way.
+
+    After a truncated reply, a judge that has a budget for reasoning gets twice that budget, any other twice `max_tokens`.
+    """
+    if failure != "truncated":
+        return spec.max_tokens + spec.reasoning_tokens
+    if spec.reasoning_tokens:
+        return spec.max_tokens + RETRY_ROOM * spec.reasoning_tokens
+    return RETRY_ROOM * spec.max_tokens
 
 
 def _ask(
@@ -96,10 +108,10 @@ def _ask(
 
 def render(subject: Candidate, criteria: Sequence[Scale], judge_context: JudgeContext, repeat: int = 0) -> str:
     """Render the judge's prompt for one repeat, which matters only if the order of levels is permuted."""
-    order = level_order(subject, repeat) if judge_context.spec.level_order == "permuted" else sorted
-    specs = [
-        criterion.spec | {"levels": {at: criterion.levels[at] for at in order(criterion.levels)}} for criterion in criteria
-    ]
+    specs = [criterion.spec for criterion in criteria]
+    if judge_context.spec.level_order == "permuted":
+        order = level_order(subject, repeat)
+        specs = [spec | {"levels": {at: spec["levels"][at] for at in order(spec["levels"])}} for spec in specs]
     nonces = nonce, _ = fence(subject.answer), subject.prompt_fence
     return judge_context.template.render(
         **judge_context.shown_prompt(subject.prompt, *nonces),

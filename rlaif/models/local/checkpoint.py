@@ -138,7 +138,7 @@ def _digest(file: Path, *, whole: bool) -> str:
 def _tiny(name: str, where: str) -> Path:
     known = sorted(folder.name for folder in TINY.iterdir() if (folder / "config.json").is_file())
     if name not in known:
-        fix = did_you_mean(f"tiny:{name}", [f"tiny:{each}" for each in known]) or "`rlaif tiny train` makes them."
+        fix = did_you_mean(f"tiny:{name}", [f"tiny:{each}" for each in known])
         raise InputError(f"no tiny model is called {name!r}", where=where, fix=fix)
     return TINY / name
 

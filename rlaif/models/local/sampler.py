@@ -48,7 +48,7 @@ class Sampler(LogitsProcessor):  # type: ignore[misc]
         if self._settings.top_p < 1:
             shares = nucleus(shares, self._settings.top_p)
         sums = shares.cumsum(-1)
-        # Rounding must not reach the total, because there is no token at that point.
+        # Rounding could reach the total, for which searchsorted returns an index past the last token.
         below = torch.nextafter(sums[:, -1], torch.zeros_like(sums[:, -1]))
         # A delayed stop check (on GPUs) may step past the limit; the tokens drawn there are cut off.
         step = min(len(self.chosen), self._settings.limit - 1)

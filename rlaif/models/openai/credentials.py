@@ -1,7 +1,7 @@
 """Determine the servers of an `openai` model, the name under which they are stored, and their API key.
 
-The `openai` package is the authority on each vendor's addresses, credentials and headers: it builds one request, which is
-never sent, and all others are built like it.
+The `openai` package is the authority on the addresses, credentials and headers of OpenAI and Azure: it builds one request,
+which is never sent, and all others are built like it.
 """
 
 import os
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
+from rlaif import __version__
 from rlaif.config import OpenAIModel
 from rlaif.core.errors import InputError
 
@@ -31,6 +32,9 @@ UNWRITTEN: Final = ("host", "content-length", "connection", "accept-encoding", "
 # Headers that any server may get. Others come from environment variables that are meant for the vendor.
 FOR_ALL: Final = frozenset({"authorization", "api-key", "accept", "content-type", "user-agent"})
 VENDORS: Final = ("api.openai.com", ".openai.azure.com", ".api.openai.com")
+# An address that needs no escaping: no credentials, query, blanks or letters outside ASCII.
+_LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+PLAIN_ADDRESS: Final = re.compile(rf"https?://(?:{_LABEL}\.)*{_LABEL}(?::[0-9]{{1,5}})?(?:/[A-Za-z0-9._~/-]*)?")
 USER: Final = re.compile(r"[^/?#]*@")
 # Pairs of variable and host that were announced, so that each is announced once.
 ANNOUNCED: Final[set[tuple[str, str]]] = set()
@@ -146,7 +150,22 @@ def _may_go(name: str, host: str) -> bool:
 
 
 async def request_head(config: OpenAIModel, address: str, key: str, *, where: str = "") -> RequestHead:
-    """Return the address and headers of a chat request, as the package builds them for that vendor."""
+    """Return the address and headers of a chat request, as the `openai` package builds them for that vendor.
+
+    Other servers get the same, without loading the package, which takes a second.
+    """
+    if not config.api_version and PLAIN_ADDRESS.fullmatch(address) and not (_host(address) or "").endswith(VENDORS):
+        headers = {
+            "accept": "application/json",
+            "content-type": "application/json",
+            "user-agent": f"rlaif/{__version__}",
+            "authorization": f"Bearer {key}",
+        }
+        return RequestHead(f"{address.rstrip('/')}/chat/completions", headers)
+    return await _vendor_head(config, address, key, where=where)
+
+
+async def _vendor_head(config: OpenAIModel, address: str, key: str, *, where: str) -> RequestHead:
     import openai
 
     written: list[Any] = []

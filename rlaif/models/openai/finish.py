@@ -49,7 +49,7 @@ _ENUMERATION: Final = re.compile(r"\Afinish_?reason[._]")
 
 def finish_of(reason: Any) -> str:
     """Return "stop", "length", "refused", "fault" or "unknown" for a finish reason as a server sends it."""
-    if reason is None:
+    if reason is None or reason == "stop":
         return "stop"
     word = re.sub(r"[\s-]+", "_", str(reason).strip().lower())
     if REFUSED.search(word):

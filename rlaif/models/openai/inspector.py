@@ -1,9 +1,10 @@
 """Check what a server returned against the request."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
+
+import orjson
 
 from rlaif.config import OpenAIModel
 from rlaif.models.base import ChatRequest, Completion
@@ -32,8 +33,10 @@ class Inspector:
         """Return the completions, marked where the prompt was cut or the schema is known to be enforced."""
         held = self._schemas and ask.schema is not None and self.held
         inspected = {}
+        # Completions of one reply share its count of prompt tokens.
+        cut = {read: was_cut(ask.messages, read) for read in {each.prompt_read for each in found.values()}}
         for index, completion in found.items():
-            if was_cut(ask.messages, completion.prompt_read):
+            if cut[completion.prompt_read]:
                 completion = replace(completion, finish="prompt_cut")
             elif held:
                 completion = replace(completion, held=True)
@@ -46,8 +49,8 @@ class Inspector:
 
 def _is_object(text: str) -> bool:
     try:
-        return isinstance(json.loads(text), dict)
-    except (ValueError, RecursionError):
+        return isinstance(orjson.loads(text), dict)
+    except orjson.JSONDecodeError:
         return False
 
 

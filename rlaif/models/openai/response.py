@@ -180,6 +180,8 @@ def _kind(part: Mapping[str, Any]) -> str | None:
 def _reasoning(message: Mapping[str, Any]) -> str | None:
     """Return the reasoning that a server returned separately from the text; None if there is none."""
     content = message.get("content")
+    if isinstance(content, str) and not any(map(message.get, _REASONING_FIELDS)):
+        return None
     parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
     apart = [part for part in parts if _kind(part) not in _TEXT_PARTS]
     found = [_reasoning_text(message.get(name)) for name in _REASONING_FIELDS] + [_reasoning_text(apart)]

@@ -8,12 +8,14 @@ from rlaif.context.run import EVERYTHING, Context, HeldOut
 from rlaif.core.errors import InputError
 from rlaif.evaluation.audit.metrics import measure
 from rlaif.evaluation.audit.types import MEASURES, Audit
-from rlaif.pipeline import resolve
+from rlaif.pipeline import gold as standards
 from rlaif.pipeline.audit_attacks import attack
+from rlaif.pipeline.plan import Plan
 from rlaif.pipeline.scheduler import alone
 
 
 def audit(
+    plan: Plan,
     context: Context,
     names: Sequence[str] = (),
     gold: str | None = None,
@@ -23,7 +25,7 @@ def audit(
     stored: bool = False,
     allow_code: bool = False,
 ) -> Audit:
-    """Audit the judges of these names, or all of the pipeline's, against `gold` or the judge that `resolve.gold` finds.
+    """Audit the judges of these names, or all of the pipeline's, against `gold` or the judge that `gold.gold` finds.
 
     Args:
         names: judges of the pipeline, imported judges, or people.
@@ -35,69 +37,75 @@ def audit(
 
     Raises InputError if there is nothing to measure.
     """
-    config = context.config
-    pipeline.check(config)
+    store = context.store
+    pipeline.check(plan)
     pipeline.collect(context)
-    right = resolve.gold(context, gold, names)
-    own = [name for name in names or resolve.all_judges(config) if name != right]
+    right = standards.gold(plan, store, gold, names)
+    own = [name for name in names or plan.all_judges if name != right]
     if not stored:
-        _ask(context, own, right, limit, attacks, allow_code)
-    pipeline.need_responses(context)
+        _judge(plan, context, own, right, limit, attacks, allow_code)
+    pipeline.need_responses(plan, context)
     audited = list(names or [*own, *_imported(context, right)])
-    right = _usable_gold(context, right, named=bool(gold))
-    if audited and not any(pipeline.usable(context, name)["usable"] for name in audited):
-        said = ", and ".join(pipeline.in_words(context, name) for name in audited)
-        raise InputError(f"there is nothing to audit: {said}", where="audit", fix=pipeline.advice(context, *audited))
+    right = _usable_gold(plan, context, right, named=bool(gold))
+    if audited and not any(pipeline.usable(plan, context, name)["usable"] for name in audited):
+        state = ", and ".join(pipeline.in_words(plan, context, name) for name in audited)
+        raise InputError(f"there is nothing to audit: {state}", where="audit", fix=pipeline.advice(plan, context, *audited))
     found = measure(
-        context.store,
-        [resolve.audited(context, name) for name in audited],
-        resolve.audited(context, right) if right else None,
-        resolve.generators(config),
+        store,
+        [standards.audited(plan, store, name) for name in audited],
+        standards.audited(plan, store, right) if right else None,
+        plan.generator_keys,
     )
     if gold:
-        _check_compared(context, gold, [name for name in audited if name != gold], found)
+        _check_compared(plan, context, gold, [name for name in audited if name != gold], found)
     return found
 
 
-def _usable_gold(context: Context, name: str | None, *, named: bool) -> str | None:
+def _usable_gold(plan: Plan, context: Context, name: str | None, *, named: bool) -> str | None:
     """The gold judge, if it has a usable verdict. Raises InputError if it has none and was `named` by the user."""
-    if name is None or pipeline.usable(context, name)["usable"]:
+    if name is None or pipeline.usable(plan, context, name)["usable"]:
         return name
-    state = pipeline.in_words(context, name)
+    state = pipeline.in_words(plan, context, name)
     if named:
         raise InputError(
-            f"no gold to compare with: {state}", where=f"audit --gold {name}", fix=pipeline.advice(context, name)
+            f"no gold to compare with: {state}", where=f"audit --gold {name}", fix=pipeline.advice(plan, context, name)
         )
     context.progress.note(f"Audit without gold: {state}.")
     return None
 
 
-def _check_compared(context: Context, gold: str, audited: Sequence[str], found: Audit) -> None:
+def _check_compared(plan: Plan, context: Context, gold: str, audited: Sequence[str], found: Audit) -> None:
     """Check that some judge has verdicts in common with the gold standard. Raises InputError otherwise."""
     if not audited or any(MEASURES[each.measure].section == "gold" for judge in found.judges for each in judge.found):
         return
-    said = ", ".join(pipeline.in_words(context, name) for name in audited)
+    states = ", ".join(pipeline.in_words(plan, context, name) for name in audited)
     raise InputError(
-        f"nothing to compare with {gold}: {pipeline.in_words(context, gold)}, {said}, but no prompt has two responses "
-        "that both have judged",
+        f"nothing to compare with {gold}: {pipeline.in_words(plan, context, gold)}, {states}, but no prompt has two "
+        "responses that both have judged",
         where=f"audit --gold {gold}",
         fix="Label or judge the same responses by both.",
     )
 
 
-def _ask(
-    context: Context, names: Sequence[str], gold: str | None, limit: int | None, attacks: int, allow_code: bool
+def _judge(
+    plan: Plan,
+    context: Context,
+    names: Sequence[str],
+    gold: str | None,
+    limit: int | None,
+    attacks: int,
+    allow_code: bool,
 ) -> None:
     config = context.config
     only = EVERYTHING if limit is None else HeldOut(1.0, limit)
-    pipeline.generate(context, only=only)
+    pipeline.generate(plan, context, only=only)
     mine = [name for name in names if name in config.pipeline.judges]
     wanted = [*mine, *([gold] if gold in config.pipeline.judges else [])]
     if wanted:
-        pipeline.judge(context, wanted, only=only, allow_code=allow_code)
+        pipeline.judge(plan, context, wanted, only=only, allow_code=allow_code)
     for name in mine if attacks else ():
-        judge, writers = resolve.named_judge(config, name), resolve.generators(config)
-        alone(context, partial(attack, context, judge=judge, generators=writers, answers=attacks, allow_code=allow_code))
+        judge, generators = plan.judge(name), plan.generator_keys
+        alone(context, partial(attack, context, judge=judge, generators=generators, answers=attacks, allow_code=allow_code))
 
 
 def _imported(context: Context, gold: str | None) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
-from rlaif.config import Config, TransformersModel
+from rlaif.config import TransformersModel
 from rlaif.context.run import Context, HeldOut
 from rlaif.core.errors import InputError
 from rlaif.evaluation.comparison import Match, match, matches
@@ -15,55 +15,48 @@ from rlaif.evaluation.types import Evaluation
 from rlaif.models.registry import Models
 from rlaif.pipeline import harness
 from rlaif.pipeline.evaluate_answers import answer, score
-from rlaif.pipeline.evaluation_tasks import in_task, task_config
+from rlaif.pipeline.evaluated_models import base_generator, contenders, trained_generator
+from rlaif.pipeline.evaluation_tasks import in_task
 from rlaif.pipeline.generator import Generator
-from rlaif.pipeline.resolve import (
-    base_generator,
-    contenders,
-    evaluators,
-    held_out,
-    named_judge,
-    trained_generator,
-    training_judges,
-)
+from rlaif.pipeline.plan import Plan
 from rlaif.pipeline.scheduler import alone
 
 
-def check(config: Config) -> None:
+def check(plan: Plan) -> None:
     """Check models, task files and the harness. Raises InputError for one that is missing."""
-    section = config.pipeline.evaluate
+    config, section = plan.config, plan.config.pipeline.evaluate
     if section is None:
         return
-    names = [base_generator(config).name] if section.models else []
-    for place, contender in enumerate(contenders(config)):
+    names = [base_generator(plan).name] if section.models else []
+    for place, contender in enumerate(contenders(plan)):
         _ = contender.key
         if contender.name in names:
             where = config.file.where(("evaluate", "models", place))
             raise InputError(f"{contender.name!r} is the base, or named twice", where=where, fix="Leave it out.")
         names.append(contender.name)
     for task in section.tasks:
-        _ = named_judge(task_config(config, task), task.name).key
+        _ = plan.task(task.name).judge(task.name).key
     harness.check(config)
 
 
-def evaluate(context: Context, *, allow_code: bool = False, stored: bool = False) -> Evaluation:
+def evaluate(plan: Plan, context: Context, *, allow_code: bool = False, stored: bool = False) -> Evaluation:
     """Evaluate the trained model, if any, and those of `evaluate.models` against the base on held-out prompts.
 
     With `stored` no model is called and nothing is written: only stored responses and scores are compared.
     """
-    config, section = context.config, context.config.pipeline.evaluate
+    config, section = plan.config, plan.config.pipeline.evaluate
     if section is None or config.pipeline.generate is None:
         return Evaluation()
     if not stored:
-        check(config)
-    trained = trained_generator(context) if config.pipeline.train else None
-    models = ([trained] if trained else []) + contenders(config)
+        check(plan)
+    trained = trained_generator(plan, context) if config.pipeline.train else None
+    models = ([trained] if trained else []) + contenders(plan)
     if not models:
         return Evaluation()
-    base, only = base_generator(config), held_out(config)
+    base, only = base_generator(plan), plan.held_out
     if not stored:
         answer(context, [base, *models], only)
-    judges = [named_judge(config, name) for name in evaluators(config)]
+    judges = [plan.judge(name) for name in plan.evaluators]
     scored = {
         judge.name: score(context, judge, base, models, only, allow_code=allow_code, stored=stored) for judge in judges
     }
@@ -72,26 +65,26 @@ def evaluate(context: Context, *, allow_code: bool = False, stored: bool = False
         return Evaluation()
     return Evaluation(
         matches=[each for each in results if each.prompts or not stored],
-        gaps=_gaps(models, scored, training_judges(config)),
+        gaps=_gaps(models, scored, plan.training_judges),
         texts=read_texts(context.store, [base.key, *(each.key for each in models)], only=only),
         divergences=[found for each in models if (found := _divergence(context, base, each, only, stored=stored))],
         tasks=[
             result
             for task in section.tasks
-            if (result := in_task(context, task, base, models, allow_code=allow_code, stored=stored))
+            if (result := in_task(plan, context, task.name, base, models, allow_code=allow_code, stored=stored))
         ],
         harness=harness.measure(config, section.harness, [base, *models], stored=stored) if section.harness else [],
     )
 
 
-def first_match(context: Context, *, allow_code: bool = False) -> Match | None:
+def first_match(plan: Plan, context: Context, *, allow_code: bool = False) -> Match | None:
     """Return the trained model's result by the first judge only; None without a trained model or an evaluation."""
-    section, trained = context.config.pipeline.evaluate, trained_generator(context)
+    section, trained = plan.config.pipeline.evaluate, trained_generator(plan, context)
     if section is None or trained is None:
         return None
-    base, only = base_generator(context.config), held_out(context.config)
+    base, only = base_generator(plan), plan.held_out
     answer(context, [base, trained], only)
-    judge = named_judge(context.config, evaluators(context.config)[0])
+    judge = plan.judge(plan.evaluators[0])
     return match(context.store, *score(context, judge, base, [trained], only, allow_code=allow_code)[0])
 
 

@@ -20,7 +20,7 @@ from rlaif.core.signals import UnsentError
 from rlaif.core.types import answer_key, clean, key
 from rlaif.core.workers import run_workers
 from rlaif.models.base import ChatRequest, Completion, Model, Sampling, prompt_cut
-from rlaif.models.reasoning import has_text
+from rlaif.models.reasoning import Split, separate, visible
 from rlaif.models.registry import Models
 from rlaif.pipeline import versions
 from rlaif.pipeline.circuit_breaker import CircuitBreaker
@@ -40,11 +40,11 @@ async def run(
     generator: Generator,
     *,
     only: HeldOut = EVERYTHING,
-    hand: Callable[[list[Row]], None] | None = None,
+    on_stored: Callable[[list[Row]], None] | None = None,
 ) -> None:
     """Sample the pending responses: the configured number for all prompts, or those that `only` selects.
 
-    `hand` receives each batch of stored texts that no judge can have seen, so that judging them can start at once.
+    `on_stored` receives each batch of stored texts that no judge can have seen, so that judging them can start at once.
     """
     _register(context, generator)
     pending = PendingUnits(context.store, "generate", "prompt", **asked(context.config, generator, only))
@@ -56,8 +56,8 @@ async def run(
 
         def keep(batch: list[_Sampled]) -> None:
             _keep(context, batch, tally)
-            if hand:
-                hand([row for sampled in batch for row in sampled.unseen])
+            if on_stored:
+                on_stored([row for sampled in batch for row in sampled.unseen])
 
         await run_workers(
             context.budget.within(pending, tally, generator.model, lambda row: _guess(row, generator)),
@@ -180,29 +180,32 @@ async def _sample(row: Row, generator: Generator, model: Model, tally: Tally) ->
         row,
         None if row["shown"] else asked,
         [
-            _response(row, sample, answer, generator.key)
+            _response(row, sample, answer, generator)
             for sample, answer in zip(row["samples"], answers, strict=True)
             if answer
         ],
     )
 
 
-def _response(row: Row, sample: int, answer: Completion | ModelError, generator: str) -> Row:
+def _response(row: Row, sample: int, answer: Completion | ModelError, generator: Generator) -> Row:
     response: Row = {
-        "key": key("response", row["prompt"], generator, sample),
+        "key": key("response", row["prompt"], generator.key, sample),
         "prompt": row["prompt"],
-        "generator": generator,
+        "generator": generator.key,
         "sample": sample,
         "attempt": row["attempt"],
         "created": now(),
     }
     if isinstance(answer, ModelError):
         return response | {"failure": answer.kind, "detail": str(answer)}
-    text = clean(answer.text)
-    failure, detail = _failure(answer)
+    parts = separate(clean(answer.text), answer.reasoning and clean(answer.reasoning))
+    kept = generator.settings.reasoning == "keep"
+    text = _with_reasoning(answer, parts) if kept else parts.text
+    failure, detail = _failure(answer, parts)
     return response | {
         "answer": answer_key(row["prompt"], text),
         "text": text,
+        "reasoning": None if kept else parts.reasoning,
         "finish": answer.finish,
         "prompt_tokens": answer.prompt_tokens,
         "output_tokens": answer.output_tokens,
@@ -212,18 +215,28 @@ def _response(row: Row, sample: int, answer: Completion | ModelError, generator:
     }
 
 
-def _failure(answer: Completion) -> tuple[str | None, str | None]:
+def _with_reasoning(answer: Completion, parts: Split) -> str:
+    """Return the text with its reasoning: as the model wrote it, or in `<think>` tags if the server separated the two."""
+    if not answer.reasoning:
+        return clean(answer.text)
+    return f"<think>\n{parts.reasoning}\n</think>\n\n{parts.text}"
+
+
+def _failure(answer: Completion, parts: Split) -> tuple[str | None, str | None]:
     """Return why a completion is not a response, as failure kind and detail; None and None if it is one."""
     if answer.finish == "refused":
         # A refusal is an outcome to count, not a response to score.
         return "refused", None
     if answer.finish == "prompt_cut":
         return "prompt_cut", prompt_cut(answer)
-    if has_text(answer.text):
+    if visible(parts.text):
         return None, None
+    reasoned = bool(parts.reasoning) or not parts.closed
+    if reasoned and (answer.finish == "length" or not parts.closed):
+        return "unfinished_reasoning", "the response ended while the model was still reasoning. Raise generate.max_tokens."
     if answer.finish == "length":
         return "empty", "max_tokens was used up before any text was written. Raise generate.max_tokens."
-    return "empty", "the model wrote no text" + (" after its reasoning" if answer.reasoning or answer.text.strip() else "")
+    return "empty", "the model wrote no text" + (" after its reasoning" if reasoned else "")
 
 
 def _keep(context: Context, batch: list[_Sampled], tally: Tally) -> None:

@@ -87,7 +87,11 @@ async def _score(
         units, breaker = _units(pending, then, judge, tally), CircuitBreaker(tally.stage)
         await _drain(context, judge, units, ready, tally, breaker, handed=then is not None)
         ready.report(tally.stage, context.progress.note)
-        breaker.over(lambda: context.store.query("pipeline/sql/judge/has_success", judge=judge.key))
+        breaker.over(
+            lambda: context.store.query(
+                "SELECT key FROM verdicts WHERE judge = $judge AND failure IS NULL LIMIT 1", judge=judge.key
+            )
+        )
 
 
 async def _drain(
@@ -196,10 +200,12 @@ def _register(context: Context, judge: Judge, allow_code: bool) -> None:
         if criterion.kind == "check":
             check.load(criterion, allow_code=allow_code)
     store = context.store
-    if not store.query("pipeline/sql/judge/known", judge=judge.key, name=judge.name):
+    if not store.query(
+        "SELECT key FROM judges WHERE key = $judge AND name = $name LIMIT 1", judge=judge.key, name=judge.name
+    ):
         spec = judge.spec | {"rubric": judge.rubric.name, "version": judge.rubric.version}
         store.append("judges", [{"key": judge.key, "name": judge.name, "spec": json.dumps(spec)}])
-    known = {row["key"] for row in store.query("pipeline/sql/judge/known_criteria")}
+    known = {row["key"] for row in store.query("SELECT key FROM criteria")}
     store.append(
         "criteria",
         [

@@ -13,89 +13,81 @@ from rlaif.pairs.build import Pairing
 from rlaif.pairs.weights import PairJudge
 from rlaif.pipeline import cascade, versions
 from rlaif.pipeline.generate_and_judge import generate_and_judge
-from rlaif.pipeline.generator import generator
+from rlaif.pipeline.gold import audited, gold
+from rlaif.pipeline.plan import Plan
 from rlaif.pipeline.readiness import need_prompts, need_scores
-from rlaif.pipeline.resolve import (
-    audited,
-    criteria_of,
-    described_pairing,
-    generator_names,
-    generators,
-    gold,
-    judge_key,
-    pair_judges,
-    panel,
-)
 from rlaif.pipeline.stages import generate as generating
 from rlaif.pipeline.validate import check_apart, check_judges
+from rlaif.store.store import Store
 
 if TYPE_CHECKING:
     from rlaif.data.export import Exported
 
 
-def pair(context: Context) -> Pairing:
+def pair(plan: Plan, context: Context) -> Pairing:
     """Make pairs by the scores of `pair.judge`, in the store and as files, if the judge passes the gate."""
-    made = paired(context, gate=True)
-    export(context, context.config.out / "pairs", ("jsonl", "parquet"), pairing=made.key)
+    made = paired(plan, context, gate=True)
+    export(plan, context, context.config.out / "pairs", ("jsonl", "parquet"), pairing=made.key)
     return made
 
 
-def top_up(context: Context, made: Pairing, *, allow_code: bool = False) -> Pairing:
+def top_up(plan: Plan, context: Context, made: Pairing, *, allow_code: bool = False) -> Pairing:
     """Sample more responses for prompts without a pair until there are `pair.target` pairs or no prompt may get more."""
-    config, settings = context.config, pairing.check(context.config)
+    settings = plan.rule.settings
     if settings.target is None or made.pairs >= settings.target:
         return made
-    writer = generator(config)
     while made.pairs < settings.target:
         missing = settings.target - made.pairs
-        asked = generating.top_up(context, writer, made.key, missing, settings.max_samples)
-        if not asked:
+        prompts = generating.top_up(context, plan.generator, made.key, missing, settings.max_samples)
+        if not prompts:
             break
-        context.progress.note(f"{missing:,} pairs are missing: more samples for {asked:,} prompts without one")
-        generate_and_judge(context, allow_code=allow_code)
-        made = paired(context)
-    export(context, config.out / "pairs", ("jsonl", "parquet"), pairing=made.key)
+        context.progress.note(f"{missing:,} pairs are missing: more samples for {prompts:,} prompts without one")
+        generate_and_judge(plan, context, allow_code=allow_code)
+        made = paired(plan, context)
+    export(plan, context, context.config.out / "pairs", ("jsonl", "parquet"), pairing=made.key)
     return made
 
 
-def paired(context: Context, *, gate: bool = False) -> Pairing:
+def paired(plan: Plan, context: Context, *, gate: bool = False) -> Pairing:
     """Make the same pairs in the store only. With `gate`, the judges must pass the gate first.
 
     Raises InputError if a judge has scored none of the responses: "0 pairs" would look like a result.
     """
-    members, agree, mix = _ready(context, gate)
-    return pairing.run(context, members, generators(context.config), agree=agree, mix=mix)
+    members, agree, mix = _ready(plan, context, gate)
+    return pairing.run(plan.rule, context, members, plan.generator_keys, agree=agree, mix=mix)
 
 
-def _ready(context: Context, gate: bool) -> tuple[list[PairJudge], list[str], Mix]:
+def _ready(plan: Plan, context: Context, gate: bool) -> tuple[list[PairJudge], list[str], Mix]:
     """Return the judges of the pairs, after checking that they fit together and have scored something."""
-    check_judges(context.config)
-    check_apart(context.config, pair_judges(context.config)[0])
+    check_judges(plan)
+    check_apart(plan)
     need_prompts(context)
-    members, agree, mix = panel(context)
-    pairing.check_names(context, members, generator_names(context))
+    members, agree, mix = plan.panel(context.store)
+    pairing.check_names(plan.rule, context.store, members, plan.generator_names(context.store))
     for each in members[1:] if mix == "cascade" else ():
-        cascade.in_turn(context, each.name)
-    need_scores(context, members, pairing.check(context.config).agree, mix)
+        cascade.in_turn(plan, context, each.name)
+    need_scores(plan, context, members, mix)
     for each in members if gate else ():
-        _pass_gate(context, each.name)
-    _use(context)
+        _pass_gate(plan, context, each.name)
+    _use(plan, context.store)
     return members, agree, mix
 
 
-def _use(context: Context) -> None:
+def _use(plan: Plan, store: Store) -> None:
     """Record that the generator and judges of this file are the current versions, if they were used in this store."""
-    config, store = context.config, context.store
     known = {(row["what"], row["key"]) for row in store.query("pipeline/sql/config_diff/known")}
-    if config.pipeline.generate and ("generator", (writer := generator(config)).key) in known:
-        versions.use(store, "generator", writer.name, writer.key)
-    for name in dict.fromkeys([*pair_judges(config)[0], *pairing.check(config).agree]):
-        criteria = [row["key"] for row in criteria_of(config, name) or []]
-        if criteria and {("judge", key := judge_key(context, name)), *(("criterion", each) for each in criteria)} <= known:
-            versions.use(store, "judge", name, key, criteria)
+    for generator in plan.generators:
+        if ("generator", generator.key) in known:
+            versions.use(store, "generator", generator.name, generator.key)
+    for name in dict.fromkeys([*plan.pair_judges[0], *plan.rule.settings.agree]):
+        if name in plan.judges:
+            judge = plan.judges[name]
+            criteria = [criterion.key for criterion in judge.rubric.criteria]
+            if {("judge", judge.key), *(("criterion", each) for each in criteria)} <= known:
+                versions.use(store, "judge", name, judge.key, criteria)
 
 
-def described(context: Context) -> str:
+def described(plan: Plan, context: Context) -> str:
     """Return the key of the pairing that the pipeline file describes; make it if it is missing or out of date.
 
     No model is called. With rounds, it is the pairing of the last round. If the file has no `pair` section, it is the newest
@@ -104,7 +96,7 @@ def described(context: Context) -> str:
     last = context.store.query("pairs/sql/latest")
     if context.config.pipeline.pair is None and last:
         return newest(context)
-    found = described_pairing(context) if context.config.pipeline.rounds else _made(context)
+    found = plan.described_pairing(context.store) if context.config.pipeline.rounds else _made(plan, context)
     if found is None:
         raise InputError("no round has made pairs yet", fix=f"Run `{context.config.command('run')}` first.")
     if last and last[0]["key"] != found:
@@ -112,13 +104,13 @@ def described(context: Context) -> str:
     return found
 
 
-def _made(context: Context) -> str:
-    members, agree, mix = _ready(context, gate=True)
-    writers = generators(context.config)
-    spec = pairing.specify(context, members, writers, agree, mix)
+def _made(plan: Plan, context: Context) -> str:
+    members, agree, mix = _ready(plan, context, gate=True)
+    generators = plan.generator_keys
+    spec = pairing.specify(plan.rule, context.store, members, generators, agree, mix)
     if pairing.is_up_to_date(context.store, spec):
         return pairing.key_of(spec)
-    return pairing.run(context, members, writers, agree=agree, mix=mix).key
+    return pairing.run(plan.rule, context, members, generators, agree=agree, mix=mix).key
 
 
 def _note_others(context: Context, found: str, last: str) -> None:
@@ -138,13 +130,20 @@ def newest(context: Context) -> str:
 
 
 def export(
-    context: Context, folder: Path, formats: Sequence[str], form: str = "preference", *, pairing: str | None = None
+    plan: Plan,
+    context: Context,
+    folder: Path,
+    formats: Sequence[str],
+    form: str = "preference",
+    *,
+    pairing: str | None = None,
+    reasoning: bool = False,
 ) -> "Exported":
     """Export a pairing, by default the one that the file describes, as a data set with its card in `folder/FORM`."""
     from rlaif.data.export import export as write
 
-    config, pairing = context.config, pairing or described(context)
-    options = [word for format in formats for word in ("--format", format)]
+    config, pairing = context.config, pairing or described(plan, context)
+    options = [word for format in formats for word in ("--format", format)] + (["--reasoning"] if reasoning else [])
     return write(
         context.store,
         pairing,
@@ -153,11 +152,12 @@ def export(
         form=form,
         formats=formats,
         pipeline=config.pipeline,
+        reasoning=reasoning,
         command=config.command("export", str(short(folder)), "--form", form, *options),
     )
 
 
-def _pass_gate(context: Context, name: str) -> None:
+def _pass_gate(plan: Plan, context: Context, name: str) -> None:
     """Check that the judge meets the bounds of the `gate` section. Raises InputError otherwise."""
     from rlaif.evaluation.audit.gate import shortcomings
 
@@ -165,9 +165,9 @@ def _pass_gate(context: Context, name: str) -> None:
     gate = config.pipeline.gate
     if gate is None:
         return
-    right = gold(context, audited=[name])
-    beside = audited(context, right) if right else None
-    missed = shortcomings(gate, measure(context.store, [audited(context, name)], beside, generators(config)))
+    store, right = context.store, gold(plan, context.store, audited=[name])
+    standard = audited(plan, store, right) if right else None
+    missed = shortcomings(gate, measure(store, [audited(plan, store, name)], standard, plan.generator_keys))
     if missed:
         raise InputError(
             f"judge {name!r} falls short, so no pairs are made: {'; '.join(missed)}",

@@ -240,7 +240,7 @@ def _pairs(context: Context, pairing: str) -> list[Row]:
 def _record(context: Context, job: Job) -> Training:
     """Record the finished training in the store, once, and return it."""
     store, training = context.store, job.finished
-    if store.query("pipeline/sql/train/recorded", key=job.key):
+    if store.query("SELECT key FROM trainings WHERE key = $key LIMIT 1", key=job.key):
         return training
     section = job.section.model_dump(mode="json", exclude_defaults=True)
     outcome = {name: job.record.get(name, []) for name in ("rows", "refused", "warnings")}

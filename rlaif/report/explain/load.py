@@ -66,9 +66,8 @@ def _find(store: Store, prefix: str) -> Row:
     if found:
         what = f"several prompt ids start with {prefix!r}" if prefix else "no id was given"
         raise InputError(what, where="explain", fix=f"Use a longer part of one of these ids:\n{_glimpses(found)}")
-    near = store.query("report/explain/sql/containing", text=prefix.lower()) or store.query(
-        "report/explain/sql/find_prompt", prefix=""
-    )
+    containing = "SELECT key, messages FROM prompts WHERE contains(lower(messages), $text) ORDER BY position LIMIT 5"
+    near = store.query(containing, text=prefix.lower()) or store.query("report/explain/sql/find_prompt", prefix="")
     fix = f"Did you mean one of these?\n{_glimpses(near)}" if near else "The store holds no prompts yet."
     raise InputError(f"no prompt id starts with {prefix!r}", where="explain", fix=fix)
 

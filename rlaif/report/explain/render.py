@@ -65,6 +65,8 @@ def _response(response: Sampled) -> Iterator["RenderableType"]:
     yield _dim(", ".join(filter(None, [response.key, *facts])))
     if response.failure is not None:
         yield from _text("failed", f"{response.failure}: {response.detail or 'no detail'}")
+    if response.reasoning:
+        yield from _text("reasoning", response.reasoning)
     yield from _text("", response.text)
     for said in response.verdicts:
         yield from _said(said)
@@ -72,6 +74,8 @@ def _response(response: Sampled) -> Iterator["RenderableType"]:
 
 def _said(said: Said) -> Iterator["RenderableType"]:
     number = f", repeat {said.repeat + 1}" if said.repeat else ""
+    if said.reasoning:
+        yield from _text(f"reasoning of judge {said.judge}{number}", said.reasoning)
     yield from _text(f"judge {said.judge}{number}", said.raw or "(empty reply)")
     if said.failure is not None:
         yield from _text("failed", f"{said.failure}: {said.detail or 'no detail'}")

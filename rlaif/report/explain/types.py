@@ -49,6 +49,7 @@ class Said:
     repeat: int
     attempt: int
     raw: str | None
+    reasoning: str | None
     failure: str | None
     detail: str | None
     marks: list[Mark]
@@ -62,6 +63,7 @@ class Sampled:
     key: str
     name: str
     text: str | None
+    reasoning: str | None
     finish: str | None
     prompt_tokens: int | None
     output_tokens: int | None

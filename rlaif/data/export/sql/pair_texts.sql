@@ -12,8 +12,9 @@ placed AS (
     WHERE pairing = $pairing
 ),
 -- Read twice instead of materialized, because copying long texts costs more than reading them again.
-texts AS NOT MATERIALIZED (SELECT key, generator, text FROM responses WHERE failure IS NULL)
+texts AS NOT MATERIALIZED (SELECT key, generator, text, reasoning FROM responses WHERE failure IS NULL)
 SELECT split, place, coalesce(shown.messages, placed.messages) AS messages, chosen.text AS chosen, rejected.text AS rejected,
+    chosen.reasoning AS chosen_reasoning, rejected.reasoning AS rejected_reasoning,
     margin, confidence, placed.prompt AS prompt_id, placed.chosen AS chosen_id, placed.rejected AS rejected_id
 FROM placed
 JOIN texts AS chosen ON chosen.key = placed.chosen

@@ -19,8 +19,8 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from rlaif.demo import corpus, tokenizer
-from rlaif.demo.spark import spark
+from tools.train_demo_models import corpus, tokenizer
+from tools.train_demo_models.spark import spark
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import random
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from rlaif.demo import corpus
+from tools.train_demo_models import corpus
 
 PAD, START, END, ANSWER = "<|pad|>", "<|start|>", "<|end|>", "<|answer|>"
 CONTEXT = 512

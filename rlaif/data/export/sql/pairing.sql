@@ -1,2 +1,0 @@
--- The specification of a pairing.
-SELECT spec FROM pairings WHERE key = $pairing

@@ -1,0 +1,80 @@
+"""The models that an evaluation compares: the base, the trained model, and those that `evaluate.models` names."""
+
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from rlaif.config import Config, ModelConfig, TransformersModel, VllmModel
+from rlaif.config.yaml import did_you_mean
+from rlaif.context.run import Context
+from rlaif.core.errors import InputError
+from rlaif.models.local.checkpoint import locate
+from rlaif.pipeline import rounds
+from rlaif.pipeline.generator import Generator
+from rlaif.pipeline.online_rewards import OnlineRewards
+from rlaif.pipeline.plan import Plan
+from rlaif.pipeline.stages import train as training
+from rlaif.training.job import Training
+
+
+def base_generator(plan: Plan) -> Generator:
+    """Return the generator with the untrained base model; the pipeline's generator if nothing is trained."""
+    if plan.config.pipeline.train is None:
+        return plan.generator
+    name, model = training.base_model(plan.config)
+    return replace(plan.generator, model=model, name=name)
+
+
+def trained_generator(plan: Plan, context: Context) -> Generator | None:
+    """Return the generator with the trained model instead of its base; None until it is trained, or for a reward model.
+
+    If the pipeline has rounds, it is the model of the last round that gained.
+    """
+    pipeline = plan.config.pipeline
+    if pipeline.train and pipeline.train.method == "reward":
+        return None
+    path = rounds.last_path(context) if pipeline.rounds else _finished_path(plan, context)
+    if path is None or pipeline.generate is None:
+        return None
+    name, base = training.base_model(plan.config)
+    model = base.model_copy(update={"path": str(path), "revision": None})
+    return replace(plan.generator, model=model, name=f"{name}, trained")
+
+
+def _finished_path(plan: Plan, context: Context) -> Path | None:
+    """Return the model trained on the pairs that the file describes, otherwise that on the newest pairs, or None."""
+    section = plan.config.pipeline.train
+    pairings: list[str | None] = [None]
+    if section and section.needs_pairs:
+        with suppress(InputError):
+            pairings.insert(0, plan.described_pairing(context.store))
+    trainer = online_rewards(plan, context)
+    found: Training | None = None
+    found = next((each for key in pairings if (each := training.find(context, key, online_rewards=trainer))), None)
+    return found.path if found else None
+
+
+def online_rewards(plan: Plan, context: Context, *, allow_code: bool = False) -> OnlineRewards | None:
+    """Return the prompts and rewards of a training that samples responses; None if the training has no rewards."""
+    section = plan.config.pipeline.train
+    return OnlineRewards(plan, context, section, allow_code=allow_code) if section and section.rewards else None
+
+
+def contenders(plan: Plan) -> list[Generator]:
+    """Return a generator for each model that `evaluate.models` names."""
+    section, known = plan.config.pipeline.evaluate, plan.config.pipeline.models
+    base = base_generator(plan).model if section and section.models else None
+    return [
+        replace(plan.generator, model=known.get(name) or _checkpoint(plan.config, base, name, place), name=name)
+        for place, name in enumerate(section.models if section else [])
+    ]
+
+
+def _checkpoint(config: Config, base: ModelConfig | None, name: str, place: int) -> ModelConfig:
+    """Return the base model with another checkpoint's weights. Raises InputError for an unknown model or checkpoint."""
+    where = config.file.where(("evaluate", "models", place))
+    if not isinstance(base, TransformersModel | VllmModel):
+        fix = did_you_mean(name, config.pipeline.models)
+        raise InputError(f"no model is called {name!r}", where=where, fix=fix)
+    locate(name, where=where)
+    return base.model_copy(update={"path": name, "revision": None})

@@ -1,2 +1,0 @@
--- The keys of all registered criteria.
-SELECT key FROM criteria

@@ -210,7 +210,9 @@ class Source(Section):
     @property
     def has_responses(self) -> bool:
         """Return whether the source contains responses."""
-        return self.is_shaped or self.columns.responses is not None or any(each.chosen is not None for each in self.preferences)
+        return (
+            self.is_shaped or self.columns.responses is not None or any(each.chosen is not None for each in self.preferences)
+        )
 
     @model_validator(mode="after")
     def _one_origin(self) -> "Source":

@@ -75,7 +75,10 @@ def load(name: str) -> Layout:
         _columns(head["columns"]),
         _columns(head.get("optional", "")),
         frozenset(each for names_of in _columns(head.get("absent", "")) for each in names_of),
-        {column: _TYPES[kind] for column, kind in (pair.split() for pair in head.get("types", "").split(",") if pair.strip())},
+        {
+            column: _TYPES[kind]
+            for column, kind in (pair.split() for pair in head.get("types", "").split(",") if pair.strip())
+        },
         tuple(keys),
     )
 

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import chain, islice
 from typing import Any
 
@@ -12,8 +13,18 @@ import orjson
 from rlaif.config import Source, SourcePreferences, SourceScores
 from rlaif.core.types import Prompt, answer_key, clean, fraction, key
 from rlaif.data.sources.prompts import metadata_of, prompt_of
-from rlaif.data.sources.responses import Answer, Vote, answer, answers_of, value_of, values_of, votes_of
+from rlaif.data.sources.responses import (
+    Answer,
+    Vote,
+    answer,
+    answers_of,
+    value_of,
+    values_of,
+    votes_of,
+    whole_conversation,
+)
 from rlaif.data.sources.row_errors import Faults, RowError
+from rlaif.data.sources.shape import Shape, shape_of
 from rlaif.data.sources.staging import Staging
 from rlaif.data.sources.text_forms import PEEKED, Form, find_forms, looks_listed, text_columns, unfold
 
@@ -35,9 +46,18 @@ def imported(name: str) -> str:
     return key("imported", name)
 
 
+# Every fact names a few of them.
+_imported = lru_cache(maxsize=1024)(imported)
+
+
 def criterion_key(scores: SourceScores) -> str:
     """Return the key of a criterion whose scores were imported."""
-    return key("imported criterion", scores.judge, scores.criterion, scores.low, scores.high)
+    return _criterion_key(scores.judge, scores.criterion, scores.low, scores.high)
+
+
+@lru_cache(maxsize=1024)
+def _criterion_key(judge: str, criterion: str, low: float, high: float) -> str:
+    return key("imported criterion", judge, criterion, low, high)
 
 
 @dataclass(frozen=True)
@@ -59,6 +79,9 @@ class Parsed:
     scored: Sequence[Scored]
     sides: Sequence[tuple[SourcePreferences, Answer, Answer]]
     votes: Sequence[tuple[int, Sequence[Vote]]]
+    # Scores of the chosen and the rejected response of the only entry in `sides`.
+    side_scored: Sequence[Scored] = ()
+    shape: Shape | None = None
 
 
 @dataclass
@@ -74,15 +97,23 @@ class Facts:
 
     def __init__(self, source: Source, staging: Staging) -> None:
         self.source, self._staging = source, staging
-        self._generator = imported(source.generator)
-        self._repeats = list(_repeats(source.scores))
+        self._repeats = list(_repeats(each for each in source.scores if each.column is not None))
+        self._side_repeats = list(_repeats(each for each in source.scores if each.chosen is not None))
+        # The names in the source: those that its section gives, and those in the rows of a layout.
+        self.generators = dict.fromkeys([source.generator] if source.has_responses and not source.is_shaped else [])
+        judges = [*(each.judge for each in source.scores), *(each.judge for each in source.preferences)]
+        self.judges = dict.fromkeys(judges)
+        self.criteria = {criterion_key(each): each for each in source.scores}
         self._columns = text_columns(source)
+        self._answers = [name for name in self._columns if name != source.columns.prompt]
         self.forms: Mapping[str, Form] = {}
         self.faults = Faults()
         self.codes = [Codes() for _ in source.preferences]
 
     def peek(self, rows: Iterator[tuple[str, Row | RowError]]) -> Iterator[tuple[str, Row | RowError]]:
         """Detect from the first rows which columns hold lists or transcripts as text; return all rows."""
+        if self.source.is_shaped:
+            return rows
         first = list(islice(rows, PEEKED))
         self.forms = find_forms(self.source, [row for _, row in first if not isinstance(row, RowError)])
         return chain(first, rows)
@@ -106,10 +137,15 @@ class Facts:
     def _parsed(self, row: Row | RowError) -> Parsed | None:
         if isinstance(row, RowError):
             raise row
-        source, row = self.source, unfold(row, self._columns, self.forms)
+        source = self.source
+        if source.is_shaped:
+            shape = shape_of(row)
+            return None if shape is None else Parsed(shape.prompt, shape.metadata, shape.answers, (), (), (), shape=shape)
+        row = unfold(row, self._columns, self.forms)
         prompt = prompt_of(row, source.columns)
         if prompt is None:
             return None
+        prompt = whole_conversation(prompt, [row.get(column) for column in self._answers])
         asked = prompt.messages
         answers = answers_of(row, source, asked)
         scored = [
@@ -122,12 +158,17 @@ class Facts:
             if each.chosen is not None and each.rejected is not None
         ]
         votes = [(place, votes_of(row, each)) for place, each in enumerate(source.preferences) if each.column is not None]
-        return Parsed(prompt, metadata_of(row, source.columns), answers, scored, sides, votes)
+        side_scored = [
+            Scored(judge, columns, [(row.get(str(each.chosen)), row.get(str(each.rejected))) for each in columns])
+            for judge, columns in self._side_repeats
+        ]
+        return Parsed(prompt, metadata_of(row, source.columns), answers, scored, sides, votes, side_scored)
 
     def _look(self, at: str, row: Row | RowError, found: Parsed) -> None:
         """Report values that may be mistakes but may also be intended."""
         column, request = self.source.columns.prompt, found.prompt.request.strip()
-        value = row.get(column) if not isinstance(row, RowError) else None
+        shaped = self.source.is_shaped
+        value = row.get(column) if not isinstance(row, RowError) and not shaped else None
         if isinstance(value, str) and column not in self.forms and looks_listed(value):
             self.faults.note(at, f"text that looks like a list in column {column!r}, kept as text", fix=_KEPT_AS_TEXT)
         texts = [each.text.strip() for each in (*found.answers, *(side for each in found.sides for side in each[1:]))]
@@ -140,15 +181,33 @@ class Facts:
     def _stage(self, at: str, found: Parsed) -> None:
         prompt = found.prompt.key
         self._prompt(at, found.prompt, found.metadata)
+        if found.shape is not None:
+            self._shape(at, prompt, found.shape)
+            return
         answers = [self._response(at, prompt, each) for each in found.answers]
         for each in found.scored:
             self._scores(at, prompt, answers, each)
         for preferences, chosen, rejected in found.sides:
             better, worse = (self._response(at, prompt, side) for side in (chosen, rejected))
             self._comparison(at, prompt, preferences.judge, better, worse, Vote(0, 1, "first"))
+            for each in found.side_scored:
+                self._scores(at, prompt, [better, worse], each)
         for place, votes in found.votes:
             for vote in votes:
                 self._vote(at, prompt, answers, place, vote)
+
+    def _shape(self, at: str, prompt: str, shape: Shape) -> None:
+        """Stage what a layout or a query returned for a row."""
+        names = [name or self.source.generator for name in shape.generators]
+        self.generators.update(dict.fromkeys(names))
+        answers = [self._response(at, prompt, each, name) for each, name in zip(shape.answers, names, strict=True)]
+        for place, judge, given in shape.scored:
+            self.judges[judge] = None
+            self.criteria.update((criterion_key(scores), scores) for scores, _ in given)
+            self._verdict(at, prompt, answers[place], judge, given)
+        for judge, vote in shape.votes:
+            self.judges[judge] = None
+            self._comparison(at, prompt, judge, answers[vote.first], answers[vote.second], vote)
 
     def _prompt(self, at: str, prompt: Prompt, metadata: str) -> None:
         normal_key = prompt.normal_key
@@ -167,18 +226,18 @@ class Facts:
             },
         )
 
-    def _response(self, at: str, prompt: str, given: Answer) -> str | None:
+    def _response(self, at: str, prompt: str, given: Answer, name: str | None = None) -> str | None:
         """Stage a response and return its answer key; None if it has no text."""
         if given.lost is not None:
             self._drop(at, "response", given.lost)
             return None
-        answered = answer_key(prompt, given.text)
+        answered, generator = answer_key(prompt, given.text), _imported(name or self.source.generator)
         self._staging.put(
             "responses",
             {
-                "key": key("imported response", self._generator, answered),
+                "key": key("imported response", generator, answered),
                 "prompt": prompt,
-                "generator": self._generator,
+                "generator": generator,
                 "answer": answered,
                 "text": given.text,
                 "source": at,
@@ -196,26 +255,37 @@ class Facts:
                         at, "score", "missing" if answered else "no response", f"{scores.criterion} by {scored.judge}"
                     )
             given = [(scores, value) for scores, value in columns if value is not None and answered is not None]
-            if not given:
-                continue
-            words = {scores.criterion: value for scores, value in given}
-            verdict = self._staging.put(
-                "verdicts",
-                {
-                    "prompt": prompt,
-                    "answer": answered,
-                    "judge": imported(scored.judge),
-                    "source": at,
-                    "raw": clean(json.dumps(words, ensure_ascii=False, default=str)),
-                },
-            )
-            for scores, value in given:
-                self._score(at, verdict, scores, value)
+            if given:
+                self._verdict(at, prompt, answered, scored.judge, given)
+
+    def _verdict(
+        self, at: str, prompt: str, answered: str | None, judge: str, given: Sequence[tuple[SourceScores, Any]]
+    ) -> None:
+        """Stage one verdict of a judge on a response, with its scores by all criteria."""
+        if answered is None:
+            for scores, _ in given:
+                self._drop(at, "score", "no response", f"{scores.criterion} by {judge}")
+            return
+        verdict = self._staging.put(
+            "verdicts",
+            {
+                "prompt": prompt,
+                "answer": answered,
+                "judge": _imported(judge),
+                "source": at,
+                "raw": clean(
+                    json.dumps({scores.criterion: value for scores, value in given}, ensure_ascii=False, default=str)
+                ),
+            },
+        )
+        for scores, value in given:
+            self._score(at, verdict, scores, value)
 
     def _score(self, at: str, verdict: int, scores: SourceScores, value: Any) -> None:
         score, wrong = value_of(value, scores)
         if wrong:
-            self.faults.add(at, f"{wrong} in column {scores.column!r}", str(value)[:60], _RANGE)
+            column = scores.column or f"{scores.chosen} or {scores.rejected}"
+            self.faults.add(at, f"{wrong} in column {column!r}", str(value)[:60], _RANGE)
         self._staging.put(
             "scores",
             {
@@ -249,7 +319,7 @@ class Facts:
                 "prompt": prompt,
                 "first": first,
                 "second": second,
-                "judge": imported(judge),
+                "judge": _imported(judge),
                 "preferred": vote.preferred,
                 "probability": vote.probability,
                 "source": at,

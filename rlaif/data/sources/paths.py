@@ -44,5 +44,7 @@ def find_all(name: str, beside: Path, suffixes: Sequence[str], *, where: str) ->
         return [path]
     found = sorted(each for each in path.rglob("*") if each.is_file() and kind(each) in suffixes)
     if not found:
-        raise InputError(f"the folder {name} holds no file of a known kind", where=where, fix=f"Known: {', '.join(suffixes)}.")
+        raise InputError(
+            f"the folder {name} holds no file of a known kind", where=where, fix=f"Known: {', '.join(suffixes)}."
+        )
     return found

@@ -54,7 +54,7 @@ def prompt_of(row: Mapping[str, Any], columns: Columns) -> Prompt | None:
         messages = with_system(messages, text(row.get(columns.system), columns.system))
     return Prompt(
         with_tools(messages, row.get(columns.tools), columns.tools) if columns.tools else messages,
-        document=_document(row.get(columns.document), columns.document) if columns.document else None,
+        document=document_of(row.get(columns.document), columns.document) if columns.document else None,
         reference=text(row.get(columns.reference), columns.reference) if columns.reference else None,
         checklist=_checklist(row.get(columns.checklist), columns.checklist) if columns.checklist else (),
     )
@@ -171,7 +171,9 @@ def _calls(turn: Any) -> list[Any]:
     if not calls and turn.get("from", turn.get("role")) in CALLING:
         found = _json(turn.get("value", turn.get("content")))
         calls = [
-            {"type": "function", "function": call} for call in (found if isinstance(found, list) else [found]) if isinstance(call, Mapping)
+            {"type": "function", "function": call}
+            for call in (found if isinstance(found, list) else [found])
+            if isinstance(call, Mapping)
         ]
     return [_without_null(plain_value(call)) for call in calls] if isinstance(calls, list | tuple) else []
 
@@ -259,7 +261,8 @@ def conversation(value: Any, column: str) -> tuple[Message, ...]:
     return tuple(messages_of(turns, column))
 
 
-def _document(value: Any, column: str) -> str | None:
+def document_of(value: Any, column: str) -> str | None:
+    """Return a document given as a text or as a list of passages; None if it is null or blank. Raises RowError."""
     if not isinstance(value, list | tuple):
         return text(value, column)
     passages = ["\n".join(_lines(passage, column)) for passage in value]

@@ -3,14 +3,14 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 
 from rlaif.config import Source, SourcePreferences, SourceScores
 from rlaif.config.sources import code_of
-from rlaif.core.types import Message
-from rlaif.data.sources.prompts import SHOWN, call_text, is_turn, messages_of, text
+from rlaif.core.types import Message, Prompt
+from rlaif.data.sources.prompts import ASKING, SHOWN, call_text, is_turn, messages_of, text
 from rlaif.data.sources.row_errors import RowError
 from rlaif.data.sources.text_forms import parse_list
 from rlaif.models.reasoning import has_text
@@ -83,12 +83,33 @@ def answer(value: Any, asked: Sequence[Message], column: str) -> Answer:
             return Answer(lost=ELSEWHERE)
         value = call_text(last)
     found = text(value, column)
-    return Answer(found) if found and (_is_plain(found) or has_text(found)) else Answer(lost="empty")
+    return Answer(found) if found and (is_plain(found) or has_text(found)) else Answer(lost="empty")
 
 
-def _is_plain(found: str) -> bool:
+def is_plain(found: str) -> bool:
     """Whether a text is visible without a closer look: it starts with a letter or digit, and has no marks of reasoning."""
-    return found[0].isascii() and found[0].isalnum() and "<" not in found and "[" not in found and "◁" not in found
+    return found[0].isalnum() and found[0].isascii() and not any(mark in found for mark in "<[◁")
+
+
+def whole_conversation(prompt: Prompt, values: Sequence[Any]) -> Prompt:
+    """Return the prompt with the earlier turns of its responses, if its column has only the first or the last user turn.
+
+    All responses must have the same earlier turns; otherwise the prompt stays as it is, and they are dropped and counted.
+    """
+    given = [value for value in values if isinstance(value, list | tuple) and len(value) > 1 and all(map(is_turn, value))]
+    if not given or prompt.messages[-1]["role"] != "user" or sum(each["role"] == "user" for each in prompt.messages) > 1:
+        return prompt
+    before, *others = [tuple(messages_of(value, "")[:-1]) for value in given]
+    turns = [each["content"].split() for each in before if each["role"] == "user"]
+    if len(turns) < 2 or before[-1]["role"] not in ASKING or any(other != before for other in others):
+        return prompt
+    if prompt.request.split() not in (turns[0], turns[-1]):
+        return prompt
+    system = [each for each in prompt.messages if each["role"] == "system" and before[0]["role"] != "system"]
+    start, *rest = [*system, *before]
+    if "tools" in prompt.messages[0]:
+        start = {**start, "tools": prompt.messages[0]["tools"]}
+    return replace(prompt, messages=(start, *rest))
 
 
 def _same(before: Sequence[Message], asked: Sequence[Message]) -> bool:
@@ -101,13 +122,13 @@ def _same(before: Sequence[Message], asked: Sequence[Message]) -> bool:
 
 def values_of(row: Row, scores: SourceScores, count: int) -> Sequence[Any]:
     """Return the column's value for each of `count` responses; None if the column is null. Raises RowError."""
-    value = _listed(row.get(scores.column))
+    value = _listed(row.get(str(scores.column)))
     if value is None:
         return [None] * count
     values = value if isinstance(value, list | tuple) else [value]
     if len(values) != count:
         raise RowError(
-            "the number of scores differs from the number of responses", scores.column, f"{len(values)} for {count}"
+            "the number of scores differs from the number of responses", str(scores.column), f"{len(values)} for {count}"
         )
     return values
 

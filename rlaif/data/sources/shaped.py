@@ -1,7 +1,7 @@
 """Reads rows through a layout or a query: SQL over the raw rows, in a connection without access to any file.
 
-A layout maps each row by itself, so rows are read in batches and keep their locations. A query may group and join rows, so it
-reads a table of all rows, which DuckDB keeps in a temporary folder if it does not fit in memory.
+A layout maps each row by itself, so rows are read in batches and keep their locations. A query may group and join rows, so
+it reads a table of all rows, which DuckDB keeps in a temporary folder if it does not fit in memory.
 """
 
 import json
@@ -76,14 +76,16 @@ def _extracted(layout: Layout) -> str:
     every = [name for names in columns for name in names]
     paths = ", ".join(f"'$.{json.dumps(name)}'" for name in every)
     listed = ", ".join(
-        f"coalesce({', '.join(f'found[{every.index(name) + 1}]' for name in names)}) AS \"{names[0]}\"" for names in columns
+        f'coalesce({", ".join(f"found[{every.index(name) + 1}]" for name in names)}) AS "{names[0]}"' for names in columns
     )
     return f"SELECT place, {listed} FROM (SELECT place, json_extract(line, [{paths}]) AS found FROM lines)"
 
 
 def _numbered(sql: str, type_error: str) -> str:
     """Return a layout's query with the row's number and the check of its types added."""
-    body = re.sub(r"^SELECT\b", lambda _: f'SELECT place AS "#", {type_error} AS "#types",', sql, count=1, flags=re.MULTILINE)
+    body = re.sub(
+        r"^SELECT\b", lambda _: f'SELECT place AS "#", {type_error} AS "#types",', sql, count=1, flags=re.MULTILINE
+    )
     return f'SELECT "#", "#types", to_json(q) FROM (\n{body}\n) AS q'
 
 
@@ -247,7 +249,7 @@ def _check_result(columns: Sequence[str], where: str) -> None:
             raise InputError(
                 f"the query returns an unknown column {name!r}",
                 where=where,
-                fix=f"{did_you_mean(name, RESULT)} Columns to keep go into `metadata`, for example: {{'topic': topic}} AS metadata.",
+                fix=f"{did_you_mean(name, RESULT)} Columns to keep go into `metadata`: {{'topic': topic}} AS metadata.",
             )
     if "prompt" not in columns:
         raise InputError("the query returns no column 'prompt'", where=where, fix="Name one: SELECT question AS prompt, …")
@@ -274,4 +276,3 @@ def _connection(spill: Path | None = None) -> Any:
     connection.execute(prelude())
     confined.lock(connection)
     return connection
-

@@ -12,14 +12,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rlaif import __version__
-from rlaif.config import Source
 from rlaif.config.loader import preferences_place
 from rlaif.context.run import Context, now
 from rlaif.core.errors import InputError
 from rlaif.core.progress import Tally
 from rlaif.core.types import key
 from rlaif.data.sources import digest, rows
-from rlaif.data.sources.importer import Facts, criterion_key, imported
+from rlaif.data.sources.importer import Facts, imported
 from rlaif.data.sources.responses import ELSEWHERE
 from rlaif.data.sources.row_errors import Faults
 from rlaif.data.sources.staging import Staging, staged
@@ -39,7 +38,7 @@ def run(context: Context) -> None:
     with context.stage("collect") as tally, context.store.folder() as folder:
         with Staging(folder) as staging:
             facts = [_read(context, index, staging, tally) for index in range(len(context.config.pipeline.collect.sources))]
-        _keep(context, folder, collection)
+        _keep(context, folder, collection, facts)
     _tell(context, facts)
 
 
@@ -94,8 +93,8 @@ def _collection(context: Context) -> str | None:
     return key("collection", __version__, parts)
 
 
-def _keep(context: Context, folder: Path, collection: str | None) -> None:
-    store, sources = context.store, context.config.pipeline.collect.sources
+def _keep(context: Context, folder: Path, collection: str | None, facts: Sequence[Facts]) -> None:
+    store = context.store
     with store.reading(staged(folder)), store.transaction():
         store.execute("pipeline/sql/collect/kept")
         store.execute("pipeline/sql/collect/delete_imported")
@@ -105,12 +104,12 @@ def _keep(context: Context, folder: Path, collection: str | None) -> None:
             "generators",
             [
                 {"key": imported(name), "name": name, "spec": IMPORTED}
-                for name in dict.fromkeys(source.generator for source in sources if source.has_responses)
+                for name in dict.fromkeys(name for each in facts for name in each.generators)
             ],
         )
-        judges = dict.fromkeys(judge for source in sources for judge in _judges(source))
+        judges = dict.fromkeys(name for each in facts for name in each.judges)
         store.append("judges", [{"key": imported(name), "name": name, "spec": IMPORTED} for name in judges])
-        criteria = {criterion_key(scores): scores for source in sources for scores in source.scores}
+        criteria = {name: scores for each in facts for name, scores in each.criteria.items()}
         store.append(
             "criteria",
             [
@@ -133,10 +132,6 @@ def _keep(context: Context, folder: Path, collection: str | None) -> None:
                 where=context.config.file.where(("collect", "sources")),
                 fix=f"All rows were dropped: {dropped}." if dropped else "They have no rows.",
             )
-
-
-def _judges(source: Source) -> list[str]:
-    return [each.judge for each in source.scores] + [each.judge for each in source.preferences]
 
 
 def _tell(context: Context, sources: Sequence[Facts]) -> None:

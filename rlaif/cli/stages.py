@@ -16,12 +16,33 @@ if TYPE_CHECKING:
 
 
 @app.command()
-def collect(file: File, set: Set = [], quiet: Quiet = False) -> None:
+def collect(
+    file: File,
+    guess: Annotated[
+        bool, typer.Option("--guess", help="FILE is a data file: print how to read it, with three rows, and store nothing.")
+    ] = False,
+    set: Set = [],
+    quiet: Quiet = False,
+) -> None:
     """Read prompts, documents and existing responses into the store."""
+    if guess:
+        _guess(file)
+        return
     from rlaif import pipeline as running
 
     with session(file, set, quiet) as (_, context):
         running.collect(context)
+
+
+def _guess(path: Path) -> None:
+    from rlaif.data.guess import guess
+
+    found = guess(path)
+    print(found.section)
+    for number, row in enumerate(found.rows, 1):
+        print(f"# row {number}\n{row}\n")
+    for warning in found.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
 
 
 @app.command()

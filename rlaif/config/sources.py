@@ -179,11 +179,11 @@ class Source(Section):
     stream: bool = False
     """Read a hub dataset row by row while it is downloaded, for example with a `limit`, instead of downloading it first."""
     layout: str | None = None
-    """The layout of a public dataset, such as ultrafeedback, instead of `columns`, `scores` and `preferences`. `rlaif collect
-    --guess FILE` finds it."""
+    """The layout of a public dataset, such as ultrafeedback, instead of `columns`, `scores` and `preferences`.
+    `rlaif collect --guess FILE` finds it."""
     query: str | None = None
-    """A file with a SQL query over the table `source` of all rows, instead of `columns`, `scores` and `preferences`. It returns
-    the same columns as a layout."""
+    """A file with a SQL query over the table `source` of all rows, instead of `columns`, `scores` and `preferences`. It
+    returns the same columns as a layout."""
     where: str | None = None
     """A SQL condition on the source's columns. Only rows for which it is true are read."""
     columns: Columns = Columns()

@@ -22,7 +22,6 @@ RESULT = (
 _HEAD = re.compile(r"-- (card|columns|optional|absent|types|keys|labels): (.*)")
 # JSON types by their names in the `types` comment.
 _TYPES = {"text": "VARCHAR", "list": "ARRAY", "object": "OBJECT"}
-_NAMES = {"VARCHAR": "text", "ARRAY": "a list", "OBJECT": "an object"}
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Layout:
     def type_error(self) -> str:
         """Return the SQL expression for why a row's columns have other types than the layout's; null if they do not."""
         cases = " ".join(
-            f"WHEN json_type(\"{column}\") IS DISTINCT FROM '{kind}' THEN 'no {_NAMES[kind].removeprefix('a ')} in column ''{column}'''"
+            f"WHEN json_type(\"{column}\") IS DISTINCT FROM '{_TYPES[kind]}' THEN 'no {kind} in column ''{column}'''"
             for column, kind in self.types.items()
         )
         return f"CASE {cases} END" if cases else "NULL"
@@ -75,10 +74,7 @@ def load(name: str) -> Layout:
         _columns(head["columns"]),
         _columns(head.get("optional", "")),
         frozenset(each for names_of in _columns(head.get("absent", "")) for each in names_of),
-        {
-            column: _TYPES[kind]
-            for column, kind in (pair.split() for pair in head.get("types", "").split(",") if pair.strip())
-        },
+        dict(pair.split() for pair in head.get("types", "").split(",") if pair.strip()),
         tuple(keys),
     )
 

@@ -10,5 +10,5 @@ SELECT
     [score(1, 'rating', 'overall', chosen_rating, 1, 5), score(2, 'rating', 'overall', rejected_rating, 1, 5)] AS scores,
     chosen_over_rejected('distilabel', chosen_rating, rejected_rating) AS preferences,
     {source: source} AS metadata,
-    bad_order(chosen_rating, rejected_rating) AS error
+    coalesce(out_of_range(chosen_rating, rejected_rating, 1, 5), bad_order(chosen_rating, rejected_rating)) AS error
 FROM source

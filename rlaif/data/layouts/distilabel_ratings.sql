@@ -8,9 +8,6 @@ SELECT
         ELSE to_json([turn('system', system_prompt), turn('user', instruction)]) END AS prompt,
     items(generations) AS responses,
     list_transform(items(generation_models), lambda each: as_text(each)) AS generators,
-    list_filter(
-        list_transform(items(ratings), lambda each, place: score(place, coalesce(as_text(model_name), 'rating'), 'overall', each, 1, 5)),
-        lambda given: NOT is_missing(given.value)
-    ) AS scores,
+    list_transform(items(ratings), lambda each, place: score(place, coalesce(as_text(model_name), 'rating'), 'overall', each, 1, 5)) AS scores,
     CASE WHEN coalesce(len(items(generations)) <> len(items(ratings)), true) THEN 'generations without one rating each' END AS error
 FROM source

@@ -6,7 +6,7 @@
 SELECT
     prompt,
     [completion] AS responses,
-    [score(1, 'kto', 'desirable', as_code(label), 0, 1)] AS scores,
+    [score(1, 'kto', 'desirable', to_json(as_code(label)), 0, 1)] AS scores,
     tools,
     unknown(as_code(label), ['1', '0'], 'label') AS error
 FROM source

@@ -39,12 +39,15 @@ CREATE MACRO preference(better, worse, judge, strength, tie) AS {
     first: better::INTEGER, second: worse::INTEGER, judge: judge::VARCHAR, strength: strength::DOUBLE, tie: tie::BOOLEAN
 };
 
--- The preference between two responses by a code, as a list; empty if the code is unknown, which `unknown` reports.
+-- A vote that is missing or has no meaning; it is dropped and counted.
+CREATE MACRO no_preference(judge) AS preference(1, 2, judge, NULL, NULL);
+
+-- The preference between two responses by a code, as a list. `unknown` reports a code that has no meaning.
 CREATE MACRO vote(code, first, second, ties, judge) AS CASE
     WHEN list_contains(first, code) THEN [preference(1, 2, judge, NULL, false)]
     WHEN list_contains(second, code) THEN [preference(2, 1, judge, NULL, false)]
     WHEN list_contains(ties, code) THEN [preference(1, 2, judge, NULL, true)]
-    ELSE []
+    ELSE [no_preference(judge)]
 END;
 
 -- Why a code cannot be used; null if it is one of the known codes.
@@ -58,7 +61,7 @@ CREATE MACRO strength_vote(x, most, judge) AS CASE
     WHEN x = 0 THEN [preference(1, 2, judge, 0, true)]
     WHEN x < 0 AND x >= -most THEN [preference(1, 2, judge, -x / most, false)]
     WHEN x > 0 AND x <= most THEN [preference(2, 1, judge, x / most, false)]
-    ELSE []
+    ELSE [no_preference(judge)]
 END;
 
 -- Why a strength cannot be used; null if it can.
@@ -89,8 +92,10 @@ END;
 -- The preference of a chosen response (position 1) over a rejected one, which is a tie if their scores are equal.
 CREATE MACRO chosen_over_rejected(judge, a, b) AS [preference(1, 2, judge, NULL, coalesce(as_number(a) = as_number(b), false))];
 
--- Why two scores contradict the order of a chosen and a rejected response; null if they do not.
+-- Why the scores of a chosen and a rejected response cannot be used; null if they can.
 CREATE MACRO bad_order(a, b) AS CASE
+    WHEN (as_number(a) IS NULL) <> (as_number(b) IS NULL) THEN 'a score of only one of two responses'
+    WHEN as_number(a) IS NULL AND NOT (is_missing(a) AND is_missing(b)) THEN 'a score that is not a number'
     WHEN as_number(a) < as_number(b) THEN 'a rejected response that is scored higher than the chosen one: ' || as_number(a) || ' and ' || as_number(b)
 END;
 
@@ -118,4 +123,13 @@ END;
 CREATE MACRO as_object(x) AS CASE
     WHEN json_type(x) = 'OBJECT' THEN x
     WHEN json_type(x) = 'VARCHAR' AND json_valid(x ->> '$') AND json_type(x ->> '$') = 'OBJECT' THEN (x ->> '$')::JSON
+END;
+
+-- A rating; null if it is "N/A".
+CREATE MACRO rating(x) AS CASE WHEN coalesce(upper(trim(as_text(x))), '') <> 'N/A' THEN x END;
+
+-- Why two scores are out of range; null if they are not.
+CREATE MACRO out_of_range(a, b, low, high) AS CASE
+    WHEN coalesce(as_number(a) < low OR as_number(a) > high OR as_number(b) < low OR as_number(b) > high, false)
+        THEN 'a score that is not from ' || low || ' to ' || high
 END;

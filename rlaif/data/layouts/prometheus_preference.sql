@@ -7,10 +7,7 @@ SELECT
     orig_instruction AS prompt,
     orig_reference_answer AS reference,
     [orig_response_A, orig_response_B] AS responses,
-    list_filter(
-        [score(1, 'gpt-4', 'rubric', orig_score_A, 1, 5), score(2, 'gpt-4', 'rubric', orig_score_B, 1, 5)],
-        lambda given: NOT is_missing(given.value)
-    ) AS scores,
+    [score(1, 'gpt-4', 'rubric', orig_score_A, 1, 5), score(2, 'gpt-4', 'rubric', orig_score_B, 1, 5)] AS scores,
     vote(as_code(orig_preference), ['A'], ['B'], []::VARCHAR[], 'prometheus') AS preferences,
     {criteria: orig_criteria, feedback: orig_feedback} AS metadata,
     coalesce(unknown(as_code(orig_preference), ['A', 'B'], 'orig_preference'), CASE

@@ -4,7 +4,7 @@
 -- labels: true means that a step is correct. The steps are joined by line breaks; the response scores 1 if all are correct, else 0.
 SELECT
     prompt,
-    [array_to_string(list_transform(items(completions), lambda each: as_text(each)), E'\n')] AS responses,
+    [to_json(array_to_string(list_transform(items(completions), lambda each: as_text(each)), E'\n'))] AS responses,
     [score(1, 'steps', 'all steps correct', if(list_bool_and(list_transform(items(labels), lambda each: as_code(each) = '1')), '1', '0'), 0, 1)] AS scores,
     CASE
         WHEN items(completions) IS NULL OR items(labels) IS NULL OR len(items(completions)) <> len(items(labels)) OR len(items(labels)) = 0

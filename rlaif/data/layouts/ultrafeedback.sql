@@ -8,12 +8,9 @@ SELECT
     instruction AS prompt,
     list_transform(items(completions), lambda each: each -> '$.response') AS responses,
     list_transform(items(completions), lambda each: each ->> '$.model') AS generators,
-    flatten(list_transform(items(completions), lambda each, place: list_filter(
-        list_transform(
-            ['helpfulness', 'honesty', 'instruction_following', 'truthfulness'],
-            lambda aspect: score(place, 'gpt-4', aspect, json_extract(each, '$.annotations.' || aspect || '.Rating'), 1, 5)
-        ),
-        lambda given: NOT is_missing(given.value) AND coalesce(upper(trim(as_text(given.value))), '') <> 'N/A'
+    flatten(list_transform(items(completions), lambda each, place: list_transform(
+        ['helpfulness', 'honesty', 'instruction_following', 'truthfulness'],
+        lambda aspect: score(place, 'gpt-4', aspect, rating(json_extract(each, '$.annotations.' || aspect || '.Rating')), 1, 5)
     ))) AS scores,
     {source: source, models: models, correct_answers: correct_answers, incorrect_answers: incorrect_answers} AS metadata,
     CASE

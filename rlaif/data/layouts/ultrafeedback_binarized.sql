@@ -10,5 +10,5 @@ SELECT
     [score(1, 'gpt-4', 'overall', score_chosen, 0, 10), score(2, 'gpt-4', 'overall', score_rejected, 0, 10)] AS scores,
     chosen_over_rejected('ultrafeedback', score_chosen, score_rejected) AS preferences,
     {prompt_id: prompt_id} AS metadata,
-    bad_order(score_chosen, score_rejected) AS error
+    coalesce(out_of_range(score_chosen, score_rejected, 0, 10), bad_order(score_chosen, score_rejected)) AS error
 FROM source

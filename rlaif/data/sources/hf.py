@@ -53,6 +53,24 @@ def rows(origin: Origin, wanted: Wanted) -> Iterator[Row]:
     return wanted.limited(_rows(origin, wanted))
 
 
+def saved_rows(folder: Path) -> Iterator[Row]:
+    """Yield all rows of the first split of a folder that `datasets` saved. Raises InputError."""
+    try:
+        import datasets
+
+        if not any((folder / name).exists() for name in STATES):
+            raise InputError("no dataset saved by `datasets`", where=str(folder), fix="Name a file in it.")
+        _inspect(folder, str(folder))
+        data = datasets.load_from_disk(str(folder))
+    except ImportError:
+        raise InputError("the package `datasets` is not installed", fix="pip install 'rlaif[train]'") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"the dataset cannot be loaded: {error}", where=str(folder)) from None
+    data = next(iter(data.values())) if isinstance(data, dict) else data
+    batches = data.with_format("arrow").iter(BATCH)
+    yield from numbered(str(folder), (row for batch in batches for row in plain(batch)))
+
+
 def digest(origin: Origin) -> str | None:
     """Return a digest of a folder's file names, sizes and times, or a Hub dataset's revision (None if not set)."""
     folder = _folder(origin)
@@ -82,7 +100,7 @@ def _load(origin: Origin) -> Any:
         ) from None
     source, folder = origin.source, _folder(origin)
     if folder is not None:
-        _inspect(folder, origin)
+        _inspect(folder, origin.where("dataset"))
     try:
         data = _loaded(datasets, source, folder)
     except Exception as error:  # The library passes on errors of every library that it reads with.
@@ -105,9 +123,8 @@ def _loaded(datasets: Any, source: Source, folder: Path | None) -> Any:
     )
 
 
-def _inspect(folder: Path, origin: Origin) -> None:
+def _inspect(folder: Path, where: str) -> None:
     """Raise InputError for a folder that would make `datasets` read files outside of it, or run code."""
-    where = origin.where("dataset")
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder", where=where, fix="Use `path` for a single file.")
     try:

@@ -100,7 +100,7 @@ class Facts:
         self._repeats = list(_repeats(each for each in source.scores if each.column is not None))
         self._side_repeats = list(_repeats(each for each in source.scores if each.chosen is not None))
         # The names in the source: those that its section gives, and those in the rows of a layout.
-        self.generators = dict.fromkeys([source.generator] if source.has_responses and not source.is_shaped else [])
+        self.generators = dict.fromkeys([source.generator] if source.has_responses else [])
         judges = [*(each.judge for each in source.scores), *(each.judge for each in source.preferences)]
         self.judges = dict.fromkeys(judges)
         self.criteria = {criterion_key(each): each for each in source.scores}
@@ -198,13 +198,14 @@ class Facts:
 
     def _shape(self, at: str, prompt: str, shape: Shape) -> None:
         """Stage what a layout or a query returned for a row."""
-        names = [name or self.source.generator for name in shape.generators]
-        self.generators.update(dict.fromkeys(names))
-        answers = [self._response(at, prompt, each, name) for each, name in zip(shape.answers, names, strict=True)]
+        answers = [self._response(at, prompt, each) for each in shape.answers]
         for place, judge, given in shape.scored:
             self.judges[judge] = None
             self.criteria.update((criterion_key(scores), scores) for scores, _ in given)
-            self._verdict(at, prompt, answers[place], judge, given)
+            for scores, _ in (each for each in given if each[1] is None):
+                self._drop(at, "score", "missing", f"{scores.criterion} by {judge}")
+            if values := [each for each in given if each[1] is not None]:
+                self._verdict(at, prompt, answers[place], judge, values)
         for judge, vote in shape.votes:
             self.judges[judge] = None
             self._comparison(at, prompt, judge, answers[vote.first], answers[vote.second], vote)
@@ -226,12 +227,12 @@ class Facts:
             },
         )
 
-    def _response(self, at: str, prompt: str, given: Answer, name: str | None = None) -> str | None:
+    def _response(self, at: str, prompt: str, given: Answer) -> str | None:
         """Stage a response and return its answer key; None if it has no text."""
         if given.lost is not None:
             self._drop(at, "response", given.lost)
             return None
-        answered, generator = answer_key(prompt, given.text), _imported(name or self.source.generator)
+        answered, generator = answer_key(prompt, given.text), _imported(self.source.generator)
         self._staging.put(
             "responses",
             {

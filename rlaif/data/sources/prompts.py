@@ -179,7 +179,7 @@ def _calls(turn: Any) -> list[Any]:
 
 
 def call_text(message: Message) -> str:
-    """Return a response with its tool calls as text, each a JSON object between <tool_call> tags, as Hermes and Qwen write."""
+    """Return a response with its tool calls as text: JSON objects between <tool_call> tags, as Hermes and Qwen write."""
     calls = [_call(call) for call in message.get("tool_calls", [])]
     return "\n".join([part for part in (message["content"].strip(),) if part] + calls) if calls else message["content"]
 

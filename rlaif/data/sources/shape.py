@@ -23,7 +23,6 @@ class Shape:
     prompt: Prompt
     metadata: str
     answers: Sequence[Answer]
-    generators: Sequence[str | None]
     # The verdicts: the position of the response, the judge, and its scores by one or several criteria.
     scored: Sequence[tuple[int, str, Sequence[tuple[SourceScores, Any]]]]
     votes: Sequence[tuple[str, Vote]]
@@ -43,9 +42,8 @@ def shape_of(row: Mapping[str, Any]) -> Shape | None:
     answers = [answer(value, messages, "responses") for value in _list(row, "responses")]
     return Shape(
         prompt,
-        _metadata(row.get("metadata")),
+        _metadata(row.get("metadata"), _generators(row, len(answers))),
         answers,
-        _generators(row, len(answers)),
         _scored(_list(row, "scores"), len(answers)),
         [_vote(each, len(answers)) for each in _list(row, "preferences")],
     )
@@ -60,12 +58,14 @@ def _list(row: Mapping[str, Any], column: str) -> list[Any]:
     return value
 
 
-def _metadata(value: Any) -> str:
-    if value is None:
-        return "{}"
+def _metadata(value: Any, generators: Sequence[str | None]) -> str:
+    """Return the metadata as a JSON object; `generators` holds the names of the models, in the order of the responses."""
+    value = {} if value is None else value
     if not isinstance(value, Mapping):
         raise RowError(f"{kind_of(value)} instead of an object", "metadata", str(value)[:SHOWN])
-    return orjson.dumps(plain_value({name: item for name, item in value.items() if item is not None})).decode()
+    named = {"generators": generators} if any(generators) else {}
+    kept = {name: item for name, item in value.items() if item is not None}
+    return orjson.dumps(plain_value({**kept, **named})).decode()
 
 
 def _generators(row: Mapping[str, Any], count: int) -> list[str | None]:
@@ -91,8 +91,6 @@ def _scored(scores: Sequence[Any], count: int) -> list[tuple[int, str, list[tupl
         low, high, value = each.get("low"), each.get("high"), each.get("value")
         if not _is_number(low) or not _is_number(high) or low >= high:
             raise RowError("a score whose `low` is not below its `high`", "scores", f"{low} and {high}")
-        if value is None:
-            raise RowError("a score without a value", "scores", f"{criterion} by {judge}")
         verdicts.setdefault((place, judge, repeat), []).append((_scores(judge, criterion, float(low), float(high)), value))
     return [(place, judge, given) for (place, judge, _), given in verdicts.items()]
 
@@ -108,7 +106,9 @@ def _vote(given: Any, count: int) -> tuple[str, Vote]:
     judge, strength, tie = _name(given, "judge", "preferences"), given.get("strength"), given.get("tie")
     if first == second:
         raise RowError("a preference between a response and itself", "preferences", str(first + 1))
-    if tie not in (None, True, False):
+    if tie is None:
+        return judge, Vote(first, second, lost="missing")
+    if not isinstance(tie, bool):
         raise RowError("a tie that is neither true nor false", "preferences", str(tie)[:SHOWN])
     if strength is not None and (not _is_number(strength) or not 0 <= strength <= 1):
         raise RowError("a strength that is not from 0 to 1", "preferences", str(strength)[:SHOWN])

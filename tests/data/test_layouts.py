@@ -14,7 +14,7 @@ from rlaif.data.sources.shape import Shape, shape_of
 from rlaif.data.sources.shaped import by_layout
 from rlaif.store.store import Store
 from tests.support.collecting import collected, column, dropped
-from tests.support.paths import TESTS
+from tests.support.paths import ROOT, TESTS
 
 GOLDEN = TESTS / "data" / "layouts"
 # Small files with a few bad rows pass, so that the drops can be counted.
@@ -211,3 +211,8 @@ def test_an_odd_nested_value_gives_no_other_label(name: str) -> None:
     ]
     found = [each for read in labels(name, rows) for each in read or []]
     assert [each for each in found if each not in known(name)] == []
+
+
+def test_the_documentation_lists_every_layout() -> None:
+    page = (ROOT / "docs" / "sources.md").read_text(encoding="utf-8")
+    assert [name for name in names() if f"| `{name}` | {load(name).title} | {load(name).card} |" not in page] == []

@@ -66,7 +66,11 @@ async def run(
             concurrency=model.concurrency,
             heard=lambda sampled: breaker.heard(*sampled.failed),
         )
-        breaker.over(lambda: context.store.query("pipeline/sql/generate/has_success", generator=generator.key))
+        breaker.over(
+            lambda: context.store.query(
+                "SELECT key FROM responses WHERE generator = $generator AND failure IS NULL LIMIT 1", generator=generator.key
+            )
+        )
         # In a thread, because other stages have requests in flight.
         await asyncio.to_thread(_tell_of_equals, context, generator)
 
@@ -125,7 +129,7 @@ def _guess(row: Row, generator: Generator) -> tuple[int, float, float]:
 
 
 def _register(context: Context, generator: Generator) -> None:
-    if not context.store.query("pipeline/sql/generate/known", generator=generator.key):
+    if not context.store.query("SELECT key FROM generators WHERE key = $generator LIMIT 1", generator=generator.key):
         row = {"key": generator.key, "name": generator.name, "spec": json.dumps(generator.spec)}
         context.store.append("generators", [row])
     versions.use(context.store, "generator", generator.name, generator.key)

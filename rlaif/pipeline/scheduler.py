@@ -33,16 +33,12 @@ async def overlapped(context: Context, writer: Generator, judges: Sequence[Judge
     handovers: list[StageQueue[Row]] = [StageQueue() for _ in judges]
     writers = generators(context.config)
 
-    def hand(texts: list[Row]) -> None:
-        for handover in handovers:
-            handover.put_from_thread(texts)
-
     async def lead(models: Models) -> None:
         try:
-            await generating.run(context, models, writer, hand=hand)
+            await generating.run(context, models, writer, handovers=handovers)
         finally:
             for handover in handovers:
-                await handover.close()
+                handover.close()
 
     async def follow(models: Models, judge: Judge, handover: StageQueue[Row]) -> None:
         try:

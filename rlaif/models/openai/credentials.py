@@ -1,7 +1,8 @@
 """Determine the servers of an `openai` model, the name under which they are stored, and their API key.
 
 The `openai` package is the authority on each vendor's addresses, credentials and headers: it builds one request, which is
-never sent, and all others are built like it.
+never sent, and all others are built like it. Other servers with an ordinary address need none of that; importing the package
+takes a second.
 """
 
 import os
@@ -31,6 +32,10 @@ UNWRITTEN: Final = ("host", "content-length", "connection", "accept-encoding", "
 # Headers that any server may get. Others come from environment variables that are meant for the vendor.
 FOR_ALL: Final = frozenset({"authorization", "api-key", "accept", "content-type", "user-agent"})
 VENDORS: Final = ("api.openai.com", ".openai.azure.com", ".api.openai.com")
+# An address without user, query, characters that need an encoding, or a port that may be out of range.
+ORDINARY: Final = re.compile(
+    r"https?://(?P<host>[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(?::(?:\d{1,4}|[1-5]\d{4}))?(?:/[A-Za-z0-9._~-]+)*/?"
+)
 USER: Final = re.compile(r"[^/?#]*@")
 # Pairs of variable and host that were announced, so that each is announced once.
 ANNOUNCED: Final[set[tuple[str, str]]] = set()
@@ -146,6 +151,15 @@ def _may_go(name: str, host: str) -> bool:
 
 
 async def request_head(config: OpenAIModel, address: str, key: str, *, where: str = "") -> RequestHead:
+    """Return the address and headers of a chat request."""
+    ordinary = ORDINARY.fullmatch(address)
+    if ordinary and _is_host(ordinary["host"]) and not config.api_version and not ordinary["host"].endswith(VENDORS):
+        headers = {"accept": "application/json", "content-type": "application/json", "user-agent": "rlaif"}
+        return RequestHead(f"{address.rstrip('/')}/chat/completions", headers | {"authorization": f"Bearer {key}"})
+    return await package_head(config, address, key, where=where)
+
+
+async def package_head(config: OpenAIModel, address: str, key: str, *, where: str = "") -> RequestHead:
     """Return the address and headers of a chat request, as the package builds them for that vendor."""
     import openai
 

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
+import orjson
+
 from rlaif.config import OpenAIModel
 from rlaif.models.base import ChatRequest, Completion
 from rlaif.models.prompt_size import was_cut
@@ -45,6 +47,11 @@ class Inspector:
 
 
 def _is_object(text: str) -> bool:
+    try:
+        return isinstance(orjson.loads(text), dict)
+    except ValueError:
+        pass
+    # orjson refuses NaN and numbers of any size, which json reads.
     try:
         return isinstance(json.loads(text), dict)
     except (ValueError, RecursionError):

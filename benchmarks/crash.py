@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.job import ledger, serving, table, write
 
@@ -24,16 +24,25 @@ MEDIAN, SIGMA = 0.2, 0.8
 DURABLE, START = 0.5, 1.5
 
 
-def run(pipeline: Path, seconds: float | None = None) -> bool:
-    """Run the job and return whether it finished; it is killed after `seconds` if given."""
+class Kill(NamedTuple):
+    """When a process got the signal, and when it was gone: a large process takes some time to end."""
+
+    sent: float
+    gone: float
+
+
+def run(pipeline: Path, seconds: float | None = None) -> Kill | None:
+    """Run the job; it is killed after `seconds` if given. Return the kill, or None if the job finished."""
     command = [sys.executable, "-m", "rlaif", "run", str(pipeline)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        return process.wait(seconds) == 0
+        assert process.wait(seconds) == 0
     except subprocess.TimeoutExpired:
+        sent = time.monotonic()
         process.send_signal(signal.SIGKILL)
         process.wait()
-        return False
+        return Kill(sent, time.monotonic())
+    return None
 
 
 def exported(out: Path) -> bytes:
@@ -41,7 +50,7 @@ def exported(out: Path) -> bytes:
     return b"".join(file.read_bytes() for file in sorted((out / "pairs").rglob("*.jsonl")))
 
 
-def asked_again(rows: list[list[Any]], kills: list[float]) -> tuple[int, list[float]]:
+def asked_again(rows: list[list[Any]], kills: list[Kill]) -> tuple[int, list[float]]:
     """Return how many repeated requests had no answer at the kill, and how many seconds before it the others had theirs."""
     first: dict[str, list[Any]] = {}
     unanswered, ages = 0, []
@@ -50,11 +59,11 @@ def asked_again(rows: list[list[Any]], kills: list[float]) -> tuple[int, list[fl
         first[row[0]] = row
         if before is None:
             continue
-        kill = next(moment for moment in kills if before[2] <= moment)
-        if before[3] is None or before[3] > kill:
+        kill = next(kill for kill in kills if before[2] <= kill.gone)
+        if before[3] is None or before[3] > kill.sent:
             unanswered += 1
         else:
-            ages.append(kill - before[3])
+            ages.append(kill.sent - before[3])
     return unanswered, ages
 
 
@@ -64,19 +73,20 @@ def main(prompts: int, kills: int, seed: int, median: float) -> bool:
         folder = Path(name)
         with serving(median=median, sigma=SIGMA) as port:
             started = time.monotonic()
-            assert run(write(folder, port, prompts=prompts, out="calm"))
+            assert run(write(folder, port, prompts=prompts, out="calm")) is None
             calm = time.monotonic() - started
             least = ledger(port)["requests"]
         # At the same address, which is part of the model's identity.
         with serving(at=port, median=median, sigma=SIGMA):
             pipeline = write(folder, port, prompts=prompts, out="wild")
-            moments: list[float] = []
+            moments: list[Kill] = []
             while len(moments) < kills:
                 # The runs are short, so that all kills hit the job.
-                if run(pipeline, START + rng.random() * 2.2 * calm / kills):
+                kill = run(pipeline, START + rng.random() * 2.2 * calm / kills)
+                if kill is None:
                     break
-                moments.append(time.monotonic())
-            assert run(pipeline)
+                moments.append(kill)
+            assert run(pipeline) is None
             told = ledger(port)
         equal = exported(folder / "calm") == exported(folder / "wild") != b""
     unanswered, ages = asked_again(told["rows"], moments)

@@ -132,30 +132,48 @@ async def _keep(finished: "asyncio.Queue[object]", keep: Callable[[list[Result]]
 
 
 class StageQueue(AsyncIterable[Unit]):
-    """A queue of a few batches by which one stage passes units to the next while both run."""
+    """A queue of batches by which one stage passes units to the next while both run.
+
+    The first stage waits for `room` before it starts a unit. It never waits to add results: whoever stores results must not
+    wait for the next stage, because paid results have to be stored at once.
+    """
 
     def __init__(self, batches: int = 4) -> None:
         self._loop = asyncio.get_running_loop()
-        self._queue: asyncio.Queue[object] = asyncio.Queue(maxsize=batches)
+        self._queue: asyncio.Queue[object] = asyncio.Queue()
+        self._batches = batches
         self._abandoned = False
+        self._room = asyncio.Event()
+        self._room.set()
+
+    async def room(self) -> None:
+        """Wait while the next stage is behind by the number of batches."""
+        await self._room.wait()
 
     def put_from_thread(self, units: Sequence[Unit]) -> None:
-        """Add a batch from the thread that stores results; wait while the next stage is behind."""
-        if not self._abandoned:
-            asyncio.run_coroutine_threadsafe(self._queue.put(units), self._loop).result()
+        """Add a batch from the thread that stores results."""
+        self._loop.call_soon_threadsafe(self._put, units)
 
-    async def close(self) -> None:
-        """Say that no more units will come."""
+    def _put(self, units: object) -> None:
         if not self._abandoned:
-            await self._queue.put(_OVER)
+            self._queue.put_nowait(units)
+            if self._queue.qsize() >= self._batches:
+                self._room.clear()
+
+    def close(self) -> None:
+        """Say that no more units will come."""
+        self._put(_OVER)
 
     def abandon(self) -> None:
-        """Say that nobody takes units any more: a waiting put continues, and further units are discarded."""
+        """Say that nobody takes units any more; further units are discarded."""
         self._abandoned = True
+        self._room.set()
         while not self._queue.empty():
             self._queue.get_nowait()
 
     async def __aiter__(self) -> AsyncIterator[Unit]:
         while (units := await self._queue.get()) is not _OVER:
+            if self._queue.qsize() < self._batches:
+                self._room.set()
             for unit in units:  # type: ignore[attr-defined]
                 yield unit

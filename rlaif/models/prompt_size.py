@@ -60,7 +60,9 @@ def _count(value: Any) -> int | None:
 
 def was_cut(messages: Sequence[Message], read: int | None) -> bool:
     """Return whether a server that `read` this many tokens of these messages cannot have read all of them."""
-    if read is None or read >= _at_most(messages):
+    # Each word takes two characters or more, with the blank after it.
+    longest = sum(len(message["content"]) + 1 for message in messages) * PER_WORD / 2
+    if read is None or longest <= max(read, SHORTEST_CONTEXT) or read >= _at_most(messages):
         return False
     least = least_tokens(messages)
     return least > SHORTEST_CONTEXT and read < least

@@ -30,6 +30,8 @@ ESCAPED: Final = re.compile(
     rb"\\+(?:[uxU]\{?0*([0-9a-fA-F]{2})\}?|([01][0-7]{2})|([!-/:-@\[-`{-~]))|[%=]([0-9a-fA-F]{2})"
     rb"|&(?:#0*([0-9]{2,3})|#[xX]0*([0-9a-fA-F]{2})|([a-zA-Z]{2,24}));?"
 )
+# The same, quickly: any escaped character other than `\\"`, of which JSON has many. A bare `%`, `&` or `=` is none.
+ESCAPE: Final = re.compile(rb"\\(?:[uxU01]|[!#-/:-@\[-`{-~])|[%=][0-9a-fA-F]{2}|&[#a-zA-Z]")
 # Escapes of escapes: JSON in JSON in HTML is already rare.
 DEPTH: Final = 6
 ENTITIES: Final = {name.rstrip(";").encode(): text.encode() for name, text in html5.items() if " " < text < "\x7f"}
@@ -40,6 +42,8 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self._needles = sorted({needle for secret in secrets for needle in _needles(secret)})
+        quoted = any('"' in needle for needle in self._needles)
+        self._may_be_escaped = (ESCAPED if quoted else ESCAPE).search
         self._starts = [_start(needle).lower().encode() for needle in self._needles]
 
     def __call__(self, data: bytes, *, json: bool = False) -> bytes:
@@ -47,7 +51,7 @@ class Redactor:
         if not self._needles:
             return data
         escaped = any(escape in data for escape in (ESCAPES if json else ANY_ESCAPES))
-        if self._holds(data) or (escaped and self._holds(_decoded(data))):
+        if self._holds(data) or (escaped and self._may_be_escaped(data) and self._holds(_decoded(data))):
             # The pattern knows the plain spelling too: a key may begin in one spelling and end in another.
             data = self._escaped.sub(REPLACEMENT, data)
             if self._holds(decoded := _decoded(data)):

@@ -86,8 +86,17 @@ def run(
         store.execute("pairs/sql/over_target", target=settings.target, **values)
         store.execute("pairs/sql/insert_pairs", **values)
         store.execute("pairs/sql/insert_outcomes", **values)
-    outcomes = {row["outcome"]: row["prompts"] for row in store.query("pairs/sql/outcomes", pairing=values["pairing"])}
-    count = store.query("pairs/sql/count", pairing=values["pairing"])[0]["pairs"]
+    outcomes = {
+        row["outcome"]: row["prompts"]
+        for row in store.query(
+            "SELECT reason AS outcome, count(*) AS prompts FROM reasons WHERE pairing = $pairing "
+            "AND response IS NULL GROUP BY reason ORDER BY prompts DESC, reason",
+            pairing=values["pairing"],
+        )
+    }
+    count = store.query("SELECT count(*) AS pairs FROM pairs WHERE pairing = $pairing", pairing=values["pairing"])[0][
+        "pairs"
+    ]
     by = ", ".join(member.name or member.key for member in judge) + (f" ({mix})" if len(judge) > 1 else "")
     return Pairing(values["pairing"], judge[0].key, count, outcomes, by, settings.strategy)
 
@@ -125,7 +134,7 @@ def _values(rule: PairRule, spec: Row, members: Sequence[PairJudge], mix: Mix, *
 def _record(context: Context, spec: Row, values: Row) -> None:
     """Store the pairing and its criteria in place of an earlier one with the same key."""
     store, pairing = context.store, values["pairing"]
-    number = store.query("pairs/sql/next_number")[0]["number"]
+    number = store.query("SELECT coalesce(max(number), 0) + 1 AS number FROM pairings")[0]["number"]
     store.execute("pairs/sql/delete_pairing", **values)
     facts = _facts(store, [*values["judges"], *values["agree"]], values["generators"])
     row = {"key": pairing, "spec": json.dumps(spec), "created": now(), "run": context.run, "number": number, "facts": facts}
@@ -168,7 +177,13 @@ def key_of(spec: Row) -> str:
 def _compared(rule: PairRule, store: Store, members: Sequence[PairJudge]) -> bool:
     """Return whether the judges have votes, which have no criterion. Raises InputError if `pair` cannot use them."""
     settings = rule.settings
-    voting = [each for each in members if store.query("pairs/sql/compared", judge=each.key)]
+    voting = [
+        each
+        for each in members
+        if store.query(
+            "SELECT 1 AS compared FROM comparisons WHERE judge = $judge AND verdict IS NULL LIMIT 1", judge=each.key
+        )
+    ]
     if voting and len(voting) < len(members):
         other = next(each for each in members if each not in voting)
         where = rule.where("judge")
@@ -188,7 +203,11 @@ def _compared(rule: PairRule, store: Store, members: Sequence[PairJudge]) -> boo
     graded = (
         voting
         and settings.strategy == "votes"
-        and store.query("pairs/sql/has_strengths", judges=[each.key for each in voting])
+        and store.query(
+            "SELECT 1 AS graded FROM comparisons WHERE judge IN (SELECT unnest($judges::VARCHAR[])) "
+            "AND verdict IS NULL AND probability IS NOT NULL LIMIT 1",
+            judges=[each.key for each in voting],
+        )
     )
     if voting and settings.min_margin and not graded:
         raise InputError(
@@ -217,22 +236,34 @@ def _gather(store: Store, values: Row) -> None:
         _mix(store, values)
     else:
         store.execute("pairs/sql/mean_single")
-        store.execute("pairs/sql/scores_with_strengths" if store.query("pairs/sql/has_comparisons") else "pairs/sql/scored")
+        store.execute(
+            "pairs/sql/scores_with_strengths"
+            if store.query("pairs/sql/has_comparisons")
+            else "CREATE OR REPLACE TEMP VIEW scored AS FROM averaged"
+        )
         store.execute("pairs/sql/points_of_comparisons" if values["compared"] else values["points"])
     store.execute("pairs/sql/answers", **values)
-    if store.query("pairs/sql/repeated"):
+    if store.query("SELECT 1 AS repeated FROM answers WHERE repeated LIMIT 1"):
         # Repeats are rare and take several times the work: their means have to be taken before the points.
         store.execute("pairs/sql/mean_repeats")
         store.execute("pairs/sql/answers", **values)
     store.execute("pairs/sql/same_texts")
-    store.execute("pairs/sql/filtered")
+    store.execute("CREATE OR REPLACE TEMP TABLE filtered (prompt BIGINT, response BIGINT, reason VARCHAR)")
     store.execute("pairs/sql/views")
 
 
 def _scale_votes(store: Store, values: Row) -> None:
     """Scale margins by the strengths of imported votes, if the strategy is `votes` and they have any."""
     values["scaled"] = (
-        values["compared"] and values["strategy"] == "votes" and bool(store.query("pairs/sql/graded", **values))
+        values["compared"]
+        and values["strategy"] == "votes"
+        and bool(
+            store.query(
+                "SELECT 1 AS graded FROM ballots WHERE judge = $judge AND verdict IS NULL "
+                "AND probability IS NOT NULL LIMIT 1",
+                **values,
+            )
+        )
     )
     if values["scaled"]:
         values["threshold"] = threshold(values["min_margin"], 1)
@@ -274,7 +305,7 @@ def _judge(store: Store, values: Row) -> None:
 
 def is_up_to_date(store: Store, spec: Row) -> bool:
     """Return whether the pairing with this specification is stored, and its inputs have not changed since."""
-    made = store.query("pairs/sql/made_from", pairing=key_of(spec))
+    made = store.query("SELECT facts FROM pairings WHERE key = $pairing", pairing=key_of(spec))
     judges = [*(spec.get("judges") or [spec["judge"]]), *spec["agree"]]
     return bool(made) and made[0]["facts"] == _facts(store, judges, spec["generators"])
 

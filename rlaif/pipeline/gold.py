@@ -14,7 +14,11 @@ def audited(plan: Plan, store: Store, name: str) -> Audited:
     section = plan.config.pipeline.pair
     weights = {row["name"]: row["weight"] for row in judge.criteria} | (section.weights if section else {})
     # A criterion of kind `compare` has no scores.
-    compares = bool(store.query("pairs/sql/compared", judge=judge.key))
+    compares = bool(
+        store.query(
+            "SELECT 1 AS compared FROM comparisons WHERE judge = $judge AND verdict IS NULL LIMIT 1", judge=judge.key
+        )
+    )
     kept = [row for row in judge.criteria if not compares or row["key"] in scored]
     return Audited(name, judge.key, {row["name"]: (row["key"], weights[row["name"]]) for row in kept})
 

@@ -174,7 +174,10 @@ class Plan:
         None if no round has made one yet. Raises InputError if a judge or a file that the pipeline names is missing.
         """
         if self.config.pipeline.rounds:
-            made = store.query("pipeline/sql/rounds/newest_pairing", chain=rounds.chain(self.config.pipeline))
+            made = store.query(
+                "SELECT pairing FROM rounds WHERE chain = $chain ORDER BY number DESC LIMIT 1",
+                chain=rounds.chain(self.config.pipeline),
+            )
             return str(made[0]["pairing"]) if made else None
         members, agree, mix = self.panel(store)
         return build.key_of(build.specify(self.rule, store, members, self.generator_keys, agree, mix))

@@ -31,16 +31,12 @@ async def overlapped(plan: Plan, context: Context, judges: Sequence[Judge], allo
     """Generate and judge at the same time: a response is judged as soon as it is stored."""
     queues: list[StageQueue[Row]] = [StageQueue() for _ in judges]
 
-    def put(texts: list[Row]) -> None:
-        for queue in queues:
-            queue.put_from_thread(texts)
-
     async def generate(models: Models) -> None:
         try:
-            await generating.run(context, models, plan.generator, on_stored=put)
+            await generating.run(context, models, plan.generator, queues=queues)
         finally:
             for queue in queues:
-                await queue.close()
+                queue.close()
 
     async def score(models: Models, judge: Judge, queue: StageQueue[Row]) -> None:
         try:

@@ -155,14 +155,14 @@ def check_apart(plan: Plan) -> None:
 
     Judges that make the pairs may share a model and its settings if their criteria differ. Raises InputError.
     """
-    known: dict[str, Judge] = {}
+    known: dict[str, tuple[int, Judge]] = {}
     config, paired = plan.config, plan.pair_judges[0]
     for place, name in enumerate([*paired, *plan.rule.settings.agree]):
         if name not in config.pipeline.judges:
             continue
         judge, agrees = plan.judge(name), place >= len(paired)
-        first = known.setdefault(judge.key, judge)
-        if first is not judge and (agrees or _criteria(judge) & _criteria(first)):
+        first_place, first = known.setdefault(judge.key, (place, judge))
+        if first_place != place and (agrees or _criteria(judge) & _criteria(first)):
             where = ("pair", "agree", place - len(paired)) if agrees else ("pair", "judge")
             both = f"{first.name!r} and {name!r} are one judge, of the same model, template and settings"
             raise InputError(

@@ -8,7 +8,7 @@ from rlaif.config import OpenAIModel
 from rlaif.core.errors import InputError, ModelError
 from rlaif.models.base import ChatRequest, Completion, Sampling
 from rlaif.models.openai.client import OpenAI
-from rlaif.models.openai.credentials import addresses, request_head
+from rlaif.models.openai.credentials import addresses, package_head, request_head
 from rlaif.models.registry import open_model
 from tests.support.servers import Reply, Request, Script, Server, chat, choice, error, reply, serve
 
@@ -262,6 +262,18 @@ def test_no_environment_variable_sends_requests_elsewhere(monkeypatch: pytest.Mo
     (address,) = addresses(None)
     head = asyncio.run(request_head(OpenAIModel(kind="openai", model="m"), address, SECRET))
     assert head.url == "https://api.openai.com/v1/chat/completions"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://127.0.0.1:8000/v1", "https://models.example/v1/", "http://localhost", "https://a-b.example:59999/api/v2"],
+)
+def test_an_ordinary_server_gets_the_request_that_the_package_would_build(address: str) -> None:
+    config = OpenAIModel(kind="openai", model="m", base_url=address)
+    ours = asyncio.run(request_head(config, address, SECRET))
+    theirs = asyncio.run(package_head(config, address, SECRET))
+    assert ours.url == theirs.url
+    assert ours.headers | {"user-agent": ""} == theirs.headers | {"user-agent": ""}
 
 
 def test_azure_requests_are_written_as_azure_wants_them() -> None:

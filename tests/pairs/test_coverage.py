@@ -257,6 +257,7 @@ def test_pairings_of_an_older_store_are_numbered_by_time_and_then_by_key(tmp_pat
         old.execute(
             "ALTER TABLE pairings DROP COLUMN number; ALTER TABLE pairings DROP COLUMN facts; ALTER TABLE responses DROP COLUMN kept_after; DROP TABLE in_use"
         )
+        old.execute("ALTER TABLE responses DROP COLUMN reasoning; ALTER TABLE verdicts DROP COLUMN reasoning")
         old.execute("UPDATE pairings SET created = TIMESTAMP '2026-01-01' + if(key = 'a', 2, 1) * INTERVAL 1 DAY")
         old.execute("""UPDATE responses SET created = TIMESTAMP '2026-01-01'
             + CASE key WHEN 'before' THEN 0 WHEN 'between' THEN 36 ELSE 72 END * INTERVAL 1 HOUR""")

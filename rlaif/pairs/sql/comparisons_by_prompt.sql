@@ -18,7 +18,7 @@ mine AS (
 ),
 repeats AS (
     SELECT judge, criterion, prompt, one, other, sum(coalesce(chance, part)) AS won, count(*) AS comparisons,
-        count(*) FILTER (part > 0) AS "for", count(*) FILTER (part < 1) AS against, sum(chance) AS chance, count(chance) AS told
+        count(*) FILTER (part > 0) AS "for", count(*) FILTER (part < 1) AS against, sum(chance) AS chance, count(chance) AS known
     FROM votes
     GROUP BY judge, criterion, prompt, one, other, repeat
     HAVING count(verdict) = 0 OR bool_or(forth) AND NOT bool_and(forth)
@@ -26,7 +26,7 @@ repeats AS (
 )
 SELECT judge, criterion, prompt, one, other, sum(won)::DOUBLE AS won, sum(comparisons)::BIGINT AS comparisons,
     sum("for")::BIGINT AS "for", sum(against)::BIGINT AS against,
-    if(sum(told) = sum(comparisons), sum(chance)::DOUBLE / sum(told), NULL) AS sure
+    if(sum(known) = sum(comparisons), sum(chance)::DOUBLE / sum(known), NULL) AS sure
 FROM repeats GROUP BY judge, criterion, prompt, one, other;
 
 CREATE OR REPLACE TEMP TABLE contests AS

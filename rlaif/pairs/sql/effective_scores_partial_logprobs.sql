@@ -10,7 +10,7 @@ FROM scores JOIN (
 WHERE value IS NOT NULL AND judge IN (SELECT unnest($judges::VARCHAR[]))
 GROUP BY judge, criterion, prompt HAVING count(expected) NOT IN (0, count(*));
 
-CREATE OR REPLACE TEMP VIEW told AS
+CREATE OR REPLACE TEMP VIEW effective_scores AS
 SELECT scores.answer, scores.judge, scores.criterion,
     if(uneven.answer IS NULL, coalesce(expected, value), value) AS score, if(uneven.answer IS NULL, spread, NULL) AS spread
 FROM scores LEFT JOIN uneven

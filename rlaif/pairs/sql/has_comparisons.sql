@@ -1,2 +1,2 @@
 -- Whether any two answers were compared.
-SELECT 1 AS fought FROM bouts LIMIT 1
+SELECT 1 AS compared FROM bouts LIMIT 1

@@ -5,12 +5,12 @@ CREATE OR REPLACE TEMP VIEW averaged AS
 WITH repeats AS (
     SELECT answer, criterion, count(*) AS n,
         sum(score)::DECIMAL(18, 6) AS total, sum(score * score) AS squares,
-        count(spread) AS told, sum(spread * spread) AS variances
-    FROM told SEMI JOIN weighed ON weighed.criterion = told.criterion AND weighed.judge = told.judge
+        count(spread) AS with_spread, sum(spread * spread) AS variances
+    FROM effective_scores AS scores SEMI JOIN weighed ON weighed.criterion = scores.criterion AND weighed.judge = scores.judge
     GROUP BY answer, criterion
 )
 SELECT answer, weighed.*, CAST(total / n AS DECIMAL(18, 6)) AS score,
-    CAST(CASE WHEN exact THEN 0 WHEN told = n THEN sqrt(variances) / n
+    CAST(CASE WHEN exact THEN 0 WHEN with_spread = n THEN sqrt(variances) / n
         WHEN n > 1 AND n * squares > total * total THEN sqrt((n * squares - total * total) / (n * n * (n - 1))) END
         AS DECIMAL(18, 6)) AS spread
 FROM repeats JOIN weighed ON weighed.criterion = repeats.criterion

@@ -3,4 +3,4 @@
 -- tokens and is exact.
 CREATE OR REPLACE TEMP VIEW averaged AS
 SELECT answer, weighed.*, score, if(exact, 0, spread)::DECIMAL(18, 6) AS spread
-FROM told JOIN weighed ON weighed.criterion = told.criterion AND weighed.judge = told.judge
+FROM effective_scores AS scores JOIN weighed ON weighed.criterion = scores.criterion AND weighed.judge = scores.judge

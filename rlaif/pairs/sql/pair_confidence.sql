@@ -25,7 +25,7 @@ spreads AS (
     WHERE weight > 0 AND spread IS NOT NULL
     GROUP BY sides.response HAVING count(*) = (SELECT count(*) FROM weighed WHERE weight > 0)
 ),
-told AS (
+weighed_pairs AS (
     SELECT made.prompt, made.chosen, made.rejected, made.lead, won, lost, even, sure,
         CASE WHEN chosen.spread + rejected.spread > 0
             THEN made.lead::DOUBLE / $denominator / sqrt(chosen.spread * chosen.spread + rejected.spread * rejected.spread) END AS z
@@ -40,4 +40,4 @@ SELECT prompt, chosen, rejected, lead,
     coalesce(sure, sided(won, lost), round(1 / (1 + exp(-2 * sqrt(2 / pi()) * (z + 0.044715 * z * z * z))), 6)) AS confidence,
     coalesce(even > won - even, false) AS tied,
     NOT tied AND if($least = 0, coalesce(confidence >= $even, true), coalesce(confidence >= $least, false)) AS kept
-FROM told
+FROM weighed_pairs

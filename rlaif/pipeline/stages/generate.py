@@ -6,7 +6,7 @@ new responses are pending.
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from rlaif.core.errors import TRANSIENT, ModelError
 from rlaif.core.progress import Tally
 from rlaif.core.signals import UnsentError
 from rlaif.core.types import answer_key, clean, key
-from rlaif.core.workers import run_workers
+from rlaif.core.workers import StageQueue, run_workers
 from rlaif.models.base import ChatRequest, Completion, Model, Sampling, prompt_cut
 from rlaif.models.reasoning import Split, separate, visible
 from rlaif.models.registry import Models
@@ -40,11 +40,12 @@ async def run(
     generator: Generator,
     *,
     only: HeldOut = EVERYTHING,
-    on_stored: Callable[[list[Row]], None] | None = None,
+    queues: Sequence[StageQueue[Row]] = (),
 ) -> None:
     """Sample the pending responses: the configured number for all prompts, or those that `only` selects.
 
-    `on_stored` receives each batch of stored texts that no judge can have seen, so that judging them can start at once.
+    Each batch of stored texts that no judge can have seen goes to the `queues` of the judges, so that judging them can start
+    at once.
     """
     _register(context, generator)
     pending = PendingUnits(context.store, "generate", "prompt", **asked(context.config, generator, only))
@@ -56,17 +57,28 @@ async def run(
 
         def keep(batch: list[_Sampled]) -> None:
             _keep(context, batch, tally)
-            if on_stored:
-                on_stored([row for sampled in batch for row in sampled.unseen])
+            if queues:
+                unseen = [row for sampled in batch for row in sampled.unseen]
+                for queue in queues:
+                    queue.put_from_thread(unseen)
+
+        async def sample(row: Row) -> _Sampled:
+            for queue in queues:
+                await queue.room()
+            return await _sample(row, generator, model, tally)
 
         await run_workers(
             context.budget.within(pending, tally, generator.model, lambda row: _guess(row, generator)),
-            lambda row: _sample(row, generator, model, tally),
+            sample,
             keep,
             concurrency=model.concurrency,
             heard=lambda sampled: breaker.heard(*sampled.failed),
         )
-        breaker.over(lambda: context.store.query("pipeline/sql/generate/has_success", generator=generator.key))
+        breaker.over(
+            lambda: context.store.query(
+                "SELECT key FROM responses WHERE generator = $generator AND failure IS NULL LIMIT 1", generator=generator.key
+            )
+        )
         # In a thread, because other stages have requests in flight.
         await asyncio.to_thread(_tell_of_equals, context, generator)
 
@@ -125,7 +137,7 @@ def _guess(row: Row, generator: Generator) -> tuple[int, float, float]:
 
 
 def _register(context: Context, generator: Generator) -> None:
-    if not context.store.query("pipeline/sql/generate/known", generator=generator.key):
+    if not context.store.query("SELECT key FROM generators WHERE key = $generator LIMIT 1", generator=generator.key):
         row = {"key": generator.key, "name": generator.name, "spec": json.dumps(generator.spec)}
         context.store.append("generators", [row])
     versions.use(context.store, "generator", generator.name, generator.key)

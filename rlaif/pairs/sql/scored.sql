@@ -1,2 +1,0 @@
--- The scores that the pairing weighs, one row per answer and criterion.
-CREATE OR REPLACE TEMP VIEW scored AS FROM averaged

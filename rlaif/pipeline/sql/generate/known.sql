@@ -1,2 +1,0 @@
--- Whether a generator is registered.
-SELECT key FROM generators WHERE key = $generator LIMIT 1

@@ -494,7 +494,7 @@ def test_a_file_that_cannot_be_opened_is_a_mistake(tmp_path: Path) -> None:
     with collected(tmp_path), Store(tmp_path / "other.duckdb"):
         pass
     (tmp_path / "rows.csv").mkdir()
-    with pytest.raises(InputError, match="is not a file"):
+    with pytest.raises(InputError, match="holds no file of a known kind"):
         collected(tmp_path, {"path": "rows.csv"})
 
 

@@ -202,9 +202,11 @@ def _append(connection: Any, batch: Sequence[Row]) -> None:
     _offer(connection, batch)
     import pyarrow
 
-    places = pyarrow.table({"number": pyarrow.array(range(len(batch)), pyarrow.int64()), "location": [at for at, _ in batch]})
+    places = pyarrow.table(
+        {"number": pyarrow.array(range(len(batch)), pyarrow.int64()), "location": [at for at, _ in batch]}
+    )
     connection.register("locations", places)
-    connection.execute("INSERT INTO raw SELECT place, location, line FROM lines JOIN locations ON number = place")
+    connection.execute("INSERT INTO raw SELECT place, location, line FROM lines JOIN locations ON place = number")
 
 
 def _fitting(row: Any, kinds: dict[str, str], sql: str) -> Any:

@@ -165,7 +165,8 @@ async def request_head(config: OpenAIModel, address: str, key: str, *, where: st
     return await package_head(config, address, key, where=where)
 
 
-async def package_head(config: OpenAIModel, address: str, key: str, *, where: str) -> RequestHead:
+async def package_head(config: OpenAIModel, address: str, key: str, *, where: str = "") -> RequestHead:
+    """Return the same as `request_head`, by a request that the `openai` package builds and that is never sent."""
     import openai
 
     written: list[Any] = []

@@ -34,7 +34,9 @@ FOR_ALL: Final = frozenset({"authorization", "api-key", "accept", "content-type"
 VENDORS: Final = ("api.openai.com", ".openai.azure.com", ".api.openai.com")
 # An address that needs no escaping: no credentials, query, blanks or letters outside ASCII.
 _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-PLAIN_ADDRESS: Final = re.compile(rf"https?://(?:{_LABEL}\.)*{_LABEL}(?::(?:[0-9]{{1,4}}|[1-5][0-9]{{4}}))?(?:/[A-Za-z0-9._~/-]*)?")
+PLAIN_ADDRESS: Final = re.compile(
+    rf"https?://(?:{_LABEL}\.)*{_LABEL}(?::(?:[0-9]{{1,4}}|[1-5][0-9]{{4}}))?(?:/[A-Za-z0-9._~/-]*)?"
+)
 USER: Final = re.compile(r"[^/?#]*@")
 # Pairs of variable and host that were announced, so that each is announced once.
 ANNOUNCED: Final[set[tuple[str, str]]] = set()

@@ -1,5 +1,6 @@
 """The arguments of a kind of criterion: the subject to judge, and the judge's model, templates and settings."""
 
+import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from re import Pattern
 
 from rlaif.config import JudgeSpec
 from rlaif.config.templates import Template, fence
-from rlaif.core.types import Prompt, answer_key
+from rlaif.core.types import Message, Prompt, answer_key
 from rlaif.judging.retrieval import Retrieval, Words
 from rlaif.judging.sanitize import NEVER, part, sanitize
 from rlaif.models.base import Model
@@ -48,6 +49,17 @@ class Note:
 
 
 Once = Callable[[Prompt, str, Callable[[], Awaitable[Note]]], Awaitable[Note]]
+
+
+def _readable(turn: Message) -> str:
+    """Return a turn's text, with the tools that it offers and those that it calls as JSON."""
+    offered, called = turn.get("tools"), turn.get("tool_calls")
+    parts = [
+        f"Tools: {json.dumps(offered, ensure_ascii=False)}" if offered else "",
+        turn["content"],
+        f"Tool calls: {json.dumps(called, ensure_ascii=False)}" if called else "",
+    ]
+    return "\n\n".join(filter(None, parts))
 
 
 async def every_time(prompt: Prompt, criterion: str, make: Callable[[], Awaitable[Note]]) -> Note:
@@ -97,6 +109,6 @@ class JudgeContext:
     def _request(self, prompt: Prompt) -> str:
         """Return the only turn, or all turns with their roles. No turn can forge another: role marks in texts are broken."""
         if len(prompt.messages) == 1:
-            return _prompt_view(prompt.messages[0]["content"], self.special)
-        turns = [[_prompt_view(text, self.special) for text in (turn["role"], turn["content"])] for turn in prompt.messages]
+            return _prompt_view(_readable(prompt.messages[0]), self.special)
+        turns = [[_prompt_view(text, self.special) for text in (turn["role"], _readable(turn))] for turn in prompt.messages]
         return "\n\n".join(f"{role}: {content}" for role, content in turns)

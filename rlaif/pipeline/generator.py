@@ -47,7 +47,8 @@ def show(template: Template, messages: list[Message], document: str | None) -> l
     *before, last = messages
     if last["role"] != "user":
         return messages
-    return [*before, {"role": "user", "content": template.render(document=document, request=last["content"])}]
+    rendered: Message = {**last, "content": template.render(document=document, request=last["content"])}
+    return [*before, rendered]
 
 
 def load_generator(config: Config) -> Generator:

@@ -9,6 +9,7 @@ from rlaif.core.errors import InputError, ModelError
 from rlaif.models.base import ChatRequest, Completion, Sampling
 from rlaif.models.openai.client import OpenAI
 from rlaif.models.openai.credentials import addresses, package_head, request_head
+from rlaif.models.openai.request import body
 from rlaif.models.registry import open_model
 from tests.support.servers import Reply, Request, Script, Server, chat, choice, error, reply, serve
 
@@ -374,3 +375,12 @@ def test_an_address_that_is_none_is_told(url: str) -> None:
 
     with pytest.raises(InputError, match="not the address of a server"):
         asyncio.run(run())
+
+
+def test_tools_of_a_prompt_are_sent_as_tools_and_not_inside_its_messages() -> None:
+    tools = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]
+    turn = {"role": "user", "content": "Is it warm?", "tools": tools}
+    call = {"role": "assistant", "content": "", "tool_calls": [{"id": "1", "function": {"name": "weather"}}]}
+    sent = body(OpenAIModel(kind="openai", model="m"), ChatRequest([turn, call], Sampling(0.0)), (1,))
+    assert sent["tools"] == tools
+    assert sent["messages"] == [{"role": "user", "content": "Is it warm?"}, call]

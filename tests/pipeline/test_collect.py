@@ -251,7 +251,7 @@ def test_chosen_and_rejected_columns_become_two_answers_and_a_vote(tmp_path: Pat
         assert dropped(store) == {("prompt", "duplicate"): 1, ("response", "duplicate"): 1}
 
 
-def test_preferences_over_longer_conversations_need_them_as_prompts(tmp_path: Path) -> None:
+def test_preferences_are_about_the_last_turn_of_the_conversation_that_both_sides_share(tmp_path: Path) -> None:
     good, bad, other = (
         [{"role": "user" if each.isupper() else "assistant", "content": each} for each in said.split()]
         for said in ("A b C good", "A b C bad", "A bad")
@@ -260,12 +260,9 @@ def test_preferences_over_longer_conversations_need_them_as_prompts(tmp_path: Pa
     preferences = {"judge": "human", "chosen": "chosen", "rejected": "rejected"}
     told = RecordedNotes()
     with collected(tmp_path, {"preferences": preferences}, progress=told) as store:
-        assert column(store, "SELECT text FROM responses") == ["bad"]
-        assert dropped(store) == {
-            ("prompt", "duplicate"): 1,
-            ("response", "answers another conversation"): 3,
-            ("comparison", "no response"): 2,
-        }
+        # The first row's sides share two more turns, which become part of the prompt; those of the second row do not.
+        assert [tuple(row.values()) for row in comparisons(store)] == [("good", "bad", "first")]
+        assert dropped(store) == {("response", "answers another conversation"): 1, ("comparison", "no response"): 1}
     assert any(line.endswith("name its column as columns.prompt)") for line in told.lines)
     with collected(tmp_path, {"columns": {"prompt": "chosen"}, "preferences": preferences}) as store:
         assert [json.loads(text) for text in column(store, "SELECT messages FROM current_prompts")] == [good[:3]]

@@ -100,7 +100,9 @@ class Loaded(ABC):
     def encode(self, messages: Sequence[Message]) -> tuple[int, ...]:
         """Return the token ids of a chat as its template renders it."""
         try:
-            text = self._tokenizer.apply_chat_template(list(messages), add_generation_prompt=self.answers, tokenize=False)
+            text = self._tokenizer.apply_chat_template(
+                list(messages), tools=messages[0].get("tools"), add_generation_prompt=self.answers, tokenize=False
+            )
         except Exception as error:  # templates can raise any error
             raise ModelError("rejected", f"the chat template refuses the messages: {error}") from error
         return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])

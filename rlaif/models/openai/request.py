@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from rlaif.config import OpenAIModel
+from rlaif.core.types import Message
 from rlaif.models.base import ChatRequest
 from rlaif.models.openai.capabilities import Dialect
 
@@ -18,7 +19,7 @@ def body(config: OpenAIModel, ask: ChatRequest, seeds: tuple[int, ...], dialect:
     dialect = dialect or Dialect.of(config)
     request: dict[str, Any] = {
         "model": config.model,
-        "messages": list(ask.messages),
+        "messages": [_without_tools(turn) for turn in ask.messages],
         "temperature": ask.sampling.temperature,
         dialect.max_tokens: ask.sampling.max_tokens,
     }
@@ -32,8 +33,14 @@ def body(config: OpenAIModel, ask: ChatRequest, seeds: tuple[int, ...], dialect:
         request["logprobs"] = True
         if ask.top_logprobs:
             request["top_logprobs"] = ask.top_logprobs
+    if tools := ask.messages[0].get("tools"):
+        request["tools"] = tools
     form = _response_format(config, ask.schema)
     return {**request, "response_format": form} if form else request
+
+
+def _without_tools(turn: Message) -> Mapping[str, Any]:
+    return {name: value for name, value in turn.items() if name != "tools"} if "tools" in turn else turn
 
 
 def most_bytes(ask: ChatRequest, n: int) -> int:

@@ -32,14 +32,16 @@ def opened(path: Path) -> BinaryIO:
 
 
 def find_all(name: str, beside: Path, suffixes: Sequence[str], *, where: str) -> list[Path]:
-    """Return the files that a path names, in the order of their names. Raises InputError if there are none."""
-    if _PATTERN.intersection(name) and not Path(name).is_absolute():
-        for folder in (beside, beside.parent, Path()):
-            if found := sorted(path for path in folder.glob(name) if path.is_file()):
-                return found
-        looked = f"Looked in the pipeline's folder, its parent folder, and {Path().resolve()}."
-        raise InputError(f"no file matches {name}", where=where, fix=looked)
-    path = resources.find(name, beside, where=where)
+    """Return the files that a path names, in the order of their names. Raises InputError if there are none.
+
+    A file may have a name that looks like a pattern; it is then found before the files that match.
+    """
+    try:
+        path = resources.find(name, beside, where=where)
+    except InputError:
+        if matching := _matching(name, beside):
+            return matching
+        raise
     if not path.is_dir():
         return [path]
     found = sorted(each for each in path.rglob("*") if each.is_file() and kind(each) in suffixes)
@@ -48,3 +50,12 @@ def find_all(name: str, beside: Path, suffixes: Sequence[str], *, where: str) ->
             f"the folder {name} holds no file of a known kind", where=where, fix=f"Known: {', '.join(suffixes)}."
         )
     return found
+
+
+def _matching(pattern: str, beside: Path) -> list[Path]:
+    """Return the files that match a relative pattern, in the first of the folders in which there are any."""
+    if not _PATTERN.intersection(pattern) or Path(pattern).is_absolute():
+        return []
+    folders = (beside, beside.parent, Path())
+    found = (sorted(path for path in folder.glob(pattern) if path.is_file()) for folder in folders)
+    return next(filter(None, found), [])

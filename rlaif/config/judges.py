@@ -18,8 +18,9 @@ class JudgeSpec(Section):
     """The prompt template of the judge."""
     calls: Literal["together", "apart"] = "together"
     """`together` scores all criteria in one call; `apart` makes one call per criterion."""
-    temperature: float = Field(0.0, ge=0)
-    """The sampling temperature of the judge; 0 is greedy decoding."""
+    temperature: float | None = Field(0.0, ge=0)
+    """The sampling temperature of the judge; 0 is greedy decoding, and null leaves the choice to the server. If a server
+    refuses the default, it is left out."""
     max_tokens: int = Field(1024, ge=1)
     """The maximum number of output tokens per reply."""
     reasoning_tokens: int = Field(0, ge=0)

@@ -3,12 +3,56 @@
 import re
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from rlaif.config.base import Section
 
 # A reference to an environment variable.
 API_KEY: Final = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+
+
+# Fields of a request that follow from other settings, with the setting.
+SET_ELSEWHERE: Final = {
+    "model": "model",
+    "messages": "generate.template",
+    "tools": "a column of the prompts",
+    "n": "generate.samples",
+    "seed": "generate.seed",
+    "temperature": "generate.temperature or the judge's temperature",
+    "top_p": "generate.top_p",
+    "max_tokens": "generate.max_tokens or the judge's max_tokens",
+    "max_completion_tokens": "generate.max_tokens or the judge's max_tokens",
+    "logprobs": "logprobs",
+    "top_logprobs": "logprobs",
+    "response_format": "structured",
+}
+# Headers that the transport writes, and the key, which is `api_key`.
+OWN_HEADERS: Final = frozenset(
+    {
+        "host",
+        "content-length",
+        "content-type",
+        "connection",
+        "transfer-encoding",
+        "accept",
+        "accept-encoding",
+        "authorization",
+    }
+)
+HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+SECRET_HEADER: Final = re.compile(r"key|token|secret|auth|cookie|password|credential", re.IGNORECASE)
+
+
+def _free(extra: dict[str, Any]) -> dict[str, Any]:
+    for name in extra:
+        if name in SET_ELSEWHERE:
+            raise ValueError(f"{name!r} is set by {SET_ELSEWHERE[name]}")
+        if name == "stream":
+            raise ValueError("rlaif reads whole replies, so 'stream' cannot be set")
+    return extra
+
+
+Extra = Annotated[dict[str, Any], AfterValidator(_free)]
 
 
 class Price(Section):
@@ -92,6 +136,23 @@ class OpenAIModel(ModelSection):
     """How the server is asked to enforce the JSON format of a verdict: by its schema, as any JSON object, or not at all."""
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     """The name of the request field that limits output tokens."""
+    extra: Extra = {}
+    """Additional fields of every request's body, such as `top_k`, `min_p`, `reasoning_effort`, `stop`,
+    `chat_template_kwargs` or a provider's routing. Fields that change responses are part of the model's identity; the fields
+    `provider`, `user`, `metadata`, `store`, `service_tier`, `safety_identifier`, `prompt_cache_key` and `priority` are
+    not."""
+    headers: dict[str, str] = {}
+    """Additional headers of every request. A value `env:NAME` is read from an environment variable; secrets must be such
+    references."""
+
+    @model_validator(mode="after")
+    def _headers_can_be_sent(self) -> "OpenAIModel":
+        for name, value in self.headers.items():
+            if not HEADER.fullmatch(name) or name.lower() in OWN_HEADERS:
+                raise ValueError(f"header {name!r} cannot be set here")
+            if SECRET_HEADER.search(name) and not API_KEY.fullmatch(value):
+                raise ValueError(f"header {name!r} may hold a secret: give it as env:NAME")
+        return self
 
     @model_validator(mode="after")
     def _key_is_a_reference(self) -> "OpenAIModel":
@@ -137,6 +198,8 @@ class VllmModel(ModelSection):
     """The context length in tokens, prompt and output together; by default, the checkpoint's context length."""
     gpu_memory: float | None = Field(None, gt=0, le=1)
     """The share of each GPU's memory that vLLM may use; the default is vLLM's."""
+    extra: Extra = {}
+    """Additional fields of every request's body, such as `top_k`, `min_p` or `chat_template_kwargs`."""
     options: dict[str, Any] = {}
     """Any other option of `vllm serve`: `max_num_seqs: 64` becomes `--max-num-seqs 64`, and `enforce_eager: true` becomes
     `--enforce-eager`."""

@@ -278,8 +278,11 @@ class Generate(Section):
     """The prompt template, which renders the last user turn and its document."""
     samples: int = Field(4, ge=1)
     """The number of responses per prompt."""
-    temperature: float = Field(1.0, ge=0)
-    """The sampling temperature; 0 is greedy decoding."""
+    system: str | None = None
+    """The system prompt, for prompts without a system message."""
+    temperature: float | None = Field(1.0, ge=0)
+    """The sampling temperature; 0 is greedy decoding, and null leaves the choice to the server. If a server refuses the
+    default, it is left out."""
     top_p: float = Field(1.0, gt=0, le=1)
     """The probability mass of nucleus sampling; 1 turns it off."""
     max_tokens: int = Field(1024, ge=1)

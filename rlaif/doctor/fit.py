@@ -12,7 +12,6 @@ from rlaif.doctor.check import Check, fail, ok, warn
 from rlaif.estimate.judge_prompts import comparison_prompt, judgement_prompts, note_prompts
 from rlaif.estimate.token_counts import TOKENIZER, counter
 from rlaif.judging import KINDS
-from rlaif.pipeline.generator import show
 from rlaif.pipeline.plan import Plan
 from rlaif.store.store import Row, Store
 
@@ -41,7 +40,7 @@ def fits(plan: Plan, store: Store, limits: Mapping[str, int | None]) -> list[Che
 def _generate(plan: Plan, row: Row, limits: Mapping[str, int | None]) -> Check:
     writer = plan.generator
     count, by = counter(writer.model)
-    tokens = count(show(writer.template, json.loads(row["messages"]), row["document"]))
+    tokens = count(writer.show(json.loads(row["messages"]), row["document"]))
     name = writer.settings.model
     return _check(f"longest prompt of {name}", tokens, writer.settings.max_tokens, limits.get(name), by)
 

@@ -10,8 +10,7 @@ from rlaif.config.resources import root
 from rlaif.config.templates import Template
 from rlaif.core.errors import InputError
 from rlaif.doctor.rehearsal import rehearse
-from rlaif.models.base import ChatRequest, Sampling
-from rlaif.pipeline.generator import show
+from rlaif.models.base import ChatRequest
 from rlaif.pipeline.plan import Plan
 
 # A tiny subject with every field that a judge may need.
@@ -55,8 +54,7 @@ def _generator(plan: Plan, name: str) -> Iterator[Need]:
     settings = plan.config.pipeline.generate
     if settings and settings.model == name:
         # Use the run's template, because some servers reject the messages that it produces.
-        messages = show(plan.generator.template, _messages(), SUBJECT["document"])
-        sampling = Sampling(settings.temperature, settings.top_p, settings.max_tokens)
+        messages, sampling = plan.generator.show(_messages(), SUBJECT["document"]), plan.generator.sampling
         seeds = tuple(range(1, settings.samples + 1))
         yield Need("generate", ChatRequest(messages, sampling, seeds, top_logprobs=0 if settings.logprobs else None))
 

@@ -29,7 +29,7 @@ REFUSED: Final = (
         r"structured output",
         "Set models.{name}.structured to json_object or none.",
     ),
-    (r"temperature", "Set {place}.temperature to a value that the server accepts."),
+    (r"temperature", "Set {place}.temperature to a value that the server accepts, or to null."),
     (r"top_p", "Set {place}.top_p to a value that the server accepts."),
     (r"max_completion_tokens|max_tokens", "Set {place}.max_tokens to a value that the server accepts."),
     (r"system|role", "Remove the system message from the template or the prompts."),
@@ -147,6 +147,8 @@ class Examination:
             checks.append(
                 warn(self._label, f"{config.max_tokens_field} is rejected: requests use max_completion_tokens", fix)
             )
+        if ("left out", "temperature") in remarks:
+            checks.append(warn(self._label, "temperature is rejected: requests omit it, and the server uses its own"))
         if ("left out", "seed") in remarks:
             checks.append(warn(self._label, "seed is rejected: requests omit it, and samples cannot be reproduced"))
         return checks

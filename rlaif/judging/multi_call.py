@@ -8,10 +8,10 @@ from rlaif.config.templates import fence
 from rlaif.core.errors import ModelError
 from rlaif.core.types import Finding, Score, Verdict, key
 from rlaif.judging.context import Candidate, JudgeContext, Note
-from rlaif.judging.criteria.scale import RETRIED, RETRY_TEMPERATURE, token_limit
+from rlaif.judging.criteria.scale import RETRIED, sampling, token_limit
 from rlaif.judging.parsing import MOST_TEXTS, TEXT, Fields, fields_schema, read_fields, require_whole, wrapping_of
 from rlaif.judging.rubric import Counting
-from rlaif.models.base import ChatRequest, Completion, Sampling
+from rlaif.models.base import ChatRequest, Completion
 
 # Estimate of how many things (claims, key points, checklist items) a judge lists. LongReward's responses have 18 to 33
 # claims; a checklist of Rubrics as Rewards has 7 to 20 items.
@@ -85,7 +85,7 @@ class Dialogue:
             raise ValueError("this kind of criterion needs a model")
         ask = ChatRequest(
             messages=[{"role": "user", "content": content}],
-            sampling=Sampling(max(spec.temperature, RETRY_TEMPERATURE) if attempt else spec.temperature, max_tokens=room),
+            sampling=sampling(spec, attempt, room),
             seeds=(int(key("judge seed", *self._name, len(self.replies), attempt)[:8], 16) >> 1,),
             schema=fields_schema(fields),
             top_logprobs=self._top,

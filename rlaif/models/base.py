@@ -10,11 +10,16 @@ from rlaif.core.types import Message
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """Sampling settings. `temperature` 0 is greedy decoding; `max_tokens` bounds one completion."""
+    """Sampling settings. `temperature` 0 is greedy decoding; `max_tokens` bounds one completion.
 
-    temperature: float = 1.0
+    A temperature of None leaves the choice to the server. If `chosen` is False, the user did not choose the temperature, and
+    it is left out for servers that refuse it.
+    """
+
+    temperature: float | None = 1.0
     top_p: float = 1.0
     max_tokens: int = 1024
+    chosen: bool = True
 
 
 @dataclass(frozen=True, slots=True)

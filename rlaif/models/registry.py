@@ -96,6 +96,12 @@ def is_local(config: ModelConfig) -> bool:
     return config.kind in LOCAL
 
 
+# Request fields that decide where a request goes or how it is accounted for, but not what the model answers.
+ROUTING: Final = frozenset(
+    {"provider", "user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "priority"}
+)
+
+
 def identity(config: ModelConfig, *, where: str = "") -> dict[str, Any]:
     """Return what identifies a model in content keys; never a secret, a path, or a setting that changes only speed.
 
@@ -107,7 +113,8 @@ def identity(config: ModelConfig, *, where: str = "") -> dict[str, Any]:
     if isinstance(config, OpenAIModel):
         from rlaif.models.openai.credentials import public_url
 
-        return {"kind": config.kind, "server": public_url(config.base_url), "model": config.model}
+        served = {"kind": config.kind, "server": public_url(config.base_url), "model": config.model}
+        return served | _extra(config)
     from rlaif.models.local.checkpoint import fingerprint
 
     known: dict[str, Any] = {
@@ -119,4 +126,11 @@ def identity(config: ModelConfig, *, where: str = "") -> dict[str, Any]:
         from rlaif.models.vllm.args import telling
 
         known["options"] = telling(config.options)
+        known |= _extra(config)
     return known
+
+
+def _extra(config: OpenAIModel | VllmModel) -> dict[str, Any]:
+    """Return the additional request fields that affect responses; nothing if there are none."""
+    fields = {name: value for name, value in config.extra.items() if name not in ROUTING}
+    return {"extra": fields} if fields else {}

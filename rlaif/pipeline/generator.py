@@ -9,6 +9,7 @@ from rlaif.config.templates import Template
 from rlaif.core.errors import InputError
 from rlaif.core.types import Message, key
 from rlaif.models import registry
+from rlaif.models.base import Sampling
 
 # The variables of a generator's template.
 VARIABLES = frozenset({"document", "request"})
@@ -35,7 +36,27 @@ class Generator:
             "top_p": settings.top_p,
             "max_tokens": settings.max_tokens,
             "seed": settings.seed,
-        } | ({"reasoning": "keep"} if settings.reasoning == "keep" else {})
+        } | self._added
+
+    @property
+    def _added(self) -> dict[str, Any]:
+        """The settings that older versions did not have; absent if they are not used."""
+        kept = {"reasoning": "keep"} if self.settings.reasoning == "keep" else {}
+        return kept | ({"system": self.settings.system} if self.settings.system else {})
+
+    @property
+    def sampling(self) -> Sampling:
+        """The sampling settings of its requests."""
+        settings = self.settings
+        chosen = "temperature" in settings.model_fields_set
+        return Sampling(settings.temperature, settings.top_p, settings.max_tokens, chosen)
+
+    def show(self, messages: list[Message], document: str | None) -> list[Message]:
+        """Return a prompt's messages as the model reads them: rendered by the template, after the system prompt."""
+        shown = show(self.template, messages, document)
+        if self.settings.system is None or shown[0]["role"] in ("system", "developer"):
+            return shown
+        return [{"role": "system", "content": self.settings.system}, *shown]
 
     @cached_property
     def key(self) -> str:

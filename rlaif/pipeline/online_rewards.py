@@ -23,7 +23,6 @@ from rlaif.judging.judge import Judge
 from rlaif.models.base import ChatRequest, Model, Sampling
 from rlaif.models.reasoning import separate
 from rlaif.models.registry import Models, identity
-from rlaif.pipeline.generator import show
 from rlaif.pipeline.plan import Plan
 from rlaif.pipeline.server_info import Remarked
 from rlaif.pipeline.stages.judge import Live
@@ -77,9 +76,9 @@ class OnlineRewards:
     @cached_property
     def rows(self) -> list[Row]:
         """Return each prompt rendered by the generator's template, with its `place` among the prompts."""
-        template = self._plan.generator.template
+        generator = self._plan.generator
         return [
-            {"prompt": show(template, list(prompt.messages), prompt.document), "place": place}
+            {"prompt": generator.show(list(prompt.messages), prompt.document), "place": place}
             for place, prompt in enumerate(self._prompts)
         ]
 

@@ -124,7 +124,7 @@ ABILITIES = [
     ("n ignored", ignoring("n"), "warn", "n is ignored"),
     ("logprobs refused", without("logprobs"), "fail", "Set judges.critic.logprobs to false"),
     ("top_logprobs refused", refusing("top_logprobs", 5), "fail", "Set judges.critic.logprobs to false"),
-    ("temperature refused", refusing("temperature", 0.5), "fail", "Set generate.temperature to a value"),
+    ("temperature refused", refusing("temperature", 0.5), "warn", "temperature is rejected: requests omit it"),
     ("seed refused", without("seed"), "warn", "seed is rejected: requests omit it"),
     ("max_tokens refused", needing_new_name, "warn", "max_tokens is rejected: requests use max_completion_tokens"),
     ("minimum refused", refusing_keyword("minimum"), "fail", "Set models.writer.structured to json_object"),

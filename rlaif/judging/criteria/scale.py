@@ -78,6 +78,13 @@ async def judge(subject: Candidate, criteria: Sequence[Scale], repeat: int, judg
     return Verdict(scores, reply.text, failure, detail, prompt_tokens, output_tokens, reply.reasoning, calls=attempt + 1)
 
 
+def sampling(spec: JudgeSpec, attempt: int, room: int) -> Sampling:
+    """Return the sampling settings of a request with at most `room` output tokens; retries are warmer."""
+    warmer = attempt and spec.temperature is not None
+    temperature = max(spec.temperature or 0.0, RETRY_TEMPERATURE) if warmer else spec.temperature
+    return Sampling(temperature, max_tokens=room, chosen="temperature" in spec.model_fields_set)
+
+
 def token_limit(spec: JudgeSpec, failure: str | None = None) -> int:
     """Return the maximum number of output tokens of a request, after a reply that failed in this way.
 
@@ -94,10 +101,9 @@ def _ask(
     subject: Candidate, criteria: Sequence[Scale], repeat: int, attempt: int, room: int, judge_context: JudgeContext
 ) -> ChatRequest:
     spec = judge_context.spec
-    temperature = max(spec.temperature, RETRY_TEMPERATURE) if attempt else spec.temperature
     return ChatRequest(
         messages=[{"role": "user", "content": render(subject, criteria, judge_context, repeat)}],
-        sampling=Sampling(temperature=temperature, max_tokens=room),
+        sampling=sampling(spec, attempt, room),
         seeds=(int(key("judge seed", subject.answer, repeat, attempt)[:8], 16) >> 1,),
         schema=schema(criteria, apart=spec.calls == "apart"),
         top_logprobs=TOP_LOGPROBS if spec.logprobs else None,

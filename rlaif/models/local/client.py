@@ -54,7 +54,8 @@ class Transformers:
             )
         sampling = ask.sampling
         limit = output_limit(sampling.max_tokens, room)
-        settings = Settings(sampling.temperature, sampling.top_p, limit, ask.top_logprobs)
+        temperature = 1.0 if sampling.temperature is None else sampling.temperature
+        settings = Settings(temperature, sampling.top_p, limit, ask.top_logprobs)
         loop = asyncio.get_running_loop()
         answers = [loop.create_future() for _ in ask.seeds]
         self._waiting += [(Draw(ids, seed, settings), answer) for seed, answer in zip(ask.seeds, answers, strict=True)]

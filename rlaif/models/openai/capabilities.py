@@ -1,4 +1,7 @@
-"""Learn from a server's refusals which parts of the API it lacks. Only parameters that do not change answers are dropped."""
+"""Learn from a server's refusals which parts of the API it lacks.
+
+Only parameters are dropped that do not change answers, and a default temperature, because recent models accept none.
+"""
 
 import re
 from dataclasses import dataclass, replace
@@ -7,40 +10,47 @@ from typing import Final, Self
 from rlaif.config import OpenAIModel
 
 # How servers name a parameter that they refuse with status 400 or 422.
+TEMPERATURE: Final = re.compile(r"\btemperature\b")
 SEED: Final = re.compile(r"\bseed\b")
 SEVERAL: Final = re.compile(r"""['"`]n['"`]|\bn (must|should|has to|is|>|=)|multiple (choices|completions)""")
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How requests to a server are written: the name of the bound on tokens, and whether `n` and `seed` are sent."""
+    """How requests to a server are written: the name of the bound on tokens, and whether `n`, `seed` and a temperature that
+    the user did not choose are sent."""
 
     max_tokens: str
     several: bool = True
     seed: bool = True
+    temperature: bool = True
 
     @classmethod
     def of(cls, config: OpenAIModel) -> Self:
         return cls(config.max_tokens_field)
 
-    def given_up(self, config: OpenAIModel, *, several: bool) -> list[tuple[str, str]]:
+    def given_up(self, config: OpenAIModel, *, several: bool, chosen: bool) -> list[tuple[str, str]]:
         """Return how a request differs from the configuration, as remarks.
 
-        `several` is for a request for one of several completions.
+        `several` is for a request for one of several completions, `chosen` for one whose temperature the user chose.
         """
         return [
+            *([] if self.temperature or chosen else [("left out", "temperature")]),
             *([] if self.seed else [("left out", "seed")]),
             *([("left out", "n")] if several and not self.several else []),
             *([] if self.max_tokens == config.max_tokens_field else [("renamed", "max_tokens")]),
         ]
 
-    def after(self, refusal: str, n: int) -> "Dialect":
+    def after(self, refusal: str, n: int, *, chosen: bool) -> "Dialect":
         """Return the dialect without the parameters that the refusal of a request for `n` completions names, if any.
 
-        Log-probabilities and the response format are never dropped: without them, a judge would judge differently.
+        A temperature stays if the user has `chosen` it. Log-probabilities and the response format are never dropped: without
+        them, a judge would judge differently.
         """
         if self.max_tokens == "max_tokens" and "max_completion_tokens" in refusal:
             return replace(self, max_tokens="max_completion_tokens")
+        if self.temperature and not chosen and TEMPERATURE.search(refusal):
+            return replace(self, temperature=False)
         if self.seed and SEED.search(refusal):
             return replace(self, seed=False)
         if self.several and n > 1 and SEVERAL.search(refusal):

@@ -106,12 +106,13 @@ def _check_characters(name: str, key: str, where: str) -> None:
 def announce(config: OpenAIModel, key: str, heads: Iterable[RequestHead]) -> None:
     """Print which variable is sent to which host, once for each, before the first request."""
     name = config.api_key.removeprefix("env:")
-    if key == NO_SECRET or key != os.environ.get(name, "").strip(" \t\r\n"):
-        return
+    is_key = key != NO_SECRET and key == os.environ.get(name, "").strip(" \t\r\n")
+    named = [value.removeprefix("env:") for value in config.headers.values() if value.startswith("env:")]
     for host in sorted({urlsplit(head.url).netloc.rpartition("@")[2] for head in heads}):
-        if (name, host) not in ANNOUNCED:
-            ANNOUNCED.add((name, host))
-            print(f"rlaif: sends the key in {name} to {host}", file=sys.stderr, flush=True)
+        for variable in dict.fromkeys([*([name] if is_key else []), *named]):
+            if (variable, host) not in ANNOUNCED:
+                ANNOUNCED.add((variable, host))
+                print(f"rlaif: sends the key in {variable} to {host}", file=sys.stderr, flush=True)
 
 
 def _host(address: str) -> str | None:
@@ -163,8 +164,29 @@ async def request_head(config: OpenAIModel, address: str, key: str, *, where: st
             "user-agent": f"rlaif/{__version__}",
             "authorization": f"Bearer {key}",
         }
-        return RequestHead(f"{address.rstrip('/')}/chat/completions", headers)
-    return await package_head(config, address, key, where=where)
+        head = RequestHead(f"{address.rstrip('/')}/chat/completions", headers)
+    else:
+        head = await package_head(config, address, key, where=where)
+    own = {name.lower(): _header(config, name, where=where) for name in config.headers}
+    return RequestHead(head.url, head.headers | own)
+
+
+def _header(config: OpenAIModel, name: str, *, where: str) -> str:
+    """Return the value of a header of the pipeline file. Raises InputError if its variable is not set or cannot be sent."""
+    value = config.headers[name]
+    if value.startswith("env:"):
+        variable = value.removeprefix("env:")
+        value = os.environ.get(variable, "").strip(" \t\r\n")
+        if not value:
+            raise InputError(
+                f"the environment variable {variable} is not set; header {name} needs it",
+                where=where,
+                fix=f"Run `export {variable}=…` first.",
+            )
+        _check_characters(variable, value, where)
+    elif not value.isascii() or not value.isprintable():
+        raise InputError(f"header {name} has characters that HTTP cannot carry", where=where, fix="Use printable ASCII.")
+    return value
 
 
 async def package_head(config: OpenAIModel, address: str, key: str, *, where: str = "") -> RequestHead:

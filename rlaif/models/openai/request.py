@@ -20,9 +20,10 @@ def body(config: OpenAIModel, ask: ChatRequest, seeds: tuple[int, ...], dialect:
     request: dict[str, Any] = {
         "model": config.model,
         "messages": [_without_tools(turn) for turn in ask.messages],
-        "temperature": ask.sampling.temperature,
         dialect.max_tokens: ask.sampling.max_tokens,
     }
+    if ask.sampling.temperature is not None and (dialect.temperature or ask.sampling.chosen):
+        request["temperature"] = ask.sampling.temperature
     if dialect.seed:
         request["seed"] = seeds[0] % SEEDS
     if len(seeds) > 1:
@@ -36,7 +37,7 @@ def body(config: OpenAIModel, ask: ChatRequest, seeds: tuple[int, ...], dialect:
     if tools := ask.messages[0].get("tools"):
         request["tools"] = tools
     form = _response_format(config, ask.schema)
-    return {**request, "response_format": form} if form else request
+    return request | ({"response_format": form} if form else {}) | config.extra
 
 
 def _without_tools(turn: Message) -> Mapping[str, Any]:

@@ -143,6 +143,7 @@ class Vllm:
             concurrency=config.concurrency,
             timeout=config.timeout,
             attempts=config.attempts,
+            extra=config.extra,
         )
         client = await self._client(served, where=self._where, pause=self._pause, key=server.key).__aenter__()
         return Life(server, client, stall=config.timeout)

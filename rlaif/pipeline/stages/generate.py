@@ -19,7 +19,7 @@ from rlaif.core.progress import Tally
 from rlaif.core.signals import UnsentError
 from rlaif.core.types import answer_key, clean, key
 from rlaif.core.workers import StageQueue, run_workers
-from rlaif.models.base import ChatRequest, Completion, Model, Sampling, prompt_cut
+from rlaif.models.base import ChatRequest, Completion, Model, prompt_cut
 from rlaif.models.reasoning import Split, separate, visible
 from rlaif.models.registry import Models
 from rlaif.pipeline import versions
@@ -166,11 +166,11 @@ class _Sampled:
 
 
 async def _sample(row: Row, generator: Generator, model: Model, tally: Tally) -> _Sampled:
-    messages = show(generator.template, json.loads(row["messages"]), row["document"])
+    messages = generator.show(json.loads(row["messages"]), row["document"])
     settings = generator.settings
     ask = ChatRequest(
         messages=messages,
-        sampling=Sampling(settings.temperature, settings.top_p, settings.max_tokens),
+        sampling=generator.sampling,
         seeds=tuple(int(key("seed", settings.seed, row["prompt"], sample)[:8], 16) >> 1 for sample in row["samples"]),
         top_logprobs=0 if settings.logprobs else None,
         about=row["document"] or row["prompt"],

@@ -215,7 +215,8 @@ def _sampling(config: Config, length: str) -> dict[str, Any]:
     """Return the sampling settings during training, which are those of the pipeline's generator."""
     settings = config.pipeline.generate
     assert settings
-    return {length: settings.max_tokens, "temperature": settings.temperature, "top_p": settings.top_p}
+    temperature = {} if settings.temperature is None else {"temperature": settings.temperature}
+    return {length: settings.max_tokens, "top_p": settings.top_p} | temperature
 
 
 def _held_out(config: Config) -> int:

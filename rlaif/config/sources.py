@@ -197,6 +197,9 @@ class Source(Section):
     """Preferences between the existing responses: one entry, or a list of entries for several judges or columns."""
     generator: str = "imported"
     """The generator's name under which existing responses are stored."""
+    reasoning: Literal["separate", "keep"] = "separate"
+    """`separate` stores the reasoning in existing responses apart from them, as `generate.reasoning` does for sampled ones;
+    `keep` leaves it in them."""
     limit: int | None = Field(None, ge=1)
     """Read only this many rows, starting with the first. It counts the rows that `where` keeps."""
     offset: int = Field(0, ge=0)

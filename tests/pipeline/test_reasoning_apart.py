@@ -197,3 +197,24 @@ QUOTES = [
 def test_a_response_that_quotes_a_mark_stays_whole(text: str) -> None:
     assert separate(text).text == text
     assert separate(text, "thought").text == text
+
+
+@pytest.mark.parametrize("reasoning", ["separate", "keep"])
+def test_reasoning_in_imported_responses_is_separated_too(reasoning: str, tmp_path: Path) -> None:
+    texts = [reply for reply, fields in REPLIES.values() if isinstance(reply, str) and not fields and SECRET in reply]
+    rows = [{"prompt": f"Question {n}?", "answer": text} for n, text in enumerate([*texts, "<think>" + SECRET])]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    source = {"path": "rows.jsonl", "columns": {"responses": "answer"}, "reasoning": reasoning}
+    data = {"name": "imported", "out": str(tmp_path / "out"), "collect": {"sources": [source]}}
+    (tmp_path / "pipeline.yaml").write_text(json.dumps(data))
+    with pipeline.open_run(load(tmp_path / "pipeline.yaml")) as (_, context):
+        pipeline.collect(context)
+        stored = context.store.rows("SELECT text, reasoning FROM responses")
+        dropped = context.store.rows("SELECT reason FROM dropped")
+    assert len(stored) == len(texts)
+    assert dropped == [{"reason": "unfinished_reasoning"}]
+    if reasoning == "separate":
+        assert {row["text"] for row in stored} == {TEXT}
+        assert all(SECRET in row["reasoning"] for row in stored)
+    else:
+        assert {row["text"] for row in stored} == set(texts)

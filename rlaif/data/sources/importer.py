@@ -232,7 +232,9 @@ class Facts:
         if given.lost is not None:
             self._drop(at, "response", given.lost)
             return None
-        answered, generator = answer_key(prompt, given.text), _imported(self.source.generator)
+        kept = self.source.reasoning == "keep"
+        text = given.whole if kept and given.whole else given.text
+        answered, generator = answer_key(prompt, text), _imported(self.source.generator)
         self._staging.put(
             "responses",
             {
@@ -240,7 +242,8 @@ class Facts:
                 "prompt": prompt,
                 "generator": generator,
                 "answer": answered,
-                "text": given.text,
+                "text": text,
+                "reasoning": None if kept else given.reasoning,
                 "source": at,
             },
         )

@@ -13,7 +13,7 @@ from rlaif.core.types import Message, Prompt
 from rlaif.data.sources.prompts import ASKING, SHOWN, call_text, is_turn, messages_of, text
 from rlaif.data.sources.row_errors import RowError
 from rlaif.data.sources.text_forms import parse_list
-from rlaif.models.reasoning import has_text
+from rlaif.models.reasoning import separate, visible
 
 Row = Mapping[str, Any]
 ELSEWHERE: Final = "answers another conversation"
@@ -23,10 +23,15 @@ _WORDS = {"true": 1.0, "false": 0.0}
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One response of a row: its text, or the reason (`lost`) why it has none."""
+    """One response of a row: its text, or the reason (`lost`) why it has none.
+
+    `reasoning` is the model's reasoning before the text, and `whole` the response with it; both are None without reasoning.
+    """
 
     text: str = ""
     lost: str | None = None
+    reasoning: str | None = None
+    whole: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +88,15 @@ def answer(value: Any, asked: Sequence[Message], column: str) -> Answer:
             return Answer(lost=ELSEWHERE)
         value = call_text(last)
     found = text(value, column)
-    return Answer(found) if found and (is_plain(found) or has_text(found)) else Answer(lost="empty")
+    if not found:
+        return Answer(lost="empty")
+    if is_plain(found):
+        return Answer(found)
+    parts = separate(found)
+    if not parts.closed:
+        return Answer(lost="unfinished_reasoning")
+    whole = found if parts.reasoning else None
+    return Answer(parts.text, None, parts.reasoning, whole) if visible(parts.text) else Answer(lost="empty")
 
 
 def is_plain(found: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Self
 BATCH = 4096
 COLUMNS = {
     "prompts": "position:uint64 key normal_key messages document reference checklist metadata source bucket:uint32",
-    "responses": "position:uint64 key prompt generator answer text source",
+    "responses": "position:uint64 key prompt generator answer text reasoning source",
     "verdicts": "position:uint64 prompt answer judge raw source",
     "scores": "position:uint64 verdict:uint64 criterion value:double failure",
     "comparisons": "position:uint64 prompt first second judge preferred probability:double source",

@@ -6,7 +6,7 @@ WITH firsts AS (
     SEMI JOIN active_prompts ON active_prompts.prompt = staged.prompt
     GROUP BY staged.key
 )
-SELECT staged.key, prompt, generator, answer, text, 'stop' AS finish, 0 AS attempt, coalesce(came.created, $now::TIMESTAMP) AS created,
+SELECT staged.key, prompt, generator, answer, text, reasoning, 'stop' AS finish, 0 AS attempt, coalesce(came.created, $now::TIMESTAMP) AS created,
     if(came.key IS NULL, (SELECT number FROM newest_pairing), nullif(came.kept_after, 0)) AS kept_after,
     row_number() OVER (PARTITION BY prompt, generator ORDER BY staged.position) - 1 AS sample
 FROM staged_responses AS staged

@@ -132,15 +132,12 @@ class Store:
                     self._connection.execute("CHECKPOINT store")
 
     def _migrate(self, version: int) -> None:
-        """Upgrade the tables of an older rlaif, one transaction for each version; a copy of the old store is kept beside it.
-
-        DuckDB 1.5 refuses to alter a table in the transaction that has updated it.
-        """
+        """Upgrade the tables of an older rlaif in one transaction; a copy of the old store is kept beside it."""
         kept = self.path.with_name(f"{self.path.name}.schema-{version}")
         with self._room(), self.folder() as folder:
             copy(self._connection, folder, kept)
-        for step in range(version + 1, SCHEMA_VERSION + 1):
-            with self._renewed(step):
+        with self._renewed():
+            for step in range(version + 1, SCHEMA_VERSION + 1):
                 self.execute(f"store/migrate/to_{step}")
         print(
             f"rlaif: {self.path} is brought from schema {version} to {SCHEMA_VERSION}; as it was, it is {kept.name}",
@@ -148,17 +145,16 @@ class Store:
         )
 
     @contextmanager
-    def _renewed(self, version: int = SCHEMA_VERSION) -> Iterator[None]:
-        """Run the changes up to a schema version in a transaction, then set the version and, for the newest, the views."""
+    def _renewed(self) -> Iterator[None]:
+        """Run schema changes in a transaction, then renew the views and the schema version."""
         # Tables and views go into the file, so that users who open it with other programs have the views.
         self._connection.execute("SET search_path = 'store'")
         try:
             with self.transaction():
                 yield
-                if version == SCHEMA_VERSION:
-                    self.execute("store/views")
+                self.execute("store/views")
                 self.run("DELETE FROM meta WHERE name = 'schema'")
-                self.run("INSERT INTO meta VALUES ('schema', $version)", version=str(version))
+                self.run("INSERT INTO meta VALUES ('schema', $version)", version=str(SCHEMA_VERSION))
         finally:
             search(self._connection)
         # DDL that is still in the log at a crash is what DuckDB replays least reliably.

@@ -7,6 +7,8 @@ UPDATE pairings SET number = counted.number
 FROM (SELECT key, row_number() OVER (ORDER BY created NULLS FIRST, key) AS number FROM pairings) AS counted
 WHERE counted.key = pairings.key;
 ALTER TABLE responses ADD COLUMN kept_after UBIGINT;
+-- A column of schema 7: DuckDB 1.5 cannot alter a table after an update in the same transaction.
+ALTER TABLE responses ADD COLUMN reasoning VARCHAR;
 UPDATE responses SET kept_after = earlier.number
 FROM (
     SELECT moments.created, pairings.number

@@ -82,7 +82,7 @@ def main(prompts: int, kills: int, seed: int, median: float) -> bool:
             moments: list[Kill] = []
             while len(moments) < kills:
                 # The runs are short, so that all kills hit the job.
-                kill = run(pipeline, START + rng.random() * 2.2 * calm / kills)
+                kill = run(pipeline, START + rng.random() * calm / kills)
                 if kill is None:
                     break
                 moments.append(kill)

@@ -24,7 +24,7 @@ def collect(context: Context) -> None:
 def generate(plan: Plan, context: Context, *, only: HeldOut = EVERYTHING) -> None:
     """Generate the pending responses of the pipeline's generator, to all prompts or to those that `only` selects."""
     need_prompts(context)
-    generating.show_imported(context)
+    generating.show_imported(plan, context)
     if plan.config.pipeline.generate:
         alone(context, partial(generating.run, context, generator=plan.generator, only=only))
 
@@ -60,7 +60,7 @@ def generate_and_judge(plan: Plan, context: Context, *, allow_code: bool = False
     if pipeline.generate is None or sum(is_local(pipeline.models[name]) for name in plan.models) > 1:
         generate(plan, context)
     else:
-        generating.show_imported(context)
+        generating.show_imported(plan, context)
         judges = [plan.judge(name) for name in plan.judge_stage if plan.judge_before(name) is None]
         event_loop.run(overlapped(plan, context, judges, allow_code))
         context.budget.check()

@@ -95,7 +95,7 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]], list[tuple[str, str
     "a lead at the margin makes one": ({"min_margin": 25}, [answer("a", 3), answer("b", 4)], [("b", "a", 25)], "paired"),
     "one answer makes no pair": ({}, [answer("a", 3)], [], "fewer than two scored answers"),
     "no answer makes no pair": ({}, [], [], "no response"),
-    "a failed judgement is no low score": (
+    "a failed judgement does not count as a low score": (
         {},
         [answer("a", 3), answer("b", "malformed")],
         [],

@@ -19,7 +19,7 @@ from rlaif.pairs.bradley_terry import strengths
 from rlaif.pairs.weights import PairJudge
 from rlaif.store.store import Row, Store
 from tests.support.paths import ROOT, SHARED
-from tests.support.stores import GENERATOR, JUDGE, context, criteria, fill, make_pairs, prompt
+from tests.support.stores import GENERATOR, JUDGE, append_criteria, context, criteria, fill, make_pairs, prompt
 
 WITH_DATA = pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data folder is not here")
 RANGES = {"help": (1.0, 5.0), "faith": (1.0, 5.0)}
@@ -39,19 +39,7 @@ def pairs(
     """The pairs of one prompt's answers, once `changes` to the store are made; and the pairing."""
     with Store(folder / "store.duckdb") as store:
         fill(store, {"p": answers})
-        store.append(
-            "criteria",
-            [
-                {
-                    "key": key("criterion", name),
-                    "name": name,
-                    "kind": "check" if name == "exact" else "scale",
-                    "low": low,
-                    "high": high,
-                }
-                for name, (low, high) in ranges.items()
-            ],
-        )
+        append_criteria(store, ranges)
         vote(store, votes)
         for change in changes:
             store.run(change)

@@ -14,10 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlaif.core.errors import InputError
-from rlaif.core.types import key
 from rlaif.pairs.strategy import STRATEGIES
 from rlaif.store.store import Store
-from tests.support.stores import GENERATOR, JUDGE, context, criteria, fill, make_pairs, outcomes, prompt
+from tests.support.stores import GENERATOR, JUDGE, append_criteria, context, criteria, fill, make_pairs, outcomes, prompt
 
 RANGES = {"help": (1.0, 5.0), "faith": (1.0, 5.0), "exact": (0.0, 1.0)}
 WEIGHTS = {"help": 2.0, "faith": 0.3, "exact": 1.0}
@@ -203,19 +202,7 @@ def test_every_strategy_makes_the_pairs_of_a_slow_and_obvious_one(
         fill(store, table)
         store.run("UPDATE responses SET generator = $other WHERE sample % 2 = 1", other=OTHER)
         store.append("generators", [{"key": GENERATOR, "name": "writer"}, {"key": OTHER, "name": "peer"}])
-        store.append(
-            "criteria",
-            [
-                {
-                    "key": key("criterion", name),
-                    "name": name,
-                    "kind": "check" if name == "exact" else "scale",
-                    "low": low,
-                    "high": high,
-                }
-                for name, (low, high) in RANGES.items()
-            ],
-        )
+        append_criteria(store, RANGES)
         for name in sorted(strategies):
             options = OPTIONS.get(name, {})
             section = {

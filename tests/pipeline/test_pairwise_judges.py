@@ -75,9 +75,9 @@ def test_a_knock_out_takes_two_calls_a_loser_and_what_it_paid_counts_for_a_round
         assert calls(context.store) == planned.asks == 3 * 2 * 3
         assert run.paired(resolved, context).pairs == 3
     with run.open_run(load(pipeline(tmp_path, [better]))) as (resolved, context):
-        owed = plan(resolved, context).lines[0]
+        pending = plan(resolved, context).lines[0]
         run.judge(resolved, context)
-        assert (owed.asks, calls(context.store)) == (3 * 4 * 3 - 3 * 2 * 3, 3 * 4 * 3)
+        assert (pending.asks, calls(context.store)) == (3 * 4 * 3 - 3 * 2 * 3, 3 * 4 * 3)
 
 
 def test_compared_rated_and_computed_criteria_make_one_sum(tmp_path: Path) -> None:

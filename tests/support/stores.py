@@ -120,3 +120,20 @@ def outcomes(store: Store, pairing: str) -> list[Row]:
     one_by_one = Counter(("prompts" if row["response"] is None else "responses", row["outcome"]) for row in rows)
     assert {(row["what"], row["outcome"]): row["n"] for row in counted} == one_by_one
     return rows
+
+
+def append_criteria(store: Store, ranges: Mapping[str, tuple[float, float]]) -> None:
+    """Store criteria by name and range. The one called `exact` is a check, others are scales."""
+    store.append(
+        "criteria",
+        [
+            {
+                "key": key("criterion", name),
+                "name": name,
+                "kind": "check" if name == "exact" else "scale",
+                "low": low,
+                "high": high,
+            }
+            for name, (low, high) in ranges.items()
+        ],
+    )

@@ -2,7 +2,7 @@
 -- card: NVIDIA-NeMo/Nemotron, steps/sdg/data_designer/config/rl_pref.yaml (Apache-2.0)
 -- columns: prompt, response_a, response_b, judge
 -- optional: system_prompt
--- labels: judge.winner is A (response_a) or B (response_b); there is no tie. The judge may be an object or one written as text.
+-- labels: judge.winner is A (response_a) or B (response_b); ties do not occur. The judge may be an object or one written as text.
 SELECT
     CASE WHEN coalesce(trim(as_text(system_prompt)), '') = '' THEN prompt
         ELSE to_json([turn('system', system_prompt), turn('user', prompt)]) END AS prompt,

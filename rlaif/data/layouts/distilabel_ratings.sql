@@ -2,7 +2,7 @@
 -- card: distilabel, task UltraFeedback (Apache-2.0)
 -- columns: instruction, generations, ratings
 -- optional: system_prompt, generation_models|model_names, rationales, model_name
--- labels: ratings[N] is about generations[N], from 1 (worst) to 5 (best); null is no rating.
+-- labels: ratings[N] is about generations[N], from 1 (worst) to 5 (best); null means unrated.
 SELECT
     CASE WHEN coalesce(trim(as_text(system_prompt)), '') = '' THEN instruction
         ELSE to_json([turn('system', system_prompt), turn('user', instruction)]) END AS prompt,

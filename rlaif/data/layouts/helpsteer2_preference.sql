@@ -2,8 +2,8 @@
 -- card: nvidia/HelpSteer2, folder preference (CC-BY-4.0)
 -- columns: prompt, response_1, response_2, preference_strength
 -- optional: split, preference_statement, preference_elaboration, three_most_similar_preferences, all_preferences_unprocessed
--- labels: from -3 (response_1 is much better) over 0 (a tie) to 3 (response_2 is much better). Votes of -100 say that neither
---   response is valid, which is no preference.
+-- labels: from -3 (response_1 is much better) over 0 (a tie) to 3 (response_2 is much better). Votes of -100 mean
+--   that neither response is valid; they do not count.
 SELECT
     marked_turns(prompt) AS prompt,
     [response_1, response_2] AS responses,

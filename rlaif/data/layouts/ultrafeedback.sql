@@ -2,7 +2,7 @@
 -- card: openbmb/UltraFeedback (MIT)
 -- columns: instruction, completions
 -- optional: source, models, correct_answers, incorrect_answers
--- labels: annotations.ASPECT.Rating is text from "1" (worst) to "5" (best); "N/A" is no rating. overall_score is not read, because
+-- labels: annotations.ASPECT.Rating is text from "1" (worst) to "5" (best); "N/A" means unrated. overall_score is not read, because
 --   some of its values are known to be 10 where GPT-4 wrote 1.
 SELECT
     instruction AS prompt,

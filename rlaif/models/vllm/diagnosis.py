@@ -31,7 +31,7 @@ CAUSES: Final = [
         (
             r"(is not a local folder and is not a valid model identifier|Repository Not Found|Invalid repository ID or "
             r"local directory|does not appear to have a file named config.json)",
-            "there is no checkpoint at the path: {0}",
+            "no checkpoint was found at the path: {0}",
             "Correct `path` (and `revision`): a checkpoint folder, or a hub name such as org/name.",
         ),
         (
@@ -53,7 +53,7 @@ CAUSES: Final = [
         (
             r"((?:Failed to infer device type|No CUDA GPUs are available|Found no NVIDIA driver|libcuda\S* cannot open|"
             r"NVIDIA driver on your system is too old).*)",
-            "there is no device that this vLLM can use: {0}",
+            "vLLM found no device that it can use: {0}",
             "Run it where the GPU is; without one, install vLLM's CPU build, or use kind: transformers.",
         ),
         (

@@ -26,6 +26,7 @@ from rlaif.pipeline import versions
 from rlaif.pipeline.circuit_breaker import CircuitBreaker
 from rlaif.pipeline.generator import VARIABLES, Generator, show
 from rlaif.pipeline.pending import PendingUnits
+from rlaif.pipeline.plan import Plan
 from rlaif.store.store import Row
 
 # The user is warned if at least this share of prompts has only equal samples; a few short answers may be equal by chance.
@@ -272,12 +273,17 @@ def _tell_of_equals(context: Context, generator: Generator) -> None:
         context.progress.note(f"generate: all samples of {count} are identical, so these prompts make no pair. {cause}")
 
 
-def show_imported(context: Context) -> None:
+def show_imported(plan: Plan, context: Context) -> None:
     """Store the rendered prompts of imported responses, by the generator's template, for training on them."""
-    settings = context.config.pipeline.generate
-    name = settings.template if settings else str(Generate.model_fields["template"].default)
-    template = Template(context.config.find(name, ("generate", "template")), VARIABLES)
     missing = context.store.query("pipeline/sql/generate/not_rendered")
+    if not missing:
+        return
+    default = str(Generate.model_fields["template"].default)
+    template = (
+        plan.generators[0].template
+        if plan.generators
+        else Template(context.config.find(default, ("generate", "template")), VARIABLES)
+    )
     asks = [
         {
             "prompt": row["prompt"],

@@ -37,7 +37,7 @@ def spent(store: Store, pipeline: Pipeline) -> list[Spent]:
     counts.
     """
     found = []
-    for row in store.query("estimate/sql/spent"):
+    for row in store.query("context/sql/spent"):
         name, rate = pricing.recorded_rate(json.loads(row["model"]), pipeline.models)
         usd = rate.cost(row["prompt_tokens"], row["output_tokens"]) if rate else None
         price = rate.source if rate else "unknown"

@@ -241,9 +241,9 @@ def test_rounds_to_come_are_planned_as_whole_ones_of_which_none_is_sure(tmp_path
     config = load(root() / "pipelines/rounds.yaml", [f"out={tmp_path / 'out'}"])
     with run.open_run(config) as (resolved, context):
         lines = {line.stage: line for line in plan(resolved, context).lines}
-        assert lines["generate, 2 more rounds, at most"].asks + lines["generate"].asks == 3 * 202 - 12
+        assert lines["generate, 2 more rounds, at most"].requests + lines["generate"].requests == 3 * 202 - 12
         later = lines["judge tiny, 2 more rounds, at most"]
-        assert (later.prompt_tokens.low, later.asks) == (0.0, later.completions)
+        assert (later.prompt_tokens.low, later.requests) == (0.0, later.completions)
         made = {"chain": chain(config.pipeline), "pairs": 1}
         context.store.append("rounds", [made | {"number": 1}, made | {"number": 2}])
         assert "generate, 1 more round, at most" in asks(plan(resolved, context))
@@ -265,8 +265,8 @@ def test_what_live_judges_and_reward_models_may_be_asked_is_planned(tmp_path: Pa
     )
     lines = {line.stage: line for line in found.lines}
     judge, reward = lines["train: judge a, at most"], lines["train: reward rm"]
-    assert (judge.asks, judge.prompt_tokens.low) == (3 * answers, 0.0)
-    assert (reward.asks, reward.output_tokens.high) == (answers, 0.0)
+    assert (judge.requests, judge.prompt_tokens.low) == (3 * answers, 0.0)
+    assert (reward.requests, reward.output_tokens.high) == (answers, 0.0)
     assert reward.prompt_tokens.expected > answers
     assert reward.usd
     assert reward.usd.expected == pytest.approx(reward.prompt_tokens.expected / 1e6)

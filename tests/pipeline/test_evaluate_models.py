@@ -94,7 +94,7 @@ def test_a_judge_that_compares_sees_each_model_beside_the_base_in_both_orders(tm
         "evaluate.models=[other, third]",
     )
     with pipeline.open_run(config) as (resolved, context):
-        planned = sum(line.asks for line in plan(resolved, context).lines if line.stage.endswith("judge b"))
+        planned = sum(line.requests for line in plan(resolved, context).lines if line.stage.endswith("judge b"))
     found, work = evaluated(config)
     duels = [match.head_to_head for match in found.matches]
     assert [(match.trained.name, match.prompts, match.gain) for match in found.matches] == [
@@ -120,7 +120,7 @@ def test_only_the_responses_that_are_compared_are_judged(tmp_path: Path) -> None
 
 def test_the_plan_counts_every_model(tmp_path: Path) -> None:
     with pipeline.open_run(project(tmp_path, "evaluate.tasks=[]")) as (resolved, context):
-        lines = {line.stage: line.asks for line in plan(resolved, context).lines}
+        lines = {line.stage: line.requests for line in plan(resolved, context).lines}
     assert lines["other: generate"] == 4
     assert lines["other: judge a"] == lines["base: judge b"] == 8
 

@@ -136,7 +136,7 @@ def test_a_run_that_stopped_half_way_pays_for_nothing_twice(file: Path) -> None:
 
 def planned(file: Path, *overrides: str) -> dict[str, int]:
     with pipeline.open_run(load(file, list(overrides))) as (resolved, context):
-        return {line.stage: line.asks for line in plan(resolved, context).lines}
+        return {line.stage: line.requests for line in plan(resolved, context).lines}
 
 
 GUESSED = 20

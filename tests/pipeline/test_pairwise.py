@@ -133,9 +133,7 @@ def test_in_an_evaluation_only_the_texts_of_two_generators_meet(schedule: str, t
         store.run("UPDATE responses SET generator = 'other' WHERE sample >= 2")
         store.append("comparisons", [*won(0, 2), *won(2, 3)])
         found = {(row["first"], row["second"]) for row in store.query("pipeline/sql/pairwise/pending", **wanted)}
-        planned = store.measure("estimate/sql/comparisons", "sum(comparisons)", **wanted)
     assert found == {(texts[one], texts[two]) for one, two in both((0, 1), (0, 3), (1, 2), (1, 3))}
-    assert planned == len(found)
 
 
 def paired(

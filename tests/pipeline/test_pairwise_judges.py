@@ -53,7 +53,7 @@ def test_the_ledger_has_each_order_of_each_two_and_a_resume_pays_nothing(tmp_pat
             "SELECT count(*) AS n, count(DISTINCT (first, second)) AS pairs, count(DISTINCT verdict) AS said "
             "FROM comparisons WHERE preferred IS NOT NULL AND first <> second"
         )[0]
-        assert first == planned.asks == 3 * 4 * 3
+        assert first == planned.requests == 3 * 4 * 3
         assert found == {"n": first, "pairs": first, "said": first}
         assert (
             len(store.rows("FROM verdicts JOIN comparisons ON comparisons.verdict = verdicts.key WHERE raw <> ''")) == first
@@ -70,14 +70,16 @@ def test_a_knock_out_takes_two_calls_a_loser_and_what_it_paid_counts_for_a_round
     with run.open_run(load(file)) as (resolved, context):
         run.collect(context)
         planned = plan(resolved, context).lines[1]
-        run.generate_and_judge(resolved, context)
+        run.generate(resolved, context)
+        assert plan(resolved, context).lines[0].requests == planned.requests == 3 * 2 * 3
         run.judge(resolved, context)
-        assert calls(context.store) == planned.asks == 3 * 2 * 3
+        run.judge(resolved, context)
+        assert calls(context.store) == planned.requests
         assert run.paired(resolved, context).pairs == 3
     with run.open_run(load(pipeline(tmp_path, [better]))) as (resolved, context):
         pending = plan(resolved, context).lines[0]
         run.judge(resolved, context)
-        assert (pending.asks, calls(context.store)) == (3 * 4 * 3 - 3 * 2 * 3, 3 * 4 * 3)
+        assert (pending.requests, calls(context.store)) == (3 * 4 * 3 - 3 * 2 * 3, 3 * 4 * 3)
 
 
 def test_compared_rated_and_computed_criteria_make_one_sum(tmp_path: Path) -> None:
@@ -174,7 +176,7 @@ def test_what_a_server_does_not_count_is_guessed_from_both_responses(tmp_path: P
                 }
             ],
         )
-        (row,) = store.query("estimate/sql/spent")
+        (row,) = store.query("context/sql/spent")
     assert (row["guessed"], row["output_tokens"]) == (1, 10)
     assert 600 <= row["prompt_tokens"] < 620
 

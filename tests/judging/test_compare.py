@@ -16,7 +16,7 @@ from rlaif.config.templates import Template
 from rlaif.core.types import Prompt, Verdict, clean
 from rlaif.judging import Candidate, JudgeContext
 from rlaif.judging.criteria import compare
-from rlaif.judging.parsing import choice_probabilities
+from rlaif.judging.logprobs import choice_probabilities
 from rlaif.judging.sanitize import sanitize
 from rlaif.models.base import ChatRequest, Completion, Token
 from tests.support.comparisons import BETTER

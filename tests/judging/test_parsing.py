@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlaif.core.errors import ModelError
-from rlaif.judging.parsing import expectation, parse_scores
+from rlaif.judging.logprobs import expectation
+from rlaif.judging.parsing import parse_scores
 from rlaif.models.base import Token
 
 ONE = {"faithfulness": (1, 5)}

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlaif.judging.parsing import NO_TOKENS, OTHER_TOKENS, choice_probabilities, expectation, parse_scores, token_fault
+from rlaif.judging.logprobs import NO_TOKENS, OTHER_TOKENS, choice_probabilities, expectation, token_fault
+from rlaif.judging.parsing import parse_scores
 from rlaif.models.base import Token
 from rlaif.models.openai.response import read_reply
 from tests.support.servers import choice

@@ -200,7 +200,7 @@ def test_the_newest_pairing_is_the_last_one_made_with_the_clock_set_back(tmp_pat
         made = pipeline.pair(plan, context)
         newest = context.store.rows("SELECT pairing FROM pairings_readable WHERE newest")
         assert newest == [{"pairing": made.key}]
-        assert context.store.query("pairs/sql/latest") == [{"key": made.key}]
+        assert context.store.query("SELECT key FROM newest_pairing") == [{"key": made.key}]
         context.store.execute("report/sql/views")
         assert context.store.rows("SELECT key FROM report_pairing") == [{"key": made.key}]
         counted = {row["what"]: row["rows"] for row in context.store.query("pipeline/sql/status/counts")}
@@ -265,7 +265,7 @@ def test_pairings_of_an_older_store_are_numbered_by_time_and_then_by_key(tmp_pat
     with Store(path) as store:
         found = store.rows("SELECT key, number FROM pairings ORDER BY number")
         assert [(row["key"], row["number"]) for row in found] == [("b", 1), ("c", 2), ("a", 3)]
-        assert store.query("pairs/sql/latest") == [{"key": "a"}]
+        assert store.query("SELECT key FROM newest_pairing") == [{"key": "a"}]
         kept = {row["key"]: row["kept_after"] for row in store.rows("SELECT key, kept_after FROM responses")}
         assert kept == {"before": None, "between": 2, "after": 3}
 

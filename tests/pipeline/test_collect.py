@@ -12,6 +12,7 @@ from rlaif.context.run import Context
 from rlaif.core.errors import InputError
 from rlaif.core.types import Prompt, key, stored
 from rlaif.pipeline.stages import collect
+from rlaif.pipeline.stages.collect import DIFFERING_SCORES
 from rlaif.store.store import Store
 from tests.support.collecting import collected, column, comparisons, dropped, lines, requests
 from tests.support.displays import RecordedNotes
@@ -207,7 +208,7 @@ def test_unlike_scores_of_one_answer_are_counted_and_told(tmp_path: Path) -> Non
     sources = {"columns": columns, "scores": [one, two]}, {"path": "more.jsonl", "columns": columns, "scores": [one]}
     with collected(tmp_path, *sources, progress=told) as store:
         # "same" by the second column, "other" by the first, and "alone" in both sources; of "bad" one was no score.
-        assert store.query("pipeline/sql/collect/differing_scores") == [{"n": 3}]
+        assert store.query(DIFFERING_SCORES) == [{"n": 3}]
     assert "collect: 3 x different scores of one answer by one judge and criterion: their mean counts" in told.lines
 
 

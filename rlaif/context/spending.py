@@ -1,6 +1,7 @@
 """The spending of a pipeline over all runs: in its store, and in the stores of its evaluation tasks."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rlaif.config import Config, Pipeline
@@ -69,3 +70,12 @@ def money(usd: float | None, price: str = "") -> str:
     if price == "local":
         return "local"
     return f"${usd:,.2f}" if usd >= 1 or usd == 0 else f"${usd:.2g}"
+
+
+def total_cost(costs: Sequence[Spent]) -> str:
+    """Return the total of several costs as text; "local" if all of them are, and "at least …" if a price is unknown."""
+    priced = [row.usd for row in costs if row.usd is not None and row.price != "local"]
+    unknown = any(row.usd is None for row in costs)
+    if not priced:
+        return "unknown" if unknown else "local" if costs else money(0.0)
+    return ("at least " if unknown else "") + money(sum(priced))

@@ -90,6 +90,7 @@ def render(
             dropped=store.query(DROPPED),
             judged=data.read_opinions(store),
             compared=store.query("report/sql/comparisons"),
+            parts=data.read_parts(store, evaluation.matches if evaluation else ()),
             pairs=pairs,
             training=training,
             rounds=store.query("report/sql/rounds") if pipeline.rounds else [],

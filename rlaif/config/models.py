@@ -1,6 +1,7 @@
 """Section `models`: one class per kind of model."""
 
 import re
+from keyword import iskeyword
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
@@ -69,6 +70,28 @@ def _free_in_messages(extra: dict[str, Any]) -> dict[str, Any]:
 MessagesExtra = Annotated[dict[str, Any], AfterValidator(_free_in_messages)]
 
 
+# Variables that a chat template gets from the chat or the tokenizer.
+OF_THE_CHAT: Final = frozenset({"messages", "tools", "documents", "add_generation_prompt", "continue_final_message"})
+
+
+def _of_the_template(extra: dict[str, Any]) -> dict[str, Any]:
+    for name in extra:
+        if name != "chat_template_kwargs":
+            raise ValueError(f"{name!r} is a field of requests to a server; a model in this process has no such option")
+    variables = extra.get("chat_template_kwargs", {})
+    if not isinstance(variables, dict):
+        raise ValueError("'chat_template_kwargs' must be a mapping")
+    for name, value in variables.items():
+        if name in OF_THE_CHAT or name.endswith("_token") or not name.isidentifier() or iskeyword(name):
+            raise ValueError(f"chat_template_kwargs cannot set {name!r}")
+        if not isinstance(value, bool | int | float | str | None):
+            raise ValueError(f"chat_template_kwargs.{name} must be a string, a number, true, false or null")
+    return extra
+
+
+TemplateExtra = Annotated[dict[str, Any], AfterValidator(_of_the_template)]
+
+
 class Price(Section):
     """The price of a model's tokens, in US dollars per million."""
 
@@ -114,6 +137,9 @@ class TransformersModel(ModelSection):
     """The device: `auto`, `cpu`, `cuda` or `mps`."""
     batch: int = Field(64, ge=1)
     """The maximum number of completions that are computed in one batch."""
+    extra: TemplateExtra = {}
+    """`chat_template_kwargs`: variables of the chat template, such as `enable_thinking: false`. They hold wherever the model
+    generates, judges or is trained, and are part of its identity."""
     trust_remote_code: bool = False
     """Run code that the checkpoint contains. Set this only for checkpoints that you trust as you trust a program."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from rlaif.config import AnthropicModel, ModelConfig, OpenAIModel, ScriptedModel, VllmModel
+from rlaif.config import AnthropicModel, ModelConfig, OpenAIModel, ScriptedModel, TransformersModel, VllmModel
 from rlaif.core.errors import InputError
 from rlaif.models.base import Model
 
@@ -127,11 +127,10 @@ def identity(config: ModelConfig, *, where: str = "") -> dict[str, Any]:
         from rlaif.models.vllm.args import telling
 
         known["options"] = telling(config.options)
-        known |= _extra(config)
-    return known
+    return known | _extra(config)
 
 
-def _extra(config: OpenAIModel | AnthropicModel | VllmModel) -> dict[str, Any]:
+def _extra(config: TransformersModel | OpenAIModel | AnthropicModel | VllmModel) -> dict[str, Any]:
     """Return the additional request fields that affect responses; nothing if there are none."""
     fields = {name: value for name, value in config.extra.items() if name not in ROUTING}
     return {"extra": fields} if fields else {}

@@ -1,12 +1,12 @@
 """Checks that the longest prompt fits into each model's context, with room for the reply."""
 
-import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Final
 
 from rlaif.core.errors import InputError
+from rlaif.core.types import stored
 from rlaif.doctor.check import Check, fail, ok, warn
 from rlaif.estimate.rehearsal import prompt_of, rehearse, rehearse_comparison
 from rlaif.estimate.token_counts import TOKENIZER, counter
@@ -17,7 +17,7 @@ from rlaif.store.store import Row, Store
 Limits = dict[str, int | None]
 # The prompt with the most text, its document and reference included.
 LONGEST: Final = """
-    SELECT messages, document, reference, checklist FROM current_prompts
+    SELECT messages, document, reference, checklist, metadata FROM current_prompts
     ORDER BY length(messages) + coalesce(length(document), 0) + coalesce(length(reference), 0) DESC, key LIMIT 1
 """
 FIX: Final = "Shorten documents, lower max_tokens, or use a model with a longer context."
@@ -43,7 +43,7 @@ def fits(plan: Plan, store: Store, limits: Mapping[str, int | None]) -> list[Che
 def _generate(plan: Plan, row: Row, limits: Mapping[str, int | None]) -> Check:
     writer = plan.generator
     count, by = counter(writer.model)
-    tokens = count(writer.show(json.loads(row["messages"]), row["document"]))
+    tokens = count(writer.show(stored(row)))
     name = writer.settings.model
     return _check(f"longest prompt of {name}", tokens, writer.settings.max_tokens, limits.get(name), by)
 

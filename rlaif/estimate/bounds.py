@@ -1,10 +1,10 @@
 """Estimates work that is not certain: samples for a target of pairs, later rounds, and requests while a model is trained."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 
 from rlaif.context.run import Context
+from rlaif.core.types import stored
 from rlaif.estimate.generation import estimate_generation, estimate_stage
 from rlaif.estimate.judging import estimate_judging
 from rlaif.estimate.means import NO_OUTPUT, Unwritten, mean, output_tokens, sample
@@ -113,7 +113,7 @@ def rewards(plan: Plan, context: Context) -> list[Line]:
     lines = []
     for name in models:
         count, counted_by = counter(config.pipeline.models[name])
-        shown = mean(count(generator.show(json.loads(row["messages"]), row["document"])) for row in rows)
+        shown = mean(count(generator.show(stored(row))) for row in rows)
         tokens, stage = (exactly(shown) + length) * samples, f"train: reward {name}"
         model = config.pipeline.models[name]
         lines.append(priced(stage, name, model, (samples, samples), tokens, Range(), counted_by, NO_OUTPUT))

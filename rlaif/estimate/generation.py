@@ -1,9 +1,9 @@
 """Estimates the pending responses of generators."""
 
-import json
 from collections.abc import Sequence
 
 from rlaif.context.run import EVERYTHING, Context, HeldOut
+from rlaif.core.types import stored
 from rlaif.estimate.means import ENOUGH, Unwritten, mean, output_tokens, sample
 from rlaif.estimate.token_counts import counter
 from rlaif.estimate.types import Line, Range, exactly, priced
@@ -54,6 +54,6 @@ def _prompt_tokens(generator: Generator, past: Row, rows: Sequence[Row], samples
     if past["units"] >= ENOUGH and past["prompt_tokens"]:
         return exactly(past["prompt_tokens"]), "past requests"
     count, counted_by = counter(generator.model)
-    tokens = mean(count(generator.show(json.loads(row["messages"]), row["document"])) for row in rows)
+    tokens = mean(count(generator.show(stored(row))) for row in rows)
     # A server that does not return several completions per request gets the prompt once for each.
-    return Range(tokens, tokens, tokens * (samples if generator.model.kind == "openai" else 1.0)), counted_by
+    return Range(tokens, tokens, tokens * (samples if generator.model.kind in ("openai", "anthropic") else 1.0)), counted_by

@@ -24,6 +24,12 @@ from rlaif.data.sources.responses import ELSEWHERE
 from rlaif.data.sources.row_errors import Faults
 from rlaif.data.sources.staging import Staging, staged
 
+# The positions of the staged prompts to keep: the first of those that differ only in case, spacing and punctuation. Only
+# positions are stored, because there may be millions.
+_KEPT: Final = """
+    CREATE OR REPLACE TEMP TABLE kept AS
+    SELECT min(position) AS position FROM staged_prompts GROUP BY normal_key
+"""
 # Dropped rows counted by reason, with the place of the first one.
 DROPPED_BY_REASON: Final = """
     SELECT what, reason, count(*) AS n, min_by(source, rowid) AS first
@@ -110,6 +116,8 @@ def _collection(context: Context) -> str | None:
 def _keep(context: Context, folder: Path, collection: str | None, facts: Sequence[Facts]) -> None:
     store = context.store
     with store.reading(staged(folder)), store.transaction():
+        store.execute(_KEPT)
+        _check_metadata(context)
         store.execute("pipeline/sql/collect/replace", now=now())
         store.append(
             "generators",
@@ -143,6 +151,17 @@ def _keep(context: Context, folder: Path, collection: str | None, facts: Sequenc
                 where=context.config.file.where(("collect", "sources")),
                 fix=f"All rows were dropped: {dropped}." if dropped else "They have no rows.",
             )
+
+
+def _check_metadata(context: Context) -> None:
+    """Check that nothing in the store was made with metadata that has changed since. Raises InputError."""
+    for row in context.store.query("pipeline/sql/collect/metadata_in_use"):
+        raise InputError(
+            f"the metadata {row['named']!r} of {row['prompts']:,} prompts has changed (first at {row['source']}), and the "
+            f"template of {row['what']} {row['name']} has shown the earlier values",
+            where=context.config.file.where(("collect", "sources")),
+            fix="Restore the earlier values, or set another `out` folder to start over with the new ones.",
+        )
 
 
 def _tell(context: Context, sources: Sequence[Facts]) -> None:

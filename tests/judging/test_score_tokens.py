@@ -137,7 +137,7 @@ def test_tokens_of_another_text_are_not_used() -> None:
         assert expectation(tokens_of(pieces, SPELLINGS["nothing"], top), mark, (1, 5)) is None
 
 
-def test_bytes_that_are_none_are_ignored() -> None:
+def test_invalid_token_bytes_are_ignored() -> None:
     for data in ([256], [-1], ["a"], [True], "4", {"0": 1}, [1.5]):
         entry = {"token": "4", "logprob": -0.1, "bytes": data}
         reply = {"choices": [{**choice("x"), "logprobs": {"content": [entry]}}]}

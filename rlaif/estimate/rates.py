@@ -16,7 +16,7 @@ from rlaif.context.run import EVERYTHING, Context, HeldOut
 from rlaif.context.spending import spent_in_all
 from rlaif.estimate.judging import Judging
 from rlaif.estimate.sample import ENOUGH, SAMPLE, mean, sample
-from rlaif.estimate.token_counts import counter
+from rlaif.estimate.token_counts import Counter, counter
 from rlaif.estimate.types import Line, Pending, Plan, Range, exactly
 from rlaif.judging.judge import Judge
 from rlaif.pipeline.generator import Generator
@@ -49,14 +49,14 @@ class Estimate:
         With another `key`, such as that of a model that is not trained yet, all of them are pending.
         """
         store = self.context.store
-        wanted = generating.asked(self.context.config, generator, only, key)
+        wanted = generating.pending_parameters(self.context.config, generator, only, key)
         asks = store.measure("pipeline/sql/generate/pending", "count(*)", **wanted)
         completions = store.measure("pipeline/sql/generate/pending", "any_value(pending)", **wanted)
         if not asks:
             return Pending()
         rows = sample(store, "pipeline/sql/generate/pending", "prompt", "pipeline/sql/generate/texts", "prompt", **wanted)
         count, prompts_by = counter(generator.model)
-        each = mean(count(generator.show(json.loads(row["messages"]), row["document"])) for row in rows)
+        each = mean(_tokens(count, generator, row) for row in rows)
         # Prompts that this generator has answered, as rendered: the ratio of tokens paid to tokens counted here.
         answered = store.query("estimate/sql/past_requests", generator=generator.key, limit=SAMPLE)
         counted = sum(count(json.loads(row["messages"])) for row in answered)
@@ -112,7 +112,7 @@ class Estimate:
     def reward(self, name: str, model: ModelConfig, writer: Generator, pending: Pending) -> None:
         """Add a line for a reward model that scores each of the writer's `pending` responses."""
         count, prompts_by = counter(model)
-        each = mean(count(writer.show(json.loads(row["messages"]), row["document"])) for row in pending.prompts)
+        each = mean(_tokens(count, writer, row) for row in pending.prompts)
         asks = pending.responses
         prompt = (exactly(each) + pending.length) * asks
         self._add(f"train: reward {name}", name, model, (asks, asks), prompt, Range(), prompts_by, NOTHING)
@@ -132,3 +132,8 @@ class Estimate:
         ends = ((getattr(prompt, end), getattr(output, end)) for end in ("low", "expected", "high"))
         usd = Range(*(rate.cost(*tokens) for tokens in ends)) if rate else None
         self.lines.append(Line(stage, name, *calls, prompt, output, usd, rate.source if rate else "unknown", *by))
+
+
+def _tokens(count: Counter, generator: Generator, row: Row) -> float:
+    """Return the tokens of a prompt as the generator reads it."""
+    return count(generator.render(json.loads(row["messages"]), row["document"], row["prompt"]))

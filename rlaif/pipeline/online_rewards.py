@@ -76,9 +76,9 @@ class OnlineRewards:
     @cached_property
     def rows(self) -> list[Row]:
         """Return each prompt rendered by the generator's template, with its `place` among the prompts."""
-        generator = self._plan.generator
+        generator = self._plan.policy
         return [
-            {"prompt": generator.show(list(prompt.messages), prompt.document), "place": place}
+            {"prompt": generator.render(list(prompt.messages), prompt.document, prompt.key), "place": place}
             for place, prompt in enumerate(self._prompts)
         ]
 
@@ -112,8 +112,7 @@ class OnlineRewards:
 
     def _text(self, completion: str) -> str:
         """Return the part of a sampled completion that is judged: without reasoning, unless the generator keeps it."""
-        generate = self._context.config.pipeline.generate
-        return completion if generate and generate.reasoning == "keep" else separate(completion).text
+        return completion if self._plan.policy.settings.reasoning == "keep" else separate(completion).text
 
     async def _marker(self, models: Models, reward: Reward, fitted: Path | None) -> Marker:
         if reward.judge:

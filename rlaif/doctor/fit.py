@@ -1,6 +1,5 @@
 """Checks that the longest prompt fits into each model's context, with room for the reply."""
 
-import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -40,7 +39,7 @@ def fits(plan: Plan, store: Store, limits: Mapping[str, int | None]) -> list[Che
 
 def _generate(generator: Generator, row: Row, limits: Mapping[str, int | None]) -> Check:
     count, by = counter(generator.model)
-    tokens = count(generator.render(json.loads(row["messages"]), row["document"]))
+    tokens = count(generator.render(stored(row)))
     limit = limits.get(generator.settings.model or "")
     return _check(f"longest prompt of {generator.name}", tokens, generator.settings.max_tokens, limit, by)
 

@@ -35,6 +35,8 @@ class PairRule:
 def load_rule(config: Config) -> PairRule:
     """Load the pair rule of a pipeline. Raises InputError for a wrong strategy or option, or a missing file or package."""
     settings = config.pipeline.pair or Pair()
+    if settings.quotas and settings.quotas.by != "source":
+        config.pipeline.collect.check_metadata([settings.quotas.by], config.file.where(("pair", "quotas", "by")))
     found = strategy.load(config, settings)
     if not found.needs_judge:
         _check_without_judge(config, settings)

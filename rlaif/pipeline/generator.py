@@ -9,14 +9,14 @@ from rlaif.config import Config, Generate, GeneratorSettings, ModelConfig, Syste
 from rlaif.config.templates import Template
 from rlaif.config.yaml import Place
 from rlaif.core.errors import InputError
-from rlaif.core.types import Message, fraction, key
+from rlaif.core.types import Message, Prompt, fraction, key
 from rlaif.data.sources import records
 from rlaif.data.sources.row_errors import RowError
 from rlaif.models import registry
 from rlaif.models.base import Sampling
 
 # The variables of a generator's template.
-VARIABLES = frozenset({"document", "request"})
+VARIABLES = frozenset({"document", "request", "metadata"})
 # A pool's generator in a later round has the name of the first round with this and the number of the round.
 ROUND = ", round "
 
@@ -78,9 +78,11 @@ class Generator:
     def _added(self) -> dict[str, Any]:
         """The settings that older versions did not have; absent if they are not used."""
         kept = {"reasoning": "keep"} if self.settings.reasoning == "keep" else {}
+        metadata = {"metadata": sorted(self.template.metadata)} if self.template.metadata else {}
+        system = {"system": self.settings.system} if self.settings.system else {}
         if self.systems:
-            return kept | {"systems": key("systems", list(self.systems))}
-        return kept | ({"system": self.settings.system} if self.settings.system else {})
+            system = {"systems": key("systems", list(self.systems))}
+        return kept | metadata | system
 
     @property
     def sampling(self) -> Sampling:
@@ -89,20 +91,17 @@ class Generator:
         chosen = "temperature" in settings.model_fields_set
         return Sampling(settings.temperature, settings.top_p, settings.max_tokens, chosen)
 
-    def render(self, messages: list[Message], document: str | None, prompt: str = "") -> list[Message]:
-        """Return a prompt's messages as the model reads them: rendered by the template, after the system prompt.
-
-        `prompt` is the prompt's key, which selects its system prompt if there are several.
-        """
-        rendered = render_messages(self.template, messages, document)
+    def render(self, prompt: Prompt) -> list[Message]:
+        """Return a prompt's messages as the model reads them: rendered by the template, after the system prompt."""
+        rendered = render_messages(self.template, prompt)
         system = self._system(prompt)
         if system is None or rendered[0]["role"] in ("system", "developer"):
             return rendered
         return [{"role": "system", "content": system}, *rendered]
 
-    def _system(self, prompt: str) -> str | None:
+    def _system(self, prompt: Prompt) -> str | None:
         if self.systems:
-            return self.systems[int(fraction("system", self.settings.seed, prompt) * len(self.systems))]
+            return self.systems[int(fraction("system", self.settings.seed, prompt.key) * len(self.systems))]
         return self.settings.system if isinstance(self.settings.system, str) else None
 
     @cached_property
@@ -110,12 +109,13 @@ class Generator:
         return key("generator", self.spec)
 
 
-def render_messages(template: Template, messages: list[Message], document: str | None) -> list[Message]:
-    """Return the messages with the last user turn rendered by the template, together with the document."""
-    *before, last = messages
+def render_messages(template: Template, prompt: Prompt) -> list[Message]:
+    """Return the messages with the last user turn rendered by the template, with the document and the metadata it uses."""
+    *before, last = prompt.messages
     if last["role"] != "user":
-        return messages
-    rendered: Message = {**last, "content": template.render(document=document, request=last["content"])}
+        return [*before, last]
+    values = template.with_metadata(prompt.metadata)
+    rendered: Message = {**last, "content": template.render(document=prompt.document, request=last["content"], **values)}
     return [*before, rendered]
 
 
@@ -172,12 +172,13 @@ def _section(config: Config) -> Generate:
 
 def _load(config: Config, settings: GeneratorSettings, place: Place) -> Generator:
     template = Template(config.find(settings.template, (*place, "template")), VARIABLES)
-    if not template.used:
+    if not template.used & {"request", "document"}:
         raise InputError(
             "shows neither `request` nor `document`, so that all prompts would look the same",
             where=str(template.path),
             fix="Add {{ request }} to the template.",
         )
+    config.pipeline.collect.check_metadata(template.metadata, str(template.path))
     model, systems = str(settings.model), settings.system
     return Generator(
         settings.label,

@@ -18,7 +18,7 @@ from rlaif.context.run import ATTEMPTS, EVERYTHING, Context, HeldOut, now
 from rlaif.core.errors import TRANSIENT, ModelError
 from rlaif.core.progress import Tally
 from rlaif.core.signals import UnsentError
-from rlaif.core.types import answer_key, clean, key
+from rlaif.core.types import Prompt, answer_key, clean, key, stored
 from rlaif.core.workers import StageQueue, run_together, run_workers
 from rlaif.models.base import ChatRequest, Completion, Model, prompt_cut
 from rlaif.models.reasoning import Split, separate, visible
@@ -207,12 +207,14 @@ class _Sampled:
         equal."""
         if not self.pending["fresh"]:
             return {}
-        shared = {name: self.pending[name] for name in ("prompt", "messages", "document", "reference", "checklist")}
+        shared = {
+            name: self.pending[name] for name in ("prompt", "messages", "document", "reference", "checklist", "metadata")
+        }
         return {each["answer"]: shared | {"text": each["text"]} for each in self.responses if not each.get("failure")}
 
 
 async def _sample(row: Row, generator: Generator, model: Model, tally: Tally) -> _Sampled:
-    messages = generator.render(json.loads(row["messages"]), row["document"], row["prompt"])
+    messages = generator.render(stored(row))
     settings = generator.settings
     request = ChatRequest(
         messages=messages,
@@ -328,7 +330,7 @@ def render_imported(plan: Plan, context: Context) -> None:
         {
             "prompt": row["prompt"],
             "generator": row["generator"],
-            "messages": json.dumps(render_messages(template, json.loads(row["messages"]), row["document"])),
+            "messages": json.dumps(render_messages(template, _imported(row))),
         }
         for row in missing
     ]
@@ -342,3 +344,7 @@ def _template_of_imported(plan: Plan) -> Template:
     section = plan.config.pipeline.generate
     name = section.template if section else str(GeneratorSettings.model_fields["template"].default)
     return Template(plan.config.find(name, ("generate", "template")), VARIABLES)
+
+
+def _imported(row: Row) -> Prompt:
+    return Prompt(tuple(json.loads(row["messages"])), row["document"], metadata=json.loads(row["metadata"]))

@@ -11,7 +11,7 @@ short AS (
         coalesce(max(responses.sample) + 1, 0) AS samples
     FROM current_prompts AS prompts
     SEMI JOIN (FROM reasons WHERE pairing = $pairing AND response IS NULL
-        AND reason NOT IN ('paired', 'over the target', 'confidence not known') AND NOT starts_with(reason, 'filtered')) AS reasons
+        AND reason NOT IN ('paired', 'over the target', 'over the quota', 'confidence not known') AND NOT starts_with(reason, 'filtered')) AS reasons
         ON reasons.prompt = prompts.key
     CROSS JOIN generators
     LEFT JOIN responses ON responses.prompt = prompts.key AND responses.generator = generators.generator

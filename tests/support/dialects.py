@@ -195,7 +195,7 @@ DIALECTS: Mapping[str, Dialect] = {
 
 @contextmanager
 def serving(dialect: Dialect) -> Iterator[Server]:
-    """Serve a dialect from a thread of its own."""
+    """Serve a dialect from a separate thread."""
     ASKED.clear()
     ready, ended = threading.Event(), asyncio.Event()
     found: list[Server] = []

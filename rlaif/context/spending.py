@@ -1,6 +1,7 @@
 """The spending of a pipeline over all runs: in its store, and in the stores of its evaluation tasks."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -89,3 +90,12 @@ def money(usd: float | None, price: str = "") -> str:
         return "local"
     sign, amount = "-" if usd < 0 else "", abs(usd)
     return f"{sign}${amount:,.2f}" if amount >= 1 or usd == 0 else f"{sign}${amount:.2g}"
+
+
+def total_cost(costs: Sequence[Spent]) -> str:
+    """Return the total of several costs as text; "local" if all of them are, and "at least …" if a price is unknown."""
+    priced = [row.usd for row in costs if row.usd is not None and row.price != "local"]
+    unknown = any(row.usd is None for row in costs)
+    if not priced:
+        return "unknown" if unknown else "local" if costs else money(0.0)
+    return ("at least " if unknown else "") + money(sum(priced))

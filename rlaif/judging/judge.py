@@ -97,7 +97,13 @@ class Judge:
         retrieval = {"retrieval": registry.identity(self.retrieval)} if self.retrieval else {}
         levels = {"level_order": "permuted"} if self.settings.level_order == "permuted" else {}
         reasoning = {"reasoning_tokens": self.settings.reasoning_tokens} if self.settings.reasoning_tokens else {}
-        return templates | retrieval | levels | reasoning
+        used = self.metadata
+        return templates | retrieval | levels | reasoning | ({"metadata": used} if used else {})
+
+    @property
+    def metadata(self) -> list[str]:
+        """The names of the prompt's metadata that its templates show."""
+        return sorted({name for template in (self.template, *self.templates.values()) for name in template.metadata})
 
     @cached_property
     def key(self) -> str:
@@ -164,4 +170,16 @@ def load_judge(config: Config, name: str, files: JudgeFiles) -> Judge:
             where=config.file.where((*place, "retrieval")),
             fix="Use a model of kind openai, such as a vLLM server with `--runner pooling`.",
         )
-    return Judge(name, rubric, settings, template, model, where, own, retrieval=retrieval)
+    judge = Judge(name, rubric, settings, template, model, where, own, retrieval=retrieval)
+    _check_metadata(config, judge)
+    return judge
+
+
+def _check_metadata(config: Config, judge: Judge) -> None:
+    """Check that a source keeps the metadata that the judge's templates and checks use. Raises InputError."""
+    collect, place = config.pipeline.collect, ("judges", judge.name)
+    collect.check_metadata(judge.metadata, config.file.where((*place, "template")))
+    for criterion in judge.rubric.criteria:
+        if criterion.kind == "check":
+            where = f"{config.file.where((*place, 'rubric'))}, check {criterion.name!r}"
+            collect.check_metadata(criterion.columns.values(), where)

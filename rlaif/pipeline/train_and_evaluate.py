@@ -126,5 +126,6 @@ def report(plan: Plan, context: Context, evaluation: Evaluation | None = None) -
         evaluation=evaluation,
         elsewhere=spent_on_tasks(context.config),
         agreements=agreements(plan, context),
+        file=context.config.file.path.name,
     )
     return path

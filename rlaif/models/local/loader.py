@@ -12,6 +12,7 @@ from transformers.utils import logging
 
 from rlaif.config import TransformersModel
 from rlaif.core.errors import InputError, ModelError
+from rlaif.core.tool_calls import template_input
 from rlaif.core.types import Message
 from rlaif.models.base import Completion
 from rlaif.models.local.batching import Draw
@@ -101,9 +102,10 @@ class Loaded(ABC):
 
     def encode(self, messages: Sequence[Message]) -> tuple[int, ...]:
         """Return the token ids of a chat as its template renders it."""
+        turns, tools = template_input(messages)
         try:
             text = self._tokenizer.apply_chat_template(
-                list(messages), tools=messages[0].get("tools"), add_generation_prompt=self.answers, tokenize=False
+                turns, tools=tools, add_generation_prompt=self.answers, tokenize=False
             )
         except Exception as error:  # templates can raise any error
             raise ModelError("rejected", f"the chat template refuses the messages: {error}") from error

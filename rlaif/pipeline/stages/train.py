@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from rlaif.config import Config, Train, TransformersModel
 from rlaif.context.run import Context, now
 from rlaif.core.errors import InputError
+from rlaif.core.tool_calls import assistant_turn, template_input
 from rlaif.data.sources.row_errors import Faults
 from rlaif.models.local.chat_template import template_variables
 from rlaif.models.local.checkpoint import locate
@@ -245,17 +246,17 @@ def _held_out(config: Config) -> int:
 
 
 def _pairs(context: Context, pairing: str) -> list[Row]:
-    """Return the pairs in TRL's conversational format with explicit prompt, plus `margin` and `confidence`."""
-    return [
-        {
-            "prompt": json.loads(pair["messages"]),
-            "chosen": [{"role": "assistant", "content": pair["chosen"]}],
-            "rejected": [{"role": "assistant", "content": pair["rejected"]}],
-            "margin": pair["margin"],
-            "confidence": pair["confidence"],
-        }
-        for pair in context.store.query("pipeline/sql/train/pairs", pairing=pairing, held_out=_held_out(context.config))
-    ]
+    """Return the pairs in TRL's conversational format with explicit prompt, plus `margin`, `confidence` and any `tools`."""
+    held_out = _held_out(context.config)
+    return [_pair(row) for row in context.store.query("pipeline/sql/train/pairs", pairing=pairing, held_out=held_out)]
+
+
+def _pair(row: Mapping[str, Any]) -> Row:
+    asked = json.loads(row["messages"])
+    prompt, tools = template_input(asked)
+    sides = {side: [assistant_turn(row[side], asked)] for side in ("chosen", "rejected")}
+    pair = {"prompt": prompt, **sides, "margin": row["margin"], "confidence": row["confidence"]}
+    return pair | ({"tools": json.dumps(tools)} if tools else {})
 
 
 def _record(context: Context, job: Job) -> Training:

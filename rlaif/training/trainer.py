@@ -14,6 +14,7 @@ from rlaif.config import REFERRING, Train, TransformersModel
 from rlaif.config.yaml import YamlFile
 from rlaif.core.errors import InputError
 from rlaif.core.progress import Tally
+from rlaif.models.local.chat_template import template_variables, with_variables
 from rlaif.training.checkpoints import first, newest, save, share_tied, sync, together
 from rlaif.training.formats import Row, as_they_are
 from rlaif.training.lora import adapter
@@ -84,6 +85,8 @@ def fit(
 
     with quiet():
         shape, tokenizer = _load(base)
+        template = tokenizer.chat_template
+        tokenizer.chat_template = with_variables(template, template_variables(base))
         inspect = _inspection(section, lesson, arguments, shape, tokenizer)
         checked = inspect(lesson.read(section.method), keep=METHODS[section.method].tokenised)
         beside = inspect(lesson.beside(section.method))
@@ -99,6 +102,7 @@ def fit(
         data, fitting = _data(rows, partial, arguments), replace(lesson, imitated=beside.rows)
         trainer = _trainer(section, base, fitting, data, arguments, tokenizer, callback, file)
         _run(trainer, partial, file)
+        trainer.processing_class.chat_template = template
         save(trainer, shape, partial / "final")
     log = _log(trainer.state.log_history)
     displacement = displaced(log, getattr(arguments, "beta", 0.0), section.method) if section.method in REFERRING else []

@@ -16,6 +16,7 @@ from rlaif.core.tool_calls import template_input
 from rlaif.core.types import Message
 from rlaif.models.base import Completion
 from rlaif.models.local.batching import Draw
+from rlaif.models.local.chat_template import template_variables, with_variables
 from rlaif.models.local.checkpoint import inspect, locate
 
 
@@ -56,6 +57,7 @@ def read(family: Any, config: TransformersModel, where: str) -> tuple[Any, Any, 
             where=where,
             fix="Use an instruction-tuned checkpoint, or add chat_template.jinja to its folder.",
         )
+    tokenizer.chat_template = with_variables(tokenizer.chat_template, template_variables(config))
     return model, tokenizer, sorted(told["missing_keys"])
 
 

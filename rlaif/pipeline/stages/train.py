@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +13,10 @@ from rlaif.context.run import Context, now
 from rlaif.core.errors import InputError
 from rlaif.core.tool_calls import assistant_turn, template_input
 from rlaif.data.sources.row_errors import Faults
+from rlaif.models.local.chat_template import template_variables
 from rlaif.models.local.checkpoint import locate
 from rlaif.models.registry import identity
+from rlaif.pipeline.generator import Generator
 from rlaif.training import accelerate
 from rlaif.training.formats import Row, imitated, said
 from rlaif.training.job import Job, Training
@@ -125,6 +127,24 @@ def base_model(config: Config) -> tuple[str, TransformersModel]:
     if not isinstance(model, TransformersModel):
         raise InputError(f"a model of kind {model.kind!r} cannot be trained", where=config.file.where(place), fix=fix)
     return name, model
+
+
+def check_template(config: Config, generators: Sequence[Generator]) -> None:
+    """Check that training renders prompts as the generators did. Raises InputError with the difference if not.
+
+    A generator with other weights matters only if it sets variables of the chat template.
+    """
+    name, model = base_model(config)
+    own = template_variables(model)
+    for generator in generators:
+        theirs = template_variables(generator.model)
+        if theirs != own and (theirs or getattr(generator.model, "path", None) == model.path):
+            raise InputError(
+                f"training would render prompts with other chat_template_kwargs ({json.dumps(own)}) than generator "
+                f"{generator.name!r}, which made the responses ({json.dumps(theirs)})",
+                where=config.file.where(("models", name)),
+                fix=f"Give both models the same `extra: {{chat_template_kwargs: {json.dumps(theirs)}}}`.",
+            )
 
 
 def _check(context: Context, job: Job) -> None:

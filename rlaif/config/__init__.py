@@ -9,6 +9,7 @@ from rlaif.config.judges import Cascade, Gate, Judge, JudgeSpec, Measured
 from rlaif.config.loader import Config, load, short
 from rlaif.config.models import (
     TAKEN,
+    AnthropicModel,
     ModelConfig,
     ModelSection,
     OpenAIModel,
@@ -17,7 +18,7 @@ from rlaif.config.models import (
     TransformersModel,
     VllmModel,
 )
-from rlaif.config.pairs import Contamination, Filters, Mix, Pair, Truncation
+from rlaif.config.pairs import Contamination, Filters, Mix, Pair, Quotas, Truncation
 from rlaif.config.pipeline import Budget, Pipeline
 from rlaif.config.sources import Collect, Columns, Generate, Source, SourcePreferences, SourceScores
 from rlaif.config.training import REFERRING, Evaluate, Reward, Rounds, Task, Train
@@ -25,6 +26,7 @@ from rlaif.config.training import REFERRING, Evaluate, Reward, Rounds, Task, Tra
 __all__ = [
     "REFERRING",
     "TAKEN",
+    "AnthropicModel",
     "Budget",
     "Cascade",
     "Collect",
@@ -45,6 +47,7 @@ __all__ = [
     "Pair",
     "Pipeline",
     "Price",
+    "Quotas",
     "Reward",
     "Rounds",
     "ScriptedModel",

@@ -1,6 +1,6 @@
 """Section `pair`: how scores become pairs."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -44,6 +44,19 @@ class Filters(Section):
     may be paired."""
     contamination: Contamination | None = None
     """Drop prompts and responses that share text with benchmarks."""
+    where: str | None = Field(None, min_length=1)
+    """A SQL condition that a response must meet: on its `generator`, `sample`, `text` and number of `words`, and on its
+    prompt's `source` (the name of its file or dataset), `metadata`, `request` and `document`. For example
+    `metadata.topic = 'math' AND words < 400`."""
+
+
+class Quotas(Section):
+    """The maximum number of pairs for each part of a mix."""
+
+    by: str
+    """What the parts are: `source` (the name of a prompt's file or dataset), or a column of its metadata."""
+    pairs: dict[str, Annotated[int, Field(ge=0)]] = Field(min_length=1)
+    """The maximum number of pairs by value, held-out ones included. Other values have no maximum."""
 
 
 # How the scores of several judges are combined; those of a cascade are never mixed.
@@ -80,6 +93,8 @@ class Pair(Section):
     target: int | None = Field(None, ge=1)
     """The desired number of pairs, held-out ones included. `rlaif run` samples more responses for prompts without a pair;
     surplus pairs are dropped."""
+    quotas: Quotas | None = None
+    """The maximum number of pairs for each part of a mix; surplus pairs are dropped at random."""
     max_samples: int = Field(16, ge=1)
     """The maximum number of responses per prompt that `target` may lead to."""
     weights: dict[str, float] = {}

@@ -1,6 +1,7 @@
 """Sections `collect` and `generate`: where prompts and responses come from."""
 
 import re
+from collections.abc import Iterable
 from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Any, Literal
@@ -8,6 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from rlaif.config.base import Section
+from rlaif.config.yaml import did_you_mean
+from rlaif.core.errors import InputError
 
 _PLAIN_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 
@@ -36,7 +39,8 @@ class Columns(Section):
     """Existing responses: a column of lists, or several columns with one response each. A response is a string, or a
     conversation of the prompt's turns and the response; a response to a different conversation is dropped and counted."""
     metadata: list[str] = []
-    """Additional columns to keep with the prompt."""
+    """Additional columns to keep with the prompt: for the report and exports, and for templates (`metadata.NAME`), checks
+    (`{column: NAME}`) and `pair.filters.where` that use them."""
 
 
 class SourceScores(Section):
@@ -270,6 +274,14 @@ class Collect(Section):
     """The maximum share of bad rows in a source. A bad row is dropped because it cannot be read (null content, an image, a
     number instead of text), or has a score out of range. Above the maximum, `collect` stops and lists the reasons. Small
     sources may have up to 3 bad rows nevertheless, but never more bad rows than good ones; 0 allows no bad row at all."""
+
+    def check_metadata(self, names: Iterable[str], where: str) -> None:
+        """Check that a source keeps these columns as metadata. A layout or a query may return any. Raises InputError."""
+        known = {name for source in self.sources for name in source.columns.metadata}
+        for name in sorted(set(names) - known):
+            if not any(source.is_shaped for source in self.sources):
+                fix = did_you_mean(name, known) or f"Keep it with the prompts: columns: {{metadata: [{name}]}}."
+                raise InputError(f"no source has the metadata {name!r}", where=where, fix=fix)
 
 
 class Generate(Section):

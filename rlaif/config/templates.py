@@ -1,6 +1,7 @@
 """Load and render prompt templates in a sandbox, and make the nonces of the fences around untrusted text."""
 
 import traceback
+from collections.abc import Callable, Mapping
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ class Template:
     """A template file, whose source `text` is part of the key of everything made with it.
 
     The template may use the variables in `allowed` and must use those in `needed`, because a judge that never sees the
-    response would still give scores.
+    response would still give scores. `metadata` holds the names of the prompt's metadata that it uses, as `metadata.NAME`.
     """
 
     def __init__(self, path: Path, allowed: frozenset[str], needed: frozenset[str] = frozenset()) -> None:
@@ -61,10 +62,21 @@ class Template:
             raise InputError(f"unknown variable {name!r}", where=str(path), fix=did_you_mean(name, allowed))
         for name in sorted(needed - used):
             raise InputError(f"never shows {name!r}", where=str(path), fix=f"Add {{{{ {name} }}}} to the template.")
+        self.metadata = _metadata_names(tree, path)
 
     @cached_property
     def key(self) -> str:
         return key("template", self.text)
+
+    def with_metadata(self, metadata: Mapping[str, Any], view: Callable[[Any], Any] | None = None) -> dict[str, Any]:
+        """Return the variable `metadata`, which holds only the names that the template uses; none if it uses none.
+
+        A name that the prompt lacks is none. `view` makes the values safe to show.
+        """
+        if not self.metadata:
+            return {}
+        found = {name: metadata.get(name) for name in sorted(self.metadata)}
+        return {"metadata": {name: view(value) for name, value in found.items()} if view else found}
 
     def render(self, **values: Any) -> str:
         """Render the template with these values. Values are inserted unchanged and never rendered as templates."""
@@ -116,6 +128,25 @@ def _printed(tree: nodes.Template) -> set[str]:
     plain |= {id(test.node) for test in tree.find_all(nodes.Test) if test.name == "none"}
     names = list(tree.find_all(nodes.Name))
     return {node.name for node in names} - {node.name for node in names if id(node) not in plain}
+
+
+def _metadata_names(tree: nodes.Template, path: Path) -> frozenset[str]:
+    """Return each NAME of `metadata.NAME` or `metadata["NAME"]`. Raises InputError for any other use of `metadata`.
+
+    The names must be known without rendering, so that a change of metadata concerns only results that depend on it.
+    """
+    names, plain = set[str](), set[int]()
+    fields: list[nodes.Getattr | nodes.Getitem] = [*tree.find_all(nodes.Getattr), *tree.find_all(nodes.Getitem)]
+    for field in fields:
+        name = field.attr if isinstance(field, nodes.Getattr) else getattr(field.arg, "value", None)
+        if isinstance(field.node, nodes.Name) and isinstance(name, str):
+            names |= {name} if field.node.name == "metadata" else set()
+            plain.add(id(field.node))
+    for node in tree.find_all(nodes.Name):
+        if node.name == "metadata" and id(node) not in plain:
+            where = f"{path}:{node.lineno}"
+            raise InputError("uses `metadata` as a whole", where=where, fix="Name one column of it: {{ metadata.COLUMN }}.")
+    return frozenset(names)
 
 
 def fence(content: str) -> str:

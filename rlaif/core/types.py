@@ -51,7 +51,8 @@ CHECKLIST = {"essential": 1.0, "important": 0.7, "optional": 0.3, "pitfall": 0.9
 class Prompt:
     """A prompt: the messages for the generator, and optionally a `document` that responses must be grounded in.
 
-    Only judges see the `reference` and the `checklist` of items such as "essential: It names the year."
+    Only judges see the `reference` and the `checklist` of items such as "essential: It names the year." `metadata` holds the
+    columns that `collect` keeps with the prompt; it is not part of the key.
     """
 
     messages: tuple[Message, ...]
@@ -81,15 +82,15 @@ class Prompt:
 
 
 def stored(row: Mapping[str, Any]) -> Prompt:
-    """Return the prompt in a row of the store that has messages, document, reference and checklist."""
-    return _read(row["messages"], row["document"], row["reference"], row["checklist"])
+    """Return the prompt in a row of the store that has messages, document, reference, checklist and, if needed, metadata."""
+    return _read(row["messages"], row["document"], row["reference"], row["checklist"], row.get("metadata"))
 
 
 # Responses to one prompt are read one after the other, and computing its key digests the whole document.
 @lru_cache(maxsize=16)
-def _read(messages: str, document: str | None, reference: str | None, checklist: str | None) -> Prompt:
+def _read(messages: str, document: str | None, reference: str | None, checklist: str | None, metadata: str | None) -> Prompt:
     items = tuple(orjson.loads(checklist or "[]"))
-    return Prompt(tuple(orjson.loads(messages)), document, reference, checklist=items)
+    return Prompt(tuple(orjson.loads(messages)), document, reference, orjson.loads(metadata or "{}"), items)
 
 
 def _plain(text: str) -> str:

@@ -1,6 +1,5 @@
 """Checks that the longest prompt fits into each model's context, with room for the reply."""
 
-import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -40,7 +39,7 @@ def fits(plan: Plan, store: Store, limits: Mapping[str, int | None]) -> list[Che
 def _generate(plan: Plan, row: Row, limits: Mapping[str, int | None]) -> Check:
     writer = plan.generator
     count, by = counter(writer.model)
-    tokens = count(writer.show(json.loads(row["messages"]), row["document"]))
+    tokens = count(writer.show(stored(row)))
     name = writer.settings.model
     return _check(f"longest prompt of {name}", tokens, writer.settings.max_tokens, limits.get(name), by)
 

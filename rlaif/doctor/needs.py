@@ -9,6 +9,7 @@ from typing import Any, Final
 from rlaif.config.resources import root
 from rlaif.config.templates import Template
 from rlaif.core.errors import InputError
+from rlaif.core.types import Prompt, stored
 from rlaif.doctor.rehearsal import rehearse
 from rlaif.models.base import ChatRequest
 from rlaif.pipeline.plan import Plan
@@ -50,11 +51,15 @@ def _messages() -> list[Any]:
     return [{"role": "user", "content": text}]
 
 
+def _subject() -> Prompt:
+    return stored({"messages": json.dumps(_messages()), **SUBJECT})
+
+
 def _generator(plan: Plan, name: str) -> Iterator[Need]:
     settings = plan.config.pipeline.generate
     if settings and settings.model == name:
         # Use the run's template, because some servers reject the messages that it produces.
-        messages, sampling = plan.generator.show(_messages(), SUBJECT["document"]), plan.generator.sampling
+        messages, sampling = plan.generator.show(_subject()), plan.generator.sampling
         seeds = tuple(range(1, settings.samples + 1))
         yield Need("generate", ChatRequest(messages, sampling, seeds, top_logprobs=0 if settings.logprobs else None))
 

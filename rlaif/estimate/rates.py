@@ -14,6 +14,7 @@ from rlaif.context import pricing
 from rlaif.context.budget import OUTPUT_SHARE
 from rlaif.context.run import EVERYTHING, Context, HeldOut
 from rlaif.context.spending import spent_in_all
+from rlaif.core.types import stored
 from rlaif.estimate.judging import Judging
 from rlaif.estimate.sample import ENOUGH, SAMPLE, mean, sample
 from rlaif.estimate.token_counts import counter
@@ -56,7 +57,7 @@ class Estimate:
             return Pending()
         rows = sample(store, "pipeline/sql/generate/pending", "prompt", "pipeline/sql/generate/texts", "prompt", **wanted)
         count, prompts_by = counter(generator.model)
-        each = mean(count(generator.show(json.loads(row["messages"]), row["document"])) for row in rows)
+        each = mean(count(generator.show(stored(row))) for row in rows)
         # Prompts that this generator has answered, as rendered: the ratio of tokens paid to tokens counted here.
         answered = store.query("estimate/sql/past_requests", generator=generator.key, limit=SAMPLE)
         counted = sum(count(json.loads(row["messages"])) for row in answered)
@@ -64,7 +65,7 @@ class Estimate:
         if len(answered) >= ENOUGH:
             prompts_by = f"{len(answered)} measured"
         # A server that does not return several completions per request gets the prompt once for each.
-        again = completions / asks if generator.model.kind == "openai" else 1.0
+        again = completions / asks if generator.model.kind in ("openai", "anthropic") else 1.0
         prompt = Range(each * factor, each * factor, each * max(factor, again)) * asks
         output, outputs_by = self.output("estimate/sql/generated", generator.settings.max_tokens, generator=generator.key)
         self._add(stage, generator.name, generator.model, (asks, completions), prompt, output, prompts_by, outputs_by)
@@ -112,7 +113,7 @@ class Estimate:
     def reward(self, name: str, model: ModelConfig, writer: Generator, pending: Pending) -> None:
         """Add a line for a reward model that scores each of the writer's `pending` responses."""
         count, prompts_by = counter(model)
-        each = mean(count(writer.show(json.loads(row["messages"]), row["document"])) for row in pending.prompts)
+        each = mean(count(writer.show(stored(row))) for row in pending.prompts)
         asks = pending.responses
         prompt = (exactly(each) + pending.length) * asks
         self._add(f"train: reward {name}", name, model, (asks, asks), prompt, Range(), prompts_by, NOTHING)

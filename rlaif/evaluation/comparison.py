@@ -63,6 +63,19 @@ class HeadToHead:
 
 
 @dataclass(frozen=True)
+class Part:
+    """The trained model's win rate on one part of the prompts: those with the value `part` of `kind`.
+
+    `kind` is `source`, or a column of the prompts' metadata.
+    """
+
+    kind: str
+    part: str
+    prompts: int
+    win_rate: float
+
+
+@dataclass(frozen=True)
 class Match:
     """The result of comparing both models by one judge, on the prompts where both have a score. Shares are from 0 to 1.
 
@@ -88,6 +101,7 @@ class Match:
     length_controlled: LengthControlled | None = None
     not_controlled: str | None = None
     head_to_head: HeadToHead | None = None
+    parts: Sequence[Part] = ()
 
     @property
     def gain(self) -> float | None:
@@ -159,7 +173,17 @@ def _match(store: Store, contest: Contest, scored: Scored, found: _Decided, cont
         length_controlled=None if isinstance(controlled, str) else controlled,
         not_controlled=controlled if isinstance(controlled, str) else None,
         head_to_head=_head_to_head(list(found.decisions.values())),
+        parts=_parts(store, found),
     )
+
+
+def _parts(store: Store, found: _Decided) -> list[Part]:
+    """Return the win rates by source and by each column of the metadata that has few values."""
+    wins: dict[tuple[str, str], list[float]] = {}
+    for row in store.query("evaluation/sql/parts"):
+        if row["prompt"] in found.prompts:
+            wins.setdefault((row["kind"], row["part"]), []).append(found.prompts[row["prompt"]][2])
+    return [Part(kind, part, len(each), sum(each) / len(each)) for (kind, part), each in sorted(wins.items())]
 
 
 def _decisions(store: Store, contest: Contest) -> dict[str, Row]:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from re import Pattern
+from typing import Any
 
 from rlaif.config import JudgeSpec
 from rlaif.config.templates import Template, fence
@@ -97,6 +98,17 @@ class JudgeContext:
     def shown(self, text: str, *nonces: str) -> str:
         """Return an untrusted text as the judge sees it: sanitized, and without the nonces of its fences."""
         return part(sanitize(text, self.special), nonces)
+
+    def shown_metadata(self, template: Template, prompt: Prompt, *nonces: str) -> dict[str, Any]:
+        """Return the prompt's metadata that the template uses, as the judge sees it; empty if it uses none."""
+        return template.with_metadata(prompt.metadata, lambda value: self._shown_value(value, nonces))
+
+    def _shown_value(self, value: Any, nonces: tuple[str, ...]) -> Any:
+        if isinstance(value, str):
+            return self.shown(value, *nonces)
+        if isinstance(value, Mapping):
+            return {self.shown(name, *nonces): self._shown_value(item, nonces) for name, item in value.items()}
+        return [self._shown_value(item, nonces) for item in value] if isinstance(value, list) else value
 
     def shown_prompt(self, prompt: Prompt, *nonces: str) -> dict[str, str | None]:
         """Return the prompt's request, document and reference as the judge sees them."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rlaif import judging
-from rlaif.config import Config, JudgeSpec, ModelConfig, OpenAIModel
+from rlaif.config import AnthropicModel, Config, JudgeSpec, ModelConfig, OpenAIModel
 from rlaif.config.templates import Template
 from rlaif.core.errors import InputError
 from rlaif.core.types import key
@@ -97,7 +97,13 @@ class Judge:
         retrieval = {"retrieval": registry.identity(self.retrieval)} if self.retrieval else {}
         levels = {"level_order": "permuted"} if self.settings.level_order == "permuted" else {}
         reasoning = {"reasoning_tokens": self.settings.reasoning_tokens} if self.settings.reasoning_tokens else {}
-        return templates | retrieval | levels | reasoning
+        used = self.metadata
+        return templates | retrieval | levels | reasoning | ({"metadata": used} if used else {})
+
+    @property
+    def metadata(self) -> list[str]:
+        """The names of the prompt's metadata that its templates show."""
+        return sorted({name for template in (self.template, *self.templates.values()) for name in template.metadata})
 
     @cached_property
     def key(self) -> str:
@@ -146,6 +152,12 @@ def load_judge(config: Config, name: str, files: JudgeFiles) -> Judge:
         )
     template = files.template(config.find(settings.template, (*place, "template")), scale.VARIABLES)
     model = config.pipeline.models[settings.model] if settings.model else None
+    if isinstance(model, AnthropicModel) and (settings.logprobs or "reward_model" in asking):
+        raise InputError(
+            f"a model of kind anthropic returns no {'log-probabilities' if settings.logprobs else 'rewards'}",
+            where=config.file.where((*place, "logprobs" if settings.logprobs else "model")),
+            fix="Set `logprobs: false`." if settings.logprobs else "Use a model of kind openai, vllm or transformers.",
+        )
     where = config.file.where(("models", settings.model)) if settings.model else ""
     own = {
         needed: files.template(config.find(f"prompts/judge/{needed}.jinja", place), allowed)
@@ -158,4 +170,16 @@ def load_judge(config: Config, name: str, files: JudgeFiles) -> Judge:
             where=config.file.where((*place, "retrieval")),
             fix="Use a model of kind openai, such as a vLLM server with `--runner pooling`.",
         )
-    return Judge(name, rubric, settings, template, model, where, own, retrieval=retrieval)
+    judge = Judge(name, rubric, settings, template, model, where, own, retrieval=retrieval)
+    _check_metadata(config, judge)
+    return judge
+
+
+def _check_metadata(config: Config, judge: Judge) -> None:
+    """Check that a source keeps the metadata that the judge's templates and checks use. Raises InputError."""
+    collect, place = config.pipeline.collect, ("judges", judge.name)
+    collect.check_metadata(judge.metadata, config.file.where((*place, "template")))
+    for criterion in judge.rubric.criteria:
+        if criterion.kind == "check":
+            where = f"{config.file.where((*place, 'rubric'))}, check {criterion.name!r}"
+            collect.check_metadata(criterion.columns.values(), where)

@@ -87,7 +87,10 @@ class Check(CriterionFields):
     function: str = Field(pattern=r"^([\w.]+:)?\w+$")
     """A built-in function, such as `within` or `overlap`; or your own, `module:function`, which needs --allow-code."""
     options: dict[str, Any] = Field(default_factory=dict)
-    """The function's keyword arguments."""
+    """The function's keyword arguments. An argument that comes with each prompt is `{column: NAME}`, a column of its
+    metadata."""
+    if_none: float | None = None
+    """The value if a prompt lacks one of these columns. If omitted, the score then fails as `inapplicable`."""
     low: float = 0
     high: float = 1
     timeout: float | None = Field(None, gt=0, allow_inf_nan=False)
@@ -98,8 +101,22 @@ class Check(CriterionFields):
         """Everything that decides a score, including a digest of a user's module, so that edits make scores pending."""
         module, _, _ = self.function.rpartition(":")
         code = digest(module) if module else None
-        fields = self.model_dump(mode="json", exclude={"weight", "floor", "timeout"})
+        # Older versions had no `if_none`; criteria without one keep their keys.
+        unused = {"if_none"} if self.if_none is None else set()
+        fields = self.model_dump(mode="json", exclude={"weight", "floor", "timeout"} | unused)
         return fields | ({"code": code} if code else {})
+
+    @cached_property
+    def columns(self) -> dict[str, str]:
+        """The columns of the prompt's metadata that hold an argument, by the argument's name."""
+        named = {name: value for name, value in self.options.items() if isinstance(value, dict)}
+        return {name: str(value["column"]) for name, value in named.items() if list(value) == ["column"]}
+
+    @model_validator(mode="after")
+    def _if_none_in_range(self) -> "Check":
+        if self.if_none is not None and not self.low <= self.if_none <= self.high:
+            raise ValueError(f"criterion {self.name!r}: if_none {self.if_none:g} is outside {self.low:g} to {self.high:g}")
+        return self
 
     @property
     def range(self) -> tuple[float, float]:

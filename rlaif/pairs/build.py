@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rlaif import __version__
-from rlaif.config import Mix
+from rlaif.config import Mix, Pair
 from rlaif.context.run import Context, now
 from rlaif.core.errors import InputError
 from rlaif.core.types import key
@@ -83,7 +83,7 @@ def run(
         filters.apply(store, settings.filters, rule.benchmarks, rule.file)
         rule.strategy.make(store, values)
         _judge(store, values)
-        store.execute("pairs/sql/over_target", target=settings.target, **values)
+        _limit(store, settings)
         store.execute("pairs/sql/insert_pairs", **values)
         store.execute("pairs/sql/insert_outcomes", **values)
     outcomes = {
@@ -99,6 +99,17 @@ def run(
     ]
     by = ", ".join(member.name or member.key for member in judge) + (f" ({mix})" if len(judge) > 1 else "")
     return Pairing(values["pairing"], judge[0].key, count, outcomes, by, settings.strategy)
+
+
+def _limit(store: Store, settings: Pair) -> None:
+    """Drop the pairs beyond the quotas, and then those beyond the target, into the temporary table `surplus`."""
+    quotas = settings.quotas
+    if quotas:
+        listed = [{"part": part, "pairs": pairs} for part, pairs in quotas.pairs.items()]
+        store.execute("pairs/sql/over_quota", by=quotas.by, quotas=listed)
+    store.execute("pairs/sql/over_target", target=settings.target)
+    if quotas:
+        store.run("INSERT INTO surplus BY NAME FROM over_quota")
 
 
 def _values(rule: PairRule, spec: Row, members: Sequence[PairJudge], mix: Mix, *, compared: bool) -> Row:
@@ -136,7 +147,7 @@ def _record(context: Context, spec: Row, values: Row) -> None:
     store, pairing = context.store, values["pairing"]
     number = store.query("SELECT coalesce(max(number), 0) + 1 AS number FROM pairings")[0]["number"]
     store.execute("pairs/sql/delete_pairing", **values)
-    facts = _facts(store, [*values["judges"], *values["agree"]], values["generators"])
+    facts = _facts(store, [*values["judges"], *values["agree"]], values["generators"], spec["settings"])
     row = {"key": pairing, "spec": json.dumps(spec), "created": now(), "run": context.run, "number": number, "facts": facts}
     store.append("pairings", [row])
     names = ("criterion", "name", "weight", "factor", "low", "floor")
@@ -164,9 +175,19 @@ def specify(
         "options": dict(rule.strategy.options),
         "criteria": weighed,
         "files": rule.digests,
-        "settings": settings.model_dump(exclude=_ELSEWHERE),
+        "settings": _specified(settings),
     }
     return spec | ({"judges": keys, "mix": mix} if len(keys) > 1 else {})
+
+
+def _specified(settings: Pair) -> Row:
+    """Return the settings that affect the pairs. Those that older versions lacked are left out unless they are used."""
+    found = settings.model_dump(exclude=_ELSEWHERE)
+    if settings.filters.where is None:
+        del found["filters"]["where"]
+    if settings.quotas is None:
+        del found["quotas"]
+    return found
 
 
 def key_of(spec: Row) -> str:
@@ -307,11 +328,14 @@ def is_up_to_date(store: Store, spec: Row) -> bool:
     """Return whether the pairing with this specification is stored, and its inputs have not changed since."""
     made = store.query("SELECT facts FROM pairings WHERE key = $pairing", pairing=key_of(spec))
     judges = [*(spec.get("judges") or [spec["judge"]]), *spec["agree"]]
-    return bool(made) and made[0]["facts"] == _facts(store, judges, spec["generators"])
+    return bool(made) and made[0]["facts"] == _facts(store, judges, spec["generators"], spec["settings"])
 
 
-def _facts(store: Store, judges: Sequence[str], generators: Sequence[str]) -> str:
-    (row,) = store.query("pairs/sql/facts", judges=sorted(judges), generators=list(generators), version=__version__)
+def _facts(store: Store, judges: Sequence[str], generators: Sequence[str], settings: Row) -> str:
+    """Return a digest of everything stored that these pairs are made from; of metadata only if the settings use it."""
+    metadata = "quotas" in settings or "where" in settings["filters"]
+    given = {"judges": sorted(judges), "generators": list(generators), "version": __version__, "metadata": metadata}
+    (row,) = store.query("pairs/sql/facts", **given)
     return str(row["facts"])
 
 

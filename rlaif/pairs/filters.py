@@ -16,6 +16,7 @@ from rlaif.config.yaml import YamlFile
 from rlaif.core.errors import InputError
 from rlaif.core.words import find_words
 from rlaif.models.local.checkpoint import locate
+from rlaif.pairs.condition import not_met
 from rlaif.store import confined
 from rlaif.store.confined import quoted
 from rlaif.store.store import Row, Store, sql
@@ -75,6 +76,8 @@ def _benchmarks(config: Config, filters: Filters) -> dict[str, Path]:
 
 def apply(store: Store, filters: Filters, benchmarks: Mapping[str, Path], file: YamlFile) -> None:
     """Fill `filtered`, one filter after the other; each sees only what the filters before it kept."""
+    if filters.where is not None:
+        _take(store, not_met(store, filters.where, file.where(("pair", "filters", "where"))))
     if filters.contamination:
         _take(store, _contaminated(store, benchmarks, filters.contamination.words))
     lengths = filters.min_length is not None or filters.max_length is not None

@@ -34,4 +34,6 @@ class PairRule:
 def load_rule(config: Config) -> PairRule:
     """Load the pair rule of a pipeline. Raises InputError for a wrong strategy or option, or a missing file or package."""
     settings = config.pipeline.pair or Pair()
+    if settings.quotas and settings.quotas.by != "source":
+        config.pipeline.collect.check_metadata([settings.quotas.by], config.file.where(("pair", "quotas", "by")))
     return PairRule(settings, strategy.load(config, settings), filters.check(config, settings.filters), config.file)

@@ -7,12 +7,12 @@ from typing import Any
 from rlaif.config import Config, Generate, ModelConfig
 from rlaif.config.templates import Template
 from rlaif.core.errors import InputError
-from rlaif.core.types import Message, key
+from rlaif.core.types import Message, Prompt, key
 from rlaif.models import registry
 from rlaif.models.base import Sampling
 
 # The variables of a generator's template.
-VARIABLES = frozenset({"document", "request"})
+VARIABLES = frozenset({"document", "request", "metadata"})
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,8 @@ class Generator:
     def _added(self) -> dict[str, Any]:
         """The settings that older versions did not have; absent if they are not used."""
         kept = {"reasoning": "keep"} if self.settings.reasoning == "keep" else {}
-        return kept | ({"system": self.settings.system} if self.settings.system else {})
+        metadata = {"metadata": sorted(self.template.metadata)} if self.template.metadata else {}
+        return kept | metadata | ({"system": self.settings.system} if self.settings.system else {})
 
     @property
     def sampling(self) -> Sampling:
@@ -51,9 +52,9 @@ class Generator:
         chosen = "temperature" in settings.model_fields_set
         return Sampling(settings.temperature, settings.top_p, settings.max_tokens, chosen)
 
-    def show(self, messages: list[Message], document: str | None) -> list[Message]:
+    def show(self, prompt: Prompt) -> list[Message]:
         """Return a prompt's messages as the model reads them: rendered by the template, after the system prompt."""
-        shown = show(self.template, messages, document)
+        shown = show(self.template, prompt)
         if self.settings.system is None or shown[0]["role"] in ("system", "developer"):
             return shown
         return [{"role": "system", "content": self.settings.system}, *shown]
@@ -63,12 +64,13 @@ class Generator:
         return key("generator", self.spec)
 
 
-def show(template: Template, messages: list[Message], document: str | None) -> list[Message]:
-    """Return the messages with the last user turn rendered by the template, together with the document."""
-    *before, last = messages
+def show(template: Template, prompt: Prompt) -> list[Message]:
+    """Return the messages with the last user turn rendered by the template, with the document and the metadata it uses."""
+    *before, last = prompt.messages
     if last["role"] != "user":
-        return messages
-    rendered: Message = {**last, "content": template.render(document=document, request=last["content"])}
+        return [*before, last]
+    values = template.with_metadata(prompt.metadata)
+    rendered: Message = {**last, "content": template.render(document=prompt.document, request=last["content"], **values)}
     return [*before, rendered]
 
 
@@ -81,11 +83,12 @@ def load_generator(config: Config) -> Generator:
     if settings is None:
         raise InputError("no `generate` section", where=config.file.where(()), fix="Add one that names a model.")
     template = Template(config.find(settings.template, ("generate", "template")), VARIABLES)
-    if not template.used:
+    if not template.used & {"request", "document"}:
         raise InputError(
             "shows neither `request` nor `document`, so that all prompts would look the same",
             where=str(template.path),
             fix="Add {{ request }} to the template.",
         )
+    config.pipeline.collect.check_metadata(template.metadata, str(template.path))
     where = config.file.where(("models", settings.model))
     return Generator(settings.model, config.pipeline.models[settings.model], template, settings, where)

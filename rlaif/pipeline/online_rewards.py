@@ -77,10 +77,7 @@ class OnlineRewards:
     def rows(self) -> list[Row]:
         """Return each prompt rendered by the generator's template, with its `place` among the prompts."""
         generator = self._plan.generator
-        return [
-            {"prompt": generator.show(list(prompt.messages), prompt.document), "place": place}
-            for place, prompt in enumerate(self._prompts)
-        ]
+        return [{"prompt": generator.show(prompt), "place": place} for place, prompt in enumerate(self._prompts)]
 
     @contextmanager
     def open(self, fitted: Mapping[int, Path]) -> Iterator[Score]:

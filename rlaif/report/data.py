@@ -7,8 +7,9 @@ from itertools import groupby
 from typing import Any
 
 from rlaif.config import Pipeline
+from rlaif.evaluation.comparison import Match
 from rlaif.report.charts import Histogram, Lines, lines, range_histogram, scale_histogram
-from rlaif.store.store import Row, Store
+from rlaif.store.store import Row, Store, sql
 
 # With these limits, twelve pairs of long texts and their rationales keep the page below 2 MB in any script.
 MAX_TEXT, MAX_TURNS, MAX_RATIONALE, DRAWN = 4000, 4, 800, 6
@@ -98,7 +99,7 @@ def read_who(pipeline: Pipeline) -> list[tuple[str, str]]:
 
 def _model(pipeline: Pipeline, name: str) -> str:
     model = pipeline.models[name]
-    what = model.path if model.kind == "transformers" else model.model if model.kind == "openai" else ""
+    what = model.path if model.kind == "transformers" else model.model if model.kind in ("openai", "anthropic") else ""
     return f"{name} ({model.kind}{f', {what}' if what else ''})"
 
 
@@ -125,6 +126,20 @@ def read_pairs(store: Store) -> Pairs | None:
         return None
     margins = range_histogram(row["margins"] or {}, 0, 100, 20)
     return Pairs(row, margins, range_histogram(row["lengths"] or {}, -100, 100, 20))
+
+
+def read_parts(store: Store, matches: Sequence[Match]) -> dict[str, list[Row]]:
+    """Return the prompts by source and by each column of their metadata that has few values, with the pairs made of them.
+
+    `wins` holds the trained model's win rate on a part for each of the `matches`; None for a part without evaluated prompts.
+    """
+    store.run(f"CREATE OR REPLACE TEMP VIEW report_parts AS {sql('evaluation/sql/parts')}")
+    rates = [{(part.kind, part.part): part.win_rate for part in match.parts} for match in matches]
+    parts: dict[str, list[Row]] = {}
+    for row in store.query("report/sql/parts"):
+        wins = [rate.get((row["kind"], row["part"])) for rate in rates]
+        parts.setdefault(row["kind"], []).append(row | {"wins": wins})
+    return parts
 
 
 def read_training(store: Store) -> Row | None:

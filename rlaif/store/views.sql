@@ -177,7 +177,7 @@ CREATE OR REPLACE VIEW pairs_readable AS
 SELECT pairs.pairing, pairings.newest, pairings.strategy, pairings.judge, pairs.prompt, prompts.request,
     chosen.text AS chosen, rejected.text AS rejected, pairs.margin::DOUBLE AS margin, pairs.confidence,
     chosen.words AS chosen_words, rejected.words AS rejected_words,
-    chosen.generator AS chosen_generator, rejected.generator AS rejected_generator,
+    chosen.generator AS chosen_generator, rejected.generator AS rejected_generator, prompts.source, prompts.metadata,
     pairs.chosen AS chosen_response, pairs.rejected AS rejected_response
 FROM pairs
 JOIN pairings_readable AS pairings ON pairings.pairing = pairs.pairing

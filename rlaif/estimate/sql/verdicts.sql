@@ -16,6 +16,6 @@ texts AS (
 )
 SELECT any_value(criterion) AS criterion, list(text) AS texts, any_value(calls) AS calls,
     any_value(prompt_tokens) AS prompt_tokens, any_value(messages) AS messages, any_value(document) AS document,
-    any_value(reference) AS reference, any_value(checklist) AS checklist
+    any_value(reference) AS reference, any_value(checklist) AS checklist, any_value(metadata) AS metadata
 FROM sampled JOIN judged ON judged.verdict = sampled.key JOIN texts USING (answer) JOIN prompts ON prompts.key = texts.prompt
 GROUP BY sampled.key

@@ -45,9 +45,12 @@ class CheckError(Exception):
     """The check returned no value: it raised an exception, took too long, or ended its process."""
 
 
-async def call(function: str, options: Mapping[str, Any], prompt: Prompt, response: str, limit: float) -> float:
+async def call(
+    function: str, options: Mapping[str, Any], prompt: Prompt, response: str, limit: float, arguments: Mapping[str, Any]
+) -> float:
     """Run the check on this response in another process, within `limit` seconds, and return its value.
 
+    `options` are the same for all prompts, so that a process serves many calls; `arguments` are this prompt's.
     Raises CheckError; a ModelError or InputError that the check itself raises; and UnsentError if rlaif is asked to stop
     before the check has returned.
     """
@@ -61,6 +64,7 @@ async def call(function: str, options: Mapping[str, Any], prompt: Prompt, respon
         "metadata": dict(prompt.metadata),
         "checklist": prompt.checklist,
         "response": response,
+        "arguments": dict(arguments),
     }
     running = _Call(json.dumps(what, sort_keys=True, default=str), json.dumps(given, default=str), limit)
     with STOP.on_stop(running.cancel):
@@ -235,7 +239,7 @@ def serve() -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.dup2(2, 1)
-    function: Callable[[Prompt, str], Any] | None = None
+    function: Callable[..., Any] | None = None
     for line in requests:
         request = json.loads(line)
         _end_after(request["limit"] + ORPHANED)
@@ -256,7 +260,7 @@ def _end_after(seconds: float) -> None:
         signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
-def _load(what: Json) -> tuple[Callable[[Prompt, str], Any] | None, Json]:
+def _load(what: Json) -> tuple[Callable[..., Any] | None, Json]:
     from rlaif.judging.criteria import check
 
     try:
@@ -266,11 +270,11 @@ def _load(what: Json) -> tuple[Callable[[Prompt, str], Any] | None, Json]:
         return None, _failure(error)
 
 
-def _run(function: Callable[[Prompt, str], Any], given: Json) -> Json:
-    response = given.pop("response")
+def _run(function: Callable[..., Any], given: Json) -> Json:
+    response, arguments = given.pop("response"), given.pop("arguments")
     try:
         prompt = Prompt(**{**given, "messages": tuple(given["messages"]), "checklist": tuple(given["checklist"])})
-        return {"value": float(function(prompt, response))}
+        return {"value": float(function(prompt, response, **arguments))}
     except BaseException as error:
         return _failure(error)
 

@@ -1,7 +1,7 @@
 """Kind `check`: a function scores the response, exactly and without a model call.
 
 A check is a built-in function, given by name, or a user's function, given as `module:function`. Its options are keyword
-arguments.
+arguments; those of the form `{column: NAME}` come with each prompt, in its metadata.
 Built-in checks take linear time and run in this process. User functions, user patterns, JSON Schema and
 tokenizers run in a separate process with a time limit.
 """
@@ -23,7 +23,7 @@ from rlaif.judging.context import Candidate, JudgeContext
 from rlaif.judging.rubric import Check
 
 NEEDS_MODEL = False
-Function = Callable[[Prompt, str], float]
+Function = Callable[..., float]
 BUILT_IN: dict[str, Callable[..., float]] = {
     function.__name__: function
     for function in (
@@ -62,10 +62,13 @@ async def judge(subject: Candidate, criteria: Sequence[Check], repeat: int, judg
     criterion = criteria[0]
     function = load(criterion, allow_code=judge_context.allow_code)
     try:
-        if _bounded(criterion):
-            value = float(function(subject.prompt, subject.text))
+        given = _arguments(criterion, subject.prompt)
+        if given is None:
+            value = _without_columns(criterion)
+        elif _bounded(criterion):
+            value = float(function(subject.prompt, subject.text, **given))
         else:
-            value = await _apart(criterion, subject)
+            value = await _apart(criterion, subject, given)
         if not (math.isfinite(value) and criterion.low <= value <= criterion.high):
             raise ValueError(f"{value!r} is outside {criterion.low:g} to {criterion.high:g}")
     except ModelError as error:
@@ -78,6 +81,19 @@ async def judge(subject: Candidate, criteria: Sequence[Check], repeat: int, judg
     return Verdict([Score(criterion.key, value)], calls=0)
 
 
+def _arguments(criterion: Check, prompt: Prompt) -> dict[str, Any] | None:
+    """Return the arguments that come with the prompt; None if it lacks one of them."""
+    given = {name: prompt.metadata.get(column) for name, column in criterion.columns.items()}
+    return None if any(value is None for value in given.values()) else given
+
+
+def _without_columns(criterion: Check) -> float:
+    if criterion.if_none is None:
+        names = ", ".join(criterion.columns.values())
+        raise ModelError("inapplicable", f"the prompt lacks metadata that is an argument: {names}")
+    return criterion.if_none
+
+
 def _bounded(criterion: Check) -> bool:
     """Whether the check takes linear time for every text."""
     if criterion.function not in BUILT_IN:
@@ -85,9 +101,10 @@ def _bounded(criterion: Check) -> bool:
     return criterion.options.get(_UNBOUNDED.get(criterion.function, "")) is None
 
 
-async def _apart(criterion: Check, subject: Candidate) -> float:
+async def _apart(criterion: Check, subject: Candidate, given: Mapping[str, Any]) -> float:
     limit = criterion.timeout or (SECONDS if criterion.function in BUILT_IN else USER_SECONDS)
-    return await process.call(criterion.function, criterion.options, subject.prompt, subject.text, limit)
+    fixed = {name: value for name, value in criterion.options.items() if name not in criterion.columns}
+    return await process.call(criterion.function, fixed, subject.prompt, subject.text, limit, given)
 
 
 def ready(function: str, options: Mapping[str, Any]) -> Function:
@@ -96,7 +113,8 @@ def ready(function: str, options: Mapping[str, Any]) -> Function:
         module, _, name = function.partition(":")
         return partial(getattr(plugins.load(module), name), **options)
     found = partial(BUILT_IN[function], **options)
-    with suppress(ModelError):
+    # Arguments that come with each prompt are missing here.
+    with suppress(ModelError, TypeError):
         found(_TRIAL, "1")
     return found
 
@@ -128,6 +146,8 @@ def verify(criteria: Iterable[object]) -> None:
     for criterion in criteria:
         if isinstance(criterion, Check) and ":" not in criterion.function:
             function = load(criterion, allow_code=False)
+            if criterion.columns:
+                continue
             try:
                 function(_TRIAL, "1")
             except InputError:

@@ -19,7 +19,18 @@ from rlaif.judging.rubric import Compare
 NEEDS_MODEL = True
 TEMPLATES = {
     "compare": frozenset(
-        {"document", "request", "reference", "prompt_fence", "first", "second", "first_fence", "second_fence", "criterion"}
+        {
+            "document",
+            "request",
+            "reference",
+            "metadata",
+            "prompt_fence",
+            "first",
+            "second",
+            "first_fence",
+            "second_fence",
+            "criterion",
+        }
     )
 }
 # The value of each word for the response that is shown first.
@@ -71,6 +82,7 @@ async def _compared(
         "compare",
         FIELDS,
         **judge_context.shown_prompt(first.prompt, *nonces),
+        **judge_context.shown_metadata(judge_context.templates["compare"], first.prompt, *nonces),
         prompt_fence=first.prompt_fence,
         first=judge_context.shown(first.text, *nonces),
         second=judge_context.shown(second.text, *nonces),

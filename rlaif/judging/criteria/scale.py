@@ -26,6 +26,7 @@ VARIABLES = frozenset(
         "document",
         "request",
         "reference",
+        "metadata",
         "prompt_fence",
         "response",
         "fence",
@@ -121,6 +122,7 @@ def render(subject: Candidate, criteria: Sequence[Scale], judge_context: JudgeCo
     nonces = nonce, _ = fence(subject.answer), subject.prompt_fence
     return judge_context.template.render(
         **judge_context.shown_prompt(subject.prompt, *nonces),
+        **judge_context.shown_metadata(judge_context.template, subject.prompt, *nonces),
         prompt_fence=subject.prompt_fence,
         response=judge_context.shown(subject.text, *nonces),
         fence=nonce,

@@ -9,5 +9,7 @@ SELECT md5(concat_ws('/', $version::VARCHAR,
      FROM scores SEMI JOIN judges USING (judge)),
     (SELECT count(*) || ':' || coalesce(bit_xor(hash(first, second, comparisons.judge, criterion, repeat, attempt, preferred, probability, failure)), 0)
      FROM comparisons SEMI JOIN judges USING (judge)),
+    -- Null, and so not part of the digest, unless the pairs depend on it.
+    if($metadata, (SELECT bit_xor(hash(key, regexp_replace(source, '^.*/|:[0-9]+$', '', 'g'), metadata)) FROM current_prompts), NULL),
     (SELECT count(*) || ':' || coalesce(bit_xor(hash(prompt, before, cascade_escalations.judge)), 0) FROM cascade_escalations SEMI JOIN judges USING (judge))
 )) AS facts

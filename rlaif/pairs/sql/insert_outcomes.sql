@@ -28,7 +28,11 @@ unkept AS (
     GROUP BY response
 ),
 unsure AS (SELECT prompt, bool_or(confidence IS NOT NULL) AS known, bool_and(tied) AS tied FROM judged WHERE NOT kept GROUP BY prompt),
-over AS (SELECT DISTINCT response FROM (SELECT unnest([chosen, rejected]) AS response FROM surplus) ANTI JOIN kept USING (response)),
+over AS (
+    SELECT response, min(cause) AS cause FROM (SELECT unnest([chosen, rejected]) AS response, cause FROM surplus)
+    ANTI JOIN kept USING (response) GROUP BY response
+),
+over_prompts AS (SELECT prompt, min(cause) AS cause FROM surplus GROUP BY prompt),
 asked AS (SELECT prompts.rowid AS prompt, key FROM prompts SEMI JOIN active_prompts ON active_prompts.prompt = prompts.key),
 unpaired AS (FROM asked ANTI JOIN (FROM judged WHERE kept) AS kept ON kept.prompt = asked.prompt),
 taken_out AS (SELECT response, min(reason) AS reason FROM filtered WHERE response IS NOT NULL GROUP BY response),
@@ -45,7 +49,7 @@ found AS (
 ),
 of_unpaired AS (
     SELECT unpaired.prompt, CASE
-        WHEN unpaired.prompt IN (SELECT prompt FROM surplus) THEN 'over the target'
+        WHEN over_prompts.cause IS NOT NULL THEN over_prompts.cause
         WHEN left_out.reason IS NOT NULL THEN 'filtered: ' || left_out.reason
         WHEN unsure.tied THEN 'tied'
         WHEN unsure.known THEN if($least = 0, 'more likely wrong than right', 'below the confidence')
@@ -59,6 +63,7 @@ of_unpaired AS (
         ELSE 'not selected by the strategy' END AS reason
     FROM unpaired
     LEFT JOIN found ON found.prompt = unpaired.prompt
+    LEFT JOIN over_prompts ON over_prompts.prompt = unpaired.prompt
     LEFT JOIN unsure ON unsure.prompt = unpaired.prompt
     LEFT JOIN left_out ON left_out.prompt = unpaired.prompt
 ),
@@ -73,7 +78,7 @@ of_answers AS (
         WHEN unkept.tied THEN 'tied'
         WHEN unkept.known THEN if($least = 0, 'more likely wrong than right', 'below the confidence')
         WHEN unkept.response IS NOT NULL THEN 'confidence not known'
-        WHEN over.response IS NOT NULL THEN 'over the target' END AS why
+        WHEN over.cause IS NOT NULL THEN over.cause END AS why
     FROM answers
     LEFT JOIN of_unpaired ON of_unpaired.prompt = answers.prompt
     LEFT JOIN taken_out ON taken_out.response = answers.response

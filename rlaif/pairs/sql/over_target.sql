@@ -1,6 +1,6 @@
 -- Keeps $target of the kept pairs (all if it is null), drawn by the seed only; `surplus` holds the others.
 CREATE OR REPLACE TEMP TABLE surplus AS
-SELECT judged.* FROM judged
+SELECT judged.*, 'over the target' AS cause FROM judged
 JOIN answers AS one ON one.response = judged.chosen
 JOIN answers AS other ON other.response = judged.rejected
 WHERE kept AND $target::BIGINT IS NOT NULL

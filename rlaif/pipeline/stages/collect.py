@@ -97,6 +97,8 @@ def _keep(context: Context, folder: Path, collection: str | None, facts: Sequenc
     store = context.store
     with store.reading(staged(folder)), store.transaction():
         store.execute("pipeline/sql/collect/kept")
+        _check_metadata(context)
+        store.execute("pipeline/sql/collect/delete_outdated_checks")
         store.execute("pipeline/sql/collect/delete_imported")
         for table in ("changed", "prompts", "active_prompts", "responses", "verdicts", "scores", "comparisons", "dropped"):
             store.execute(f"pipeline/sql/collect/{table}", now=now())
@@ -132,6 +134,17 @@ def _keep(context: Context, folder: Path, collection: str | None, facts: Sequenc
                 where=context.config.file.where(("collect", "sources")),
                 fix=f"All rows were dropped: {dropped}." if dropped else "They have no rows.",
             )
+
+
+def _check_metadata(context: Context) -> None:
+    """Check that nothing in the store was made with metadata that has changed since. Raises InputError."""
+    for row in context.store.query("pipeline/sql/collect/metadata_in_use"):
+        raise InputError(
+            f"the metadata {row['named']!r} of {row['prompts']:,} prompts has changed (first at {row['source']}), and the "
+            f"template of {row['what']} {row['name']} has shown the earlier values",
+            where=context.config.file.where(("collect", "sources")),
+            fix="Restore the earlier values, or set another `out` folder to start over with the new ones.",
+        )
 
 
 def _tell(context: Context, sources: Sequence[Facts]) -> None:

@@ -17,7 +17,7 @@ from rlaif.context.run import ATTEMPTS, EVERYTHING, Context, HeldOut, now
 from rlaif.core.errors import TRANSIENT, ModelError
 from rlaif.core.progress import Tally
 from rlaif.core.signals import UnsentError
-from rlaif.core.types import answer_key, clean, key
+from rlaif.core.types import Prompt, answer_key, clean, key, stored
 from rlaif.core.workers import StageQueue, run_workers
 from rlaif.models.base import ChatRequest, Completion, Model, prompt_cut
 from rlaif.models.reasoning import Split, separate, visible
@@ -162,12 +162,12 @@ class _Sampled:
         if not self.owed["fresh"]:
             return []
         texts = dict.fromkeys(response["text"] for response in self.responses if not response.get("failure"))
-        shared = {name: self.owed[name] for name in ("prompt", "messages", "document", "reference", "checklist")}
+        shared = {name: self.owed[name] for name in ("prompt", "messages", "document", "reference", "checklist", "metadata")}
         return [shared | {"text": text} for text in texts]
 
 
 async def _sample(row: Row, generator: Generator, model: Model, tally: Tally) -> _Sampled:
-    messages = generator.show(json.loads(row["messages"]), row["document"])
+    messages = generator.show(stored(row))
     settings = generator.settings
     ask = ChatRequest(
         messages=messages,
@@ -288,8 +288,12 @@ def show_imported(plan: Plan, context: Context) -> None:
         {
             "prompt": row["prompt"],
             "generator": row["generator"],
-            "messages": json.dumps(show(template, json.loads(row["messages"]), row["document"])),
+            "messages": json.dumps(show(template, _imported(row))),
         }
         for row in missing
     ]
     context.store.append("rendered_prompts", asks)
+
+
+def _imported(row: Row) -> Prompt:
+    return Prompt(tuple(json.loads(row["messages"])), row["document"], metadata=json.loads(row["metadata"]))

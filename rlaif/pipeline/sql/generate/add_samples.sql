@@ -6,7 +6,7 @@ WITH short AS (
     SELECT prompts.key AS prompt, any_value(prompts.position) AS position, coalesce(max(responses.sample) + 1, 0) AS samples
     FROM current_prompts AS prompts
     SEMI JOIN (FROM reasons WHERE pairing = $pairing AND response IS NULL
-        AND reason NOT IN ('paired', 'over the target', 'confidence not known') AND NOT starts_with(reason, 'filtered')) AS reasons
+        AND reason NOT IN ('paired', 'over the target', 'over the quota', 'confidence not known') AND NOT starts_with(reason, 'filtered')) AS reasons
         ON reasons.prompt = prompts.key
     LEFT JOIN responses ON responses.prompt = prompts.key AND responses.generator = $generator
     WHERE bucket < $reserved OR bucket % $parts = $part

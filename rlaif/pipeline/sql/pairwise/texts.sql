@@ -1,5 +1,5 @@
 -- The texts that a judge sees for the prompts $keys, one row per prompt: `texts` is a map from answer to text.
-SELECT prompts.key AS prompt, messages, document, reference, checklist, texts
+SELECT prompts.key AS prompt, messages, document, reference, checklist, metadata, texts
 FROM (
     SELECT prompt, map(list(answer), list(text)) AS texts
     FROM (

@@ -28,6 +28,7 @@ LEVEL = {entry: number for number, entries in enumerate(LEVELS) for entry in ent
 HEAVY = {
     "accelerate",
     "aiohttp",
+    "anthropic",
     "datasets",
     "numpy",
     "openai",

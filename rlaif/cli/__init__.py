@@ -9,6 +9,7 @@ from rlaif.cli import run
 from rlaif.cli import stages
 from rlaif.cli import export
 from rlaif.cli import inspect
+from rlaif.cli import view
 from rlaif.cli import audit
 from rlaif.cli import config
 from rlaif.cli import demo
@@ -17,4 +18,4 @@ from rlaif.cli import demo
 from rlaif.cli.app import app
 from rlaif.cli.session import main
 
-__all__ = ["app", "audit", "config", "demo", "export", "inspect", "main", "run", "stages"]
+__all__ = ["app", "audit", "config", "demo", "export", "inspect", "main", "run", "stages", "view"]

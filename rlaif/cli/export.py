@@ -10,6 +10,8 @@ from rlaif.cli.output import show
 from rlaif.cli.session import session
 
 Form = Annotated[str, typer.Option(help="Row format: preference, unpaired, reward, soft, sft or ranked.")]
+Rationales = Annotated[bool, typer.Option("--rationales", help="Add the judge's rationales.")]
+TARGETS = "Write the layout and config of axolotl, llama-factory, open-instruct, nemo-rl or verl instead of a form."
 
 pairs = typer.Typer(help="Compare ways to build pairs.", no_args_is_help=True)
 app.add_typer(pairs, name="pairs")
@@ -21,6 +23,8 @@ def export(
     folder: Annotated[Path, typer.Argument(help="The folder to write to.", show_default=False)],
     form: Form = "preference",
     format: Annotated[list[str], typer.Option(help="jsonl, parquet or datasets; may be repeated.")] = ["parquet"],
+    target: Annotated[str | None, typer.Option("--for", help=TARGETS, metavar="PROJECT", show_default=False)] = None,
+    rationales: Rationales = False,
     reasoning: Annotated[bool, typer.Option("--reasoning", help="Add each response's reasoning.")] = False,
     newest: Newest = False,
     set: Set = [],
@@ -30,7 +34,18 @@ def export(
 
     with session(file, set, quiet=False, filled=True) as (plan, context):
         pairing = running.newest(context) if newest else None
-        done = running.export(plan, context, folder, format, form, pairing=pairing, reasoning=reasoning)
+        done = running.export(
+            plan,
+            context,
+            folder,
+            format,
+            form,
+            pairing=pairing,
+            target=target,
+            reasoning=reasoning,
+            rationales=rationales,
+            audit=True,
+        )
     print(", ".join(f"{split}: {count:,} rows" for split, count in done.rows.items()))
     for reason, count in done.left_out.items():
         print(f"left out: {count:,} {reason}")
@@ -43,6 +58,7 @@ def push(
     form: Form = "preference",
     token: Annotated[str, typer.Option(help="The variable that holds the Hub token, as env:NAME.")] = "env:HF_TOKEN",
     public: Annotated[bool, typer.Option("--public", help="Make a new dataset public instead of private.")] = False,
+    rationales: Rationales = False,
     newest: Newest = False,
     set: Set = [],
 ) -> None:
@@ -52,7 +68,10 @@ def push(
 
     with session(file, set, quiet=False, filled=True) as (plan, context):
         pairing = running.newest(context) if newest else None
-        done = running.export(plan, context, context.config.out / "pushed", ["parquet"], form, pairing=pairing)
+        folder = context.config.out / "pushed"
+        done = running.export(
+            plan, context, folder, ["parquet"], form, pairing=pairing, rationales=rationales, audit=True, address=repo
+        )
     print(f"{send(done.folder, repo, token=token, public=public)} holds {done.folder}")
 
 

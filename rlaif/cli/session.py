@@ -101,7 +101,7 @@ def session(
 
     config = load(file, overrides, allow_code=allow_code)
     if filled:
-        _need_store(config)
+        need_store(config)
     try:
         with open_run(config, progress(quiet=quiet)) as opened:
             yield opened
@@ -128,12 +128,13 @@ def reading(file: Path, overrides: list[str]) -> "Iterator[Context]":
     from rlaif.store.store import Store
 
     config = load(file, overrides, allow_code=OPENS_NO_MODEL)
-    _need_store(config)
+    need_store(config)
     with Store(config.store_path, read_only=True) as store:
         yield Context(config, store)
 
 
-def _need_store(config: "Config") -> None:
+def need_store(config: "Config") -> None:
+    """Check that the store exists where it should. Raises InputError otherwise."""
     from rlaif.pipeline import refuse_moved
 
     refuse_moved(config)

@@ -9,6 +9,7 @@ from rlaif.config.judges import Cascade, Gate, Judge, JudgeSpec, Measured
 from rlaif.config.loader import Config, load, short
 from rlaif.config.models import (
     TAKEN,
+    AnthropicModel,
     ModelConfig,
     ModelSection,
     OpenAIModel,
@@ -25,6 +26,7 @@ from rlaif.config.training import REFERRING, Evaluate, Reward, Rounds, Task, Tra
 __all__ = [
     "REFERRING",
     "TAKEN",
+    "AnthropicModel",
     "Budget",
     "Cascade",
     "Collect",

@@ -1,9 +1,10 @@
 """Section `models`: one class per kind of model."""
 
 import re
-from typing import Annotated, Any, Final, Literal
+from keyword import iskeyword
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from rlaif.config.base import Section
 
@@ -55,6 +56,42 @@ def _free(extra: dict[str, Any]) -> dict[str, Any]:
 Extra = Annotated[dict[str, Any], AfterValidator(_free)]
 
 
+def _free_in_messages(extra: dict[str, Any]) -> dict[str, Any]:
+    if "system" in extra:
+        raise ValueError("'system' is set by generate.system")
+    config = extra.get("output_config")
+    if config is not None and not isinstance(config, dict):
+        raise ValueError("'output_config' must be a mapping")
+    if config and "format" in config:
+        raise ValueError("'output_config.format' is set by structured")
+    return _free(extra)
+
+
+MessagesExtra = Annotated[dict[str, Any], AfterValidator(_free_in_messages)]
+
+
+# Variables that a chat template gets from the chat or the tokenizer.
+OF_THE_CHAT: Final = frozenset({"messages", "tools", "documents", "add_generation_prompt", "continue_final_message"})
+
+
+def _of_the_template(extra: dict[str, Any]) -> dict[str, Any]:
+    for name in extra:
+        if name != "chat_template_kwargs":
+            raise ValueError(f"{name!r} is a field of requests to a server; a model in this process has no such option")
+    variables = extra.get("chat_template_kwargs", {})
+    if not isinstance(variables, dict):
+        raise ValueError("'chat_template_kwargs' must be a mapping")
+    for name, value in variables.items():
+        if name in OF_THE_CHAT or name.endswith("_token") or not name.isidentifier() or iskeyword(name):
+            raise ValueError(f"chat_template_kwargs cannot set {name!r}")
+        if not isinstance(value, bool | int | float | str | None):
+            raise ValueError(f"chat_template_kwargs.{name} must be a string, a number, true, false or null")
+    return extra
+
+
+TemplateExtra = Annotated[dict[str, Any], AfterValidator(_of_the_template)]
+
+
 class Price(Section):
     """The price of a model's tokens, in US dollars per million."""
 
@@ -62,6 +99,8 @@ class Price(Section):
     """The price of prompt tokens."""
     output: float = Field(ge=0)
     """The price of output tokens."""
+    cached_input: float | None = Field(None, ge=0)
+    """The price of prompt tokens that the server reads from its prompt cache; by default, that of other prompt tokens."""
 
 
 class ModelSection(Section):
@@ -98,26 +137,20 @@ class TransformersModel(ModelSection):
     """The device: `auto`, `cpu`, `cuda` or `mps`."""
     batch: int = Field(64, ge=1)
     """The maximum number of completions that are computed in one batch."""
+    extra: TemplateExtra = {}
+    """`chat_template_kwargs`: variables of the chat template, such as `enable_thinking: false`. They hold wherever the model
+    generates, judges or is trained, and are part of its identity."""
     trust_remote_code: bool = False
     """Run code that the checkpoint contains. Set this only for checkpoints that you trust as you trust a program."""
 
 
-class OpenAIModel(ModelSection):
-    """A model on any server that speaks the OpenAI chat API."""
+class ServedModel(ModelSection):
+    """The keys that models on a server share."""
 
-    kind: Literal["openai"]
     model: str
     """The model's name on the server."""
-    base_url: str | list[str] | None = None
-    """The server's address, such as http://127.0.0.1:8000/v1, or a list of servers that serve the same model. The default
-    is OpenAI's API."""
-    api_key: str = "env:OPENAI_API_KEY"
+    api_key: str
     """The environment variable that holds the API key, as `env:NAME`; never the key itself."""
-    api_version: str | None = None
-    """The API version, for Azure only; `base_url` is then the address of the resource, and `model` the deployment."""
-    mode: Literal["live", "batch"] = "live"
-    """`live` sends single requests; `batch` sends everything through the Batch API, at half the price and with replies
-    within a day. `concurrency` and the limits per minute apply to `live` only."""
     concurrency: int = Field(256, ge=1)
     """The maximum number of requests in flight, over all servers of the model; rlaif lowers it while a server reports
     overload."""
@@ -128,10 +161,44 @@ class OpenAIModel(ModelSection):
     sent and corrects them by the reply's token counts."""
     timeout: float = Field(120.0, gt=0)
     """The deadline of one attempt in seconds, from sending the request to the end of the reply."""
-    start_timeout: float = Field(0.0, ge=0)
-    """How long to wait for a server that is not reachable yet or is still loading, in seconds."""
     attempts: int = Field(6, ge=1)
     """The maximum number of attempts per request, the first included."""
+    headers: dict[str, str] = {}
+    """Additional headers of every request. A value `env:NAME` is read from an environment variable; secrets must be such
+    references."""
+
+    @model_validator(mode="after")
+    def _headers_can_be_sent(self) -> Self:
+        for name, value in self.headers.items():
+            if not HEADER.fullmatch(name) or name.lower() in OWN_HEADERS:
+                raise ValueError(f"header {name!r} cannot be set here")
+            if SECRET_HEADER.search(name) and not API_KEY.fullmatch(value):
+                raise ValueError(f"header {name!r} may hold a secret: give it as env:NAME")
+        return self
+
+    @model_validator(mode="after")
+    def _key_is_a_reference(self) -> Self:
+        if not API_KEY.fullmatch(self.api_key):
+            example = type(self).model_fields["api_key"].default
+            raise ValueError(f"api_key must be a reference such as {example}, so that no secret is stored")
+        return self
+
+
+class OpenAIModel(ServedModel):
+    """A model on any server that speaks the OpenAI chat API."""
+
+    kind: Literal["openai"]
+    base_url: str | list[str] | None = None
+    """The server's address, such as http://127.0.0.1:8000/v1, or a list of servers that serve the same model. The default
+    is OpenAI's API."""
+    api_key: str = "env:OPENAI_API_KEY"
+    api_version: str | None = None
+    """The API version, for Azure only; `base_url` is then the address of the resource, and `model` the deployment."""
+    mode: Literal["live", "batch"] = "live"
+    """`live` sends single requests; `batch` sends everything through the Batch API, at half the price and with replies
+    within a day. `concurrency` and the limits per minute apply to `live` only."""
+    start_timeout: float = Field(0.0, ge=0)
+    """How long to wait for a server that is not reachable yet or is still loading, in seconds."""
     structured: Literal["json_schema", "json_object", "none"] = "json_schema"
     """How the server is asked to enforce the JSON format of a verdict: by its schema, as any JSON object, or not at all."""
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
@@ -141,24 +208,36 @@ class OpenAIModel(ModelSection):
     `chat_template_kwargs` or a provider's routing. Fields that change responses are part of the model's identity; the fields
     `provider`, `user`, `metadata`, `store`, `service_tier`, `safety_identifier`, `prompt_cache_key` and `priority` are
     not."""
-    headers: dict[str, str] = {}
-    """Additional headers of every request. A value `env:NAME` is read from an environment variable; secrets must be such
-    references."""
 
-    @model_validator(mode="after")
-    def _headers_can_be_sent(self) -> "OpenAIModel":
-        for name, value in self.headers.items():
-            if not HEADER.fullmatch(name) or name.lower() in OWN_HEADERS:
-                raise ValueError(f"header {name!r} cannot be set here")
-            if SECRET_HEADER.search(name) and not API_KEY.fullmatch(value):
-                raise ValueError(f"header {name!r} may hold a secret: give it as env:NAME")
-        return self
 
-    @model_validator(mode="after")
-    def _key_is_a_reference(self) -> "OpenAIModel":
-        if not API_KEY.fullmatch(self.api_key):
-            raise ValueError("api_key must be a reference such as env:OPENAI_API_KEY, so that no secret is stored")
-        return self
+class AnthropicModel(ServedModel):
+    """A Claude model through Anthropic's Messages API, which needs the package `anthropic` (`rlaif[anthropic]`)."""
+
+    kind: Literal["anthropic"]
+    base_url: str = "https://api.anthropic.com"
+    """The server's address."""
+    api_key: str = "env:ANTHROPIC_API_KEY"
+    mode: Literal["live", "batch"] = "live"
+    """Only `live` is supported: single requests."""
+    concurrency: int = Field(64, ge=1)
+    """The maximum number of requests in flight; rlaif lowers it while the server reports overload."""
+    timeout: float = Field(600.0, gt=0)
+    """The deadline of one attempt in seconds, from sending the request to the end of the reply."""
+    structured: Literal["json_schema", "none"] = "json_schema"
+    """Whether the server is asked to enforce the JSON format of a verdict by its schema, which older models refuse."""
+    prompt_caching: bool = True
+    """Mark a long document that several requests share for the server's prompt cache. The first request then writes the
+    document to the cache, at 1.25 times the price, and the others read it at a tenth."""
+    extra: MessagesExtra = {}
+    """Additional fields of every request's body, such as `thinking`, `output_config`, `top_k` or `stop_sequences`. Fields
+    that change responses are part of the model's identity; `metadata` and `service_tier` are not."""
+
+    @field_validator("mode")
+    @classmethod
+    def _is_live(cls, mode: str) -> str:
+        if mode == "batch":
+            raise ValueError("rlaif does not use Anthropic's Message Batches API yet: set mode: live")
+        return mode
 
 
 # Flags of vLLM's server that follow from a setting, with that setting; rlaif itself sets those that map to None.
@@ -224,4 +303,6 @@ class VllmModel(ModelSection):
         return self
 
 
-ModelConfig = Annotated[ScriptedModel | TransformersModel | OpenAIModel | VllmModel, Field(discriminator="kind")]
+ModelConfig = Annotated[
+    ScriptedModel | TransformersModel | OpenAIModel | AnthropicModel | VllmModel, Field(discriminator="kind")
+]

@@ -1,10 +1,13 @@
 """The spending of a pipeline over all runs: in its store, and in the stores of its evaluation tasks."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from rlaif.config import Config, Pipeline
 from rlaif.context import pricing
+from rlaif.models.openai.inspector import CACHE, READ
 from rlaif.store.store import Store
 
 
@@ -30,11 +33,17 @@ class Spent:
         return self.prompt_tokens + self.output_tokens
 
 
+_CACHED: Final = """
+SELECT server, model, value, sum(times)::BIGINT AS tokens FROM server_observations
+WHERE remark = $remark GROUP BY server, model, value ORDER BY server, model, value
+"""
+
+
 def spent(store: Store, pipeline: Pipeline) -> list[Spent]:
     """Return the cost of the store's responses, verdicts and notes at today's prices, by stage and model.
 
     `price` is the source of the price: "file", "genai-prices", "local" or "unknown". `guessed` counts replies without token
-    counts.
+    counts. Models with a prompt cache have further rows for what the cache saves, as a negative cost, and what it adds.
     """
     found = []
     for row in store.query("estimate/sql/spent"):
@@ -42,6 +51,17 @@ def spent(store: Store, pipeline: Pipeline) -> list[Spent]:
         usd = rate.cost(row["prompt_tokens"], row["output_tokens"]) if rate else None
         price = rate.source if rate else "unknown"
         found.append(Spent(**row | {"model": name}, usd=usd, price=price))
+    return found + _cached(store, pipeline)
+
+
+def _cached(store: Store, pipeline: Pipeline) -> list[Spent]:
+    """Return by how much prompt caches change the cost of the other rows, whose prompt tokens include the cached ones."""
+    found = []
+    for row in store.query(_CACHED, remark=CACHE):
+        name, rate = pricing.served_rate(row["server"], row["model"], pipeline.models)
+        if rate and rate.source != pricing.LOCAL.source:
+            usd = rate.cached(row["tokens"]) if row["value"] == READ else rate.added(row["tokens"])
+            found.append(Spent(f"{CACHE}: {row['value']}", name, 0, 0, 0, 0, usd, rate.source, 0))
     return found
 
 
@@ -68,4 +88,14 @@ def money(usd: float | None, price: str = "") -> str:
         return "unknown"
     if price == "local":
         return "local"
-    return f"${usd:,.2f}" if usd >= 1 or usd == 0 else f"${usd:.2g}"
+    sign, amount = "-" if usd < 0 else "", abs(usd)
+    return f"{sign}${amount:,.2f}" if amount >= 1 or usd == 0 else f"{sign}${amount:.2g}"
+
+
+def total_cost(costs: Sequence[Spent]) -> str:
+    """Return the total of several costs as text; "local" if all of them are, and "at least …" if a price is unknown."""
+    priced = [row.usd for row in costs if row.usd is not None and row.price != "local"]
+    unknown = any(row.usd is None for row in costs)
+    if not priced:
+        return "unknown" if unknown else "local" if costs else money(0.0)
+    return ("at least " if unknown else "") + money(sum(priced))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rlaif.config import Config, OpenAIModel
+from rlaif.config import AnthropicModel, Config, OpenAIModel
 from rlaif.core import event_loop
 from rlaif.doctor import checkpoints, files, machine, servers
 from rlaif.doctor.check import Check
@@ -24,7 +24,7 @@ def examine(config: Config) -> list[Check]:
     limits: Limits = {}
     for name in plan.models:
         model = config.pipeline.models[name]
-        if isinstance(model, OpenAIModel):
+        if isinstance(model, OpenAIModel | AnthropicModel):
             found, limit = event_loop.run(servers.examine(name, model, needs(plan, name)))
         else:
             found, limit = checkpoints.examine(name, model, config.file.where(("models", name)))

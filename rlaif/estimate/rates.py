@@ -65,7 +65,7 @@ class Estimate:
         if len(answered) >= ENOUGH:
             prompts_by = f"{len(answered)} measured"
         # A server that does not return several completions per request gets the prompt once for each.
-        again = completions / asks if generator.model.kind == "openai" else 1.0
+        again = completions / asks if generator.model.kind in ("openai", "anthropic") else 1.0
         prompt = Range(each * factor, each * factor, each * max(factor, again)) * asks
         output, outputs_by = self.output("estimate/sql/generated", generator.settings.max_tokens, generator=generator.key)
         self._add(stage, generator.name, generator.model, (asks, completions), prompt, output, prompts_by, outputs_by)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rlaif import judging
-from rlaif.config import Config, JudgeSpec, ModelConfig, OpenAIModel
+from rlaif.config import AnthropicModel, Config, JudgeSpec, ModelConfig, OpenAIModel
 from rlaif.config.templates import Template
 from rlaif.core.errors import InputError
 from rlaif.core.types import key
@@ -152,6 +152,12 @@ def load_judge(config: Config, name: str, files: JudgeFiles) -> Judge:
         )
     template = files.template(config.find(settings.template, (*place, "template")), scale.VARIABLES)
     model = config.pipeline.models[settings.model] if settings.model else None
+    if isinstance(model, AnthropicModel) and (settings.logprobs or "reward_model" in asking):
+        raise InputError(
+            f"a model of kind anthropic returns no {'log-probabilities' if settings.logprobs else 'rewards'}",
+            where=config.file.where((*place, "logprobs" if settings.logprobs else "model")),
+            fix="Set `logprobs: false`." if settings.logprobs else "Use a model of kind openai, vllm or transformers.",
+        )
     where = config.file.where(("models", settings.model)) if settings.model else ""
     own = {
         needed: files.template(config.find(f"prompts/judge/{needed}.jinja", place), allowed)

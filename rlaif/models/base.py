@@ -68,7 +68,8 @@ class Completion:
     server gave none; with n > 1, the shared prompt counts once, on the first completion. `served` is the model's name in the
     server's reply, `reasoning` what the server returned apart from the text. `prompt_read` is the number of prompt tokens
     that the server read at most, those in its cache included. `held` says that the server is known to hold replies to the
-    request's JSON schema.
+    request's JSON schema. Of the prompt tokens, `cache_read` came from the server's prompt cache, and `cache_written` were
+    added to it.
     """
 
     text: str
@@ -81,6 +82,8 @@ class Completion:
     finish_reason: str | None = None
     prompt_read: int | None = None
     held: bool = False
+    cache_read: int = 0
+    cache_written: int = 0
 
     @property
     def logprob(self) -> float | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from rlaif.config import ModelConfig, OpenAIModel, ScriptedModel, VllmModel
+from rlaif.config import AnthropicModel, ModelConfig, OpenAIModel, ScriptedModel, TransformersModel, VllmModel
 from rlaif.core.errors import InputError
 from rlaif.models.base import Model
 
@@ -21,6 +21,7 @@ KINDS: Final = {
     "transformers": "rlaif.models.local.client:Transformers",
     "openai": "rlaif.models.openai.client:OpenAI",
     "openai batch": "rlaif.models.openai.batch.client:OpenAIBatch",
+    "anthropic": "rlaif.models.anthropic.client:Anthropic",
     "vllm": "rlaif.models.vllm.client:Vllm",
 }
 # The classes of reward models, which complete a chat with the reward of its last turn.
@@ -110,7 +111,7 @@ def identity(config: ModelConfig, *, where: str = "") -> dict[str, Any]:
     """
     if isinstance(config, ScriptedModel):
         return {"kind": config.kind, "salt": config.salt, "malformed": config.malformed}
-    if isinstance(config, OpenAIModel):
+    if isinstance(config, OpenAIModel | AnthropicModel):
         from rlaif.models.openai.credentials import public_url
 
         served = {"kind": config.kind, "server": public_url(config.base_url), "model": config.model}
@@ -126,11 +127,10 @@ def identity(config: ModelConfig, *, where: str = "") -> dict[str, Any]:
         from rlaif.models.vllm.args import telling
 
         known["options"] = telling(config.options)
-        known |= _extra(config)
-    return known
+    return known | _extra(config)
 
 
-def _extra(config: OpenAIModel | VllmModel) -> dict[str, Any]:
+def _extra(config: TransformersModel | OpenAIModel | AnthropicModel | VllmModel) -> dict[str, Any]:
     """Return the additional request fields that affect responses; nothing if there are none."""
     fields = {name: value for name, value in config.extra.items() if name not in ROUTING}
     return {"extra": fields} if fields else {}

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from rlaif.evaluation.audit import Audited
+from rlaif.evaluation.audit import MEASURES, Audited, measure
+from rlaif.evaluation.audit.render import write
 from rlaif.pipeline.plan import Plan
 from rlaif.store.store import Store
 
@@ -38,3 +39,24 @@ def gold(plan: Plan, store: Store, name: str | None = None, audited: Sequence[st
         return str(people[0])
     programs = [each for each in plan.evaluators if pipeline.judges[each].model is None and each not in audited]
     return programs[0] if programs and len(plan.all_judges) > 1 else None
+
+
+# The measures of a judge that the card of a data set shows.
+ON_CARDS = (
+    *("accuracy", "longest", "kappa", "ties", "exact_repeat", "swap_consistency", "first_shown"),
+    *("longer", "own_family", "raised"),
+)
+
+
+def judge_figures(plan: Plan, store: Store) -> list[dict[str, str]]:
+    """Return the main measures of the judges of the pairs by stored scores, as rows of `judge`, `measure` and `value`."""
+    names = plan.pair_judges[0]
+    right = gold(plan, store, audited=names)
+    standard = audited(plan, store, right) if right else None
+    found = measure(store, [audited(plan, store, name) for name in names], standard, plan.generator_keys)
+    return [
+        {"judge": judge.judge, "measure": each.label, "value": write(each.estimate, MEASURES[each.measure].unit)}
+        for judge in found.judges
+        for each in judge.found
+        if each.measure in ON_CARDS and each.estimate.value is not None
+    ]

@@ -27,6 +27,7 @@ def train(
 
     `pairing` is by default the one that the file describes. `whole` is set if this is part of a run of all stages.
     """
+    training.check_template(plan.config, plan.generators)
     pairing = pairing or _described(plan, context)
     trained = training.run(context, pairing, online_rewards(plan, context, allow_code=allow_code))
     return _with_card(plan, context, trained, whole=whole)
@@ -37,6 +38,7 @@ def prepare_training(plan: Plan, context: Context, folder: Path, pairing: str | 
 
     Once the training is finished, record it and return None.
     """
+    training.check_template(plan.config, plan.generators)
     made = training.prepare(context, folder, pairing or _described(plan, context))
     if isinstance(made, str):
         return made
@@ -124,5 +126,6 @@ def report(plan: Plan, context: Context, evaluation: Evaluation | None = None) -
         evaluation=evaluation,
         elsewhere=spent_on_tasks(context.config),
         agreements=agreements(plan, context),
+        file=context.config.file.path.name,
     )
     return path

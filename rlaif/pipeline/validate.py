@@ -30,6 +30,7 @@ def check(plan: Plan) -> None:
         methods.check(config.pipeline.train, config.file)
         _check_pairs_to_train_on(config, config.pipeline.train)
         training.base_model(config)
+        training.check_template(config, plan.generators)
     evaluating.check(plan)
     for name in plan.paid_models:
         rate(config, config.pipeline.models[name])

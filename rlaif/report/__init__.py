@@ -18,10 +18,10 @@ from rlaif import __version__
 from rlaif.config import Pipeline
 from rlaif.config.redaction import config_text
 from rlaif.context.run import now
-from rlaif.context.spending import Spent, money, spent
+from rlaif.context.spending import Spent, money, spent, total_cost
 from rlaif.core.text import FILTERS, visible
 from rlaif.evaluation import Agreement, Evaluation
-from rlaif.report import data
+from rlaif.report import data, verdict
 from rlaif.report.charts import HEIGHT
 from rlaif.store.store import Store
 
@@ -41,13 +41,14 @@ def write(
     evaluation: Evaluation | None = None,
     elsewhere: Sequence[Spent] = (),
     agreements: Sequence[Agreement] = (),
+    file: str = "FILE",
 ) -> None:
     """Write the report to `path` atomically. Costs from `elsewhere` are listed with those in the store.
 
-    If the same folder contains an audit page, the report links to it.
+    `file` is the pipeline file as commands name it. If the same folder contains an audit page, the report links to it.
     """
     audit = "audit.html" if path.with_name("audit.html").exists() else None
-    page = render(store, pipeline, evaluation=evaluation, elsewhere=elsewhere, agreements=agreements, audit=audit)
+    page = render(store, pipeline, evaluation=evaluation, elsewhere=elsewhere, agreements=agreements, audit=audit, file=file)
     put(page, path)
 
 
@@ -67,9 +68,12 @@ def render(
     elsewhere: Sequence[Spent] = (),
     agreements: Sequence[Agreement] = (),
     audit: str | None = None,
+    file: str = "FILE",
 ) -> str:
     """Return the page as text."""
     store.execute("report/sql/views")
+    funnel, pairs, training = data.read_funnel(store, pipeline), data.read_pairs(store), data.read_training(store)
+    costs = [*spent(store, pipeline), *elsewhere]
     return (
         environment()
         .get_template("report.html.jinja")
@@ -79,13 +83,16 @@ def render(
             written=now(),
             style=style(),
             who=data.read_who(pipeline),
-            funnel=data.read_funnel(store, pipeline),
+            funnel=funnel,
+            verdict=verdict.read_verdict(funnel, pairs, store.query("report/sql/repeats"), audit),
+            next=f"rlaif {verdict.next_step(pipeline, funnel, pairs, audit, training is not None)} {file}",
+            cost=total_cost(costs),
             dropped=store.query(DROPPED),
             judged=data.read_opinions(store),
             compared=store.query("report/sql/comparisons"),
             parts=data.read_parts(store, evaluation.matches if evaluation else ()),
-            pairs=data.read_pairs(store),
-            training=data.read_training(store),
+            pairs=pairs,
+            training=training,
             rounds=store.query("report/sql/rounds") if pipeline.rounds else [],
             curves=data.read_curves(store),
             evaluation=evaluation or Evaluation(),
@@ -94,7 +101,7 @@ def render(
             examples=data.read_examples(store),
             work=store.query("report/sql/stage_runs"),
             remarks=store.query("pipeline/sql/status/server_observations"),
-            spent=[*spent(store, pipeline), *elsewhere],
+            spent=costs,
             config=config_text(pipeline),
             tones=("one", "two"),
         )

@@ -18,12 +18,16 @@ def write(audit: Audit, title: str, path: Path) -> None:
 
 def render(audit: Audit, title: str) -> str:
     """Return the page as text."""
-    sections = [
+    page = environment(Path(__file__).parent / "page").get_template("audit.html.jinja")
+    return page.render(audit=audit, title=title, sections=sections(audit), version=__version__, written=now(), style=style())
+
+
+def sections(audit: Audit) -> list[tuple[str, list[dict[str, object]]]]:
+    """Return the rows of the table in audit_table.jinja, by section."""
+    return [
         (SECTIONS[section].format(gold=audit.gold), [_row(*row) for row in rows])
         for section, rows in groupby(audit.rows, key=lambda row: MEASURES[row[0]].section)
     ]
-    page = environment(Path(__file__).parent / "page").get_template("audit.html.jinja")
-    return page.render(audit=audit, title=title, sections=sections, version=__version__, written=now(), style=style())
 
 
 def _row(measure: str, of: str | None, found: list[Estimate | None]) -> dict[str, object]:

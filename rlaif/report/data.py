@@ -99,7 +99,7 @@ def read_who(pipeline: Pipeline) -> list[tuple[str, str]]:
 
 def _model(pipeline: Pipeline, name: str) -> str:
     model = pipeline.models[name]
-    what = model.path if model.kind == "transformers" else model.model if model.kind == "openai" else ""
+    what = model.path if model.kind == "transformers" else model.model if model.kind in ("openai", "anthropic") else ""
     return f"{name} ({model.kind}{f', {what}' if what else ''})"
 
 

@@ -4,7 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MOST: Final = 24
 
 
-def query(store: Store, text: str) -> list[Row]:
+def query(store: Store, text: str, /, **parameters: Any) -> list[Row]:
     """Run a statement over the tables of `schema.sql` and the views of `views.sql`, and return its rows.
 
     The store must be open read-only. Its connection cannot open other files, load extensions or, after this call, change
@@ -34,7 +34,7 @@ def query(store: Store, text: str) -> list[Row]:
         if not store.rows("SELECT current_setting('lock_configuration') AS locked")[0]["locked"]:
             store.run("SET lock_configuration = true")
         # As a subquery, only a read-only statement is accepted. The line break ends a comment.
-        return store.rows(f"SELECT * FROM (\n{statement}\n)")
+        return store.rows(f"SELECT * FROM (\n{statement}\n)", **parameters)
     except duckdb.Error as error:
         message = re.sub(r"(?m)^LINE (\d+):", lambda line: f"LINE {int(line[1]) - 1}:", str(error))
         raise InputError(

@@ -193,6 +193,11 @@ class Store:
             names = [column[0] for column in result.description or ()]
             return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
+    def table(self, text: str, /) -> Any:
+        """Return all rows of a query given as text as a pyarrow.Table."""
+        with self._lock:
+            return self._connection.sql(text).to_arrow_table()
+
     def measure(self, name: str, aggregate: str, /, **parameters: Any) -> int:
         """Return an aggregate, such as count(*), over the rows of the named query; 0 if it is null."""
         return int(self.rows(f"SELECT {aggregate} AS n FROM ({sql(name)})", **parameters)[0]["n"] or 0)

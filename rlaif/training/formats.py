@@ -1,7 +1,8 @@
 """Convert pairs into the rows that each training method reads, and read files of responses to imitate.
 
 A row of the pipeline has message lists in `prompt` (as the generator saw it), `chosen` and `rejected`, and numbers in
-`margin` (hundredths of the scale, null if only the order is known) and `confidence` (null if unknown).
+`margin` (hundredths of the scale, null if only the order is known) and `confidence` (null if unknown). A row whose prompt
+offers tools has their schemas as JSON text in `tools`.
 """
 
 import json
@@ -20,7 +21,7 @@ Row = dict[str, Any]
 
 def preferences(rows: Sequence[Row]) -> list[Row]:
     """Return pairs without margin and confidence."""
-    return [{name: row[name] for name in ("prompt", "chosen", "rejected")} for row in rows]
+    return [{name: row[name] for name in ("prompt", "chosen", "rejected")} | _tools(row) for row in rows]
 
 
 def soft(rows: Sequence[Row]) -> list[Row]:
@@ -36,13 +37,21 @@ def with_margins(rows: Sequence[Row]) -> list[Row]:
 
 def demonstrations(rows: Sequence[Row]) -> list[Row]:
     """Return the chosen sides as `completion`, each once even if it is in several pairs."""
-    return _once({"prompt": row["prompt"], "completion": row["chosen"]} for row in rows)
+    return _once({"prompt": row["prompt"], "completion": row["chosen"]} | _tools(row) for row in rows)
 
 
 def unpaired(rows: Sequence[Row]) -> list[Row]:
     """Return each side once; `label` says whether it was chosen."""
     sides = (("chosen", True), ("rejected", False))
-    return _once({"prompt": row["prompt"], "completion": row[side], "label": label} for row in rows for side, label in sides)
+    return _once(
+        {"prompt": row["prompt"], "completion": row[side], "label": label} | _tools(row)
+        for row in rows
+        for side, label in sides
+    )
+
+
+def _tools(row: Row) -> Row:
+    return {"tools": row["tools"]} if "tools" in row else {}
 
 
 def said(messages: Sequence[Any]) -> str:

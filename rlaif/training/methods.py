@@ -32,6 +32,8 @@ class Method:
     """Whether the method samples answers during training, so that it reads prompts and needs rewards."""
     tokenised: bool = False
     """Whether the trainer takes the tokens from the pre-flight check."""
+    reads_tools: bool = True
+    """Whether the trainer passes a row's `tools` to the chat template."""
     length: str = "max_completion_length"
     """The name of the option that limits the tokens of a sampled response."""
 
@@ -71,9 +73,12 @@ METHODS: Mapping[str, Method] = {
         "experimental.orpo.ORPOConfig",
         preferences,
         {"remove_unused_columns": False},
+        reads_tools=False,
     ),
     # Xu et al. 2024, arXiv 2401.08417.
-    "cpo": Method(partial(trl_class, "experimental.cpo.CPOTrainer"), CPO, preferences, {"num_train_epochs": 1}),
+    "cpo": Method(
+        partial(trl_class, "experimental.cpo.CPOTrainer"), CPO, preferences, {"num_train_epochs": 1}, reads_tools=False
+    ),
     # Meng et al. 2024, arXiv 2405.14734: beta from 2 to 10, gamma / beta from 0.1 to 0.8.
     "simpo": Method(
         partial(trl_class, "experimental.cpo.CPOTrainer"),
@@ -81,6 +86,7 @@ METHODS: Mapping[str, Method] = {
         preferences,
         {"num_train_epochs": 1, "beta": 2.0, "simpo_gamma": 1.0, "learning_rate": 5e-7},
         {"loss_type": "simpo", "cpo_alpha": 0.0},
+        reads_tools=False,
     ),
     "reward": Method(partial(trl_class, "RewardTrainer"), "RewardConfig", with_margins),
     "rloo": Method(partial(trl_class, "RLOOTrainer"), "RLOOConfig", as_they_are, samples=True),

@@ -1,5 +1,6 @@
 """Check the rows before training: refuse those from which the model would learn something else than what was judged."""
 
+import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ MEANING: Mapping[str, str] = {
     "log-probabilities, from repeats, or from other judges under `pair.agree`)",
     "prefix_mismatch": "the chat template renders the prompt differently alone than before an answer, "
     "so the context in training would differ from the context in sampling",
+    "tools_not_rendered": "the chat template leaves out the tools or the tool calls",
+    "tools_not_read": "the trainer of this method does not read tools",
     "equal_sides": "chosen and rejected have the same tokens after the chat template",
     "over_length": "prompt and answer together exceed the length, and a truncated answer is not the one that was judged",
     "unknown_token": "the tokenizer produces tokens for which the model has no embedding",
@@ -48,19 +51,21 @@ def check(
     embeddings: int | None = None,
     ends: Collection[int] = (),
     keep: bool = False,
+    reads_tools: bool = True,
 ) -> Checked:
     """Check the rows and refuse those that cannot be trained on as judged.
 
-    `length` bounds the tokens of a prompt with its answer, or of a prompt alone; None is no bound. Nothing is truncated.
-    `embeddings` is the size of the model's vocabulary, and `ends` are the tokens that end an answer. With `keep`, the tokens
-    of accepted rows are kept.
+    `reads_tools` says whether the trainer passes a row's tools to the chat template. `length` bounds the tokens of a prompt
+    with its answer, or of a prompt alone; None is no bound. Nothing is truncated. `embeddings` is the size of the model's
+    vocabulary, and `ends` are the tokens that end an answer. With `keep`, the tokens of accepted rows are kept.
     """
     kept, refused, ended, read = [], Counter[str](), False, []
     for row in rows:
-        prompt = tokens(tokenizer, row["prompt"], add_generation_prompt=True)
+        tools = _tools(row)
+        prompt = tokens(tokenizer, row["prompt"], add_generation_prompt=True, **tools)
         names = [name for name in SIDES if name in row]
-        sides = [tokens(tokenizer, row["prompt"] + row[name]) for name in names]
-        kind = _kind(prompt, sides, length, embeddings)
+        sides = [tokens(tokenizer, row["prompt"] + row[name], **tools) for name in names]
+        kind = _tools_kind(row, tokenizer, reads_tools) or _kind(prompt, sides, length, embeddings)
         if kind:
             refused[kind] += 1
         else:
@@ -92,6 +97,30 @@ def doubts(checked: Checked, arguments: Any) -> list[str]:
 def tokens(tokenizer: Any, messages: Sequence[Any], **options: Any) -> list[int]:
     """Messages as the model reads them."""
     return list(tokenizer.apply_chat_template(messages, return_dict=True, **options)["input_ids"])
+
+
+def _tools(row: Row) -> dict[str, Any]:
+    return {"tools": json.loads(row["tools"])} if row.get("tools") else {}
+
+
+def _tools_kind(row: Row, tokenizer: Any, reads_tools: bool) -> str | None:
+    """Return why a row with tools or tool calls cannot be trained on: the trainer or the chat template ignores them."""
+    tools = _tools(row)
+    if not reads_tools and (tools or "tools" in row["prompt"][0]):
+        return "tools_not_read"
+    if tools and tokens(tokenizer, row["prompt"], **tools) == tokens(tokenizer, row["prompt"]):
+        return "tools_not_rendered"
+    whole = [row["prompt"] + row[name] for name in SIDES if name in row]
+    called = [turns for turns in whole if any(turn.get("tool_calls") for turn in turns)]
+    return "tools_not_rendered" if any(_ignores_calls(tokenizer, turns, tools) for turns in called) else None
+
+
+def _ignores_calls(tokenizer: Any, turns: Sequence[Row], tools: dict[str, Any]) -> bool:
+    without = [{name: value for name, value in turn.items() if name != "tool_calls"} for turn in turns]
+    try:
+        return tokens(tokenizer, turns, **tools) == tokens(tokenizer, without, **tools)
+    except Exception:  # templates can raise any error, here because they miss the calls
+        return False
 
 
 def _packed(ids: list[int]) -> Any:

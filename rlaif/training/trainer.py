@@ -14,12 +14,13 @@ from rlaif.config import REFERRING, Train, TransformersModel
 from rlaif.config.yaml import YamlFile
 from rlaif.core.errors import InputError
 from rlaif.core.progress import Tally
+from rlaif.models.local.chat_template import template_variables, with_variables
 from rlaif.training.checkpoints import first, newest, save, share_tied, sync, together
 from rlaif.training.formats import Row, as_they_are
 from rlaif.training.lora import adapter
 from rlaif.training.methods import METHODS, configure
 from rlaif.training.monitoring import displaced, unrewarded, watch
-from rlaif.training.preflight import Checked, check, doubts, explain
+from rlaif.training.preflight import SIDES, Checked, check, doubts, explain
 from rlaif.training.trl_loader import quiet
 
 # The file in a trained folder that records how it was trained, with the log.
@@ -84,6 +85,8 @@ def fit(
 
     with quiet():
         shape, tokenizer = _load(base)
+        template = tokenizer.chat_template
+        tokenizer.chat_template = with_variables(template, template_variables(base))
         inspect = _inspection(section, lesson, arguments, shape, tokenizer)
         checked = inspect(lesson.read(section.method), keep=METHODS[section.method].tokenised)
         beside = inspect(lesson.beside(section.method))
@@ -99,6 +102,7 @@ def fit(
         data, fitting = _data(rows, partial, arguments), replace(lesson, imitated=beside.rows)
         trainer = _trainer(section, base, fitting, data, arguments, tokenizer, callback, file)
         _run(trainer, partial, file)
+        trainer.processing_class.chat_template = template
         save(trainer, shape, partial / "final")
     log = _log(trainer.state.log_history)
     displacement = displaced(log, getattr(arguments, "beta", 0.0), section.method) if section.method in REFERRING else []
@@ -164,14 +168,17 @@ def _inspection(section: Train, lesson: TrainingData, arguments: Any, shape: Any
     stop = text.eos_token_id
     ends = {tokenizer.eos_token_id, *(stop if isinstance(stop, list) else [stop])}
     length = bound and bound - room
-    return applied(check, tokenizer=tokenizer, length=length, embeddings=text.vocab_size, ends=ends)
+    reads_tools = METHODS[section.method].reads_tools and not lesson.score
+    return applied(check, tokenizer=tokenizer, length=length, embeddings=text.vocab_size, ends=ends, reads_tools=reads_tools)
 
 
 def _data(rows: Sequence[Row], partial: Path, arguments: Any) -> Any:
     """Return the rows as a dataset, which is on disk if several processes train, so that they share its cached results."""
     from datasets import Dataset, load_from_disk
 
-    data = Dataset.from_list(list(rows))
+    # Every row needs the column, because the first row's columns are those of the dataset.
+    rows = [{"tools": None, **row} for row in rows] if any("tools" in row for row in rows) else list(rows)
+    data = Dataset.from_list(rows, features=_features(rows))
     if arguments.world_size == 1:
         return data
     shared = partial / "rows"
@@ -180,6 +187,20 @@ def _data(rows: Sequence[Row], partial: Path, arguments: Any) -> Any:
             shutil.rmtree(shared, ignore_errors=True)
             data.save_to_disk(str(shared))
         return load_from_disk(str(shared))
+
+
+def _features(rows: Sequence[Row]) -> Any:
+    """Return the types of rows with tool calls, whose arguments differ from row to row; None if rows have none.
+
+    Otherwise Arrow would give each call the arguments of all other calls, as nulls.
+    """
+    from datasets import Dataset, Features, Json, List
+
+    names = [name for name in ("prompt", *SIDES) if name in rows[0]]
+    if not any(turn.keys() - {"role", "content"} for row in rows for name in names for turn in row[name]):
+        return None
+    others = Dataset.from_list([{name: row[name] for name in row if name not in names} for row in rows])
+    return Features({**others.features, **{name: List(Json()) for name in names}})
 
 
 def _trainer(

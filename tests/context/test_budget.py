@@ -148,6 +148,8 @@ AMOUNTS: list[tuple[tuple[Any, ...], str]] = [
     ((0.0, "file"), "$0.00"),
     ((0.00213,), "$0.0021"),
     ((1234.5,), "$1,234.50"),
+    ((-2.5,), "-$2.50"),
+    ((-0.0123,), "-$0.012"),
 ]
 
 
@@ -163,14 +165,18 @@ def test_prices_come_from_the_file_then_from_the_machine_then_from_genai_prices(
         [
             "models.paid={kind: openai, model: gpt-4o-mini}",
             "models.dear={kind: openai, model: gpt-4o-mini, price: {input: 5, output: 6}}",
+            "models.claude={kind: anthropic, model: claude-opus-4-5}",
+            "models.own={kind: anthropic, model: m, price: {input: 5, output: 6, cached_input: 1}}",
             "models.odd={kind: openai, model: nobody-knows}",
             "models.near={kind: openai, model: gpt-4o-mini, base_url: 'http://127.0.0.1:8000/v1'}",
         ],
     ).pipeline.models
     found = {name: rate(model) for name, model in models.items()}
     assert found["writer"] == Rate(0, 0, "local")
-    assert found["paid"] == Rate(0.15, 0.6, "genai-prices")
+    assert found["paid"] == Rate(0.15, 0.6, "genai-prices", cached_input=0.075, cache_write=0.15)
     assert found["dear"] == Rate(5, 6, "file")
+    assert found["claude"] == Rate(5, 25, "genai-prices", cached_input=0.5, cache_write=6.25)
+    assert found["own"] == Rate(5, 6, "file", cached_input=1, cache_write=6.25)
     assert found["odd"] is None
     assert found["near"] is None, "a server on this machine has no vendor's price"
     assert recorded_rate({"kind": "openai", "server": "https://x.example/v1", "model": "y"}, models) == ("y", None)

@@ -50,16 +50,17 @@ EXPECTED: dict[str, list[dict[str, Any]]] = {
         for name, (chosen, rejected, margin) in WHOLE.items()
     ],
     "sft": [{"prompt": asked(name), "completion": said(chosen)} for name, (chosen, _, _) in WHOLE.items()],
-    "soft": [],
 }
 
 
 @pytest.mark.parametrize("form", EXPECTED)
 def test_a_form_has_the_columns_that_its_trainer_reads(form: str, tmp_path: Path) -> None:
     rows, done = exported(tmp_path, form)
-    assert [{name: row[name] for name in row if not name.endswith("_id")} for row in rows] == EXPECTED[form]
+    assert [{name: row[name] for name in expected} for row, expected in zip(rows, EXPECTED[form], strict=True)] == EXPECTED[
+        form
+    ]
     assert all(row["prompt_id"] == prompt(row["prompt"][0]["content"]).key for row in rows if "prompt" in row)
-    assert done.left_out == ({"pairs without a known confidence": 2} if form == "soft" else {})
+    assert done.left_out == {}
 
 
 def test_ranked_lists_hold_all_scored_answers_best_first(tmp_path: Path) -> None:
@@ -115,10 +116,10 @@ def test_no_prompt_is_in_both_splits(tmp_path: Path) -> None:
         done = export(store, key, tmp_path, held_out=0.3)
     prompts = {
         split: {json.loads(line)["prompt_id"] for line in (tmp_path / f"preference/{split}.jsonl").read_text().splitlines()}
-        for split in ("train", "held_out")
+        for split in ("train", "test")
     }
-    assert done.rows == {"train": 84, "held_out": 36}
-    assert not prompts["train"] & prompts["held_out"]
+    assert done.rows == {"train": 84, "test": 36}
+    assert not prompts["train"] & prompts["test"]
 
 
 def test_an_unknown_form_or_format_is_told_with_the_known_ones(tmp_path: Path) -> None:
@@ -145,6 +146,7 @@ def test_every_form_and_format_is_the_same_to_the_byte_on_two_runs_in_two_stores
     for number in "01":
         with Store(tmp_path / f"{number}.duckdb") as store:
             key = made(store, tmp_path)
+            store.run("UPDATE pairs SET confidence = 0.875 WHERE margin = 50")
             for form in FORMS:
                 export(store, key, tmp_path / number, held_out=0, form=form, formats=["jsonl", "parquet", "datasets"])
     assert contents(tmp_path / "0") == contents(tmp_path / "1")
@@ -224,13 +226,21 @@ def test_an_export_to_a_full_disk_is_told_with_its_place_and_leaves_no_half(tmp_
     assert not (tmp_path / "preference").exists()
 
 
-def test_a_saved_dataset_opens_with_the_rows_of_the_file(tmp_path: Path) -> None:
-    from datasets import load_from_disk
+def test_a_saved_dataset_opens_both_ways_with_both_splits(tmp_path: Path) -> None:
+    from datasets import load_dataset, load_from_disk
 
     with Store(tmp_path / "store.duckdb") as store:
-        done = export(store, made(store, tmp_path), tmp_path, held_out=0, formats=["jsonl", "datasets"])
-    rows = [json.loads(line) for line in (done.folder / "train.jsonl").read_text().splitlines()]
-    assert load_from_disk(str(done.folder / "train")).to_list() == rows
+        key = made(store, tmp_path)
+        store.run("UPDATE prompts SET bucket = 0 WHERE position = 1")
+        export(store, key, tmp_path / "lines", held_out=0.1, formats=["jsonl"])
+        done = export(store, key, tmp_path, held_out=0.1, formats=["datasets"])
+    rows = {
+        split: [json.loads(line) for line in (tmp_path / f"lines/preference/{split}.jsonl").read_text().splitlines()]
+        for split in ("train", "test")
+    }
+    assert {split: len(found) for split, found in rows.items()} == {"train": 1, "test": 1}
+    for found in (load_from_disk(str(done.folder)), load_dataset(str(done.folder), cache_dir=str(tmp_path / "cache"))):
+        assert {split: found[split].to_list() for split in found} == rows
 
 
 def test_votes_rank_by_strength_and_give_a_reward_model_no_empty_margins(tmp_path: Path) -> None:

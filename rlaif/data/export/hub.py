@@ -7,8 +7,9 @@ from pathlib import Path
 from rlaif.core.errors import InputError, RlaifError
 
 # The files of a dataset, as fnmatch patterns. Other files in the folder or repository are left alone.
-FILES = ("README.md", "train*.parquet", "held_out*.parquet")
-DATA = FILES[1:]
+FILES = ("README.md", "train*.parquet", "test*.parquet")
+# The files that a push replaces. Earlier versions called the held-out split `held_out`.
+DATA = (*FILES[1:], "held_out*.parquet")
 
 
 def push(folder: Path, repo: str, *, token: str = "env:HF_TOKEN", public: bool = False, message: str = "rlaif push") -> str:

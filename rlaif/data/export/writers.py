@@ -7,9 +7,10 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, groupby
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -24,7 +25,7 @@ CARD = "README.md"
 # Files written in parallel, each with the rows of its shard in memory.
 _AT_ONCE = 2
 # Files that an earlier export may have left in the folder. Others are never touched.
-_OURS = re.compile(r"(train|held_out)(\.jsonl|(-\d{5}-of-\d{5})?\.parquet)?")
+_OURS = re.compile(r"(train|test|held_out)(\.jsonl|(-\d{5}-of-\d{5})?\.parquet)?|dataset_dict\.json")
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,16 @@ class Part:
     split: str
     query: str
     rows: int
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A finished dataset: its folder, its rows by split, the counts of what is left out, by reason, and its first row."""
+
+    folder: Path
+    rows: Mapping[str, int]
+    left_out: Mapping[str, int]
+    example: Mapping[str, Any] = field(default_factory=dict)
 
 
 _Splits = Mapping[str, Sequence[Part]]
@@ -46,14 +57,31 @@ def write(store: Store, parts: Sequence[Part], folder: Path, formats: Sequence[s
     If the process is killed, the folder has the earlier files, the new ones or (between two renames) some of each, but
     never a partial file. Raises InputError if the folder is not writable, and StoreError if the disk is full.
     """
-    with _translated_errors(folder):
-        _write(store, parts, folder, formats, card)
+    splits = {split: list(shards) for split, shards in groupby(parts, key=lambda part: part.split)}
+    with replacing(folder) as partial, ThreadPoolExecutor(_AT_ONCE) as pool:
+        about = pool.submit(card)
+        if "jsonl" in formats:
+            _jsonl(store, pool, splits, partial)
+        if "parquet" in formats:
+            _parquet(store, pool, splits, partial)
+        if "datasets" in formats:
+            _datasets(store, pool, splits, partial)
+        (partial / CARD).write_text(about.result(), encoding="utf-8")
 
 
 @contextmanager
-def _translated_errors(folder: Path) -> Iterator[None]:
+def replacing(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder whose files replace those of an earlier export in `folder` at the end of this context.
+
+    Raises InputError and StoreError as `write` does.
+    """
     try:
-        yield
+        partial = folder.with_name(f".{folder.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        yield partial
+        _sync(partial)
+        _move(partial, folder)
     except (OSError, duckdb.IOException) as error:
         message = (getattr(error, "strerror", None) or str(error)).splitlines()[0]
         if any(words in message for words in FULL):
@@ -63,24 +91,6 @@ def _translated_errors(folder: Path) -> Iterator[None]:
         raise InputError(
             f"cannot write a dataset here: {message}", where=str(folder), fix="Choose another folder."
         ) from None
-
-
-def _write(store: Store, parts: Sequence[Part], folder: Path, formats: Sequence[str], card: Callable[[], str]) -> None:
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    splits = {split: list(shards) for split, shards in groupby(parts, key=lambda part: part.split)}
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        about = pool.submit(card)
-        if "jsonl" in formats:
-            _jsonl(store, pool, splits, partial)
-        if "parquet" in formats:
-            _parquet(store, pool, splits, partial)
-        if "datasets" in formats:
-            _datasets(store, pool, splits, partial)
-        (partial / CARD).write_text(about.result(), encoding="utf-8")
-    _sync(partial)
-    _move(partial, folder)
 
 
 def _jsonl(store: Store, pool: Executor, splits: _Splits, folder: Path) -> None:
@@ -121,18 +131,22 @@ def _copy(store: Store, pool: Executor, splits: _Splits, paths: _Paths, format: 
 
 
 def _datasets(store: Store, pool: Executor, splits: _Splits, folder: Path) -> None:
+    """Write a saved datasets.DatasetDict; load_dataset reads its Arrow files, which the card names."""
     import pyarrow.parquet
-    from datasets import Dataset, disable_progress_bars, enable_progress_bars, is_progress_bar_enabled
+    from datasets import Dataset, DatasetDict, disable_progress_bars, enable_progress_bars, is_progress_bar_enabled
 
     source = folder / "rows"
     source.mkdir()
     shown = is_progress_bar_enabled()
     disable_progress_bars()
+    found = DatasetDict()
     for split, paths in _parquet(store, pool, splits, source).items():
         table = pyarrow.concat_tables([pyarrow.parquet.read_table(path) for path in paths])
         # The default fingerprint is random, so the same rows would give different bytes.
         fingerprint = hashlib.blake2b(b"".join(_digest(path) for path in paths), digest_size=16).hexdigest()
-        Dataset(table, fingerprint=fingerprint).save_to_disk(str(folder / split))
+        found[split] = Dataset(table, fingerprint=fingerprint)
+    if found:
+        found.save_to_disk(str(folder))
     shutil.rmtree(source)
     if shown:
         enable_progress_bars()

@@ -57,6 +57,16 @@ class Voter:
                 ],
             )
 
+    def take_back(self, store: Store, first: str, second: str) -> None:
+        """Delete this person's votes on two responses."""
+        store.run(
+            "DELETE FROM comparisons WHERE judge = $judge AND verdict IS NULL "
+            "AND least(first, second) = least($first, $second) AND greatest(first, second) = greatest($first, $second)",
+            judge=self.key,
+            first=first,
+            second=second,
+        )
+
 
 def labeling_tasks(
     store: Store, voter: Voter, generators: Sequence[str], *, per_prompt: int = 1, limit: int | None = None, seed: int = 0

@@ -12,9 +12,11 @@ from transformers.utils import logging
 
 from rlaif.config import TransformersModel
 from rlaif.core.errors import InputError, ModelError
+from rlaif.core.tool_calls import template_input
 from rlaif.core.types import Message
 from rlaif.models.base import Completion
 from rlaif.models.local.batching import Draw
+from rlaif.models.local.chat_template import template_variables, with_variables
 from rlaif.models.local.checkpoint import inspect, locate
 
 
@@ -55,6 +57,7 @@ def read(family: Any, config: TransformersModel, where: str) -> tuple[Any, Any, 
             where=where,
             fix="Use an instruction-tuned checkpoint, or add chat_template.jinja to its folder.",
         )
+    tokenizer.chat_template = with_variables(tokenizer.chat_template, template_variables(config))
     return model, tokenizer, sorted(told["missing_keys"])
 
 
@@ -99,9 +102,10 @@ class Loaded(ABC):
 
     def encode(self, messages: Sequence[Message]) -> tuple[int, ...]:
         """Return the token ids of a chat as its template renders it."""
+        turns, tools = template_input(messages)
         try:
             text = self._tokenizer.apply_chat_template(
-                list(messages), tools=messages[0].get("tools"), add_generation_prompt=self.answers, tokenize=False
+                turns, tools=tools, add_generation_prompt=self.answers, tokenize=False
             )
         except Exception as error:  # templates can raise any error
             raise ModelError("rejected", f"the chat template refuses the messages: {error}") from error

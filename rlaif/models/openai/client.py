@@ -24,7 +24,7 @@ from rlaif.models.openai.deadline import Deadline
 from rlaif.models.openai.endpoint import Endpoint
 from rlaif.models.openai.errors import RequestError
 from rlaif.models.openai.fill_missing import top_up
-from rlaif.models.openai.inspector import Inspector, observations
+from rlaif.models.openai.inspector import Inspector, cache_use, observations
 from rlaif.models.openai.load_balancer import LoadBalancer
 from rlaif.models.openai.pace import Pace, tokens
 from rlaif.models.openai.probe import answers, awaken, introduction, names, versioned
@@ -133,6 +133,7 @@ class OpenAI:
                     self._tokens.correct(sum(map(tokens, found.values())) - guess)
                 self._know(next(iter(found.values())).served)
                 self.remarks.update(observations(found))
+                self.remarks.update(cache_use(found))
                 return self._inspector.inspect(ask, found)
 
     async def _keep_pace(self, tokens: float) -> None:
@@ -182,6 +183,16 @@ class OpenAI:
     def _address(self, head: RequestHead) -> RequestHead:
         """Return the address and headers of requests, given those of chat requests."""
         return head
+
+    async def _heads(self) -> list[RequestHead]:
+        """Return the address and headers of each server."""
+        config, key, where = self.config, self._secret, self._where
+        return [await request_head(config, address, key, where=where) for address in addresses(config.base_url)]
+
+    def _endpoint(self, head: RequestHead, number: int) -> Endpoint:
+        """Return the connections to one server, with its window and health."""
+        most, pause = self.config.concurrency, 2 * self._pause
+        return Endpoint(self._address(head), most=most, pause=pause, number=number, remark=self.remark)
 
     def _learn(self, endpoint: Endpoint, error: RequestError) -> RequestError:
         """Update the server's window and health, and return the error in the form that matters for this run."""
@@ -263,16 +274,11 @@ class OpenAI:
 
     async def __aenter__(self) -> Self:
         config = self.config
-        self.heads = [
-            await request_head(config, address, self._secret, where=self._where) for address in addresses(config.base_url)
-        ]
+        self.heads = await self._heads()
         announce(config, self._secret, self.heads)
         if config.start_timeout:
             await awaken(self.heads, config.start_timeout)
-        endpoints = [
-            Endpoint(self._address(head), most=config.concurrency, pause=2 * self._pause, number=number, remark=self.remark)
-            for number, head in enumerate(self.heads)
-        ]
+        endpoints = [self._endpoint(head, number) for number, head in enumerate(self.heads)]
         self._fleet = LoadBalancer(endpoints, most=config.concurrency, patience=ELAPSED * config.timeout)
         return self
 

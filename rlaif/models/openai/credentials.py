@@ -167,11 +167,11 @@ async def request_head(config: OpenAIModel, address: str, key: str, *, where: st
         head = RequestHead(f"{address.rstrip('/')}/chat/completions", headers)
     else:
         head = await package_head(config, address, key, where=where)
-    own = {name.lower(): _header(config, name, where=where) for name in config.headers}
+    own = {name.lower(): header(config, name, where=where) for name in config.headers}
     return RequestHead(head.url, head.headers | own)
 
 
-def _header(config: OpenAIModel, name: str, *, where: str) -> str:
+def header(config: OpenAIModel, name: str, *, where: str) -> str:
     """Return the value of a header of the pipeline file. Raises InputError if its variable is not set or cannot be sent."""
     value = config.headers[name]
     if value.startswith("env:"):

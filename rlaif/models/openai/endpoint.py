@@ -13,6 +13,7 @@ from rlaif.models.openai.window import Window
 from rlaif.models.redaction import redactor, secrets_of
 
 if TYPE_CHECKING:
+    from rlaif.models.anthropic.connections import PackageConnections
     from rlaif.models.openai.proxied import Proxied
 
 # The maximum size of a reply in bytes, whatever the request.
@@ -25,7 +26,8 @@ class Endpoint:
     """A server, to be closed after use. Callers count themselves in `in_flight` while they send.
 
     `number` tells it from other servers of the model. It is `reached` once it has sent anything, and `fit` once it gave an
-    answer. It calls `remark` with a name, a value and a count for what it sent without being asked.
+    answer. It calls `remark` with a name, a value and a count for what it sent without being asked. `connections` are those
+    of a vendor's package, if requests are sent through it.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Endpoint:
         number: int = 0,
         method: str = "POST",
         remark: Callable[[str, str, int], None] = lambda name, value, times: None,
+        connections: "PackageConnections | None" = None,
     ) -> None:
         self.number = number
         self.window, self.health = Window(most), Health(pause)
@@ -45,7 +48,10 @@ class Endpoint:
         self.fit = False
         self._remark = remark
         self._seen, self._strays = SeenReplies(), 0
-        self._wires, secrets = _wires(head, most_bytes, method)
+        self._wires: ConnectionPool | Proxied | PackageConnections
+        self._wires, secrets = (
+            (connections, secrets_of(head.url, head.headers)) if connections else _wires(head, most_bytes, method)
+        )
         self.redact = redactor(*secrets)
 
     async def send(self, body: bytes, *, question: int | None = None, most_bytes: int | None = None) -> bytes:

@@ -15,6 +15,8 @@ from rlaif.models.prompt_size import was_cut
 HELD: Final = 20
 # The observation for a finish reason that rlaif does not know.
 UNKNOWN_FINISH: Final = "unknown finish_reason"
+# The observation, and its values, for prompt tokens that a server read from its prompt cache or added to it.
+CACHE, READ, WRITTEN = "prompt cache", "tokens read", "tokens written"
 
 
 class Inspector:
@@ -52,6 +54,12 @@ def _is_object(text: str) -> bool:
         return isinstance(orjson.loads(text), dict)
     except orjson.JSONDecodeError:
         return False
+
+
+def cache_use(found: Mapping[int, Completion]) -> dict[tuple[str, str], int]:
+    """Return the number of prompt tokens that the server read from its prompt cache and added to it, as observations."""
+    read, written = (sum(getattr(each, name) for each in found.values()) for name in ("cache_read", "cache_written"))
+    return {(CACHE, value): tokens for value, tokens in ((READ, read), (WRITTEN, written)) if tokens}
 
 
 def observations(found: Mapping[int, Completion]) -> Iterator[tuple[str, str]]:

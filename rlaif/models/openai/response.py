@@ -237,7 +237,7 @@ def _completions(said: Mapping[int, _Choice], reply: Mapping[str, Any]) -> dict[
     name = clean(served) if isinstance(served, str) else None
     counts = usage if isinstance(usage, dict) else {}
     prompt, output = count(counts.get("prompt_tokens")), count(counts.get("completion_tokens"))
-    first, read = min(said), read_tokens(usage)
+    first, read, cached = min(said), read_tokens(usage), _cached(counts, prompt or 0)
     shares = [output] if len(said) == 1 else _shares(output, [_written(each) for each in said.values()])
     return {
         index: Completion(
@@ -250,9 +250,20 @@ def _completions(said: Mapping[int, _Choice], reply: Mapping[str, Any]) -> dict[
             each.reasoning,
             each.finish_reason,
             read,
+            cache_read=cached[0] if index == first else 0,
+            cache_written=cached[1] if index == first else 0,
         )
         for (index, each), share in zip(said.items(), shares, strict=True)
     }
+
+
+def _cached(usage: Mapping[str, Any], prompt: int) -> tuple[int, int]:
+    """Return how many of the `prompt` tokens came from the server's prompt cache, and how many were added to it."""
+    details = usage.get("prompt_tokens_details")
+    details = details if isinstance(details, dict) else {}
+    # DeepSeek and Moonshot have fields of their own.
+    read = details.get("cached_tokens") or usage.get("prompt_cache_hit_tokens") or usage.get("cached_tokens")
+    return min(count(read) or 0, prompt), min(count(details.get("cache_write_tokens")) or 0, prompt)
 
 
 def _written(choice: _Choice) -> int:

@@ -13,7 +13,7 @@ from rlaif.pairs.build import Pairing
 from rlaif.pairs.weights import PairJudge
 from rlaif.pipeline import cascade, versions
 from rlaif.pipeline.generate_and_judge import generate_and_judge
-from rlaif.pipeline.gold import audited, gold
+from rlaif.pipeline.gold import audited, gold, judge_figures
 from rlaif.pipeline.plan import Plan
 from rlaif.pipeline.readiness import need_prompts, need_scores
 from rlaif.pipeline.stages import generate as generating
@@ -137,13 +137,23 @@ def export(
     form: str = "preference",
     *,
     pairing: str | None = None,
+    target: str | None = None,
     reasoning: bool = False,
+    rationales: bool = False,
+    audit: bool = False,
+    address: str = "",
 ) -> "Exported":
-    """Export a pairing, by default the one that the file describes, as a data set with its card in `folder/FORM`."""
+    """Export a pairing, by default the one that the file describes, as a data set with its card in `folder/FORM`.
+
+    With `target`, the rows are in the layout of another project, in `folder/TARGET`. With `audit`, the card has figures of
+    the judges from stored scores. `address` is where the card loads the data from, by default the folder.
+    """
     from rlaif.data.export import export as write
 
     config, pairing = context.config, pairing or described(plan, context)
-    options = [word for format in formats for word in ("--format", format)] + (["--reasoning"] if reasoning else [])
+    shown = [("--reasoning", reasoning), ("--rationales", rationales)]
+    options = [word for format in formats for word in ("--format", format)] + [word for word, given in shown if given]
+    kind = ["--for", target] if target else ["--form", form, *options]
     return write(
         context.store,
         pairing,
@@ -151,9 +161,13 @@ def export(
         held_out=config.pipeline.collect.held_out,
         form=form,
         formats=formats,
+        target=target,
         pipeline=config.pipeline,
+        audit=judge_figures(plan, context.store) if audit else (),
+        address=address or str(short(folder / (target or form))),
         reasoning=reasoning,
-        command=config.command("export", str(short(folder)), "--form", form, *options),
+        rationales=rationales,
+        command=config.command("export", str(short(folder)), *kind),
     )
 
 

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +11,12 @@ from typing import Any, Protocol
 from rlaif.config import Config, Train, TransformersModel
 from rlaif.context.run import Context, now
 from rlaif.core.errors import InputError
+from rlaif.core.tool_calls import assistant_turn, template_input
 from rlaif.data.sources.row_errors import Faults
+from rlaif.models.local.chat_template import template_variables
 from rlaif.models.local.checkpoint import locate
 from rlaif.models.registry import identity
+from rlaif.pipeline.generator import Generator
 from rlaif.training import accelerate
 from rlaif.training.formats import Row, imitated, said
 from rlaif.training.job import Job, Training
@@ -126,6 +129,24 @@ def base_model(config: Config) -> tuple[str, TransformersModel]:
     return name, model
 
 
+def check_template(config: Config, generators: Sequence[Generator]) -> None:
+    """Check that training renders prompts as the generators did. Raises InputError with the difference if not.
+
+    A generator with other weights matters only if it sets variables of the chat template.
+    """
+    name, model = base_model(config)
+    own = template_variables(model)
+    for generator in generators:
+        theirs = template_variables(generator.model)
+        if theirs != own and (theirs or getattr(generator.model, "path", None) == model.path):
+            raise InputError(
+                f"training would render prompts with other chat_template_kwargs ({json.dumps(own)}) than generator "
+                f"{generator.name!r}, which made the responses ({json.dumps(theirs)})",
+                where=config.file.where(("models", name)),
+                fix=f"Give both models the same `extra: {{chat_template_kwargs: {json.dumps(theirs)}}}`.",
+            )
+
+
 def _check(context: Context, job: Job) -> None:
     """Report the rows that are left out. Raises InputError if there is nothing to train on."""
     for line in job.lesson.notes:
@@ -225,17 +246,17 @@ def _held_out(config: Config) -> int:
 
 
 def _pairs(context: Context, pairing: str) -> list[Row]:
-    """Return the pairs in TRL's conversational format with explicit prompt, plus `margin` and `confidence`."""
-    return [
-        {
-            "prompt": json.loads(pair["messages"]),
-            "chosen": [{"role": "assistant", "content": pair["chosen"]}],
-            "rejected": [{"role": "assistant", "content": pair["rejected"]}],
-            "margin": pair["margin"],
-            "confidence": pair["confidence"],
-        }
-        for pair in context.store.query("pipeline/sql/train/pairs", pairing=pairing, held_out=_held_out(context.config))
-    ]
+    """Return the pairs in TRL's conversational format with explicit prompt, plus `margin`, `confidence` and any `tools`."""
+    held_out = _held_out(context.config)
+    return [_pair(row) for row in context.store.query("pipeline/sql/train/pairs", pairing=pairing, held_out=held_out)]
+
+
+def _pair(row: Mapping[str, Any]) -> Row:
+    asked = json.loads(row["messages"])
+    prompt, tools = template_input(asked)
+    sides = {side: [assistant_turn(row[side], asked)] for side in ("chosen", "rejected")}
+    pair = {"prompt": prompt, **sides, "margin": row["margin"], "confidence": row["confidence"]}
+    return pair | ({"tools": json.dumps(tools)} if tools else {})
 
 
 def _record(context: Context, job: Job) -> Training:

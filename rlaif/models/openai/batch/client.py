@@ -22,7 +22,7 @@ from rlaif.models.openai.capabilities import Dialect
 from rlaif.models.openai.credentials import addresses, announce, client, public_url, request_head, secret
 from rlaif.models.openai.errors import RequestError
 from rlaif.models.openai.fill_missing import top_up
-from rlaif.models.openai.inspector import Inspector, observations
+from rlaif.models.openai.inspector import Inspector, cache_use, observations
 from rlaif.models.openai.request import body
 from rlaif.models.openai.response import read_reply
 from rlaif.models.redaction import redactor, secrets_of
@@ -81,6 +81,7 @@ class OpenAIBatch:
                 reply = await self._post.reply(name, request)
                 found = self._same(read_reply(reply, len(seeds)).found)
                 self.remarks.update(observations(found))
+                self.remarks.update(cache_use(found))
                 return self._inspector.inspect(ask, found)
             except RequestError as error:
                 self._post.forget(name)

@@ -1,0 +1,77 @@
+"""Converts stored prompts and responses with tool calls into the messages that chat templates and trainers read.
+
+The store keeps a response as text, with each call as a JSON object between <tool_call> tags, as Hermes and Qwen write it.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from rlaif.core.types import Message
+
+_CALL = re.compile(r"<tool_call>\s*(.*?)\s*</tool_call>", re.DOTALL)
+
+
+def template_input(messages: Sequence[Message]) -> tuple[list[dict[str, Any]], list[Any] | None]:
+    """Return the messages and the tools as a chat template takes them: tools apart, and arguments of calls as objects.
+
+    The tools are None if the prompt offers none.
+    """
+    tools = next((message["tools"] for message in messages if message.get("tools")), None)
+    return [_turn(message) for message in messages], tools
+
+
+def offers_tools(messages: Sequence[Message]) -> bool:
+    """Whether a response to these messages may call a tool: they offer tools, or an earlier turn has called one."""
+    return any(message.get("tools") or message.get("tool_calls") for message in messages)
+
+
+def assistant_turn(text: str, prompt: Sequence[Message]) -> dict[str, Any]:
+    """Return a response to the prompt as a message.
+
+    If the prompt offers tools and the response ends with valid calls, they become `tool_calls`.
+    """
+    start = text.find("<tool_call>") if offers_tools(prompt) else -1
+    if start < 0 or _CALL.sub("", text[start:]).strip():
+        return {"role": "assistant", "content": text}
+    found = [_parsed(call) for call in _CALL.findall(text[start:])]
+    if None in found:
+        return {"role": "assistant", "content": text}
+    calls = [{"type": "function", "function": call} for call in found]
+    return {"role": "assistant", "content": text[:start].strip(), "tool_calls": calls}
+
+
+def _parsed(call: str) -> dict[str, Any] | None:
+    value = _json(call)
+    if not isinstance(value, Mapping) or not isinstance(value.get("name"), str):
+        return None
+    return {"name": value["name"], "arguments": _object(value.get("arguments"))}
+
+
+def _turn(message: Message) -> dict[str, Any]:
+    turn: dict[str, Any] = {name: value for name, value in message.items() if name != "tools"}
+    if calls := message.get("tool_calls"):
+        turn["tool_calls"] = [_with_objects(call) for call in calls]
+    return turn
+
+
+def _with_objects(call: Any) -> Any:
+    function = call.get("function") if isinstance(call, Mapping) else None
+    if not isinstance(function, Mapping):
+        return call
+    return {**call, "function": {**function, "arguments": _object(function.get("arguments"))}}
+
+
+def _object(arguments: Any) -> Any:
+    """Return arguments, which OpenAI's API writes as JSON text, as an object; other texts stay as they are."""
+    value = _json(arguments) if isinstance(arguments, str) else arguments
+    return {} if value is None else value if isinstance(value, Mapping) else arguments
+
+
+def _json(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text

@@ -1,0 +1,153 @@
+"""The filters, order and page number of the list of pairs, as they stand in the URL, and as conditions of a query.
+
+Values from the URL are only ever bound as parameters. The exception is `where`, an expression that the user writes in SQL:
+the connection that runs it can neither write nor open files.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import duckdb
+
+from rlaif.core.errors import InputError
+
+NUMBERS: Final = ("margin_from", "margin_to", "confidence_from", "confidence_to", "lead_from", "lead_to")
+# Where conditions need texts or lengths, rows come from the wider of the two queries.
+NARROW, WIDE = "rows", "readable"
+# Names of orders in the URL, their labels, and their SQL.
+ORDERS: Final[Mapping[str, tuple[str, str]]] = {
+    "": ("as collected", "place"),
+    "margin": ("margin, largest first", "margin DESC NULLS LAST, place"),
+    "margin-up": ("margin, smallest first", "margin NULLS LAST, place"),
+    "confidence": ("confidence, highest first", "confidence DESC NULLS LAST, place"),
+    "confidence-up": ("confidence, lowest first", "confidence NULLS LAST, place"),
+    "length": ("chosen longer by, most first", "chosen_characters - rejected_characters DESC NULLS LAST, place"),
+    "length-up": ("rejected longer by, most first", "chosen_characters - rejected_characters NULLS LAST, place"),
+}
+# The conditions by name of the filter. Subqueries that need more than a line are files in `sql/`.
+CONDITIONS: Final[Mapping[str, str]] = {
+    "outcome": "outcome = $outcome",
+    "margin_from": "margin >= $margin_from",
+    "margin_to": "margin <= $margin_to",
+    "confidence_from": "confidence >= $confidence_from / 100",
+    "confidence_to": "confidence <= $confidence_to / 100",
+    "generator": "(chosen IN (FROM by_generator) OR rejected IN (FROM by_generator))",
+    "source": "prompt IN (SELECT key FROM prompts WHERE starts_with(source, $source))",
+    "meta": "prompt IN (SELECT key FROM prompts WHERE (metadata ->> $meta_path) = $value)",
+    "criterion": "(chosen, rejected) IN (FROM by_criterion)",
+    "longer": "if($longer = 'chosen', chosen_characters > rejected_characters, chosen_characters < rejected_characters)",
+    "disagreement": "(chosen, rejected) IN (FROM disagreements)",
+    "text": "prompt IN (FROM by_text)",
+}
+
+
+@dataclass(frozen=True)
+class Filter:
+    """The state of the list. An empty value means no condition.
+
+    `lead_from` and `lead_to` limit the chosen minus the rejected score by `criterion`, in hundredths of its scale. `meta` is
+    the name of a metadata column, and `value` its value. `longer` is "chosen" or "rejected".
+    """
+
+    pairing: str = ""
+    text: str = ""
+    outcome: str = ""
+    margin_from: str = ""
+    margin_to: str = ""
+    confidence_from: str = ""
+    confidence_to: str = ""
+    criterion: str = ""
+    lead_from: str = ""
+    lead_to: str = ""
+    generator: str = ""
+    source: str = ""
+    meta: str = ""
+    value: str = ""
+    longer: str = ""
+    disagreement: str = ""
+    where: str = ""
+    sort: str = ""
+    page: str = ""
+
+    @classmethod
+    def read(cls, values: Mapping[str, str]) -> "Filter":
+        """Read the filter from a URL's query. Raises InputError for a value that is not of its kind."""
+        given = {field.name: values.get(field.name, "").strip() for field in fields(cls)}
+        for name in NUMBERS:
+            if given[name]:
+                _number(name, given[name])
+        if given["sort"] not in ORDERS:
+            raise InputError(f"unknown order {given['sort']!r}", where="sort", fix=f"Use one of: {', '.join(ORDERS)}.")
+        if given["longer"] not in ("", "chosen", "rejected"):
+            raise InputError(f"unknown value {given['longer']!r}", where="longer", fix="Use chosen or rejected.")
+        if given["page"] and not (given["page"].isdecimal() and 0 < int(given["page"]) < 10**9):
+            raise InputError(f"{given['page']!r} is not a page", where="page", fix="Use 1, 2, 3 and so on.")
+        if given["where"]:
+            _check_expression(given["where"])
+        return cls(**given)
+
+    def url(self, **changes: object) -> str:
+        """Return the query of the URL of this state with these changes; without `page` it is the first page."""
+        first = {} if "page" in changes else {"page": ""}
+        changed = replace(self, **first | {name: str(value) for name, value in changes.items()})
+        return urlencode({name: value for name, value in changed if value})
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return ((field.name, getattr(self, field.name)) for field in fields(self))
+
+    @property
+    def number(self) -> int:
+        """The number of the page, from 1."""
+        return int(self.page or 1)
+
+    @property
+    def is_advanced(self) -> bool:
+        """Whether a filter is set that the page folds away otherwise."""
+        return any(value for name, value in self if name not in ("text", "outcome", "sort", "page"))
+
+    @property
+    def order(self) -> str:
+        return ORDERS[self.sort][1]
+
+    @property
+    def source_of_rows(self) -> str:
+        """The query that rows come from: the narrow one if it suffices."""
+        return WIDE if self.where or self.longer or self.sort.startswith("length") else NARROW
+
+    @property
+    def conditions(self) -> str:
+        """The conditions as SQL over parameters."""
+        active = [CONDITIONS[name] for name, value in self if value and name in CONDITIONS]
+        if self.where:
+            # A line break ends a comment.
+            active.append(f"(\n{self.where}\n)")
+        return " AND ".join(active) or "true"
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters of the conditions."""
+        numbers = {name: float(getattr(self, name)) if getattr(self, name) else None for name in NUMBERS}
+        name = self.meta.replace("\\", "\\\\").replace('"', '\\"')
+        return dict(self) | numbers | {"meta_path": f'$."{name}"', "text": self.text.lower()}
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if value != value or abs(value) > 1e9:
+        raise InputError(f"{text!r} is not a number", where=name, fix="Use a number such as 12.5, or leave it empty.")
+    return value
+
+
+def _check_expression(text: str) -> None:
+    """Check that the text is one SQL expression. Raises InputError otherwise."""
+    try:
+        duckdb.SQLExpression(text)
+    except duckdb.Error as error:
+        message = str(error).splitlines()[0]
+        fix = "Write one condition, for example: margin < 20 AND chosen_characters > 2 * rejected_characters"
+        raise InputError(f"this is not an SQL condition: {message}", where="where", fix=fix) from None

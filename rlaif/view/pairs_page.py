@@ -1,0 +1,70 @@
+"""The list of pairs and of prompts without one, and its download."""
+
+from collections.abc import Iterator
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from rlaif.view import listing
+from rlaif.view.filters import ORDERS, Filter
+from rlaif.view.site import Site
+
+LABELS = {
+    "text": "text",
+    "outcome": "outcome",
+    "margin_from": "margin from",
+    "margin_to": "margin to",
+    "confidence_from": "confidence from",
+    "confidence_to": "confidence to",
+    "criterion": "criterion",
+    "lead_from": "lead from",
+    "lead_to": "lead to",
+    "generator": "generator",
+    "source": "source",
+    "meta": "column",
+    "value": "value",
+    "longer": "longer",
+    "disagreement": "judges disagree",
+    "where": "SQL",
+}
+
+
+def show(site: Site, request: Request) -> Response:
+    """Return a page of the list."""
+    asked = Filter.read(request.query_params)
+    with site.access.reading() as store:
+        filter = listing.newest(store, asked)
+        facets = listing.read_facets(store, filter)
+        page = listing.read_page(store, filter)
+    chips = [(name, LABELS[name], value) for name, value in asked if value and name in LABELS]
+    return site.html(
+        "pairs.html.jinja",
+        tab="pairs",
+        asked=asked,
+        filter=filter,
+        facets=facets,
+        page=page,
+        chips=chips,
+        orders=ORDERS,
+    )
+
+
+def download(site: Site, request: Request) -> Response:
+    """Return all rows of the list as JSON lines."""
+    asked = Filter.read(request.query_params)
+
+    def lines() -> Iterator[bytes]:
+        with site.access.reading() as store:
+            yield from listing.read_all(store, listing.newest(store, asked))
+
+    # The first batch is read before the response starts, so that an error in the filter has its page.
+    rows = lines()
+    first = next(rows, b"")
+
+    def body() -> Iterator[bytes]:
+        yield first
+        yield from rows
+
+    name = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in site.subject.config.pipeline.name)
+    attachment = f'attachment; filename="{name}-pairs.jsonl"'
+    return StreamingResponse(body(), media_type="application/jsonl", headers={"content-disposition": attachment})

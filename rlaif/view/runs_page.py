@@ -1,0 +1,66 @@
+"""The page about runs: progress, rate and cost, the work of each run, and trainings side by side."""
+
+import json
+from dataclasses import asdict
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from rlaif.context.run import now
+from rlaif.context.spending import money, spent_in_all
+from rlaif.report.data import CURVES
+from rlaif.store.store import Row, Store
+from rlaif.view.site import Site
+
+# Metrics of a training that are shown beside those of others, by the first name that it logged.
+METRICS = {title: names for title, names, _ in CURVES}
+
+
+def show(site: Site, request: Request) -> Response:
+    """Return the page."""
+    config = site.subject.config
+    with site.access.reading() as store:
+        counts = {row["what"]: row["rows"] for row in store.query("pipeline/sql/status/counts")}
+        rates = store.query("view/sql/rates", now=now())
+        work = store.query("view/sql/work")
+        failures = store.query("pipeline/sql/status/failures")
+        spent = [asdict(row) | {"cost": money(row.usd, row.price)} for row in spent_in_all(store, config)]
+        trainings = read_trainings(store)
+    known = [row["usd"] for row in spent if row["usd"] is not None]
+    return site.html(
+        "runs.html.jinja",
+        tab="runs",
+        counts=counts,
+        rates=rates,
+        work=work,
+        failures=failures,
+        spent=spent,
+        total=money(sum(known)) if any(known) else None,
+        trainings=trainings,
+        metrics=[title for title in METRICS if any(title in row["metrics"] for row in trainings)],
+    )
+
+
+def evaluation(site: Site, request: Request) -> Response:
+    """Return the results of the evaluation, from stored scores."""
+    with site.access.reading() as store:
+        found = site.subject.evaluate(store)
+    return site.html("evaluation.html.part.jinja", evaluation=found)
+
+
+def read_trainings(store: Store) -> list[Row]:
+    """Return the trainings, newest first, each with the last value of its metrics by title."""
+    last: dict[str, dict[str, float]] = {}
+    for row in store.query("view/sql/training_metrics"):
+        last.setdefault(row["training"], {})[row["metric"]] = row["value"]
+    found = []
+    for row in store.query("view/sql/trainings"):
+        logged, spec = last.get(row["key"], {}), json.loads(row["spec"] or "{}")
+        metrics = {
+            title: next(logged[name] for name in names if name in logged)
+            for title, names in METRICS.items()
+            if any(name in logged for name in names)
+        }
+        options = spec.get("options") if isinstance(spec.get("options"), dict) else {}
+        found.append(row | {"metrics": metrics, "rows": spec.get("rows"), "options": options, "steps": logged.get("#steps")})
+    return found

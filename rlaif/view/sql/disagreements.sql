@@ -1,0 +1,27 @@
+-- The pairs of a pairing on which judges disagree: at least one judge, person or imported vote prefers the rejected response. A
+-- judge prefers the response with the larger mean over its criteria, in hundredths of their scales.
+WITH mine AS (
+    SELECT pairs.chosen, pairs.rejected, one.answer AS first, two.answer AS second
+    FROM pairs
+    JOIN (SELECT DISTINCT key, answer FROM responses WHERE failure IS NULL) AS one ON one.key = pairs.chosen
+    JOIN (SELECT DISTINCT key, answer FROM responses WHERE failure IS NULL) AS two ON two.key = pairs.rejected
+    WHERE pairing = $pairing
+),
+points AS (
+    SELECT answer, judge, avg((score - low) / (high - low)) AS points
+    FROM latest_scores AS scores JOIN (SELECT key, max(low) AS low, max(high) AS high FROM criteria GROUP BY key) AS criteria
+        ON criteria.key = scores.criterion
+    WHERE score IS NOT NULL
+    GROUP BY answer, judge
+)
+SELECT chosen, rejected
+FROM mine JOIN points AS one ON one.answer = mine.first JOIN points AS two ON two.answer = mine.second AND two.judge = one.judge
+WHERE one.points < two.points - 1e-9
+UNION
+SELECT chosen, rejected
+FROM mine JOIN comparisons ON comparisons.first = mine.first AND comparisons.second = mine.second
+WHERE preferred = 'second'
+UNION
+SELECT chosen, rejected
+FROM mine JOIN comparisons ON comparisons.first = mine.second AND comparisons.second = mine.first
+WHERE preferred = 'first'

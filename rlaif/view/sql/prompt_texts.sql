@@ -1,0 +1,2 @@
+-- The prompts $prompts with their texts.
+SELECT key, messages, document, source, metadata FROM prompts WHERE key IN (SELECT unnest($prompts::VARCHAR[]))

@@ -88,7 +88,12 @@ def all_above_margin(answers: list[Answer], ask: Any) -> Pairs:
 
 
 def matched_length(answers: list[Answer], ask: Any) -> Pairs:
-    return widest(answers, ask, lambda c, r: abs(c.length - r.length) <= ask.apart * max(c.length, r.length))
+    def alike(c: Answer, r: Answer) -> bool:
+        # No server has counted tokens, so they are a quarter of the characters.
+        tokens = abs(c.length // 4 - r.length // 4)
+        return abs(c.length - r.length) <= ask.apart * max(c.length, r.length) and tokens <= ask.tokens
+
+    return widest(answers, ask, alike)
 
 
 def pareto(answers: list[Answer], ask: Any) -> Pairs:
@@ -175,7 +180,7 @@ JOIN responses AS one ON one.key = chosen JOIN responses AS other ON other.key =
 OPTIONS: dict[str, dict[str, Any]] = {
     "best_vs_two_sigma": {"sigmas": 1},
     "max_vs_min_of": {"of": 2},
-    "matched_length": {"apart": 0.25},
+    "matched_length": {"apart": 0.25, "tokens": 0},
     "one_criterion": {"criterion": "help"},
     "own_vs_other": {"generator": "writer"},
     "length_penalised": {"longer": 0.4},

@@ -21,7 +21,7 @@ from rlaif.pipeline.validate import check_apart, check_judges
 from rlaif.store.store import Store
 
 if TYPE_CHECKING:
-    from rlaif.data.export import Exported
+    from rlaif.data.export.writers import Exported
 
 
 def pair(plan: Plan, context: Context) -> Pairing:

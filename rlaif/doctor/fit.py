@@ -10,6 +10,7 @@ from rlaif.core.types import stored
 from rlaif.doctor.check import Check, fail, ok, warn
 from rlaif.estimate.rehearsal import prompt_of, rehearse, rehearse_comparison
 from rlaif.estimate.token_counts import TOKENIZER, counter
+from rlaif.pipeline.generator import Generator
 from rlaif.pipeline.plan import Plan
 from rlaif.store.store import Row, Store
 
@@ -24,13 +25,13 @@ FIX: Final = "Shorten documents, lower max_tokens, or use a model with a longer 
 
 
 def fits(plan: Plan, store: Store, limits: Mapping[str, int | None]) -> list[Check]:
-    """Return one finding for the generator and one for each judge that calls a model."""
+    """Return one finding for each generator and one for each judge that calls a model."""
     rows = store.query(LONGEST)
     if not rows:
         return []
     looks: list[Callable[[], Check | None]] = []
-    if plan.config.pipeline.generate:
-        looks.append(partial(_generate, plan, rows[0], limits))
+    with suppress(InputError):
+        looks += [partial(_generate, each, rows[0], limits) for each in plan.generators]
     for name in plan.all_judges:
         looks.append(partial(_judge, plan, name, rows[0], limits))
     checks = []
@@ -40,12 +41,11 @@ def fits(plan: Plan, store: Store, limits: Mapping[str, int | None]) -> list[Che
     return [check for check in checks if check]
 
 
-def _generate(plan: Plan, row: Row, limits: Mapping[str, int | None]) -> Check:
-    writer = plan.generator
-    count, by = counter(writer.model)
-    tokens = count(writer.show(stored(row)))
-    name = writer.settings.model
-    return _check(f"longest prompt of {name}", tokens, writer.settings.max_tokens, limits.get(name), by)
+def _generate(generator: Generator, row: Row, limits: Mapping[str, int | None]) -> Check:
+    count, by = counter(generator.model)
+    tokens = count(generator.render(stored(row)))
+    limit = limits.get(generator.settings.model or "")
+    return _check(f"longest prompt of {generator.name}", tokens, generator.settings.max_tokens, limit, by)
 
 
 def _judge(plan: Plan, name: str, row: Row, limits: Mapping[str, int | None]) -> Check | None:
@@ -54,7 +54,7 @@ def _judge(plan: Plan, name: str, row: Row, limits: Mapping[str, int | None]) ->
         return None
     count, by = counter(judge.model)
     generate = plan.config.pipeline.generate
-    response = generate.max_tokens if generate else 0
+    response = max((each.max_tokens for each in generate.pool), default=0) if generate else 0
     rehearsals = [rehearse(judge, call, row) for call in judge.calls if call.needs_model]
     rehearsals += [rehearse_comparison(judge, criterion, row) for criterion in judge.compared.values()]
     prompts = [prompt_of(request) for each in rehearsals for request in each.notes + each.requests]

@@ -31,8 +31,11 @@ def plan_audit(
     right = find_gold(resolved, context.store, gold, names)
     own = [name for name in names or resolved.all_judges if name != right and name in config.pipeline.judges]
     lines, unwritten = estimate_stage(resolved, context, only=only)
+    keys = resolved.generator_keys(context.store)
     for name in [*own, *([right] if right in config.pipeline.judges else [])]:
-        lines += estimate_judging(context, resolved.judge(name), resolved.generator_keys, unwritten, only=only)
+        lines += estimate_judging(
+            context, resolved.judge(name), resolved.generator_keys(context.store), unwritten, only=only
+        )
     for name in own if attacks else ():
         judge = resolved.judge(name)
         altered = _altered(resolved, context, judge, attacks, unwritten)
@@ -51,7 +54,7 @@ def _altered(resolved: Resolved, context: Context, judge: Judge, answers: int, u
     answered = (
         "SELECT prompt, text FROM responses WHERE failure IS NULL AND list_contains($generators::VARCHAR[], generator)"
     )
-    found = store.rows(f"{answered} ORDER BY hash(key) LIMIT 100", generators=resolved.generator_keys)
+    found = store.rows(f"{answered} ORDER BY hash(key) LIMIT 100", generators=resolved.generator_keys(context.store))
     length = next((each.length for each in unwritten if each.responses), exactly(mean_tokens(row["text"] for row in found)))
     rows = sample(store, "SELECT key AS prompt FROM current_prompts", "prompt", "generate")
     return Unwritten(max(answers * len(templates(context)) - known, 0), 0, rows, length)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from rlaif.context.run import Context
 from rlaif.core.types import stored
-from rlaif.estimate.generation import estimate_generation, estimate_stage
+from rlaif.estimate.generation import UNMADE, estimate_generation, estimate_stage
 from rlaif.estimate.judging import estimate_judging
 from rlaif.estimate.means import NO_OUTPUT, Unwritten, mean, output_tokens, sample
 from rlaif.estimate.token_counts import counter
@@ -18,24 +18,22 @@ from rlaif.pipeline.stages.train import base_model
 from rlaif.store.store import sql
 from rlaif.training.methods import configure
 
-# The key of a generator that is not trained yet and has written nothing.
-UNMADE = ""
-
 
 def target(plan: Plan, context: Context, pending: Sequence[Line]) -> list[Line]:
     """Return lines for what `pair.target` may cost beyond the `pending` lines, as if every prompt got `max_samples`.
 
     The number of prompts that need more samples is known only once pairs are made, so the expected ends are 0.
     """
-    pair, generate = context.config.pipeline.pair, context.config.pipeline.generate
-    if not (pair and pair.target and generate and pair.max_samples > generate.samples):
+    pair = context.config.pipeline.pair
+    if not (pair and pair.target and any(pair.max_samples > each.settings.samples for each in plan.generators)):
         return []
-    full = [
-        replace(each, settings=each.settings.model_copy(update={"samples": pair.max_samples})) for each in plan.generators
-    ]
-    lines, unwritten = estimate_stage(replace(plan, generators=tuple(full)), context)
+    full = []
+    for each in plan.generators:
+        samples = max(pair.max_samples, each.settings.samples)
+        full.append(replace(each, settings=each.settings.model_copy(update={"samples": samples})))
+    lines, unwritten = estimate_stage(replace(plan, pool=tuple(full)), context)
     for name in plan.judge_stage:
-        lines += estimate_judging(context, plan.judge(name), plan.generator_keys, unwritten)
+        lines += estimate_judging(context, plan.judge(name), plan.generator_keys(context.store), unwritten)
     counted = {line.stage.removesuffix(", at most"): line for line in pending}
     return [_beyond(line, counted.get(line.stage)) for line in lines]
 
@@ -78,7 +76,7 @@ def later_rounds(context: Context) -> list[Line]:
 def _whole_round(context: Context) -> list[Line]:
     """Return the lines of a round that has not started, whose generator is not trained yet."""
     plan = resolve(context.config)
-    lines, unwritten = estimate_stage(plan, context, key=UNMADE)
+    lines, unwritten = estimate_stage(plan, context, untrained=plan.policy.settings.model)
     for name in plan.judge_stage:
         lines += estimate_judging(context, plan.judge(name), [], unwritten)
     lines += rewards(plan, context)
@@ -99,7 +97,7 @@ def rewards(plan: Plan, context: Context) -> list[Line]:
     models = [each.model for each in named if each.model]
     if section is None or not (models or any(judge.model for judge in judges)):
         return []
-    generator = plan.generator
+    generator = plan.policy
     sampling = {"max_completion_length": generator.settings.max_tokens}
     options = configure(section, base_model(config)[1], config.out, config.file, sampling)
     wanted = {"held_out": round(config.pipeline.collect.held_out * 10000)}
@@ -113,7 +111,7 @@ def rewards(plan: Plan, context: Context) -> list[Line]:
     lines = []
     for name in models:
         count, counted_by = counter(config.pipeline.models[name])
-        shown = mean(count(generator.show(stored(row))) for row in rows)
+        shown = mean(count(generator.render(stored(row))) for row in rows)
         tokens, stage = (exactly(shown) + length) * samples, f"train: reward {name}"
         model = config.pipeline.models[name]
         lines.append(priced(stage, name, model, (samples, samples), tokens, Range(), counted_by, NO_OUTPUT))

@@ -12,15 +12,21 @@ from rlaif.pipeline.plan import Plan
 from rlaif.pipeline.stages import generate as generating
 from rlaif.store.store import Row, sql
 
+# The key of a generator that is not trained yet and has written nothing.
+UNMADE = ""
+
 
 def estimate_stage(
-    plan: Plan, context: Context, *, only: HeldOut = EVERYTHING, key: str | None = None
+    plan: Plan, context: Context, *, only: HeldOut = EVERYTHING, untrained: str | None = None
 ) -> tuple[list[Line], list[Unwritten]]:
-    """Return a line for each generator of the plan, and the responses that are still to be written."""
+    """Return a line for each generator of the plan, and the responses that are still to be written.
+
+    All responses of generators with the model `untrained` are pending, because that model is still to be trained.
+    """
     lines, unwritten = list[Line](), list[Unwritten]()
     for generator in plan.generators:
-        stage = "generate" if len(plan.generators) == 1 else f"generate {generator.name}"
-        found, responses = estimate_generation(context, generator, stage, only=only, key=key)
+        key = UNMADE if generator.settings.model == untrained else None
+        found, responses = estimate_generation(context, generator, generator.stage, only=only, key=key)
         lines += found
         unwritten.append(responses)
     return lines, unwritten
@@ -34,7 +40,7 @@ def estimate_generation(
     With another `key`, such as that of a model that is not trained yet, all of them are pending.
     """
     store, pending = context.store, sql("pipeline/sql/generate/pending")
-    wanted = generating.asked(context.config, generator, only, key)
+    wanted = generating.pending_parameters(context.config, generator, only, key)
     counts = f"SELECT count(*) AS requests, any_value(pending)::BIGINT AS responses FROM ({pending})"
     found = store.rows(counts, **wanted)[0]
     if not found["requests"]:
@@ -54,6 +60,6 @@ def _prompt_tokens(generator: Generator, past: Row, rows: Sequence[Row], samples
     if past["units"] >= ENOUGH and past["prompt_tokens"]:
         return exactly(past["prompt_tokens"]), "past requests"
     count, counted_by = counter(generator.model)
-    tokens = mean(count(generator.show(stored(row))) for row in rows)
+    tokens = mean(count(generator.render(stored(row))) for row in rows)
     # A server that does not return several completions per request gets the prompt once for each.
     return Range(tokens, tokens, tokens * (samples if generator.model.kind in ("openai", "anthropic") else 1.0)), counted_by

@@ -15,7 +15,7 @@ from rlaif.estimate.types import Line, Plan
 from rlaif.pipeline import cascade
 from rlaif.pipeline.evaluated_models import base_generator, contenders, trained_generator
 from rlaif.pipeline.evaluation_tasks import asked, opened
-from rlaif.pipeline.generator import Generator
+from rlaif.pipeline.generator import EVERY_PROMPT, Generator
 from rlaif.pipeline.plan import Plan as Resolved
 from rlaif.pipeline.resolve import resolve
 
@@ -81,7 +81,7 @@ def _judging(
     # Finding the prompts to escalate writes them to the store, so a plan that only reads uses the upper bound.
     known = earlier is None or (not reading and _is_done(plan, earlier, lines, unwritten))
     judge = cascade.in_turn(plan, context, name) if known else judge
-    found = estimate_judging(context, judge, plan.generator_keys, unwritten)
+    found = estimate_judging(context, judge, plan.generator_keys(context.store), unwritten)
     return found if known else [line.at_most() for line in found]
 
 
@@ -95,11 +95,11 @@ def _is_done(plan: Resolved, name: str, lines: Sequence[Line], unwritten: Sequen
 def _evaluation(plan: Resolved, context: Context, tasks: Sequence[Task]) -> list[Line]:
     """Return lines for all models of the evaluation, on held-out prompts and on tasks."""
     lines, held_out, models = list[Line](), plan.held_out, _models(plan, context)
-    base = models[0][2]
+    base, sampled = models[0][2], [each.key for each in plan.generators if each.pick == EVERY_PROMPT]
     for model, generator, key in models:
         found, responses = estimate_generation(context, generator, f"{model}: generate", only=held_out, key=key)
         # Responses of the generate stage have a line already, and so have their judgements.
-        counted = key in plan.generator_keys
+        counted = key in sampled
         lines += [] if counted else found
         for name in plan.evaluators:
             if not (counted and name in plan.judge_stage):

@@ -21,7 +21,7 @@ def broken(failures: list[str | None]) -> int | None:
     breaker = CircuitBreaker("judge a")
     for place, failure in enumerate(failures, 1):
         try:
-            breaker.heard(failure)
+            breaker.record(failure)
         except ModelError:
             return place
     return None
@@ -49,9 +49,9 @@ def test_a_stage_ends_when_nearly_all_of_its_last_units_failed(name: str) -> Non
 def test_the_error_names_the_failure_kinds_of_the_window_and_the_last_message() -> None:
     breaker = CircuitBreaker("judge a")
     for place in range(MOST - 1):
-        breaker.heard("server" if place < 60 else "timeout")
+        breaker.record("server" if place < 60 else "timeout")
     with pytest.raises(ModelError) as raised:
-        breaker.heard("timeout", "no whole reply within 3 s")
+        breaker.record("timeout", "no whole reply within 3 s")
     assert raised.value.fatal
     assert "95 of the last 95 failed (60 server, 35 timeout): no whole reply within 3 s" in str(raised.value)
 
@@ -103,12 +103,12 @@ def test_a_run_that_was_ended_goes_on_when_the_cause_is_gone(tmp_path: Path) -> 
 def test_a_stage_without_any_success_fails(failures: list[str | None], before: list[str], ends: str | None) -> None:
     breaker = CircuitBreaker("judge a")
     for failure in failures:
-        breaker.heard(failure, "no reply")
+        breaker.record(failure, "no reply")
     if ends is None:
-        breaker.over(lambda: before)
+        breaker.finish(lambda: before)
         return
     with pytest.raises(ModelError) as raised:
-        breaker.over(lambda: before)
+        breaker.finish(lambda: before)
     assert str(raised.value).startswith(ends)
 
 

@@ -63,13 +63,18 @@ class Facts:
     def __init__(self, source: Source, staging: Staging) -> None:
         self.source, self._staging = source, staging
         self.parser = RowParser(source)
-        # The names in the source: those that its section gives, and those in the rows of a layout.
-        self.generators = dict.fromkeys([source.generator] if source.has_responses else [])
+        # The names in the source: those that its section gives, and those in its rows.
+        self._generators = dict[str, None]()
         judges = [*(each.judge for each in source.scores), *(each.judge for each in source.preferences)]
         self.judges = dict.fromkeys(judges)
         self.criteria = {criterion_key(each): each for each in source.scores}
         self.faults = Faults()
         self.codes = [Codes() for _ in source.preferences]
+
+    @property
+    def generators(self) -> list[str]:
+        """Return the names of the generators of the source's responses."""
+        return list(self._generators) or ([self.source.generator] if self.source.has_responses else [])
 
     def read(self, at: str, row: Row | RowError) -> None:
         """Stage the facts of one row, all or none. `at` is its location."""
@@ -157,7 +162,9 @@ class Facts:
             return None
         kept = self.source.reasoning == "keep"
         text = given.whole if kept and given.whole else given.text
-        answered, generator = answer_key(prompt, text), _imported(self.source.generator)
+        name = given.generator or self.source.generator
+        self._generators[name] = None
+        answered, generator = answer_key(prompt, text), _imported(name)
         self._staging.put(
             "responses",
             {

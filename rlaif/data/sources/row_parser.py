@@ -7,9 +7,19 @@ from itertools import chain, islice
 from typing import Any
 
 from rlaif.config import Source, SourcePreferences, SourceScores
-from rlaif.core.types import Prompt
+from rlaif.core.types import Message, Prompt
 from rlaif.data.sources.prompts import metadata_of, prompt_of
-from rlaif.data.sources.responses import Answer, Vote, answer, answers_of, values_of, votes_of, whole_conversation
+from rlaif.data.sources.responses import (
+    Answer,
+    Vote,
+    answer,
+    answers_of,
+    generators_of,
+    named,
+    values_of,
+    votes_of,
+    whole_conversation,
+)
 from rlaif.data.sources.row_errors import RowError
 from rlaif.data.sources.shape import Shape, shape_of
 from rlaif.data.sources.text_forms import PEEKED, Form, find_forms, text_columns, unfold
@@ -75,21 +85,30 @@ class RowParser:
         prompt = whole_conversation(prompt, [row.get(column) for column in self._answers])
         asked = prompt.messages
         answers = answers_of(row, source, asked)
+        if source.columns.responses is not None:
+            answers = named(answers, generators_of(row, source, len(answers)))
         scored = [
             Scored(judge, columns, [values_of(row, scores, len(answers)) for scores in columns])
             for judge, columns in self._repeats
         ]
-        sides = [
-            (each, answer(row.get(each.chosen), asked, each.chosen), answer(row.get(each.rejected), asked, each.rejected))
-            for each in source.preferences
-            if each.chosen is not None and each.rejected is not None
-        ]
+        sides = self._sides(row, asked)
         votes = [(place, votes_of(row, each)) for place, each in enumerate(source.preferences) if each.column is not None]
         side_scored = [
             Scored(judge, columns, [(row.get(str(each.chosen)), row.get(str(each.rejected))) for each in columns])
             for judge, columns in self._side_repeats
         ]
         return ParsedRow(prompt, metadata_of(row, source.columns), answers, scored, sides, votes, side_scored)
+
+    def _sides(self, row: Row, asked: Sequence[Message]) -> list[tuple[SourcePreferences, Answer, Answer]]:
+        """Return the chosen and the rejected response of each entry of `preferences` with such columns."""
+        generators = [None, None] if self.source.columns.responses is not None else generators_of(row, self.source, 2)
+        found = []
+        for each in self.source.preferences:
+            if each.chosen is not None and each.rejected is not None:
+                texts = [answer(row.get(column), asked, column) for column in (each.chosen, each.rejected)]
+                chosen, rejected = named(texts, generators)
+                found.append((each, chosen, rejected))
+        return found
 
 
 def _repeats(scores: Iterable[SourceScores]) -> Iterator[tuple[str, list[SourceScores]]]:

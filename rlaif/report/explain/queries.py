@@ -16,7 +16,7 @@ PROMPTS: Final = """
 RENDERED_PROMPTS: Final = """
     SELECT coalesce(names.name, rendered_prompts.generator) AS generator, rendered_prompts.messages
     FROM rendered_prompts
-    LEFT JOIN (SELECT key, min(name) AS name FROM generators GROUP BY key) AS names ON names.key = rendered_prompts.generator
+    LEFT JOIN generator_names AS names ON names.key = rendered_prompts.generator
     WHERE rendered_prompts.prompt = $prompt
     ORDER BY generator
 """
@@ -25,7 +25,7 @@ RESPONSES: Final = """
     SELECT responses.key, coalesce(names.name, generator) AS generator, sample, answer, text, reasoning, finish,
         prompt_tokens, output_tokens, logprob, coalesce(attempt, 0) AS attempt, failure, detail
     FROM responses
-    LEFT JOIN (SELECT key, min(name) AS name FROM generators GROUP BY key) AS names ON names.key = responses.generator
+    LEFT JOIN generator_names AS names ON names.key = responses.generator
     WHERE prompt = $prompt
     ORDER BY responses.rowid, generator, sample, attempt
 """
@@ -81,9 +81,9 @@ COMPARISONS: Final = """
 # Pairings that include one prompt, newest first; `judges` are in the pairing's order.
 PAIRINGS: Final = """
     SELECT pairings.key, strftime(created, '%Y-%m-%d %H:%M:%S') AS created, coalesce(spec ->> '$.strategy', '') AS strategy,
-        judges, mix
+        coalesce(judges, []) AS judges, mix
     FROM pairings
-    JOIN (
+    LEFT JOIN (
         SELECT pairing, list(judge ORDER BY place) AS judges, any_value(mix) AS mix FROM pairing_judges GROUP BY pairing
     ) AS theirs ON theirs.pairing = pairings.key
     SEMI JOIN (SELECT pairing FROM reasons WHERE prompt = $prompt) AS mine ON mine.pairing = pairings.key

@@ -63,7 +63,7 @@ def by_generator(file: Path) -> dict[str, set[str]]:
 def test_each_prompt_is_answered_by_as_many_generators_as_are_picked(tmp_path: Path) -> None:
     file = write(tmp_path, THREE, prompts=300)
     with run.open_run(load(file)) as (plan, context):
-        planned = {line.stage.removeprefix("generate "): line.asks for line in estimate(plan, context).lines}
+        planned = {line.stage.removeprefix("generate "): line.requests for line in estimate(plan, context).lines}
     assert sample(file) == planned
     answered = by_generator(file)
     assert set(Counter(prompt for prompts in answered.values() for prompt in prompts).values()) == {2}

@@ -258,7 +258,7 @@ def test_a_mistake_prints_no_traceback_exits_with_2_and_loses_nothing(tmp_path: 
 def test_a_store_in_use_is_told_with_who_holds_it(tmp_path: Path) -> None:
     file = project(tmp_path)
     with pipeline.open_run(load(file)):
-        command = [sys.executable, "-m", "rlaif", "status", str(file)]
+        command = [sys.executable, "-m", "rlaif", "retry", str(file)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 5
     assert "in use by process" in done.stderr

@@ -11,6 +11,7 @@ from rlaif.doctor.check import Check, fail, ok, warn
 from rlaif.estimate.judge_prompts import comparison_prompt, judgement_prompts, note_prompts
 from rlaif.estimate.token_counts import TOKENIZER, counter
 from rlaif.judging import KINDS
+from rlaif.pipeline.generator import Generator
 from rlaif.pipeline.plan import Plan
 from rlaif.store.store import Row, Store
 
@@ -20,13 +21,13 @@ FIX: Final = "Shorten documents, lower max_tokens, or use a model with a longer 
 
 
 def fits(plan: Plan, store: Store, limits: Mapping[str, int | None]) -> list[Check]:
-    """Return one finding for the generator and one for each judge that calls a model."""
+    """Return one finding for each generator and one for each judge that calls a model."""
     rows = store.query("estimate/sql/longest")
     if not rows:
         return []
     looks: list[Callable[[], Check | None]] = []
-    if plan.config.pipeline.generate:
-        looks.append(partial(_generate, plan, rows[0], limits))
+    with suppress(InputError):
+        looks += [partial(_generate, each, rows[0], limits) for each in plan.generators]
     for name in plan.all_judges:
         looks.append(partial(_judge, plan, name, rows[0], limits))
     checks = []
@@ -36,12 +37,11 @@ def fits(plan: Plan, store: Store, limits: Mapping[str, int | None]) -> list[Che
     return [check for check in checks if check]
 
 
-def _generate(plan: Plan, row: Row, limits: Mapping[str, int | None]) -> Check:
-    writer = plan.generator
-    count, by = counter(writer.model)
-    tokens = count(writer.show(stored(row)))
-    name = writer.settings.model
-    return _check(f"longest prompt of {name}", tokens, writer.settings.max_tokens, limits.get(name), by)
+def _generate(generator: Generator, row: Row, limits: Mapping[str, int | None]) -> Check:
+    count, by = counter(generator.model)
+    tokens = count(generator.render(stored(row)))
+    limit = limits.get(generator.settings.model or "")
+    return _check(f"longest prompt of {generator.name}", tokens, generator.settings.max_tokens, limit, by)
 
 
 def _judge(plan: Plan, name: str, row: Row, limits: Mapping[str, int | None]) -> Check | None:
@@ -50,7 +50,7 @@ def _judge(plan: Plan, name: str, row: Row, limits: Mapping[str, int | None]) ->
         return None
     count, by = counter(judge.model)
     generate = plan.config.pipeline.generate
-    response = generate.max_tokens if generate else 0
+    response = max((each.max_tokens for each in generate.pool), default=0) if generate else 0
     prompt, calls = stored(row), [call for call in judge.calls if KINDS[call.criteria[0].kind].NEEDS_MODEL]
     shown = [each for call in calls for each in judgement_prompts(judge, call, prompt)]
     shown += [each for call in calls for each in note_prompts(judge, call.criteria[0], prompt)]

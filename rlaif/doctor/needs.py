@@ -56,12 +56,12 @@ def _subject() -> Prompt:
 
 
 def _generator(plan: Plan, name: str) -> Iterator[Need]:
-    settings = plan.config.pipeline.generate
-    if settings and settings.model == name:
-        # Use the run's template, because some servers reject the messages that it produces.
-        messages, sampling = plan.generator.show(_subject()), plan.generator.sampling
-        seeds = tuple(range(1, settings.samples + 1))
-        yield Need("generate", ChatRequest(messages, sampling, seeds, top_logprobs=0 if settings.logprobs else None))
+    for generator in plan.generators:
+        if generator.settings.model == name:
+            # Use the run's template, because some servers reject the messages that it produces.
+            messages, settings = generator.render(_subject()), generator.settings
+            seeds, logprobs = tuple(range(1, settings.samples + 1)), 0 if settings.logprobs else None
+            yield Need("generate", ChatRequest(messages, generator.sampling, seeds, top_logprobs=logprobs))
 
 
 def _judge(plan: Plan, name: str) -> Iterator[Need]:

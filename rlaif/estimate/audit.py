@@ -29,9 +29,9 @@ def plan_audit(
     right = find_gold(resolved, context.store, gold, names)
     own = [name for name in names or resolved.all_judges if name != right and name in config.pipeline.judges]
     estimate = Estimate(context)
-    written = [estimate.generate(resolved.generator, only=only)] if config.pipeline.generate else []
+    written = [estimate.generate(each, each.stage, only=only) for each in resolved.generators]
     for name in [*own, *([right] if right in config.pipeline.judges else [])]:
-        estimate.judge(resolved.judge(name), resolved.generator_keys, written, only=only)
+        estimate.judge(resolved.judge(name), resolved.generator_keys(context.store), written, only=only)
     for name in own if attacks else ():
         judge = resolved.judge(name)
         attacked = _attacked(resolved, context, judge, attacks, written)
@@ -45,7 +45,7 @@ def _attacked(resolved: Resolved, context: Context, judge: Judge, answers: int, 
     Attacked responses are about as long as the originals.
     """
     store = context.store
-    known = store.query("estimate/sql/attacked", judge=judge.key, generators=resolved.generator_keys)[0]
+    known = store.query("estimate/sql/attacked", judge=judge.key, generators=resolved.generator_keys(context.store))[0]
     missing = max(answers * len(templates(context)) - known["attacks"], 0)
     length = Range(known["length"], known["length"], known["length"]) if known["length"] else Range()
     prompts = sample(store, "SELECT key AS prompt FROM current_prompts", "prompt", "pipeline/sql/generate/texts", "prompt")

@@ -13,7 +13,7 @@ from rlaif.estimate.types import Pending, Plan
 from rlaif.pipeline import cascade
 from rlaif.pipeline.evaluated_models import base_generator, contenders, trained_generator
 from rlaif.pipeline.evaluation_tasks import asked, opened
-from rlaif.pipeline.generator import Generator
+from rlaif.pipeline.generator import EVERY_PROMPT, Generator
 from rlaif.pipeline.plan import Plan as Resolved
 from rlaif.pipeline.resolve import resolve
 
@@ -48,7 +48,7 @@ def _estimate(resolved: Resolved, context: Context, *, reading: bool = False) ->
     first = rounds.numbered(context, 1)
     by_first = resolve(first.config) if config.pipeline.rounds else resolved
     estimate = Estimate(first)
-    written = [estimate.generate(by_first.generator)] if config.pipeline.generate else []
+    written = [estimate.generate(each, each.stage) for each in by_first.generators]
     for name in by_first.judge_stage:
         _judge(by_first, first, name, estimate, written, reading)
     estimate.lines += target.beyond(by_first, first, estimate.lines)
@@ -80,7 +80,7 @@ def _judge(
     # Finding the prompts to escalate writes them to the store, so a plan that only reads uses the upper bound.
     known = earlier is None or (not reading and _is_done(resolved, earlier, estimate, written))
     judge = cascade.in_turn(resolved, context, name) if known else judge
-    estimate.judge(judge, resolved.generator_keys, written, at_most=not known)
+    estimate.judge(judge, resolved.generator_keys(context.store), written, at_most=not known)
 
 
 def _is_done(resolved: Resolved, name: str, estimate: Estimate, written: Sequence[Pending]) -> bool:
@@ -93,9 +93,9 @@ def _is_done(resolved: Resolved, name: str, estimate: Estimate, written: Sequenc
 def _evaluate(resolved: Resolved, context: Context, estimate: Estimate, tasks: Sequence[Task]) -> None:
     """Add lines for all models of the evaluation, on held-out prompts and on tasks."""
     held_out, sides = resolved.held_out, _sides(resolved, context)
-    base = sides[0][2]
+    base, answering = sides[0][2], [each.key for each in resolved.generators if each.pick == EVERY_PROMPT]
     for side, who, key in sides:
-        counted = key in resolved.generator_keys
+        counted = key in answering
         # The base's responses may be those of the generate stage, which has a line already.
         lines = Estimate(context) if counted else estimate
         answers = lines.generate(who, f"{side}: generate", only=held_out, key=key)

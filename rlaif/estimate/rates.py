@@ -50,14 +50,14 @@ class Estimate:
         With another `key`, such as that of a model that is not trained yet, all of them are pending.
         """
         store = self.context.store
-        wanted = generating.asked(self.context.config, generator, only, key)
+        wanted = generating.pending_parameters(self.context.config, generator, only, key)
         asks = store.measure("pipeline/sql/generate/pending", "count(*)", **wanted)
         completions = store.measure("pipeline/sql/generate/pending", "any_value(pending)", **wanted)
         if not asks:
             return Pending()
         rows = sample(store, "pipeline/sql/generate/pending", "prompt", "pipeline/sql/generate/texts", "prompt", **wanted)
         count, prompts_by = counter(generator.model)
-        each = mean(count(generator.show(stored(row))) for row in rows)
+        each = mean(count(generator.render(stored(row))) for row in rows)
         # Prompts that this generator has answered, as rendered: the ratio of tokens paid to tokens counted here.
         answered = store.query("estimate/sql/past_requests", generator=generator.key, limit=SAMPLE)
         counted = sum(count(json.loads(row["messages"])) for row in answered)
@@ -113,7 +113,7 @@ class Estimate:
     def reward(self, name: str, model: ModelConfig, writer: Generator, pending: Pending) -> None:
         """Add a line for a reward model that scores each of the writer's `pending` responses."""
         count, prompts_by = counter(model)
-        each = mean(count(writer.show(stored(row))) for row in pending.prompts)
+        each = mean(count(writer.render(stored(row))) for row in pending.prompts)
         asks = pending.responses
         prompt = (exactly(each) + pending.length) * asks
         self._add(f"train: reward {name}", name, model, (asks, asks), prompt, Range(), prompts_by, NOTHING)

@@ -33,7 +33,11 @@ def later(context: Context) -> list[Line]:
 def _whole(context: Context) -> list[Line]:
     """Return the lines of a round that has not started."""
     plan, estimate = resolve(context.config), Estimate(context)
-    written = [estimate.generate(plan.generator, key=UNMADE)]
+    trained = plan.policy.settings.model
+    written = [
+        estimate.generate(each, each.stage, key=UNMADE if each.settings.model == trained else None)
+        for each in plan.generators
+    ]
     for name in plan.judge_stage:
         estimate.judge(plan.judge(name), [], written)
     rewards(plan, context, estimate)

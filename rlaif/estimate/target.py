@@ -14,14 +14,15 @@ def beyond(plan: Plan, context: Context, pending: Sequence[Line]) -> list[Line]:
 
     The number of prompts that need more is known only once pairs are made, so the low and expected ends are 0.
     """
-    config, pair = context.config, context.config.pipeline.pair
-    if not (pair and pair.target and config.pipeline.generate and pair.max_samples > config.pipeline.generate.samples):
+    pair = context.config.pipeline.pair
+    if not (pair and pair.target and any(pair.max_samples > each.settings.samples for each in plan.generators)):
         return []
-    writer, full = plan.generator, Estimate(context)
-    settings = writer.settings.model_copy(update={"samples": pair.max_samples})
-    written = [full.generate(replace(writer, settings=settings), key=writer.key)]
+    full, written = Estimate(context), []
+    for each in plan.generators:
+        settings = each.settings.model_copy(update={"samples": max(pair.max_samples, each.settings.samples)})
+        written.append(full.generate(replace(each, settings=settings), each.stage))
     for name in plan.judge_stage:
-        full.judge(plan.judge(name), plan.generator_keys, written)
+        full.judge(plan.judge(name), plan.generator_keys(context.store), written)
     counted = {line.stage.removesuffix(", at most"): line for line in pending}
     return [_more(line, counted.get(line.stage)) for line in full.lines]
 

@@ -17,7 +17,7 @@ def rewards(plan: Plan, context: Context, estimate: Estimate) -> None:
     models = [each.model for each in section.rewards if each.model] if section else []
     if section is None or not (judges or models):
         return
-    writer, wanted = plan.generator, {"held_out": round(config.pipeline.collect.held_out * 10000)}
+    writer, wanted = plan.policy, {"held_out": round(config.pipeline.collect.held_out * 10000)}
     sampling = {"max_completion_length": writer.settings.max_tokens}
     options = configure(section, base_model(config)[1], config.out, config.file, sampling)
     prompts = context.store.measure("pipeline/sql/train/prompts", "count(*)", **wanted)

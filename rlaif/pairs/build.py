@@ -26,6 +26,8 @@ _CONTESTS = 16_384
 _PRIME = 2147483647
 # Settings that are in a pairing's specification under other names, or that do not affect it.
 _ELSEWHERE = {"judge", "mix", "agree", "weights", "options", "max_samples"}
+# What messages say instead of the judges' names for a strategy that needs none.
+NO_JUDGE = "no judge"
 # Below it, a label is more likely wrong than right.
 _HALF = 0.5
 # The least confidence above one half: more votes for the label than against it.
@@ -63,9 +65,11 @@ def run(
     criteria: Sequence[Row] | None = None,
     agree: Sequence[str] = (),
     mix: Mix = "mean",
+    names: Mapping[str, str] | None = None,
 ) -> Pairing:
     """Pair the responses of these generators by a judge's scores; store pairs and outcomes. Judges and generators are keys.
 
+    `names` are the generators' names, as in the store by default. No judges are given for a strategy that needs none.
     `criteria` are rows of key, name, weight, low, high and floor; by default the judge's own, equally weighted. Several
     judges are given as members, and `mix` is how they are combined. `agree` are other judges, whose scores affect only the
     confidence. Raises InputError if the settings do not fit these judges.
@@ -73,13 +77,16 @@ def run(
     settings, store = rule.settings, context.store
     if isinstance(judge, str):
         judge = [PairJudge(judge, criteria or store.query("pairs/sql/criteria", judge=judge))]
-    spec = specify(rule, store, judge, generators, agree, mix)
+    names = {key: name for key, name in (names or generator_names(store)).items() if key in generators}
+    spec = specify(rule, store, judge, generators, agree, mix, names)
     values = _values(rule, spec, judge, mix, compared=_compared(rule, store, judge))
     # In the order given; the specification sorts them.
     values |= {"generators": list(generators), "agree": [other for other in agree if other in spec["agree"]]}
     with store.transaction():
         _record(context, spec, values)
         _gather(store, values)
+        if rule.strategy.reads_generators:
+            _name_generators(store, names)
         filters.apply(store, settings.filters, rule.benchmarks, rule.file)
         rule.strategy.make(store, values)
         _judge(store, values)
@@ -98,7 +105,24 @@ def run(
         "pairs"
     ]
     by = ", ".join(member.name or member.key for member in judge) + (f" ({mix})" if len(judge) > 1 else "")
-    return Pairing(values["pairing"], judge[0].key, count, outcomes, by, settings.strategy)
+    return Pairing(values["pairing"], values["judge"] or "", count, outcomes, by or NO_JUDGE, settings.strategy)
+
+
+def generator_names(store: Store) -> dict[str, str]:
+    """Return the names of all generators in the store by key."""
+    return {row["key"]: row["name"] for row in store.query("SELECT key, name FROM generator_names")}
+
+
+def _name_generators(store: Store, names: Mapping[str, str]) -> None:
+    """Give candidates the names of their generators."""
+    store.run(
+        "CREATE OR REPLACE TEMP TABLE pairing_generators AS SELECT unnest($keys::VARCHAR[]) AS generator, "
+        "unnest($names::VARCHAR[]) AS name",
+        keys=list(names),
+        # The generator of each round has a separate name.
+        names=[name.partition(", round ")[0] for name in names.values()],
+    )
+    store.execute("pairs/sql/views_with_generators")
 
 
 def _limit(store: Store, settings: Pair) -> None:
@@ -122,7 +146,8 @@ def _values(rule: PairRule, spec: Row, members: Sequence[PairJudge], mix: Mix, *
     least = settings.min_confidence
     return {
         "pairing": key_of(spec),
-        "judge": keys[0],
+        "judge": keys[0] if keys else None,
+        "unjudged": not rule.strategy.needs_judge,
         "judges": keys,
         "mix": mixed,
         "agree": spec["agree"],
@@ -157,7 +182,13 @@ def _record(context: Context, spec: Row, values: Row) -> None:
 
 
 def specify(
-    rule: PairRule, store: Store, members: Sequence[PairJudge], generators: Sequence[str], agree: Sequence[str], mix: Mix
+    rule: PairRule,
+    store: Store,
+    members: Sequence[PairJudge],
+    generators: Sequence[str],
+    agree: Sequence[str],
+    mix: Mix,
+    names: Mapping[str, str],
 ) -> Row:
     """Return everything besides the scores that affects the pairs; its digest is the pairing's key.
 
@@ -167,7 +198,7 @@ def specify(
     weighed = [] if _compared(rule, store, members) else weigh(rule, members)
     check_criterion(rule, weighed)
     spec = {
-        "judge": keys[0],
+        "judge": keys[0] if keys else None,
         "agree": sorted(other for other in agree if other not in keys),
         "generators": sorted(generators),
         "strategy": settings.strategy,
@@ -177,6 +208,8 @@ def specify(
         "files": rule.digests,
         "settings": _specified(settings),
     }
+    if rule.strategy.reads_generators:
+        spec["names"] = dict(names)
     return spec | ({"judges": keys, "mix": mix} if len(keys) > 1 else {})
 
 
@@ -327,7 +360,7 @@ def _judge(store: Store, values: Row) -> None:
 def is_up_to_date(store: Store, spec: Row) -> bool:
     """Return whether the pairing with this specification is stored, and its inputs have not changed since."""
     made = store.query("SELECT facts FROM pairings WHERE key = $pairing", pairing=key_of(spec))
-    judges = [*(spec.get("judges") or [spec["judge"]]), *spec["agree"]]
+    judges = [*(spec.get("judges") or filter(None, [spec["judge"]])), *spec["agree"]]
     return bool(made) and made[0]["facts"] == _facts(store, judges, spec["generators"], spec["settings"])
 
 

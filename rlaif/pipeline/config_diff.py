@@ -72,8 +72,9 @@ def _pending_again(plan: Plan, worked: Sequence[Row]) -> Iterator[str]:
     """Yield the work of generators, judges and criteria that ran here before in another version."""
     known, names = {row["key"] for row in worked}, {(row["what"], row["name"]) for row in worked}
     generated = any(what == "generator" for what, _ in names)
-    if plan.config.pipeline.generate and generated and plan.generator.key not in known:
-        yield f"all responses by {plan.generator.name}"
+    for generator in plan.generators if generated else ():
+        if generator.key not in known:
+            yield f"all responses by {generator.name}"
     for name in plan.judge_stage:
         judge = plan.judge(name)
         new = [criterion.name for criterion in judge.rubric.criteria if criterion.key not in known]

@@ -24,7 +24,7 @@ def retry(plan: Plan, context: Context, kinds: Sequence[str] = ()) -> list[Row]:
             raise InputError(f"unknown failure kind {kind!r}", where="--kind", fix=did_you_mean(kind, known))
     judges = [plan.judge(name).key for name in plan.all_judges]
     trained = trained_generator(plan, context)
-    makers = [*plan.generator_keys, *judges, *([trained.key] if trained else [])]
+    makers = [*plan.generator_keys(context.store), *judges, *([trained.key] if trained else [])]
     wanted = {"makers": makers, "kinds": list(kinds) or sorted(set(known) - ANSWERS)}
     found = context.store.query("pipeline/sql/requeue/failed_units", **wanted)
     context.store.execute("pipeline/sql/requeue/requeue", **wanted)

@@ -13,6 +13,7 @@ from rlaif.context.run import Context, now
 from rlaif.core.types import key
 from rlaif.evaluation import Match
 from rlaif.pairs.build import Pairing
+from rlaif.pipeline.generator import ROUND
 from rlaif.pipeline.stages.train import base_model
 from rlaif.store.store import Row
 from rlaif.training.job import Training
@@ -84,13 +85,22 @@ def as_round(config: Config, settings: Rounds, number: int, path: Path | None) -
 def _from(pipeline: Pipeline, config: Config, number: int, path: Path) -> Pipeline:
     """Return the pipeline whose generator, and model to train, is the checkpoint at `path`, under a separate name."""
     name, base = base_model(config)
-    trained = f"{name}, round {number}"
-    assert pipeline.generate
-    writer = pipeline.models[pipeline.generate.model]
-    writing = trained if pipeline.generate.model == name else f"{pipeline.generate.model}, round {number}"
-    models = pipeline.models | {writing: moved(writer, base, path), trained: moved(base, base, path)}
-    pipeline = pipeline.model_copy(update={"models": models})
-    return _with(_with(pipeline, "generate", model=writing), "train", model=trained)
+    trained, section = f"{name}{ROUND}{number}", pipeline.generate
+    assert section
+    models = pipeline.models | {trained: moved(base, base, path)}
+    if section.generators:
+        own = {"model": trained}
+        generators = [
+            each.model_copy(update=own | {"name": f"{each.label}{ROUND}{number}"}) if each.model == name else each
+            for each in section.pool
+        ]
+        section = section.model_copy(update={"generators": generators})
+    else:
+        generating = trained if section.model == name else f"{section.model}{ROUND}{number}"
+        models[generating] = moved(pipeline.models[str(section.model)], base, path)
+        own = {"model": generating} | ({"name": f"{section.name}{ROUND}{number}"} if section.name else {})
+        section = section.model_copy(update=own)
+    return _with(pipeline.model_copy(update={"models": models, "generate": section}), "train", model=trained)
 
 
 def moved(model: ModelConfig, base: TransformersModel, path: Path) -> ModelConfig:

@@ -118,6 +118,13 @@ def own_vs_other(answers: list[Answer], ask: Any) -> Pairs:
     return names(sorted(found, key=lambda pair: (pair[1].points - pair[0].points, pair[1].coin))[:1], ask)
 
 
+def stronger_vs_weaker(answers: list[Answer], ask: Any) -> Pairs:
+    apart = sorted((a for a in answers if len(a.generators) == 1), key=lambda a: a.coin)
+    strong = [a for a in apart if a.generators == {ask.strong} and not a.vetoed]
+    weak = [a for a in apart if a.generators == {ask.weak}]
+    return {(c.response, r.response) for c, r in zip(strong[: ask.per_prompt], weak, strict=False)}
+
+
 def checks_alone(answers: list[Answer], ask: Any) -> Pairs:
     first = sorted(answers, key=lambda a: a.coin)
     passing = [a for a in first if a.scores["exact"] == 1 and not a.vetoed]
@@ -139,6 +146,7 @@ BY_PROMPT: dict[str, Callable[[list[Answer], Any], Pairs]] = {
         one_criterion,
         own_vs_other,
         checks_alone,
+        stronger_vs_weaker,
     )
 }
 
@@ -176,6 +184,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "one_criterion": {"criterion": "help"},
     "own_vs_other": {"generator": "writer"},
     "length_penalised": {"longer": 0.4},
+    "stronger_vs_weaker": {"strong": "writer", "weak": "peer"},
 }
 values = st.none() | st.sampled_from(["malformed"]) | st.integers(1, 5)
 answers = st.lists(
@@ -209,17 +218,12 @@ def test_every_strategy_makes_the_pairs_of_a_slow_and_obvious_one(
         store.append("generators", [{"key": GENERATOR, "name": "writer"}, {"key": OTHER, "name": "peer"}])
         append_criteria(store, RANGES)
         for name in sorted(strategies):
-            options = OPTIONS.get(name, {})
-            section = {
-                "strategy": name,
-                "options": options,
-                "min_margin": min_margin,
-                "per_prompt": per_prompt,
-                "seed": seed,
-            }
+            options, judged = OPTIONS.get(name, {}), name != "stronger_vs_weaker"
+            section = {"strategy": name, "options": options, "per_prompt": per_prompt, "seed": seed}
+            section |= {"min_margin": min_margin} if judged else {}
             made = make_pairs(
                 context(store, Path(folder), pair=section),
-                JUDGE,
+                JUDGE if judged else [],
                 [GENERATOR, OTHER],
                 criteria(RANGES, WEIGHTS, {"faith": floor}),
             )
@@ -259,7 +263,7 @@ def _answers(store: Store) -> tuple[list[list[Answer]], Decimal]:
         more = {"scores": scores[row["response"]], "generators": generators[row["answer"]]}
         prompts[row["prompt"]].append(SimpleNamespace(**row | more))
     full = store.rows("SELECT sum(factor * (high - low)) AS n FROM weighed")[0]["n"]
-    return list(prompts.values()), Decimal(round(full))
+    return list(prompts.values()), Decimal(round(full or 0))
 
 
 def test_a_text_of_two_generators_is_of_both(tmp_path: Path) -> None:

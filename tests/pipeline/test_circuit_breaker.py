@@ -21,7 +21,7 @@ def broken(failures: list[str | None]) -> int | None:
     breaker = CircuitBreaker("judge a")
     for place, failure in enumerate(failures, 1):
         try:
-            breaker.heard(failure)
+            breaker.record(failure)
         except ModelError:
             return place
     return None
@@ -49,9 +49,9 @@ def test_a_stage_ends_when_nearly_all_of_its_last_units_failed(name: str) -> Non
 def test_the_error_names_the_kinds_of_that_window_and_the_last_words() -> None:
     breaker = CircuitBreaker("judge a")
     for place in range(MOST - 1):
-        breaker.heard("server" if place < 60 else "timeout")
+        breaker.record("server" if place < 60 else "timeout")
     with pytest.raises(ModelError) as raised:
-        breaker.heard("timeout", "no whole reply within 3 s")
+        breaker.record("timeout", "no whole reply within 3 s")
     assert raised.value.fatal
     assert "95 of the last 95 failed (60 server, 35 timeout): no whole reply within 3 s" in str(raised.value)
 
@@ -105,12 +105,12 @@ def test_a_stage_of_which_nothing_was_ever_done_ends_badly(
 ) -> None:
     breaker = CircuitBreaker("judge a")
     for failure in failures:
-        breaker.heard(failure, "no reply")
+        breaker.record(failure, "no reply")
     if ends is None:
-        breaker.over(lambda: before)
+        breaker.finish(lambda: before)
         return
     with pytest.raises(ModelError) as raised:
-        breaker.over(lambda: before)
+        breaker.finish(lambda: before)
     assert str(raised.value).startswith(ends)
 
 

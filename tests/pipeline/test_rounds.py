@@ -118,9 +118,12 @@ def test_partitioned_prompts_are_parted_among_the_rounds_and_held_out_ones_are_i
     store.append("prompts", [{"key": str(b), "messages": "[]", "bucket": b, "position": b} for b in buckets])
     store.append("active_prompts", [{"prompt": str(bucket)} for bucket in buckets])
     seen, outer = taken(store, [1, 2, 3, 4], "rounds={most: 3, prompts: partitioned}")
-    writer = resolve(outer.config).generator
+    writer = resolve(outer.config).policy
     asked = [
-        {row["prompt"] for row in store.query("pipeline/sql/generate/pending", **generating.asked(context.config, writer))}
+        {
+            row["prompt"]
+            for row in store.query("pipeline/sql/generate/pending", **generating.pending_parameters(context.config, writer))
+        }
         for context in seen
     ]
     held_out = {str(bucket) for bucket in buckets if bucket < 2500}

@@ -11,13 +11,15 @@ from typing import Any
 import orjson
 
 from rlaif.config import Source, SourcePreferences, SourceScores
-from rlaif.core.types import Prompt, answer_key, clean, fraction, key
+from rlaif.core.types import Message, Prompt, answer_key, clean, fraction, key
 from rlaif.data.sources.prompts import metadata_of, prompt_of
 from rlaif.data.sources.responses import (
     Answer,
     Vote,
     answer,
     answers_of,
+    generators_of,
+    named,
     value_of,
     values_of,
     votes_of,
@@ -99,8 +101,8 @@ class Facts:
         self.source, self._staging = source, staging
         self._repeats = list(_repeats(each for each in source.scores if each.column is not None))
         self._side_repeats = list(_repeats(each for each in source.scores if each.chosen is not None))
-        # The names in the source: those that its section gives, and those in the rows of a layout.
-        self.generators = dict.fromkeys([source.generator] if source.has_responses else [])
+        # The names in the source: those that its section gives, and those in its rows.
+        self._generators = dict[str, None]()
         judges = [*(each.judge for each in source.scores), *(each.judge for each in source.preferences)]
         self.judges = dict.fromkeys(judges)
         self.criteria = {criterion_key(each): each for each in source.scores}
@@ -109,6 +111,11 @@ class Facts:
         self.forms: Mapping[str, Form] = {}
         self.faults = Faults()
         self.codes = [Codes() for _ in source.preferences]
+
+    @property
+    def generators(self) -> list[str]:
+        """Return the names of the generators of the source's responses."""
+        return list(self._generators) or ([self.source.generator] if self.source.has_responses else [])
 
     def peek(self, rows: Iterator[tuple[str, Row | RowError]]) -> Iterator[tuple[str, Row | RowError]]:
         """Detect from the first rows which columns hold lists or transcripts as text; return all rows."""
@@ -148,21 +155,30 @@ class Facts:
         prompt = whole_conversation(prompt, [row.get(column) for column in self._answers])
         asked = prompt.messages
         answers = answers_of(row, source, asked)
+        if source.columns.responses is not None:
+            answers = named(answers, generators_of(row, source, len(answers)))
         scored = [
             Scored(judge, columns, [values_of(row, scores, len(answers)) for scores in columns])
             for judge, columns in self._repeats
         ]
-        sides = [
-            (each, answer(row.get(each.chosen), asked, each.chosen), answer(row.get(each.rejected), asked, each.rejected))
-            for each in source.preferences
-            if each.chosen is not None and each.rejected is not None
-        ]
+        sides = self._sides(row, asked)
         votes = [(place, votes_of(row, each)) for place, each in enumerate(source.preferences) if each.column is not None]
         side_scored = [
             Scored(judge, columns, [(row.get(str(each.chosen)), row.get(str(each.rejected))) for each in columns])
             for judge, columns in self._side_repeats
         ]
         return Parsed(prompt, metadata_of(row, source.columns), answers, scored, sides, votes, side_scored)
+
+    def _sides(self, row: Row, asked: Sequence[Message]) -> list[tuple[SourcePreferences, Answer, Answer]]:
+        """Return the chosen and the rejected response of each entry of `preferences` with such columns."""
+        generators = [None, None] if self.source.columns.responses is not None else generators_of(row, self.source, 2)
+        found = []
+        for each in self.source.preferences:
+            if each.chosen is not None and each.rejected is not None:
+                texts = [answer(row.get(column), asked, column) for column in (each.chosen, each.rejected)]
+                chosen, rejected = named(texts, generators)
+                found.append((each, chosen, rejected))
+        return found
 
     def _look(self, at: str, row: Row | RowError, found: Parsed) -> None:
         """Report values that may be mistakes but may also be intended."""
@@ -234,7 +250,9 @@ class Facts:
             return None
         kept = self.source.reasoning == "keep"
         text = given.whole if kept and given.whole else given.text
-        answered, generator = answer_key(prompt, text), _imported(self.source.generator)
+        name = given.generator or self.source.generator
+        self._generators[name] = None
+        answered, generator = answer_key(prompt, text), _imported(name)
         self._staging.put(
             "responses",
             {

@@ -38,7 +38,7 @@ def top_up(plan: Plan, context: Context, made: Pairing, *, allow_code: bool = Fa
         return made
     while made.pairs < settings.target:
         missing = settings.target - made.pairs
-        prompts = generating.top_up(context, plan.generator, made.key, missing, settings.max_samples)
+        prompts = generating.top_up(plan, context.store, made.key, missing, settings.max_samples)
         if not prompts:
             break
         context.progress.note(f"{missing:,} pairs are missing: more samples for {prompts:,} prompts without one")
@@ -54,7 +54,8 @@ def paired(plan: Plan, context: Context, *, gate: bool = False) -> Pairing:
     Raises InputError if a judge has scored none of the responses: "0 pairs" would look like a result.
     """
     members, agree, mix = _ready(plan, context, gate)
-    return pairing.run(plan.rule, context, members, plan.generator_keys, agree=agree, mix=mix)
+    names = plan.generator_names(context.store)
+    return pairing.run(plan.rule, context, members, sorted(names), agree=agree, mix=mix, names=names)
 
 
 def _ready(plan: Plan, context: Context, gate: bool) -> tuple[list[PairJudge], list[str], Mix]:
@@ -63,7 +64,7 @@ def _ready(plan: Plan, context: Context, gate: bool) -> tuple[list[PairJudge], l
     check_apart(plan)
     need_prompts(context)
     members, agree, mix = plan.panel(context.store)
-    pairing.check_names(plan.rule, context.store, members, plan.generator_names(context.store))
+    pairing.check_names(plan.rule, context.store, members, list(plan.generator_names(context.store).values()))
     for each in members[1:] if mix == "cascade" else ():
         cascade.in_turn(plan, context, each.name)
     need_scores(plan, context, members, mix)
@@ -78,7 +79,7 @@ def _use(plan: Plan, store: Store) -> None:
     known = {(row["what"], row["key"]) for row in store.query("pipeline/sql/config_diff/known")}
     for generator in plan.generators:
         if ("generator", generator.key) in known:
-            versions.use(store, "generator", generator.name, generator.key)
+            versions.use_generator(store, generator.key, generator.name, generator.spec, rename=True)
     for name in dict.fromkeys([*plan.pair_judges[0], *plan.rule.settings.agree]):
         if name in plan.judges:
             judge = plan.judges[name]
@@ -106,11 +107,11 @@ def described(plan: Plan, context: Context) -> str:
 
 def _made(plan: Plan, context: Context) -> str:
     members, agree, mix = _ready(plan, context, gate=True)
-    generators = plan.generator_keys
-    spec = pairing.specify(plan.rule, context.store, members, generators, agree, mix)
+    names = plan.generator_names(context.store)
+    spec = pairing.specify(plan.rule, context.store, members, sorted(names), agree, mix, names)
     if pairing.is_up_to_date(context.store, spec):
         return pairing.key_of(spec)
-    return pairing.run(plan.rule, context, members, generators, agree=agree, mix=mix).key
+    return pairing.run(plan.rule, context, members, sorted(names), agree=agree, mix=mix, names=names).key
 
 
 def _note_others(context: Context, found: str, last: str) -> None:
@@ -181,7 +182,7 @@ def _pass_gate(plan: Plan, context: Context, name: str) -> None:
         return
     store, right = context.store, gold(plan, context.store, audited=[name])
     standard = audited(plan, store, right) if right else None
-    missed = shortcomings(gate, measure(store, [audited(plan, store, name)], standard, plan.generator_keys))
+    missed = shortcomings(gate, measure(store, [audited(plan, store, name)], standard, plan.generator_keys(store)))
     if missed:
         raise InputError(
             f"judge {name!r} falls short, so no pairs are made: {'; '.join(missed)}",

@@ -112,12 +112,19 @@ def find(context: Context, pairing: str | None = None, online_rewards: OnlineRew
 
 
 def base_model(config: Config) -> tuple[str, TransformersModel]:
-    """Return the model to train and its name: `train.model`, otherwise the generator's.
+    """Return the model to train and its name: `train.model`, otherwise that of the only generator.
 
-    Raises InputError if there is no such model or it cannot be trained.
+    Raises InputError if there is no such model, if several generators have one, or if it cannot be trained.
     """
     train, generate = config.pipeline.train, config.pipeline.generate
     name, place = train.model if train else None, ("train", "model")
+    if name is None and generate and generate.generators:
+        names = ", ".join(dict.fromkeys(str(each.model) for each in generate.pool))
+        raise InputError(
+            f"`generate` has {len(generate.generators)} generators, and nothing says which one is trained",
+            where=config.file.where(("train",)),
+            fix=f"Name a model under `train.model`, such as one of {names}.",
+        )
     if name is None and generate:
         name, place = generate.model, ("generate", "model")
     fix = "Name a model of kind `transformers` under train.model: a checkpoint is needed, not a server."
@@ -233,9 +240,10 @@ def _reference(config: Config, section: Train) -> TransformersModel | None:
 
 
 def _sampling(config: Config, length: str) -> dict[str, Any]:
-    """Return the sampling settings during training, which are those of the pipeline's generator."""
-    settings = config.pipeline.generate
-    assert settings
+    """Return the sampling settings during training, which are those of the generator with the model to train."""
+    section = config.pipeline.generate
+    assert section
+    settings = section.settings_of(base_model(config)[0])
     temperature = {} if settings.temperature is None else {"temperature": settings.temperature}
     return {length: settings.max_tokens, "top_p": settings.top_p} | temperature
 

@@ -71,10 +71,10 @@ def result(out: Path, recipe: str, seed: int, more: dict[str, Any]) -> Result:
     overrides = [f"{name}={json.dumps(value)}" for name, value in sections.items()]
     with run.open_run(load(root() / f"pipelines/{recipe}.yaml", overrides)) as (plan, context):
         made, evaluation, _ = run.everything(plan, context)
-        assert made
+        assert made is not None
         run.judge(plan, context, ["oracle"])
         match = evaluation.matches[0]
-        found = {"pairs": float(made.rows), "right": context.store.rows(RIGHT)[0]["share"] or 0.0}
+        found = {"pairs": float(made.pairs), "right": context.store.rows(RIGHT)[0]["share"] or 0.0}
         found |= {f"base {each.name}": each.base_percent or 0.0 for each in match.criteria}
         found |= {f"trained {each.name}": each.trained_percent or 0.0 for each in match.criteria}
         found |= {"wins": match.win_rate or 0.0}

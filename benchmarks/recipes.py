@@ -43,7 +43,7 @@ SECTIONS: dict[str, Any] = {
     "evaluate": {"judges": ["oracle"], "samples": 1},
 }
 OPTIONS = {"learning_rate": 5e-4, "num_train_epochs": 3, "per_device_train_batch_size": 16}
-SMALL = {"collect.sources.0.limit": 24, "train.options.max_steps": 1, "evaluate.limit": 4}
+SMALL = ("collect.sources.0.limit=24", "train.options.max_steps=1", "evaluate.limit=4")
 SEEDS = (0, 1, 2)
 CRITERIA = ("helpfulness", "faithfulness", "completeness")
 # Pairs of which the oracle prefers the chosen response, among those that it does not find equal.
@@ -59,17 +59,20 @@ RIGHT = """
 Result = dict[str, float]
 
 
-def result(out: Path, recipe: str, seed: int, more: dict[str, Any]) -> Result:
+def overrides(folder: Path, recipe: str, seed: int) -> list[str]:
+    """Return the overrides of a recipe that run it in the demo's world."""
+    seeds = {"generate.seed": seed, "pair.seed": seed, "train.seed": seed}
+    own = {"out": str(folder), "generate.generators": GENERATORS[recipe], "train.options": OPTIONS}
+    return [f"{name}={json.dumps(value)}" for name, value in (SECTIONS | own | seeds).items()]
+
+
+def result(out: Path, recipe: str, seed: int, more: Sequence[str]) -> Result:
     """Return the measures of one run, from its file if it exists."""
     folder = out / f"{recipe}-{seed}"
     if (folder / "result.json").exists():
         return dict(json.loads((folder / "result.json").read_text()))
-    seeds = {"generate.seed": seed, "pair.seed": seed, "train.seed": seed}
-    sections = (
-        SECTIONS | {"out": str(folder), "generate.generators": GENERATORS[recipe], "train.options": OPTIONS} | seeds | more
-    )
-    overrides = [f"{name}={json.dumps(value)}" for name, value in sections.items()]
-    with run.open_run(load(root() / f"pipelines/{recipe}.yaml", overrides)) as (plan, context):
+    config = load(root() / f"pipelines/{recipe}.yaml", [*overrides(folder, recipe, seed), *more])
+    with run.open_run(config) as (plan, context):
         made, evaluation, _ = run.everything(plan, context)
         assert made is not None
         run.judge(plan, context, ["oracle"])
@@ -100,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", default=list(GENERATORS), choices=list(GENERATORS))
     parser.add_argument("--small", action="store_true")
     given = parser.parse_args(arguments)
-    seeds, more = (SEEDS[:1], SMALL) if given.small else (SEEDS, {})
+    seeds, more = (SEEDS[:1], SMALL) if given.small else (SEEDS, ())
     found = {recipe: [result(given.out, recipe, seed, more) for seed in seeds] for recipe in given.only}
     head = ["recipe", "seed", "pairs", "labels right", *CRITERIA, "wins"]
     table("Recipes", [head, *(row for recipe, results in found.items() for row in rows(recipe, results))])

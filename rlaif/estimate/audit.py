@@ -33,9 +33,7 @@ def plan_audit(
     lines, unwritten = estimate_stage(resolved, context, only=only)
     keys = resolved.generator_keys(context.store)
     for name in [*own, *([right] if right in config.pipeline.judges else [])]:
-        lines += estimate_judging(
-            context, resolved.judge(name), resolved.generator_keys(context.store), unwritten, only=only
-        )
+        lines += estimate_judging(context, resolved.judge(name), keys, unwritten, only=only)
     for name in own if attacks else ():
         judge = resolved.judge(name)
         altered = _altered(resolved, context, judge, attacks, unwritten)

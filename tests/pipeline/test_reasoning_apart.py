@@ -202,6 +202,11 @@ def test_a_response_that_quotes_a_mark_stays_whole(text: str) -> None:
     assert separate(text, "thought").text == text
 
 
+def test_line_breaks_that_servers_leave_between_reasoning_and_text_are_dropped() -> None:
+    assert separate("\n\nThe answer.\n", "thought").text == "The answer.\n"
+    assert separate("    indented code").text == "    indented code"
+
+
 @pytest.mark.parametrize("reasoning", ["separate", "keep"])
 def test_reasoning_in_imported_responses_is_separated_too(reasoning: str, tmp_path: Path) -> None:
     texts = [reply for reply, fields in REPLIES.values() if isinstance(reply, str) and not fields and SECRET in reply]

@@ -102,7 +102,9 @@ def evaluate(plan: Plan, context: Context, *, allow_code: bool = False, stored: 
 
         # The trained model is the first match of each judge.
         first = {match.judge: match for match in reversed(found.matches)}
-        model_card.compare(Path(trained.model.path), [judged(match) for match in reversed(first.values())])
+        matches = list(reversed(first.values()))
+        win_rates = {match.judge: match.win_rate for match in matches if match.win_rate is not None}
+        model_card.compare(Path(trained.model.path), [judged(match) for match in matches], win_rates)
     return found
 
 

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from rlaif.core.errors import InputError
-from rlaif.data.export import FORMS, Exported, export
+from rlaif.data.export import FORMS, Exported, export, tables
+from rlaif.data.export.meanings import COLUMNS
 from rlaif.store.store import Store
 from tests.support.pairings import TABLE, made, many
 from tests.support.scripted_pipeline import go, project
-from tests.support.stores import GENERATOR, JUDGE, context, fill, make_pairs, prompt
+from tests.support.stores import GENERATOR, JUDGE, append_criteria, context, fill, make_pairs, prompt
 
 
 def exported(
@@ -61,6 +62,79 @@ def test_a_form_has_the_columns_that_its_trainer_reads(form: str, tmp_path: Path
     ]
     assert all(row["prompt_id"] == prompt(row["prompt"][0]["content"]).key for row in rows if "prompt" in row)
     assert done.left_out == {}
+
+
+def described(store: Store) -> None:
+    """Give the rows of TABLE a source, metadata, names and rationales."""
+    store.run("""
+        UPDATE prompts SET source = 'p.jsonl:' || position, metadata = json_object('topic', 'depot', 'level', position, 'A b', NULL);
+        UPDATE scores SET rationale = 'because of ' || value::INTEGER;
+        INSERT INTO generators VALUES ('generator', 'small', '{}');
+        INSERT INTO judges VALUES ('judge', 'critic', '{}')
+    """)
+    append_criteria(store, {"help": (1, 5)})
+
+
+SIDES = {
+    "score_chosen": 100.0,
+    "score_rejected": 0.0,
+    "criterion_scores_chosen": {"help": 5.0},
+    "criterion_scores_rejected": {"help": 1.0},
+    "rationales_chosen": {"help": "because of 5"},
+    "rationales_rejected": {"help": "because of 1"},
+    "chosen_generator": "small",
+    "rejected_generator": "small",
+}
+SIDE = {"score": 100.0, "criterion_scores": {"help": 5.0}, "rationales": {"help": "because of 5"}, "generator": "small"}
+ALL = {
+    "scores": [100, 50, 0],
+    "criterion_scores": [{"help": 5.0}, {"help": 3.0}, {"help": 1.0}],
+    "rationales": [{"help": f"because of {n}"} for n in (5, 3, 1)],
+    "generators": ["small"] * 3,
+}
+PAIR_IDS = {"prompt_id", "pair_id", "chosen_id", "rejected_id"}
+RESPONSE_IDS = {"prompt_id", "pair_id", "response_id"}
+ORIGINS = {
+    "preference": (SIDES, PAIR_IDS),
+    "soft": (SIDES, PAIR_IDS),
+    "reward": (SIDES, PAIR_IDS),
+    "unpaired": (SIDE, RESPONSE_IDS),
+    "sft": (SIDE, RESPONSE_IDS),
+    "ranked": (ALL, {"prompt_id", "response_ids"}),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_carries_ids_source_metadata_generators_scores_and_the_judge(form: str, tmp_path: Path) -> None:
+    origin, ids = ORIGINS[form]
+    common = {"judge": "critic", "source": "p.jsonl:0", "metadata": {"topic": "depot", "level": 0, "A b": None}}
+    with Store(tmp_path / "store.duckdb") as store:
+        key = made(store, tmp_path)
+        store.run("UPDATE pairs SET confidence = 0.75")
+        described(store)
+        done = export(store, key, tmp_path, held_out=0, form=form, rationales=True)
+        plain = tables(store, key, held_out=0, form=form)
+        with_rationales = tables(store, key, held_out=0, form=form, rationales=True)
+    row = json.loads((done.folder / "train.jsonl").read_text().splitlines()[0])
+    assert {name: row[name] for name in (*origin, *common)} == origin | common
+    assert {name for name in row if name.endswith(("_id", "_ids"))} == ids
+    assert set(row) <= COLUMNS.keys()
+    assert with_rationales["train"].to_pylist()[0] == row
+    assert set(plain["train"].column_names) == {name for name in row if "rationales" not in name}
+    assert plain["test"].num_rows == 0
+
+
+def test_metadata_whose_names_differ_only_in_case_is_json_text(tmp_path: Path) -> None:
+    with Store(tmp_path / "store.duckdb") as store:
+        key = made(store, tmp_path)
+        store.run("""UPDATE prompts SET metadata = '{"a": 1, "A": [2]}'""")
+        found = tables(store, key, held_out=0)["train"].to_pylist()
+    assert [json.loads(row["metadata"]) for row in found] == [{"a": 1, "A": [2]}] * 2
+
+
+def test_soft_labels_without_any_confidence_are_an_error_that_says_where_it_comes_from(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no pair has a confidence[\s\S]*logprobs[\s\S]*pair.agree"):
+        exported(tmp_path, "soft")
 
 
 def test_ranked_lists_hold_all_scored_answers_best_first(tmp_path: Path) -> None:
@@ -277,7 +351,7 @@ def test_every_id_of_a_row_leads_back_to_the_judges_words(tmp_path: Path) -> Non
     go(file)
     row = json.loads((tmp_path / "out/pairs/preference/train.jsonl").read_text().splitlines()[0])
     with Store(tmp_path / "out/store.duckdb", read_only=True) as store:
-        stories = [explain(store, row[name]) for name in ("prompt_id", "chosen_id", "rejected_id")]
+        stories = [explain(store, row[name]) for name in ("prompt_id", "pair_id", "chosen_id", "rejected_id")]
     assert {story.prompt for story in stories} == {row["prompt_id"]}
     texts = {response.key: response for response in stories[0].responses}
     for side in ("chosen", "rejected"):

@@ -25,6 +25,7 @@ from rlaif.models.vllm.args import arguments, flags
 from rlaif.models.vllm.client import Vllm
 from rlaif.models.vllm.diagnosis import cause
 from rlaif.models.vllm.orphans import born, clean, members, write_down
+from tests.support.checkpoints import save_chain
 from tests.support.paths import ROOT
 
 STAND_IN = "tests.support.vllm_stand_in"
@@ -390,3 +391,32 @@ def test_vllm_itself_serves_the_tiny_writer_and_then_the_tiny_judge(tmp_path: Pa
     assert all(row["expected"] is not None for row in scores)
     logs = [path.read_text("utf-8") for path in (tmp_path / "rlaif" / "vllm").iterdir()]
     assert [log.rstrip().rpartition("\n")[2] for log in logs] == ["rlaif: the server ended with status 0"] * 2
+
+
+@pytest.mark.vllm
+@pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="vLLM is not installed; `make vllm` does that")
+@pytest.mark.parametrize("parser", [None, "qwen3"])
+@pytest.mark.parametrize("thinking", [True, False])
+def test_vllm_itself_serves_a_model_whose_template_has_a_thinking_switch(
+    parser: str | None, thinking: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    options = {"enforce_eager": True} | ({"reasoning_parser": parser} if parser else {})
+    model = {"kind": "vllm", "path": str(save_chain(tmp_path / "chain")), "dtype": "float32", "options": options}
+    if not thinking:
+        model["extra"] = {"chat_template_kwargs": {"enable_thinking": False}}
+    (tmp_path / "prompts.jsonl").write_text('{"prompt": "the first"}\n', "utf-8")
+    settings = {
+        "name": "thinking",
+        "collect": {"sources": [{"path": "prompts.jsonl"}]},
+        "models": {"chain": model},
+        "generate": {"model": "chain", "samples": 2, "temperature": 0.0, "max_tokens": 20},
+    }
+    (tmp_path / "thinking.yaml").write_text(json.dumps(settings), "utf-8")
+    with pipeline.open_run(load(tmp_path / "thinking.yaml")) as (plan, context):
+        pipeline.collect(context)
+        pipeline.generate(plan, context)
+        found = context.store.rows("SELECT DISTINCT text, reasoning, failure, finish FROM responses")
+    reasoning = "first therefore" if thinking else None
+    assert found == [{"text": "the answer", "reasoning": reasoning, "failure": None, "finish": "stop"}]

@@ -26,7 +26,7 @@ GLIMPSE = 60
 
 
 def explain(store: Store, prefix: str, present: Mapping[str, str] = {}) -> PromptHistory:
-    """Return the history of the prompt whose key starts with `prefix`, or to which the response with that key belongs.
+    """Return the history of the prompt whose key starts with `prefix`, or of the response or pair with that key.
 
     `present` holds the judges of the pipeline file, keys by name; others with these names are marked as earlier versions.
     Raises InputError if no prompt or several prompts match, and names similar ones by key or text.

@@ -136,11 +136,11 @@ def load_generators(config: Config) -> tuple[Generator, ...]:
         _check_different(config, pool)
     if section.pick is None:
         return tuple(pool)
+    picked = [each for each, settings in zip(pool, section.generators, strict=True) if not settings.always]
     # A generator keeps its prompts in all rounds.
-    names = tuple(each.name.partition(ROUND)[0] for each in pool)
-    return tuple(
-        replace(each, pick=Pick(name, names, section.pick, section.seed)) for each, name in zip(pool, names, strict=True)
-    )
+    names = tuple(each.name.partition(ROUND)[0] for each in picked)
+    picks = {each.key: Pick(name, names, section.pick, section.seed) for each, name in zip(picked, names, strict=True)}
+    return tuple(replace(each, pick=picks.get(each.key, EVERY_PROMPT)) for each in pool)
 
 
 def load_policy(config: Config, pool: Sequence[Generator]) -> Generator:

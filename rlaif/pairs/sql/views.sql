@@ -2,9 +2,9 @@
 -- `candidates`: one row per distinct answer that has all its scores and that no filter dropped; `scores` are those by every
 -- criterion with weight, in the order of the criteria's names, if the strategy's text contains that word; `written_by`, the
 -- names of the generators that wrote the text, likewise (see `views_with_generators`). `marks`: one row per candidate and
--- criterion. `texts`: one row per candidate, with its length in characters, and in tokens as its server counted them (a quarter
--- of the characters if it did not, or counted reasoning too). `compared`: one row per comparison of two candidates, by any
--- judge; several voters that are mixed count as one judge. `strength` is 0 for a tie and 1 for a plain vote.
+-- criterion. `texts`: one row per candidate, with its length in characters, and in tokens as its server counted them (a
+-- quarter of the characters if it did not, or counted reasoning too). `compared`: one row per comparison of two candidates,
+-- by any judge; several voters that are mixed count as one judge. `strength` is 0 for a tie and 1 for a plain vote.
 CREATE OR REPLACE TEMP VIEW candidates AS
 SELECT prompt, response, points, finished, vetoed, coin, scores
 FROM answers

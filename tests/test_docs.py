@@ -167,7 +167,7 @@ def test_every_path_that_contributing_names_has_its_folder() -> None:
         assert (ROOT / fixed).exists(), name
 
 
-def test_links_between_pages_lead_somewhere() -> None:
+def test_links_between_pages_resolve() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#\s]+)(?:#[\w-]*)?\)", page.read_text(encoding="utf-8")):
             if not target.startswith("http"):

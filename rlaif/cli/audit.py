@@ -7,7 +7,7 @@ import typer
 
 from rlaif.cli.app import AllowCode, File, Json, Quiet, Set, app
 from rlaif.cli.output import print_json, show, terminal
-from rlaif.cli.session import session
+from rlaif.cli.session import copied, session
 
 
 @app.command()
@@ -22,7 +22,7 @@ def agree(
     from rlaif import pipeline as running
     from rlaif.evaluation import render_agreement
 
-    with session(file, set, filled=True) as (plan, context):
+    with copied(file, set) as (plan, context):
         found = running.agreed(plan, context, first, second)
     show(found, render_agreement, json)
 
@@ -50,7 +50,7 @@ def audit(
     if plan:
         _plan_audit(file, set, json, quiet, judge, gold, limit, attacks)
         return
-    with session(file, set, quiet, allow_code=allow_code) as (resolved, context):
+    with session(file, set, quiet, or_copy=stored, allow_code=allow_code) as (resolved, context):
         found = measure(resolved, context, judge, gold, limit=limit, attacks=attacks, stored=stored, allow_code=allow_code)
         page = context.config.out / "audit.html"
         write(found, context.config.pipeline.name, page)
@@ -66,7 +66,7 @@ def _plan_audit(
 ) -> None:
     from rlaif.estimate import plan_audit, render
 
-    with session(file, set, quiet) as (plan, context):
+    with session(file, set, quiet, or_copy=True) as (plan, context):
         found = plan_audit(plan, context, judge, gold, limit=limit, attacks=attacks)
     show(found, render, json)
 
@@ -88,7 +88,7 @@ def label(
 
     with session(file, set) as (plan, context):
         running.collect(context)
-        voter, writers = labelling.Voter(by), plan.generator_keys
+        voter, writers = labelling.Voter(by), plan.generator_keys(context.store)
         if import_:
             new, others = labelling.read(context.store, voter, import_)
             print(f"{new:,} votes by {voter.name}; {others:,} lines were empty or already stored.")

@@ -7,7 +7,7 @@ import typer
 
 from rlaif.cli.app import File, Json, Newest, Set, app
 from rlaif.cli.output import show
-from rlaif.cli.session import session
+from rlaif.cli.session import copied
 
 Form = Annotated[str, typer.Option(help="Row format: preference, unpaired, reward, soft, sft or ranked.")]
 Rationales = Annotated[bool, typer.Option("--rationales", help="Add the judge's rationales.")]
@@ -32,7 +32,7 @@ def export(
     """Write the pairs to files that trainers can read."""
     from rlaif import pipeline as running
 
-    with session(file, set, quiet=False, filled=True) as (plan, context):
+    with copied(file, set, quiet=False) as (plan, context):
         pairing = running.newest(context) if newest else None
         done = running.export(
             plan,
@@ -66,7 +66,7 @@ def push(
     from rlaif import pipeline as running
     from rlaif.data.export.hub import push as send
 
-    with session(file, set, quiet=False, filled=True) as (plan, context):
+    with copied(file, set, quiet=False) as (plan, context):
         pairing = running.newest(context) if newest else None
         folder = context.config.out / "pushed"
         done = running.export(
@@ -91,6 +91,6 @@ def pairs_diff(
     from rlaif.pipeline.pairs_diff import compare
     from rlaif.pipeline.pairs_diff_render import render
 
-    with session(file, set, filled=True) as (_, context):
+    with copied(file, set) as (_, context):
         found = compare(context, a, b, examples=examples)
     show(found, render, json)

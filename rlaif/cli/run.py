@@ -70,7 +70,7 @@ def plan(
     from rlaif.estimate import plan as estimate
     from rlaif.estimate import render
 
-    with session(file, set, quiet, allow_code=allow_code) as (resolved, context):
+    with session(file, set, quiet, or_copy=not pilot, allow_code=allow_code) as (resolved, context):
         found = estimate(resolved, context, pilot, allow_code=allow_code)
     show(found, render, json)
 

@@ -87,24 +87,39 @@ def _translated(error: Exception) -> RlaifError:
 
 @contextmanager
 def session(
-    file: Path, overrides: list[str], quiet: bool = True, *, filled: bool = False, allow_code: bool = OPENS_NO_MODEL
+    file: Path, overrides: list[str], quiet: bool = True, *, or_copy: bool = False, allow_code: bool = OPENS_NO_MODEL
 ) -> "Iterator[tuple[Plan, Context]]":
     """Open the pipeline and its store for writing; yield the plan and the run context.
 
+    If another process writes to the store, open a private copy instead with `or_copy`, which discards changes.
     After Ctrl-C, print how to continue, and exit.
-
-    Raises InputError if the store must already be `filled` by other commands and does not exist.
     """
     from rlaif.config import load
     from rlaif.core.progress import progress
-    from rlaif.pipeline import open_run
+    from rlaif.pipeline import open_run, open_run_or_copy
 
     config = load(file, overrides, allow_code=allow_code)
-    if filled:
-        need_store(config)
+    opening = open_run_or_copy if or_copy else open_run
+    with _stopping(config), opening(config, progress(quiet=quiet)) as opened:
+        yield opened
+
+
+@contextmanager
+def copied(file: Path, overrides: list[str], quiet: bool = True) -> "Iterator[tuple[Plan, Context]]":
+    """Open the pipeline and a private copy of its store, even during a run: for commands that make pairs to read them."""
+    from rlaif.config import load
+    from rlaif.core.progress import progress
+    from rlaif.pipeline import open_copy
+
+    config = load(file, overrides, allow_code=OPENS_NO_MODEL)
+    with _stopping(config), open_copy(config, progress(quiet=quiet)) as opened:
+        yield opened
+
+
+@contextmanager
+def _stopping(config: "Config") -> "Iterator[None]":
     try:
-        with open_run(config, progress(quiet=quiet)) as opened:
-            yield opened
+        yield
     except (KeyboardInterrupt, Exception) as error:
         if not STOP.caused(error):
             raise
@@ -124,20 +139,7 @@ def _stopped(config: "Config") -> None:
 def reading(file: Path, overrides: list[str]) -> "Iterator[Context]":
     """Open the pipeline and its store for reading, even while another command uses the store."""
     from rlaif.config import load
-    from rlaif.context.run import Context
-    from rlaif.store.store import Store
+    from rlaif.pipeline import open_reading
 
-    config = load(file, overrides, allow_code=OPENS_NO_MODEL)
-    need_store(config)
-    with Store(config.store_path, read_only=True) as store:
-        yield Context(config, store)
-
-
-def need_store(config: "Config") -> None:
-    """Check that the store exists where it should. Raises InputError otherwise."""
-    from rlaif.pipeline import refuse_moved
-
-    refuse_moved(config)
-    if not config.store_path.exists():
-        fix = f"Run `{config.command('run')}`, or run the stages one by one, starting with `{config.command('collect')}`."
-        raise InputError("nothing has been done yet: the store does not exist", where=str(config.store_path), fix=fix)
+    with open_reading(load(file, overrides, allow_code=OPENS_NO_MODEL)) as context:
+        yield context

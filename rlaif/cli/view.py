@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from rlaif.cli.app import File, Set, app
-from rlaif.cli.session import OPENS_NO_MODEL, need_store
+from rlaif.cli.session import OPENS_NO_MODEL
 
 
 @app.command()
@@ -23,6 +23,7 @@ def view(
 
     if not (find_spec("starlette") and find_spec("uvicorn")):
         raise InputError("the page needs starlette and uvicorn, which are not installed", fix="pip install 'rlaif[view]'")
+    from rlaif.pipeline import need_store
     from rlaif.pipeline.view_subject import view_subject
     from rlaif.view import serve
 

@@ -60,6 +60,7 @@ class StoreError(RlaifError):
 
     def __init__(self, message: str, *, busy: bool = False) -> None:
         super().__init__(message)
+        self.busy = busy
         self.exit_code = 5 if busy else 7
 
 

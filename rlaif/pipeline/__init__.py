@@ -9,7 +9,16 @@ from rlaif.pipeline.plan import Plan
 from rlaif.pipeline.readiness import need_models, need_prompts, need_responses, need_scores
 from rlaif.pipeline.resolve import resolve
 from rlaif.pipeline.runner import everything
-from rlaif.pipeline.session import open_run, refuse_moved, resolved, status
+from rlaif.pipeline.session import (
+    need_store,
+    open_copy,
+    open_reading,
+    open_run,
+    open_run_or_copy,
+    refuse_moved,
+    resolved,
+    status,
+)
 from rlaif.pipeline.stages.pair import described, export, newest, pair, paired, top_up
 from rlaif.pipeline.train_and_evaluate import agreements, evaluate, prepare_training, report, train
 from rlaif.pipeline.validate import check, check_judges, check_pairs, check_scored
@@ -36,8 +45,12 @@ __all__ = [
     "need_prompts",
     "need_responses",
     "need_scores",
+    "need_store",
     "newest",
+    "open_copy",
+    "open_reading",
     "open_run",
+    "open_run_or_copy",
     "pair",
     "paired",
     "prepare_training",

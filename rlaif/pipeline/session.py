@@ -5,7 +5,7 @@ import os
 import secrets
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -69,16 +69,62 @@ def open_run(config: Config, progress: Progress | None = None) -> Iterator[tuple
     refuse_moved(config)
     plan = resolve(config)
     with Store(config.store_path) as store:
-        run = f"{now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
-        resolved = config.pipeline.model_dump_json()
-        progress = progress or Quiet()
-        for line in changes(plan, store):
-            progress.note(line)
-        store.append(
-            "runs",
-            [{"key": run, "version": __version__, "started": now(), "config": resolved, "command": config.command("run")}],
-        )
-        yield plan, Context(config, store, run, progress)
+        yield plan, _begin(plan, store, progress or Quiet())
+
+
+@contextmanager
+def open_copy(config: Config, progress: Progress | None = None) -> Iterator[tuple[Plan, Context]]:
+    """Do the same with a private copy of the store, even during a run: changes to it are discarded at the end.
+
+    Commands that need pairs, but should store nothing, make them in it. Raises InputError if the store does not exist.
+    """
+    need_store(config)
+    plan = resolve(config)
+    with Store(config.store_path, private=True) as store:
+        yield plan, _begin(plan, store, progress or Quiet())
+
+
+@contextmanager
+def open_run_or_copy(config: Config, progress: Progress | None = None) -> Iterator[tuple[Plan, Context]]:
+    """Open the store for writing or, if another process writes to it, a private copy."""
+    with ExitStack() as stack:
+        try:
+            opened = stack.enter_context(open_run(config, progress))
+        except StoreError as error:
+            if not error.busy:
+                raise
+            opened = stack.enter_context(open_copy(config, progress))
+        yield opened
+
+
+def _begin(plan: Plan, store: Store, progress: Progress) -> Context:
+    """Record a run in the store, and note how the configuration differs from the last one."""
+    config = plan.config
+    run = f"{now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+    for line in changes(plan, store):
+        progress.note(line)
+    resolved = config.pipeline.model_dump_json()
+    store.append(
+        "runs",
+        [{"key": run, "version": __version__, "started": now(), "config": resolved, "command": config.command("run")}],
+    )
+    return Context(config, store, run, progress)
+
+
+@contextmanager
+def open_reading(config: Config) -> Iterator[Context]:
+    """Open the store for reading, even during a run; yield the run context. Raises InputError if it does not exist."""
+    need_store(config)
+    with Store(config.store_path, read_only=True) as store:
+        yield Context(config, store)
+
+
+def need_store(config: Config) -> None:
+    """Check that the pipeline's store exists. Raises InputError otherwise."""
+    refuse_moved(config)
+    if not config.store_path.exists():
+        fix = f"Run `{config.command('run')}`, or run the stages one by one, starting with `{config.command('collect')}`."
+        raise InputError("nothing has been done yet: the store does not exist", where=str(config.store_path), fix=fix)
 
 
 def status(config: Config, store: Store) -> dict[str, list[Row]]:

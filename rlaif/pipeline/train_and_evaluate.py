@@ -73,7 +73,7 @@ def _origin(plan: Plan, context: Context, trained: Training, *, whole: bool) -> 
     )
     commands = [config.command("run")] if whole else [made_by(store, pairing).command, config.command("train")]
     # The pipeline as in the file, which a round changes.
-    last = store.query("pipeline/sql/config_diff/last")
+    last = store.query("SELECT config FROM runs ORDER BY rowid DESC LIMIT 1")
     judges = [plan.judge(reward.judge) for reward in section.rewards if reward.judge]
     return Origin(
         command="\n".join(filter(None, commands)),

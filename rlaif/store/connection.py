@@ -1,8 +1,6 @@
 """The store's file: open it or refuse it with a reason, set aside a log that cannot be replayed, make a copy."""
 
 import re
-import secrets
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -32,13 +30,16 @@ LOG_HEAD: Final = b"\x64\x00\x62"
 STRANGER: Final = re.compile(r"does not match|different")
 
 
-def connect(path: Path, read_only: bool, folder: Path | None = None) -> duckdb.DuckDBPyConnection:
+def connect(
+    path: Path, read_only: bool, folder: Path | None = None, original: Path | None = None
+) -> duckdb.DuckDBPyConnection:
     """Open the file, attached as `store`. Queries can read and write files in `folder` (a resolved path) and nowhere else.
 
-    Raises StoreError, with `busy` set if another process has the store open.
+    If it is a copy of the store `original`, errors name that one, and nothing is changed for the sake of opening it.
+    Raises StoreError, with `busy` set if another process has the file open.
     """
     path = path.resolve()
-    _check(path)
+    _check(path, original or path)
     options = "READ_ONLY" if read_only else f"STORAGE_VERSION '{STORAGE_VERSION}'"
     attach = f"ATTACH {quoted(path)} AS store ({options})"
     # DuckDB spills beside the store, not into the working directory.
@@ -50,42 +51,54 @@ def connect(path: Path, read_only: bool, folder: Path | None = None) -> duckdb.D
                 raise duckdb.IOException("WAL is damaged: it does not begin as a log does")
             connection.execute(attach)
         except (duckdb.Error, UnicodeDecodeError) as error:
-            if read_only or not _set_log_aside(path, _plain(error, path)):
+            if read_only or original or not _set_log_aside(path, _plain(error, path)):
                 raise
             connection.execute(attach)
         search(connection)
         confined.lock(connection, confined.FREE)
     except (duckdb.Error, UnicodeDecodeError) as error:
         connection.close()
-        raise unreadable(path, error) from None
+        raise unreadable(original or path, error, path) from None
     return connection
 
 
-def _check(path: Path) -> None:
-    """Check the path before DuckDB opens it. Raises StoreError if it is not a DuckDB file, or a log without its store."""
+def check_file(path: Path) -> None:
+    """Check, without opening it, that the path is a file or does not exist. Raises StoreError, also for a lone log."""
     log = _log(path)
     try:
-        if not path.exists():
-            if log.exists():
-                # DuckDB would start an empty store and delete the log.
-                raise StoreError(
-                    f"{path}: the store is missing, but its write-ahead log {log.name} is still there.\n"
-                    f"Put the store back beside it, or move {log.name} away to start a new store."
-                )
-            return
-        if not path.is_file():
+        if not path.exists() and log.exists():
+            # DuckDB would start an empty store and delete the log.
+            raise StoreError(
+                f"{path}: the store is missing, but its write-ahead log {log.name} is still there.\n"
+                f"Put the store back beside it, or move {log.name} away to start a new store."
+            )
+        if path.exists() and not path.is_file():
             raise StoreError(f"{path}: this is not a file. Name another `out`.")
-        if reason := confined.not_duckdb(path):
-            raise StoreError(f"{path}: {reason}. Restore a copy of the store, or name another `out`.")
     except OSError as error:
-        raise StoreError(
-            f"{path}: cannot be opened: {error.strerror}. Check its permissions, or name another `out`."
-        ) from None
+        raise _unopened(path, error) from None
 
 
-def unreadable(path: Path, error: Exception) -> StoreError:
-    """Turn DuckDB's error about the store into one with advice: in use, written by a newer DuckDB, damaged, or other."""
-    message = _plain(error, path)
+def _check(path: Path, original: Path) -> None:
+    """Check the file before DuckDB opens it. Raises StoreError if it is not a DuckDB file."""
+    check_file(path)
+    try:
+        reason = confined.not_duckdb(path) if path.exists() else None
+    except OSError as error:
+        raise _unopened(original, error) from None
+    if reason:
+        raise StoreError(f"{original}: {reason}. Restore a copy of the store, or name another `out`.")
+
+
+def _unopened(path: Path, error: OSError) -> StoreError:
+    return StoreError(f"{path}: cannot be opened: {error.strerror}. Check its permissions, or name another `out`.")
+
+
+def unreadable(path: Path, error: Exception, opened: Path | None = None) -> StoreError:
+    """Turn DuckDB's error about the store into one with advice: in use, written by a newer DuckDB, damaged, or other.
+
+    `opened` is the file that DuckDB names in its message if that is a copy.
+    """
+    message = _plain(error, opened or path)
     if BUSY.search(message):
         holder = re.search(r"PID (\d+)", message)
         who = f"process {holder[1]}" if holder else "another process"
@@ -149,17 +162,6 @@ def _set_log_aside(path: Path, message: str) -> bool:
         file=sys.stderr,
     )
     return True
-
-
-def work_folder(path: Path) -> Path:
-    """Return the name of a new folder beside the store, for files that are imported or exported."""
-    return path.with_name(f".{path.name}.work-{secrets.token_hex(4)}")
-
-
-def remove_left(path: Path) -> None:
-    """Remove such folders that killed processes have left. Call it only while this process holds the store's lock."""
-    for folder in path.parent.glob(f".{path.name}.work-*"):
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def copy(connection: duckdb.DuckDBPyConnection, folder: Path, path: Path) -> None:

@@ -27,7 +27,9 @@ from rlaif.core.signals import STOP
 from rlaif.core.words import SQL_WORD
 from rlaif.store import schema_check
 from rlaif.store.confined import quoted
-from rlaif.store.connection import connect, copy, has_log, remove_left, search, unreadable, work_folder
+from rlaif.store.connection import check_file, connect, copy, has_log, search, unreadable
+from rlaif.store.snapshot import copy_files
+from rlaif.store.work_folder import WorkFolder, remove_left
 
 PACKAGE = Path(__file__).parents[1]
 SCHEMA_VERSION = 7
@@ -56,33 +58,61 @@ def sql(name: str) -> str:
 
 
 class Store:
-    """An open store. One process writes at a time; threads of that process may share it."""
+    """An open store. One process writes at a time; threads of that process may share it.
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        if read_only:
-            must_exist(path)
+    A store that is open `read_only` is a copy of the files as they were then: it shows every row that was committed, holds
+    no lock, and does not change while other processes write. A `private` one is such a copy that can be written to, whose
+    changes disappear when it is closed.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False, private: bool = False) -> None:
         check_path(path)
+        if read_only or private:
+            must_exist(path)
+            check_file(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"{path.parent}: no folder for the store: {error.strerror}. Name another `out`.") from None
-        self.path, self.read_only = path, read_only
+        self.path, self.read_only, self._private = path, read_only, private
         self._file = path.resolve()
-        self._work = work_folder(self._file)
+        self._work = WorkFolder(self._file)
         self._lock = RLock()
         self._scratch = False
         self._cursors: WeakSet[duckdb.DuckDBPyConnection] = WeakSet()
         logged = has_log(self._file)
-        self._connection = connect(self._file, read_only, self._work)
+        self._connection = self._connect_to_copy() if read_only or private else connect(self._file, False, self._work.path)
         self._unregister = STOP.interrupted_by(self._interrupt)
         try:
             self._prepare(logged)
         except duckdb.Error as error:
             self._abandon()
-            raise unreadable(path, error) from None
+            raise unreadable(path, error, self._file) from None
         except BaseException:
             self._abandon()
             raise
+
+    def _connect_to_copy(self) -> duckdb.DuckDBPyConnection:
+        """Copy the store's files and open the copy. Raises StoreError."""
+        original = self._file
+        try:
+            copied = copy_files(original, self._work.make())
+        except OSError as error:
+            if self.read_only:
+                # The disk is full or the folder is not writable: read the store in place, with a lock.
+                return connect(original, True, self._work.path)
+            raise StoreError(f"{self.path}: cannot be copied to read it: {error}. Free some space.") from None
+        try:
+            connection = connect(copied, self.read_only, self._work.path, original)
+        except BaseException:
+            self._work.remove()
+            raise
+        if self.read_only:
+            # DuckDB keeps the files open. So their space is free as soon as this process ends, in whatever way.
+            for file in self._work.path.iterdir():
+                file.unlink()
+        self._file = copied
+        return connection
 
     def _prepare(self, logged: bool) -> None:
         tables = schema_check.tables(self._connection)
@@ -108,7 +138,8 @@ class Store:
         if not self.read_only and schema_check.other_views(self._connection):
             with self._renewed():
                 pass
-        self._note_writing(logged)
+        if not self._private and not self.read_only:
+            self._note_writing(logged)
 
     def _note_writing(self, logged: bool) -> None:
         """Warn about a missing write-ahead log, and record in the file itself that a process writes to the store.
@@ -124,21 +155,23 @@ class Store:
                 "again. If you copied the store, copy the .wal file too.",
                 file=sys.stderr,
             )
-        if not self.read_only:
-            remove_left(self._file)
-            if not noted:
-                with self._room():
-                    self._connection.execute("INSERT INTO meta VALUES (?, 'yes')", [WRITING])
-                    self._connection.execute("CHECKPOINT store")
+        remove_left(self._file)
+        if not noted:
+            with self._room():
+                self._connection.execute("INSERT INTO meta VALUES (?, 'yes')", [WRITING])
+                self._connection.execute("CHECKPOINT store")
 
     def _migrate(self, version: int) -> None:
         """Upgrade the tables of an older rlaif in one transaction; a copy of the old store is kept beside it."""
         kept = self.path.with_name(f"{self.path.name}.schema-{version}")
-        with self._room(), self.folder() as folder:
-            copy(self._connection, folder, kept)
+        if not self._private:
+            with self._room(), self.folder() as folder:
+                copy(self._connection, folder, kept)
         with self._renewed():
             for step in range(version + 1, SCHEMA_VERSION + 1):
                 self.execute(f"store/migrate/to_{step}")
+        if self._private:
+            return
         print(
             f"rlaif: {self.path} is brought from schema {version} to {SCHEMA_VERSION}; as it was, it is {kept.name}",
             file=sys.stderr,
@@ -164,8 +197,7 @@ class Store:
     def folder(self) -> Iterator[Path]:
         """Make a temporary folder beside the store, the only place where queries can read and write files."""
         try:
-            self._work.mkdir(exist_ok=True)
-            made = TemporaryDirectory(dir=self._work)
+            made = TemporaryDirectory(dir=self._work.make())
         except OSError as error:
             raise self._unwritable(error) from None
         with made as name:
@@ -314,7 +346,7 @@ class Store:
     def close(self) -> None:
         """Fold the write-ahead log into the file, so that the file is complete by itself, and close it."""
         with self._lock:
-            if not self.read_only:
+            if not self.read_only and not self._private:
                 # A failure here loses nothing: the log stays beside the file.
                 with suppress(duckdb.Error):
                     self._connection.execute("DELETE FROM meta WHERE name = ?", [WRITING])
@@ -324,8 +356,7 @@ class Store:
     def _abandon(self) -> None:
         self._unregister()
         self._connection.close()
-        if not self.read_only:
-            shutil.rmtree(self._work, ignore_errors=True)
+        self._work.remove()
 
     def __enter__(self) -> Self:
         return self

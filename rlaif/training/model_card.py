@@ -8,7 +8,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
@@ -21,6 +21,18 @@ from rlaif.models.local.checkpoint import locate
 from rlaif.store.store import Row, Store
 from rlaif.training.job import Training
 
+# Values that a training logged at its first and last step, by metric.
+_FIRST_AND_LAST_VALUES: Final = """
+    SELECT metric, max(step) AS step, arg_min(value, step) AS first, arg_max(value, step) AS last
+    FROM training_log WHERE training = $key AND isfinite(value)
+    GROUP BY metric ORDER BY metric
+"""
+# Number of a pairing's pairs, and of those whose prompt's bucket is below $held_out.
+_TRAINED_PAIRS: Final = """
+    SELECT count(*) AS made, count(*) FILTER (bucket < $held_out) AS held_out
+    FROM pairs JOIN current_prompts AS prompts ON prompts.key = pairs.prompt
+    WHERE pairing = $pairing
+"""
 PAGE = Path(__file__).parent / "model.md.jinja"
 COMPARED = PAGE.with_name("compared.md.jinja")
 CARD = "README.md"
@@ -147,7 +159,7 @@ def model_card(store: Store, training: Training, origin: Origin) -> str:
             pairing=pairing if known else "",
             made=json.loads(known[0]["spec"]) if known else {},
             path=origin.base,
-            pairs=store.query("data/export/sql/trained_pairs", pairing=pairing, held_out=origin.held_out)[0],
+            pairs=store.query(_TRAINED_PAIRS, pairing=pairing, held_out=origin.held_out)[0],
             section=as_yaml(json.dumps(spec.get("train", {}))),
             identity=as_yaml(json.dumps(spec["base"])),
             who=[each | {"spec": as_yaml(each["spec"])} for each in who],
@@ -165,5 +177,5 @@ def model_card(store: Store, training: Training, origin: Origin) -> str:
 
 
 def _last(store: Store, key: str) -> list[dict[str, Any]]:
-    logged = {row["metric"]: row for row in store.query("data/export/sql/training_ends", key=key)}
+    logged = {row["metric"]: row for row in store.query(_FIRST_AND_LAST_VALUES, key=key)}
     return [logged[name] for name in LAST if name in logged]

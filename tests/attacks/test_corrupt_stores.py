@@ -157,11 +157,13 @@ def test_a_killed_process_loses_nothing(tmp_path: Path, capsys: pytest.CaptureFi
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize("read_only", [True, False])
-def test_a_log_that_is_missing_is_reported(read_only: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_that_is_missing_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = killed(tmp_path / "store.duckdb")
     path.with_name("store.duckdb.wal").unlink()
-    assert count(path, read_only=read_only) == 0
+    # To a reader, the log of a process that writes is missing, too, after each checkpoint.
+    assert count(path, read_only=True) == 0
+    assert capsys.readouterr().err == ""
+    assert count(path) == 0
     said = capsys.readouterr().err
     assert "store.duckdb.wal is missing" in said
     assert "may be missing" in said
@@ -172,7 +174,7 @@ def test_a_log_that_is_missing_is_reported(read_only: bool, tmp_path: Path, caps
 
 
 @pytest.mark.parametrize("kind", ["of another store", "garbage", "ones", "stale"])
-def test_a_log_that_does_not_belong_here_is_set_aside(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_foreign_write_ahead_log_is_set_aside(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "store.duckdb"
     log = path.with_name("store.duckdb.wal")
     if kind == "of another store":
@@ -247,7 +249,7 @@ def test_a_bad_pipeline_file_is_exit_code_2(command: str, kind: str, tmp_path: P
         ("the name is too long", 2),
     ],
 )
-def test_files_and_disks_in_a_bad_state_are_told_with_a_sentence(what: str, code: int, tmp_path: Path) -> None:
+def test_files_and_disks_in_a_bad_state_are_reported_in_a_sentence(what: str, code: int, tmp_path: Path) -> None:
     project(tmp_path)
     source, words, shell = tmp_path / "p.jsonl", ["run", "x.yaml"], ""
     match what:

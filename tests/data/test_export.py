@@ -148,7 +148,7 @@ def test_ranked_lists_hold_all_scored_answers_best_first(tmp_path: Path) -> None
     assert done.left_out == {"prompts with fewer than two scored answers": 1}
 
 
-def test_soft_labels_are_there_where_a_confidence_is_known_and_the_others_are_counted(tmp_path: Path) -> None:
+def test_pairs_with_a_confidence_have_soft_labels_and_the_others_are_counted(tmp_path: Path) -> None:
     with Store(tmp_path / "store.duckdb") as store:
         key = made(store, tmp_path)
         store.run("UPDATE pairs SET confidence = 0.875 WHERE margin = 50")
@@ -168,7 +168,7 @@ def test_answers_that_stand_twice_are_kept_once_and_contested_ones_not_at_all(tm
     assert sum(done.left_out.values()) == 3 - len(rows)
 
 
-def test_what_the_generator_was_shown_is_kept_system_and_earlier_turns_too(tmp_path: Path) -> None:
+def test_the_rendered_prompt_is_stored_with_system_and_earlier_turns(tmp_path: Path) -> None:
     shown = [{"role": "system", "content": "Be brief."}, *asked("Hello"), *said("Hi."), *asked("one, with its document")]
     with Store(tmp_path / "store.duckdb") as store:
         key = made(store, tmp_path)
@@ -196,7 +196,7 @@ def test_no_prompt_is_in_both_splits(tmp_path: Path) -> None:
     assert not prompts["train"] & prompts["test"]
 
 
-def test_an_unknown_form_or_format_is_told_with_the_known_ones(tmp_path: Path) -> None:
+def test_an_unknown_form_or_format_is_reported_with_the_known_ones(tmp_path: Path) -> None:
     with Store(tmp_path / "store.duckdb") as store:
         for wrong in ({"form": "rewards"}, {"formats": ["parket"]}):
             with pytest.raises(InputError, match=r"Did you mean '(reward|parquet)'"):
@@ -244,7 +244,7 @@ def test_shards_are_the_one_file_in_order_and_a_smaller_export_leaves_none_behin
 
 
 @pytest.mark.fault("P1", "P14")
-def test_what_a_killed_export_left_aside_is_never_taken_for_data(tmp_path: Path) -> None:
+def test_files_of_a_killed_export_are_never_read_as_data(tmp_path: Path) -> None:
     aside = tmp_path / ".preference.partial"
     aside.mkdir()
     (aside / "held_out.jsonl").write_text("half a li")
@@ -259,7 +259,7 @@ def test_what_a_killed_export_left_aside_is_never_taken_for_data(tmp_path: Path)
 @pytest.mark.parametrize(
     "in_the_way", ["", "preference", ".preference.partial"], ids=["where the folder goes", "of the form", "aside"]
 )
-def test_an_export_that_cannot_be_written_is_told_with_its_place(tmp_path: Path, in_the_way: str) -> None:
+def test_an_unwritable_export_is_reported_with_its_place(tmp_path: Path, in_the_way: str) -> None:
     folder = tmp_path / "data"
     if in_the_way:
         folder.mkdir()
@@ -290,7 +290,7 @@ with Store(Path(sys.argv[1])) as store:
 
 @pytest.mark.fault("P3")
 @pytest.mark.parametrize("format", ["jsonl", "parquet"])
-def test_an_export_to_a_full_disk_is_told_with_its_place_and_leaves_no_half(tmp_path: Path, format: str) -> None:
+def test_an_export_to_a_full_disk_is_reported_and_leaves_no_partial_file(tmp_path: Path, format: str) -> None:
     with Store(tmp_path / "store.duckdb") as store:
         pairing = made(store, tmp_path)
     command = [sys.executable, "-c", FULL, str(tmp_path / "store.duckdb"), pairing, str(tmp_path), format]

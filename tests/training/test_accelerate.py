@@ -20,7 +20,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_random(tmp_path_factory.mktemp("small"), context=128, template=TEMPLATE)
 
 
-def test_a_prepared_training_ends_in_the_weights_of_one_in_place_and_is_taken_in(checkpoint: Path, tmp_path: Path) -> None:
+def test_a_prepared_training_gives_the_same_weights_and_is_imported(checkpoint: Path, tmp_path: Path) -> None:
     with opened(prepare(tmp_path / "here", checkpoint, options=STEPS)) as context:
         here = running.train(running.resolve(context.config), context)
     away = tmp_path / "away"
@@ -47,7 +47,7 @@ def test_a_training_that_asks_judges_is_not_prepared(checkpoint: Path, tmp_path:
         running.prepare_training(running.resolve(context.config), context, tmp_path / "away")
 
 
-def test_a_trained_model_comes_with_a_card_that_stays_as_people_leave_it(checkpoint: Path, tmp_path: Path) -> None:
+def test_a_trained_model_has_a_card_and_edits_to_it_are_kept(checkpoint: Path, tmp_path: Path) -> None:
     pipeline = prepare(tmp_path, checkpoint, options=STEPS)
     import transformers
     from huggingface_hub import ModelCard
@@ -86,7 +86,7 @@ def test_a_trained_model_comes_with_a_card_that_stays_as_people_leave_it(checkpo
     assert json.loads((training.path / "training.json").read_text())["warnings"] == []
 
 
-def test_a_models_card_takes_in_what_the_newest_evaluation_found_unless_somebody_wrote_it_anew(tmp_path: Path) -> None:
+def test_a_model_card_includes_the_newest_evaluation_unless_it_was_edited(tmp_path: Path) -> None:
     card, row = tmp_path / "README.md", {"prompts": "8", "base": "50.0", "trained": "60.0 (+10.0)", "wins": "75 %"}
     model_card.compare(tmp_path, [row | {"judge": "nobody"}])
     assert not card.exists()

@@ -182,7 +182,7 @@ async def judge_all(file: Path, out: Path, model: Any, concurrency: int, shuffle
         await asyncio.to_thread(pipeline.collect, context)
         watched = Watched(model, concurrency, shuffle)
         started = time.monotonic()
-        await judging.run(context, Given(watched), plan.judge("critic"), plan.generator_keys)  # type: ignore[arg-type]
+        await judging.run(context, Given(watched), plan.judge("critic"), plan.generator_keys(context.store))  # type: ignore[arg-type]
         return watched.prompts, time.monotonic() - started
 
 

@@ -19,6 +19,7 @@ LEVELS = [
     ["training", "context"],
     ["pairs", "evaluation"],
     ["report"],
+    ["view"],
     ["pipeline"],
     ["estimate"],
     ["doctor"],

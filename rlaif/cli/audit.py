@@ -88,7 +88,7 @@ def label(
 
     with session(file, set) as (plan, context):
         running.collect(context)
-        voter, writers = labelling.Voter(by), plan.generator_keys
+        voter, writers = labelling.Voter(by), plan.generator_keys(context.store)
         if import_:
             new, others = labelling.read(context.store, voter, import_)
             print(f"{new:,} votes by {voter.name}; {others:,} lines were empty or already stored.")

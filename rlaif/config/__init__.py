@@ -5,6 +5,7 @@ use by name. Fields that change a result enter content keys; fields that change 
 """
 
 from rlaif.config.base import Section
+from rlaif.config.generate import Generate, GeneratorSettings, SystemFile
 from rlaif.config.judges import Cascade, Gate, Judge, JudgeSpec, Measured
 from rlaif.config.loader import Config, load, short
 from rlaif.config.models import (
@@ -20,7 +21,7 @@ from rlaif.config.models import (
 )
 from rlaif.config.pairs import Contamination, Filters, Mix, Pair, Quotas, Truncation
 from rlaif.config.pipeline import Budget, Pipeline
-from rlaif.config.sources import Collect, Columns, Generate, Source, SourcePreferences, SourceScores
+from rlaif.config.sources import Collect, Columns, Source, SourcePreferences, SourceScores
 from rlaif.config.training import REFERRING, Evaluate, Reward, Rounds, Task, Train
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "Filters",
     "Gate",
     "Generate",
+    "GeneratorSettings",
     "Judge",
     "JudgeSpec",
     "Measured",
@@ -55,6 +57,7 @@ __all__ = [
     "Source",
     "SourcePreferences",
     "SourceScores",
+    "SystemFile",
     "Task",
     "Train",
     "TransformersModel",

@@ -109,6 +109,8 @@ def _check_names(pipeline: Pipeline, file: YamlFile) -> None:
     models: list[tuple[tuple[str | int, ...], str | None]] = []
     if pipeline.generate:
         models.append((("generate", "model"), pipeline.generate.model))
+        generators = enumerate(pipeline.generate.generators)
+        models += [(("generate", "generators", place, "model"), each.model) for place, each in generators]
     if pipeline.train:
         models += [(("train", "model"), pipeline.train.model), (("train", "reference"), pipeline.train.reference)]
         models += [(("train", "rewards", place), each.model) for place, each in enumerate(pipeline.train.rewards)]
@@ -116,6 +118,7 @@ def _check_names(pipeline: Pipeline, file: YamlFile) -> None:
     models += [(("judges", name, "retrieval"), judge.retrieval) for name, judge in pipeline.judges.items()]
     judges = [(("judge", "by", index), name) for index, name in enumerate(pipeline.judge.by)]
     if pipeline.evaluate:
+        models.append((("evaluate", "base"), pipeline.evaluate.base))
         judges += [(("evaluate", "judges", index), name) for index, name in enumerate(pipeline.evaluate.judges)]
     if pipeline.train:
         rewards = enumerate(pipeline.train.rewards)

@@ -215,7 +215,7 @@ class AnthropicModel(ServedModel):
 
     kind: Literal["anthropic"]
     base_url: str = "https://api.anthropic.com"
-    """The server's address."""
+    """The server's address, with or without `/v1`."""
     api_key: str = "env:ANTHROPIC_API_KEY"
     mode: Literal["live", "batch"] = "live"
     """Only `live` is supported: single requests."""
@@ -231,6 +231,11 @@ class AnthropicModel(ServedModel):
     extra: MessagesExtra = {}
     """Additional fields of every request's body, such as `thinking`, `output_config`, `top_k` or `stop_sequences`. Fields
     that change responses are part of the model's identity; `metadata` and `service_tier` are not."""
+
+    @field_validator("base_url")
+    @classmethod
+    def _without_version(cls, base_url: str) -> str:
+        return base_url.rstrip("/").removesuffix("/v1")
 
     @field_validator("mode")
     @classmethod

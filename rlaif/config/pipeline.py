@@ -3,10 +3,11 @@
 from pydantic import Field, model_validator
 
 from rlaif.config.base import Section
+from rlaif.config.generate import Generate
 from rlaif.config.judges import Gate, Judge, JudgeSpec
 from rlaif.config.models import ModelConfig
 from rlaif.config.pairs import Pair
-from rlaif.config.sources import Collect, Generate
+from rlaif.config.sources import Collect
 from rlaif.config.training import REFERRING, Evaluate, Rounds, Train
 
 
@@ -61,4 +62,16 @@ class Pipeline(Section):
             raise ValueError("rounds need the sections generate, pair and train")
         if self.rounds and self.train and self.rounds.reference == "fixed" and self.train.method not in REFERRING:
             raise ValueError(f"{self.train.method} has no reference that could be `fixed`")
+        self._check_pool()
         return self
+
+    def _check_pool(self) -> None:
+        """Check that one of several generators can be trained and compared with."""
+        if self.train and self.evaluate and self.evaluate.base:
+            raise ValueError(
+                "with a `train` section, the evaluation's base is the model to train: leave out `evaluate.base`"
+            )
+        if not (self.rounds and self.generate and self.train and self.generate.generators):
+            return
+        if self.train.model not in [each.model for each in self.generate.pool]:
+            raise ValueError("rounds train one generator of the pool: name the model of one of them under `train.model`")

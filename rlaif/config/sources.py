@@ -1,4 +1,4 @@
-"""Sections `collect` and `generate`: where prompts and responses come from."""
+"""Section `collect`: where prompts, and responses that came with the data, come from."""
 
 import re
 from collections.abc import Iterable
@@ -38,6 +38,10 @@ class Columns(Section):
     responses: str | list[str] | None = None
     """Existing responses: a column of lists, or several columns with one response each. A response is a string, or a
     conversation of the prompt's turns and the response; a response to a different conversation is dropped and counted."""
+    generators: str | list[str] | None = None
+    """The names of the models that wrote the responses: a column of lists, or with one name for all responses of a row; or
+    one column for each of `responses` (without `responses`: for `chosen` and `rejected`). A response without a name belongs
+    to the source's `generator`."""
     metadata: list[str] = []
     """Additional columns to keep with the prompt: for the report and exports, and for templates (`metadata.NAME`), checks
     (`{column: NAME}`) and `pair.filters.where` that use them."""
@@ -200,7 +204,7 @@ class Source(Section):
     ] = []
     """Preferences between the existing responses: one entry, or a list of entries for several judges or columns."""
     generator: str = "imported"
-    """The generator's name under which existing responses are stored."""
+    """The generator's name under which existing responses are stored, unless the data names the generator of each."""
     reasoning: Literal["separate", "keep"] = "separate"
     """`separate` stores the reasoning in existing responses apart from them, as `generate.reasoning` does for sampled ones;
     `keep` leaves it in them."""
@@ -242,6 +246,7 @@ class Source(Section):
     @model_validator(mode="after")
     def _facts_are_about_responses(self) -> "Source":
         responses = self.columns.responses
+        self._check_generators()
         coded = [each for each in self.preferences if each.column is not None]
         sided = [each for each in self.scores if each.chosen is not None]
         listed = [each for each in self.scores if each.column is not None]
@@ -261,6 +266,20 @@ class Source(Section):
         if len(set(marks)) < len(marks):
             raise ValueError("two entries of `scores` have the same judge, criterion and column, which would count twice")
         return self
+
+    def _check_generators(self) -> None:
+        """Check that `columns.generators` fits the columns of responses."""
+        responses, generators = self.columns.responses, self.columns.generators
+        if generators is None:
+            return
+        if not self.has_responses:
+            raise ValueError("`columns.generators` needs responses, which `columns.responses` or `preferences` name")
+        if not isinstance(generators, list):
+            return
+        count = 2 if responses is None else len(responses) if isinstance(responses, list) else None
+        if len(generators) != count:
+            expected = "one column, because `columns.responses` is one" if count is None else f"{count} columns"
+            raise ValueError(f"`columns.generators` names {len(generators)} columns instead of {expected}")
 
 
 class Collect(Section):
@@ -282,32 +301,3 @@ class Collect(Section):
             if not any(source.is_shaped for source in self.sources):
                 fix = did_you_mean(name, known) or f"Keep it with the prompts: columns: {{metadata: [{name}]}}."
                 raise InputError(f"no source has the metadata {name!r}", where=where, fix=fix)
-
-
-class Generate(Section):
-    """How responses are sampled."""
-
-    model: str
-    """The generator, a name from `models`."""
-    template: str = "prompts/generate/grounded.jinja"
-    """The prompt template, which renders the last user turn and its document."""
-    samples: int = Field(4, ge=1)
-    """The number of responses per prompt."""
-    system: str | None = None
-    """The system prompt, for prompts without a system message."""
-    temperature: float | None = Field(1.0, ge=0)
-    """The sampling temperature; 0 is greedy decoding, and null leaves the choice to the server. If a server refuses the
-    default, it is left out."""
-    top_p: float = Field(1.0, gt=0, le=1)
-    """The probability mass of nucleus sampling; 1 turns it off."""
-    max_tokens: int = Field(1024, ge=1)
-    """The maximum number of output tokens per response."""
-    reasoning: Literal["separate", "keep"] = "separate"
-    """`separate` stores a model's reasoning apart from its response: judges never see it, and it is not counted, exported or
-    trained on unless asked for. `keep` leaves it in the response."""
-    seed: int = 0
-    """The seed of sampling."""
-    logprobs: bool = True
-    """Store each response's total log-probability if the model reports it."""
-    part: tuple[int, int] | None = None
-    """[K, N]: use only the K-th of N parts (counted from 0) of the prompts that are not held out, split by digest."""

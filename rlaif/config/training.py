@@ -58,7 +58,7 @@ class Train(Section):
     ] = "dpo"
     """The training method."""
     model: str | None = None
-    """The model to train, a name from `models`; the default is the generator."""
+    """The model to train, a name from `models`; the default is the generator's. Required with a pool of generators."""
     reference: str | None = None
     """The reference model of the loss, a name from `models`; the default is the model that training starts from."""
     data: str | None = None
@@ -117,6 +117,10 @@ class Task(Section):
 
 class Evaluate(Section):
     """How the trained model and others are compared with the base, on held-out prompts."""
+
+    base: str | None = None
+    """The model to compare `models` with if nothing is trained, a name from the file's `models`; the default is the
+    generator's. Required with a pool of generators."""
 
     models: list[str] = []
     """Additional models to compare: names from `models`, or checkpoints of the base's kind."""

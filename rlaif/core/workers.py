@@ -8,7 +8,7 @@ fraction of a second, writing takes a bounded share of the time, and memory stay
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from rlaif.core.signals import STOP, UnsentError
 
@@ -30,20 +30,21 @@ async def run_workers(
     keep: Callable[[list[Result]], None],
     *,
     concurrency: int,
-    heard: Callable[[Result], None] = lambda result: None,
+    on_result: Callable[[Result], None] = lambda result: None,
 ) -> None:
     """Run `do` on every unit, at most `concurrency` at once, and hand the results to `keep` in batches.
 
-    `keep` runs in a thread, one call at a time; `heard` is called with each result at once. If `do` or `heard` raises, or
-    the work is cancelled, no further unit starts, and finished results are stored before the error is raised. When a stop is
-    requested, no further unit starts, units that were not sent stay pending, and the call returns once the rest is stored.
+    `keep` runs in a thread, one call at a time; `on_result` is called with each result at once. If `do` or `on_result`
+    raises, or the work is cancelled, no further unit starts, and finished results are stored before the error is raised.
+    When a stop is requested, no further unit starts, units that were not sent stay pending, and the call returns once the
+    rest is stored.
     """
     waiting: asyncio.Queue[object] = asyncio.Queue(maxsize=concurrency)
     finished: asyncio.Queue[object] = asyncio.Queue(maxsize=2 * concurrency + BATCH)
     ended = asyncio.Event()
     keeper = asyncio.create_task(_keep(finished, keep, ended))
     feeder = asyncio.create_task(_feed(units, waiting, concurrency))
-    workers = [asyncio.create_task(_work(waiting, do, finished, heard)) for _ in range(concurrency)]
+    workers = [asyncio.create_task(_work(waiting, do, finished, on_result)) for _ in range(concurrency)]
 
     def halt() -> None:
         feeder.cancel()
@@ -66,6 +67,16 @@ async def run_workers(
             await _all_or_first_error({feeder, *workers}, keeper)
     finally:
         await _surely(end())
+
+
+async def run_together(work: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Run coroutines at the same time. The first error cancels the others and is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for each in work:
+                group.create_task(each)
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
 
 
 async def _surely(work: Coroutine[None, None, None]) -> None:
@@ -95,13 +106,13 @@ async def _work(
     waiting: "asyncio.Queue[object]",
     do: Callable[[Unit], Awaitable[Result]],
     finished: "asyncio.Queue[object]",
-    heard: Callable[[Result], None],
+    on_result: Callable[[Result], None],
 ) -> None:
     while (unit := await waiting.get()) is not _OVER:
         with suppress(UnsentError):
             result = await do(unit)  # type: ignore[arg-type]
             await finished.put(result)
-            heard(result)
+            on_result(result)
 
 
 async def _all_or_first_error(tasks: "set[asyncio.Task[None]]", keeper: "asyncio.Task[None]") -> None:

@@ -36,7 +36,8 @@ def _try(name: str, read: Callable[[], str]) -> Check:
 
 
 def _generate(plan: Plan) -> str:
-    return f"template {plan.generator.template.path} is valid"
+    paths = dict.fromkeys(str(each.template.path) for each in plan.generators)
+    return f"template {', '.join(paths)} is valid"
 
 
 def _judge(plan: Plan, name: str) -> str:

@@ -134,7 +134,8 @@ class Examination:
 
     def logprobs(self, need: Need, found: dict[int, Completion]) -> Check | None:
         """Check that replies have log-probabilities."""
-        if need.ask.top_logprobs is None or not found or isinstance(self._served, Anthropic):
+        left_out = isinstance(self._served, Anthropic) or ("left out", "logprobs") in self._served.remarks
+        if need.ask.top_logprobs is None or not found or (left_out and not need.ask.top_logprobs):
             return None
         if all(completion.tokens for completion in found.values()):
             return ok(self._label, "logprobs: returned")
@@ -162,6 +163,9 @@ class Examination:
             )
         if ("left out", "temperature") in remarks:
             checks.append(warn(self._label, "temperature is rejected: requests omit it, and the server uses its own"))
+        if ("left out", "logprobs") in remarks:
+            fix = "Set generate.logprobs to false to save a request."
+            checks.append(warn(self._label, "logprobs are rejected: requests for responses omit them", fix))
         if ("left out", "seed") in remarks:
             checks.append(warn(self._label, "seed is rejected: requests omit it, and samples cannot be reproduced"))
         return checks

@@ -27,7 +27,8 @@ class ChatRequest:
     """One request: `n` completions of a chat, optionally with a JSON schema for the reply and with log-probabilities.
 
     `seeds` has one entry per completion, so that each sample can be drawn again alone; servers that take a single seed get
-    the first. `top_logprobs` is the number of alternatives reported for each token; None requests no log-probabilities.
+    the first. `top_logprobs` is the number of alternatives reported for each token; with 0, the log-probabilities are left
+    out for servers that refuse them, and None requests none.
     `about` is the long text that several requests share, such as the document: such requests go to the same server, which
     has the prefix cached. A request that `follows` continues a unit of work that is partly paid for: it is sent before new
     work, even while the run is stopping.

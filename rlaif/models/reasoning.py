@@ -21,6 +21,8 @@ _ENDS: Final = {"“": "”", "‘": "’", "«": "»"}
 _NAME: Final = r"(?:thinking|thoughts?|think|reasoning)"
 # Special tokens contain a vertical bar, which is full-width in some vocabularies.
 _LEFT, _RIGHT = r"<[|｜]", r"[|｜]>"
+# What Harmony writes after the name of a channel, and at the end of a message.
+_HARMONY: Final = re.compile(r"\A\s*<\|message\|>|<\|end\|>\s*<\|start\|>\s*assistant\s*\Z")
 # The number of last characters that are searched for markers that end the text.
 _LONGEST_ENDING: Final = 80
 
@@ -32,10 +34,13 @@ class _Family:
     opening: re.Pattern[str]
     closing: re.Pattern[str]
     ending: re.Pattern[str]
+    between: re.Pattern[str]
+    """Matches marks between two parts of the reasoning."""
 
 
 def _family(opening: str, closing: str, ending: str = r"\s*\Z") -> _Family:
-    return _Family(*(re.compile(pattern, re.IGNORECASE) for pattern in (opening, closing, ending)))
+    patterns = (opening, closing, ending, rf"(?:{closing})\s*(?:{opening})")
+    return _Family(*(re.compile(pattern, re.IGNORECASE) for pattern in patterns))
 
 
 def _tag(name: str) -> _Family:
@@ -106,8 +111,20 @@ def separate(reply: str, reasoning: str | None = None) -> Split:
     opened = _opened(reply, 0) is not None
     if not opened and (reasoning is not None or _is_quoted(found)):
         found = Split(None, reply)
-    parts = [part.strip() for part in (reasoning, found.reasoning) if part and part.strip()]
+    parts = [part.strip() for part in (reasoning, _without_marks(found.reasoning or "")) if part and part.strip()]
     return Split("\n\n".join(parts) or None, found.text, found.closed)
+
+
+def _without_marks(reasoning: str) -> str:
+    """Return reasoning without the marks before and after it, and between its parts."""
+    opened = _opened(reasoning, 0)
+    for family in [opened] if opened else _FAMILIES:
+        reasoning = family.opening.sub("", reasoning, count=1) if family is opened else reasoning
+        reasoning = _HARMONY.sub("", family.between.sub("\n\n", reasoning).strip())
+        *_, last = [None, *family.closing.finditer(reasoning)]
+        if last and last.end() == len(reasoning):
+            return _HARMONY.sub("", reasoning[: last.start()])
+    return reasoning
 
 
 def _is_quoted(found: Split) -> bool:

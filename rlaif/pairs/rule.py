@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rlaif.config import Config, Pair
 from rlaif.config.yaml import YamlFile
+from rlaif.core.errors import InputError
 from rlaif.pairs import filters, strategy
 from rlaif.pairs.strategy import Strategy
 
@@ -36,4 +37,18 @@ def load_rule(config: Config) -> PairRule:
     settings = config.pipeline.pair or Pair()
     if settings.quotas and settings.quotas.by != "source":
         config.pipeline.collect.check_metadata([settings.quotas.by], config.file.where(("pair", "quotas", "by")))
-    return PairRule(settings, strategy.load(config, settings), filters.check(config, settings.filters), config.file)
+    found = strategy.load(config, settings)
+    if not found.needs_judge:
+        _check_without_judge(config, settings)
+    return PairRule(settings, found, filters.check(config, settings.filters), config.file)
+
+
+def _check_without_judge(config: Config, settings: Pair) -> None:
+    """Check that nothing in the `pair` section needs scores, for a strategy without a judge. Raises InputError otherwise."""
+    for name in ("judge", "agree", "weights", "min_margin", "min_confidence"):
+        if getattr(settings, name):
+            raise InputError(
+                f"the strategy {settings.strategy} uses no scores, so `{name}` has no effect on its pairs",
+                where=config.file.where(("pair", name)),
+                fix=f"Remove `pair.{name}`, or choose another strategy.",
+            )

@@ -29,7 +29,7 @@ def run(store: Store, text: str, file: Path, values: Mapping[str, Any]) -> None:
     with store.folder() as folder:
         names = [name for name in TABLES if re.search(rf"\b{name}\b", text)]
         for name in names:
-            rows = f"(FROM compared WHERE judge = {quoted(values['judge'])})" if name == "compared" else name
+            rows = f"(FROM compared WHERE judge = {quoted(values['judge'] or '')})" if name == "compared" else name
             store.run(f"COPY {rows} TO {quoted(folder / name)} (FORMAT parquet)")
         path = folder / "made"
         try:

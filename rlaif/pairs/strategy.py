@@ -1,7 +1,8 @@
 """Strategies: built-in or user `.sql` files that make pairs from the table `candidates`.
 
 A file's header may declare options, one per comment line: `-- $of = 5: how many are drawn.` has a default, `-- $criterion:
-the one that differs.` has none and must be given under `pair.options`.
+the one that differs.` has none and must be given under `pair.options`. The line `-- judge: none` declares that the strategy
+needs no scores.
 """
 
 import re
@@ -22,6 +23,8 @@ from rlaif.store.store import Store, sql
 STRATEGIES = tuple(sorted(path.stem for path in (Path(__file__).parent / "strategies").glob("*.sql")))
 _OPTION = re.compile(r"^-- \$(\w+)(?: = ([^:\n]+))?: ", re.MULTILINE)
 
+_WITHOUT_JUDGE = re.compile(r"^-- judge: none\s*$", re.MULTILINE)
+
 
 @dataclass(frozen=True)
 class Strategy:
@@ -37,6 +40,16 @@ class Strategy:
     def asks_scores(self) -> bool:
         """Whether the statement reads a candidate's `scores`, which take time to gather."""
         return bool(re.search(r"\bscores\b", bare(self.text)))
+
+    @property
+    def reads_generators(self) -> bool:
+        """Whether the statement reads `written_by`, the names of the generators that wrote a candidate."""
+        return bool(re.search(r"\bwritten_by\b", bare(self.text)))
+
+    @property
+    def needs_judge(self) -> bool:
+        """Whether candidates are the responses that a judge has scored, as opposed to all responses."""
+        return not _WITHOUT_JUDGE.search(self.text)
 
     def make(self, store: Store, values: Mapping[str, Any]) -> None:
         """Fill the temporary table `made` (prompt, chosen, rejected, lead) from `candidates` and the other views."""

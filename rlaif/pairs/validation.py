@@ -8,22 +8,28 @@ from rlaif.judging.rubric import Rubric
 from rlaif.pairs.rule import PairRule
 from rlaif.pairs.weights import PairJudge
 
+# Options of strategies that name a generator.
+_GENERATORS = ("generator", "strong", "weak")
+
 
 def check_generator(rule: PairRule, generators: Sequence[str]) -> None:
-    """Check that a `generator` option names one whose responses are paired, and that there is another generator.
+    """Check that options for generators name different ones whose responses are paired, and that there is another one.
 
     Raises InputError otherwise.
     """
-    named, where = rule.settings.options.get("generator"), rule.where("options", "generator")
+    options = {name: str(rule.settings.options[name]) for name in _GENERATORS if name in rule.settings.options}
     # The generator of each round has a separate name.
     names = {name.partition(", round ")[0] for name in generators}
-    if named is None:
-        return
-    if str(named).partition(", round ")[0] not in names:
-        raise InputError(f"no generator is called {named!r}", where=where, fix=did_you_mean(str(named), names))
-    if len(generators) == 1:
-        fix = "Import other responses by a source's `columns.responses`, or choose another strategy."
-        raise InputError(f"{named!r} is the only generator with responses to pair", where=where, fix=fix)
+    for option, named in options.items():
+        where = rule.where("options", option)
+        if named.partition(", round ")[0] not in names:
+            raise InputError(f"no generator is called {named!r}", where=where, fix=did_you_mean(named, names))
+        if len(generators) == 1:
+            fix = "Add a generator under `generate.generators`, import other responses, or choose another strategy."
+            raise InputError(f"{named!r} is the only generator with responses to pair", where=where, fix=fix)
+    if len(set(options.values())) < len(options):
+        where = rule.where("options")
+        raise InputError("the same generator is named twice", where=where, fix="Name two different generators.")
 
 
 def check_checks(rule: PairRule, members: Sequence[PairJudge]) -> None:

@@ -49,7 +49,7 @@ def in_turn(plan: Plan, context: Context, name: str) -> Judge:
         "pipeline/sql/judge/escalate",
         judge=judge.key,
         earlier=first.key,
-        generators=plan.generator_keys,
+        generators=plan.generator_keys(context.store),
         before_that=plan.judge_key(store, before_that) if before_that else None,
         criteria=[{name: row[name] for name in ("criterion", "factor", "low", "floor")} for row in weighed if row["weight"]],
         denominator=weighed[0]["denominator"],

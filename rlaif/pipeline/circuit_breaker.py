@@ -27,7 +27,7 @@ class CircuitBreaker:
         self._kinds: Counter[str] = Counter()
         self._detail, self._done = "", False
 
-    def heard(self, failure: str | None, detail: str | None = None) -> None:
+    def record(self, failure: str | None, detail: str | None = None) -> None:
         """Record one unit's failure kind, or None. Raises ModelError `failing` if nearly all of the recent units failed."""
         if failure is None or failure == NO_FAILURE:
             self._done = True
@@ -42,7 +42,7 @@ class CircuitBreaker:
         if failure and self._failed >= MOST:
             raise self._failing(f"{self._failed} of the last {len(self._last)}", Counter(filter(None, self._last)))
 
-    def over(self, before: Callable[[], Sequence[Any]]) -> None:
+    def finish(self, before: Callable[[], Sequence[Any]]) -> None:
         """End the stage. Raises ModelError `failing` if all of its units failed and no unit succeeded `before`."""
         if self._kinds and not (self._done or STOP.asked or before()):
             raise self._failing(f"all {self._kinds.total()}" if self._kinds.total() > 1 else "the only one", self._kinds)

@@ -12,19 +12,27 @@ from rlaif.core.errors import InputError
 from rlaif.pipeline.plan import Plan
 from rlaif.store.store import Row, Store
 
+# Generators with responses in this store, judges with verdicts, and all criteria; without imported generators and
+# judges.
+_USED: Final = """
+    SELECT 'generator' AS what, key, name FROM generators SEMI JOIN responses ON generator = generators.key
+    WHERE spec <> '{"kind": "imported"}'
+    UNION SELECT 'judge', key, name FROM judges SEMI JOIN verdicts ON judge = judges.key WHERE spec <> '{"kind": "imported"}'
+    UNION SELECT 'criterion', key, name FROM criteria
+"""
 # Characters of a value that are shown.
 SHOWN: Final = 60
 
 
 def changes(plan: Plan, store: Store) -> list[str]:
     """Return the lines to show before this run is recorded; none for a first or an unchanged run."""
-    last = store.query("pipeline/sql/config_diff/last")
+    last = store.query("SELECT config FROM runs ORDER BY rowid DESC LIMIT 1")
     if not last:
         return []
     now = plan.config.pipeline.model_dump_json()
     before, after = (_with_pair_judge(json.loads(each)) for each in (last[0]["config"], now))
     try:
-        pending = list(_pending_again(plan, store.query("pipeline/sql/config_diff/worked")))
+        pending = list(_pending_again(plan, store.query(_USED)))
     except InputError:
         # The stage that needs the missing file reports it.
         pending = []
@@ -72,8 +80,9 @@ def _pending_again(plan: Plan, worked: Sequence[Row]) -> Iterator[str]:
     """Yield the work of generators, judges and criteria that ran here before in another version."""
     known, names = {row["key"] for row in worked}, {(row["what"], row["name"]) for row in worked}
     generated = any(what == "generator" for what, _ in names)
-    if plan.config.pipeline.generate and generated and plan.generator.key not in known:
-        yield f"all responses by {plan.generator.name}"
+    for generator in plan.generators if generated else ():
+        if generator.key not in known:
+            yield f"all responses by {generator.name}"
     for name in plan.judge_stage:
         judge = plan.judge(name)
         new = [criterion.name for criterion in judge.rubric.criteria if criterion.key not in known]

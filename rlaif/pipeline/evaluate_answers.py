@@ -8,15 +8,16 @@ from rlaif.evaluation.scores import Contest, Scored, read
 from rlaif.judging.judge import Judge
 from rlaif.models.registry import Models
 from rlaif.pipeline.generator import Generator
+from rlaif.pipeline.plan import Plan
 from rlaif.pipeline.scheduler import alone
 from rlaif.pipeline.stages import generate as generating
 from rlaif.pipeline.stages import judge as judging
 
 
-def answer(context: Context, models: Sequence[Generator], only: HeldOut) -> None:
+def answer(plan: Plan, context: Context, models: Sequence[Generator], only: HeldOut) -> None:
     """Generate each model's missing responses to these prompts."""
     for each in models:
-        alone(context, partial(generating.run, context, generator=each, only=only))
+        alone(context, partial(generating.run, plan, context, generator=each, only=only))
 
 
 def score(

@@ -18,11 +18,11 @@ from rlaif.training.job import Training
 
 
 def base_generator(plan: Plan) -> Generator:
-    """Return the generator with the untrained base model; the pipeline's generator if nothing is trained."""
+    """Return the generator with the untrained base model; the policy itself if nothing is trained."""
     if plan.config.pipeline.train is None:
-        return plan.generator
+        return plan.policy
     name, model = training.base_model(plan.config)
-    return replace(plan.generator, model=model, name=name)
+    return plan.policy if plan.policy.settings.model == name else replace(plan.policy, model=model, name=name)
 
 
 def trained_generator(plan: Plan, context: Context) -> Generator | None:
@@ -38,7 +38,7 @@ def trained_generator(plan: Plan, context: Context) -> Generator | None:
         return None
     name, base = training.base_model(plan.config)
     model = base.model_copy(update={"path": str(path), "revision": None})
-    return replace(plan.generator, model=model, name=f"{name}, trained")
+    return replace(plan.policy, model=model, name=f"{name}, trained")
 
 
 def _finished_path(plan: Plan, context: Context) -> Path | None:
@@ -65,7 +65,7 @@ def contenders(plan: Plan) -> list[Generator]:
     section, known = plan.config.pipeline.evaluate, plan.config.pipeline.models
     base = base_generator(plan).model if section and section.models else None
     return [
-        replace(plan.generator, model=known.get(name) or _checkpoint(plan.config, base, name, place), name=name)
+        replace(plan.policy, model=known.get(name) or _checkpoint(plan.config, base, name, place), name=name)
         for place, name in enumerate(section.models if section else [])
     ]
 

@@ -34,7 +34,7 @@ def in_task(
     if stored:
         return _stored(of_task, context, task, base, models, only)
     with opened(plan, context, task) as inner:
-        answer(inner, [base, *models], only)
+        answer(of_task, inner, [base, *models], only)
         found = score(inner, of_task.judge(task), base, models, only, allow_code=allow_code)
         return TaskResult(task, matches(inner.store, found))
 

@@ -22,11 +22,16 @@ def collect(context: Context) -> None:
 
 
 def generate(plan: Plan, context: Context, *, only: HeldOut = EVERYTHING) -> None:
-    """Generate the pending responses of the pipeline's generator, to all prompts or to those that `only` selects."""
+    """Generate the pending responses of the pipeline's generators, to all prompts or to those that `only` selects.
+
+    Generators on servers sample at the same time, and those that run on this machine one after the other.
+    """
     need_prompts(context)
-    generating.show_imported(plan, context)
-    if plan.config.pipeline.generate:
-        alone(context, partial(generating.run, context, generator=plan.generator, only=only))
+    generating.render_imported(plan, context)
+    local = [each for each in plan.generators if is_local(each.model)]
+    remote = [each for each in plan.generators if each not in local]
+    for generators in [remote] * bool(remote) + [[each] for each in local]:
+        alone(context, partial(generating.run_pool, plan, context, generators=generators, only=only))
 
 
 def judge(
@@ -47,7 +52,7 @@ def judge(
 def _judge(plan: Plan, context: Context, names: Sequence[str], only: HeldOut, allow_code: bool) -> None:
     for name in names or plan.judge_stage:
         judge = cascade.in_turn(plan, context, name)
-        scoring = partial(judging.run, context, judge=judge, generators=plan.generator_keys)
+        scoring = partial(judging.run, context, judge=judge, generators=plan.generator_keys(context.store))
         alone(context, partial(scoring, only=only, allow_code=allow_code))
 
 
@@ -60,7 +65,7 @@ def generate_and_judge(plan: Plan, context: Context, *, allow_code: bool = False
     if pipeline.generate is None or sum(is_local(pipeline.models[name]) for name in plan.models) > 1:
         generate(plan, context)
     else:
-        generating.show_imported(plan, context)
+        generating.render_imported(plan, context)
         judges = [plan.judge(name) for name in plan.judge_stage if plan.judge_before(name) is None]
         event_loop.run(overlapped(plan, context, judges, allow_code))
         context.budget.check()

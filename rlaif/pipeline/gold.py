@@ -53,7 +53,7 @@ def judge_figures(plan: Plan, store: Store) -> list[dict[str, str]]:
     names = plan.pair_judges[0]
     right = gold(plan, store, audited=names)
     standard = audited(plan, store, right) if right else None
-    found = measure(store, [audited(plan, store, name) for name in names], standard, plan.generator_keys)
+    found = measure(store, [audited(plan, store, name) for name in names], standard, plan.generator_keys(store))
     return [
         {"judge": judge.judge, "measure": each.label, "value": write(each.estimate, MEASURES[each.measure].unit)}
         for judge in found.judges

@@ -11,7 +11,7 @@ from rlaif.store.store import Row
 def usable(plan: Plan, context: Context, name: str) -> Row:
     """Return how many responses to pair there are, and how many of them a judge has tried and has judged usably."""
     key = plan.judge_key(context.store, name)
-    return context.store.query("pairs/sql/usable", judge=key, generators=plan.generator_keys)[0]
+    return context.store.query("pairs/sql/usable", judge=key, generators=plan.generator_keys(context.store))[0]
 
 
 def in_words(plan: Plan, context: Context, name: str) -> str:

@@ -76,8 +76,8 @@ class OnlineRewards:
     @cached_property
     def rows(self) -> list[Row]:
         """Return each prompt rendered by the generator's template, with its `place` among the prompts."""
-        generator = self._plan.generator
-        return [{"prompt": generator.show(prompt), "place": place} for place, prompt in enumerate(self._prompts)]
+        generator = self._plan.policy
+        return [{"prompt": generator.render(prompt), "place": place} for place, prompt in enumerate(self._prompts)]
 
     @contextmanager
     def open(self, fitted: Mapping[int, Path]) -> Iterator[Score]:
@@ -109,8 +109,7 @@ class OnlineRewards:
 
     def _text(self, completion: str) -> str:
         """Return the part of a sampled completion that is judged: without reasoning, unless the generator keeps it."""
-        generate = self._context.config.pipeline.generate
-        return completion if generate and generate.reasoning == "keep" else separate(completion).text
+        return completion if self._plan.policy.settings.reasoning == "keep" else separate(completion).text
 
     async def _marker(self, models: Models, reward: Reward, fitted: Path | None) -> Marker:
         if reward.judge:

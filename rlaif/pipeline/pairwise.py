@@ -56,10 +56,10 @@ async def _round(context: Context, who: Comparing, pending: PendingUnits, tally:
         lambda row: _compare(row, who, judge_context, tally),
         lambda batch: _keep(context, batch, tally),
         concurrency=judge_context.model.concurrency if judge_context.model else 1,
-        heard=lambda compared: breaker.heard(compared.verdict["failure"], compared.verdict["detail"]),
+        on_result=lambda compared: breaker.record(compared.verdict["failure"], compared.verdict["detail"]),
     )
     judge_context.report(tally.stage, context.progress.note)
-    breaker.over(
+    breaker.finish(
         lambda: context.store.query(
             "SELECT key FROM verdicts WHERE judge = $judge AND failure IS NULL LIMIT 1", judge=who.judge
         )

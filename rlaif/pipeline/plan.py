@@ -6,7 +6,6 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from operator import itemgetter
 
 from rlaif.config import Config, Mix, Pair
 from rlaif.config.yaml import Place, did_you_mean
@@ -30,10 +29,10 @@ class Plan:
     """
 
     config: Config
-    generators: tuple[Generator, ...]
-    """The sampled generator; none if the file has no `generate` section."""
-    imported: Mapping[str, str]
-    """The names of imported generators by key."""
+    pool: tuple[Generator, ...]
+    """The generators of the `generate` section: none, one or several. Read them as `generators`."""
+    loaded_policy: Generator | None
+    """The generator that is trained and evaluated. Read it as `policy`."""
     judges: Mapping[str, Judge]
     """All judges of the file by name."""
     judge_stage: tuple[str, ...]
@@ -48,18 +47,24 @@ class Plan:
     problems: Mapping[Place, Exception]
 
     @property
-    def generator(self) -> Generator:
-        """The generator that samples responses. Raises InputError without one."""
+    def generators(self) -> tuple[Generator, ...]:
+        """The generators that sample responses; none without a `generate` section. Raises InputError if one is wrong."""
         self._check(("generate",))
-        if not self.generators:
-            raise InputError("no `generate` section", where=self.config.file.where(()), fix="Add one that names a model.")
-        return self.generators[0]
+        return self.pool
 
     @property
-    def generator_keys(self) -> list[str]:
-        """The keys of the generators whose responses are judged and paired: the sampled and the imported ones."""
-        self._check(("generate",))
-        return sorted({*self.imported, *(each.key for each in self.generators)})
+    def policy(self) -> Generator:
+        """The generator that is trained and evaluated. Raises InputError if there is none, or if the file names none."""
+        self._check(("policy",))
+        assert self.loaded_policy
+        return self.loaded_policy
+
+    def generator_keys(self, store: Store) -> list[str]:
+        """Return the keys of the generators whose responses are judged and paired: those of the file and the imported ones.
+
+        Responses of generators that were removed from the file stay in the store, and are not paired.
+        """
+        return sorted(self.generator_names(store))
 
     @property
     def rule(self) -> PairRule:
@@ -77,7 +82,7 @@ class Plan:
     def models(self) -> list[str]:
         """The names of the models that generate and judge."""
         pipeline = self.config.pipeline
-        generating = [pipeline.generate.model] if pipeline.generate else []
+        generating = [each.model for each in pipeline.generate.pool] if pipeline.generate else []
         judging = [pipeline.judges[name].model for name in self.all_judges]
         return list(dict.fromkeys(name for name in [*generating, *judging] if name))
 
@@ -94,8 +99,13 @@ class Plan:
 
     @property
     def pair_judges(self) -> tuple[list[str], Mix]:
-        """The names of the judges whose scores make the pairs, and how several are mixed. Raises InputError without any."""
+        """The names of the judges whose scores make the pairs, and how several are mixed.
+
+        None for a strategy that needs no judge; otherwise raises InputError without any.
+        """
         section, judges = self.rule.settings, list(self.judge_stage)
+        if not self.rule.strategy.needs_judge:
+            return [], section.mix
         if section.judge:
             return ([section.judge] if isinstance(section.judge, str) else section.judge), section.mix
         if not judges:
@@ -138,7 +148,7 @@ class Plan:
         """Return the key of a judge of the file, or of one that came with the data. Raises InputError if it is unknown."""
         if name in self.config.pipeline.judges:
             return self.judge(name).key
-        known = {row["name"]: row["key"] for row in store.query("pipeline/sql/judge/names")}
+        known = {row["name"]: row["key"] for row in store.query("SELECT name, key FROM judges ORDER BY rowid")}
         if name not in known:
             where = self.config.file.where(_place_of(self.config, name))
             if name.startswith("human:"):
@@ -160,13 +170,10 @@ class Plan:
         agree = [self.judge_key(store, other) for other in self.rule.settings.agree]
         return [self.pair_judge(store, name) for name in named], agree, mix
 
-    def generator_names(self, store: Store) -> list[str]:
-        """Return the names, as in the store, of the generators whose responses are paired."""
-        known = store.query("pipeline/sql/config_diff/known")
-        stored = {row["key"]: row["name"] for row in sorted(known, key=itemgetter("name")) if row["what"] == "generator"}
-        self._check(("generate",))
-        names = {**self.imported, **{each.key: each.name for each in self.generators}}
-        return [stored.get(key, name) for key, name in names.items()]
+    def generator_names(self, store: Store) -> dict[str, str]:
+        """Return the names of the generators whose responses are judged and paired, by key (see `generator_keys`)."""
+        imported = {row["key"]: row["name"] for row in store.query("pipeline/sql/generate/imported")}
+        return imported | {each.key: each.name for each in self.generators}
 
     def described_pairing(self, store: Store) -> str | None:
         """Return the key of the pairing that the file describes, made or not; with rounds, that of the last round.
@@ -180,7 +187,8 @@ class Plan:
             )
             return str(made[0]["pairing"]) if made else None
         members, agree, mix = self.panel(store)
-        return build.key_of(build.specify(self.rule, store, members, self.generator_keys, agree, mix))
+        keys, names = self.generator_keys(store), self.generator_names(store)
+        return build.key_of(build.specify(self.rule, store, members, keys, agree, mix, names))
 
     def task(self, name: str) -> "Plan":
         """Return the plan of an evaluation task. Raises InputError if one of its files is missing."""

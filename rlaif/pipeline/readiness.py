@@ -23,7 +23,7 @@ def need_responses(plan: Plan, context: Context) -> None:
     need_prompts(context)
     tried = """SELECT 1 FROM responses SEMI JOIN active_prompts ON active_prompts.prompt = responses.prompt
         WHERE generator IN (SELECT unnest($generators::VARCHAR[])) LIMIT 1"""
-    if context.store.rows(tried, generators=plan.generator_keys):
+    if context.store.rows(tried, generators=plan.generator_keys(context.store)):
         return
     config = context.config
     if config.pipeline.generate:
@@ -65,7 +65,7 @@ def need_scores(plan: Plan, context: Context, members: Sequence[PairJudge], mix:
     Notes judges that have judged only a part of them: the other responses are counted as "not judged". Raises InputError.
     """
     need_responses(plan, context)
-    store, generators, settings = context.store, plan.generator_keys, plan.rule.settings
+    store, generators, settings = context.store, plan.generator_keys(context.store), plan.rule.settings
     members = [
         replace(each, criteria=[row | {"weight": settings.weights.get(row["name"], row["weight"])} for row in each.criteria])
         for each in members

@@ -8,11 +8,10 @@ from rlaif.config import Config, Task
 from rlaif.config.yaml import Place
 from rlaif.context.run import HeldOut
 from rlaif.core.errors import InputError
-from rlaif.core.types import key
 from rlaif.judging.judge import JudgeFiles, load_judge
 from rlaif.pairs.rule import load_rule
 from rlaif.pipeline.evaluation_tasks import task_config
-from rlaif.pipeline.generator import load_generator
+from rlaif.pipeline.generator import load_generators, load_policy
 from rlaif.pipeline.plan import Plan
 
 Part = TypeVar("Part")
@@ -30,22 +29,26 @@ def resolve(config: Config) -> Plan:
             return None
 
     pipeline, files = config.pipeline, JudgeFiles()
-    generator = load(("generate",), partial(load_generator, config)) if pipeline.generate else None
+    pool = load(("generate",), partial(load_generators, config)) if pipeline.generate else ()
+    policy = load(("policy",), partial(load_policy, config, pool or ()))
     judges = {name: load(("judges", name), partial(load_judge, config, name, files)) for name in pipeline.judges}
-    section, sources = pipeline.evaluate, [source for source in pipeline.collect.sources if source.has_responses]
+    section = pipeline.evaluate
     tasks = {
         task.name: load(("evaluate", "tasks", task.name), partial(_resolve_task, config, task))
         for task in (section.tasks if section else ())
     }
+    rule = load(("pair",), partial(load_rule, config))
+    # A strategy without a judge needs scores only if `judge.by` asks for them.
+    judged = rule is None or rule.strategy.needs_judge or pipeline.judge.by
     return Plan(
         config=config,
-        generators=(generator,) if generator else (),
-        imported={key("imported", source.generator): source.generator for source in sources},
+        pool=pool or (),
+        loaded_policy=policy,
         judges={name: judge for name, judge in judges.items() if judge},
-        judge_stage=tuple(config.judges),
+        judge_stage=tuple(config.judges) if judged else (),
         evaluators=tuple((section.judges if section else []) or config.judges),
         held_out=_held_out(config),
-        pair_rule=load(("pair",), partial(load_rule, config)),
+        pair_rule=rule,
         tasks={name: task for name, task in tasks.items() if task},
         problems=problems,
     )

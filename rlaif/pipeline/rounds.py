@@ -7,16 +7,27 @@ come from content, so a stopped run starts again at round 1 and finds all finish
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from rlaif.config import Config, ModelConfig, Pipeline, Rounds, TransformersModel, VllmModel
 from rlaif.context.run import Context, now
 from rlaif.core.types import key
 from rlaif.evaluation import Match
 from rlaif.pairs.build import Pairing
+from rlaif.pipeline.generator import ROUND
 from rlaif.pipeline.stages.train import base_model
 from rlaif.store.store import Row
 from rlaif.training.job import Training
 
+# The folder of the model of the last round that gained, otherwise that of the first round: `path` below the pipeline's
+# folder.
+_LAST_MODEL: Final = """
+    SELECT trainings.path
+    FROM rounds JOIN trainings ON trainings.key = rounds.training
+    WHERE chain = $chain
+    ORDER BY rounds.stopped IS NULL DESC, number DESC
+    LIMIT 1
+"""
 # Deletes the record of a round, and of all later ones if it is the last.
 _FORGET = "DELETE FROM rounds WHERE chain = $chain AND (number = $number OR ($last AND number > $number))"
 
@@ -65,7 +76,7 @@ def chain(pipeline: Pipeline) -> str:
 
 def last_path(context: Context) -> Path | None:
     """Return the folder of the model of the last round that gained, otherwise that of the first; None before any."""
-    rows = context.store.query("pipeline/sql/rounds/last_round", chain=chain(context.config.pipeline))
+    rows = context.store.query(_LAST_MODEL, chain=chain(context.config.pipeline))
     return context.config.out / rows[0]["path"] if rows else None
 
 
@@ -84,13 +95,22 @@ def as_round(config: Config, settings: Rounds, number: int, path: Path | None) -
 def _from(pipeline: Pipeline, config: Config, number: int, path: Path) -> Pipeline:
     """Return the pipeline whose generator, and model to train, is the checkpoint at `path`, under a separate name."""
     name, base = base_model(config)
-    trained = f"{name}, round {number}"
-    assert pipeline.generate
-    writer = pipeline.models[pipeline.generate.model]
-    writing = trained if pipeline.generate.model == name else f"{pipeline.generate.model}, round {number}"
-    models = pipeline.models | {writing: moved(writer, base, path), trained: moved(base, base, path)}
-    pipeline = pipeline.model_copy(update={"models": models})
-    return _with(_with(pipeline, "generate", model=writing), "train", model=trained)
+    trained, section = f"{name}{ROUND}{number}", pipeline.generate
+    assert section
+    models = pipeline.models | {trained: moved(base, base, path)}
+    if section.generators:
+        own = {"model": trained}
+        generators = [
+            each.model_copy(update=own | {"name": f"{each.label}{ROUND}{number}"}) if each.model == name else each
+            for each in section.pool
+        ]
+        section = section.model_copy(update={"generators": generators})
+    else:
+        generating = trained if section.model == name else f"{section.model}{ROUND}{number}"
+        models[generating] = moved(pipeline.models[str(section.model)], base, path)
+        own = {"model": generating} | ({"name": f"{section.name}{ROUND}{number}"} if section.name else {})
+        section = section.model_copy(update=own)
+    return _with(pipeline.model_copy(update={"models": models, "generate": section}), "train", model=trained)
 
 
 def moved(model: ModelConfig, base: TransformersModel, path: Path) -> ModelConfig:

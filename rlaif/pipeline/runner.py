@@ -44,4 +44,4 @@ def _turn(context: Context, *, allow_code: bool) -> rounds.RoundResult:
     assert made
     trained = train(plan, context, made.key, whole=True, allow_code=allow_code) if made.pairs else None
     found = evaluating.first_match(plan, context, allow_code=allow_code) if trained else None
-    return rounds.RoundResult(plan.generator.key, made, trained, found)
+    return rounds.RoundResult(plan.policy.key, made, trained, found)

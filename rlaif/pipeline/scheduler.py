@@ -1,12 +1,11 @@
 """Schedule stages that call models: one stage alone, or generation and judging at the same time."""
 
-import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from rlaif.context.run import Context
 from rlaif.core import event_loop
-from rlaif.core.workers import StageQueue
+from rlaif.core.workers import StageQueue, run_together
 from rlaif.judging.judge import Judge
 from rlaif.models.registry import Models
 from rlaif.pipeline.plan import Plan
@@ -33,23 +32,17 @@ async def overlapped(plan: Plan, context: Context, judges: Sequence[Judge], allo
 
     async def generate(models: Models) -> None:
         try:
-            await generating.run(context, models, plan.generator, queues=queues)
+            await generating.run_pool(plan, context, models, plan.generators, queues=queues)
         finally:
             for queue in queues:
                 queue.close()
 
     async def score(models: Models, judge: Judge, queue: StageQueue[Row]) -> None:
         try:
-            await judging.run(context, models, judge, plan.generator_keys, allow_code=allow_code, then=queue)
+            await judging.run(context, models, judge, plan.generator_keys(context.store), allow_code=allow_code, then=queue)
         finally:
             queue.abandon()
 
     async with Remarked(context) as models:
-        try:
-            async with asyncio.TaskGroup() as group:
-                for judge, queue in zip(judges, queues, strict=True):
-                    group.create_task(score(models, judge, queue))
-                group.create_task(generate(models))
-        except BaseExceptionGroup as errors:
-            # The first error is the cause; it cancelled the others.
-            raise errors.exceptions[0] from None
+        scoring = [score(models, judge, queue) for judge, queue in zip(judges, queues, strict=True)]
+        await run_together([*scoring, generate(models)])

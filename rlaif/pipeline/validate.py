@@ -19,7 +19,7 @@ from rlaif.training import methods
 
 def check(plan: Plan) -> None:
     """Check everything that the pipeline names, to report mistakes before anything is spent. Raises InputError."""
-    config, _ = plan.config, plan.generator_keys
+    config, _ = plan.config, plan.generators
     for name in plan.all_judges:
         _ = plan.judge(name).key
     cascade.check(plan)
@@ -122,7 +122,7 @@ def check_scored(plan: Plan, context: Context) -> None:
         if name in config.judges or name not in config.pipeline.judges:
             continue
         members = [plan.pair_judge(context.store, name)]
-        if not coverage(context.store, members, plan.generator_keys, every=False).judged:
+        if not coverage(context.store, members, plan.generator_keys(context.store), every=False).judged:
             raise InputError(
                 f"`pair` needs the scores of judge {name!r}, which has none, and `judge.by` does not name it",
                 where=config.file.where(("judge", "by")),
@@ -145,9 +145,9 @@ def check_pairs(plan: Plan, context: Context) -> None:
     for name in section.agree:
         plan.judge_key(store, name)
     _check_gold(plan, store)
-    if named:
+    if named or not plan.rule.strategy.needs_judge:
         members = [plan.pair_judge(store, name) for name in named]
-        pairing.check_names(plan.rule, store, members, plan.generator_names(store))
+        pairing.check_names(plan.rule, store, members, list(plan.generator_names(store).values()))
     check_scored(plan, context)
 
 

@@ -1,11 +1,25 @@
 """Record which version of a generator or judge is in use: a changed rubric, template or model is a new version."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rlaif.store.store import Store
 
 _KNOWN = "SELECT key, criterion FROM in_use WHERE what = $what AND name = $name"
+_NAMES = "SELECT name FROM generators WHERE key = $key"
 _FORGET = "DELETE FROM in_use WHERE what = $what AND name = $name"
+
+
+def use_generator(store: Store, key: str, name: str, spec: Mapping[str, Any], *, rename: bool) -> None:
+    """Record that this is the current version of the generator with that name.
+
+    With `rename`, a generator that is known under another name is shown under this one from now on.
+    """
+    names = [row["name"] for row in store.rows(_NAMES, key=key)]
+    if not names or (rename and name not in names):
+        store.append("generators", [{"key": key, "name": name, "spec": json.dumps(spec)}])
+    use(store, "generator", name, key)
 
 
 def use(store: Store, what: str, name: str, key: str, criteria: Sequence[str] = ()) -> None:

@@ -18,6 +18,7 @@ from rlaif.view import Subject
 def view_subject(config: Config) -> Subject:
     """Return the pipeline as the page needs it. Raises InputError if its `generate` section is wrong."""
     plan = resolve(config)
+    _ = plan.generators
 
     def evaluated(store: Store) -> Evaluation:
         return evaluate(plan, Context(config, store), stored=True)
@@ -38,4 +39,4 @@ def _audit(plan: Plan, context: Context) -> Audit:
     judges = [standards.audited(plan, store, name) for name in names if usable(plan, context, name)["usable"]]
     if not judges:
         raise InputError("nothing to measure", where="audit", fix=f"Run `{context.config.command('judge')}` first.")
-    return measure(store, judges, standards.audited(plan, store, gold) if gold else None, plan.generator_keys)
+    return measure(store, judges, standards.audited(plan, store, gold) if gold else None, plan.generator_keys(store))

@@ -87,7 +87,9 @@ def read_who(pipeline: Pipeline) -> list[tuple[str, str]]:
     """Return pairs of a role and the model that has it."""
     who = []
     if pipeline.generate:
-        who.append(("Responses by", _model(pipeline, pipeline.generate.model)))
+        for each in pipeline.generate.pool:
+            named = f"{each.name}: " if each.name else ""
+            who.append(("Responses by", named + _model(pipeline, str(each.model))))
     for name, judge in pipeline.judges.items():
         by = _model(pipeline, judge.model) if judge.model else "checks"
         who.append((f"Judge {name}", f"{by}, rubric {judge.rubric}"))

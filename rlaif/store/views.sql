@@ -37,13 +37,20 @@ FROM scores LEFT JOIN uneven_scores AS uneven
 GROUP BY scores.answer, scores.judge, scores.criterion;
 
 -- The current versions of generators: the `key` in use under each name. If none is recorded (a store that only an older
--- rlaif has filled, imported data, people), it is the one that was registered last. It is found by arg_max and not by a
--- window, because DuckDB 2.0.0 fails on windows over rowid in a view that is joined with itself.
+-- rlaif has filled, people), it is the one that was registered last. It is found by arg_max and not by a window, because
+-- DuckDB 2.0.0 fails on windows over rowid in a view that is joined with itself. Generators of imported data are all current,
+-- even if a sampled one has the same name.
 CREATE OR REPLACE VIEW current_generators AS
 SELECT name, key FROM in_use WHERE what = 'generator'
 UNION
 SELECT name, arg_max(key, generators.rowid) FROM generators ANTI JOIN (FROM in_use WHERE what = 'generator') AS used ON used.name = generators.name
-GROUP BY name;
+GROUP BY name
+UNION
+SELECT name, key FROM generators WHERE spec = '{"kind": "imported"}';
+
+-- The name of each generator (key): the last one if it had several.
+CREATE OR REPLACE VIEW generator_names AS
+SELECT key, arg_max(name, generators.rowid) AS name FROM generators GROUP BY key;
 
 -- The same for judges.
 CREATE OR REPLACE VIEW current_judges AS
@@ -67,8 +74,8 @@ QUALIFY row_number() OVER (PARTITION BY scored.judge, coalesce(criteria.name, sc
 -- The pairing that was made last, or no row: "the newest pairing" means this one everywhere.
 CREATE OR REPLACE VIEW newest_pairing AS SELECT * FROM pairings ORDER BY number DESC NULLS LAST, rowid DESC LIMIT 1;
 
--- The judges whose scores make a pairing, one row each, in their order; `mix` is how several are combined, null for a single
--- one.
+-- The judges whose scores make a pairing, one row each, in their order; none if its strategy needs no judge. `mix` is how
+-- several are combined, null for a single one.
 CREATE OR REPLACE VIEW pairing_judges AS
 SELECT pairing, place, list.judges[place] AS judge, coalesce(names.name, list.judges[place]) AS name, mix
 FROM (
@@ -76,7 +83,7 @@ FROM (
         json_extract_string(spec, '$.judges[*]')) AS judges
     FROM pairings
 ) AS list
-CROSS JOIN LATERAL (SELECT unnest(range(1, len(list.judges) + 1)) AS place)
+CROSS JOIN LATERAL (SELECT unnest(range(1, len(list.judges) + 1)) AS place WHERE list.judges[1] IS NOT NULL)
 LEFT JOIN (SELECT key, max(name) AS name FROM judges GROUP BY key) AS names ON names.key = list.judges[place];
 
 -- One row per answer and criterion of a pairing: the score that the pairing weighs, by its judge or mixed from several
@@ -91,6 +98,9 @@ FROM strengths JOIN pairings ON pairings.key = strengths.pairing
     AND ((pairings.spec ->> '$.mix') IS NULL OR json_array_length(pairings.spec -> '$.criteria') = 0)
 UNION ALL
 SELECT pairing, answer, criterion, score FROM mixed;
+
+-- The number of attempts at a unit that no longer count, because `rlaif retry` made it pending again.
+CREATE OR REPLACE VIEW forgiven_attempts AS SELECT unit, max(attempts) AS attempts FROM retries GROUP BY unit;
 
 -- One row per response, score, comparison or note that was tried without success: the generator or judge (`maker`), the last
 -- failure, the number of attempts, and how many of these no longer count after `rlaif retry` (`forgiven`).
@@ -109,7 +119,7 @@ FROM (
     SELECT 'note', concat_ws('/', prompt, judge, criterion), judge, count(*), arg_max(failure, rowid)
     FROM notes GROUP BY prompt, judge, criterion HAVING bool_and(failure IS NOT NULL)
 ) AS tried
-LEFT JOIN (SELECT unit, max(attempts) AS attempts FROM retries GROUP BY unit) AS forgiven USING (unit);
+LEFT JOIN forgiven_attempts AS forgiven USING (unit);
 
 -- One row per active prompt: `request` is its last user turn, `turns` its number of messages.
 CREATE OR REPLACE VIEW prompts_readable AS
@@ -128,9 +138,7 @@ SELECT responses.key AS response, responses.prompt, prompts.request, coalesce(na
 FROM responses
 JOIN prompts_readable AS prompts ON prompts.prompt = responses.prompt
 LEFT JOIN (
-    SELECT generators.key, max(generators.name) AS name, count(in_force.key) > 0 AS current
-    FROM generators LEFT JOIN current_generators AS in_force ON in_force.key = generators.key
-    GROUP BY generators.key
+    SELECT key, name, key IN (SELECT key FROM current_generators) AS current FROM generator_names
 ) AS names ON names.key = responses.generator
 QUALIFY row_number() OVER (PARTITION BY responses.key ORDER BY responses.failure IS NULL DESC, attempt DESC) = 1;
 
@@ -164,10 +172,10 @@ SELECT * EXCLUDE (criterion_key, current) FROM responses_scored_all WHERE curren
 -- One row per pairing; `newest` is true for the one that was made last.
 CREATE OR REPLACE VIEW pairings_readable AS
 SELECT pairings.key AS pairing, created, pairings.key = (SELECT key FROM newest_pairing) AS newest, spec ->> '$.strategy' AS strategy,
-    judges.named AS judge, spec -> '$.settings' AS settings,
+    coalesce(judges.named, 'no judge') AS judge, spec -> '$.settings' AS settings,
     (SELECT count(*) FROM pairs WHERE pairs.pairing = pairings.key) AS pairs
 FROM pairings
-JOIN (
+LEFT JOIN (
     SELECT pairing, string_agg(name, ', ' ORDER BY place) || coalesce(' (' || any_value(mix) || ')', '') AS named
     FROM pairing_judges GROUP BY pairing
 ) AS judges ON judges.pairing = pairings.key;

@@ -14,11 +14,13 @@ import duckdb
 from rlaif.core.errors import InputError
 
 NUMBERS: Final = ("margin_from", "margin_to", "confidence_from", "confidence_to", "lead_from", "lead_to")
-# Where conditions need texts or lengths, rows come from the wider of the two queries.
-NARROW, WIDE = "rows", "readable"
-# Names of orders in the URL, their labels, and their SQL.
+# The relations that rows come from, in `sql/`: the narrowest that has the columns of the conditions and the order.
+ROWS, SIZED, READABLE = "rows", "sized", "readable"
+# These conditions read a column of the pairs only, so evaluating them twice costs less than keeping their rows.
+CHEAP: Final = ("outcome", "margin_from", "margin_to", "confidence_from", "confidence_to")
+# Names of orders in the URL, their labels, and their SQL; `place` is the order of making.
 ORDERS: Final[Mapping[str, tuple[str, str]]] = {
-    "": ("as collected", "place"),
+    "": ("as made", ""),
     "margin": ("margin, largest first", "margin DESC NULLS LAST, place"),
     "margin-up": ("margin, smallest first", "margin NULLS LAST, place"),
     "confidence": ("confidence, highest first", "confidence DESC NULLS LAST, place"),
@@ -26,6 +28,7 @@ ORDERS: Final[Mapping[str, tuple[str, str]]] = {
     "length": ("chosen longer by, most first", "chosen_characters - rejected_characters DESC NULLS LAST, place"),
     "length-up": ("rejected longer by, most first", "chosen_characters - rejected_characters NULLS LAST, place"),
 }
+_WILDCARDS: Final = str.maketrans("%\\", "__")
 # The conditions by name of the filter. Subqueries that need more than a line are files in `sql/`.
 CONDITIONS: Final[Mapping[str, str]] = {
     "outcome": "outcome = $outcome",
@@ -103,18 +106,25 @@ class Filter:
         return int(self.page or 1)
 
     @property
-    def is_advanced(self) -> bool:
-        """Whether a filter is set that the page folds away otherwise."""
-        return any(value for name, value in self if name not in ("text", "outcome", "sort", "page"))
+    def advanced(self) -> int:
+        """How many of the filters are set that the page folds away."""
+        return sum(bool(value) for name, value in self if name not in ("text", "outcome", "sort", "page"))
 
     @property
     def order(self) -> str:
         return ORDERS[self.sort][1]
 
     @property
-    def source_of_rows(self) -> str:
-        """The query that rows come from: the narrow one if it suffices."""
-        return WIDE if self.where or self.longer or self.sort.startswith("length") else NARROW
+    def relation(self) -> str:
+        """The relation that rows come from."""
+        if self.where:
+            return READABLE
+        return SIZED if self.longer or self.sort.startswith("length") else ROWS
+
+    @property
+    def is_cheap(self) -> bool:
+        """Whether all conditions are cheap to evaluate."""
+        return self.relation == ROWS and all(name in CHEAP for name, value in self if value and name in CONDITIONS)
 
     @property
     def conditions(self) -> str:
@@ -130,7 +140,9 @@ class Filter:
         """The parameters of the conditions."""
         numbers = {name: float(getattr(self, name)) if getattr(self, name) else None for name in NUMBERS}
         name = self.meta.replace("\\", "\\\\").replace('"', '\\"')
-        return dict(self) | numbers | {"meta_path": f'$."{name}"', "text": self.text.lower()}
+        # Each wildcard of LIKE becomes one that stands for any single character, so the pattern finds more, never less.
+        pattern = f"%{self.text.translate(_WILDCARDS)}%"
+        return dict(self) | numbers | {"meta_path": f'$."{name}"', "text": self.text.lower(), "pattern": pattern}
 
 
 def _number(name: str, text: str) -> float:

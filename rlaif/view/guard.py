@@ -1,8 +1,8 @@
 """Protects the page from other programs and other pages in the browser: token, Host header, Origin and response headers.
 
 A page of another site can send requests to 127.0.0.1. Without the token they are refused. The token is in a cookie that
-browsers never send with requests from other sites (SameSite=Strict). The check of the Host header defeats DNS rebinding, where
-another site's name is made to point to 127.0.0.1.
+browsers never send with requests from other sites (SameSite=Strict). The check of the Host header defeats DNS rebinding,
+where another site's name is made to point to 127.0.0.1.
 """
 
 import secrets
@@ -21,7 +21,8 @@ HEADERS: Final = {
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
+    # With "no-referrer", browsers send votes with `Origin: null`.
+    "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",

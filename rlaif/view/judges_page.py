@@ -59,7 +59,7 @@ def read_lengths(store: Store) -> list[LengthChart]:
 
 
 def _chart(judge: str, rows: Sequence[Row]) -> LengthChart:
-    low, high = min(row["length"] for row in rows), max(row["length"] for row in rows)
+    low, high = float(min(row["length"] for row in rows)), float(max(row["length"] for row in rows))
 
     def x(length: float) -> float:
         return 100 * (length - low) / ((high - low) or 1)

@@ -1,6 +1,6 @@
 """Who labels what in this process: each person's queue, what they skipped, and which vote they can undo."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Final
@@ -41,7 +41,7 @@ class Progress:
 class Labeling:
     """The labeling by all people in this process. Votes are in the store at once; the rest is forgotten with the process."""
 
-    def __init__(self, generators: Sequence[str]) -> None:
+    def __init__(self, generators: Callable[[Store], Sequence[str]]) -> None:
         self._generators = generators
         self._people: dict[str, Person] = {}
         self._lock = Lock()
@@ -58,7 +58,7 @@ class Labeling:
         """Return the task that the person sees next, None if there is none."""
         if not person.queue:
             limit = QUEUE + len(person.skipped)
-            tasks = labeling_tasks(store, person.voter, self._generators, limit=limit)
+            tasks = labeling_tasks(store, person.voter, self._generators(store), limit=limit)
             person.queue = [task for task in tasks if _pair(task) not in person.skipped]
         return person.queue[0] if person.queue else None
 
@@ -96,7 +96,7 @@ class Labeling:
     def progress(self, store: Store, person: Person, judges: Sequence[str]) -> Progress:
         """Return the person's progress, and the agreement with these judges (keys) where there is any."""
         votes = len(store.query("evaluation/labeling/sql/votes", judge=person.voter.key))
-        prompts = store.query("view/sql/prompts_to_label", generators=list(self._generators))[0]["n"]
+        prompts = store.query("view/sql/prompts_to_label", generators=list(self._generators(store)))[0]["n"]
         found = [agreement(store, person.voter.key, key) for key in judges] if votes else []
         return Progress(votes, prompts, [each for each in found if each.pairs])
 

@@ -11,7 +11,7 @@ from rlaif.core.errors import InputError
 from rlaif.core.words import count_words
 from rlaif.report.sql import query
 from rlaif.store.store import Row, Store, sql
-from rlaif.view.filters import WIDE, Filter
+from rlaif.view.filters import ROWS, Filter
 
 PAGE: Final = 25
 # Rows per query of a download.
@@ -20,7 +20,8 @@ BATCH: Final = 500
 EXCERPT: Final = 700
 # Prompts whose metadata is searched for names of columns.
 SAMPLE: Final = 1000
-COUNT: Final = "(SELECT count(*) FROM matched)"
+COLUMNS: Final = "prompt, chosen, rejected, margin, confidence, outcome"
+COUNT: Final = "(SELECT {'total': count(*), 'pairs': count(*) FILTER (outcome = 'paired')} FROM matched) AS counts"
 SUBQUERIES: Final = ("by_generator", "by_text", "by_criterion", "disagreements")
 
 
@@ -37,10 +38,11 @@ class Facets:
 
 @dataclass(frozen=True)
 class Listing:
-    """One page of the list. `total` is the number of rows of all pages."""
+    """One page of the list. `total` is the number of rows of all pages, of which `pairs` are pairs."""
 
     rows: Sequence[Row]
     total: int
+    pairs: int
     first: int
     pages: int
 
@@ -85,8 +87,9 @@ def read_page(store: Store, filter: Filter, size: int = PAGE) -> Listing:
     rows = _rows(store, filter, size, first, COUNT)
     # Beyond the last page there is no row that could carry the total.
     counted = rows or (_rows(store, filter, 1, 0, COUNT) if first else [])
-    total = counted[0]["total"] if counted else 0
-    return Listing([_short(row) for row in _with_texts(store, rows)], total, first + 1, -(-total // size))
+    counts = counted[0]["counts"] if counted else {"total": 0, "pairs": 0}
+    shown = [_short(row) for row in _with_texts(store, rows)]
+    return Listing(shown, **counts, first=first + 1, pages=-(-counts["total"] // size))
 
 
 def read_around(store: Store, filter: Filter, place: int) -> tuple[Row | None, Row | None, Row | None]:
@@ -106,21 +109,19 @@ def read_all(store: Store, filter: Filter) -> Iterator[bytes]:
         place += BATCH
 
 
-def _rows(store: Store, filter: Filter, limit: int, offset: int, total: str = "0") -> list[Row]:
+def _rows(store: Store, filter: Filter, limit: int, offset: int, totals: str = "") -> list[Row]:
     """Return rows of the list without texts, which are only read for the rows that are shown."""
     conditions = filter.conditions
-    parts = {"rows": sql("view/sql/rows")}
-    if filter.source_of_rows == WIDE:
-        parts[WIDE] = sql("view/sql/readable")
-    parts |= {name: sql(f"view/sql/{name}") for name in SUBQUERIES if f"FROM {name})" in conditions}
-    given = ", ".join(f"{name} AS ({text}\n)" for name, text in parts.items())
-    wide = filter.source_of_rows == WIDE
-    lengths = "chosen_characters, rejected_characters" if wide else "NULL AS chosen_characters, NULL AS rejected_characters"
-    columns = "prompt, chosen, rejected, margin, confidence, outcome"
+    names = ["rows", *([filter.relation] if filter.relation != ROWS else [])]
+    names += [name for name in SUBQUERIES if f"FROM {name})" in conditions]
+    given = ", ".join(f"{name} AS ({sql(f'view/sql/{name}')}\n)" for name in names)
+    lengths = "" if filter.relation == ROWS else ", chosen_characters, rejected_characters"
+    # DuckDB keeps the order of insertion, and stops early if nothing else must be sorted.
+    kept, order = ("NOT MATERIALIZED", filter.order) if filter.is_cheap else ("MATERIALIZED", filter.order or "place")
     text = (
-        f"WITH {given}, matched AS MATERIALIZED "
-        f"(SELECT {columns}, place, {lengths} FROM {filter.source_of_rows} WHERE {conditions}) "
-        f"SELECT {columns}, {total} AS total FROM matched ORDER BY {filter.order} LIMIT {int(limit)} OFFSET {int(offset)}"
+        f"WITH {given}, matched AS {kept} (SELECT {COLUMNS}, place{lengths} FROM {filter.relation} WHERE {conditions}) "
+        f"SELECT {COLUMNS}{totals and f', {totals}'} FROM matched "
+        f"{f'ORDER BY {order}' if order else ''} LIMIT {int(limit)} OFFSET {int(offset)}"
     )
     # With an SQL condition of the user, the statement is confined like that of `rlaif sql`.
     return query(store, text, **filter.parameters) if filter.where else store.rows(text, **filter.parameters)

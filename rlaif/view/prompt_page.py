@@ -1,7 +1,9 @@
 """The page of one prompt: conversation, responses side by side, scores, and what happened in each pairing."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -68,6 +70,7 @@ def show(site: Site, request: Request) -> Response:
         mode=mode,
         modes=MODES,
         render=render,
+        json=partial(json.dumps, indent=1, ensure_ascii=False),
     )
 
 

@@ -13,7 +13,7 @@ from rlaif.store.store import Row, Store
 from rlaif.view.site import Site
 
 # Metrics of a training that are shown beside those of others, by the first name that it logged.
-METRICS = {title: names for title, names, _ in CURVES}
+METRICS = {title: names for title, names, _ in CURVES if not any(name.startswith("logps/") for name in names)}
 
 
 def show(site: Site, request: Request) -> Response:

@@ -13,12 +13,12 @@ from rlaif.store.store import Store
 class Subject:
     """A pipeline as the page needs it.
 
-    `generators` are keys of the generators whose responses people label; `judges` holds the keys of the pipeline's judges
-    by name. `audit` and `evaluate` measure stored results and call no model.
+    `generators` returns the keys of the generators whose responses people label; `judges` holds the keys of the pipeline's
+    judges by name. `audit` and `evaluate` measure stored results and call no model.
     """
 
     config: Config
-    generators: Sequence[str]
+    generators: Callable[[Store], Sequence[str]]
     judges: Mapping[str, str]
     audit: Callable[[Store], Audit]
     evaluate: Callable[[Store], Evaluation]

@@ -22,4 +22,16 @@ def word_diff(first: str, second: str) -> tuple[Parts, Parts] | None:
         for side, pieces in ((0, one[a:b]), (1, two[c:d])):
             if pieces:
                 found[side].append((what != "equal", "".join(pieces)))
-    return found
+    return _joined(found[0]), _joined(found[1])
+
+
+def _joined(parts: Parts) -> Parts:
+    """Join differing words that are separated by spaces only."""
+    joined: list[tuple[bool, str]] = []
+    for place, (changed, words) in enumerate(parts):
+        between = words.isspace() and 0 < place < len(parts) - 1 and parts[place - 1][0] and parts[place + 1][0]
+        flagged = changed or between
+        if joined and joined[-1][0] == flagged:
+            words = joined.pop()[1] + words
+        joined.append((flagged, words))
+    return joined

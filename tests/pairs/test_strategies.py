@@ -88,7 +88,12 @@ def all_above_margin(answers: list[Answer], ask: Any) -> Pairs:
 
 
 def matched_length(answers: list[Answer], ask: Any) -> Pairs:
-    return widest(answers, ask, lambda c, r: abs(c.length - r.length) <= ask.apart * max(c.length, r.length))
+    def alike(c: Answer, r: Answer) -> bool:
+        # No server has counted tokens, so they are a quarter of the characters.
+        tokens = abs(c.length // 4 - r.length // 4)
+        return abs(c.length - r.length) <= ask.apart * max(c.length, r.length) and tokens <= ask.tokens
+
+    return widest(answers, ask, alike)
 
 
 def pareto(answers: list[Answer], ask: Any) -> Pairs:
@@ -113,6 +118,13 @@ def own_vs_other(answers: list[Answer], ask: Any) -> Pairs:
     return names(sorted(found, key=lambda pair: (pair[1].points - pair[0].points, pair[1].coin))[:1], ask)
 
 
+def stronger_vs_weaker(answers: list[Answer], ask: Any) -> Pairs:
+    apart = sorted((a for a in answers if len(a.generators) == 1), key=lambda a: a.coin)
+    strong = [a for a in apart if a.generators == {ask.strong} and not a.vetoed]
+    weak = [a for a in apart if a.generators == {ask.weak}]
+    return {(c.response, r.response) for c, r in zip(strong[: ask.per_prompt], weak, strict=False)}
+
+
 def checks_alone(answers: list[Answer], ask: Any) -> Pairs:
     first = sorted(answers, key=lambda a: a.coin)
     passing = [a for a in first if a.scores["exact"] == 1 and not a.vetoed]
@@ -134,6 +146,7 @@ BY_PROMPT: dict[str, Callable[[list[Answer], Any], Pairs]] = {
         one_criterion,
         own_vs_other,
         checks_alone,
+        stronger_vs_weaker,
     )
 }
 
@@ -167,10 +180,11 @@ JOIN responses AS one ON one.key = chosen JOIN responses AS other ON other.key =
 OPTIONS: dict[str, dict[str, Any]] = {
     "best_vs_two_sigma": {"sigmas": 1},
     "max_vs_min_of": {"of": 2},
-    "matched_length": {"apart": 0.25},
+    "matched_length": {"apart": 0.25, "tokens": 0},
     "one_criterion": {"criterion": "help"},
     "own_vs_other": {"generator": "writer"},
     "length_penalised": {"longer": 0.4},
+    "stronger_vs_weaker": {"strong": "writer", "weak": "peer"},
 }
 values = st.none() | st.sampled_from(["malformed"]) | st.integers(1, 5)
 answers = st.lists(
@@ -204,17 +218,12 @@ def test_every_strategy_makes_the_pairs_of_a_slow_and_obvious_one(
         store.append("generators", [{"key": GENERATOR, "name": "writer"}, {"key": OTHER, "name": "peer"}])
         append_criteria(store, RANGES)
         for name in sorted(strategies):
-            options = OPTIONS.get(name, {})
-            section = {
-                "strategy": name,
-                "options": options,
-                "min_margin": min_margin,
-                "per_prompt": per_prompt,
-                "seed": seed,
-            }
+            options, judged = OPTIONS.get(name, {}), name != "stronger_vs_weaker"
+            section = {"strategy": name, "options": options, "per_prompt": per_prompt, "seed": seed}
+            section |= {"min_margin": min_margin} if judged else {}
             made = make_pairs(
                 context(store, Path(folder), pair=section),
-                JUDGE,
+                JUDGE if judged else [],
                 [GENERATOR, OTHER],
                 criteria(RANGES, WEIGHTS, {"faith": floor}),
             )
@@ -254,10 +263,10 @@ def _answers(store: Store) -> tuple[list[list[Answer]], Decimal]:
         more = {"scores": scores[row["response"]], "generators": generators[row["answer"]]}
         prompts[row["prompt"]].append(SimpleNamespace(**row | more))
     full = store.rows("SELECT sum(factor * (high - low)) AS n FROM weighed")[0]["n"]
-    return list(prompts.values()), Decimal(round(full))
+    return list(prompts.values()), Decimal(round(full or 0))
 
 
-def test_a_text_of_two_generators_is_of_both(tmp_path: Path) -> None:
+def test_a_text_of_two_generators_belongs_to_both(tmp_path: Path) -> None:
     with Store(tmp_path / "store.duckdb") as store:
         fill(store, {"p": [{"text": "x", "help": 4}, {"text": "x", "help": 4}, {"text": "v", "help": 2}]})
         store.run("UPDATE responses SET generator = $other WHERE sample > 0", other=OTHER)
@@ -309,7 +318,7 @@ def own(folder: Path, text: str, **options: Any) -> list[tuple[str, str, Decimal
     return [(row["chosen"], row["rejected"], row["margin"]) for row in rows]
 
 
-def test_a_strategy_of_ones_own_works_like_any_other(tmp_path: Path) -> None:
+def test_a_custom_strategy_works_like_a_built_in_one(tmp_path: Path) -> None:
     assert own(tmp_path, OWN) == [("a", "b", 50), ("a", "c", 100), ("b", "c", 50)]
     (tmp_path / "again").mkdir()
     assert own(tmp_path / "again", OWN, least=4) == [("a", "c", 100)]
@@ -322,7 +331,7 @@ WHERE preferred = 'first' AND lead > 0
 """
 
 
-def test_a_strategy_of_ones_own_may_read_texts_and_its_judges_comparisons(tmp_path: Path) -> None:
+def test_a_custom_strategy_may_read_texts_and_its_judges_comparisons(tmp_path: Path) -> None:
     (tmp_path / "own.sql").write_text(LONGER)
     with Store(tmp_path / "store.duckdb") as store:
         keys = fill(store, {"p": [{"text": "a"}, {"text": "bb"}, {"text": "ccc"}]})["p"]
@@ -380,7 +389,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_a_strategy_of_ones_own_may_not_do_is_told_with_its_file(name: str, tmp_path: Path) -> None:
+def test_forbidden_statements_of_a_custom_strategy_are_reported_with_its_file(name: str, tmp_path: Path) -> None:
     text, said = REFUSED[name]
     with pytest.raises(InputError, match=said) as error:
         own(tmp_path, text)
@@ -401,7 +410,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_option_is_told(name: str, tmp_path: Path) -> None:
+def test_a_wrong_option_is_reported(name: str, tmp_path: Path) -> None:
     section, said = WRONG[name]
     with Store(tmp_path / "store.duckdb") as store, pytest.raises(InputError, match=said):
         make_pairs(context(store, tmp_path, pair=section), JUDGE, [GENERATOR], criteria({"help": (1.0, 5.0)}))

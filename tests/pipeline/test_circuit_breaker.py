@@ -21,7 +21,7 @@ def broken(failures: list[str | None]) -> int | None:
     breaker = CircuitBreaker("judge a")
     for place, failure in enumerate(failures, 1):
         try:
-            breaker.heard(failure)
+            breaker.record(failure)
         except ModelError:
             return place
     return None
@@ -46,12 +46,12 @@ def test_a_stage_ends_when_nearly_all_of_its_last_units_failed(name: str) -> Non
 
 
 @pytest.mark.fault("P10")
-def test_the_error_names_the_kinds_of_that_window_and_the_last_words() -> None:
+def test_the_error_names_the_failure_kinds_of_the_window_and_the_last_message() -> None:
     breaker = CircuitBreaker("judge a")
     for place in range(MOST - 1):
-        breaker.heard("server" if place < 60 else "timeout")
+        breaker.record("server" if place < 60 else "timeout")
     with pytest.raises(ModelError) as raised:
-        breaker.heard("timeout", "no whole reply within 3 s")
+        breaker.record("timeout", "no whole reply within 3 s")
     assert raised.value.fatal
     assert "95 of the last 95 failed (60 server, 35 timeout): no whole reply within 3 s" in str(raised.value)
 
@@ -100,21 +100,19 @@ def test_a_run_that_was_ended_goes_on_when_the_cause_is_gone(tmp_path: Path) -> 
         ([], [], None),
     ],
 )
-def test_a_stage_of_which_nothing_was_ever_done_ends_badly(
-    failures: list[str | None], before: list[str], ends: str | None
-) -> None:
+def test_a_stage_without_any_success_fails(failures: list[str | None], before: list[str], ends: str | None) -> None:
     breaker = CircuitBreaker("judge a")
     for failure in failures:
-        breaker.heard(failure, "no reply")
+        breaker.record(failure, "no reply")
     if ends is None:
-        breaker.over(lambda: before)
+        breaker.finish(lambda: before)
         return
     with pytest.raises(ModelError) as raised:
-        breaker.over(lambda: before)
+        breaker.finish(lambda: before)
     assert str(raised.value).startswith(ends)
 
 
-def test_a_run_in_which_all_fails_stops_there_with_6_and_is_fine_where_nothing_is_owed(tmp_path: Path) -> None:
+def test_a_run_in_which_everything_fails_exits_with_6_and_one_without_pending_work_with_0(tmp_path: Path) -> None:
     file = project(tmp_path, prompts=3)
     mute = ["--set", "models.first={kind: scripted, malformed: 1}", "--set", "judges.a.attempts=1"]
 

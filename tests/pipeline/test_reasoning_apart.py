@@ -107,6 +107,9 @@ def test_reasoning_in_any_dialect_goes_nowhere_unless_asked_for(tmp_path: Path) 
         assert {row["text"] for row in rows} == {TEXT, "I am not sure."}
         assert all(SECRET in row["reasoning"] for row in rows)
         assert {row["reasoning"] for row in context.store.rows("FROM verdicts")} == {"The critic ponders."}
+        (pairing,) = context.store.query("pairs/sql/latest")
+        trained = context.store.query("pipeline/sql/train/pairs", pairing=pairing["key"], held_out=0)
+        assert (len(trained), SECRET in str(trained)) == (len(REPLIES), False)
         (prompt, *_) = context.store.rows("SELECT prompt FROM active_prompts")
         assert SECRET in str(explain(context.store, prompt["prompt"]))
     assert writer.judged
@@ -182,7 +185,7 @@ def test_no_text_holds_reasoning_whatever_marks_surround_it(
     reply = f"{mark if opened else ''}{gap}{thought}{gap}{OPENINGS[mark]}{gap}{TEXT}"
     found = separate(reply)
     assert found.text == TEXT
-    assert SECRET in (found.reasoning or "")
+    assert found.reasoning == thought.strip()
 
 
 QUOTES = [

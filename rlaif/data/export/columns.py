@@ -22,6 +22,7 @@ _TEXTS: Mapping[Source, Mapping[str, str]] = {
     "pair": {"chosen": "chosen_id", "rejected": "rejected_id"},
     "list": {"response": "response_id"},
 }
+_TOOL_PROMPTS = "LEFT JOIN tool_prompts ON tool_prompts.asked = asked_texts.messages"
 _PLAIN = '[{"role": "VARCHAR", "content": "VARCHAR"}]'
 _REASONED = '[{"role": "VARCHAR", "content": "VARCHAR", "reasoning_content": "VARCHAR"}]'
 # Whether messages have keys that only conversations with tools have. A quoted key inside a text has a backslash before the
@@ -78,6 +79,7 @@ def _expressions(store: Store, source: Source, options: Options) -> dict[str, st
     found = {
         "prompt": _prompt(tools, options.reasoning),
         "tools": "tools" if tools else "NULL",
+        "joins": _joins(source) if tools else "",
         "judge": _quoted(names[0]["name"]) if names and names[0]["name"] else "NULL",
         "metadata": _typed(store, table, "metadata", _structure(store, table, "metadata")),
     }
@@ -87,6 +89,12 @@ def _expressions(store: Store, source: Source, options: Options) -> dict[str, st
         names_of = {name: kind for side in sides for name in _structure(store, table, side)}
         found |= {side: _typed(store, table, side, names_of) for side in sides}
     return found
+
+
+def _joins(source: Source) -> str:
+    """Return the joins that find the turns with tools."""
+    sides = [f"LEFT JOIN tool_answers AS {text}_turn ON {text}_turn.id = {key}" for text, key in _TEXTS[source].items()]
+    return "\n".join([_TOOL_PROMPTS, *sides])
 
 
 def _has_tools(store: Store, source: Source) -> bool:
@@ -134,7 +142,8 @@ def _turn(text: str, tools: bool, reasoning: bool) -> str:
 
 def _structure(store: Store, table: str, column: str) -> dict[str, Any]:
     """Return the types of the JSON objects in a column by key; empty if they have no keys."""
-    query = f"SELECT json_group_structure(TRY_CAST({column} AS JSON))::VARCHAR AS found FROM (SELECT DISTINCT {column} FROM {table})"
+    distinct = f"SELECT DISTINCT TRY_CAST({column} AS JSON) AS value FROM {table}"
+    query = f"SELECT json_group_structure(value)::VARCHAR AS found FROM ({distinct})"
     found = json.loads(store.rows(query)[0]["found"] or "null")
     return {name: _plain_type(kind) for name, kind in found.items()} if isinstance(found, dict) else {}
 

@@ -20,7 +20,7 @@ from rlaif.data.export.meanings import COLUMNS, TAGS, snippet
 from rlaif.store.store import Row, Store
 
 if TYPE_CHECKING:
-    from rlaif.data.export import Exported
+    from rlaif.data.export.writers import Exported
 
 PAGE = Path(__file__).parent / "card.md.jinja"
 # Characters with a meaning in Markdown or embedded HTML.

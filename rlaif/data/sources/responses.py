@@ -26,12 +26,14 @@ class Answer:
     """One response of a row: its text, or the reason (`lost`) why it has none.
 
     `reasoning` is the model's reasoning before the text, and `whole` the response with it; both are None without reasoning.
+    `generator` is the name of the model that wrote it, None if the row does not name it.
     """
 
     text: str = ""
     lost: str | None = None
     reasoning: str | None = None
     whole: str | None = None
+    generator: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,32 @@ def answers_of(row: Row, source: Source, asked: Sequence[Message]) -> list[Answe
     if not isinstance(values, list | tuple) or _is_chat(values, named):
         return [answer(values, asked, named)]
     return [answer(value, asked, named) for value in values]
+
+
+def named(answers: Sequence[Answer], names: Sequence[str | None]) -> list[Answer]:
+    """Return the responses with the names of their generators."""
+    return [replace(each, generator=name) if name else each for each, name in zip(answers, names, strict=True)]
+
+
+def generators_of(row: Row, source: Source, count: int) -> list[str | None]:
+    """Return the names of the generators of a row's `count` responses, None where it names none. Raises RowError."""
+    columns = source.columns.generators
+    if columns is None:
+        return [None] * count
+    if isinstance(columns, list):
+        return [generator_name(row.get(column), column) for column in columns]
+    value = _listed(row.get(columns))
+    if not isinstance(value, list | tuple):
+        return [generator_name(value, columns)] * count
+    if len(value) != count:
+        raise RowError("the number of generators differs from the number of responses", columns, f"{len(value)} for {count}")
+    return [generator_name(each, columns) for each in value]
+
+
+def generator_name(value: Any, column: str) -> str | None:
+    """Return the name of a generator; None if it is null or blank. Raises RowError."""
+    found = text(value, column)
+    return found.strip() if found else None
 
 
 def _is_chat(values: Sequence[Any], column: str) -> bool:

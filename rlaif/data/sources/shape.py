@@ -10,7 +10,7 @@ import orjson
 from rlaif.config import SourceScores
 from rlaif.core.types import Prompt, clean
 from rlaif.data.sources.prompts import conversation, document_of, kind_of, plain_value, text, with_system, with_tools
-from rlaif.data.sources.responses import Answer, Vote, answer
+from rlaif.data.sources.responses import Answer, Vote, answer, named
 from rlaif.data.sources.row_errors import RowError
 
 SHOWN: Final = 60
@@ -40,10 +40,11 @@ def shape_of(row: Mapping[str, Any]) -> Shape | None:
         reference=text(row.get("reference"), "reference"),
     )
     answers = [answer(value, messages, "responses") for value in _list(row, "responses")]
+    generators = _generators(row, len(answers))
     return Shape(
         prompt,
-        _metadata(row.get("metadata"), _generators(row, len(answers))),
-        answers,
+        _metadata(row.get("metadata"), generators),
+        named(answers, generators),
         _scored(_list(row, "scores"), len(answers)),
         [_vote(each, len(answers)) for each in _list(row, "preferences")],
     )

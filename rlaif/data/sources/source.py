@@ -91,6 +91,11 @@ class Origin:
             named += [(name, ("columns", "responses", at)) for at, name in enumerate(answers)]
         else:
             named.append((answers, ("columns", "responses")))
+        generators = source.columns.generators
+        if isinstance(generators, list):
+            named += [(name, ("columns", "generators", at)) for at, name in enumerate(generators)]
+        else:
+            named.append((generators, ("columns", "generators")))
         named += [(name, ("columns", "metadata", at)) for at, name in enumerate(source.columns.metadata)]
         for at, scores in enumerate(source.scores):
             named += [(getattr(scores, name), ("scores", at, name)) for name in ("column", "chosen", "rejected")]

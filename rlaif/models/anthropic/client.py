@@ -55,5 +55,4 @@ class Anthropic(OpenAI):
 def as_served(config: AnthropicModel) -> OpenAIModel:
     """Return the settings that all served models have."""
     shared = config.model_dump(include=set(OpenAIModel.model_fields) - {"kind", "extra", "mode"})
-    base = config.base_url.rstrip("/").removesuffix("/v1")
-    return OpenAIModel(kind="openai", **shared | {"base_url": base})
+    return OpenAIModel(kind="openai", **shared)

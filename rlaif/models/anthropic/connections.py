@@ -80,7 +80,7 @@ class PackageConnections:
         headers = {name.lower(): value for name, value in self._package.default_headers.items() if isinstance(value, str)}
         kept = {name: value for name, value in headers.items() if name in FOR_ALL or name in map(str.lower, config.headers)}
         # The probes put the list of models in the place of chats.
-        return RequestHead(f"{str(config.base_url).rstrip('/')}/v1/chat/completions", kept)
+        return RequestHead(f"{config.base_url}/v1/chat/completions", kept)
 
     async def post(self, body: bytes, *, most_bytes: int | None = None, fresh: bool = False) -> Answer:
         """Send a request with this body and return the reply. Raises OSError if there is no whole reply."""

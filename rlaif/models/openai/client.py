@@ -112,7 +112,7 @@ class OpenAI:
         while True:
             dialect = self._dialect
             if dialect is not self._plain:
-                self.remarks.update(dialect.given_up(self.config, several=ask.n > 1, chosen=ask.sampling.chosen))
+                self.remarks.update(dialect.given_up(self.config, ask))
             request = orjson.dumps(self._body(ask, seeds, dialect))
             guess = len(request) / CHARACTERS + len(seeds) * ask.sampling.max_tokens * OUTPUT_SHARE
             try:
@@ -120,7 +120,7 @@ class OpenAI:
                     await self._keep_pace(guess)
                 found = await self._send(request, ask, len(seeds), again=again or ask.follows)
             except RequestError as error:
-                learnt = self._dialect.after(error.raw, len(seeds), chosen=ask.sampling.chosen)
+                learnt = self._dialect.after(error.raw, len(seeds), ask)
                 rests += 1
                 if error.kind == "rejected" and learnt != dialect:
                     self._dialect = learnt

@@ -28,6 +28,8 @@ CONTEXT: Final = re.compile(
     r"longer than the (model|maximum)|exceeds? the (model'?s )?(available )?context",
     re.I,
 )
+# How OpenAI reports, with status 403, that a model returns no log-probabilities.
+UNAVAILABLE: Final = re.compile(r"not allowed to request logprobs", re.I)
 FILTERED: Final = re.compile(r"content[_ ]?(filter|management|policy)|moderation|flagged|safety system", re.I)
 OVERLOADED: Final = re.compile(r"overloaded|rate[_ ]?limit|too many requests|slow down", re.I)
 # Spans of time such as "1h2m3.5s" or "500ms": hours, minutes, seconds, milliseconds.
@@ -83,7 +85,7 @@ def _kind(status: int, body: str) -> str:
     if status in (400, 403, 422) and FILTERED.search(body):
         return "refused"
     if status in (401, 403):
-        return "auth"
+        return "rejected" if UNAVAILABLE.search(body) else "auth"
     if status == 404:
         return "unknown_model"
     if status == 429 or (status in (503, 529) and OVERLOADED.search(body)):

@@ -30,7 +30,7 @@ def body(config: OpenAIModel, ask: ChatRequest, seeds: tuple[int, ...], dialect:
         request["n"] = len(seeds)
     if ask.sampling.top_p < 1:
         request["top_p"] = ask.sampling.top_p
-    if ask.top_logprobs is not None:
+    if ask.top_logprobs is not None and (dialect.logprobs or ask.top_logprobs):
         request["logprobs"] = True
         if ask.top_logprobs:
             request["top_logprobs"] = ask.top_logprobs

@@ -261,7 +261,7 @@ def _cached(usage: Mapping[str, Any], prompt: int) -> tuple[int, int]:
     """Return how many of the `prompt` tokens came from the server's prompt cache, and how many were added to it."""
     details = usage.get("prompt_tokens_details")
     details = details if isinstance(details, dict) else {}
-    # DeepSeek and Moonshot have fields of their own.
+    # DeepSeek and Moonshot use other fields.
     read = details.get("cached_tokens") or usage.get("prompt_cache_hit_tokens") or usage.get("cached_tokens")
     return min(count(read) or 0, prompt), min(count(details.get("cache_write_tokens")) or 0, prompt)
 

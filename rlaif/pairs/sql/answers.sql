@@ -1,6 +1,6 @@
 -- Every response to an active prompt, with its points: pairs and reasons are made from these rows. `prompt` and `response`
 -- are row numbers of those tables; keys are looked up only for rows that are written. `complete` responses have every
--- criterion with weight. `vetoed` ones (below a floor, cut off, refused) may be rejected but never chosen. `coin` is a
+-- criterion with weight; if the strategy is $unjudged, all are, with null points. `vetoed` ones (below a floor, cut off, refused) may be rejected but never chosen. `coin` is a
 -- random number that depends only on the seed and the answer: two halves of the answer key's first digits, each times $stir
 -- modulo the prime 2^31 - 1. `scores` are those by every criterion with weight, in the order of the criteria's names, if the
 -- strategy reads them.
@@ -14,7 +14,7 @@ wanted AS (SELECT coalesce(bit_or(bit), 0) AS bits FROM weighed WHERE weight > 0
 SELECT asked.prompt, responses.rowid AS response, answer_points.points::DECIMAL(38, 6) AS points,
     finish IS NOT DISTINCT FROM 'stop' AS finished,
     coalesce(below_floor, false) OR NOT finished AS vetoed,
-    coalesce(answer_points.bits & wanted.bits = wanted.bits, false) AS complete,
+    $unjudged OR coalesce(answer_points.bits & wanted.bits = wanted.bits, false) AS complete,
     true AS first, repeated,
     ((('0x' || substr(responses.answer, 1, 15))::BIGINT >> 30) * $stir % 2147483647) << 31
         | (('0x' || substr(responses.answer, 1, 15))::BIGINT & 1073741823) * $stir % 2147483647 AS coin,

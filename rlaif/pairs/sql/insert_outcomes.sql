@@ -55,8 +55,9 @@ of_unpaired AS (
         WHEN unsure.known THEN if($least = 0, 'more likely wrong than right', 'below the confidence')
         WHEN unsure.prompt IS NOT NULL THEN 'confidence not known'
         WHEN found.prompt IS NULL THEN 'no response'
-        WHEN scored < 2 THEN 'fewer than two scored answers'
+        WHEN scored < 2 THEN if($unjudged, 'fewer than two answers', 'fewer than two scored answers')
         WHEN candidates < 2 THEN 'fewer than two answers after the filters'
+        WHEN $unjudged THEN 'not selected by the strategy'
         WHEN most = least THEN 'tied'
         WHEN best IS NULL OR best <= least THEN 'best below a floor'
         WHEN if($scaled, $threshold > 0, best - least < $threshold) THEN 'below the margin'

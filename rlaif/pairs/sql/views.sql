@@ -1,9 +1,10 @@
 -- The views that a strategy may read; they are computed only if it does. Prompts and responses are row numbers.
 -- `candidates`: one row per distinct answer that has all its scores and that no filter dropped; `scores` are those by every
--- criterion with weight, in the order of the criteria's names, if the strategy's text contains that word. `marks`: one row
--- per candidate and criterion. `texts`: one row per candidate, with its length in characters. `compared`: one row per
--- comparison of two candidates, by any judge; several voters that are mixed count as one judge. `strength` is 0 for a tie
--- and 1 for a plain vote.
+-- criterion with weight, in the order of the criteria's names, if the strategy's text contains that word; `written_by`, the
+-- names of the generators that wrote the text, likewise (see `views_with_generators`). `marks`: one row per candidate and
+-- criterion. `texts`: one row per candidate, with its length in characters, and in tokens as its server counted them (a
+-- quarter of the characters if it did not, or counted reasoning too). `compared`: one row per comparison of two candidates,
+-- by any judge; several voters that are mixed count as one judge. `strength` is 0 for a tie and 1 for a plain vote.
 CREATE OR REPLACE TEMP VIEW candidates AS
 SELECT prompt, response, points, finished, vetoed, coin, scores
 FROM answers
@@ -13,10 +14,11 @@ WHERE complete AND first;
 
 CREATE OR REPLACE TEMP VIEW texts AS
 SELECT candidates.prompt, candidates.response, responses.answer, coalesce(names.name, responses.generator) AS generator,
-    responses.text, length(responses.text) AS length
+    responses.text, length(responses.text) AS length,
+    if(reasoning IS NULL AND output_tokens IS NOT NULL, output_tokens, length(responses.text) // 4)::BIGINT AS tokens
 FROM candidates
 JOIN responses ON responses.rowid = candidates.response
-LEFT JOIN (SELECT key, max(name) AS name FROM generators GROUP BY key) AS names ON names.key = responses.generator;
+LEFT JOIN generator_names AS names ON names.key = responses.generator;
 
 CREATE OR REPLACE TEMP VIEW marks AS
 SELECT candidates.prompt, candidates.response, scored.name AS criterion, kind, weight, factor, low, high, score

@@ -54,7 +54,7 @@ def audit(
         store,
         [standards.audited(plan, store, name) for name in audited],
         standards.audited(plan, store, right) if right else None,
-        plan.generator_keys,
+        plan.generator_keys(context.store),
     )
     if gold:
         _check_compared(plan, context, gold, [name for name in audited if name != gold], found)
@@ -104,7 +104,7 @@ def _judge(
     if wanted:
         pipeline.judge(plan, context, wanted, only=only, allow_code=allow_code)
     for name in mine if attacks else ():
-        judge, generators = plan.judge(name), plan.generator_keys
+        judge, generators = plan.judge(name), plan.generator_keys(context.store)
         alone(context, partial(attack, context, judge=judge, generators=generators, answers=attacks, allow_code=allow_code))
 
 

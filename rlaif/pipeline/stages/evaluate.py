@@ -55,7 +55,7 @@ def evaluate(plan: Plan, context: Context, *, allow_code: bool = False, stored: 
         return Evaluation()
     base, only = base_generator(plan), plan.held_out
     if not stored:
-        answer(context, [base, *models], only)
+        answer(plan, context, [base, *models], only)
     judges = [plan.judge(name) for name in plan.evaluators]
     scored = {
         judge.name: score(context, judge, base, models, only, allow_code=allow_code, stored=stored) for judge in judges
@@ -83,7 +83,7 @@ def first_match(plan: Plan, context: Context, *, allow_code: bool = False) -> Ma
     if section is None or trained is None:
         return None
     base, only = base_generator(plan), plan.held_out
-    answer(context, [base, trained], only)
+    answer(plan, context, [base, trained], only)
     judge = plan.judge(plan.evaluators[0])
     return match(context.store, *score(context, judge, base, [trained], only, allow_code=allow_code)[0])
 

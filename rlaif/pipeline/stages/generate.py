@@ -8,9 +8,10 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
-from rlaif.config import Config, Generate
+from rlaif.config import Config, GeneratorSettings
 from rlaif.config.templates import Template
 from rlaif.context.budget import OUTPUT_SHARE, tokens_of
 from rlaif.context.run import ATTEMPTS, EVERYTHING, Context, HeldOut, now
@@ -18,16 +19,16 @@ from rlaif.core.errors import TRANSIENT, ModelError
 from rlaif.core.progress import Tally
 from rlaif.core.signals import UnsentError
 from rlaif.core.types import Prompt, answer_key, clean, key, stored
-from rlaif.core.workers import StageQueue, run_workers
+from rlaif.core.workers import StageQueue, run_together, run_workers
 from rlaif.models.base import ChatRequest, Completion, Model, prompt_cut
 from rlaif.models.reasoning import Split, separate, visible
 from rlaif.models.registry import Models
 from rlaif.pipeline import versions
 from rlaif.pipeline.circuit_breaker import CircuitBreaker
-from rlaif.pipeline.generator import VARIABLES, Generator, show
+from rlaif.pipeline.generator import VARIABLES, Generator, render_messages
 from rlaif.pipeline.pending import PendingUnits
 from rlaif.pipeline.plan import Plan
-from rlaif.store.store import Row
+from rlaif.store.store import Row, Store
 
 # The user is warned if at least this share of prompts has only equal samples; a few short answers may be equal by chance.
 SAME = 0.5
@@ -35,56 +36,102 @@ SAME = 0.5
 ROUND = 64
 
 
+class Handover:
+    """Passes new texts to the queues of the judges, so that judging them can start at once.
+
+    With `several` generators, a text that two of them wrote is passed once.
+    """
+
+    def __init__(self, queues: Sequence[StageQueue[Row]] = (), *, several: bool = False) -> None:
+        self._queues, self._passed = queues, set[str]() if several else None
+        self._lock = Lock()
+
+    async def room(self) -> None:
+        """Wait while a judge is behind."""
+        for queue in self._queues:
+            await queue.room()
+
+    def put_from_thread(self, batch: "Sequence[_Sampled]") -> None:
+        """Pass the texts of a stored batch that no judge can have seen."""
+        if not self._queues:
+            return
+        texts = {answer: row for sampled in batch for answer, row in sampled.new_texts.items()}
+        if self._passed is not None:
+            with self._lock:
+                texts = {answer: row for answer, row in texts.items() if answer not in self._passed}
+                self._passed.update(texts)
+        for queue in self._queues:
+            queue.put_from_thread(list(texts.values()))
+
+
+async def run_pool(
+    plan: Plan,
+    context: Context,
+    models: Models,
+    generators: Sequence[Generator],
+    *,
+    only: HeldOut = EVERYTHING,
+    queues: Sequence[StageQueue[Row]] = (),
+) -> None:
+    """Sample the pending responses of several generators at the same time. The arguments are those of `run`."""
+    handover = Handover(queues, several=len(generators) > 1)
+    await run_together(run(plan, context, models, generator, only=only, handover=handover) for generator in generators)
+
+
 async def run(
+    plan: Plan,
     context: Context,
     models: Models,
     generator: Generator,
     *,
     only: HeldOut = EVERYTHING,
-    queues: Sequence[StageQueue[Row]] = (),
+    handover: Handover | None = None,
 ) -> None:
     """Sample the pending responses: the configured number for all prompts, or those that `only` selects.
 
-    Each batch of stored texts that no judge can have seen goes to the `queues` of the judges, so that judging them can start
-    at once.
+    New texts are passed on by the `handover` to judges that run at the same time.
     """
-    _register(context, generator)
-    pending = PendingUnits(context.store, "generate", "prompt", **asked(context.config, generator, only))
-    with context.stage("generate", pending.count) as tally:
-        if not pending.count:
-            return
-        model = await models.get(generator.model, where=generator.where)
-        breaker = CircuitBreaker(tally.stage)
+    listed = (generator.key, generator.name) in [(each.key, each.name) for each in plan.generators]
+    versions.use_generator(context.store, generator.key, generator.name, generator.spec, rename=listed)
+    pending = PendingUnits(context.store, "generate", "prompt", **pending_parameters(plan.config, generator, only))
+    with context.stage(generator.stage, pending.count) as tally:
+        if pending.count:
+            model = await models.get(generator.model, where=generator.where)
+            await _sample_all(context, generator, model, pending, tally, handover or Handover())
 
-        def keep(batch: list[_Sampled]) -> None:
-            _keep(context, batch, tally)
-            if queues:
-                unseen = [row for sampled in batch for row in sampled.unseen]
-                for queue in queues:
-                    queue.put_from_thread(unseen)
 
-        async def sample(row: Row) -> _Sampled:
-            for queue in queues:
-                await queue.room()
-            return await _sample(row, generator, model, tally)
+async def _sample_all(
+    context: Context, generator: Generator, model: Model, pending: PendingUnits, tally: Tally, handover: Handover
+) -> None:
+    breaker = CircuitBreaker(tally.stage)
 
-        await run_workers(
-            context.budget.within(pending, tally, generator.model, lambda row: _guess(row, generator)),
-            sample,
-            keep,
-            concurrency=model.concurrency,
-            heard=lambda sampled: breaker.heard(*sampled.failed),
+    def keep(batch: list[_Sampled]) -> None:
+        _keep(context, batch, tally)
+        handover.put_from_thread(batch)
+
+    async def sample(row: Row) -> _Sampled:
+        await handover.room()
+        return await _sample(row, generator, model, tally)
+
+    await run_workers(
+        context.budget.within(pending, tally, generator.model, lambda row: _guess(row, generator)),
+        sample,
+        keep,
+        concurrency=model.concurrency,
+        on_result=lambda sampled: breaker.record(*sampled.failed),
+    )
+    breaker.finish(
+        lambda: context.store.query(
+            "SELECT key FROM responses WHERE generator = $generator AND failure IS NULL LIMIT 1", generator=generator.key
         )
-        breaker.over(
-            lambda: context.store.query(
-                "SELECT key FROM responses WHERE generator = $generator AND failure IS NULL LIMIT 1", generator=generator.key
-            )
-        )
-        # In a thread, because other stages have requests in flight.
-        await asyncio.to_thread(_tell_of_equals, context, generator)
+    )
+    # In a thread, because other stages have requests in flight.
+    await asyncio.to_thread(_warn_of_identical_samples, context, generator)
 
 
-def asked(config: Config, generator: Generator, only: HeldOut = EVERYTHING, key: str | None = None) -> dict[str, Any]:
+def pending_parameters(
+    config: Config, generator: Generator, only: HeldOut = EVERYTHING, key: str | None = None
+) -> dict[str, Any]:
     """Return the parameters of the query `generate/pending`: the samples that `only` selects, else the configured number and
     those added by `top_up`.
 
@@ -95,6 +142,7 @@ def asked(config: Config, generator: Generator, only: HeldOut = EVERYTHING, key:
     return (
         only.parameters
         | _part(config)
+        | generator.pick.parameters
         | {
             "generator": generator.key if key is None else key,
             "samples": wanted,
@@ -111,24 +159,26 @@ def _part(config: Config) -> dict[str, int]:
     return {"part": part, "parts": parts, "reserved": round(config.pipeline.collect.held_out * 10000)}
 
 
-def top_up(context: Context, generator: Generator, pairing: str, pairs: int, most: int) -> int:
-    """Record that prompts without a pair in `pairing` get more samples, up to `most` in total; return the number of prompts.
+def top_up(plan: Plan, store: Store, pairing: str, pairs: int, most: int) -> int:
+    """Record that prompts without a pair in `pairing` get more samples; return the number of these prompts.
 
-    It selects about as many prompts as `pairs` are missing. The record is stored, so that a stopped round can be resumed.
+    It selects about as many prompts as `pairs` are missing, and each generator samples up to `most` responses to a prompt in
+    total. The record is stored, so that a stopped round can be resumed.
     """
-    before = context.store.query("pipeline/sql/generate/prompts_with_extra_samples", generator=generator.key)[0]["prompts"]
-    context.store.execute(
+    before = store.query("SELECT count(*) AS n FROM extra_samples")[0]["n"]
+    store.execute(
         "pipeline/sql/generate/add_samples",
-        generator=generator.key,
+        generators=[
+            {"generator": each.key, "more": max(1, each.settings.samples // 2)} | each.pick.parameters
+            for each in plan.generators
+        ],
         pairing=pairing,
         prompts=max(pairs, ROUND),
         most=most,
-        more=max(1, generator.settings.samples // 2),
-        **_part(context.config),
+        **_part(plan.config),
     )
-    return int(
-        context.store.query("pipeline/sql/generate/prompts_with_extra_samples", generator=generator.key)[0]["prompts"]
-    ) - int(before)
+    added = "SELECT count(DISTINCT prompt) AS n FROM extra_samples WHERE rowid >= $before"
+    return int(store.rows(added, before=before)[0]["n"])
 
 
 def _guess(row: Row, generator: Generator) -> tuple[int, float, float]:
@@ -137,17 +187,12 @@ def _guess(row: Row, generator: Generator) -> tuple[int, float, float]:
     return samples, tokens_of(row["messages"], row["document"]), samples * generator.settings.max_tokens * OUTPUT_SHARE
 
 
-def _register(context: Context, generator: Generator) -> None:
-    if not context.store.query("SELECT key FROM generators WHERE key = $generator LIMIT 1", generator=generator.key):
-        row = {"key": generator.key, "name": generator.name, "spec": json.dumps(generator.spec)}
-        context.store.append("generators", [row])
-    versions.use(context.store, "generator", generator.name, generator.key)
-
-
 @dataclass(frozen=True)
 class _Sampled:
-    owed: Row
-    ask: Row | None
+    """The responses of one request. `rendered` is the row for `rendered_prompts`, None if the store has it already."""
+
+    pending: Row
+    rendered: Row | None
     responses: list[Row]
 
     @property
@@ -157,19 +202,21 @@ class _Sampled:
         return row.get("failure"), row.get("detail")
 
     @property
-    def unseen(self) -> list[Row]:
-        """The distinct texts, with what a judge needs; none if the prompt had responses before, which may be equal."""
-        if not self.owed["fresh"]:
-            return []
-        texts = dict.fromkeys(response["text"] for response in self.responses if not response.get("failure"))
-        shared = {name: self.owed[name] for name in ("prompt", "messages", "document", "reference", "checklist", "metadata")}
-        return [shared | {"text": text} for text in texts]
+    def new_texts(self) -> dict[str, Row]:
+        """The distinct texts by answer key, with what a judge needs; none if the prompt had responses before, which may be
+        equal."""
+        if not self.pending["fresh"]:
+            return {}
+        shared = {
+            name: self.pending[name] for name in ("prompt", "messages", "document", "reference", "checklist", "metadata")
+        }
+        return {each["answer"]: shared | {"text": each["text"]} for each in self.responses if not each.get("failure")}
 
 
 async def _sample(row: Row, generator: Generator, model: Model, tally: Tally) -> _Sampled:
-    messages = generator.show(stored(row))
+    messages = generator.render(stored(row))
     settings = generator.settings
-    ask = ChatRequest(
+    request = ChatRequest(
         messages=messages,
         sampling=generator.sampling,
         seeds=tuple(int(key("seed", settings.seed, row["prompt"], sample)[:8], 16) >> 1 for sample in row["samples"]),
@@ -178,20 +225,20 @@ async def _sample(row: Row, generator: Generator, model: Model, tally: Tally) ->
     )
     tally.add(calls=1)
     try:
-        answers: list[Completion | ModelError | None] = list(await model.complete(ask))
+        answers: list[Completion | ModelError | None] = list(await model.complete(request))
     except ModelError as error:
         if error.fatal:
             raise
-        answers = [error.found.get(place, error) for place in range(ask.n)]
+        answers = [error.found.get(place, error) for place in range(request.n)]
     except UnsentError as error:
         if not error.found:
             tally.add(calls=-1)
             raise
-        answers = [error.found.get(place) for place in range(ask.n)]
-    asked = {"prompt": row["prompt"], "generator": generator.key, "messages": json.dumps(messages)}
+        answers = [error.found.get(place) for place in range(request.n)]
+    rendered = {"prompt": row["prompt"], "generator": generator.key, "messages": json.dumps(messages)}
     return _Sampled(
         row,
-        None if row["shown"] else asked,
+        None if row["is_rendered"] else rendered,
         [
             _response(row, sample, answer, generator)
             for sample, answer in zip(row["samples"], answers, strict=True)
@@ -257,13 +304,13 @@ def _keep(context: Context, batch: list[_Sampled], tally: Tally) -> None:
     kept = {"kept_after": newest[0]["number"] if newest else None}
     responses = [response | kept for sampled in batch for response in sampled.responses]
     with context.store.transaction():
-        context.store.append("rendered_prompts", [sampled.ask for sampled in batch if sampled.ask])
+        context.store.append("rendered_prompts", [sampled.rendered for sampled in batch if sampled.rendered])
         context.store.append("responses", responses)
     for response in responses:
         tally.finish(response)
 
 
-def _tell_of_equals(context: Context, generator: Generator) -> None:
+def _warn_of_identical_samples(context: Context, generator: Generator) -> None:
     """Warn if most samples are equal: the temperature is 0, or the server ignores seeds or caches replies."""
     found = context.store.query("pipeline/sql/generate/same", generator=generator.key)[0]
     if found["same"] and found["same"] >= SAME * found["prompts"]:
@@ -273,26 +320,30 @@ def _tell_of_equals(context: Context, generator: Generator) -> None:
         context.progress.note(f"generate: all samples of {count} are identical, so these prompts make no pair. {cause}")
 
 
-def show_imported(plan: Plan, context: Context) -> None:
-    """Store the rendered prompts of imported responses, by the generator's template, for training on them."""
+def render_imported(plan: Plan, context: Context) -> None:
+    """Store the rendered prompts of imported responses, for training on them."""
     missing = context.store.query("pipeline/sql/generate/not_rendered")
     if not missing:
         return
-    default = str(Generate.model_fields["template"].default)
-    template = (
-        plan.generators[0].template
-        if plan.generators
-        else Template(context.config.find(default, ("generate", "template")), VARIABLES)
-    )
-    asks = [
+    template = _template_of_imported(plan)
+    rendered = [
         {
             "prompt": row["prompt"],
             "generator": row["generator"],
-            "messages": json.dumps(show(template, _imported(row))),
+            "messages": json.dumps(render_messages(template, _imported(row))),
         }
         for row in missing
     ]
-    context.store.append("rendered_prompts", asks)
+    context.store.append("rendered_prompts", rendered)
+
+
+def _template_of_imported(plan: Plan) -> Template:
+    """Return the template of the generator; with a pool, that of the `generate` section; without one, the default."""
+    if len(plan.generators) == 1:
+        return plan.generators[0].template
+    section = plan.config.pipeline.generate
+    name = section.template if section else str(GeneratorSettings.model_fields["template"].default)
+    return Template(plan.config.find(name, ("generate", "template")), VARIABLES)
 
 
 def _imported(row: Row) -> Prompt:

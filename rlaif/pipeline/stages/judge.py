@@ -87,7 +87,7 @@ async def _score(
         units, breaker = _units(pending, then, judge, tally), CircuitBreaker(tally.stage)
         await _drain(context, judge, units, ready, tally, breaker, handed=then is not None)
         ready.report(tally.stage, context.progress.note)
-        breaker.over(
+        breaker.finish(
             lambda: context.store.query(
                 "SELECT key FROM verdicts WHERE judge = $judge AND failure IS NULL LIMIT 1", judge=judge.key
             )
@@ -109,7 +109,7 @@ async def _drain(
         lambda unit: _ask(unit, judge, judge_context, tally),
         lambda batch: _keep(context, batch, tally),
         concurrency=judge_context.model.concurrency if judge_context.model else CHECK_CONCURRENCY,
-        heard=lambda judged: breaker.heard(judged.verdict["failure"], judged.verdict["detail"]),
+        on_result=lambda judged: breaker.record(judged.verdict["failure"], judged.verdict["detail"]),
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rlaif.config import Mix, short
 from rlaif.context.run import Context
@@ -21,7 +21,10 @@ from rlaif.pipeline.validate import check_apart, check_judges
 from rlaif.store.store import Store
 
 if TYPE_CHECKING:
-    from rlaif.data.export import Exported
+    from rlaif.data.export.writers import Exported
+
+# The judges, by name, and the strategy of a pairing.
+_JUDGES_AND_STRATEGY: Final = "SELECT judge, strategy FROM pairings_readable WHERE pairing = $pairing"
 
 
 def pair(plan: Plan, context: Context) -> Pairing:
@@ -38,7 +41,7 @@ def top_up(plan: Plan, context: Context, made: Pairing, *, allow_code: bool = Fa
         return made
     while made.pairs < settings.target:
         missing = settings.target - made.pairs
-        prompts = generating.top_up(context, plan.generator, made.key, missing, settings.max_samples)
+        prompts = generating.top_up(plan, context.store, made.key, missing, settings.max_samples)
         if not prompts:
             break
         context.progress.note(f"{missing:,} pairs are missing: more samples for {prompts:,} prompts without one")
@@ -54,7 +57,8 @@ def paired(plan: Plan, context: Context, *, gate: bool = False) -> Pairing:
     Raises InputError if a judge has scored none of the responses: "0 pairs" would look like a result.
     """
     members, agree, mix = _ready(plan, context, gate)
-    return pairing.run(plan.rule, context, members, plan.generator_keys, agree=agree, mix=mix)
+    names = plan.generator_names(context.store)
+    return pairing.run(plan.rule, context, members, sorted(names), agree=agree, mix=mix, names=names)
 
 
 def _ready(plan: Plan, context: Context, gate: bool) -> tuple[list[PairJudge], list[str], Mix]:
@@ -63,7 +67,7 @@ def _ready(plan: Plan, context: Context, gate: bool) -> tuple[list[PairJudge], l
     check_apart(plan)
     need_prompts(context)
     members, agree, mix = plan.panel(context.store)
-    pairing.check_names(plan.rule, context.store, members, plan.generator_names(context.store))
+    pairing.check_names(plan.rule, context.store, members, list(plan.generator_names(context.store).values()))
     for each in members[1:] if mix == "cascade" else ():
         cascade.in_turn(plan, context, each.name)
     need_scores(plan, context, members, mix)
@@ -78,7 +82,7 @@ def _use(plan: Plan, store: Store) -> None:
     known = {(row["what"], row["key"]) for row in store.query("pipeline/sql/config_diff/known")}
     for generator in plan.generators:
         if ("generator", generator.key) in known:
-            versions.use(store, "generator", generator.name, generator.key)
+            versions.use_generator(store, generator.key, generator.name, generator.spec, rename=True)
     for name in dict.fromkeys([*plan.pair_judges[0], *plan.rule.settings.agree]):
         if name in plan.judges:
             judge = plan.judges[name]
@@ -93,7 +97,7 @@ def described(plan: Plan, context: Context) -> str:
     No model is called. With rounds, it is the pairing of the last round. If the file has no `pair` section, it is the newest
     pairing, if there is any. A note reports if others were made more recently. Raises InputError.
     """
-    last = context.store.query("pairs/sql/latest")
+    last = context.store.query("SELECT key FROM newest_pairing")
     if context.config.pipeline.pair is None and last:
         return newest(context)
     found = plan.described_pairing(context.store) if context.config.pipeline.rounds else _made(plan, context)
@@ -106,15 +110,15 @@ def described(plan: Plan, context: Context) -> str:
 
 def _made(plan: Plan, context: Context) -> str:
     members, agree, mix = _ready(plan, context, gate=True)
-    generators = plan.generator_keys
-    spec = pairing.specify(plan.rule, context.store, members, generators, agree, mix)
+    names = plan.generator_names(context.store)
+    spec = pairing.specify(plan.rule, context.store, members, sorted(names), agree, mix, names)
     if pairing.is_up_to_date(context.store, spec):
         return pairing.key_of(spec)
-    return pairing.run(plan.rule, context, members, generators, agree=agree, mix=mix).key
+    return pairing.run(plan.rule, context, members, sorted(names), agree=agree, mix=mix, names=names).key
 
 
 def _note_others(context: Context, found: str, last: str) -> None:
-    mine, other = (context.store.query("pairs/sql/made_by", pairing=key)[0] for key in (found, last))
+    mine, other = (context.store.query(_JUDGES_AND_STRATEGY, pairing=key)[0] for key in (found, last))
     note = f"Pairs by {mine['judge']}, {mine['strategy']}, as the file describes them."
     if pairing.latest(context.store) == last:
         note += f" Others were made last, by {other['judge']}, {other['strategy']}; `--newest` takes those."
@@ -124,7 +128,7 @@ def _note_others(context: Context, found: str, last: str) -> None:
 def newest(context: Context) -> str:
     """Return the key of the pairing that was made last, whatever the pipeline file describes, and note its judge."""
     found = pairing.latest(context.store)
-    made = context.store.query("pairs/sql/made_by", pairing=found)[0]
+    made = context.store.query(_JUDGES_AND_STRATEGY, pairing=found)[0]
     context.progress.note(f"The newest pairs: by {made['judge']}, {made['strategy']}.")
     return found
 
@@ -181,7 +185,7 @@ def _pass_gate(plan: Plan, context: Context, name: str) -> None:
         return
     store, right = context.store, gold(plan, context.store, audited=[name])
     standard = audited(plan, store, right) if right else None
-    missed = shortcomings(gate, measure(store, [audited(plan, store, name)], standard, plan.generator_keys))
+    missed = shortcomings(gate, measure(store, [audited(plan, store, name)], standard, plan.generator_keys(store)))
     if missed:
         raise InputError(
             f"judge {name!r} falls short, so no pairs are made: {'; '.join(missed)}",

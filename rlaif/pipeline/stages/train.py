@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from rlaif.config import Config, Train, TransformersModel
 from rlaif.context.run import Context, now
@@ -22,6 +22,14 @@ from rlaif.training.formats import Row, imitated, said
 from rlaif.training.job import Job, Training
 from rlaif.training.methods import METHODS
 from rlaif.training.trainer import Score, TrainingData, fit
+
+# The messages of held-out prompts (bucket below $held_out): as generators saw them, and also as they were collected if
+# they have no document (the same request may be asked about several documents).
+_HELD_OUT_MESSAGES: Final = """
+    SELECT messages FROM current_prompts WHERE bucket < $held_out AND document IS NULL
+    UNION
+    SELECT messages FROM rendered_prompts WHERE prompt IN (SELECT key FROM current_prompts WHERE bucket < $held_out)
+"""
 
 
 class OnlineRewards(Protocol):
@@ -112,12 +120,19 @@ def find(context: Context, pairing: str | None = None, online_rewards: OnlineRew
 
 
 def base_model(config: Config) -> tuple[str, TransformersModel]:
-    """Return the model to train and its name: `train.model`, otherwise the generator's.
+    """Return the model to train and its name: `train.model`, otherwise that of the only generator.
 
-    Raises InputError if there is no such model or it cannot be trained.
+    Raises InputError if there is no such model, if several generators have one, or if it cannot be trained.
     """
     train, generate = config.pipeline.train, config.pipeline.generate
     name, place = train.model if train else None, ("train", "model")
+    if name is None and generate and generate.generators:
+        names = ", ".join(dict.fromkeys(str(each.model) for each in generate.pool))
+        raise InputError(
+            f"`generate` has {len(generate.generators)} generators, and nothing says which one is trained",
+            where=config.file.where(("train",)),
+            fix=f"Name a model under `train.model`, such as one of {names}.",
+        )
     if name is None and generate:
         name, place = generate.model, ("generate", "model")
     fix = "Name a model of kind `transformers` under train.model: a checkpoint is needed, not a server."
@@ -165,7 +180,7 @@ def _job(context: Context, section: Train, pairing: str | None, online_rewards: 
     config = context.config
     name, model = base_model(config)
     where = config.file.where(("models", name, "path"))
-    newest = context.store.query("pairs/sql/latest")
+    newest = context.store.query("SELECT key FROM newest_pairing")
     pairing = pairing or (newest[0]["key"] if newest else "")
     lesson, rewards = _lesson(context, section, pairing, online_rewards)
     return Job(
@@ -188,8 +203,7 @@ def _lesson(
     taught = online_rewards.rows if samples and online_rewards else pairs
     shown, faults = _imitated(config, section)
     asked = {
-        said(json.loads(row["messages"]))
-        for row in context.store.query("pipeline/sql/train/held_out", held_out=_held_out(config))
+        said(json.loads(row["messages"])) for row in context.store.query(_HELD_OUT_MESSAGES, held_out=_held_out(config))
     }
     rows, data = ([row for row in each if said(row["prompt"]) not in asked] for each in (taught, shown))
     left_out = {"held_out": len(taught) + len(shown) - len(rows) - len(data), "bad_row": faults.bad}
@@ -233,9 +247,10 @@ def _reference(config: Config, section: Train) -> TransformersModel | None:
 
 
 def _sampling(config: Config, length: str) -> dict[str, Any]:
-    """Return the sampling settings during training, which are those of the pipeline's generator."""
-    settings = config.pipeline.generate
-    assert settings
+    """Return the sampling settings during training, which are those of the generator with the model to train."""
+    section = config.pipeline.generate
+    assert section
+    settings = section.settings_of(base_model(config)[0])
     temperature = {} if settings.temperature is None else {"temperature": settings.temperature}
     return {length: settings.max_tokens, "top_p": settings.top_p} | temperature
 

@@ -6,9 +6,9 @@ SELECT key, json_extract_string(spec, '$.generators[*]') AS generators
 FROM newest_pairing;
 
 CREATE OR REPLACE TEMP VIEW report_generators AS
-SELECT name, key FROM generators
+SELECT name, key FROM generator_names JOIN (SELECT key, any_value(spec) AS spec, max(rowid) AS place FROM generators GROUP BY key) USING (key)
 QUALIFY row_number() OVER (
-    PARTITION BY name ORDER BY key IN (SELECT unnest(generators) FROM report_pairing) DESC, rowid DESC
+    PARTITION BY name, spec = '{"kind": "imported"}' ORDER BY key IN (SELECT unnest(generators) FROM report_pairing) DESC, place DESC
 ) = 1;
 
 CREATE OR REPLACE TEMP VIEW report_judges AS

@@ -16,6 +16,6 @@ sized AS (
 )
 SELECT coalesce(names.name, judge) AS judge, avg(characters) AS length, avg(points) AS percent, count(*) AS n,
     if(isfinite(any_value(correlation)), any_value(correlation), NULL) AS correlation
-FROM sized LEFT JOIN (SELECT key, max(name) AS name FROM judges GROUP BY key) AS names ON names.key = judge
+FROM sized LEFT JOIN (SELECT key, max(name) AS name, min(rowid) AS place FROM judges GROUP BY key) AS names ON names.key = judge
 GROUP BY names.name, judge, tenth
-ORDER BY judge, tenth
+ORDER BY min(place), judge, tenth

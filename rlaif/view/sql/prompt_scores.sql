@@ -1,5 +1,5 @@
--- The scores of the answers $answers, one row per answer, judge and criterion. `weight` is that of the criterion in the pairing
--- $pairing, by its key or else by its name; null if the pairing does not use it.
+-- The scores of the answers $answers, one row per answer, judge and criterion; the judges of the pairing come first. `weight` is
+-- that of the criterion in the pairing $pairing, by its key or else by its name; null if the pairing does not use it.
 WITH weights AS (
     SELECT criterion, name, max(weight) AS weight FROM pairing_criteria WHERE pairing = $pairing GROUP BY criterion, name
 )
@@ -14,4 +14,4 @@ JOIN (
 LEFT JOIN weights AS same ON same.criterion = scores.criterion
 LEFT JOIN (SELECT name, max(weight) AS weight FROM weights GROUP BY name) AS named ON named.name = criteria.name
 WHERE scores.answer IN (SELECT unnest($answers::VARCHAR[]))
-ORDER BY scores.judge, criteria.place
+ORDER BY scores.judge IN (SELECT judge FROM pairing_judges WHERE pairing = $pairing) DESC, scores.judge, criteria.place

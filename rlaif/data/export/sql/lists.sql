@@ -5,8 +5,7 @@ SELECT split, place, arg_min({prompt}, rank) AS prompt, list([{response}] ORDER 
     list({rationales} ORDER BY rank) AS rationales, list(generator ORDER BY rank) AS generators, {judge} AS judge,
     any_value(source) AS source, any_value({metadata}) AS metadata, prompt_id, list(response_id ORDER BY rank) AS response_ids
 FROM list_texts AS asked_texts
-LEFT JOIN tool_prompts ON tool_prompts.asked = asked_texts.messages
-LEFT JOIN tool_answers AS response_turn ON response_turn.id = response_id
+{joins}
 GROUP BY split, place, prompt_id;
 
 CREATE OR REPLACE VIEW memory.export AS FROM lists

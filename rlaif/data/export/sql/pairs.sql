@@ -7,6 +7,4 @@ SELECT split, place, {prompt} AS prompt, [{chosen}] AS chosen, [{rejected}] AS r
     chosen_generator, rejected_generator, {judge} AS judge, source, {metadata} AS metadata,
     prompt_id, md5(chosen_id || rejected_id) AS pair_id, chosen_id, rejected_id
 FROM pair_texts AS asked_texts
-LEFT JOIN tool_prompts ON tool_prompts.asked = asked_texts.messages
-LEFT JOIN tool_answers AS chosen_turn ON chosen_turn.id = chosen_id
-LEFT JOIN tool_answers AS rejected_turn ON rejected_turn.id = rejected_id
+{joins}

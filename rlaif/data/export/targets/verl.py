@@ -8,7 +8,7 @@ from rlaif.data.export.targets.target import Row, Target, as_yaml, without_tools
 
 def _row(row: Row) -> Row:
     given = without_tools(row, "verl's SFT")
-    rest = {name: value for name, value in given.items() if name not in ("prompt", "completion", "metadata")}
+    rest = {name: value for name, value in given.items() if name not in ("prompt", "completion")}
     return {
         "messages": row["prompt"] + row["completion"],
         "prompt": row["prompt"],

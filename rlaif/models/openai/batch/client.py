@@ -86,7 +86,7 @@ class OpenAIBatch:
             except RequestError as error:
                 self._post.forget(name)
                 attempts += 1
-                learnt = self._dialect.after(error.raw, len(seeds), chosen=ask.sampling.chosen)
+                learnt = self._dialect.after(error.raw, len(seeds), ask)
                 if error.kind == "rejected" and learnt != dialect:
                     self._dialect = learnt
                     if len(seeds) > 1 and not learnt.several:

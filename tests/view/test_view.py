@@ -1,0 +1,311 @@
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+from starlette.testclient import TestClient
+
+from rlaif.evaluation.labeling import Voter
+from rlaif.store.store import Store
+from tests.support import report_store
+from tests.support.view import PORT, TOKEN, Page, client, subject
+
+PROMPTS = 40
+ORIGIN = {"origin": f"http://127.0.0.1:{PORT}"}
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a filled store, for tests that only read it."""
+    folder = tmp_path_factory.mktemp("view")
+    with Store(folder / "store.duckdb") as store:
+        report_store.fill(store, prompts=PROMPTS)
+        store.run('UPDATE prompts SET metadata = \'{"topic": "odd", "a\\"b": 1}\' WHERE position % 2 = 1')
+    return folder
+
+
+@pytest.fixture(scope="module")
+def browser(out: Path) -> Iterator[TestClient]:
+    with client(subject(out)) as made:
+        yield made
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> Path:
+    with Store(tmp_path / "store.duckdb") as store:
+        report_store.fill(store, prompts=4, samples=2)
+    return tmp_path
+
+
+def rows(browser: TestClient, **query: object) -> list[dict[str, object]]:
+    reply = browser.get(f"/pairs.jsonl?{urlencode(query)}")
+    assert reply.status_code == 200, reply.text
+    return [json.loads(line) for line in reply.text.splitlines()]
+
+
+def test_every_view_opens_and_shows_its_content(browser: TestClient, out: Path) -> None:
+    with Store(out / "store.duckdb", read_only=True) as store:
+        prompt = store.rows("SELECT prompt FROM pairs WHERE pairing = 'p' LIMIT 1")[0]["prompt"]
+    for path, words in {
+        "/pairs": "pairs and",
+        f"/prompt/{prompt}": "Weighted total",
+        f"/prompt/{prompt}?show=raw": "As written",
+        f"/prompt/{prompt}?show=diff": "Differences",
+        "/label": "Your name",
+        "/label?by=ann": "Response 2",
+        "/judges": "makes the pairs",
+        "/judges/audit": "pairs ordered as by the gold judge",
+        "/runs": "Trainings, side by side",
+        "/runs/evaluation": "Models compared with their base",
+    }.items():
+        reply = browser.get(path)
+        assert reply.status_code == 200, f"{path}: {reply.text}"
+        assert words in Page(reply.text).words, path
+
+
+def test_the_list_holds_every_pair_and_every_prompt_without_one_with_its_reason(browser: TestClient, out: Path) -> None:
+    found = rows(browser)
+    with Store(out / "store.duckdb", read_only=True) as store:
+        outcomes = {
+            row["prompt"]: row["reason"]
+            for row in store.rows("SELECT prompt, reason FROM reasons WHERE pairing = 'p' AND response IS NULL")
+        }
+    assert {row["prompt"]: row["outcome"] for row in found} == outcomes
+    assert len(found) == PROMPTS
+    assert all((row["chosen"] is not None) == (row["outcome"] == "paired") for row in found)
+
+
+FILTERS = {
+    "margin": ({"margin_from": 30, "margin_to": 60}, lambda row: row["margin"] is not None and 30 <= row["margin"] <= 60),
+    "confidence": ({"confidence_from": 90}, lambda row: (row["confidence"] or 0) >= 0.9),
+    "outcome": ({"outcome": "paired"}, lambda row: row["outcome"] == "paired"),
+    "longer chosen": ({"longer": "chosen"}, lambda row: row["chosen"] and len(row["chosen"]) > len(row["rejected"])),
+    "longer rejected": ({"longer": "rejected"}, lambda row: row["chosen"] and len(row["chosen"]) < len(row["rejected"])),
+    "source": ({"source": "requests.jsonl:1"}, lambda row: row["source"].startswith("requests.jsonl:1")),
+    "text in any case": ({"text": "REPORT 7."}, lambda row: "about report 7." in row["messages"][0]["content"]),
+    "text with a wildcard": ({"text": "100%"}, lambda row: False),
+    "metadata": ({"meta": "topic", "value": "odd"}, lambda row: row["metadata"].get("topic") == "odd"),
+    "a column with a quote": ({"meta": 'a"b', "value": "1"}, lambda row: 'a"b' in row["metadata"]),
+    "generator": ({"generator": "writer"}, lambda row: row["chosen_generator"] == "writer"),
+    "no such generator": ({"generator": "x' OR 'a' = 'a"}, lambda row: False),
+    "SQL": (
+        {"where": "margin > 20 AND chosen_text LIKE '%Ramel%'"},
+        lambda row: "Ramel" in (row["chosen"] or "") and row["margin"] > 20,
+    ),
+    "SQL with a comment": ({"where": "margin > 20 -- and so on"}, lambda row: (row["margin"] or 0) > 20),
+}
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_a_filter_keeps_exactly_the_rows_that_it_describes(browser: TestClient, name: str) -> None:
+    query, keeps = FILTERS[name]
+    assert rows(browser, **query) == [row for row in rows(browser) if keeps(row)]
+
+
+def test_a_criterion_filter_compares_both_scores(browser: TestClient, out: Path) -> None:
+    with Store(out / "store.duckdb", read_only=True) as store:
+        worse = store.rows(
+            "WITH scored AS (SELECT key, score FROM latest_scores JOIN responses USING (answer) "
+            "WHERE judge = 'j-tiny' AND criterion = 'c-faithfulness' AND score IS NOT NULL) "
+            "SELECT pairs.prompt FROM pairs JOIN scored AS a ON a.key = chosen JOIN scored AS b ON b.key = rejected "
+            "WHERE pairing = 'p' AND a.score - b.score <= 2.7"
+        )
+    # 30 hundredths of a scale from 1 to 10 are 2.7 points. The pairing of this store names its judge in its spec.
+    found = rows(browser, criterion="faithfulness", lead_to=30)
+    assert 0 < len(found) < PROMPTS
+    assert {row["prompt"] for row in found} == {row["prompt"] for row in worse}
+
+
+def test_disagreement_finds_pairs_whose_rejected_response_another_judge_prefers(browser: TestClient, out: Path) -> None:
+    with Store(out / "store.duckdb", read_only=True) as store:
+        opposite = store.rows(
+            "WITH points AS (SELECT key, avg(score) AS points FROM latest_scores JOIN responses USING (answer) "
+            "WHERE judge = 'j-oracle' AND score IS NOT NULL GROUP BY key) "
+            "SELECT pairs.prompt FROM pairs JOIN points AS a ON a.key = chosen JOIN points AS b ON b.key = rejected "
+            "WHERE pairing = 'p' AND a.points < b.points - 1e-9"
+        )
+        voted = store.rows(
+            "SELECT pairs.prompt FROM pairs JOIN responses AS a ON a.key = chosen JOIN responses AS b ON b.key = rejected "
+            "JOIN comparisons AS c ON (c.first = a.answer AND c.second = b.answer AND preferred = 'second') "
+            "OR (c.first = b.answer AND c.second = a.answer AND preferred = 'first') WHERE pairing = 'p'"
+        )
+    assert {row["prompt"] for row in rows(browser, disagreement=1)} == {row["prompt"] for row in [*opposite, *voted]}
+
+
+def test_orders_and_pages_are_in_the_url_and_every_row_is_on_one_page(browser: TestClient) -> None:
+    pages = [Page(browser.get(f"/pairs?sort=margin&page={page}").text) for page in (1, 2)]
+    keys = [link.split("?")[0].removeprefix("/prompt/") for page in pages for link in page.links("/prompt/")]
+    assert keys == [row["prompt"] for row in rows(browser, sort="margin")]
+    margins = [row["margin"] for row in rows(browser, sort="margin") if row["margin"] is not None]
+    assert margins == sorted(margins, reverse=True)
+    assert "/pairs?sort=margin&page=2" in pages[0].links("/pairs?")
+    assert "/pairs?sort=margin&page=1" in pages[1].links("/pairs?")
+    assert "Page 9 of 2" in Page(browser.get("/pairs?page=9").text).words
+
+
+def test_a_prompt_leads_to_its_neighbours_in_the_same_list(browser: TestClient) -> None:
+    first, second, third = Page(browser.get("/pairs?sort=margin-up").text).links("/prompt/")[:3]
+    page = Page(browser.get(second).text)
+    assert page.links(first.split("?")[0])
+    assert page.links(third.split("?")[0])
+    assert "/pairs?sort=margin-up" in page.links("/pairs?")
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("margin_from=low", "'low' is not a number"),
+        ("confidence_to=nan", "'nan' is not a number"),
+        ("sort=random", "unknown order"),
+        ("page=0", "is not a page"),
+        ("longer=both", "unknown value"),
+        ("where=margin+>", "not an SQL condition"),
+        ("where=true)+OR+(true", "not an SQL condition"),
+        ("where=1;DROP+TABLE+pairs", "not an SQL condition"),
+        ("where=no_such_column", "DuckDB rejects this"),
+        ("where=(SELECT+count(*)+FROM+read_text('/etc/passwd'))>0", "DuckDB rejects this"),
+        ("pairing=other", "does not exist"),
+    ],
+)
+def test_a_wrong_filter_is_explained(browser: TestClient, query: str, message: str) -> None:
+    for path in ("/pairs", "/pairs.jsonl"):
+        reply = browser.get(f"{path}?{query}")
+        assert reply.status_code == 400
+        assert message in Page(reply.text).words
+
+
+def test_the_matrix_shows_scores_weights_and_totals(browser: TestClient, out: Path) -> None:
+    with Store(out / "store.duckdb", read_only=True) as store:
+        pair = store.rows("SELECT prompt, chosen FROM pairs WHERE pairing = 'p' ORDER BY margin DESC LIMIT 1")[0]
+        points = store.rows(
+            "SELECT avg(100 * (score - 1) / 9)::DOUBLE AS points FROM latest_scores JOIN responses USING (answer) "
+            "WHERE judge = 'j-tiny' AND key = $key",
+            key=pair["chosen"],
+        )[0]["points"]
+    words = Page(browser.get(f"/prompt/{pair['prompt']}").text).words
+    assert words.partition("Weighted total")[2].split()[0] == f"{points:.1f}"
+
+
+def test_a_vote_lands_in_the_store_and_in_the_agreement_and_can_be_undone(labelled: Path) -> None:
+    with client(subject(labelled)) as browser:
+        seen = []
+        for vote in ("first", "second", "tie"):
+            page = Page(browser.get("/label?by=ann").text)
+            form = {"by": "ann", "first": page.values("first")[0], "second": page.values("second")[0], "vote": vote}
+            reply = browser.post("/label/vote", content=urlencode(form), headers=ORIGIN)
+            assert reply.headers["location"] == "/label?by=ann"
+            # A form that is sent again changes nothing.
+            browser.post("/label/vote", content=urlencode(form), headers=ORIGIN)
+            seen.append((form["first"], form["second"], vote))
+        assert votes(labelled) == seen
+        words = Page(browser.get("/label?by=ann").text).words
+        assert "3 votes on 4 prompts" in words
+        assert "Same winner" in words
+        browser.post("/label/undo", content="by=ann", headers=ORIGIN)
+        assert votes(labelled) == seen[:2]
+        assert Page(browser.get("/label?by=ann").text).values("first")[0] == seen[2][0]
+
+
+def votes(out: Path) -> list[tuple[str, str, str]]:
+    with Store(out / "store.duckdb", read_only=True) as store:
+        found = store.rows(
+            "SELECT first, second, preferred FROM comparisons WHERE judge = $key ORDER BY rowid", key=Voter("ann").key
+        )
+    return [(row["first"], row["second"], row["preferred"]) for row in found]
+
+
+def test_labeling_is_blind_and_a_skipped_task_does_not_come_back(labelled: Path) -> None:
+    with client(subject(labelled)) as browser:
+        first = []
+        for _ in range(4):
+            html = browser.get("/label?by=ann").text
+            assert "writer" not in html
+            assert "tiny" not in html
+            first.append(Page(html).values("first")[0])
+            form = {"by": "ann", "first": first[-1], "second": Page(html).values("second")[0]}
+            browser.post("/label/skip", content=urlencode(form), headers=ORIGIN)
+        assert len(set(first)) == 4
+        assert "Nothing to vote on" in Page(browser.get("/label?by=ann").text).words
+    assert votes(labelled) == []
+
+
+def test_while_another_process_writes_a_vote_is_refused_and_the_page_says_so(labelled: Path) -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, pathlib; from rlaif.store.store import Store\nwith Store(pathlib.Path(sys.argv[1])): print(1, flush=True); input()"
+    with client(subject(labelled)) as browser:
+        page = Page(browser.get("/label?by=ann").text)
+        form = {"by": "ann", "first": page.values("first")[0], "second": page.values("second")[0], "vote": "tie"}
+        command = [sys.executable, "-c", code, str(labelled / "store.duckdb")]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
+            assert writer.stdin
+            assert writer.stdout
+            writer.stdout.readline()
+            location = browser.post("/label/vote", content=urlencode(form), headers=ORIGIN).headers["location"]
+            assert location == "/label?by=ann&busy=1"
+            writer.stdin.close()
+        assert "not stored" in Page(browser.get(location).text).words
+    assert votes(labelled) == []
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 61, "a\x07b"])
+def test_a_name_must_be_printable(labelled: Path, name: str) -> None:
+    with client(subject(labelled)) as browser:
+        assert browser.post("/label/undo", content=urlencode({"by": name}), headers=ORIGIN).status_code == 400
+
+
+def test_nothing_is_shown_without_the_token(out: Path) -> None:
+    with client(subject(out), token=None) as stranger:
+        for path in ("/pairs", "/static/view.css", "/pairs?token=wrong", "/label/vote"):
+            reply = stranger.get(path)
+            assert (reply.status_code, "courier" in reply.text) == (403, False)
+        stranger.cookies.set(f"rlaif_view_{PORT}", "wrong")
+        assert stranger.get("/pairs").status_code == 403
+
+
+def test_the_token_moves_from_the_address_into_a_strict_cookie(out: Path) -> None:
+    with client(subject(out), token=None) as browser:
+        reply = browser.get(f"/pairs?sort=margin&token={TOKEN}")
+        assert reply.headers["location"] == "/pairs?sort=margin"
+        cookie = reply.headers["set-cookie"].lower()
+        assert "httponly" in cookie
+        assert "samesite=strict" in cookie
+        assert browser.get(reply.headers["location"]).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", f"127.0.0.1:{PORT + 1}", f"evil.example:{PORT}", ""])
+def test_another_host_name_is_refused(browser: TestClient, host: str) -> None:
+    assert browser.get("/pairs", headers={"host": host}).status_code == 403
+
+
+@pytest.mark.parametrize("origin", [None, "null", "http://evil.example", f"http://127.0.0.1:{PORT + 1}"])
+def test_a_vote_from_another_page_is_refused(browser: TestClient, origin: str | None) -> None:
+    reply = browser.post("/label/undo", content="by=ann", headers={"origin": origin} if origin else {})
+    assert reply.status_code == 403
+
+
+def test_every_response_forbids_inline_scripts_and_other_hosts(browser: TestClient) -> None:
+    for path in ("/pairs", "/nowhere", "/static/view.js", "/pairs.jsonl", "/pairs?page=x"):
+        headers = browser.get(path).headers
+        policy = dict(part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";"))
+        assert policy["default-src"] == "'none'"
+        assert set(policy.values()) <= {"'none'", "'self'"}
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "same-origin"
+
+
+def test_an_empty_store_and_one_without_pairs_have_pages(tmp_path: Path) -> None:
+    with Store(tmp_path / "store.duckdb") as store:
+        pass
+    with client(subject(tmp_path)) as browser:
+        for path in ("/pairs", "/label?by=ann", "/judges", "/runs"):
+            assert browser.get(path).status_code == 200, path
+        assert browser.get("/prompt/abc").status_code == 400
+    with Store(tmp_path / "store.duckdb") as store:
+        report_store.fill(store, prompts=3)
+        store.run("DELETE FROM pairs; DELETE FROM pairings; DELETE FROM reasons")
+    with client(subject(tmp_path)) as browser:
+        assert len(rows(browser)) == 3
+        assert "no pairs have been made yet" in Page(browser.get("/pairs").text).words

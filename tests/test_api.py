@@ -258,7 +258,9 @@ def test_overrides_change_what_they_name_and_appear_in_commands(tmp_path: Path) 
 
 
 def test_importing_rlaif_loads_nothing_and_names_what_there_is() -> None:
-    code = "import sys, rlaif; assert not {'duckdb', 'pydantic', 'rich'} & set(sys.modules); rlaif.open; print(rlaif.Pipeline)"
+    code = (
+        "import sys, rlaif; assert not {'duckdb', 'pydantic', 'rich'} & set(sys.modules); rlaif.open; print(rlaif.Pipeline)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "rlaif.api.Pipeline" in done.stdout
     with pytest.raises(AttributeError, match="no attribute 'pipe'"):

@@ -1,29 +1,33 @@
-"""How the page opens the store: for each request, read-only, or for a moment to write votes."""
+"""How the page opens the store: a current copy to read, even during a run, or the store itself to write votes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import RLock
+from threading import Lock
 from typing import Final
 
 from rlaif.core.errors import StoreError
+from rlaif.store.latest import LatestStore
 from rlaif.store.store import Store
 
 # The exit code of an error about a store that another process uses.
 BUSY: Final = 5
+# The largest share of the time that is spent on copying the store while it changes.
+SHARE: Final = 0.5
 
 
 class Access:
-    """Opens one store. Requests of this process take turns, because closing a file releases the process's lock on it."""
+    """Opens one store. It holds no lock between requests, so that a run can start at any time."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lock = RLock()
+        self._latest = LatestStore(path, share=SHARE)
+        self._lock = Lock()
 
     @contextmanager
     def reading(self) -> Iterator[Store]:
-        """Open the store read-only. Raises StoreError, with exit code 5 while a run uses it."""
-        with self._lock, Store(self._path, read_only=True) as store:
+        """Open a copy of the store that is at most a few seconds old."""
+        with self._latest.open() as store:
             yield store
 
     @contextmanager
@@ -31,6 +35,10 @@ class Access:
         """Open the store for writing. Raises StoreError, with exit code 5 while another process uses it."""
         with self._lock, Store(self._path) as store:
             yield store
+
+    def close(self) -> None:
+        """Remove the copy."""
+        self._latest.close()
 
 
 def is_busy(error: StoreError) -> bool:

@@ -1,5 +1,7 @@
 """The application: routes, style sheet and script, and how errors are shown."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -25,7 +27,16 @@ TYPES: Final = {"css": "text/css", "js": "text/javascript"}
 
 def application(subject: Subject, token: str, port: int) -> Starlette:
     """Return the ASGI application for one pipeline; it answers requests with this token to this port."""
-    site = Site(subject, Access(subject.config.store_path))
+    access = Access(subject.config.store_path)
+    site = Site(subject, access)
+
+    @asynccontextmanager
+    async def closing(app: Starlette) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            access.close()
+
     labeling = Labeling(subject.generators)
     routes = [
         Route("/", _home),
@@ -43,6 +54,7 @@ def application(subject: Subject, token: str, port: int) -> Starlette:
     return Starlette(
         routes=routes,
         middleware=[Middleware(Guard, token=token, port=port)],
+        lifespan=closing,
         exception_handlers={RlaifError: partial(_failed, site), HTTPException: partial(_failed, site)},
     )
 
@@ -67,7 +79,7 @@ def _failed(site: Site, request: Request, error: Any) -> Response:
         title, lines, status = error.what, [error.fix], 400
     elif busy:
         title, status = "A run is using the store", 503
-        lines = ["This page opens by itself when the run is over or between two commands. Nothing is lost."]
+        lines = ["This page opens by itself as soon as the store can be read. Nothing is lost."]
     elif isinstance(error, HTTPException):
         title, lines, status = "There is no such page", [], error.status_code
     else:

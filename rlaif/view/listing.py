@@ -21,7 +21,7 @@ EXCERPT: Final = 700
 # Prompts whose metadata is searched for names of columns.
 SAMPLE: Final = 1000
 COLUMNS: Final = "prompt, chosen, rejected, margin, confidence, outcome"
-COUNT: Final = "(SELECT count(*) FROM matched) AS total, (SELECT count(chosen) FROM matched) AS pairs"
+COUNT: Final = "(SELECT {'total': count(*), 'pairs': count(*) FILTER (outcome = 'paired')} FROM matched) AS counts"
 SUBQUERIES: Final = ("by_generator", "by_text", "by_criterion", "disagreements")
 
 
@@ -87,8 +87,9 @@ def read_page(store: Store, filter: Filter, size: int = PAGE) -> Listing:
     rows = _rows(store, filter, size, first, COUNT)
     # Beyond the last page there is no row that could carry the total.
     counted = rows or (_rows(store, filter, 1, 0, COUNT) if first else [])
-    total, pairs = (counted[0]["total"], counted[0]["pairs"]) if counted else (0, 0)
-    return Listing([_short(row) for row in _with_texts(store, rows)], total, pairs, first + 1, -(-total // size))
+    counts = counted[0]["counts"] if counted else {"total": 0, "pairs": 0}
+    shown = [_short(row) for row in _with_texts(store, rows)]
+    return Listing(shown, **counts, first=first + 1, pages=-(-counts["total"] // size))
 
 
 def read_around(store: Store, filter: Filter, place: int) -> tuple[Row | None, Row | None, Row | None]:

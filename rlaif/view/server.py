@@ -27,6 +27,6 @@ def serve(subject: Subject, port: int, announce: Callable[[str], None]) -> None:
         port = listening.getsockname()[1]
         token = secrets.token_urlsafe(24)
         app = application(subject, token, port)
-        config = uvicorn.Config(app, log_level="error", access_log=False, lifespan="off", server_header=False)
+        config = uvicorn.Config(app, log_level="error", access_log=False, server_header=False)
         announce(f"http://{ADDRESS}:{port}/?token={token}")
         uvicorn.Server(config).run(sockets=[listening])

@@ -12,7 +12,7 @@ from rich.console import Console
 from rlaif.config import load
 from rlaif.core.errors import InputError
 from rlaif.core.types import answer_key
-from rlaif.evaluation.labeling import LabelingTask, Voter, ask, labeling_tasks, read, write
+from rlaif.evaluation.labeling import LabelingTask, Voter, collect_votes, labeling_tasks, read, write
 from rlaif.pipeline import open_run, pair
 from rlaif.pipeline.stages.audit import audit
 from rlaif.store.store import Store
@@ -61,7 +61,7 @@ def test_ballots_are_the_same_for_a_seed_and_other_ones_for_another(store: Store
     assert left(store, limit=2) == left(store)[:2]
 
 
-def test_of_each_prompt_there_are_as_many_pairs_as_asked_for(store: Store) -> None:
+def test_each_prompt_has_the_requested_number_of_pairs(store: Store) -> None:
     assert sorted(each.request for each in left(store)) == list("pqrs")
     every = left(store, per_prompt=9)
     assert len({frozenset((each.first, each.second)) for each in every}) == len(every) == 12
@@ -75,7 +75,7 @@ def test_either_answer_of_a_pair_may_be_shown_first(store: Store) -> None:
 def test_each_vote_is_kept_and_its_pair_does_not_come_again(store: Store) -> None:
     asked = left(store)
     console, _ = shown()
-    assert ask(store, ANN, asked, console, saying("1", "what?", "T", "s", "q")) == 2
+    assert collect_votes(store, ANN, asked, console, saying("1", "what?", "T", "s", "q")) == 2
     assert votes(store) == [(asked[0].first, asked[0].second, "first"), (asked[1].first, asked[1].second, "tie")]
     assert left(store) == asked[2:]
     assert len(left(store, Voter("bob"))) == 4
@@ -83,12 +83,12 @@ def test_each_vote_is_kept_and_its_pair_does_not_come_again(store: Store) -> Non
 
 def test_the_end_of_input_is_a_quit(store: Store) -> None:
     console, _ = shown()
-    assert ask(store, ANN, left(store), console, saying("2")) == 1
+    assert collect_votes(store, ANN, left(store), console, saying("2")) == 1
 
 
-def test_a_ballot_tells_the_texts_and_not_who_wrote_them(store: Store) -> None:
+def test_a_ballot_shows_the_texts_but_not_their_generators(store: Store) -> None:
     console, page = shown()
-    ask(store, ANN, left(store), console, saying("q"))
+    collect_votes(store, ANN, left(store), console, saying("q"))
     text = page.getvalue()
     assert left(store)[0].first_text in text
     assert left(store)[0].second_text in text
@@ -98,12 +98,12 @@ def test_a_ballot_tells_the_texts_and_not_who_wrote_them(store: Store) -> None:
 def test_answers_cannot_move_the_cursor_and_long_documents_are_shown_on_demand(store: Store) -> None:
     ballot = LabelingTask("p", "a", "b", "Sum up.", "x" * 3000 + "the end", "\x1b[2Jone\u202e", "[bold]two[/bold]")
     console, page = shown()
-    ask(store, ANN, [ballot], console, saying("q"))
+    collect_votes(store, ANN, [ballot], console, saying("q"))
     assert "the end" not in page.getvalue()
     assert "7 more characters" in page.getvalue()
     assert "⟨U+001B⟩[2Jone⟨U+202E⟩" in page.getvalue()
     assert "[bold]two[/bold]" in page.getvalue()
-    ask(store, ANN, [ballot], console, saying("d", "q"))
+    collect_votes(store, ANN, [ballot], console, saying("d", "q"))
     assert "the end" in page.getvalue().replace("\n", "")
 
 
@@ -209,7 +209,7 @@ SHEETS: dict[str, Callable[[str], bytes]] = {
 
 
 @pytest.mark.parametrize("how", SHEETS)
-def test_a_sheet_is_read_however_a_spreadsheet_saved_it(store: Store, tmp_path: Path, how: str) -> None:
+def test_a_sheet_is_read_in_any_encoding_of_a_spreadsheet(store: Store, tmp_path: Path, how: str) -> None:
     asked = left(store)
     rows = [f"{each.first}-{each.second},p?,{vote}" for each, vote in zip(asked, ("first", "2", "", "T"), strict=True)]
     (tmp_path / "votes.csv").write_bytes(SHEETS[how]("\n".join(["ballot,request,preferred", *rows])))
@@ -256,7 +256,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("text", "where", "what"), WRONG, ids=[case[2] for case in WRONG])
-def test_a_wrong_line_is_told_with_its_place_and_nothing_is_kept(
+def test_a_wrong_line_is_reported_with_its_place_and_nothing_is_stored(
     store: Store, tmp_path: Path, text: str, where: str, what: str
 ) -> None:
     a, b, c = (answer_key(prompt(name).key, words) for name, words in (("p", "p one"), ("p", "p two"), ("q", "q one")))

@@ -78,7 +78,7 @@ def test_retry_after_is_none_or_a_positive_number(text: str) -> None:
 
 
 @pytest.mark.fault("H3")
-def test_a_fault_carries_the_servers_words_and_wish() -> None:
+def test_a_fault_carries_the_servers_message_and_requested_wait() -> None:
     found = from_status(429, {"Retry-After": "3"}, '{"error": {"message": "too fast"}}')
     assert (found.kind, str(found), found.wait) == ("rate_limited", "HTTP 429: too fast", 3.0)
 

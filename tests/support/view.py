@@ -68,7 +68,7 @@ def subject(out: Path, generators: Sequence[str] = ("g",)) -> Subject:
     def audit(store: Store) -> Audit:
         return measure(store, audited[:1], audited[1], generators)
 
-    return Subject(config, generators, JUDGES, audit, lambda store: EVALUATION)
+    return Subject(config, lambda store: generators, JUDGES, audit, lambda store: EVALUATION)
 
 
 def client(subject: Subject, token: str | None = TOKEN) -> TestClient:

@@ -68,9 +68,7 @@ def read(store: Store, voter: Voter, path: Path) -> tuple[int, int]:
         answers=answers,
     )
     prompts = {row["answer"]: row["prompt"] for row in rows}
-    stored = {
-        (row["a"], row["b"]): row["preferred"] for row in store.query("evaluation/labeling/sql/votes", judge=voter.key)
-    }
+    stored = voter.votes(store)
     votes: list[tuple[str, str, str, str]] = []
     seen: dict[tuple[str, str], tuple[str, str]] = {}
     for line in lines:

@@ -12,8 +12,9 @@ from rlaif.core.errors import ModelError
 from rlaif.core.types import Comparison, Verdict, key
 from rlaif.judging.context import Candidate, JudgeContext
 from rlaif.judging.criteria.scale import TOP_LOGPROBS
+from rlaif.judging.logprobs import choice_probabilities, token_fault, word_start
 from rlaif.judging.multi_call import Dialogue
-from rlaif.judging.parsing import TEXT, Fields, choice_probabilities, token_fault, word_start, wrapping_of
+from rlaif.judging.parsing import TEXT, Fields, wrapping_of
 from rlaif.judging.rubric import Compare
 
 NEEDS_MODEL = True
@@ -78,7 +79,7 @@ async def _compared(
     both = key("two", first.answer, second.answer)
     # Digests of both texts, so that neither response can contain its own nonce or the other's.
     nonces = one, two, _ = fence(key("first", both)), fence(key("second", both)), first.prompt_fence
-    reply = await dialogue.ask(
+    reply = await dialogue.request(
         "compare",
         FIELDS,
         **judge_context.shown_prompt(first.prompt, *nonces),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rlaif.config import Mix, short
 from rlaif.context.run import Context
@@ -23,11 +23,14 @@ from rlaif.store.store import Store
 if TYPE_CHECKING:
     from rlaif.data.export.writers import Exported
 
+# The judges, by name, and the strategy of a pairing.
+_JUDGES_AND_STRATEGY: Final = "SELECT judge, strategy FROM pairings_readable WHERE pairing = $pairing"
+
 
 def pair(plan: Plan, context: Context) -> Pairing:
     """Make pairs by the scores of `pair.judge`, in the store and as files, if the judge passes the gate."""
     made = paired(plan, context, gate=True)
-    export(plan, context, context.config.out / "pairs", ("jsonl", "parquet"), pairing=made.key)
+    export(plan, context, plan.config.out / "pairs", ("jsonl", "parquet"), pairing=made.key)
     return made
 
 
@@ -44,7 +47,7 @@ def top_up(plan: Plan, context: Context, made: Pairing, *, allow_code: bool = Fa
         context.progress.note(f"{missing:,} pairs are missing: more samples for {prompts:,} prompts without one")
         generate_and_judge(plan, context, allow_code=allow_code)
         made = paired(plan, context)
-    export(plan, context, context.config.out / "pairs", ("jsonl", "parquet"), pairing=made.key)
+    export(plan, context, plan.config.out / "pairs", ("jsonl", "parquet"), pairing=made.key)
     return made
 
 
@@ -94,12 +97,12 @@ def described(plan: Plan, context: Context) -> str:
     No model is called. With rounds, it is the pairing of the last round. If the file has no `pair` section, it is the newest
     pairing, if there is any. A note reports if others were made more recently. Raises InputError.
     """
-    last = context.store.query("pairs/sql/latest")
-    if context.config.pipeline.pair is None and last:
+    last = context.store.query("SELECT key FROM newest_pairing")
+    if plan.config.pipeline.pair is None and last:
         return newest(context)
-    found = plan.described_pairing(context.store) if context.config.pipeline.rounds else _made(plan, context)
+    found = plan.described_pairing(context.store) if plan.config.pipeline.rounds else _made(plan, context)
     if found is None:
-        raise InputError("no round has made pairs yet", fix=f"Run `{context.config.command('run')}` first.")
+        raise InputError("no round has made pairs yet", fix=f"Run `{plan.config.command('run')}` first.")
     if last and last[0]["key"] != found:
         _note_others(context, found, last[0]["key"])
     return found
@@ -115,7 +118,7 @@ def _made(plan: Plan, context: Context) -> str:
 
 
 def _note_others(context: Context, found: str, last: str) -> None:
-    mine, other = (context.store.query("pairs/sql/made_by", pairing=key)[0] for key in (found, last))
+    mine, other = (context.store.query(_JUDGES_AND_STRATEGY, pairing=key)[0] for key in (found, last))
     note = f"Pairs by {mine['judge']}, {mine['strategy']}, as the file describes them."
     if pairing.latest(context.store) == last:
         note += f" Others were made last, by {other['judge']}, {other['strategy']}; `--newest` takes those."
@@ -125,7 +128,7 @@ def _note_others(context: Context, found: str, last: str) -> None:
 def newest(context: Context) -> str:
     """Return the key of the pairing that was made last, whatever the pipeline file describes, and note its judge."""
     found = pairing.latest(context.store)
-    made = context.store.query("pairs/sql/made_by", pairing=found)[0]
+    made = context.store.query(_JUDGES_AND_STRATEGY, pairing=found)[0]
     context.progress.note(f"The newest pairs: by {made['judge']}, {made['strategy']}.")
     return found
 
@@ -151,7 +154,7 @@ def export(
     """
     from rlaif.data.export import export as write
 
-    config, pairing = context.config, pairing or described(plan, context)
+    config, pairing = plan.config, pairing or described(plan, context)
     shown = [("--reasoning", reasoning), ("--rationales", rationales)]
     options = [word for format in formats for word in ("--format", format)] + [word for word, given in shown if given]
     kind = ["--for", target] if target else ["--form", form, *options]
@@ -176,7 +179,7 @@ def _pass_gate(plan: Plan, context: Context, name: str) -> None:
     """Check that the judge meets the bounds of the `gate` section. Raises InputError otherwise."""
     from rlaif.evaluation.audit.gate import shortcomings
 
-    config = context.config
+    config = plan.config
     gate = config.pipeline.gate
     if gate is None:
         return

@@ -1,4 +1,8 @@
--- The responses $responses with their texts and the names of their generators.
-SELECT responses.key, text, coalesce(names.name, generator) AS generator
-FROM responses LEFT JOIN (SELECT key, max(name) AS name FROM generators GROUP BY key) AS names ON names.key = generator
-WHERE responses.key IN (SELECT unnest($responses::VARCHAR[])) AND failure IS NULL
+-- The responses $responses with their texts and the names of their generators. Row numbers are found first, because DuckDB would
+-- read all texts for a join by key.
+WITH mine AS MATERIALIZED (
+    SELECT key, text, generator FROM responses
+    WHERE rowid IN (SELECT rowid FROM responses WHERE key IN (SELECT unnest($responses::VARCHAR[]))) AND failure IS NULL
+)
+SELECT mine.key, text, coalesce(names.name, generator) AS generator
+FROM mine LEFT JOIN generator_names AS names ON names.key = generator

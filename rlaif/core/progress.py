@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any, Protocol
 
 from rlaif.core.safe_output import SafeStream
@@ -186,7 +187,12 @@ def _repeated(do: Callable[[], None], seconds: float) -> Iterator[None]:
 
 
 def progress(*, quiet: bool = False) -> Progress:
-    """Return the display that fits stderr: bars on a terminal, lines elsewhere."""
+    """Return the display that fits stderr: bars on a terminal and in a notebook with ipywidgets, lines elsewhere."""
     if quiet:
         return Quiet()
-    return Bars() if sys.stderr.isatty() else Heartbeat()
+    return Bars() if sys.stderr.isatty() or _in_notebook() else Heartbeat()
+
+
+def _in_notebook() -> bool:
+    """Return whether this is a Jupyter notebook in which rich can draw bars, which needs ipywidgets."""
+    return "ipykernel" in sys.modules and find_spec("ipywidgets") is not None

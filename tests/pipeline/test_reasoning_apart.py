@@ -107,7 +107,7 @@ def test_reasoning_in_any_dialect_goes_nowhere_unless_asked_for(tmp_path: Path) 
         assert {row["text"] for row in rows} == {TEXT, "I am not sure."}
         assert all(SECRET in row["reasoning"] for row in rows)
         assert {row["reasoning"] for row in context.store.rows("FROM verdicts")} == {"The critic ponders."}
-        (pairing,) = context.store.query("pairs/sql/latest")
+        (pairing,) = context.store.rows("SELECT key FROM newest_pairing")
         trained = context.store.query("pipeline/sql/train/pairs", pairing=pairing["key"], held_out=0)
         assert (len(trained), SECRET in str(trained)) == (len(REPLIES), False)
         (prompt, *_) = context.store.rows("SELECT prompt FROM active_prompts")

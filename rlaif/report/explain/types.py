@@ -143,3 +143,10 @@ class PromptHistory:
     comparisons: list[Vote]
     passed_on: list[Escalation]
     outcomes: list[Outcome]
+
+    def _repr_html_(self) -> str:
+        """Return the history as HTML, which notebooks show."""
+        from rlaif.core.console import as_html
+        from rlaif.report.explain.render import render
+
+        return as_html(lambda console: render(self, console))

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from rlaif.config import AnthropicModel
+from rlaif.core.tool_calls import tools_of
 from rlaif.core.types import Message
 from rlaif.models.base import ChatRequest
 
@@ -37,7 +38,7 @@ def body(config: AnthropicModel, ask: ChatRequest) -> dict[str, Any]:
         request["temperature"] = sampling.temperature
     if sampling.top_p < 1:
         request["top_p"] = sampling.top_p
-    if tools := ask.messages[0].get("tools"):
+    if tools := tools_of(ask.messages):
         request["tools"] = [_tool(each) for each in tools]
     request |= config.extra
     if ask.schema is not None and config.structured == "json_schema":

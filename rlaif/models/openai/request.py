@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from rlaif.config import OpenAIModel
+from rlaif.core.tool_calls import tools_of
 from rlaif.core.types import Message
 from rlaif.models.base import ChatRequest
 from rlaif.models.openai.capabilities import Dialect
@@ -34,7 +35,7 @@ def body(config: OpenAIModel, ask: ChatRequest, seeds: tuple[int, ...], dialect:
         request["logprobs"] = True
         if ask.top_logprobs:
             request["top_logprobs"] = ask.top_logprobs
-    if tools := ask.messages[0].get("tools"):
+    if tools := tools_of(ask.messages):
         request["tools"] = tools
     form = _response_format(config, ask.schema)
     return request | ({"response_format": form} if form else {}) | config.extra

@@ -384,3 +384,6 @@ def test_tools_of_a_prompt_are_sent_as_tools_and_not_inside_its_messages() -> No
     sent = body(OpenAIModel(kind="openai", model="m"), ChatRequest([turn, call], Sampling(0.0)), (1,))
     assert sent["tools"] == tools
     assert sent["messages"] == [{"role": "user", "content": "Is it warm?"}, call]
+    system = {"role": "system", "content": "Be brief."}
+    after = body(OpenAIModel(kind="openai", model="m"), ChatRequest([system, turn], Sampling(0.0)), (1,))
+    assert after["tools"] == tools, "a generator's system prompt comes before the turn with the tools"

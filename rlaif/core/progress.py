@@ -23,7 +23,7 @@ class Tally:
     """The running counts of one stage. The total is the number of pending units, where it is known."""
 
     stage: str
-    owed: int | None = None
+    pending: int | None = None
     done: int = 0
     failures: Counter[str] = field(default_factory=Counter)
     calls: int = 0
@@ -56,7 +56,7 @@ class Tally:
     def line(self) -> str:
         """Return one line for a log: counts, failures by kind, rate, time left."""
         finished = self.done + self.failed
-        parts = [f"{self.stage}: {finished:,}" + (f" of {self.owed:,}" if self.owed is not None else "")]
+        parts = [f"{self.stage}: {finished:,}" + (f" of {self.pending:,}" if self.pending is not None else "")]
         if self.failed:
             kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.failures.most_common())
             parts.append(f"{self.failed:,} failed ({kinds})")
@@ -65,8 +65,8 @@ class Tally:
             parts.append(f"{rate:,.1f}/s")
         if self.output_tokens and self.seconds > 0.05:
             parts.append(f"{self.output_tokens / self.seconds:,.0f} tokens/s")
-        if rate and self.owed and finished < self.owed:
-            parts.append(f"{(self.owed - finished) / rate:,.0f} s left")
+        if rate and self.pending and finished < self.pending:
+            parts.append(f"{(self.pending - finished) / rate:,.0f} s left")
         return ", ".join(parts)
 
 
@@ -136,10 +136,10 @@ class Bars:
 
     @contextmanager
     def show(self, tally: Tally) -> Iterator[None]:
-        task = self._rich.add_task(tally.stage, total=tally.owed, line="")
+        task = self._rich.add_task(tally.stage, total=tally.pending, line="")
 
         def draw() -> None:
-            self._rich.update(task, completed=tally.done + tally.failed, total=tally.owed, line=tally.line())
+            self._rich.update(task, completed=tally.done + tally.failed, total=tally.pending, line=tally.line())
 
         self._shown += 1
         if self._shown == 1:

@@ -29,7 +29,7 @@ COLUMNS: Mapping[str, str] = {
     "generator": "name of the model that wrote the response",
     "generators": "name of the model that wrote each response",
     "judge": "name of the judge; of several judges, how they were combined",
-    "source": "file and line, or dataset and row, of the prompt",
+    "source": "file (its name if its path is absolute) and line, or dataset and row, of the prompt",
     "metadata": "further columns of the source",
     "prompt_id": "id of the prompt",
     "pair_id": "id of the pair, the same in every export with the same two responses",

@@ -42,7 +42,7 @@ class Noted:
 
 
 @dataclass(frozen=True)
-class Said:
+class FullVerdict:
     """One full verdict, the scores parsed from it, and the items that the judge checked."""
 
     judge: str
@@ -71,7 +71,7 @@ class Sampled:
     attempt: int
     failure: str | None
     detail: str | None
-    verdicts: list[Said]
+    verdicts: list[FullVerdict]
 
 
 @dataclass(frozen=True)

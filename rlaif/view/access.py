@@ -25,9 +25,9 @@ class Access:
         self._lock = Lock()
 
     @contextmanager
-    def reading(self) -> Iterator[Store]:
-        """Open a copy of the store that is at most a few seconds old."""
-        with self._latest.open() as store:
+    def reading(self, *, fresh: bool = False) -> Iterator[Store]:
+        """Open a copy of the store that is at most a few seconds old, or up to date with `fresh`."""
+        with self._latest.open(fresh=fresh) as store:
             yield store
 
     @contextmanager

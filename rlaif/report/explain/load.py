@@ -106,7 +106,7 @@ def _named(key: str, names: dict[str, str]) -> str:
 def _outcomes(store: Store, prompt: str, names: dict[str, str], judges: Judges) -> list[Outcome]:
     responses: dict[str, dict[str, str]] = defaultdict(dict)
     prompts: dict[str, str] = {}
-    for row in store.query("FROM outcomes WHERE prompt = $prompt", prompt=prompt):
+    for row in store.query("report/explain/sql/outcomes", prompt=prompt):
         if row["response"] is None:
             prompts[row["pairing"]] = row["outcome"]
         else:

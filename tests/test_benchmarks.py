@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from benchmarks import pairs
-from rlaif.config import Train
+from benchmarks import pairs, recipes
+from rlaif.config import Train, load
 from rlaif.data.export.writers import COPY
+from rlaif.pipeline import resolve
 from tests.support.paths import ROOT
 
 CASES = {
@@ -39,6 +40,15 @@ def test_every_row_of_the_methods_benchmark_is_a_training() -> None:
     rows = yaml.safe_load((ROOT / "benchmarks/methods/rows.yaml").read_text())
     methods = {Train.model_validate(row["train"]).method for row in rows.values()}
     assert methods >= {"sft", "dpo", "dpo_soft", "dpo_sft", "kto", "orpo", "rloo", "grpo"}
+
+
+@pytest.mark.parametrize("recipe", recipes.GENERATORS)
+def test_a_recipe_is_measured_in_the_demos_world_by_the_oracle(recipe: str, tmp_path: Path) -> None:
+    config = load(ROOT / f"pipelines/{recipe}.yaml", [*recipes.overrides(tmp_path, recipe, 1), *recipes.SMALL])
+    plan = resolve(config)
+    assert not plan.problems
+    assert plan.evaluators == ("oracle",)
+    assert {getattr(config.pipeline.models[name], "path", None) for name in plan.models} <= {"tiny:writer", "tiny:judge"}
 
 
 def test_the_raw_limit_of_the_pairs_benchmark_is_measured_with_the_options_of_exports() -> None:

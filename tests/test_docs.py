@@ -136,6 +136,23 @@ def test_every_measure_of_an_audit_is_documented() -> None:
     assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == set(MEASURES)
 
 
+def test_every_form_and_column_of_an_export_is_documented_with_a_row_and_its_program() -> None:
+    from rlaif.data.export import FORMS, TARGETS
+    from rlaif.data.export.meanings import COLUMNS, snippet
+
+    page = (ROOT / "docs/exports.md").read_text(encoding="utf-8")
+    for form in FORMS:
+        part = page.partition(f"\n## {form}\n")[2].partition("\n## ")[0]
+        row = re.findall(r"```json\n(.*?)```", part, re.DOTALL)
+        assert row, form
+        assert json.loads(row[0]).keys() <= COLUMNS.keys()
+        assert f"```python\n{snippet(form, f'data/{form}')}```" in part, form
+    columns = re.findall(r"(?m)^\| `(\w+)` \| (.*) \|$", page.partition("## Columns")[2].partition("\n## ")[0])
+    assert {name: COLUMNS[name] for name, _ in columns} == dict(columns)
+    assert {name for name in COLUMNS if name.endswith(("_id", "_ids", "chosen", "rejected"))} <= dict(columns).keys()
+    assert set(re.findall(r"(?m)^\| `([a-z-]+)` \|", page.partition("## Other projects")[2])) == set(TARGETS)
+
+
 def test_every_failure_kind_is_documented() -> None:
     from rlaif.core.errors import FATAL, TERMINAL, TRANSIENT
 
@@ -150,7 +167,7 @@ def test_every_path_that_contributing_names_has_its_folder() -> None:
         assert (ROOT / fixed).exists(), name
 
 
-def test_links_between_pages_lead_somewhere() -> None:
+def test_links_between_pages_resolve() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#\s]+)(?:#[\w-]*)?\)", page.read_text(encoding="utf-8")):
             if not target.startswith("http"):

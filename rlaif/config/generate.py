@@ -50,14 +50,22 @@ class GeneratorSettings(Section):
         return self.name or self.model or ""
 
 
+class PoolGenerator(GeneratorSettings):
+    """The settings of one generator of a pool."""
+
+    always: bool = False
+    """Whether this generator answers every prompt, besides those that `pick` chooses from the others."""
+
+
 class Generate(GeneratorSettings):
     """How responses are sampled: by one `model`, or by a pool of `generators`, for which the other settings are defaults."""
 
-    generators: list[GeneratorSettings] = []
+    generators: list[PoolGenerator] = []
     """A pool of generators, instead of one model. Each takes the settings of this section that it does not set itself."""
     pick: int | None = Field(None, ge=1)
-    """The number of generators of the pool that answer each prompt; the default is all. They are chosen by the seed, the
-    prompt's content and the generators' names, so adding or removing a generator changes as few choices as possible."""
+    """The number of generators of the pool that answer each prompt, besides those with `always`; the default is all. They
+    are chosen by the seed, the prompt's content and the generators' names, so adding or removing a generator changes as few
+    choices as possible."""
     part: tuple[int, int] | None = None
     """[K, N]: use only the K-th of N parts (counted from 0) of the prompts that are not held out, split by digest."""
 
@@ -84,8 +92,9 @@ class Generate(GeneratorSettings):
             raise ValueError("give `model`, or several `generators`")
         if self.pick is not None and not self.generators:
             raise ValueError("`pick` needs `generators` to pick from")
-        if self.pick is not None and self.pick > len(self.generators):
-            raise ValueError(f"`pick` is {self.pick}, and there are only {len(self.generators)} generators")
+        picked_from = [each for each in self.generators if not each.always]
+        if self.pick is not None and self.pick > len(picked_from):
+            raise ValueError(f"`pick` is {self.pick}, and there are only {len(picked_from)} generators to pick from")
         if self.generators and self.name is not None:
             raise ValueError("give each of the `generators` its `name`, not the section")
         return self

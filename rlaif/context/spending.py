@@ -46,7 +46,7 @@ def spent(store: Store, pipeline: Pipeline) -> list[Spent]:
     counts. Models with a prompt cache have further rows for what the cache saves, as a negative cost, and what it adds.
     """
     found = []
-    for row in store.query("estimate/sql/spent"):
+    for row in store.query("context/sql/spent"):
         name, rate = pricing.recorded_rate(json.loads(row["model"]), pipeline.models)
         usd = rate.cost(row["prompt_tokens"], row["output_tokens"]) if rate else None
         price = rate.source if rate else "unknown"

@@ -8,21 +8,25 @@ from typing import Final
 from rlaif.core.errors import InputError
 from rlaif.core.types import stored
 from rlaif.doctor.check import Check, fail, ok, warn
-from rlaif.estimate.judge_prompts import comparison_prompt, judgement_prompts, note_prompts
+from rlaif.estimate.rehearsal import prompt_of, rehearse, rehearse_comparison
 from rlaif.estimate.token_counts import TOKENIZER, counter
-from rlaif.judging import KINDS
 from rlaif.pipeline.generator import Generator
 from rlaif.pipeline.plan import Plan
 from rlaif.store.store import Row, Store
 
 # Context lengths in tokens by model name; None if unknown.
 Limits = dict[str, int | None]
+# The prompt with the most text, its document and reference included.
+LONGEST: Final = """
+    SELECT messages, document, reference, checklist, metadata FROM current_prompts
+    ORDER BY length(messages) + coalesce(length(document), 0) + coalesce(length(reference), 0) DESC, key LIMIT 1
+"""
 FIX: Final = "Shorten documents, lower max_tokens, or use a model with a longer context."
 
 
 def fits(plan: Plan, store: Store, limits: Mapping[str, int | None]) -> list[Check]:
     """Return one finding for each generator and one for each judge that calls a model."""
-    rows = store.query("estimate/sql/longest")
+    rows = store.query(LONGEST)
     if not rows:
         return []
     looks: list[Callable[[], Check | None]] = []
@@ -51,13 +55,10 @@ def _judge(plan: Plan, name: str, row: Row, limits: Mapping[str, int | None]) ->
     count, by = counter(judge.model)
     generate = plan.config.pipeline.generate
     response = max((each.max_tokens for each in generate.pool), default=0) if generate else 0
-    prompt, calls = stored(row), [call for call in judge.calls if KINDS[call.criteria[0].kind].NEEDS_MODEL]
-    shown = [each for call in calls for each in judgement_prompts(judge, call, prompt)]
-    shown += [each for call in calls for each in note_prompts(judge, call.criteria[0], prompt)]
-    shown += [comparison_prompt(judge, criterion, prompt) for criterion in judge.compared.values()]
-    tokens = max(
-        (count([{"role": "user", "content": each.text}]) + each.responses * response for each in shown), default=0.0
-    )
+    rehearsals = [rehearse(judge, call, row) for call in judge.calls if call.needs_model]
+    rehearsals += [rehearse_comparison(judge, criterion, row) for criterion in judge.compared.values()]
+    prompts = [prompt_of(request) for each in rehearsals for request in each.notes + each.requests]
+    tokens = max((count(messages) + shown * response for messages, shown in prompts), default=0.0)
     limit = limits.get(judge.settings.model or "")
     return _check(f"longest prompt of judge {judge.name}", tokens, judge.settings.max_tokens, limit, by)
 

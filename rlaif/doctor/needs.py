@@ -10,7 +10,7 @@ from rlaif.config.resources import root
 from rlaif.config.templates import Template
 from rlaif.core.errors import InputError
 from rlaif.core.types import Prompt, stored
-from rlaif.doctor.rehearsal import rehearse
+from rlaif.estimate.rehearsal import rehearse
 from rlaif.models.base import ChatRequest
 from rlaif.pipeline.plan import Plan
 
@@ -68,13 +68,13 @@ def _judge(plan: Plan, name: str) -> Iterator[Need]:
     judge = plan.judge(name)
     row = {"messages": json.dumps(_messages()), **SUBJECT}
     forms: set[Any] = set()
-    for call in judge.calls:
-        asks = rehearse(judge, call, row, RESPONSE, 1)
-        for ask in asks.noted + asks.asks:
-            form = (_keywords(ask.schema), ask.sampling, ask.top_logprobs)
+    for call in (call for call in judge.calls if call.needs_model):
+        sent = rehearse(judge, call, row, RESPONSE, 1)
+        for request in sent.notes + sent.requests:
+            form = (_keywords(request.schema), request.sampling, request.top_logprobs)
             if form not in forms and len(forms) < MOST_FORMS:
                 forms.add(form)
-                yield Need(f"judges.{name}", ask, judge.rewards)
+                yield Need(f"judges.{name}", request, judge.rewards)
 
 
 def _keywords(schema: Any) -> frozenset[str]:

@@ -1,7 +1,7 @@
 """Estimate what a pipeline will cost before it runs."""
 
 from rlaif.estimate.audit import plan_audit
-from rlaif.estimate.estimate import left, plan
+from rlaif.estimate.plan import left, plan
 from rlaif.estimate.render import render, summary
 from rlaif.estimate.types import Line, Plan, Range
 

@@ -1,12 +1,14 @@
-"""The plan of an audit: missing responses and scores, and scores of attacked responses."""
+"""Estimates an audit: missing responses and scores, and scores of responses that attacks alter."""
 
 from collections.abc import Sequence
 
 from rlaif import pipeline
 from rlaif.context.run import EVERYTHING, Context, HeldOut
-from rlaif.estimate.rates import Estimate
-from rlaif.estimate.sample import sample
-from rlaif.estimate.types import Pending, Plan, Range
+from rlaif.context.spending import spent_in_all
+from rlaif.estimate.generation import estimate_stage
+from rlaif.estimate.judging import estimate_judging
+from rlaif.estimate.means import Unwritten, mean_tokens, sample
+from rlaif.estimate.types import Plan, exactly
 from rlaif.judging.judge import Judge
 from rlaif.pipeline.audit_attacks import templates
 from rlaif.pipeline.gold import gold as find_gold
@@ -28,26 +30,29 @@ def plan_audit(
     pipeline.collect(context)
     right = find_gold(resolved, context.store, gold, names)
     own = [name for name in names or resolved.all_judges if name != right and name in config.pipeline.judges]
-    estimate = Estimate(context)
-    written = [estimate.generate(each, each.stage, only=only) for each in resolved.generators]
+    lines, unwritten = estimate_stage(resolved, context, only=only)
+    keys = resolved.generator_keys(context.store)
     for name in [*own, *([right] if right in config.pipeline.judges else [])]:
-        estimate.judge(resolved.judge(name), resolved.generator_keys(context.store), written, only=only)
+        lines += estimate_judging(context, resolved.judge(name), keys, unwritten, only=only)
     for name in own if attacks else ():
         judge = resolved.judge(name)
-        attacked = _attacked(resolved, context, judge, attacks, written)
-        estimate.judge(judge, [f"attack:{judge.key}"], [attacked], stage=f"judge {name}, attacked, at most", at_most=True)
-    return estimate.plan
+        altered = _altered(resolved, context, judge, attacks, unwritten)
+        pending = estimate_judging(context, judge, [f"attack:{judge.key}"], [altered])
+        lines += [line.at_most(", attacked") for line in pending]
+    return Plan(lines, spent_in_all(context.store, config), config.pipeline.budget)
 
 
-def _attacked(resolved: Resolved, context: Context, judge: Judge, answers: int, written: Sequence[Pending]) -> Pending:
-    """Return an upper bound on the attacked responses that are not stored yet: attacks that change nothing are dropped.
+def _altered(resolved: Resolved, context: Context, judge: Judge, answers: int, unwritten: Sequence[Unwritten]) -> Unwritten:
+    """Return an upper bound on the altered responses that are not stored yet: attacks that change nothing are dropped.
 
-    Attacked responses are about as long as the originals.
+    Altered responses are about as long as the originals.
     """
     store = context.store
-    known = store.query("estimate/sql/attacked", judge=judge.key, generators=resolved.generator_keys(context.store))[0]
-    missing = max(answers * len(templates(context)) - known["attacks"], 0)
-    length = Range(known["length"], known["length"], known["length"]) if known["length"] else Range()
-    prompts = sample(store, "SELECT key AS prompt FROM current_prompts", "prompt", "pipeline/sql/generate/texts", "prompt")
-    # Notes on a prompt are paid when its responses are first judged.
-    return Pending(missing, prompts, next((each.length for each in written if each.responses), length))
+    known = store.measure("FROM attacks WHERE judge = $judge", "count(*)", judge=judge.key)
+    answered = (
+        "SELECT prompt, text FROM responses WHERE failure IS NULL AND list_contains($generators::VARCHAR[], generator)"
+    )
+    found = store.rows(f"{answered} ORDER BY hash(key) LIMIT 100", generators=resolved.generator_keys(context.store))
+    length = next((each.length for each in unwritten if each.responses), exactly(mean_tokens(row["text"] for row in found)))
+    rows = sample(store, "SELECT key AS prompt FROM current_prompts", "prompt", "generate")
+    return Unwritten(max(answers * len(templates(context)) - known, 0), 0, rows, length)

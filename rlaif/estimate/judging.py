@@ -1,148 +1,164 @@
-"""Estimate how often a judge will call its model, and with how many prompt tokens."""
+"""Estimates the pending requests of a judge.
 
-from collections.abc import Iterable, Mapping, Sequence
+A judgement costs what past ones of the same criterion cost. Until enough of them are stored, a few are rehearsed: their
+prompts are rendered and counted.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
+from typing import Any
 
-from rlaif.context.run import HeldOut
-from rlaif.core.types import stored
-from rlaif.estimate.judge_prompts import JudgePrompt, comparison_prompt, judgement_prompts, note_prompts
-from rlaif.estimate.sample import ENOUGH, SAMPLE, mean, sample
-from rlaif.estimate.token_counts import Counter
-from rlaif.estimate.types import Asked, Pending, Range, exactly
-from rlaif.judging import KINDS, Call
+from rlaif.context.run import EVERYTHING, Context, HeldOut
+from rlaif.estimate.means import ENOUGH, NO_OUTPUT, Unwritten, mean, mean_tokens, output_tokens, sample
+from rlaif.estimate.rehearsal import Rehearsal, prompt_of, rehearse, rehearse_comparison
+from rlaif.estimate.token_counts import Counter, counter
+from rlaif.estimate.types import Line, Range, exactly, priced
 from rlaif.judging.judge import Judge
-from rlaif.judging.multi_call import THINGS
 from rlaif.judging.rubric import Compare
 from rlaif.pipeline.pairwise import schedules
 from rlaif.pipeline.stages import judge as judging
-from rlaif.store.store import Row, Store, sql
+from rlaif.store.store import Row, sql
+
+# Rendering the prompts about a long document takes some tenths of a second.
+REHEARSED = 20
+# Kinds of criteria for which the judge first makes a note on each prompt: its key points, or its checklist.
+NOTED = ("keypoints", "checklist")
+# A number of units, a sample of their prompts, and the length of a response in tokens.
+Batch = tuple[float, Sequence[Row], Range]
 
 
-@dataclass(frozen=True)
-class Judging:
-    """One judge on the responses of these generators (keys), compared only with those of the generator `against`, if given.
+@dataclass(frozen=True, slots=True)
+class Units:
+    """Pending judgements or comparisons by one criterion (a key), or notes on prompts.
 
-    `count` returns the tokens of a chat.
+    `rehearse` is called with prompts of the sample `rows`; `length` is that of a response in tokens. Units that are not
+    `single` take several requests each.
     """
 
-    store: Store
-    judge: Judge
-    generators: Sequence[str]
-    only: HeldOut
-    count: Counter
-    against: str | None = None
+    criterion: str
+    number: float
+    rows: Sequence[Row]
+    length: Range
+    rehearse: Callable[[Row], Rehearsal]
+    single: bool = True
+    notes: bool = False
 
-    @cached_property
-    def calls(self) -> dict[int, Call]:
-        """The judge's calls that need a model, by place."""
-        return {place: call for place, call in enumerate(self.judge.calls) if KINDS[call.criteria[0].kind].NEEDS_MODEL}
 
-    def pending(self, written: Sequence[Pending]) -> Asked:
-        """Estimate the requests about stored responses that are not judged yet, and about those still to be `written`."""
-        found = self._stored_judgements() + self._stored_comparisons()
-        for each in (each for each in written if each.responses):
-            units = dict.fromkeys(self.calls, each.responses * self.judge.settings.repeats)
-            found += self._judgements(units, each.prompts, each.length, each.prompts_in_all)
-            for criterion in self.judge.compared.values():
-                comparisons = self._comparisons(criterion, each.responses / each.prompts_in_all)
-                many = each.prompts_in_all * self.judge.settings.repeats * comparisons
-                shown = [[comparison_prompt(self.judge, criterion, stored(row))] for row in each.prompts]
-                found += self._asked(shown, each.length, round(many))
-        return found
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """The mean cost of one unit. The tokens of retries count, their requests do not."""
 
-    def factor(self) -> tuple[float, int]:
-        """Return the prompt tokens paid per estimated token, retries included, and the number of verdicts measured."""
-        calls = {key: call for call in self.calls.values() for key in call.keys}
-        paid, estimated, measured = 0.0, 0.0, 0
-        for row in self.store.query("estimate/sql/verdicts", judge=self.judge.key, limit=SAMPLE):
-            if compared := self.judge.compared.get(row["criterion"]):
-                prompts = [comparison_prompt(self.judge, compared, stored(row))]
-            elif call := calls.get(row["criterion"]):
-                prompts = judgement_prompts(self.judge, call, stored(row), row["calls"] - 1)
-            else:
-                continue  # a criterion that the rubric no longer has
-            estimated += self._asked([prompts], self._length(row["texts"]), 1).prompt_tokens.expected
-            paid, measured = paid + row["prompt_tokens"], measured + 1
-        return (paid / estimated, measured) if measured >= ENOUGH and estimated else (1.0, 0)
+    requests: float
+    prompt_tokens: Range
+    output_tokens: Range
 
-    def _stored_judgements(self) -> Asked:
-        calls = [{"call": place, "criteria": call.keys} for place, call in self.calls.items()]
-        wanted = judging.asked(self.judge, self.generators, self.only) | {"calls": calls}
-        pending = self.store.rows(
-            f"SELECT call, count(*) AS n FROM ({sql('pipeline/sql/judge/pending')}) GROUP BY call ORDER BY call", **wanted
-        )
-        rows = (
-            sample(self.store, "pipeline/sql/judge/pending", "answer", "pipeline/sql/judge/texts", "answer", **wanted)
-            if pending
-            else []
-        )
-        units = {row["call"]: row["n"] for row in pending}
-        return self._judgements(units, rows, self._length(row["text"] for row in rows))
 
-    def _judgements(self, units: Mapping[int, int], rows: Sequence[Row], length: Range, most: int | None = None) -> Asked:
-        """Estimate the requests of these numbers of units by call, given a sample of their prompts (at most `most`)."""
-        found, judge = Asked(), self.judge
-        for call, many in ((self.calls[place], many) for place, many in units.items()):
-            claims = self._claims.get(call.keys[0], THINGS)
-            found += self._asked([judgement_prompts(judge, call, stored(row), claims) for row in rows], length, many)
-            # Notes are made once for all responses to a prompt.
-            criterion = call.criteria[0]
-            wanted = self.only.parameters | {"judge": judge.key, "criterion": criterion.key, "kind": criterion.kind}
-            if criterion.kind in ("keypoints", "checklist"):
-                noted = self.store.measure("estimate/sql/prompts_without_notes", "count(*)", **wanted)
-                notes = sample(
-                    self.store,
-                    "estimate/sql/prompts_without_notes",
-                    "prompt",
-                    "pipeline/sql/generate/texts",
-                    "prompt",
-                    **wanted,
-                )
-                shown = [note_prompts(judge, criterion, stored(row)) for row in notes]
-                found += self._asked(shown, Range(), min(noted, noted if most is None else most))
-        return found
+def estimate_judging(
+    context: Context,
+    judge: Judge,
+    generators: Sequence[str],
+    unwritten: Sequence[Unwritten] = (),
+    *,
+    only: HeldOut = EVERYTHING,
+    stage: str = "",
+    against: str | None = None,
+) -> list[Line]:
+    """Return a line for a judge's pending requests; none if it calls no model or is up to date.
 
-    def _stored_comparisons(self) -> Asked:
-        """Estimate the requests of pending comparisons, including the rounds of a knock-out that are not scheduled yet."""
-        judge, generators = self.judge, [*self.generators, self.against] if self.against else self.generators
-        wanted = judging.asked(judge, generators, self.only, self.against)
-        wanted |= {"criteria": schedules(judge.compared.values())}
-        if not judge.compared or not (units := self.store.measure("estimate/sql/comparisons", "sum(comparisons)", **wanted)):
-            return Asked()
-        rows = sample(
-            self.store,
-            "pipeline/sql/pairwise/pending",
-            "prompt, first, second, criterion",
-            "pipeline/sql/pairwise/texts",
-            "prompt",
-            **wanted,
-        )
-        length = self._length(row["texts"][row[side]] for row in rows for side in ("first", "second"))
-        shown = [[comparison_prompt(judge, judge.compared[row["criterion"]], stored(row))] for row in rows]
-        return self._asked(shown, length, units)
+    Args:
+        generators: the keys of the generators whose stored responses are judged.
+        unwritten: responses that are still to be written and judged.
+        only: the prompts and samples that are judged.
+        stage: the name of the line.
+        against: the generator (key) whose responses are compared with the others'.
+    """
+    if judge.model is None:
+        return []
+    wanted = judging.asked(judge, generators, only, against)
+    units = [*_judgements(context, judge, unwritten, wanted), *_comparisons(context, judge, unwritten, wanted)]
+    rows = context.store.query("estimate/sql/past_judgements", judge=judge.key)
+    past: dict[str | None, Row] = {row["criterion"]: row for row in rows if row["units"] >= ENOUGH}
+    count, counted_by = counter(judge.model)
+    means = [(each.number, _mean(each, judge, past, count)) for each in units]
+    requests = round(sum(number * each.requests for number, each in means))
+    if not requests:
+        return []
+    prompt = sum((each.prompt_tokens * number for number, each in means), Range())
+    output = sum((each.output_tokens * number for number, each in means), Range())
+    prompts_by = "past requests" if all(each.criterion in past and not each.notes for each in units) else counted_by
+    outputs_by = NO_OUTPUT if judge.rewards else output_tokens(past.get(None), 0)[1]
+    name, calls = judge.settings.model or "", (requests, requests)
+    return [priced(stage or f"judge {judge.name}", name, judge.model, calls, prompt, output, prompts_by, outputs_by)]
 
-    def _comparisons(self, criterion: Compare, responses: float) -> float:
-        """Return how many comparisons a prompt takes with this many responses of each generator, as if it had no others."""
-        if self.against:
-            return 0 if list(self.generators) == [self.against] else 2 * responses**2
-        return (responses - 1) * (2 if criterion.schedule == "knock_out" else responses)
 
-    @cached_property
-    def _claims(self) -> dict[str, float]:
-        """The mean number of claims that the judge has found in a response, by criterion."""
-        rows = self.store.query("estimate/sql/counts", judge=self.judge.key, enough=ENOUGH)
-        return {row["criterion"]: row["things"] for row in rows}
+def _mean(units: Units, judge: Judge, past: Mapping[str | None, Row], count: Counter) -> Mean:
+    measured = past.get(units.criterion)
+    if measured and not units.notes:
+        output = Range() if judge.rewards else output_tokens(measured, 0)[0]
+        return Mean(1 if units.single else measured["requests"], exactly(measured["prompt_tokens"]), output)
+    rehearsals = [units.rehearse(row) for row in units.rows[:REHEARSED]]
+    prompts = [[prompt_of(sent) for sent in (each.notes if units.notes else each.requests)] for each in rehearsals]
+    requests = mean(len(each) for each in prompts)
+    shown = units.length * mean(sum(responses for _, responses in each) for each in prompts)
+    prompt = shown + exactly(mean(sum(count(messages) for messages, _ in each) for each in prompts))
+    # Replies about another criterion are of a similar length.
+    other = past.get(None)
+    reply = output_tokens(other, judge.settings.max_tokens)[0] * (1 / other["requests"] if other else 1)
+    return Mean(requests, prompt, Range() if judge.rewards else reply * requests)
 
-    def _asked(self, shown: Sequence[Sequence[JudgePrompt]], response: Range, units: int) -> Asked:
-        """Estimate the requests of `units` units about responses of this length, given the prompts of a sample of them."""
-        asks = mean(sum(each.times for each in prompts) for prompts in shown)
-        text = mean(sum(each.times * self._tokens(each.text) for each in prompts) for prompts in shown)
-        responses = mean(sum(each.times * each.responses for each in prompts) for prompts in shown)
-        return Asked(asks * units, (exactly(text) + response * responses) * units)
 
-    def _length(self, texts: Iterable[str]) -> Range:
-        return exactly(mean(map(self._tokens, texts)))
+def _judgements(
+    context: Context, judge: Judge, unwritten: Sequence[Unwritten], wanted: Mapping[str, Any]
+) -> Iterator[Units]:
+    calls = {place: call for place, call in enumerate(judge.calls) if call.needs_model}
+    wanted = {**wanted, "calls": [{"call": place, "criteria": call.keys} for place, call in calls.items()]}
+    pending = sql("pipeline/sql/judge/pending")
+    counts = context.store.rows(f"SELECT call, count(*) AS n FROM ({pending}) GROUP BY call", **wanted)
+    stored = {row["call"]: row["n"] for row in counts}
+    rows = sample(context.store, pending, "answer", "judge", **wanted) if stored else []
+    length = exactly(mean_tokens(row["text"] for row in rows))
+    for place, call in calls.items():
+        found: list[Batch] = [(stored[place], rows, length)] if place in stored else []
+        found += [(each.responses * judge.settings.repeats, each.rows, each.length) for each in unwritten if each.responses]
+        for batch in found:
+            yield Units(call.keys[0], *batch, partial(rehearse, judge, call), single=call.asks == 1)
+        if found and call.criteria[0].kind in NOTED:
+            # A note is made once for all responses to a prompt.
+            missing, about = sql("estimate/sql/prompts_without_notes"), {**wanted, "criterion": call.keys[0]}
+            number = context.store.measure(missing, "count(*)", **about)
+            noted = sample(context.store, missing, "prompt", "generate", **about)
+            yield Units(call.keys[0], number, noted, Range(), partial(rehearse, judge, call), notes=True)
 
-    def _tokens(self, text: str) -> float:
-        return self.count([{"role": "user", "content": text}])
+
+def _comparisons(
+    context: Context, judge: Judge, unwritten: Sequence[Unwritten], wanted: Mapping[str, Any]
+) -> Iterator[Units]:
+    if not judge.compared:
+        return
+    against, store = wanted["against"], context.store
+    wanted = {**wanted, "criteria": schedules(judge.compared.values())}
+    wanted["generators"] = [*wanted["generators"], *([against] if against else [])]
+    pending = sql("pipeline/sql/pairwise/pending")
+    counts = store.rows(f"SELECT criterion, count(*) AS n FROM ({pending}) GROUP BY criterion", **wanted)
+    rows = sample(store, pending, "prompt", "pairwise", **wanted) if counts else []
+    length = exactly(mean_tokens(text for row in rows for text in row["texts"].values()))
+    counts += [] if against else store.query("estimate/sql/knock_outs", **wanted)
+    stored = {row["criterion"]: row["n"] for row in counts}
+    for key, criterion in judge.compared.items():
+        found: list[Batch] = [(stored[key], rows, length)] if key in stored else []
+        for each in unwritten:
+            number = _future_comparisons(criterion, each, wanted["generators"], against) * judge.settings.repeats
+            found.append((number, each.rows, each.length))
+        for batch in found:
+            yield Units(key, *batch, partial(rehearse_comparison, judge, criterion))
+
+
+def _future_comparisons(criterion: Compare, each: Unwritten, generators: Sequence[str], against: str | None) -> float:
+    """Return the comparisons of responses that are not written yet, as if their prompts had no others."""
+    if not each.prompts:  # altered responses are compared with their originals, in both orders
+        return 2 * each.responses
+    responses = each.responses / each.prompts
+    if against:
+        return 0 if set(generators) == {against} else each.prompts * 2 * responses**2
+    return each.prompts * (responses - 1) * (2 if criterion.schedule == "knock_out" else responses)

@@ -24,7 +24,7 @@ def render(plan: Plan, console: "Console") -> None:
 
 def summary(plan: Plan) -> str:
     """Summarize the pending work: the number of requests and their cost."""
-    requests = sum(line.asks for line in plan.lines)
+    requests = sum(line.requests for line in plan.lines)
     return f"{requests:,} requests, cost {_together(plan)}".replace("\n", " (") + (")" if "\n" in _together(plan) else "")
 
 
@@ -33,12 +33,14 @@ def _render_pending(plan: Plan, console: "Console") -> None:
 
     table = Table(title="Pending: expected, and from low to high", title_justify="left", show_footer=True)
     _names(table, "total")
-    _number(table, "requests", f"{sum(line.asks for line in plan.lines):,}")
+    _number(table, "requests", f"{sum(line.requests for line in plan.lines):,}")
     _number(table, "prompt\ntokens", _tokens(_sum(line.prompt_tokens for line in plan.lines)))
     _number(table, "output\ntokens", _tokens(_sum(line.output_tokens for line in plan.lines)))
     _number(table, "cost", _together(plan))
     for line in plan.lines:
-        asks = f"{line.asks:,}" + (f" x {line.completions / line.asks:.3g}" if line.completions > line.asks else "")
+        asks = f"{line.requests:,}" + (
+            f" x {line.completions / line.requests:.3g}" if line.completions > line.requests else ""
+        )
         cost = _dollars(line.usd) if line.usd and line.price != "local" else line.price
         table.add_row(line.stage, line.model, asks, _tokens(line.prompt_tokens), _tokens(line.output_tokens), cost)
     console.print(table)

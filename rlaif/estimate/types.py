@@ -1,11 +1,12 @@
 """The records that a plan consists of."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
+from typing import Final
 
-from rlaif.config import Budget
+from rlaif.config import Budget, ModelConfig
+from rlaif.context import pricing
 from rlaif.context.spending import Spent
-from rlaif.store.store import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,32 +24,24 @@ class Range:
         return Range(self.low * factor, self.expected * factor, self.high * factor)
 
 
+NOTHING: Final = Range()
+
+
 def exactly(value: float) -> Range:
     """Return a range for a known quantity."""
     return Range(value, value, value)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """How often a model will be called, and with how many prompt tokens in total."""
-
-    asks: float = 0.0
-    prompt_tokens: Range = Range()
-
-    def __add__(self, other: "Asked") -> "Asked":
-        return Asked(self.asks + other.asks, self.prompt_tokens + other.prompt_tokens)
-
-
-@dataclass(frozen=True, slots=True)
 class Line:
-    """One stage's part of a plan.
+    """One stage's pending work on one model.
 
     `usd` is None if the price is unknown. `price`, `prompts_by` and `outputs_by` are the sources of the numbers.
     """
 
     stage: str
     model: str
-    asks: int
+    requests: int
     completions: int
     prompt_tokens: Range
     output_tokens: Range
@@ -56,6 +49,40 @@ class Line:
     price: str
     prompts_by: str
     outputs_by: str
+
+    def at_most(self, suffix: str = "", times: int = 1) -> "Line":
+        """Return this work `times` as a line that is an upper bound: none of it is certain, so its low end is 0."""
+
+        def bound(each: Range) -> Range:
+            return Range(0.0, each.expected * times, each.high * times)
+
+        return replace(
+            self,
+            stage=f"{self.stage.removesuffix(', at most')}{suffix}, at most",
+            requests=self.requests * times,
+            completions=self.completions * times,
+            prompt_tokens=bound(self.prompt_tokens),
+            output_tokens=bound(self.output_tokens),
+            usd=self.usd and bound(self.usd),
+        )
+
+
+def priced(
+    stage: str,
+    name: str,
+    model: ModelConfig,
+    calls: tuple[int, int],
+    prompt_tokens: Range,
+    output_tokens: Range,
+    prompts_by: str,
+    outputs_by: str,
+) -> Line:
+    """Return a line with its cost at the model's price. `calls` are its requests and completions; tokens are totals."""
+    rate = pricing.rate(model)
+    ends = zip(astuple(prompt_tokens), astuple(output_tokens), strict=True)
+    usd = Range(*(rate.cost(*tokens) for tokens in ends)) if rate else None
+    source = rate.source if rate else "unknown"
+    return Line(stage, name, *calls, prompt_tokens, output_tokens, usd, source, prompts_by, outputs_by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +106,3 @@ class Plan:
     def unknown(self) -> list[str]:
         """Models without a known price."""
         return sorted({line.model for line in self.lines if line.usd is None})
-
-
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """Responses that are still to be written: their number, their length in tokens, and their prompts.
-
-    `prompts` is a sample of the `prompts_in_all`.
-    """
-
-    responses: int = 0
-    prompts: Sequence[Row] = ()
-    length: Range = Range()
-    prompts_in_all: int = 0

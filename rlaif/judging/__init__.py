@@ -42,6 +42,11 @@ class Call:
     def keys(self) -> list[str]:
         return [criterion.key for criterion in self.criteria]
 
+    @property
+    def needs_model(self) -> bool:
+        """Whether judging sends requests; checks send none."""
+        return bool(KINDS[self.criteria[0].kind].NEEDS_MODEL)
+
 
 def calls(rubric: Rubric, spec: JudgeSpec) -> list[Call]:
     """Return the calls that judge one response once, in the rubric's order."""

@@ -6,15 +6,14 @@ rounded or guessed, because a wrong number would silently make a wrong label.
 """
 
 import json
-import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from rlaif.core.errors import ModelError
 from rlaif.core.types import clean
-from rlaif.models.base import Completion, Token, prompt_cut
+from rlaif.models.base import Completion, prompt_cut
 from rlaif.models.reasoning import text_spans
 
 Path = tuple[str, ...]
@@ -46,7 +45,7 @@ class Mark:
     @property
     def span(self) -> Span:
         """The position of the number in the text."""
-        return _spans(self.text, self.at, self.end)[self.path]
+        return spans_of(self.text, self.at, self.end)[self.path]
 
 
 def require_whole(reply: Completion) -> None:
@@ -93,7 +92,7 @@ def parse_scores(
     each name. Raises ModelError "malformed", with the reply as its `raw`.
     """
     try:
-        value, at, end = _whole_object(reply, wrapping)
+        value, at, end = whole_object(reply, wrapping)
         named = dict.fromkeys(ranges, value) if apart else value
         if set(named) != set(ranges):
             raise _UnreadableError(f"criteria are {sorted(named)}, not {sorted(ranges)}")
@@ -119,7 +118,7 @@ def read_fields(reply: str, fields: Fields, wrapping: Wrapping = "reasoning") ->
     Raises ModelError "malformed", with the reply as its `raw`.
     """
     try:
-        value, _, _ = _whole_object(reply, wrapping)
+        value, _, _ = whole_object(reply, wrapping)
         if set(value) != set(fields):
             raise _UnreadableError(f"names are {sorted(value)[:MOST_TEXTS]}, not {sorted(fields)}")
         return {name: _held(name, value[name], kind) for name, kind in fields.items()}
@@ -176,7 +175,7 @@ def _mark(name: str, item: Any, limits: tuple[int, int]) -> tuple[int, str | Non
     return int(score), None if rationale is None else clean(rationale)
 
 
-def _whole_object(reply: str, wrapping: Wrapping) -> tuple[dict[str, Any], int, int]:
+def whole_object(reply: str, wrapping: Wrapping) -> tuple[dict[str, Any], int, int]:
     """Return the JSON object that a reply consists of, and its start and end.
 
     Reasoning ends at its last closing mark. But a rationale may quote such a mark, so the text may start after any of them.
@@ -250,7 +249,7 @@ def _no_number(word: str) -> Any:
 _JSON = json.JSONDecoder(object_pairs_hook=_members, parse_constant=_no_number)
 
 
-def _spans(text: str, at: int, end: int) -> dict[Path, Span]:
+def spans_of(text: str, at: int, end: int) -> dict[Path, Span]:
     """Return the position of each named scalar in the JSON object between `at` and `end`, which must be valid."""
     spans: dict[Path, Span] = {}
     path: list[str] = []
@@ -271,142 +270,3 @@ def _spans(text: str, at: int, end: int) -> dict[Path, Span]:
         else:
             spans[*path[1:], name] = token.span()
     return spans
-
-
-# Why a reply gave no expected value although log-probabilities were requested.
-NO_TOKENS, OTHER_TOKENS = "no log-probabilities", "tokens that do not match the reply"
-
-
-def token_fault(reply: Completion, at: int) -> str | None:
-    """Return why the reply's tokens cannot be used for its character `at`; None if they can."""
-    if not reply.tokens:
-        return NO_TOKENS
-    return None if token_at(reply.text, reply.tokens, (at, at + 1)) else OTHER_TOKENS
-
-
-def expectation(tokens: Sequence[Token], mark: Mark, limits: tuple[int, int]) -> tuple[float, float] | None:
-    """Return mean and standard deviation of the score over the judge's alternatives at the score token.
-
-    Source: G-Eval, Liu et al. 2023, arXiv 2303.16634. Returns None if the tokens do not match the reply, if the number is
-    not a single token, or if the alternatives cannot distinguish 1 from the start of 10.
-    """
-    if not tokens:
-        return None
-    found = token_at(mark.text, tokens, mark.span)
-    if found is None or found[1].strip() != str(mark.value):
-        return None
-    low, high = limits
-    masses: dict[int, float] = {}
-    for text, logprob in found[0].top:
-        if text.strip().isdecimal() and low <= int(text) <= high:
-            masses[int(text)] = masses.get(int(text), 0.0) + math.exp(logprob)
-    if mark.value not in masses or (high > 9 and not any(value > 9 for value in masses)):
-        return None
-    total = sum(masses.values())
-    mean = sum(value * mass for value, mass in masses.items()) / total
-    variance = sum(mass * (value - mean) ** 2 for value, mass in masses.items()) / total
-    return mean, math.sqrt(variance)
-
-
-def choice_probabilities(
-    reply: str, tokens: Sequence[Token], name: str, words: Sequence[str], wrapping: Wrapping = "reasoning"
-) -> dict[str, float] | None:
-    """Return the probability share of each of `words` at the value of `name` in the judge's JSON object.
-
-    The shares are taken at the token of the word's first letter, so no two words may start with the same letter. Returns
-    None if the tokens do not match the reply or have no alternatives there.
-    """
-    if not tokens:
-        return None
-    value, at, end = _whole_object(reply, wrapping)
-    start = _word_start(reply, at, end, name)
-    found = token_at(reply, tokens, (start, start + 1))
-    if found is None or _meant(found[1], words) != value[name]:
-        return None
-    masses = dict.fromkeys(words, 0.0)
-    for text, logprob in found[0].top:
-        word = _meant(text, words)
-        if word is not None:
-            masses[word] += math.exp(logprob)
-    total = sum(masses.values())
-    return {word: mass / total for word, mass in masses.items()} if masses[value[name]] else None
-
-
-def word_start(reply: str, name: str, wrapping: Wrapping = "reasoning") -> int:
-    """Return the position in the reply where the verdict's value of `name` starts."""
-    _, at, end = _whole_object(reply, wrapping)
-    return _word_start(reply, at, end, name)
-
-
-def _word_start(reply: str, at: int, end: int, name: str) -> int:
-    return _spans(reply, at, end)[(name,)][0] + 1
-
-
-def _meant(token: str, words: Sequence[str]) -> str | None:
-    """Return the word that a token starts or contains; None if there is none."""
-    text = token.lstrip(' "')
-    return next((word for word in words if text and (word.startswith(text) or text.startswith(word + '"'))), None)
-
-
-# Tokens after the text that end the turn.
-_END_TOKEN = re.compile(rb"\s*|<[^<>\s]{1,40}>|\[[A-Za-z_/]{1,40}\]")
-_MOST_END_TOKENS = 3
-# How servers write bytes that are not a character (`bytes:\xf0\x9f`, `\xf0\x9f`, `<0xF0>`), spaces and line breaks.
-_ESCAPED_BYTE = re.compile(rb"\\x([0-9a-fA-F]{2})|<0x([0-9a-fA-F]{2})>")
-# The space after the prefix may be one of the bytes or not.
-_ESCAPED_PREFIXES = (re.compile(rb"\A\s*bytes:(?=.*\\x)", re.DOTALL), re.compile(rb"\A\s*bytes:\s(?=.*\\x)", re.DOTALL))
-_BLANKS = {"Ġ".encode(): b" ", "▁".encode(): b" ", "Ċ".encode(): b"\n"}
-
-
-def token_at(reply: str, tokens: Sequence[Token], span: Span) -> tuple[Token, str] | None:
-    """Return the token that contains a part of the reply, and its text; None if no single token does.
-
-    Tokens are matched from the reply's end back to the part, byte by byte, and must equal the reply all the way. They are
-    matched backwards because tokens of the model's reasoning may precede the reply, and because servers that send no bytes
-    lose parts of characters.
-    """
-    whole = reply.rstrip()
-    data = whole.encode("utf-8", "surrogatepass")
-    start, end = (len(whole[:place].encode("utf-8", "surrogatepass")) for place in span)
-    for pieces in _spellings(tokens):
-        for left in range(len(pieces), len(pieces) - 1 - min(_MOST_END_TOKENS, len(pieces)), -1):
-            if left < len(pieces) and not _END_TOKEN.fullmatch(pieces[left]):
-                break
-            found = _counted_back(pieces[:left], data, start)
-            if found:
-                index, at = found
-                inside = end <= at + len(pieces[index])
-                return (tokens[index], pieces[index].decode("utf-8", "replace")) if inside else None
-    return None
-
-
-def _spellings(tokens: Sequence[Token]) -> Iterator[list[bytes]]:
-    """Yield the tokens' bytes as sent by the server, then from their texts, then from their texts with bytes unescaped."""
-    texts = [token.text.encode("utf-8", "surrogatepass") for token in tokens]
-    if any(token.data is not None for token in tokens):
-        yield [text if token.data is None else token.data for token, text in zip(tokens, texts, strict=True)]
-    yield texts
-    for prefix in _ESCAPED_PREFIXES:
-        yield [_unescaped(text, prefix) for text in texts]
-
-
-def _unescaped(text: bytes, prefix: re.Pattern[bytes]) -> bytes:
-    text = prefix.sub(b"", text)
-    for spelled, meant in _BLANKS.items():
-        text = text.replace(spelled, meant)
-    return _ESCAPED_BYTE.sub(lambda found: bytes.fromhex((found[1] or found[2]).decode()), text)
-
-
-def _counted_back(pieces: Sequence[bytes], data: bytes, start: int) -> tuple[int, int] | None:
-    """Return the index and start of the piece that contains byte `start` of the data; None if a later piece differs."""
-    end = len(data)
-    for index in range(len(pieces) - 1, -1, -1):
-        # Servers strip white space from the end of a reply.
-        piece = pieces[index].rstrip() if end == len(data) else pieces[index]
-        begin = end - len(piece)
-        if begin < 0 or data[begin:end] != piece:
-            return None
-        if begin <= start < end:
-            return index, begin
-        end = begin
-    return None

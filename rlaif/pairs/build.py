@@ -13,15 +13,12 @@ from rlaif.config import Mix, Pair
 from rlaif.context.run import Context, now
 from rlaif.core.errors import InputError
 from rlaif.core.types import key
-from rlaif.pairs import filters
-from rlaif.pairs.bradley_terry import strengths
+from rlaif.pairs import candidates, filters
 from rlaif.pairs.rule import PairRule
 from rlaif.pairs.validation import check_checks, check_generator
 from rlaif.pairs.weights import PairJudge, check_criterion, panel, threshold, weigh
 from rlaif.store.store import Row, Store
 
-# Prompts whose comparisons are in memory at once: with eight answers each, some hundred megabytes.
-_CONTESTS = 16_384
 # Coins (seeded random numbers) are products modulo this prime, 2^31 - 1, which keep different halves of a key different.
 _PRIME = 2147483647
 # Settings that are in a pairing's specification under other names, or that do not affect it.
@@ -84,12 +81,12 @@ def run(
     values |= {"generators": list(generators), "agree": [other for other in agree if other in spec["agree"]]}
     with store.transaction():
         _record(context, spec, values)
-        _gather(store, values)
+        candidates.gather(store, values)
         if rule.strategy.reads_generators:
             _name_generators(store, names)
         filters.apply(store, settings.filters, rule.benchmarks, rule.file)
         rule.strategy.make(store, values)
-        _judge(store, values)
+        candidates.add_confidence(store, values)
         _limit(store, settings)
         store.execute("pairs/sql/insert_pairs", **values)
         store.execute("pairs/sql/insert_outcomes", **values)
@@ -273,90 +270,6 @@ def _compared(rule: PairRule, store: Store, members: Sequence[PairJudge]) -> boo
     return bool(voting)
 
 
-def _gather(store: Store, values: Row) -> None:
-    """Prepare the tables for a strategy: the responses that may enter pairs, with their points, scores and texts."""
-    store.execute("pairs/sql/weighed", **values)
-    store.execute("pairs/sql/panel", **values)
-    store.execute(
-        "pairs/sql/effective_scores_partial_logprobs"
-        if store.query("pairs/sql/partly_expected", **values)
-        else "pairs/sql/effective_scores",
-        **values,
-    )
-    store.execute("pairs/sql/ballots_mixed" if values["mix"] and values["compared"] else "pairs/sql/ballots", **values)
-    _scale_votes(store, values)
-    _fit(store, values)
-    if values["mix"] and not values["compared"]:
-        _mix(store, values)
-    else:
-        store.execute("pairs/sql/mean_single")
-        store.execute(
-            "pairs/sql/scores_with_strengths"
-            if store.query("pairs/sql/has_comparisons")
-            else "CREATE OR REPLACE TEMP VIEW scored AS FROM averaged"
-        )
-        store.execute("pairs/sql/points_of_comparisons" if values["compared"] else values["points"])
-    store.execute("pairs/sql/answers", **values)
-    if store.query("SELECT 1 AS repeated FROM answers WHERE repeated LIMIT 1"):
-        # Repeats are rare and take several times the work: their means have to be taken before the points.
-        store.execute("pairs/sql/mean_repeats")
-        store.execute("pairs/sql/answers", **values)
-    store.execute("pairs/sql/same_texts")
-    store.execute("CREATE OR REPLACE TEMP TABLE filtered (prompt BIGINT, response BIGINT, reason VARCHAR)")
-    store.execute("pairs/sql/views")
-
-
-def _scale_votes(store: Store, values: Row) -> None:
-    """Scale margins by the strengths of imported votes, if the strategy is `votes` and they have any."""
-    values["scaled"] = (
-        values["compared"]
-        and values["strategy"] == "votes"
-        and bool(
-            store.query(
-                "SELECT 1 AS graded FROM ballots WHERE judge = $judge AND verdict IS NULL "
-                "AND probability IS NOT NULL LIMIT 1",
-                **values,
-            )
-        )
-    )
-    if values["scaled"]:
-        values["threshold"] = threshold(values["min_margin"], 1)
-
-
-def _mix(store: Store, values: Row) -> None:
-    """Combine the scores of several judges into one per answer and criterion."""
-    store.execute("pairs/sql/rescaled_scores", **values)
-    store.execute("pairs/sql/totals", **values)
-    store.execute(
-        {"cascade": "pairs/sql/mix_last", "median": "pairs/sql/mix_median"}.get(values["mix"], "pairs/sql/mix_mean")
-    )
-    store.execute("pairs/sql/points_of_majority" if values["mix"] == "majority" else values["points"])
-    store.execute("pairs/sql/insert_mixed", **values)
-
-
-def _fit(store: Store, values: Row) -> None:
-    """Fit strengths to the comparisons."""
-    store.execute("pairs/sql/comparisons_by_prompt", **values)
-    begin, end = 0, _CONTESTS
-    while contests := store.query("pairs/sql/comparisons_by_prompt_part", begin=begin, end=end):
-        store.append("strengths", [row | {"pairing": values["pairing"]} for row in strengths(contests)])
-        begin, end = end, end + _CONTESTS
-    store.execute("pairs/sql/strengths", **values)
-
-
-def _judge(store: Store, values: Row) -> None:
-    """Compute the confidence of each pair."""
-    store.execute("pairs/sql/pair_votes")
-    if values["mix"] and not values["compared"]:
-        if values["mix"] != "cascade":
-            store.execute("pairs/sql/mix_pair_votes", **values)
-    elif store.query("pairs/sql/has_comparisons"):
-        store.execute("pairs/sql/own_pair_votes", **values)
-    if values["agree"]:
-        store.execute("pairs/sql/other_pair_votes", **values)
-    store.execute("pairs/sql/pair_confidence", **values)
-
-
 def is_up_to_date(store: Store, spec: Row) -> bool:
     """Return whether the pairing with this specification is stored, and its inputs have not changed since."""
     made = store.query("SELECT facts FROM pairings WHERE key = $pairing", pairing=key_of(spec))
@@ -374,7 +287,7 @@ def _facts(store: Store, judges: Sequence[str], generators: Sequence[str], setti
 
 def latest(store: Store) -> str:
     """Return the key of the pairing that was made last, by its number. Raises InputError if there are no pairings."""
-    rows = store.query("pairs/sql/latest")
+    rows = store.query("SELECT key FROM newest_pairing")
     if not rows:
         raise InputError("no pairs have been made yet", fix="Run `rlaif pair FILE` first.")
     return str(rows[0]["key"])

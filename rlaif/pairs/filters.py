@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rlaif.config import Config, Filters, Truncation
 from rlaif.config.yaml import YamlFile
@@ -21,6 +21,17 @@ from rlaif.store import confined
 from rlaif.store.confined import quoted
 from rlaif.store.store import Row, Store, sql
 
+# The candidates' texts by prompt; within a prompt, in an order that depends on the seed.
+_CANDIDATE_TEXTS: Final = """
+    SELECT candidates.prompt, candidates.response, text
+    FROM candidates JOIN texts ON texts.response = candidates.response
+    ORDER BY candidates.prompt, coin
+"""
+# The texts of every active prompt.
+_PROMPT_TEXTS: Final = """
+    SELECT prompts.rowid AS prompt, from_json(messages, '[{"content": "VARCHAR"}]') AS turns, document, reference
+    FROM prompts SEMI JOIN active_prompts ON active_prompts.prompt = prompts.key ORDER BY position
+"""
 # The standard error of the estimate is at most 1 / sqrt(permutations), 0.06, and 0.04 near the usual thresholds.
 _PERMUTATIONS = 256
 # Runs of three words are long enough to mean something and short enough for short responses.
@@ -133,7 +144,7 @@ def _near_duplicates(store: Store, similarity: float) -> Iterator[Row]:
     """
     from rensa import RMinHash
 
-    for prompt, rows in groupby(_rows(store, "pairs/sql/candidate_texts"), key=lambda row: row["prompt"]):
+    for prompt, rows in groupby(_rows(store, _CANDIDATE_TEXTS), key=lambda row: row["prompt"]):
         kept: list[Any] = []
         for row in rows:
             words = _words(row["text"])
@@ -148,7 +159,7 @@ def _near_duplicates(store: Store, similarity: float) -> Iterator[Row]:
 def _same_start(store: Store, file: YamlFile, truncation: Truncation) -> Iterator[Row]:
     """Yield all but one of the responses to a prompt that a trainer truncates to the same tokens; the seed decides which."""
     tokenizer = _tokenizer(file, truncation)
-    for prompt, rows in groupby(_rows(store, "pairs/sql/candidate_texts"), key=lambda row: row["prompt"]):
+    for prompt, rows in groupby(_rows(store, _CANDIDATE_TEXTS), key=lambda row: row["prompt"]):
         seen: set[tuple[int, ...]] = set()
         for row in rows:
             tokens = tuple(tokenizer.encode(row["text"], add_special_tokens=False)[: truncation.tokens])
@@ -188,13 +199,13 @@ def _contaminated(store: Store, files: Mapping[str, Path], length: int) -> Itera
             for run in _runs(words, length):
                 known.setdefault(run, name)
     whole.pop("", None)
-    for row in _rows(store, "pairs/sql/prompt_texts"):
+    for row in _rows(store, _PROMPT_TEXTS):
         turns = [turn["content"] for turn in row["turns"]]
         found = next((whole[plain] for plain in (" ".join(_words(turn)) for turn in turns) if plain in whole), None)
         found = found or _held([*turns, row["document"], row["reference"]], known, length)
         if found:
             yield {"prompt": row["prompt"], "response": None, "reason": f"holds text of {found}"}
-    for row in _rows(store, "pairs/sql/candidate_texts"):
+    for row in _rows(store, _CANDIDATE_TEXTS):
         if found := _held([row["text"]], known, length):
             yield {"prompt": row["prompt"], "response": row["response"], "reason": f"holds text of {found}"}
 

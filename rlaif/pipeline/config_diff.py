@@ -12,19 +12,27 @@ from rlaif.core.errors import InputError
 from rlaif.pipeline.plan import Plan
 from rlaif.store.store import Row, Store
 
+# Generators with responses in this store, judges with verdicts, and all criteria; without imported generators and
+# judges.
+_USED: Final = """
+    SELECT 'generator' AS what, key, name FROM generators SEMI JOIN responses ON generator = generators.key
+    WHERE spec <> '{"kind": "imported"}'
+    UNION SELECT 'judge', key, name FROM judges SEMI JOIN verdicts ON judge = judges.key WHERE spec <> '{"kind": "imported"}'
+    UNION SELECT 'criterion', key, name FROM criteria
+"""
 # Characters of a value that are shown.
 SHOWN: Final = 60
 
 
 def changes(plan: Plan, store: Store) -> list[str]:
     """Return the lines to show before this run is recorded; none for a first or an unchanged run."""
-    last = store.query("pipeline/sql/config_diff/last")
+    last = store.query("SELECT config FROM runs ORDER BY rowid DESC LIMIT 1")
     if not last:
         return []
     now = plan.config.pipeline.model_dump_json()
     before, after = (_with_pair_judge(json.loads(each)) for each in (last[0]["config"], now))
     try:
-        pending = list(_pending_again(plan, store.query("pipeline/sql/config_diff/worked")))
+        pending = list(_pending_again(plan, store.query(_USED)))
     except InputError:
         # The stage that needs the missing file reports it.
         pending = []

@@ -1,6 +1,6 @@
 """Generators, which sample responses: a model, a template and settings. A generator's key covers all three."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -136,22 +136,22 @@ def load_generators(config: Config) -> tuple[Generator, ...]:
         _check_different(config, pool)
     if section.pick is None:
         return tuple(pool)
+    picked = [each for each, settings in zip(pool, section.generators, strict=True) if not settings.always]
     # A generator keeps its prompts in all rounds.
-    names = tuple(each.name.partition(ROUND)[0] for each in pool)
-    return tuple(
-        replace(each, pick=Pick(name, names, section.pick, section.seed)) for each, name in zip(pool, names, strict=True)
-    )
+    names = tuple(each.name.partition(ROUND)[0] for each in picked)
+    picks = {each.key: Pick(name, names, section.pick, section.seed) for each, name in zip(picked, names, strict=True)}
+    return tuple(replace(each, pick=picks.get(each.key, EVERY_PROMPT)) for each in pool)
 
 
-def load_policy(config: Config) -> Generator:
+def load_policy(config: Config, pool: Sequence[Generator]) -> Generator:
     """Return the generator of the model that is trained and evaluated, which answers every prompt.
 
-    It is the only generator, or that of `train.model` or `evaluate.base`. Raises InputError if there are several generators
-    and neither is given.
+    It is the only generator of the `pool`, or that of `train.model` or `evaluate.base`. Raises InputError if there are
+    several generators and neither is given.
     """
     section, train, evaluate = _section(config), config.pipeline.train, config.pipeline.evaluate
     if not section.generators:
-        return replace(load_generators(config)[0], pick=EVERY_PROMPT)
+        return pool[0] if pool else _load(config, section.pool[0], ("generate",))
     name = train.model if train else evaluate.base if evaluate else None
     if name is None:
         key_path = "train.model" if train else "evaluate.base"
@@ -161,7 +161,9 @@ def load_policy(config: Config) -> Generator:
             where=config.file.where(("train",) if train else ("evaluate",)),
             fix=f"Name its model under `{key_path}`, such as one of {names}.",
         )
-    return _load(config, section.settings_of(name), ("generate",))
+    settings = section.settings_of(name)
+    found = next((each for each in pool if each.settings == settings), None)
+    return replace(found, pick=EVERY_PROMPT, stage="generate") if found else _load(config, settings, ("generate",))
 
 
 def _section(config: Config) -> Generate:

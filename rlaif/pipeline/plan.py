@@ -148,7 +148,7 @@ class Plan:
         """Return the key of a judge of the file, or of one that came with the data. Raises InputError if it is unknown."""
         if name in self.config.pipeline.judges:
             return self.judge(name).key
-        known = {row["name"]: row["key"] for row in store.query("pipeline/sql/judge/names")}
+        known = {row["name"]: row["key"] for row in store.query("SELECT name, key FROM judges ORDER BY rowid")}
         if name not in known:
             where = self.config.file.where(_place_of(self.config, name))
             if name.startswith("human:"):

@@ -30,7 +30,7 @@ def resolve(config: Config) -> Plan:
 
     pipeline, files = config.pipeline, JudgeFiles()
     pool = load(("generate",), partial(load_generators, config)) if pipeline.generate else ()
-    policy = load(("policy",), partial(load_policy, config))
+    policy = load(("policy",), partial(load_policy, config, pool or ()))
     judges = {name: load(("judges", name), partial(load_judge, config, name, files)) for name in pipeline.judges}
     section = pipeline.evaluate
     tasks = {

@@ -7,6 +7,7 @@ come from content, so a stopped run starts again at round 1 and finds all finish
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from rlaif.config import Config, ModelConfig, Pipeline, Rounds, TransformersModel, VllmModel
 from rlaif.context.run import Context, now
@@ -18,6 +19,15 @@ from rlaif.pipeline.stages.train import base_model
 from rlaif.store.store import Row
 from rlaif.training.job import Training
 
+# The folder of the model of the last round that gained, otherwise that of the first round: `path` below the pipeline's
+# folder.
+_LAST_MODEL: Final = """
+    SELECT trainings.path
+    FROM rounds JOIN trainings ON trainings.key = rounds.training
+    WHERE chain = $chain
+    ORDER BY rounds.stopped IS NULL DESC, number DESC
+    LIMIT 1
+"""
 # Deletes the record of a round, and of all later ones if it is the last.
 _FORGET = "DELETE FROM rounds WHERE chain = $chain AND (number = $number OR ($last AND number > $number))"
 
@@ -66,7 +76,7 @@ def chain(pipeline: Pipeline) -> str:
 
 def last_path(context: Context) -> Path | None:
     """Return the folder of the model of the last round that gained, otherwise that of the first; None before any."""
-    rows = context.store.query("pipeline/sql/rounds/last_round", chain=chain(context.config.pipeline))
+    rows = context.store.query(_LAST_MODEL, chain=chain(context.config.pipeline))
     return context.config.out / rows[0]["path"] if rows else None
 
 

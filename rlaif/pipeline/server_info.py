@@ -16,6 +16,12 @@ from rlaif.models.openai.client import OpenAI
 from rlaif.models.openai.inspector import UNKNOWN_FINISH
 from rlaif.models.registry import Models
 
+# What the servers of a model reported about themselves in the last earlier run that has such a report.
+_LAST_REPORT: Final = """
+    SELECT DISTINCT remark, value FROM server_observations
+    WHERE server = $server AND model = $model AND run <> $run
+    QUALIFY run = first_value(run) OVER (PARTITION BY remark ORDER BY rowid DESC)
+"""
 # Observations that identify a server. The others record how requests to it went.
 IDENTITY: Final = ("version", "root", "max_model_len", "created", "fingerprint")
 
@@ -52,7 +58,7 @@ class Remarked(Models):
         model.remarks = Counter()
         whose = {"run": context.run, "server": model.server, "model": model.name}
         before, after = defaultdict(set), defaultdict(set)
-        for row in context.store.query("pipeline/sql/server_info/last", **whose):
+        for row in context.store.query(_LAST_REPORT, **whose):
             before[row["remark"]].add(row["value"])
         for (remark, value), times in remarks.items():
             after[remark].add(value)

@@ -73,7 +73,7 @@ def _origin(plan: Plan, context: Context, trained: Training, *, whole: bool) -> 
     )
     commands = [config.command("run")] if whole else [made_by(store, pairing).command, config.command("train")]
     # The pipeline as in the file, which a round changes.
-    last = store.query("pipeline/sql/config_diff/last")
+    last = store.query("SELECT config FROM runs ORDER BY rowid DESC LIMIT 1")
     judges = [plan.judge(reward.judge) for reward in section.rewards if reward.judge]
     return Origin(
         command="\n".join(filter(None, commands)),
@@ -102,7 +102,9 @@ def evaluate(plan: Plan, context: Context, *, allow_code: bool = False, stored: 
 
         # The trained model is the first match of each judge.
         first = {match.judge: match for match in reversed(found.matches)}
-        model_card.compare(Path(trained.model.path), [judged(match) for match in reversed(first.values())])
+        matches = list(reversed(first.values()))
+        win_rates = {match.judge: match.win_rate for match in matches if match.win_rate is not None}
+        model_card.compare(Path(trained.model.path), [judged(match) for match in matches], win_rates)
     return found
 
 

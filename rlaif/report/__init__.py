@@ -90,6 +90,7 @@ def render(
             dropped=store.query(DROPPED),
             judged=data.read_opinions(store),
             compared=store.query("report/sql/comparisons"),
+            generators=store.query("report/sql/generators"),
             parts=data.read_parts(store, evaluation.matches if evaluation else ()),
             pairs=pairs,
             training=training,

@@ -33,7 +33,9 @@ class Remark:
 def read_verdict(funnel: Sequence[Step], pairs: Pairs | None, repeats: Sequence[Row], audit: str | None) -> list[Remark]:
     """Return the remarks, in the order of the pipeline. Empty if nothing has been sampled or judged yet."""
     remarks = [*_failures(funnel, 3, "responses"), *_failures(funnel, 4, "judgements")]
-    return remarks + ([_steady(repeats, audit), *_length(pairs)] if pairs else [])
+    if pairs is None:
+        return remarks
+    return [*remarks, *([_steady(repeats, audit)] if pairs.row["judges"] else []), *_length(pairs)]
 
 
 def next_step(pipeline: Pipeline, funnel: Sequence[Step], pairs: Pairs | None, audit: str | None, trained: bool) -> str:

@@ -99,6 +99,9 @@ FROM strengths JOIN pairings ON pairings.key = strengths.pairing
 UNION ALL
 SELECT pairing, answer, criterion, score FROM mixed;
 
+-- The number of attempts at a unit that no longer count, because `rlaif retry` made it pending again.
+CREATE OR REPLACE VIEW forgiven_attempts AS SELECT unit, max(attempts) AS attempts FROM retries GROUP BY unit;
+
 -- One row per response, score, comparison or note that was tried without success: the generator or judge (`maker`), the last
 -- failure, the number of attempts, and how many of these no longer count after `rlaif retry` (`forgiven`).
 CREATE OR REPLACE VIEW failed_units AS
@@ -116,7 +119,7 @@ FROM (
     SELECT 'note', concat_ws('/', prompt, judge, criterion), judge, count(*), arg_max(failure, rowid)
     FROM notes GROUP BY prompt, judge, criterion HAVING bool_and(failure IS NOT NULL)
 ) AS tried
-LEFT JOIN (SELECT unit, max(attempts) AS attempts FROM retries GROUP BY unit) AS forgiven USING (unit);
+LEFT JOIN forgiven_attempts AS forgiven USING (unit);
 
 -- One row per active prompt: `request` is its last user turn, `turns` its number of messages.
 CREATE OR REPLACE VIEW prompts_readable AS

@@ -291,7 +291,7 @@ def test_an_address_with_a_secret_is_refused_and_not_repeated(tmp_path: Path, ad
 @pytest.mark.parametrize(
     "key", [f"env:{CANARY}", "env:", "env:MY KEY", "env:9KEY", "ENV:KEY", "env:KEY\n", f"env: {CANARY}", "KEY"]
 )
-def test_a_key_is_the_name_of_a_variable_and_nothing_else(tmp_path: Path, key: str) -> None:
+def test_a_key_can_only_be_the_name_of_an_environment_variable(tmp_path: Path, key: str) -> None:
     file = project(tmp_path, "http://127.0.0.1:1/v1", 1)
     with pytest.raises(InputError) as caught:
         load(file, [f"models.writer.api_key={json.dumps(key)}"])

@@ -45,7 +45,7 @@ def test_the_address_of_an_own_server_is_not_in_a_card(url: str) -> None:
 
 
 @pytest.mark.parametrize("url", SHOWN)
-def test_the_address_of_what_everybody_can_reach_is_in_a_card(url: str) -> None:
+def test_the_address_of_a_public_server_is_in_a_card(url: str) -> None:
     assert without_servers(f"from {url}, as ever", PIPELINE, SPEC) == f"from {url}, as ever"
 
 

@@ -140,7 +140,7 @@ NEED: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("case", NEED)
-def test_what_can_run_code_or_send_data_needs_the_users_word(case: str, tmp_path: Path) -> None:
+def test_keys_that_run_code_or_send_data_need_allow_code(case: str, tmp_path: Path) -> None:
     parts, name = NEED[case]
     file = pipeline(tmp_path, **parts)
     with pytest.raises(InputError) as error:
@@ -357,7 +357,7 @@ def test_a_strangers_checkpoint_is_refused_before_it_is_loaded(what: str, tmp_pa
 
 
 @pytest.mark.parametrize("what", [*LOADING, "a tokenizer with code"])
-def test_a_broken_or_hostile_checkpoint_is_an_error_with_a_sentence(what: str, tmp_path: Path) -> None:
+def test_a_broken_or_hostile_checkpoint_is_a_readable_error(what: str, tmp_path: Path) -> None:
     from transformers import AutoModelForCausalLM
 
     from rlaif.config import TransformersModel

@@ -174,7 +174,7 @@ def test_a_log_that_is_missing_is_reported(tmp_path: Path, capsys: pytest.Captur
 
 
 @pytest.mark.parametrize("kind", ["of another store", "garbage", "ones", "stale"])
-def test_a_log_that_does_not_belong_here_is_set_aside(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_foreign_write_ahead_log_is_set_aside(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "store.duckdb"
     log = path.with_name("store.duckdb.wal")
     if kind == "of another store":
@@ -249,7 +249,7 @@ def test_a_bad_pipeline_file_is_exit_code_2(command: str, kind: str, tmp_path: P
         ("the name is too long", 2),
     ],
 )
-def test_files_and_disks_in_a_bad_state_are_told_with_a_sentence(what: str, code: int, tmp_path: Path) -> None:
+def test_files_and_disks_in_a_bad_state_are_reported_in_a_sentence(what: str, code: int, tmp_path: Path) -> None:
     project(tmp_path)
     source, words, shell = tmp_path / "p.jsonl", ["run", "x.yaml"], ""
     match what:

@@ -86,7 +86,7 @@ def test_a_plain_view_of_a_source_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["SQLite", "text", "empty", "a link", "a folder", "missing"])
-def test_what_is_no_database_is_refused(kind: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_refused(kind: str, tmp_path: Path) -> None:
     file, here = tmp_path / "here" / "p.db", tmp_path / "here"
     here.mkdir()
     match kind:
@@ -129,7 +129,7 @@ def test_a_source_that_is_a_link_to_another_folder_is_refused(name: str, tmp_pat
     ],
 )
 @pytest.mark.parametrize("key", ["path", "dataset"])
-def test_an_address_is_no_source(key: str, address: str, tmp_path: Path) -> None:
+def test_an_address_is_refused_as_a_source(key: str, address: str, tmp_path: Path) -> None:
     with pytest.raises(InputError):
         list(rows(config(tmp_path, {key: address}), 0))
 
@@ -309,7 +309,7 @@ def test_sql_of_a_user_reads_the_store_alone(statement: str, tmp_path: Path) -> 
     assert store_path
 
 
-def test_what_rlaif_itself_reads_and_writes_stays_beside_the_store(tmp_path: Path) -> None:
+def test_files_that_rlaif_reads_and_writes_stay_beside_the_store(tmp_path: Path) -> None:
     here = tmp_path / "here"
     here.mkdir()
     (here / "p.jsonl").write_text('{"prompt": "hello"}\n')
@@ -416,7 +416,7 @@ def test_ordinary_templates_work_as_before(tmp_path: Path) -> None:
         "(SELECT 1)) TO '{file}' (FORMAT csv); SELECT 1 FROM (SELECT 1",
     ],
 )
-def test_a_strategy_reads_its_tables_alone(source: str, tmp_path: Path) -> None:
+def test_a_strategy_reads_only_its_own_tables(source: str, tmp_path: Path) -> None:
     from rlaif.pairs.sandbox import _answer
 
     table_of_python, file = [SECRET], secret(tmp_path)
@@ -426,7 +426,7 @@ def test_a_strategy_reads_its_tables_alone(source: str, tmp_path: Path) -> None:
     assert file.read_text() == f"{table_of_python[0]}\n"
 
 
-def test_a_run_with_a_strangers_folder_leaves_the_secret_out(tmp_path: Path) -> None:
+def test_a_run_in_an_untrusted_folder_does_not_leak_the_secret(tmp_path: Path) -> None:
     here = tmp_path / "here"
     here.mkdir()
     with duckdb.connect(str(here / "p.duckdb")) as connection:

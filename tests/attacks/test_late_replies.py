@@ -110,7 +110,7 @@ def test_no_response_is_at_the_wrong_prompt_when_every_20th_reply_comes_twice(
 
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
-def test_an_honest_server_is_asked_once_for_each_response_whatever_its_ids(name: Callable[[], str | None]) -> None:
+def test_repeated_ids_cause_no_second_request_to_an_honest_server(name: Callable[[], str | None]) -> None:
     async def run() -> tuple[dict[str, str], list[int]]:
         async with repeating("with the reply", name, every=10**9) as (url, counts):
             return await ask_all(url, 100, concurrency=4), counts

@@ -32,7 +32,7 @@ AROUND = st.text(st.characters(codec="utf-8"), max_size=20)
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.sampled_from(CHARACTERS), min_size=len(KEY), max_size=len(KEY)), AROUND, AROUND)
-def test_a_key_in_any_mixture_of_spellings_is_gone_and_what_is_around_it_stays(ways: list, before: str, after: str) -> None:
+def test_a_key_in_any_mixture_of_spellings_is_removed_and_its_surroundings_stay(ways: list, before: str, after: str) -> None:
     spelt = "".join(way(character) for way, character in zip(ways, KEY, strict=True))
     found = REDACT.text(f"{before} {spelt} {after}")
     assert "***" in found
@@ -43,7 +43,7 @@ def test_a_key_in_any_mixture_of_spellings_is_gone_and_what_is_around_it_stays(w
 
 @settings(max_examples=100, deadline=None)
 @given(st.text(max_size=200))
-def test_a_text_without_the_key_is_as_it_was(text: str) -> None:
+def test_a_text_without_the_key_is_unchanged(text: str) -> None:
     assert REDACT.text(text) == text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
     data = json.dumps({"text": text}).encode()
     assert REDACT(data, json=True) == data
@@ -51,7 +51,7 @@ def test_a_text_without_the_key_is_as_it_was(text: str) -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(st.binary(max_size=40), st.binary(max_size=40), st.booleans())
-def test_a_key_in_base64_is_gone_wherever_it_begins(before: bytes, after: bytes, url: bool) -> None:
+def test_a_key_in_base64_is_removed_at_any_offset(before: bytes, after: bytes, url: bool) -> None:
     encode = base64.urlsafe_b64encode if url else base64.b64encode
     found = REDACT(b"<" + encode(before + KEY.encode() + after) + b">")
     assert b"***" in found
@@ -90,7 +90,7 @@ def test_the_secrets_of_a_request_are_what_opens_a_server(url: str, headers: dic
     assert secrets_of(url, headers) == secrets
 
 
-def test_placeholders_and_plain_words_are_no_keys() -> None:
+def test_placeholders_and_plain_words_are_not_keys() -> None:
     assert not any(map(is_key, ["x", "test", "EMPTY", "lm-studio", "experimental", "none"]))
     assert all(map(is_key, [KEY, "token-abc123", "7b1f0c9d2e64a853"]))
 
@@ -126,9 +126,7 @@ MOMENTS = [
 
 
 @pytest.mark.parametrize(("headers", "seconds"), MOMENTS, ids=[str(headers) for headers, _ in MOMENTS])
-def test_a_number_near_now_is_a_moment_and_an_unknown_form_is_not_said(
-    headers: dict[str, str], seconds: float | None
-) -> None:
+def test_a_number_near_now_is_a_time_and_an_unknown_form_is_ignored(headers: dict[str, str], seconds: float | None) -> None:
     found = retry_after(headers, NOW)
     assert found == (None if seconds is None else pytest.approx(seconds, abs=0.01))
 

@@ -348,7 +348,7 @@ PIPES = {
 
 
 @pytest.mark.parametrize("name", PIPES)
-def test_a_closed_pipe_ends_a_command_without_a_word(hostile: Hostile, name: str) -> None:
+def test_a_closed_pipe_ends_a_command_silently(hostile: Hostile, name: str) -> None:
     command = PIPES[name].replace("FILE", '"$1"')
     script = f'set -o pipefail; {sys.executable} -m rlaif {command} | true; echo "${{PIPESTATUS[0]}}"'
     done = subprocess.run(["bash", "-c", script, "x", str(hostile.file)], capture_output=True, text=True, check=False)
@@ -357,14 +357,14 @@ def test_a_closed_pipe_ends_a_command_without_a_word(hostile: Hostile, name: str
     assert done.stdout.strip() in ("0", "141")
 
 
-def test_a_run_whose_progress_nobody_reads_goes_on(hostile: Hostile) -> None:
+def test_a_run_continues_if_its_progress_pipe_is_closed(hostile: Hostile) -> None:
     out = f"out={hostile.file.parent / 'unread'}"
     script = f'{sys.executable} -m rlaif collect "$1" --set "$2" 2>&1 >/dev/null | true; echo "${{PIPESTATUS[0]}}"'
     done = subprocess.run(["bash", "-c", script, "x", str(hostile.file), out], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("0\n", "")
 
 
-def test_a_full_disk_under_the_output_is_told_in_a_sentence(hostile: Hostile) -> None:
+def test_a_full_output_disk_is_reported_in_one_sentence(hostile: Hostile) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "rlaif", "status", str(hostile.file)],
@@ -377,7 +377,7 @@ def test_a_full_disk_under_the_output_is_told_in_a_sentence(hostile: Hostile) ->
 
 
 @pytest.mark.parametrize("redirection", [">&-", "2>&-", ">&- 2>&-", "<&-"])
-def test_a_closed_stream_is_no_error(hostile: Hostile, redirection: str) -> None:
+def test_a_closed_stream_is_not_an_error(hostile: Hostile, redirection: str) -> None:
     script = f'{sys.executable} -m rlaif status "$1" {redirection}'
     done = subprocess.run(["bash", "-c", script, "x", str(hostile.file)], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
@@ -446,7 +446,7 @@ SHOWN = {
 
 
 @pytest.mark.parametrize("name", SHOWN)
-def test_what_scripts_and_emoji_need_is_shown_as_it_is_and_what_hides_is_spelt_out(name: str) -> None:
+def test_characters_of_scripts_and_emoji_are_shown_and_hidden_ones_spelt_out(name: str) -> None:
     text, shown = SHOWN[name]
     assert in_words(text) == shown
     assert in_words(shown) == shown

@@ -109,7 +109,7 @@ def test_a_reply_that_cannot_be_trusted_is_an_error_at_once(reply: bytes, pieces
     assert asyncio.run(run()) < 3
 
 
-def test_what_comes_after_a_reply_is_never_used_and_ends_the_reuse_of_connections() -> None:
+def test_bytes_after_a_reply_are_never_used_and_close_the_connection() -> None:
     good, more = OK + HELLO, OK + b"Content-Length: 5\r\n\r\nother"
     for surplus in (more, b"junk", b"HTTP/1.1 408 Request Timeout\r\n\r\n", more[:20]):
         answers, connections = post([good + surplus, good, good], times=3)
@@ -117,7 +117,7 @@ def test_what_comes_after_a_reply_is_never_used_and_ends_the_reuse_of_connection
         assert connections == [1, 1, 1]
 
 
-def test_a_line_end_after_a_body_does_no_harm() -> None:
+def test_a_line_end_after_a_body_is_harmless() -> None:
     answers, connections = post([OK + HELLO + b"\r\n"] * 3, times=3)
     assert [answer.body for answer in answers] == [b"hello"] * 3
     assert sum(connections) == 3
@@ -130,7 +130,7 @@ def test_after_an_error_a_connection_is_not_used_again() -> None:
     assert connections == [1, 1]
 
 
-def test_an_idle_connection_that_says_farewell_is_closed_and_others_are_still_used() -> None:
+def test_an_idle_connection_that_the_server_closes_is_dropped_and_others_are_reused() -> None:
     async def run() -> tuple[int, bool]:
         async with speaking([OK + HELLO, OK + HELLO]) as (url, _):
             wires = ConnectionPool(url, {}, most_bytes=2**20)

@@ -57,7 +57,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_it_is_refused_with_its_line_and_fast(case: str, tmp_path: Path) -> None:
+def test_hostile_yaml_is_refused_quickly_with_its_line(case: str, tmp_path: Path) -> None:
     text, message = REFUSED[case]
     file = tmp_path / "x.yaml"
     file.write_text(text)
@@ -72,7 +72,7 @@ def test_it_is_refused_with_its_line_and_fast(case: str, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("case", [case for case in REFUSED if case != "not a mapping"])
-def test_the_same_on_the_command_line(case: str) -> None:
+def test_hostile_values_on_the_command_line_are_refused_quickly(case: str) -> None:
     start = time.process_time()
     with pytest.raises(InputError):
         parse_value(REFUSED[case][0], "--set x")
@@ -91,7 +91,7 @@ HARMLESS = {
 
 
 @pytest.mark.parametrize("case", HARMLESS)
-def test_what_is_harmless_is_read(case: str, tmp_path: Path) -> None:
+def test_harmless_yaml_is_read(case: str, tmp_path: Path) -> None:
     text, data = HARMLESS[case]
     file = tmp_path / "x.yaml"
     file.write_text(text)
@@ -123,7 +123,7 @@ def test_an_override_that_makes_no_sense_is_refused(override: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["a folder", "a device", "not UTF-8", "missing"])
-def test_what_is_not_a_text_file_is_refused(kind: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_text_is_refused(kind: str, tmp_path: Path) -> None:
     file = tmp_path / "x.yaml"
     if kind == "a folder":
         file.mkdir()

@@ -182,7 +182,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_is_told_with_its_place_and_the_way_out(name: str, tmp_path: Path) -> None:
+def test_a_mistake_is_reported_with_its_place_and_a_fix(name: str, tmp_path: Path) -> None:
     file = project(tmp_path, prompts=3)
     target, old, new, said = MISTAKES[name]
     text = (tmp_path / target).read_text()
@@ -201,7 +201,7 @@ def go_checked(file: Path) -> None:
 
 
 @pytest.mark.parametrize("gold", ["aa", "a"])
-def test_a_wrong_gold_of_the_gate_is_told_before_anything_is_asked(gold: str, tmp_path: Path) -> None:
+def test_a_wrong_gold_of_the_gate_is_reported_before_the_first_request(gold: str, tmp_path: Path) -> None:
     file = project(tmp_path, prompts=3)
     with pytest.raises(InputError, match=f"{gold!r}"):
         go(file, f"gate={{gold: {gold}}}")
@@ -217,7 +217,7 @@ def test_a_wrong_gold_of_the_gate_is_told_before_anything_is_asked(gold: str, tm
         ("{agree: [a]}", "pair.agree.0: 'a' is named twice"),
     ],
 )
-def test_one_judge_by_two_names_is_told_before_anything_is_asked(section: str, said: str, tmp_path: Path) -> None:
+def test_one_judge_with_two_names_is_reported_before_the_first_request(section: str, said: str, tmp_path: Path) -> None:
     file = project(tmp_path, prompts=3)
     text = file.read_text().replace(
         "  b: {", "  twin: {model: first, rubric: rubric.yaml, logprobs: true, calls: apart}\n  b: {"
@@ -255,7 +255,7 @@ def test_a_mistake_prints_no_traceback_exits_with_2_and_loses_nothing(tmp_path: 
 
 
 @pytest.mark.fault("P4")
-def test_a_store_in_use_is_told_with_who_holds_it(tmp_path: Path) -> None:
+def test_a_store_in_use_is_reported_with_its_process(tmp_path: Path) -> None:
     file = project(tmp_path)
     with pipeline.open_run(load(file)):
         command = [sys.executable, "-m", "rlaif", "retry", str(file)]
@@ -264,13 +264,13 @@ def test_a_store_in_use_is_told_with_who_holds_it(tmp_path: Path) -> None:
     assert "in use by process" in done.stderr
 
 
-def test_status_before_any_run_says_so(tmp_path: Path) -> None:
+def test_status_before_any_run_reports_an_empty_store(tmp_path: Path) -> None:
     done = rlaif("status", str(project(tmp_path)))
     assert done.returncode == 2
     assert "nothing has been done yet" in done.stderr
 
 
-def test_an_override_sets_one_value_and_a_wrong_one_is_told(tmp_path: Path) -> None:
+def test_an_override_sets_one_value_and_a_wrong_one_is_reported(tmp_path: Path) -> None:
     file = project(tmp_path)
     config = load(file, ["generate.samples=7", "pair.min_margin=1e1", "collect.sources.0.limit=5", "judge.by=[b]"])
     assert config.pipeline.generate
@@ -306,7 +306,7 @@ def test_numbers_that_people_write_are_numbers(tmp_path: Path) -> None:
 
 
 @given(st.text())
-def test_any_override_is_taken_or_told(text: str) -> None:
+def test_any_override_is_accepted_or_reported(text: str) -> None:
     file = ROOT / "pipelines/quickstart.yaml"
     try:
         load(file, [text])
@@ -322,7 +322,7 @@ def test_any_override_is_taken_or_told(text: str) -> None:
         ("train", 2, "nothing to train"),
     ],
 )
-def test_a_command_that_has_nothing_to_do_says_so(verb: str, code: int, said: str, tmp_path: Path) -> None:
+def test_a_command_without_pending_work_reports_it(verb: str, code: int, said: str, tmp_path: Path) -> None:
     file = project(tmp_path, prompts=3)
     file.write_text(re.sub(r"^train:.*\n", "", file.read_text(), flags=re.MULTILINE))
     done = rlaif(verb, str(file), *([str(tmp_path / "exported")] if verb == "export" else []))

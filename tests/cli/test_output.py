@@ -15,7 +15,7 @@ def test_brackets_in_names_are_no_markup(capsys: pytest.CaptureFixture[str]) -> 
         assert part in shown, part
 
 
-def test_the_closing_lines_say_whose_scores_make_the_pairs(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_last_lines_name_the_judge_that_makes_the_pairs(capsys: pytest.CaptureFixture[str]) -> None:
     render_pairing(Pairing("key", "j", 1_200, {"paired": 1_200}, "[a], b (median)", "best_vs_worst"), terminal())
     assert capsys.readouterr().out.startswith("1,200 pairs by [a], b (median), best_vs_worst\n")
 
@@ -26,6 +26,6 @@ class Found:
     parts: list["Found"]
 
 
-def test_what_is_found_is_json_at_any_depth(capsys: pytest.CaptureFixture[str]) -> None:
+def test_findings_are_json_at_any_depth(capsys: pytest.CaptureFixture[str]) -> None:
     print_json({"found": Found(Path("a"), [Found(Path("b"), [])])})
     assert json.loads(capsys.readouterr().out) == {"found": {"where": "a", "parts": [{"where": "b", "parts": []}]}}

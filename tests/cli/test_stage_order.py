@@ -119,7 +119,7 @@ GOLD = {
 
 
 @pytest.mark.parametrize("name", GOLD)
-def test_gold_that_tells_nothing_is_refused_with_the_reason(name: str, tmp_path: Path) -> None:
+def test_uninformative_gold_is_refused_with_the_reason(name: str, tmp_path: Path) -> None:
     change, said = GOLD[name]
     file = project(tmp_path, prompts=3)
     file.write_text(re.sub("malformed: 0.1, ", "", file.read_text()))

@@ -53,12 +53,12 @@ def test_a_folder_that_is_a_link_is_followed(tmp_path: Path) -> None:
     assert load(tmp_path / "link" / "loop.yaml", ["out=../runs"]).out == tmp_path / "real" / "runs"
 
 
-def test_a_senseless_out_is_told_with_its_place(tmp_path: Path) -> None:
+def test_a_senseless_out_is_reported_with_its_place(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is not the name of a folder"):
         load(project(tmp_path, prompts=1), ['out="a\\0b"'])
 
 
-def test_the_same_command_from_another_folder_asks_nothing_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_command_from_another_folder_sends_nothing_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = moved(tmp_path / "project")
     monkeypatch.chdir(file.parent)
     assert go(Path("loop.yaml"))["generate"] == 3
@@ -67,7 +67,7 @@ def test_the_same_command_from_another_folder_asks_nothing_again(tmp_path: Path,
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_path_is_shown_from_here_where_it_is_below(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_below_the_current_folder_is_shown_relative_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert short(tmp_path / "a" / "b") == Path("a/b")
     assert short(Path("/other")) == Path("/other")
@@ -80,7 +80,7 @@ def test_the_shipped_pipelines_write_beside_their_folder(tmp_path: Path) -> None
     assert load(root() / "pipelines/quickstart.yaml").out == root() / "runs/quickstart"
 
 
-def test_a_store_in_the_place_of_before_is_found_and_nothing_is_paid_again(
+def test_a_store_at_the_old_place_is_found_and_nothing_is_paid_for_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = moved(tmp_path / "project")

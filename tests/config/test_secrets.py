@@ -165,7 +165,7 @@ def test_a_secret_that_is_written_out_is_refused_and_not_repeated(tmp_path: Path
 
 
 @pytest.mark.parametrize("value", ["pad_token: '<pad>'", "eos_token: '<|end|>'", "max_length: 512"])
-def test_text_that_is_no_secret_is_no_secret(tmp_path: Path, value: str) -> None:
+def test_text_that_is_not_a_secret_is_not_redacted(tmp_path: Path, value: str) -> None:
     file = project(tmp_path, "http://127.0.0.1:1/v1", 1)
     file.write_text(file.read_text() + f"train: {{options: {{{value}}}}}\n")
     assert load(file).pipeline.train

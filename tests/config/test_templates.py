@@ -62,7 +62,7 @@ def test_a_generators_template_renders_as_it_did(name: str, document: str | None
     ],
 )
 @given(request=st.text(), document=st.none() | st.text())
-def test_a_prompt_put_together_from_pieces_is_the_one_rendered_whole(
+def test_a_prompt_joined_from_cached_parts_equals_the_one_rendered_whole(
     tmp_path_factory: pytest.TempPathFactory, text: str, request: str, document: str | None
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "t.jinja"
@@ -112,7 +112,7 @@ def test_values_are_never_rendered_as_templates(tmp_path: Path) -> None:
         ("How good is it?", "never shows 'response'"),
     ],
 )
-def test_a_template_that_will_not_do_is_told_with_its_place(tmp_path: Path, text: str, message: str) -> None:
+def test_an_invalid_template_is_reported_with_its_place(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "t.jinja"
     path.write_text(text)
     with pytest.raises(InputError) as caught:

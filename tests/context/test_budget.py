@@ -35,7 +35,7 @@ def total(file: Path, *overrides: str) -> tuple[int, float, dict[str, int]]:
 
 
 @pytest.mark.parametrize("cap", [3_000, 20_000, 40_000])
-def test_a_cap_in_tokens_stops_the_run_below_it_and_a_higher_one_goes_on_from_there(tmp_path: Path, cap: int) -> None:
+def test_a_token_cap_stops_the_run_and_a_higher_cap_continues_it(tmp_path: Path, cap: int) -> None:
     (tmp_path / "whole").mkdir()
     whole = project(tmp_path / "whole")
     go(whole)
@@ -103,7 +103,7 @@ def test_a_server_that_counts_no_tokens_is_guessed_never_free(tmp_path: Path) ->
 
 
 @given(begun=st.integers(0, 10**6), done=st.integers(0, 10**6), prompt=st.integers(0, 10**9), output=st.integers(0, 10**9))
-def test_what_is_in_flight_costs_the_mean_of_what_is_kept(begun: int, done: int, prompt: int, output: int) -> None:
+def test_requests_in_flight_cost_the_mean_of_stored_ones(begun: int, done: int, prompt: int, output: int) -> None:
     done = min(done, begun)
     tally = Tally("x", done=done, prompt_tokens=prompt if done else 0, output_tokens=output if done else 0)
     meter = Meter(tally, Rate(1.0, 2.0, "file"), begun, guess=(100.0, 50.0))
@@ -154,7 +154,7 @@ AMOUNTS: list[tuple[tuple[Any, ...], str]] = [
 
 
 @pytest.mark.parametrize(("given", "shown"), AMOUNTS)
-def test_money_is_never_zero_where_nobody_knows(given: tuple[Any, ...], shown: str) -> None:
+def test_an_unknown_cost_is_never_zero(given: tuple[Any, ...], shown: str) -> None:
     assert money(*given) == shown
 
 

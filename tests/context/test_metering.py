@@ -73,7 +73,7 @@ def written(folder: Path, url: str = "http://127.0.0.1:1/v1") -> Path:
     return folder / "p.yaml"
 
 
-def test_what_a_served_reward_model_costs_while_a_model_is_trained_is_spent(tmp_path: Path) -> None:
+def test_training_requests_to_a_served_reward_model_count_as_spending(tmp_path: Path) -> None:
     def rewards(file: Path) -> tuple[list[float | None], list[int]]:
         with pipeline.open_run(load(file, ["models.rm.price={input: 1, output: 0}"])) as (plan, here):
             pipeline.collect(here)

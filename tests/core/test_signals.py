@@ -118,7 +118,7 @@ def pairs(folder: Path, out: str) -> bytes:
 
 
 @pytest.mark.fault("P2")
-def test_the_first_signal_begins_nothing_new_keeps_what_comes_in_and_tells_how_to_go_on(tmp_path: Path) -> None:
+def test_the_first_signal_starts_nothing_keeps_open_replies_and_prints_how_to_continue(tmp_path: Path) -> None:
     async def run() -> None:
         async with serving_a_whole_run(tmp_path) as (server, answers, whole):
             answers.hang = 0.7
@@ -220,7 +220,7 @@ os.kill(os.getpid(), signal.SIGINT)
 """
 
 
-def test_a_signal_to_what_has_stopped_already_changes_no_exit_code() -> None:
+def test_a_signal_after_the_stop_does_not_change_the_exit_code() -> None:
     async def run() -> int | None:
         async with started("-c", STOPPED) as process:
             return await process.wait()
@@ -265,7 +265,7 @@ IMPATIENT = "import sys; from rlaif.cli import app; from rlaif.core.signals impo
 
 
 @pytest.mark.fault("P2")
-def test_what_does_not_come_in_within_the_grace_is_cancelled(tmp_path: Path) -> None:
+def test_requests_that_exceed_the_grace_period_are_cancelled(tmp_path: Path) -> None:
     async def run() -> None:
         async with serve([Answers(hang=HANGS)]) as server:
             async with started("-c", IMPATIENT, *pipeline(tmp_path, server, "stopped")) as process:
@@ -293,7 +293,7 @@ except KeyboardInterrupt:
 
 @pytest.mark.fault("P2")
 @SIGNALS
-def test_work_that_has_nothing_in_flight_ends_at_the_first_signal(sign: signal.Signals) -> None:
+def test_work_without_open_requests_ends_at_the_first_signal(sign: signal.Signals) -> None:
     async def run() -> Ended:
         async with started("-c", SYNCHRONOUS) as process:
             assert process.stderr
@@ -475,7 +475,7 @@ time.sleep(1.5)
 """
 
 
-def test_a_signal_to_a_forked_worker_is_none_to_this_process() -> None:
+def test_a_signal_to_a_forked_worker_does_not_stop_this_process() -> None:
     async def run() -> int | None:
         async with started("-c", FORKED) as process:
             return await process.wait()

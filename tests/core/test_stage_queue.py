@@ -23,7 +23,7 @@ def test_storing_results_does_not_wait_for_a_stage_that_is_behind() -> None:
     assert asyncio.run(run()) == (True, [0, 1, 2, 3, 4])
 
 
-def test_an_abandoned_queue_pauses_nobody() -> None:
+def test_an_abandoned_queue_pauses_no_producer() -> None:
     async def run() -> None:
         queue: StageQueue[int] = StageQueue(batches=1)
         queue.put_from_thread([1])

@@ -106,7 +106,7 @@ def test_alpha_of_a_small_case_by_hand() -> None:
     assert found == pytest.approx(1 - (4 / 3) / (68 / 15))
 
 
-def test_of_no_pairs_and_no_answers_every_coefficient_is_undefined() -> None:
+def test_coefficients_without_pairs_or_answers_are_undefined() -> None:
     nothing = dict.fromkeys([*of_pairs([]), *of_answers([(0.0, 0.0)])], 0.0)
     for measure in (
         coefficients.kappa,
@@ -192,7 +192,7 @@ def test_answers_that_stand_or_fall_together_widen_the_interval() -> None:
     assert one[1] - one[0] > 1.5 * (two[1] - two[0])
 
 
-def test_where_there_is_nothing_there_is_no_value_and_where_there_is_one_prompt_no_interval() -> None:
+def test_no_prompts_give_no_value_and_one_prompt_gives_no_interval() -> None:
     assert estimates([], SHARE)["share"] == Estimate(None, 0)
     assert estimates([{"right": 0, "all": 0}], SHARE)["share"] == Estimate(None, 0)
     assert estimates([{"right": 1, "all": 2}], SHARE)["share"] == Estimate(0.5, 2)

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from rlaif.core.errors import InputError
-from rlaif.data.export import FORMS, Exported, export
+from rlaif.data.export import FORMS, Exported, export, tables
+from rlaif.data.export.meanings import COLUMNS
 from rlaif.store.store import Store
 from tests.support.pairings import TABLE, made, many
 from tests.support.scripted_pipeline import go, project
-from tests.support.stores import GENERATOR, JUDGE, context, fill, make_pairs, prompt
+from tests.support.stores import GENERATOR, JUDGE, append_criteria, context, fill, make_pairs, prompt
 
 
 def exported(
@@ -63,6 +64,79 @@ def test_a_form_has_the_columns_that_its_trainer_reads(form: str, tmp_path: Path
     assert done.left_out == {}
 
 
+def described(store: Store) -> None:
+    """Give the rows of TABLE a source, metadata, names and rationales."""
+    store.run("""
+        UPDATE prompts SET source = 'p.jsonl:' || position, metadata = json_object('topic', 'depot', 'level', position, 'A b', NULL);
+        UPDATE scores SET rationale = 'because of ' || value::INTEGER;
+        INSERT INTO generators VALUES ('generator', 'small', '{}');
+        INSERT INTO judges VALUES ('judge', 'critic', '{}')
+    """)
+    append_criteria(store, {"help": (1, 5)})
+
+
+SIDES = {
+    "score_chosen": 100.0,
+    "score_rejected": 0.0,
+    "criterion_scores_chosen": {"help": 5.0},
+    "criterion_scores_rejected": {"help": 1.0},
+    "rationales_chosen": {"help": "because of 5"},
+    "rationales_rejected": {"help": "because of 1"},
+    "chosen_generator": "small",
+    "rejected_generator": "small",
+}
+SIDE = {"score": 100.0, "criterion_scores": {"help": 5.0}, "rationales": {"help": "because of 5"}, "generator": "small"}
+ALL = {
+    "scores": [100, 50, 0],
+    "criterion_scores": [{"help": 5.0}, {"help": 3.0}, {"help": 1.0}],
+    "rationales": [{"help": f"because of {n}"} for n in (5, 3, 1)],
+    "generators": ["small"] * 3,
+}
+PAIR_IDS = {"prompt_id", "pair_id", "chosen_id", "rejected_id"}
+RESPONSE_IDS = {"prompt_id", "pair_id", "response_id"}
+ORIGINS = {
+    "preference": (SIDES, PAIR_IDS),
+    "soft": (SIDES, PAIR_IDS),
+    "reward": (SIDES, PAIR_IDS),
+    "unpaired": (SIDE, RESPONSE_IDS),
+    "sft": (SIDE, RESPONSE_IDS),
+    "ranked": (ALL, {"prompt_id", "response_ids"}),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_carries_ids_source_metadata_generators_scores_and_the_judge(form: str, tmp_path: Path) -> None:
+    origin, ids = ORIGINS[form]
+    common = {"judge": "critic", "source": "p.jsonl:0", "metadata": {"topic": "depot", "level": 0, "A b": None}}
+    with Store(tmp_path / "store.duckdb") as store:
+        key = made(store, tmp_path)
+        store.run("UPDATE pairs SET confidence = 0.75")
+        described(store)
+        done = export(store, key, tmp_path, held_out=0, form=form, rationales=True)
+        plain = tables(store, key, held_out=0, form=form)
+        with_rationales = tables(store, key, held_out=0, form=form, rationales=True)
+    row = json.loads((done.folder / "train.jsonl").read_text().splitlines()[0])
+    assert {name: row[name] for name in (*origin, *common)} == origin | common
+    assert {name for name in row if name.endswith(("_id", "_ids"))} == ids
+    assert set(row) <= COLUMNS.keys()
+    assert with_rationales["train"].to_pylist()[0] == row
+    assert set(plain["train"].column_names) == {name for name in row if "rationales" not in name}
+    assert plain["test"].num_rows == 0
+
+
+def test_metadata_whose_names_differ_only_in_case_is_json_text(tmp_path: Path) -> None:
+    with Store(tmp_path / "store.duckdb") as store:
+        key = made(store, tmp_path)
+        store.run("""UPDATE prompts SET metadata = '{"a": 1, "A": [2]}'""")
+        found = tables(store, key, held_out=0)["train"].to_pylist()
+    assert [json.loads(row["metadata"]) for row in found] == [{"a": 1, "A": [2]}] * 2
+
+
+def test_soft_labels_without_any_confidence_are_an_error_that_says_where_it_comes_from(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no pair has a confidence[\s\S]*logprobs[\s\S]*pair.agree"):
+        exported(tmp_path, "soft")
+
+
 def test_ranked_lists_hold_all_scored_answers_best_first(tmp_path: Path) -> None:
     rows, done = exported(tmp_path, "ranked")
     assert [row["prompt"] for row in rows] == [asked("one"), asked("two"), asked("tied")]
@@ -74,7 +148,7 @@ def test_ranked_lists_hold_all_scored_answers_best_first(tmp_path: Path) -> None
     assert done.left_out == {"prompts with fewer than two scored answers": 1}
 
 
-def test_soft_labels_are_there_where_a_confidence_is_known_and_the_others_are_counted(tmp_path: Path) -> None:
+def test_pairs_with_a_confidence_have_soft_labels_and_the_others_are_counted(tmp_path: Path) -> None:
     with Store(tmp_path / "store.duckdb") as store:
         key = made(store, tmp_path)
         store.run("UPDATE pairs SET confidence = 0.875 WHERE margin = 50")
@@ -94,7 +168,7 @@ def test_answers_that_stand_twice_are_kept_once_and_contested_ones_not_at_all(tm
     assert sum(done.left_out.values()) == 3 - len(rows)
 
 
-def test_what_the_generator_was_shown_is_kept_system_and_earlier_turns_too(tmp_path: Path) -> None:
+def test_the_rendered_prompt_is_stored_with_system_and_earlier_turns(tmp_path: Path) -> None:
     shown = [{"role": "system", "content": "Be brief."}, *asked("Hello"), *said("Hi."), *asked("one, with its document")]
     with Store(tmp_path / "store.duckdb") as store:
         key = made(store, tmp_path)
@@ -122,7 +196,7 @@ def test_no_prompt_is_in_both_splits(tmp_path: Path) -> None:
     assert not prompts["train"] & prompts["test"]
 
 
-def test_an_unknown_form_or_format_is_told_with_the_known_ones(tmp_path: Path) -> None:
+def test_an_unknown_form_or_format_is_reported_with_the_known_ones(tmp_path: Path) -> None:
     with Store(tmp_path / "store.duckdb") as store:
         for wrong in ({"form": "rewards"}, {"formats": ["parket"]}):
             with pytest.raises(InputError, match=r"Did you mean '(reward|parquet)'"):
@@ -170,7 +244,7 @@ def test_shards_are_the_one_file_in_order_and_a_smaller_export_leaves_none_behin
 
 
 @pytest.mark.fault("P1", "P14")
-def test_what_a_killed_export_left_aside_is_never_taken_for_data(tmp_path: Path) -> None:
+def test_files_of_a_killed_export_are_never_read_as_data(tmp_path: Path) -> None:
     aside = tmp_path / ".preference.partial"
     aside.mkdir()
     (aside / "held_out.jsonl").write_text("half a li")
@@ -185,7 +259,7 @@ def test_what_a_killed_export_left_aside_is_never_taken_for_data(tmp_path: Path)
 @pytest.mark.parametrize(
     "in_the_way", ["", "preference", ".preference.partial"], ids=["where the folder goes", "of the form", "aside"]
 )
-def test_an_export_that_cannot_be_written_is_told_with_its_place(tmp_path: Path, in_the_way: str) -> None:
+def test_an_unwritable_export_is_reported_with_its_place(tmp_path: Path, in_the_way: str) -> None:
     folder = tmp_path / "data"
     if in_the_way:
         folder.mkdir()
@@ -216,7 +290,7 @@ with Store(Path(sys.argv[1])) as store:
 
 @pytest.mark.fault("P3")
 @pytest.mark.parametrize("format", ["jsonl", "parquet"])
-def test_an_export_to_a_full_disk_is_told_with_its_place_and_leaves_no_half(tmp_path: Path, format: str) -> None:
+def test_an_export_to_a_full_disk_is_reported_and_leaves_no_partial_file(tmp_path: Path, format: str) -> None:
     with Store(tmp_path / "store.duckdb") as store:
         pairing = made(store, tmp_path)
     command = [sys.executable, "-c", FULL, str(tmp_path / "store.duckdb"), pairing, str(tmp_path), format]
@@ -277,7 +351,7 @@ def test_every_id_of_a_row_leads_back_to_the_judges_words(tmp_path: Path) -> Non
     go(file)
     row = json.loads((tmp_path / "out/pairs/preference/train.jsonl").read_text().splitlines()[0])
     with Store(tmp_path / "out/store.duckdb", read_only=True) as store:
-        stories = [explain(store, row[name]) for name in ("prompt_id", "chosen_id", "rejected_id")]
+        stories = [explain(store, row[name]) for name in ("prompt_id", "pair_id", "chosen_id", "rejected_id")]
     assert {story.prompt for story in stories} == {row["prompt_id"]}
     texts = {response.key: response for response in stories[0].responses}
     for side in ("chosen", "rejected"):

@@ -46,7 +46,7 @@ def test_the_card_says_how_the_data_came_about(tmp_path: Path) -> None:
     assert "min_margin: 30.0" in text
 
 
-def test_pairs_that_the_file_does_not_make_are_told_and_the_card_is_that_of_the_run_that_made_them(tmp_path: Path) -> None:
+def test_pairs_of_another_configuration_are_reported_and_have_the_card_of_their_run(tmp_path: Path) -> None:
     file, noted = project(tmp_path), RecordedNotes()
     go(file, "pair.strategy=best_vs_second")
     with pipeline.open_run(load(file), noted) as (plan, context):
@@ -59,7 +59,7 @@ def test_pairs_that_the_file_does_not_make_are_told_and_the_card_is_that_of_the_
     assert "\n  strategy: best_vs_second\n" in text.partition("## Pipeline")[2]
 
 
-def test_pairs_that_the_file_makes_are_exported_without_a_word(tmp_path: Path) -> None:
+def test_pairs_that_the_file_makes_are_exported_without_a_note(tmp_path: Path) -> None:
     file, noted = project(tmp_path, prompts=5), RecordedNotes()
     go(file)
     with pipeline.open_run(load(file, ["models.writer.delay=0.001"]), noted) as (plan, context):
@@ -67,7 +67,7 @@ def test_pairs_that_the_file_makes_are_exported_without_a_word(tmp_path: Path) -
     assert not any(line.startswith("The newest pairs") for line in noted.lines)
 
 
-def test_a_card_of_data_that_came_with_answers_and_votes_says_no_judge_scored_them(tmp_path: Path) -> None:
+def test_the_card_of_imported_answers_and_votes_states_that_no_judge_scored_them(tmp_path: Path) -> None:
     row = {"q": "Which?", "a": "this", "b": "that", "vote": 1}
     (tmp_path / "votes.jsonl").write_text(json.dumps(row) + "\n")
     votes = "{judge: people, column: vote, pairs: [[1, 2]], first: 1, second: 2}"
@@ -100,7 +100,7 @@ def test_a_data_set_without_pairs_has_a_card_that_says_so(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     "value", [report_store.HOSTILE, "a | b\n# c", "[x](javascript:y)", "![i](http://h)", "~~~ `x` $y$", "---"]
 )
-def test_a_name_is_shown_to_the_letter_and_stays_on_its_line(value: str) -> None:
+def test_a_name_is_shown_exactly_and_on_one_line(value: str) -> None:
     shown = escape(value)
     assert "\n" not in shown
     assert not re.search(r"(?<!\\)[`*_{}\[\]()<>#+!|~&$-]", shown)
@@ -108,7 +108,7 @@ def test_a_name_is_shown_to_the_letter_and_stays_on_its_line(value: str) -> None
 
 
 @pytest.mark.parametrize("value", ["```\n# out", "````` five", "plain", "```x\n```"])
-def test_a_block_cannot_be_ended_from_within(value: str) -> None:
+def test_a_fenced_block_cannot_be_closed_from_inside(value: str) -> None:
     first, *inside, last = block(value).splitlines()
     assert first == last
     assert "\n".join(inside) == value

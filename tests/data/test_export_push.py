@@ -42,7 +42,7 @@ def test_the_repository_holds_the_data_set_and_its_card_in_one_commit(hub: Hub, 
 
 
 @pytest.mark.fault("P13")
-def test_a_second_push_of_the_same_sends_nothing(hub: Hub, tmp_path: Path) -> None:
+def test_a_second_push_of_the_same_data_sends_nothing(hub: Hub, tmp_path: Path) -> None:
     folder = exported(tmp_path)
     push(folder, "ann/notes")
     push(folder, "ann/notes")
@@ -71,7 +71,7 @@ REFUSALS = {
 
 @pytest.mark.fault("P13")
 @pytest.mark.parametrize("status", REFUSALS)
-def test_a_refusal_says_what_to_do_and_never_the_token(hub: Hub, tmp_path: Path, status: int) -> None:
+def test_a_refused_push_names_a_fix_and_never_the_token(hub: Hub, tmp_path: Path, status: int) -> None:
     # What may pass is tried again by the library itself, but at the first request.
     hub.refuse["/repos/create" if status == 429 else "/commit/"] = status
     with pytest.raises(RlaifError, match=REFUSALS[status]) as caught:
@@ -82,7 +82,9 @@ def test_a_refusal_says_what_to_do_and_never_the_token(hub: Hub, tmp_path: Path,
 
 
 @pytest.mark.fault("P13")
-def test_a_hub_that_is_not_there_is_told_with_where_the_data_set_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_hub_is_reported_with_the_place_of_the_local_data_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     folder = exported(tmp_path)
@@ -99,7 +101,7 @@ def test_a_token_is_a_reference_to_a_variable_that_is_set(hub: Hub, tmp_path: Pa
     assert hub.requests == []
 
 
-def test_a_name_that_is_none_is_told(hub: Hub, tmp_path: Path) -> None:
+def test_an_invalid_repository_name_is_reported(hub: Hub, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"owner/name"):
         push(exported(tmp_path), "not/a/name")
 

@@ -178,7 +178,7 @@ def test_a_turn_that_is_null_in_one_of_two_layouts_is_read_by_the_other(tmp_path
         assert requests(store) == ["Why?"]
 
 
-def test_what_follows_the_last_user_turn_may_be_anything(tmp_path: Path) -> None:
+def test_turns_after_the_last_user_turn_may_be_anything(tmp_path: Path) -> None:
     lines(tmp_path / "rows.jsonl", [{"prompt": [*said("A"), {"role": "assistant", "content": None, "tool_calls": []}]}])
     with collected(tmp_path) as store:
         assert requests(store) == ["A"]
@@ -205,7 +205,7 @@ def test_what_follows_the_last_user_turn_may_be_anything(tmp_path: Path) -> None
         (10, 6, 0.5, False),
     ],
 )
-def test_how_many_rows_may_be_bad(rows: int, bad: int, share: float, passes: bool) -> None:
+def test_a_share_of_rows_may_be_bad(rows: int, bad: int, share: float, passes: bool) -> None:
     faults = Faults(rows=rows)
     for number in range(bad):
         faults.add(f"x:{number}", "odd")
@@ -418,7 +418,7 @@ def test_any_column_may_be_metadata(name: str, tmp_path: Path) -> None:
     assert len(kept) == 3 or name == "nanoseconds"
 
 
-def test_a_binary_column_is_no_text(tmp_path: Path) -> None:
+def test_a_binary_column_is_not_text(tmp_path: Path) -> None:
     pyarrow.parquet.write_table(pyarrow.table({"prompt": pyarrow.array([b"A", b"B"])}), tmp_path / "rows.parquet")
     with pytest.raises(InputError, match="2 x bytes instead of text in column 'prompt'"):
         collected(tmp_path, {"path": "rows.parquet"})

@@ -105,7 +105,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(("name", "kind"), [(name, list(WRITERS)[place % 2]) for place, name in enumerate(NAMES)])
-def test_a_folder_may_be_called_anything(name: str, kind: str, expected: list[dict[str, Any]], tmp_path: Path) -> None:
+def test_a_folder_may_have_any_name(name: str, kind: str, expected: list[dict[str, Any]], tmp_path: Path) -> None:
     for decoy in DECOYS:
         (tmp_path / decoy).mkdir(exist_ok=True)
         WRITERS[kind](tmp_path / decoy / f"rows.{kind}", rows("wrong"))
@@ -178,7 +178,7 @@ def test_a_whole_run_in_a_folder_that_is_not_utf8(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["lead=9/prompt=7", "made=1"])
-def test_a_strategy_of_the_users_own_in_a_folder_with_a_key_and_a_value(name: str, tmp_path: Path) -> None:
+def test_a_custom_strategy_in_a_folder_with_an_equals_sign_is_read(name: str, tmp_path: Path) -> None:
     folder = tmp_path / name
     folder.mkdir(parents=True)
     lines(folder / "rows.jsonl", rows("right"))

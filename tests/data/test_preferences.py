@@ -79,7 +79,7 @@ def test_an_undeclared_code_is_counted_and_reported_with_the_fix(tmp_path: Path)
     assert any("'vote' that are not declared: 0 (2 x). Declare a tie as preferences.tie" in line for line in told.lines)
 
 
-def test_a_column_without_any_declared_code_stops_the_collection(tmp_path: Path) -> None:
+def test_a_preference_column_without_any_declared_code_stops_the_collection(tmp_path: Path) -> None:
     lines(tmp_path / "rows.jsonl", rows("A", "B", "A"))
     with pytest.raises(InputError, match=r"no declared code \(first: 1, second: 2\), but A \(2 x\), B \(1 x\)") as error:
         collected(tmp_path, source({}))
@@ -382,7 +382,7 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("given", "section", "what"), REFUSED)
-def test_what_votes_cannot_do_is_refused_with_the_reason(
+def test_options_that_votes_do_not_support_are_refused_with_the_reason(
     given: dict[str, Any], section: dict[str, Any], what: str, tmp_path: Path
 ) -> None:
     lines(tmp_path / "rows.jsonl", [row | {"bob": 1, "q": [4, 3]} for row in rows(1, 2)])

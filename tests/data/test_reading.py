@@ -162,7 +162,7 @@ def test_a_wrong_query_is_an_error(query: str, message: str, tmp_path: Path) -> 
         collected(tmp_path, {"query": "shape.sql"})
 
 
-def test_a_position_that_is_no_response_is_a_counted_drop(tmp_path: Path) -> None:
+def test_a_position_without_a_response_is_dropped_and_counted(tmp_path: Path) -> None:
     lines(tmp_path / "rows.jsonl", [{"question": "q"}, {"question": "r"}, {"question": "s"}])
     sql = "SELECT question AS prompt, ['a', 'b'] AS responses, "
     sql += "[{first: if(question = 'q', 3, 1), second: 2, judge: 'x', tie: false}] AS preferences FROM source"

@@ -120,7 +120,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
-def test_a_hostile_list_is_no_list(text: str) -> None:
+def test_a_hostile_list_is_not_read_as_a_list(text: str) -> None:
     assert parse_list(text) is None
 
 

@@ -71,7 +71,7 @@ def test_the_oracle_reads_back_what_the_world_wrote(seed: int) -> None:
 
 
 @given(st.integers())
-def test_a_perfect_answer_gets_full_marks(seed: int) -> None:
+def test_a_perfect_answer_gets_the_highest_scores(seed: int) -> None:
     one = drawn(seed)
     answer = layout([(field, one.facts[field]) for field in one.needed], one.form)
     assert mark(answer, one.document, one.request) == (100, 100, 100)
@@ -108,19 +108,19 @@ def test_an_answer_that_states_nothing_gets_nothing() -> None:
     assert mark("") == mark(" \n ;; - .") == (0, 0, 0)
 
 
-def test_a_wrong_value_costs_faithfulness_alone() -> None:
+def test_a_wrong_value_lowers_only_faithfulness() -> None:
     assert mark(PERFECT.replace("12", "13")) == (100 * 2 / 3, 100, 100)
 
 
-def test_a_dropped_fact_costs_completeness_alone() -> None:
+def test_a_dropped_fact_lowers_only_completeness() -> None:
     assert mark(PERFECT.removesuffix("\n- days 12")) == (100, 100 * 2 / 3, 100)
 
 
-def test_a_fact_that_nobody_asked_for_costs_helpfulness_alone() -> None:
+def test_an_unrequested_fact_lowers_only_helpfulness() -> None:
     assert mark(PERFECT + "\n- goods Mika") == (100, 100, 75)
 
 
-def test_a_fact_told_twice_is_one_too_many() -> None:
+def test_a_repeated_fact_counts_as_surplus() -> None:
     assert mark(PERFECT + "\n- days 12") == (100, 100, 75)
 
 
@@ -128,7 +128,7 @@ def test_the_wrong_form_halves_helpfulness() -> None:
     assert mark("origin Tuven; destination Kajus; days 12") == (100, 100, 50)
 
 
-def test_text_that_is_no_fact_is_not_supported() -> None:
+def test_text_that_is_not_a_fact_is_not_supported() -> None:
     assert mark("Here is the note:\n" + PERFECT) == (75, 100, 37.5)
     assert mark("I would rather not say.") == (0, 0, 0)
 

@@ -61,7 +61,7 @@ def said(found: list[Check], outcome: str) -> str:
     return "\n".join(f"{check.name}: {check.said} {check.fix}" for check in found if check.outcome == outcome)
 
 
-def test_a_server_that_can_do_all_is_well_and_is_asked_little(tmp_path: Path) -> None:
+def test_a_fully_capable_server_passes_with_few_probes(tmp_path: Path) -> None:
     found, server = checks(tmp_path, able)
     for word in (
         "lists m",
@@ -140,7 +140,7 @@ ABILITIES = [
 @pytest.mark.parametrize(
     ("script", "outcome", "word"), [case[1:] for case in ABILITIES], ids=[case[0] for case in ABILITIES]
 )
-def test_what_a_server_cannot_do_is_told_with_what_to_do(tmp_path: Path, script: Any, outcome: str, word: str) -> None:
+def test_missing_abilities_of_a_server_are_reported_with_a_fix(tmp_path: Path, script: Any, outcome: str, word: str) -> None:
     found, _ = checks(tmp_path, script)
     assert word in said(found, outcome)
     assert exit_code(found) == (6 if outcome == "fail" else 0)
@@ -191,7 +191,7 @@ def test_an_address_without_its_v1_is_reported_with_the_right_one_as_in_a_run(tm
     assert exit_code(found) == 6
 
 
-def test_the_doctor_asks_in_the_form_of_the_run(tmp_path: Path) -> None:
+def test_the_doctor_sends_requests_in_the_form_of_the_run(tmp_path: Path) -> None:
     settings = ["generate.temperature=0.3", "generate.max_tokens=77", "judges.critic.max_tokens=99", "generate.samples=3"]
     found, server = checks(tmp_path, able, ("m",), *settings)
     assert exit_code(found) == 0
@@ -222,7 +222,7 @@ def test_a_certificate_of_ones_own_is_accepted_through_its_variable_or_explained
     assert "answers" in said(accepted, "ok")
 
 
-def test_an_unreachable_server_a_missing_key_and_a_model_not_listed_are_told(tmp_path: Path) -> None:
+def test_an_unreachable_server_a_missing_key_and_an_unlisted_model_are_reported(tmp_path: Path) -> None:
     found = examine(load(project(tmp_path)))
     assert "unreachable" in said(found, "fail")
     assert exit_code(found) == 6
@@ -232,7 +232,7 @@ def test_an_unreachable_server_a_missing_key_and_a_model_not_listed_are_told(tmp
     assert "'m' is not among the 2 models listed" in said(found, "warn")
 
 
-def test_the_longest_prompt_is_held_against_the_context_that_the_server_tells(tmp_path: Path) -> None:
+def test_the_longest_prompt_is_compared_with_the_context_length_of_the_server(tmp_path: Path) -> None:
     found, _ = checks(tmp_path, able, [{"id": "m", "max_model_len": 512}])
     assert "of 512" in said(found, "warn")
     found, _ = checks(tmp_path, able, [{"id": "m", "max_model_len": 100_000}])
@@ -261,9 +261,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("override", "word"), [case[1:] for case in MISTAKES], ids=[case[0] for case in MISTAKES])
-def test_a_file_that_will_not_do_fails_with_2_and_the_rest_is_still_looked_at(
-    tmp_path: Path, override: str, word: str
-) -> None:
+def test_an_invalid_file_gives_exit_code_2_and_the_rest_is_still_checked(tmp_path: Path, override: str, word: str) -> None:
     found = examine(load(project(tmp_path), [*SCRIPTED, override]))
     assert word in said(found, "fail")
     assert "versions" in said(found, "ok")
@@ -271,7 +269,7 @@ def test_a_file_that_will_not_do_fails_with_2_and_the_rest_is_still_looked_at(
 
 
 @pytest.mark.fault("P6")
-def test_a_store_of_another_version_is_told(tmp_path: Path) -> None:
+def test_a_store_of_another_version_is_reported(tmp_path: Path) -> None:
     config = load(project(tmp_path), SCRIPTED)
     assert exit_code(examine(config)) == 0
     with Store(config.store_path) as store:
@@ -291,7 +289,7 @@ def test_vllm_is_there_by_either_of_its_packages(tmp_path: Path, package: str, m
     assert "vllm 1.0" in said(machine.software(config), "ok")
 
 
-def test_a_price_that_a_budget_needs_is_told(tmp_path: Path) -> None:
+def test_a_price_that_a_budget_needs_is_reported(tmp_path: Path) -> None:
     found = examine(load(project(tmp_path), ["budget={usd: 5}"]))
     assert "needs the price of 'writer'" in said(found, "fail")
     assert "unknown" in said(examine(load(project(tmp_path))), "warn")

@@ -33,7 +33,7 @@ def inside(value: float, within: Range, slack: float = 1.0) -> bool:
     return within.low / slack <= value <= within.high * slack
 
 
-def test_what_is_planned_is_what_a_run_asks(tmp_path: Path) -> None:
+def test_a_run_sends_exactly_the_planned_requests(tmp_path: Path) -> None:
     file = project(tmp_path)
     before = planned(file, "judge.by=[a,b]")
     assert asks(before) == {"generate": 20, "judge a": 180, "judge b": 60}
@@ -47,7 +47,7 @@ def test_what_is_planned_is_what_a_run_asks(tmp_path: Path) -> None:
     assert asks(planned(file)) == {"generate": 5, "judge a": 45 + 60}
 
 
-def test_a_plan_asks_no_model_and_writes_no_response(tmp_path: Path) -> None:
+def test_a_plan_calls_no_model_and_writes_no_response(tmp_path: Path) -> None:
     served = ["models.writer={kind: openai, model: m, base_url: 'http://127.0.0.1:1/v1'}"]
     found = planned(project(tmp_path), *served)
     assert found.spent == []
@@ -67,7 +67,7 @@ def test_before_anything_is_measured_the_range_goes_up_to_max_tokens(tmp_path: P
     assert "estimated from characters" in shown(found)
 
 
-def test_a_pilot_asks_live_where_the_pipeline_asks_by_batch(tmp_path: Path) -> None:
+def test_a_pilot_sends_live_requests_even_if_the_pipeline_uses_batches(tmp_path: Path) -> None:
     async def run() -> tuple[dict[str, int], int, set[str]]:
         async with serve([chat("a fine answer", "a good answer")]) as server:
             served = f"models.writer={{kind: openai, model: m, base_url: {server.base_url}, mode: batch}}"
@@ -81,7 +81,7 @@ def test_a_pilot_asks_live_where_the_pipeline_asks_by_batch(tmp_path: Path) -> N
     assert not paths & {"files", "batches"}
 
 
-def test_a_pilot_measures_and_what_it_made_is_not_paid_twice(tmp_path: Path) -> None:
+def test_a_pilot_measures_and_its_results_are_not_paid_for_twice(tmp_path: Path) -> None:
     file = project(tmp_path, prompts=60)
     found = planned(file, pilot=15)
     assert asks(found) == {"generate": 45, "judge a": 45 * 9}
@@ -99,7 +99,7 @@ def test_a_pilot_measures_and_what_it_made_is_not_paid_twice(tmp_path: Path) -> 
         assert inside(output, line.output_tokens)
 
 
-def test_an_audit_is_planned_as_it_then_asks(tmp_path: Path) -> None:
+def test_an_audit_sends_what_its_plan_estimates(tmp_path: Path) -> None:
     file = project(tmp_path)
 
     def audited(work: Callable[..., Any]) -> Any:
@@ -121,7 +121,7 @@ def test_an_audit_is_planned_as_it_then_asks(tmp_path: Path) -> None:
     assert sum(asks(audited(plan_audit)).values()) <= 4, "of what it could still ask"
 
 
-def test_tokens_are_counted_by_the_models_own_tokenizer_where_it_lies_here(tmp_path: Path) -> None:
+def test_tokens_are_counted_by_the_models_tokenizer_if_it_is_on_this_machine(tmp_path: Path) -> None:
     save_random(tmp_path / "checkpoint", context=400)
     file = project(tmp_path, prompts=3)
     found = planned(
@@ -151,7 +151,7 @@ def test_the_evaluation_of_a_model_that_is_not_trained_yet_is_planned(tmp_path: 
     assert "base: generate" not in owed
 
 
-def test_what_a_target_may_ask_for_on_top_is_planned_up_to_its_bound(tmp_path: Path) -> None:
+def test_extra_samples_for_a_target_are_planned_up_to_the_bound(tmp_path: Path) -> None:
     file, bound = project(tmp_path), "pair.max_samples=5"
     assert asks(planned(file, bound)) == {"generate": 20, "judge a": 180}
     found = planned(file, "pair.target=10", bound)
@@ -166,7 +166,7 @@ def test_what_a_target_may_ask_for_on_top_is_planned_up_to_its_bound(tmp_path: P
     assert planned(file, "pair.target=10", "pair.max_samples=3").lines == planned(file).lines
 
 
-def test_a_plan_tells_whether_the_budget_will_do(tmp_path: Path) -> None:
+def test_a_plan_states_whether_the_budget_suffices(tmp_path: Path) -> None:
     file = project(tmp_path)
     prices = ["models.writer.price={input: 2, output: 8}", "models.first.price={input: 10, output: 40}"]
     cases = {99: "enough, even at the high end", 5: "enough as expected", 0.01: "not enough even at the low end"}
@@ -237,13 +237,13 @@ def test_pipelines_for_real_work_run_to_pairs_against_a_server(tmp_path: Path, n
     assert found["pairs"] > 0
 
 
-def test_rounds_to_come_are_planned_as_whole_ones_of_which_none_is_sure(tmp_path: Path) -> None:
+def test_later_rounds_are_planned_as_whole_rounds_that_are_uncertain(tmp_path: Path) -> None:
     config = load(root() / "pipelines/rounds.yaml", [f"out={tmp_path / 'out'}"])
     with run.open_run(config) as (resolved, context):
         lines = {line.stage: line for line in plan(resolved, context).lines}
-        assert lines["generate, 2 more rounds, at most"].asks + lines["generate"].asks == 3 * 202 - 12
+        assert lines["generate, 2 more rounds, at most"].requests + lines["generate"].requests == 3 * 202 - 12
         later = lines["judge tiny, 2 more rounds, at most"]
-        assert (later.prompt_tokens.low, later.asks) == (0.0, later.completions)
+        assert (later.prompt_tokens.low, later.requests) == (0.0, later.completions)
         made = {"chain": chain(config.pipeline), "pairs": 1}
         context.store.append("rounds", [made | {"number": 1}, made | {"number": 2}])
         assert "generate, 1 more round, at most" in asks(plan(resolved, context))
@@ -252,7 +252,7 @@ def test_rounds_to_come_are_planned_as_whole_ones_of_which_none_is_sure(tmp_path
 
 
 @pytest.mark.parametrize(("steps", "answers"), [("num_train_epochs: 2", 80), ("max_steps: 3", 24)])
-def test_what_live_judges_and_reward_models_may_be_asked_is_planned(tmp_path: Path, steps: str, answers: int) -> None:
+def test_requests_to_judges_and_reward_models_during_training_are_planned(tmp_path: Path, steps: str, answers: int) -> None:
     save_random(tmp_path / "small", context=128)
     rewards = "{method: grpo, model: small, rewards: [{judge: a}, {judge: checks}, {model: rm}], options: {num_generations: 2, %s}}"
     found = planned(
@@ -265,8 +265,8 @@ def test_what_live_judges_and_reward_models_may_be_asked_is_planned(tmp_path: Pa
     )
     lines = {line.stage: line for line in found.lines}
     judge, reward = lines["train: judge a, at most"], lines["train: reward rm"]
-    assert (judge.asks, judge.prompt_tokens.low) == (3 * answers, 0.0)
-    assert (reward.asks, reward.output_tokens.high) == (answers, 0.0)
+    assert (judge.requests, judge.prompt_tokens.low) == (3 * answers, 0.0)
+    assert (reward.requests, reward.output_tokens.high) == (answers, 0.0)
     assert reward.prompt_tokens.expected > answers
     assert reward.usd
     assert reward.usd.expected == pytest.approx(reward.prompt_tokens.expected / 1e6)

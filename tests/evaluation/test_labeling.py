@@ -61,7 +61,7 @@ def test_ballots_are_the_same_for_a_seed_and_other_ones_for_another(store: Store
     assert left(store, limit=2) == left(store)[:2]
 
 
-def test_of_each_prompt_there_are_as_many_pairs_as_asked_for(store: Store) -> None:
+def test_each_prompt_has_the_requested_number_of_pairs(store: Store) -> None:
     assert sorted(each.request for each in left(store)) == list("pqrs")
     every = left(store, per_prompt=9)
     assert len({frozenset((each.first, each.second)) for each in every}) == len(every) == 12
@@ -86,7 +86,7 @@ def test_the_end_of_input_is_a_quit(store: Store) -> None:
     assert ask(store, ANN, left(store), console, saying("2")) == 1
 
 
-def test_a_ballot_tells_the_texts_and_not_who_wrote_them(store: Store) -> None:
+def test_a_ballot_shows_the_texts_but_not_their_generators(store: Store) -> None:
     console, page = shown()
     ask(store, ANN, left(store), console, saying("q"))
     text = page.getvalue()
@@ -209,7 +209,7 @@ SHEETS: dict[str, Callable[[str], bytes]] = {
 
 
 @pytest.mark.parametrize("how", SHEETS)
-def test_a_sheet_is_read_however_a_spreadsheet_saved_it(store: Store, tmp_path: Path, how: str) -> None:
+def test_a_sheet_is_read_in_any_encoding_of_a_spreadsheet(store: Store, tmp_path: Path, how: str) -> None:
     asked = left(store)
     rows = [f"{each.first}-{each.second},p?,{vote}" for each, vote in zip(asked, ("first", "2", "", "T"), strict=True)]
     (tmp_path / "votes.csv").write_bytes(SHEETS[how]("\n".join(["ballot,request,preferred", *rows])))
@@ -256,7 +256,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("text", "where", "what"), WRONG, ids=[case[2] for case in WRONG])
-def test_a_wrong_line_is_told_with_its_place_and_nothing_is_kept(
+def test_a_wrong_line_is_reported_with_its_place_and_nothing_is_stored(
     store: Store, tmp_path: Path, text: str, where: str, what: str
 ) -> None:
     a, b, c = (answer_key(prompt(name).key, words) for name, words in (("p", "p one"), ("p", "p two"), ("q", "q one")))

@@ -74,7 +74,7 @@ def test_without_differences_in_length_the_win_rate_stays_as_it_is() -> None:
         ([1.0, 0.0] * 10, [2900.0, 3100.0] * 10, "its responses are 1.8 times longer"),
     ],
 )
-def test_what_cannot_tell_length_from_quality_has_a_reason_and_no_number(
+def test_a_win_rate_that_cannot_separate_length_from_quality_has_a_reason_instead(
     wins: list[float], differences: list[float], why: str
 ) -> None:
     (found,) = length_controlled([outcome(wins, differences)])
@@ -82,7 +82,7 @@ def test_what_cannot_tell_length_from_quality_has_a_reason_and_no_number(
     assert found.startswith(why)
 
 
-def test_a_model_without_a_number_leaves_the_others_theirs() -> None:
+def test_a_model_without_a_win_rate_leaves_those_of_the_others() -> None:
     near, far = outcome([1, 0, 1, 1] * 10, [50.0, -80.0, 20.0, 90.0] * 10), outcome([1, 0] * 20, [-3000.0, -2900.0] * 20)
     found = length_controlled([near, far, near])
     assert [type(each) for each in found] == [LengthControlled, str, LengthControlled]
@@ -158,7 +158,7 @@ def test_win_rates_agree_with_those_that_alpaca_eval_published() -> None:
 
 
 @pytest.mark.skipif(not PUBLISHED.exists(), reason="the shared data folder is not here")
-def test_a_model_of_another_length_alone_has_a_sentence_in_the_place_of_a_number() -> None:
+def test_a_model_that_differs_only_in_length_has_a_reason_instead_of_a_win_rate() -> None:
     outcomes, _, expected = published()
     found = [length_controlled([each])[0] for each in outcomes]
     near = [place for place, each in enumerate(found) if isinstance(each, LengthControlled)]

@@ -153,7 +153,7 @@ def test_distinct_runs_are_counted_and_expected_as_published() -> None:
     assert found.ead == pytest.approx(sum(len(s) / expected(t) for s, t in zip(sets, totals, strict=True)) / 5)
 
 
-def test_refusals_lists_and_repetition_are_told() -> None:
+def test_refusals_lists_and_repetition_are_reported() -> None:
     found = describe(
         "m",
         {
@@ -255,7 +255,7 @@ def test_a_judge_that_compares_decides_head_to_head_in_both_orders(store: Store)
     assert "Comparisons left out because the other order has no verdict: 1." in notes(Evaluation([found]))[-1]
 
 
-def test_a_judge_of_one_order_and_failures_says_nothing(store: Store) -> None:
+def test_a_judge_with_one_order_and_failures_has_no_result(store: Store) -> None:
     ask(store, "p1")
     respond(store, "p1", "B", "b")
     respond(store, "p1", "T", "t")
@@ -268,7 +268,7 @@ def test_a_judge_of_one_order_and_failures_says_nothing(store: Store) -> None:
     assert table(Evaluation([found]))[1][0].lines[-1].cells[1] == "–"
 
 
-def test_a_repeat_in_one_order_leaves_the_others(store: Store) -> None:
+def test_a_repeat_in_one_order_leaves_the_other_repeats(store: Store) -> None:
     ask(store, "p1")
     respond(store, "p1", "B", "b")
     respond(store, "p1", "T", "t")

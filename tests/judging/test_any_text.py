@@ -162,7 +162,7 @@ def between(shown: str, nonce: str) -> str:
 @pytest.mark.fault("J10")
 @settings(max_examples=10_000, deadline=None, database=None)
 @given(joined(ATTACKS, 12) | ANY)
-def test_whatever_a_response_says_it_stays_between_its_fences_in_every_prompt(text: str) -> None:
+def test_any_response_stays_between_its_fences_in_every_prompt(text: str) -> None:
     subject = Candidate(PROMPT, clean(text))
     nonce, shown = fence(subject.answer), sanitize(subject.text)
     told = Told("no verdict")

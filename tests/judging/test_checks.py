@@ -72,7 +72,7 @@ TEXTS: list[tuple[str, dict[str, Any], str, float]] = [
 
 
 @pytest.mark.parametrize(("name", "given", "response", "expected"), TEXTS)
-def test_a_check_says(name: str, given: dict[str, Any], response: str, expected: float) -> None:
+def test_checks_return_the_expected_values(name: str, given: dict[str, Any], response: str, expected: float) -> None:
     assert value(name, response, **given) == pytest.approx(expected)
 
 
@@ -91,7 +91,7 @@ def test_a_check_says(name: str, given: dict[str, Any], response: str, expected:
         ("overlap", {"source": "reference", "reference": "word", "words": 2}),
     ],
 )
-def test_a_check_that_has_nothing_to_compare_with_is_inapplicable_and_not_zero(name: str, given: dict[str, Any]) -> None:
+def test_a_check_without_a_text_to_compare_with_is_inapplicable_not_zero(name: str, given: dict[str, Any]) -> None:
     verdict = judged(name, "text", **given)
     assert (verdict.failure, verdict.scores[0].value, verdict.scores[0].failure) == ("inapplicable", None, "inapplicable")
 
@@ -113,7 +113,7 @@ def test_a_check_that_has_nothing_to_compare_with_is_inapplicable_and_not_zero(n
         ("chunks", {"separator": ""}, "cannot run with these options"),
     ],
 )
-def test_a_check_that_will_not_do_is_told_before_any_work(function: str, options: dict[str, Any], message: str) -> None:
+def test_an_invalid_check_is_reported_before_any_work(function: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError) as caught:
         check.verify([Check(name="c", kind="check", function=function, options=options)])
     assert message in str(caught.value)
@@ -160,7 +160,7 @@ def silent(prompt, response):
         ("mine:silent", "crashed", "TypeError"),
     ],
 )
-def test_a_users_function_runs_where_it_is_allowed_and_a_crash_is_no_zero(
+def test_a_custom_function_runs_if_allowed_and_a_crash_is_not_a_zero(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str, failure: str | None, detail: str | None
 ) -> None:
     (tmp_path / "mine.py").write_text(USER)
@@ -174,9 +174,7 @@ def test_a_users_function_runs_where_it_is_allowed_and_a_crash_is_no_zero(
     assert (detail or "") in (verdict.detail or "")
 
 
-def test_an_edited_function_is_another_criterion_and_nothing_of_it_is_run_for_that(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_edited_function_is_another_criterion_without_being_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "package").mkdir()
     module = tmp_path / "package/edited.py"

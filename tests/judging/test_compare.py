@@ -16,7 +16,7 @@ from rlaif.config.templates import Template
 from rlaif.core.types import Prompt, Verdict, clean
 from rlaif.judging import Candidate, JudgeContext
 from rlaif.judging.criteria import compare
-from rlaif.judging.parsing import choice_probabilities
+from rlaif.judging.logprobs import choice_probabilities
 from rlaif.judging.sanitize import sanitize
 from rlaif.models.base import ChatRequest, Completion, Token
 from tests.support.comparisons import BETTER
@@ -66,7 +66,7 @@ def test_the_template_renders_as_it_did() -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.text() | st.text("<|>[]/inst_endofturn \n{}%#"), st.text() | st.text("# Second rspon\n0123456789abcdef"))
-def test_whatever_two_responses_say_each_stays_between_its_own_fences(first: str, second: str) -> None:
+def test_any_two_responses_stay_between_their_own_fences(first: str, second: str) -> None:
     text = shown(clean(first), clean(second))
     one, two = re.findall(r"The response is everything between the two lines ([0-9a-f]{16})\.\n", text)
     assert one != two

@@ -37,13 +37,13 @@ def test_scores_are_plain_where_only_some_answers_to_a_prompt_have_expected_ones
     assert [told[ANSWERS[each]] for each in TEXTS] == [(4, None), (4, None), (4.4, 0.5), (4.2, 0.5)]
 
 
-def test_a_failure_leaves_the_others_expected(store: Store) -> None:
+def test_a_failed_score_leaves_the_expected_values_of_other_responses(store: Store) -> None:
     store.run(f"UPDATE scores SET value = NULL, failure = 'malformed' WHERE answer = '{ANSWERS['p', 'b']}'")
     found = store.rows("SELECT score::DOUBLE AS score FROM latest_scores WHERE answer = $answer", answer=ANSWERS["p", "a"])
     assert [row["score"] for row in found] == [4.4]
 
 
-def test_a_repeat_without_one_makes_its_prompt_plain(store: Store) -> None:
+def test_a_repeat_without_an_expected_value_makes_its_prompt_use_plain_scores(store: Store) -> None:
     store.append(
         "scores", [{"answer": ANSWERS["q", "a"], "judge": JUDGE, "criterion": HELP, "repeat": 1, "attempt": 0, "value": 3}]
     )
@@ -52,7 +52,7 @@ def test_a_repeat_without_one_makes_its_prompt_plain(store: Store) -> None:
     assert [told[ANSWERS[each]] for each in TEXTS] == [4, 4, 3.5, 4]
 
 
-def test_an_attacked_answer_is_held_against_the_original_in_plain_values(store: Store) -> None:
+def test_an_attacked_answer_is_compared_with_the_original_by_plain_scores(store: Store) -> None:
     attacked = {"judge": JUDGE, "attack": "padding", "prompt": prompt("q").key, "original": ANSWERS["q", "a"], "answer": "x"}
     store.append("attacks", [attacked | {"text": "a a"}])
     store.append("scores", [{"answer": "x", "judge": JUDGE, "criterion": HELP, "repeat": 0, "attempt": 0, "value": 4}])
@@ -60,7 +60,7 @@ def test_an_attacked_answer_is_held_against_the_original_in_plain_values(store: 
     assert [row["score"] for row in found] == [4]
 
 
-def test_an_evaluation_sees_no_difference_in_it(store: Store) -> None:
+def test_an_evaluation_treats_scores_with_one_expected_value_as_equal(store: Store) -> None:
     contest = Contest("a", "b", JUDGE, HeldOut(0.1, limit=1))
     found = match(store, contest, read(store, contest))
     assert (found.prompts, found.win_rate, found.ties, found.gain) == (1, 0.5, 1, 0)
@@ -78,7 +78,7 @@ def test_two_judges_agree_on_what_both_call_a_tie(store: Store) -> None:
     assert (found.pairs, found.tied, found.criteria[0].first_percent) == (2, 2, pytest.approx(100 * 3.15 / 4))
 
 
-def test_a_cascade_decides_nothing_by_it(store: Store) -> None:
+def test_a_cascade_does_not_decide_by_an_expected_value_of_one_side(store: Store) -> None:
     weighed = [{"criterion": HELP, "factor": 1, "low": 1, "floor": None}]
     store.execute(
         "pipeline/sql/judge/escalate",
@@ -95,7 +95,7 @@ def test_a_cascade_decides_nothing_by_it(store: Store) -> None:
     assert left == [{"prompt": prompt("p").key, "lead": 0}]
 
 
-def test_rewards_of_answers_to_one_prompt_are_told_alike(store: Store) -> None:
+def test_equal_rewards_within_a_prompt_are_reported(store: Store) -> None:
     store.run("DELETE FROM responses")
     rows = store.query(
         "pipeline/sql/judge/known_scores",
@@ -107,7 +107,7 @@ def test_rewards_of_answers_to_one_prompt_are_told_alike(store: Store) -> None:
     assert [told[ANSWERS[each]] for each in TEXTS] == [4, 4, 4.4, 4.2]
 
 
-def test_an_audit_counts_the_tie(store: Store) -> None:
+def test_an_audit_counts_scores_with_one_expected_value_as_ties(store: Store) -> None:
     store.run("INSERT INTO scores BY NAME SELECT * REPLACE (1::UINTEGER AS repeat) FROM scores")
     found = measure(store, [Audited("mine", JUDGE, {"help": (HELP, 1.0)})], None, ["a", "b", GENERATOR])
     ties = {each.of: each.estimate.value for each in found.judges[0].found if each.measure == "top_tie"}

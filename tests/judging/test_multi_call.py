@@ -64,12 +64,12 @@ def test_a_judgement_counts_all_its_calls() -> None:
     assert judged("claims", Told(""), prompt=Prompt(PROMPT.messages)).calls == 0
 
 
-def test_what_a_response_says_twice_counts_once() -> None:
+def test_a_repeated_claim_counts_once() -> None:
     told = Told('{"claims": ["It is  so.", "It is so.", "It is not."]}', support("not"), support("supported"))
     assert [found.text for found in judged("claims", told).findings] == ["It is so.", "It is not."]
 
 
-def test_more_points_than_a_reply_has_room_for_are_asked_in_turns() -> None:
+def test_points_beyond_one_reply_are_requested_in_parts() -> None:
     note = Note([f"point {number}" for number in range(MOST_TEXTS + 2)])
 
     async def once(prompt: Prompt, criterion: str, make: Callable[[], Awaitable[Note]]) -> Note:
@@ -105,7 +105,7 @@ EMPTY = {
 
 
 @pytest.mark.parametrize(("kind", "reply", "prompt"), EMPTY.values(), ids=EMPTY)
-def test_nothing_to_judge_is_inapplicable_and_no_zero(kind: str, reply: str, prompt: Prompt) -> None:
+def test_nothing_to_judge_is_inapplicable_not_zero(kind: str, reply: str, prompt: Prompt) -> None:
     verdict = judged(kind, Told(reply), prompt=prompt)
     assert [(score.value, score.failure) for score in verdict.scores] == [(None, "inapplicable")]
     given = judged(kind, Told(reply), prompt=prompt, if_none=0.5)
@@ -153,7 +153,7 @@ def made(counts: list[int], *failures: str | None) -> Callable[[], Awaitable[Not
     return make
 
 
-def test_a_note_is_made_once_for_all_who_ask_at_once_and_for_later_runs(tmp_path: Path) -> None:
+def test_a_note_is_made_once_for_concurrent_callers_and_later_runs(tmp_path: Path) -> None:
     counts: list[int] = []
     make = made(counts, None)
 
@@ -177,7 +177,7 @@ NOTES = {
 
 @pytest.mark.parametrize(("failures", "told"), NOTES.values(), ids=NOTES)
 @pytest.mark.parametrize("runs", [True, False], ids=["each in a run of its own", "in one run"])
-def test_a_note_that_failed_is_made_again_a_bounded_number_of_times(
+def test_a_failed_note_is_retried_a_bounded_number_of_times(
     tmp_path: Path, failures: list[str | None], told: list[str | None], runs: bool
 ) -> None:
     counts: list[int] = []
@@ -192,7 +192,7 @@ def test_a_note_that_failed_is_made_again_a_bounded_number_of_times(
     assert len(counts) == len(failures)
 
 
-def test_a_note_whose_asker_is_cancelled_is_there_for_the_others(tmp_path: Path) -> None:
+def test_a_note_whose_first_caller_is_cancelled_is_still_made_for_the_others(tmp_path: Path) -> None:
     counts: list[int] = []
     make = made(counts, None)
 

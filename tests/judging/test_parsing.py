@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlaif.core.errors import ModelError
-from rlaif.judging.parsing import expectation, parse_scores
+from rlaif.judging.logprobs import expectation
+from rlaif.judging.parsing import parse_scores
 from rlaif.models.base import Token
 
 ONE = {"faithfulness": (1, 5)}
@@ -100,7 +101,7 @@ def test_a_verdict_is_read(reply: str, value: int) -> None:
 
 @pytest.mark.fault("J1", "J3", "J4")
 @pytest.mark.parametrize("reply", BAD)
-def test_what_is_no_verdict_is_a_failure_and_never_a_number(reply: str) -> None:
+def test_an_invalid_verdict_is_a_failure_and_never_a_number(reply: str) -> None:
     with pytest.raises(ModelError) as caught:
         parse_scores(reply, ONE, apart=True)
     assert caught.value.kind == "malformed"
@@ -133,7 +134,7 @@ def test_scores_are_matched_by_name_and_not_by_place() -> None:
 
 @settings(deadline=None)
 @given(st.integers(1, 5), st.text(), st.booleans())
-def test_what_a_judge_means_is_what_is_read(score: int, why: str, ascii_only: bool) -> None:
+def test_a_valid_verdict_is_read_exactly(score: int, why: str, ascii_only: bool) -> None:
     reply = json.dumps({"rationale": why, "score": score}, ensure_ascii=ascii_only)
     if any("\ud800" <= char <= "\udfff" for char in why):
         return

@@ -97,7 +97,7 @@ def test_a_spelling_of_the_right_number_is_right(response: str, reference: str, 
 
 
 @pytest.mark.parametrize("text", ["7" * 5000, "1e999999", "1" * 1_000_000, "1e-99999"])
-def test_a_number_out_of_all_bounds_equals_none_and_serves_as_no_reference(text: str) -> None:
+def test_an_overflowing_number_equals_no_other_and_is_not_a_reference(text: str) -> None:
     assert value("number", f"5 {text}", reference="5") == 0
     assert judged("number", "5", reference=text).failure == "inapplicable"
 

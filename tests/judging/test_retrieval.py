@@ -55,7 +55,7 @@ TIES = {"no word shared": "zebra", "no word at all": "?!", "a word in all": "the
 
 
 @pytest.mark.parametrize("text", TIES.values(), ids=TIES)
-def test_of_equals_the_earlier_come_first(text: str) -> None:
+def test_equally_relevant_pieces_keep_their_order(text: str) -> None:
     same = ("the red one", "the red two", "the red three", "the red four")
     assert by_words(same, text, 2) == ["the red one", "the red two"]
     assert by_words(("...", "---", "!!!"), text, 2) == ["...", "---"]
@@ -127,7 +127,7 @@ NO_EMBEDDINGS: dict[str, tuple[Reply, str]] = {
 
 
 @pytest.mark.parametrize(("answer", "kind"), NO_EMBEDDINGS.values(), ids=NO_EMBEDDINGS)
-def test_what_is_no_embedding_is_a_failure_with_its_kind(answer: Reply, kind: str) -> None:
+def test_an_invalid_embedding_is_a_failure_with_its_kind(answer: Reply, kind: str) -> None:
     async def use(model: OpenAIEmbed, server: Server) -> None:
         with pytest.raises(ModelError) as caught:
             await embed(model, ["x", "y"])
@@ -151,7 +151,7 @@ judge: {{by: [a]}}
 RUBRIC = "name: r\ncriteria: [{name: faithfulness, kind: claims, chunk_words: 2, chunks: 2}]\n"
 
 
-def test_a_judge_that_names_a_model_for_it_retrieves_by_its_embeddings(tmp_path: Path) -> None:
+def test_a_judge_with_a_retrieval_model_retrieves_by_embeddings(tmp_path: Path) -> None:
     (tmp_path / "rubric.yaml").write_text(RUBRIC)
     document = " ".join(f"word{number}" for number in range(9))
     (tmp_path / "prompts.jsonl").write_text(json.dumps({"prompt": "Sum up.", "document": document}) + "\n")
@@ -178,7 +178,7 @@ def judge(file: Path) -> None:
         pipeline.generate_and_judge(plan, context)
 
 
-def test_a_model_that_cannot_embed_is_refused_where_it_is_named(tmp_path: Path) -> None:
+def test_a_model_that_cannot_embed_is_refused_with_its_place_in_the_file(tmp_path: Path) -> None:
     (tmp_path / "rubric.yaml").write_text(RUBRIC)
     for name, what in (("writer", "kind scripted cannot embed texts"), ("embeder", "Did you mean 'embedder'")):
         (tmp_path / "p.yaml").write_text(PIPELINE.format(out=tmp_path, url="http://127.0.0.1:1/v1", retrieval=name))

@@ -103,7 +103,7 @@ def test_a_chat_that_does_not_fit_is_a_failure_and_never_cut(folder: Path) -> No
 
 
 @pytest.mark.parametrize(("labels", "said"), [(None, "not a reward model: it lacks score.weight"), (3, "has 3 labels")])
-def test_a_checkpoint_that_is_no_reward_model_is_refused(labels: int | None, said: str, tmp_path: Path) -> None:
+def test_a_checkpoint_without_a_reward_head_is_refused(labels: int | None, said: str, tmp_path: Path) -> None:
     save_random(tmp_path / "other", labels=labels)
     with pytest.raises(InputError, match=said):
         judged(checkpoint(tmp_path / "other"), ["a"])
@@ -142,7 +142,7 @@ def test_a_server_is_asked_for_the_logit_of_the_whole_chat(path: str) -> None:
     assert verdict.scores[0].value == round(1 / (1 + math.exp(3.25 / 8)), 6)
 
 
-def test_a_server_that_stumbles_is_asked_again() -> None:
+def test_a_request_to_a_stumbling_server_is_retried() -> None:
     script = [error(500, "oops"), Reply(b"<html>"), reply({"data": []}), classified(2.0)]
     verdict, server = served([*script[:2], script[3]])
     assert (verdict.raw, len(server.requests)) == ("2.0", 3)
@@ -163,13 +163,13 @@ def test_a_server_that_stumbles_is_asked_again() -> None:
         (reply({"error": {"message": "down", "code": 503}}), "server"),
     ],
 )
-def test_what_is_no_reward_has_a_kind(answer: Reply, kind: str) -> None:
+def test_an_invalid_reward_is_a_failure_with_its_kind(answer: Reply, kind: str) -> None:
     with pytest.raises(ModelError) as caught:
         served([answer])
     assert caught.value.kind == kind
 
 
-def test_a_reward_that_is_not_finite_is_no_reward() -> None:
+def test_a_reward_that_is_not_finite_is_refused() -> None:
     with pytest.raises(ModelError, match="finite"):
         read(b'{"data": [{"probs": [NaN]}]}')
 
@@ -183,7 +183,7 @@ def test_the_order_of_rewards_is_that_of_their_values(one: float, other: float) 
 
 
 @pytest.mark.parametrize("said", ["", "good", "nan", "inf", "-1e308", "150"])
-def test_what_is_no_number_or_too_far_out_is_a_failure(said: str) -> None:
+def test_a_reward_that_is_not_a_number_or_too_extreme_is_a_failure(said: str) -> None:
     with pytest.raises(ModelError) as caught:
         reward_model.value(said, 8.0)
     assert caught.value.kind == "malformed"
@@ -228,7 +228,7 @@ def test_a_pipeline_pairs_by_a_reward_model(folder: Path, tmp_path: Path) -> Non
         assert row["value"] == pytest.approx(1 / (1 + math.exp(-float(row["raw"]) / 8)), abs=1e-6)
 
 
-def test_one_model_gives_rewards_or_words(tmp_path: Path) -> None:
+def test_one_model_returns_rewards_or_text(tmp_path: Path) -> None:
     rubric = RUBRIC.replace("[{", "[{name: help, question: Is it of help}, {")
     with pytest.raises(InputError, match="no model returns both"):
         pipeline.check(pipeline.resolve(load(write(tmp_path, rubric))))
@@ -240,7 +240,7 @@ def test_the_batch_api_has_no_rewards() -> None:
         open_model(config, folder=Path("x"), rewards=True)
 
 
-def test_a_model_is_opened_apart_for_rewards_and_for_words(folder: Path) -> None:
+def test_a_model_is_opened_separately_for_rewards_and_for_text(folder: Path) -> None:
     assert type(open_model(checkpoint(folder))) is Transformers
     assert type(open_model(checkpoint(folder), rewards=True)) is TransformersReward
     vllm = VllmModel(kind="vllm", path=str(folder))

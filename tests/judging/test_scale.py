@@ -35,7 +35,7 @@ def judged(*script: Script) -> tuple[Verdict, Server]:
 
 
 @pytest.mark.fault("J2")
-def test_a_verdict_that_was_cut_off_is_asked_for_again_with_more_room() -> None:
+def test_a_truncated_verdict_is_requested_again_with_a_higher_limit() -> None:
     verdict, server = judged(CUT_OFF, chat(SOUND))
     assert [request.body["max_tokens"] for request in server.chats] == [100, 200]
     assert [score.value for score in verdict.scores] == [4.0] * len(CRITERIA)
@@ -59,9 +59,7 @@ LASTING = {
 
 @pytest.mark.fault("J2", "J7")
 @pytest.mark.parametrize(("reply", "kind", "said"), LASTING.values(), ids=LASTING)
-def test_a_verdict_that_never_comes_is_a_failure_of_all_its_criteria_with_its_kind(
-    reply: Script, kind: str, said: str
-) -> None:
+def test_a_missing_verdict_is_a_failure_of_all_its_criteria(reply: Script, kind: str, said: str) -> None:
     verdict, server = judged(reply)
     assert len(server.chats) == (1 if kind == "refused" else SPEC.attempts)
     assert verdict.failure == kind

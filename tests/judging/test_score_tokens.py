@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlaif.judging.parsing import NO_TOKENS, OTHER_TOKENS, choice_probabilities, expectation, parse_scores, token_fault
+from rlaif.judging.logprobs import NO_TOKENS, OTHER_TOKENS, choice_probabilities, expectation, token_fault
+from rlaif.judging.parsing import parse_scores
 from rlaif.models.base import Token
 from rlaif.models.openai.response import read_reply
 from tests.support.servers import choice
@@ -136,7 +137,7 @@ def test_tokens_of_another_text_are_not_used() -> None:
         assert expectation(tokens_of(pieces, SPELLINGS["nothing"], top), mark, (1, 5)) is None
 
 
-def test_bytes_that_are_none_are_ignored() -> None:
+def test_invalid_token_bytes_are_ignored() -> None:
     for data in ([256], [-1], ["a"], [True], "4", {"0": 1}, [1.5]):
         entry = {"token": "4", "logprob": -0.1, "bytes": data}
         reply = {"choices": [{**choice("x"), "logprobs": {"content": [entry]}}]}

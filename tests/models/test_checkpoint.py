@@ -59,7 +59,7 @@ def test_a_path_that_does_not_exist_says_where_and_what_was_meant(checkpoint: Pa
 
 
 @pytest.mark.parametrize("path", ["no_such_folder", "/no/such/folder", "./x", "a/b/c", ""])
-def test_what_is_neither_folder_nor_hub_name_is_refused(path: str) -> None:
+def test_a_path_that_is_neither_folder_nor_hub_name_is_refused(path: str) -> None:
     with pytest.raises(InputError):
         locate(path)
 

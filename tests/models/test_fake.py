@@ -26,7 +26,7 @@ def user(text: str) -> list[Message]:
     return [{"role": "user", "content": text}]
 
 
-def test_the_same_ask_has_the_same_answer_and_another_seed_another() -> None:
+def test_the_same_request_has_the_same_answer_and_another_seed_another() -> None:
     ask = ChatRequest(user("hello there"), seeds=tuple(range(20)))
     assert answers(ask) == answers(ask)
     assert len({each.text for each in answers(ask)}) == 20
@@ -52,7 +52,7 @@ def test_max_tokens_cuts_an_answer() -> None:
     assert (found.finish, found.output_tokens, len(found.text.split())) == ("length", 3, 3)
 
 
-def test_a_share_of_judgements_is_no_json() -> None:
+def test_a_share_of_judgements_is_not_json() -> None:
     ask = ChatRequest(
         user("judge"), seeds=tuple(range(400)), schema={"type": "object", "properties": {"score": {"type": "integer"}}}
     )
@@ -72,7 +72,7 @@ def test_tokens_join_to_the_text_and_a_number_has_its_neighbours_as_alternatives
     assert found.logprob == pytest.approx(sum(token.logprob for token in found.tokens))
 
 
-def test_without_log_probabilities_asked_there_are_none() -> None:
+def test_log_probabilities_are_returned_only_on_request() -> None:
     assert answers(ChatRequest(user("x")))[0].tokens == ()
     assert all(token.top == () for token in answers(ChatRequest(user("x"), top_logprobs=0))[0].tokens)
 

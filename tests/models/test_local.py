@@ -145,7 +145,7 @@ def test_a_prompt_without_room_fails_alone(folder: Path) -> None:
     assert nearly[0].output_tokens <= 5
 
 
-def test_what_the_template_refuses_is_rejected(folder: Path) -> None:
+def test_messages_that_the_chat_template_refuses_are_rejected(folder: Path) -> None:
     refused, fine = all_at_once(
         folder, [ChatRequest([{"role": "tool", "content": "x"}], SHORT), ChatRequest(user("x"), SHORT)]
     )
@@ -154,7 +154,7 @@ def test_what_the_template_refuses_is_rejected(folder: Path) -> None:
     assert fine[0].text
 
 
-def test_cores_are_given_back_when_the_model_is_left(folder: Path, engine: Engine) -> None:
+def test_leaving_a_model_releases_its_cores(folder: Path, engine: Engine) -> None:
     assert engine.lanes == 2
     all_at_once(folder, [ChatRequest(user("x"), SHORT, seeds=tuple(range(20)))], batch=4)
     assert torch.get_num_threads() == 2
@@ -173,7 +173,7 @@ def test_leaving_the_model_ends_what_is_under_way(folder: Path) -> None:
     asyncio.run(run())
 
 
-def test_what_nobody_waits_for_is_not_computed(folder: Path) -> None:
+def test_cancelled_requests_are_not_computed(folder: Path) -> None:
     async def use(model: Model) -> None:
         task = asyncio.create_task(model.complete(ChatRequest(user("x"), Sampling(max_tokens=90), seeds=tuple(range(500)))))
         await asyncio.sleep(0.05)

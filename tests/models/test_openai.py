@@ -70,7 +70,7 @@ TRANSIENT: list[tuple[str, Reply]] = [
 
 @pytest.mark.fault("H3", "H4", "H10", "H12")
 @pytest.mark.parametrize("fault", [fault for _, fault in TRANSIENT], ids=[name for name, _ in TRANSIENT])
-def test_a_passing_fault_is_survived_by_asking_once_more(fault: Reply) -> None:
+def test_a_transient_fault_is_survived_by_one_retry(fault: Reply) -> None:
     found, server = talk([fault, FINE], timeout=0.4)
     assert [each.text for each in found] == ["fine"]
     assert len(server.chats) == 2
@@ -98,7 +98,7 @@ LASTING: list[tuple[str, Reply, str, int]] = [
 
 @pytest.mark.fault("H2", "H3", "H5", "H17", "H18")
 @pytest.mark.parametrize(("fault", "kind", "tries"), [row[1:] for row in LASTING], ids=[row[0] for row in LASTING])
-def test_a_lasting_fault_has_a_kind_and_is_asked_no_more_than_helps(fault: Reply, kind: str, tries: int) -> None:
+def test_a_lasting_fault_has_a_kind_and_is_retried_a_bounded_number_of_times(fault: Reply, kind: str, tries: int) -> None:
     found, server = fail([fault])
     assert found.kind == kind
     assert len(server.chats) == tries
@@ -119,7 +119,7 @@ def test_all_attempts_together_are_bounded_in_time() -> None:
 
 
 @pytest.mark.fault("H9")
-def test_a_server_that_is_not_there_is_unreachable() -> None:
+def test_a_missing_server_is_unreachable() -> None:
     async def run() -> None:
         async with OpenAI(config("http://127.0.0.1:9/v1"), pause=0.001) as model:
             with pytest.raises(ModelError) as caught:
@@ -164,7 +164,7 @@ def test_an_unknown_model_names_those_that_the_server_has() -> None:
         error(403, "Your input was flagged by moderation"),
     ],
 )
-def test_a_refusal_is_an_answer_and_no_error(refusal: Reply) -> None:
+def test_a_refusal_is_an_answer_not_an_error(refusal: Reply) -> None:
     found, server = talk([refusal])
     assert [each.finish for each in found] == ["refused"]
     assert len(server.chats) == 1
@@ -181,7 +181,7 @@ def test_a_refusal_is_an_answer_and_no_error(refusal: Reply) -> None:
     ],
     ids=["n ignored", "index twice", "one without text", "index out of range"],
 )
-def test_what_is_missing_of_n_is_asked_for_alone(first: Reply) -> None:
+def test_missing_completions_are_requested_singly(first: Reply) -> None:
     found, server = talk([first, chat("b")], TWO)
     assert [each.text for each in found] == ["a", "b"]
     assert [request.body.get("n") for request in server.chats] == [2, None]
@@ -195,7 +195,7 @@ def test_more_than_asked_for_is_dropped_and_order_is_by_index() -> None:
     assert len(server.chats) == 1
 
 
-def test_the_request_says_what_was_asked() -> None:
+def test_a_request_carries_all_settings() -> None:
     schema = {"type": "object", "properties": {"score": {"type": "integer"}}}
     ask = ChatRequest(HELLO.messages, Sampling(0.5, 0.9, 77), seeds=(2**40 + 5,), schema=schema, top_logprobs=5)
     _, server = talk([FINE], ask)
@@ -297,7 +297,7 @@ DIALECTS: list[tuple[str, Reply, str, int]] = [
 @pytest.mark.parametrize(
     ("refusal", "given_up", "requests"), [row[1:] for row in DIALECTS], ids=[row[0] for row in DIALECTS]
 )
-def test_what_a_server_does_not_take_is_left_out_once_and_for_all(refusal: Reply, given_up: str, requests: int) -> None:
+def test_a_parameter_that_a_server_refuses_is_left_out_from_then_on(refusal: Reply, given_up: str, requests: int) -> None:
     def answer(request: Request) -> Reply:
         return refusal if given_up in request.body else chat(*["a", "b"][: request.body.get("n", 1)])
 
@@ -316,14 +316,14 @@ def test_what_a_server_does_not_take_is_left_out_once_and_for_all(refusal: Reply
 
 
 @pytest.mark.fault("H6")
-def test_what_a_judgement_rests_on_is_never_left_out() -> None:
+def test_the_basis_of_a_judgement_is_never_left_out() -> None:
     for said in ("logprobs is not supported", "response_format json_schema is not supported"):
         found, server = fail([error(400, said)])
         assert (found.kind, len(server.chats)) == ("rejected", 1)
 
 
 @pytest.mark.fault("H13")
-def test_a_server_that_ignores_n_is_asked_one_at_a_time_after_a_while() -> None:
+def test_a_server_that_ignores_n_gets_single_requests_after_a_while() -> None:
     async def run() -> list[Any]:
         async with serve([FINE]) as server, OpenAI(config(server.base_url), pause=0.001) as model:
             for _ in range(5):
@@ -349,7 +349,7 @@ def test_a_forbidden_request_ends_the_run_at_first_and_is_the_requests_own_fault
 
 
 @pytest.mark.fault("H13")
-def test_completions_that_were_had_are_kept_when_another_cannot_be() -> None:
+def test_received_completions_are_kept_if_another_fails() -> None:
     found, server = fail([chat("a"), error(400, "no more")], TWO)
     assert (found.kind, len(server.chats)) == ("rejected", 2)
     assert [(place, completion.text) for place, completion in found.found.items()] == [(0, "a")]
@@ -368,7 +368,7 @@ def test_a_key_with_a_line_break_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.fault("H9")
 @pytest.mark.parametrize("url", ["nonsense", "ftp://127.0.0.1/v1", "http://a..b/v1", f"http://{'a' * 70}/v1"])
-def test_an_address_that_is_none_is_told(url: str) -> None:
+def test_an_invalid_address_is_reported(url: str) -> None:
     async def run() -> None:
         async with OpenAI(config(url), key="x", where="p.yaml:3 models.m"):
             pass

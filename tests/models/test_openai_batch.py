@@ -37,7 +37,7 @@ def kind(outcome: list[Completion] | BaseException) -> str:
     return outcome.kind
 
 
-def test_asks_that_wait_are_one_batch_whose_answers_come_in_any_order(tmp_path: Path) -> None:
+def test_waiting_requests_form_one_batch_and_replies_come_in_any_order(tmp_path: Path) -> None:
     with batches() as server:
         found = complete(server, tmp_path, *(ask(f"q{number}") for number in range(20)))
         assert [texts(each) for each in found] == [[f"q{number} 0"] for number in range(20)]
@@ -59,7 +59,7 @@ def test_asks_that_wait_are_one_batch_whose_answers_come_in_any_order(tmp_path: 
     assert (first[0].prompt_tokens, first[0].output_tokens, first[0].served) == (5, 3, "m")
 
 
-def test_several_completions_are_one_request_and_what_is_withheld_is_asked_for_again(tmp_path: Path) -> None:
+def test_several_completions_are_one_request_and_missing_ones_are_requested_again(tmp_path: Path) -> None:
     with batches() as server:
         assert texts(complete(server, tmp_path / "all", ask("q", 3))[0]) == ["q 0", "q 1", "q 2"]
         assert server.billed == {"q": 1}
@@ -68,7 +68,7 @@ def test_several_completions_are_one_request_and_what_is_withheld_is_asked_for_a
         assert [len(server.requests(batch)) for batch in server.made] == [1, 2]
 
 
-def test_the_same_ask_twice_is_one_request(tmp_path: Path) -> None:
+def test_the_same_request_twice_is_sent_once(tmp_path: Path) -> None:
     with batches() as server:
         assert [texts(each) for each in complete(server, tmp_path, ask("q"), ask("q"))] == [["q 0"], ["q 0"]]
         assert server.billed == {"q": 1}
@@ -114,7 +114,7 @@ def test_faults_of_the_moment_go_into_the_next_batch_for_as_many_attempts_as_are
 
 @pytest.mark.parametrize("status", ["expired", "cancelled"])
 @pytest.mark.parametrize("told", [True, False], ids=["told", "untold"])
-def test_what_a_batch_did_not_come_to_is_asked_again_and_the_rest_is_not(tmp_path: Path, status: str, told: bool) -> None:
+def test_only_requests_that_a_batch_did_not_finish_are_resubmitted(tmp_path: Path, status: str, told: bool) -> None:
     late = {"q1", "q3"}
 
     def some(name: str, body: Body) -> Body | None:
@@ -131,7 +131,7 @@ def test_what_a_batch_did_not_come_to_is_asked_again_and_the_rest_is_not(tmp_pat
         assert [len(server.requests(batch)) for batch in server.made] == [5, 2]
 
 
-def test_what_no_batch_comes_to_stays_owed(tmp_path: Path) -> None:
+def test_requests_that_no_batch_finishes_stay_pending(tmp_path: Path) -> None:
     with batches(answer=lambda name, body: None, statuses=["expired"]) as server:
         assert kind(complete(server, tmp_path, ask("q"))[0]) == "timeout"
         assert len(server.made) == 3
@@ -162,7 +162,7 @@ def test_a_full_queue_makes_smaller_batches(tmp_path: Path) -> None:
         assert [len(server.requests(batch)) for batch in server.made] == [8, 4, 4]
 
 
-def test_a_server_without_batches_is_told_with_a_fix(tmp_path: Path) -> None:
+def test_a_server_without_batches_is_reported_with_a_fix(tmp_path: Path) -> None:
     with batches(faults={"POST /files": [(404, "not found")]}) as server:
         found = complete(server, tmp_path, ask("q"))[0]
     assert isinstance(found, InputError)
@@ -170,7 +170,7 @@ def test_a_server_without_batches_is_told_with_a_fix(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("status", "said", "kind_"), [(401, "bad key", "auth"), (429, "insufficient_quota", "quota")])
-def test_a_bad_key_or_an_unpaid_bill_ends_the_run(tmp_path: Path, status: int, said: str, kind_: str) -> None:
+def test_an_invalid_key_or_an_unpaid_bill_ends_the_run(tmp_path: Path, status: int, said: str, kind_: str) -> None:
     with batches(faults={"POST /batches": [(status, said)]}) as server:
         assert [kind(each) for each in complete(server, tmp_path, ask("a"), ask("b"))] == [kind_, kind_]
         assert [texts(each) for each in complete(server, tmp_path, ask("a"), ask("b"))] == [["a 0"], ["b 0"]]
@@ -179,7 +179,7 @@ def test_a_bad_key_or_an_unpaid_bill_ends_the_run(tmp_path: Path, status: int, s
 
 @pytest.mark.parametrize("call", ["POST /files", "POST /batches", "GET /batches/ID", "GET /files/ID/content"])
 @pytest.mark.parametrize("fault", [(500, "trouble"), (429, "slow down"), (200, "<html>"), (0, "")], ids=str)
-def test_a_fault_of_the_api_is_waited_out_and_makes_no_second_batch(
+def test_a_temporary_api_fault_is_waited_out_without_a_second_batch(
     tmp_path: Path, call: str, fault: tuple[int, str]
 ) -> None:
     others = [{"id": f"other-{n}", "input_file_id": "x", "created_at": 500, "status": "completed"} for n in range(5)]
@@ -191,7 +191,7 @@ def test_a_fault_of_the_api_is_waited_out_and_makes_no_second_batch(
         assert server.billed == {"q": 1}
 
 
-def test_a_server_that_wants_another_name_for_the_bound_or_no_seed_is_asked_as_it_likes(tmp_path: Path) -> None:
+def test_requests_adapt_to_another_name_of_max_tokens_or_a_refused_seed(tmp_path: Path) -> None:
     def picky(name: str, body: Body) -> Body:
         for word in ("max_tokens", "seed"):
             if word in body:
@@ -249,7 +249,7 @@ asyncio.run(main(*sys.argv[1:]))
     ("call", "place"),
     [("POST /files", 1), ("POST /batches", 1), ("GET /batches/ID", 1), ("GET /batches/ID", 3), ("GET /files/ID/content", 1)],
 )
-def test_a_killed_run_goes_on_from_its_batch_and_pays_for_nothing_twice(tmp_path: Path, call: str, place: int) -> None:
+def test_a_killed_run_resumes_its_batch_and_pays_for_nothing_twice(tmp_path: Path, call: str, place: int) -> None:
     """Killed when the vendor has done what was asked, and before its reply is heard."""
     with batches() as server:
         started: list[int] = []
@@ -269,7 +269,7 @@ def test_a_killed_run_goes_on_from_its_batch_and_pays_for_nothing_twice(tmp_path
         assert len(server.made) == 1
 
 
-def test_more_asks_after_a_stop_are_a_batch_of_their_own(tmp_path: Path) -> None:
+def test_requests_after_a_stop_form_a_separate_batch(tmp_path: Path) -> None:
     with batches() as server:
         complete(server, tmp_path, ask("a"), ask("b"))
         found = complete(server, tmp_path, ask("b"), ask("c"))
@@ -278,7 +278,7 @@ def test_more_asks_after_a_stop_are_a_batch_of_their_own(tmp_path: Path) -> None
         assert [len(server.requests(batch)) for batch in server.made] == [2, 1]
 
 
-def test_what_a_vendor_has_forgotten_is_asked_again(tmp_path: Path) -> None:
+def test_requests_of_an_expired_batch_are_resubmitted(tmp_path: Path) -> None:
     with batches() as server:
         complete(server, tmp_path, ask("q"))
         server.faults["GET /batches/ID"] = [(404, "no such batch")]
@@ -313,7 +313,7 @@ def test_a_placeholder_for_a_key_changes_no_answer_of_a_batch(tmp_path: Path, mo
         assert texts(complete(server, tmp_path, ask("a test"), api_key="env:BATCH_KEY")[0]) == ["a test 0"]
 
 
-def test_a_broken_record_is_told_with_its_place(tmp_path: Path) -> None:
+def test_a_broken_record_is_reported_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text('{"file": 1}')
     with batches() as server, pytest.raises(InputError, match=r"x\.json is not the record of a batch"):
         complete(server, tmp_path, ask("q"))

@@ -55,7 +55,7 @@ def test_one_stray_refusal_in_twenty_leaves_the_window_open() -> None:
 
 
 @pytest.mark.fault("P10")
-def test_a_server_that_fails_again_and_again_is_set_aside_for_longer_each_time_until_it_answers() -> None:
+def test_a_server_that_keeps_failing_is_quarantined_longer_each_time_until_it_answers() -> None:
     health = Health(pause=1.0)
     for _ in range(FAILURES - 1):
         health.bad(10.0)
@@ -75,7 +75,7 @@ def test_a_server_that_fails_again_and_again_is_set_aside_for_longer_each_time_u
     assert health.until == 3001.0
 
 
-def test_a_pace_spreads_what_is_taken_over_the_minute_and_corrects_its_guess() -> None:
+def test_a_pace_spreads_requests_over_the_minute_and_corrects_its_estimate() -> None:
     pace = Pace(60)
     assert pace.reserve(1, 100.0) == 0.0
     waits = [pace.reserve(1, 100.0) for _ in range(3)]
@@ -122,7 +122,7 @@ def test_servers_of_one_model_share_the_load_by_what_is_in_flight() -> None:
 
 
 @pytest.mark.fault("H9")
-def test_a_dead_server_is_set_aside_and_the_other_does_its_work() -> None:
+def test_a_dead_server_is_quarantined_and_the_other_takes_its_work() -> None:
     async def run() -> tuple[int, int]:
         async with serve([Reply(close=True)]) as dead, serve([FINE]) as alive:
             async with model(dead, alive) as served:
@@ -182,7 +182,7 @@ def test_refusals_for_the_rate_narrow_what_is_in_flight_to_what_the_server_bears
 
 
 @pytest.mark.fault("H1")
-def test_a_server_that_wants_a_long_rest_gets_it_without_a_lost_attempt() -> None:
+def test_a_long_requested_wait_costs_no_attempt() -> None:
     async def run() -> tuple[str, int]:
         rest = error(429, "slow down", headers={"retry-after": "61"})
         async with serve([rest, FINE]) as resting, serve([FINE]) as other, model(resting, other, attempts=1) as served:
@@ -193,7 +193,7 @@ def test_a_server_that_wants_a_long_rest_gets_it_without_a_lost_attempt() -> Non
 
 
 @pytest.mark.fault("H1")
-def test_a_server_that_wants_a_day_ends_the_run() -> None:
+def test_a_server_that_requests_a_wait_of_a_day_ends_the_run() -> None:
     async def run() -> str:
         rest = error(429, "daily limit", headers={"retry-after": "86400"})
         async with serve([rest]) as server, model(server) as served:
@@ -241,7 +241,7 @@ def test_another_model_under_the_same_name_ends_the_run() -> None:
 
 
 @pytest.mark.fault("H11")
-def test_what_passed_its_deadline_is_asked_again_at_once() -> None:
+def test_a_request_past_its_deadline_is_retried_at_once() -> None:
     async def run() -> float:
         async with serve([chat("late", hang=5.0), FINE]) as server:
             config = OpenAIModel(kind="openai", model="m", base_url=server.base_url, timeout=0.2)

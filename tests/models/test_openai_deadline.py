@@ -17,7 +17,7 @@ async def waiting(deadline: Deadline, seconds: float) -> str:
     return "in time"
 
 
-def test_what_takes_too_long_ends_in_a_timeout_and_what_does_not_is_left_alone() -> None:
+def test_slow_work_times_out_and_other_work_is_unaffected() -> None:
     async def run() -> list[str]:
         deadline = Deadline(SHORT)
         first = await asyncio.gather(*(waiting(deadline, seconds) for seconds in (LONG, 0.0, LONG)))
@@ -27,7 +27,7 @@ def test_what_takes_too_long_ends_in_a_timeout_and_what_does_not_is_left_alone()
     assert asyncio.run(run()) == ["late", "in time", "late", "late", "in time"]
 
 
-def test_each_is_due_from_its_own_beginning() -> None:
+def test_each_wait_has_its_own_deadline() -> None:
     async def run() -> float:
         deadline, loop = Deadline(4 * SHORT), asyncio.get_running_loop()
         first = asyncio.create_task(waiting(deadline, LONG))

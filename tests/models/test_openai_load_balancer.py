@@ -60,7 +60,7 @@ def kept_together(found: list[Counter[str]]) -> float:
     return sum(most.values()) / (TEXTS * ASKS)
 
 
-def test_asks_about_one_text_go_to_one_server_and_no_server_stands_idle() -> None:
+def test_requests_about_one_text_go_to_one_server_and_no_server_is_idle() -> None:
     apart, together = asyncio.run(spread(shared=False)), asyncio.run(spread(shared=True))
     assert kept_together(together) > kept_together(apart) + 0.2
     assert kept_together(together) > 0.7
@@ -68,7 +68,7 @@ def test_asks_about_one_text_go_to_one_server_and_no_server_stands_idle() -> Non
 
 
 @pytest.mark.fault("P2")
-def test_once_a_stop_is_asked_for_only_what_goes_on_with_a_begun_unit_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_a_stop_only_requests_of_started_units_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     async def run() -> tuple[list[object], int]:
         async with serve([chat("fine", hang=0.2)]) as server:
             config = OpenAIModel(kind="openai", model="m", base_url=server.base_url, concurrency=2)
@@ -92,7 +92,7 @@ def one_at_a_time() -> LoadBalancer:
 
 
 @pytest.mark.fault("H11")
-def test_what_passed_its_deadline_keeps_its_place() -> None:
+def test_a_request_past_its_deadline_keeps_its_place() -> None:
     seen: list[str] = []
 
     def answer(request: Request) -> Reply:
@@ -110,7 +110,7 @@ def test_what_passed_its_deadline_keeps_its_place() -> None:
     assert seen == ["stall", *texts]
 
 
-def test_those_that_wait_for_a_server_are_let_in_by_turns_and_what_is_asked_again_first() -> None:
+def test_requests_waiting_for_a_server_are_admitted_in_turn_and_retries_first() -> None:
     fleet = one_at_a_time()
     went: list[str] = []
 
@@ -133,7 +133,7 @@ def test_those_that_wait_for_a_server_are_let_in_by_turns_and_what_is_asked_agai
     assert went == ["first", "third", "fifth", "second", "late"]
 
 
-def test_a_place_given_to_who_is_cancelled_goes_to_the_next() -> None:
+def test_a_slot_given_to_a_cancelled_waiter_goes_to_the_next() -> None:
     fleet = one_at_a_time()
 
     async def run() -> int:
@@ -150,7 +150,7 @@ def test_a_place_given_to_who_is_cancelled_goes_to_the_next() -> None:
     assert asyncio.run(run()) == 1
 
 
-def test_a_server_that_fails_at_some_inputs_alone_is_not_taken_to_be_down() -> None:
+def test_a_server_that_fails_on_some_inputs_only_is_not_considered_down() -> None:
     def answer(request: Request) -> Reply:
         if request.path.endswith("/models"):
             return reply({"data": [{"id": "m"}]})

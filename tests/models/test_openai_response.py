@@ -15,6 +15,26 @@ from tests.support.servers import choice
 NOW = 1_790_000_000.0
 
 
+CACHED: dict[str, tuple[dict[str, Any], tuple[int, int]]] = {
+    "OpenAI, vLLM, Gemini": ({"prompt_tokens_details": {"cached_tokens": 80}}, (80, 0)),
+    "OpenRouter": ({"prompt_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 60}}, (0, 60)),
+    "DeepSeek": ({"prompt_cache_hit_tokens": 80, "prompt_cache_miss_tokens": 20}, (80, 0)),
+    "Moonshot": ({"cached_tokens": 80}, (80, 0)),
+    "more than the prompt": ({"prompt_tokens_details": {"cached_tokens": 300}}, (100, 0)),
+    "nothing": ({}, (0, 0)),
+    "null": ({"prompt_tokens_details": None}, (0, 0)),
+    "no number": ({"prompt_tokens_details": {"cached_tokens": "80"}}, (0, 0)),
+}
+
+
+@pytest.mark.parametrize(("usage", "expected"), CACHED.values(), ids=CACHED)
+def test_cached_prompt_tokens_are_counted_once_for_all_completions(usage: dict[str, Any], expected: tuple[int, int]) -> None:
+    reply = {"choices": [choice("a"), choice("b", 1)], "usage": {"prompt_tokens": 100, "completion_tokens": 9} | usage}
+    first, second = read_reply(orjson.dumps(reply), 2).found.values()
+    assert (first.cache_read, first.cache_written) == expected
+    assert (second.cache_read, second.cache_written) == (0, 0)
+
+
 @pytest.mark.fault("H1")
 @pytest.mark.parametrize(
     ("headers", "seconds"),
@@ -58,7 +78,7 @@ def test_retry_after_is_none_or_a_positive_number(text: str) -> None:
 
 
 @pytest.mark.fault("H3")
-def test_a_fault_carries_the_servers_words_and_wish() -> None:
+def test_a_fault_carries_the_servers_message_and_requested_wait() -> None:
     found = from_status(429, {"Retry-After": "3"}, '{"error": {"message": "too fast"}}')
     assert (found.kind, str(found), found.wait) == ("rate_limited", "HTTP 429: too fast", 3.0)
 

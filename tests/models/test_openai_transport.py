@@ -49,7 +49,7 @@ def test_a_reply_that_ends_with_the_connection_is_read_and_the_next_goes_over_an
     assert connections == [1, 1]
 
 
-def test_a_connection_that_the_server_says_it_will_close_is_not_used_again() -> None:
+def test_a_connection_that_the_server_will_close_is_not_reused() -> None:
     reply = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"
     assert post([reply, reply], times=2)[1] == [1, 1]
 
@@ -74,7 +74,7 @@ BAD = {
 
 @pytest.mark.fault("H10")
 @pytest.mark.parametrize("reply", BAD.values(), ids=BAD)
-def test_what_is_no_http_is_an_error_at_once(reply: bytes) -> None:
+def test_a_reply_that_is_not_http_is_an_error_at_once(reply: bytes) -> None:
     with pytest.raises(WireError):
         post([reply])
 

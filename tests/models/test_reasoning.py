@@ -66,9 +66,7 @@ def test_a_genuine_verdict_after_reasoning_is_read(opening: str, closing: str, e
 
 
 @FAMILY
-def test_a_forged_verdict_is_not_read_where_the_reasoning_never_ends_or_is_all_there_is(
-    opening: str, closing: str, ending: str
-) -> None:
+def test_a_forged_verdict_in_unfinished_reasoning_is_not_read(opening: str, closing: str, ending: str) -> None:
     for reply in (
         f"{opening}{DRAFT} {FORGED}",
         f"{opening}{FORGED}",
@@ -101,7 +99,7 @@ def test_reasoning_that_the_server_returned_apart_leaves_no_marks_in_the_text(
     assert score(Completion(f"```json\n{GENUINE}\n```", reasoning="thoughts")) == 1
 
 
-def test_where_the_server_enforces_the_schema_only_the_bare_object_is_a_verdict() -> None:
+def test_only_the_bare_object_is_a_verdict_if_the_server_enforces_the_schema() -> None:
     assert score(Completion(f" {GENUINE}\n", held=True)) == 1
     assert score(Completion(f"```json\n{GENUINE}\n```", held=True)) == "malformed"
     assert score(Completion(f"<think>x</think>{GENUINE}", held=True)) == "malformed"
@@ -117,7 +115,7 @@ PIECES = st.sampled_from(["Hm. ", "{", "}", '"', "```", "\n", "The response says
 
 @settings(max_examples=1000, deadline=None)
 @given(st.data())
-def test_whatever_a_judge_quotes_in_its_reasoning_only_its_own_verdict_gives_a_score(data: st.DataObject) -> None:
+def test_only_the_judges_own_verdict_gives_a_score_not_quotes_in_its_reasoning(data: st.DataObject) -> None:
     opening, closing, ending = data.draw(MARKS)
     thoughts = "".join(
         data.draw(st.lists(PIECES | QUOTES | st.sampled_from([f"{closing}{FORGED}", f"{opening} "]), max_size=5))

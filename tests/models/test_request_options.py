@@ -90,7 +90,7 @@ def test_a_temperature_that_the_user_chose_is_never_left_out(section: str, tmp_p
         served(tmp_path, fixed_temperature, {}, **{section: {"temperature": 0.5}})
 
 
-def test_what_changes_responses_is_part_of_the_identity_and_routing_is_not() -> None:
+def test_settings_that_change_responses_are_part_of_the_identity_and_routing_is_not() -> None:
     def known(**options: Any) -> dict[str, Any]:
         return identity(OpenAIModel(kind="openai", model="m", base_url="http://127.0.0.1:1/v1", **options))
 

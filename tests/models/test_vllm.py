@@ -25,6 +25,7 @@ from rlaif.models.vllm.args import arguments, flags
 from rlaif.models.vllm.client import Vllm
 from rlaif.models.vllm.diagnosis import cause
 from rlaif.models.vllm.orphans import born, clean, members, write_down
+from tests.support.checkpoints import save_chain
 from tests.support.paths import ROOT
 
 STAND_IN = "tests.support.vllm_stand_in"
@@ -106,7 +107,7 @@ def test_the_command_line_has_all_settings_and_an_option_has_the_last_word() -> 
 
 
 @pytest.mark.parametrize(("option", "hint"), [("tensor-parallel-size", "'tensor_parallel'"), ("api_key", "rlaif itself")])
-def test_what_has_a_setting_of_its_own_is_no_option(option: str, hint: str) -> None:
+def test_options_that_have_a_separate_setting_are_refused(option: str, hint: str) -> None:
     with pytest.raises(ValidationError, match=hint):
         config(options={option: 2})
 
@@ -182,7 +183,7 @@ LOGS = [
 
 @pytest.mark.fault("H22")
 @pytest.mark.parametrize(("log", "what", "fix"), LOGS, ids=range(len(LOGS)))
-def test_a_log_is_turned_into_what_to_do(log: str, what: str, fix: str) -> None:
+def test_a_server_log_is_diagnosed_with_a_fix(log: str, what: str, fix: str) -> None:
     found = cause(log)
     assert what in found[0]
     assert fix in found[1]
@@ -191,7 +192,7 @@ def test_a_log_is_turned_into_what_to_do(log: str, what: str, fix: str) -> None:
 # -- a server's life
 
 
-def test_a_server_answers_is_opened_by_a_key_that_no_command_line_shows_and_is_ended_whole(tmp_path: Path) -> None:
+def test_a_started_server_answers_uses_a_key_outside_its_command_line_and_is_ended_completely(tmp_path: Path) -> None:
     async def main() -> int:
         async with stand_in(tmp_path) as model:
             assert (await said(model)).isdecimal()
@@ -241,7 +242,7 @@ def test_a_server_that_does_not_start_says_why_and_what_to_do(
 
 @pytest.mark.fault("H21")
 @pytest.mark.parametrize(("behave", "timeout"), [("die", 30.0), ("hang", 1.0)])
-def test_what_was_in_flight_when_a_server_dies_or_stalls_is_answered_by_the_next_one(
+def test_requests_in_flight_at_a_dead_or_stalled_server_move_to_the_next(
     tmp_path: Path, behave: str, timeout: float
 ) -> None:
     async def main() -> None:
@@ -294,7 +295,7 @@ def owner(place: Path) -> "subprocess.Popen[str]":
 
 
 @pytest.mark.fault("H22")
-def test_a_server_ends_with_its_owner_even_where_that_is_killed(tmp_path: Path) -> None:
+def test_a_server_ends_with_its_owner_even_if_the_owner_is_killed(tmp_path: Path) -> None:
     process = owner(tmp_path)
     leader = group(tmp_path)
     assert len(living(leader)) == 3
@@ -306,7 +307,7 @@ def test_a_server_ends_with_its_owner_even_where_that_is_killed(tmp_path: Path) 
 
 
 @pytest.mark.fault("H22")
-def test_what_outlives_its_owner_and_its_watcher_is_ended_by_the_next_start(tmp_path: Path) -> None:
+def test_a_server_that_outlives_its_owner_is_ended_by_the_next_start(tmp_path: Path) -> None:
     process = owner(tmp_path)
     leader = group(tmp_path)
     assert clean(tmp_path) == 0  # its owner lives
@@ -390,3 +391,32 @@ def test_vllm_itself_serves_the_tiny_writer_and_then_the_tiny_judge(tmp_path: Pa
     assert all(row["expected"] is not None for row in scores)
     logs = [path.read_text("utf-8") for path in (tmp_path / "rlaif" / "vllm").iterdir()]
     assert [log.rstrip().rpartition("\n")[2] for log in logs] == ["rlaif: the server ended with status 0"] * 2
+
+
+@pytest.mark.vllm
+@pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="vLLM is not installed; `make vllm` does that")
+@pytest.mark.parametrize("parser", [None, "qwen3"])
+@pytest.mark.parametrize("thinking", [True, False])
+def test_vllm_itself_serves_a_model_whose_template_has_a_thinking_switch(
+    parser: str | None, thinking: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    options = {"enforce_eager": True} | ({"reasoning_parser": parser} if parser else {})
+    model = {"kind": "vllm", "path": str(save_chain(tmp_path / "chain")), "dtype": "float32", "options": options}
+    if not thinking:
+        model["extra"] = {"chat_template_kwargs": {"enable_thinking": False}}
+    (tmp_path / "prompts.jsonl").write_text('{"prompt": "the first"}\n', "utf-8")
+    settings = {
+        "name": "thinking",
+        "collect": {"sources": [{"path": "prompts.jsonl"}]},
+        "models": {"chain": model},
+        "generate": {"model": "chain", "samples": 2, "temperature": 0.0, "max_tokens": 20},
+    }
+    (tmp_path / "thinking.yaml").write_text(json.dumps(settings), "utf-8")
+    with pipeline.open_run(load(tmp_path / "thinking.yaml")) as (plan, context):
+        pipeline.collect(context)
+        pipeline.generate(plan, context)
+        found = context.store.rows("SELECT DISTINCT text, reasoning, failure, finish FROM responses")
+    reasoning = "first therefore" if thinking else None
+    assert found == [{"text": "the answer", "reasoning": reasoning, "failure": None, "finish": "stop"}]

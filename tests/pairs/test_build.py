@@ -183,7 +183,7 @@ def test_the_same_scores_give_the_same_pairs_and_another_seed_other_ties(tmp_pat
     assert {chosen for _, chosen, _, _ in runs[0]} == {"a", "b"}
 
 
-def test_an_unknown_strategy_or_criterion_is_told_with_what_was_meant(tmp_path: Path) -> None:
+def test_an_unknown_strategy_or_criterion_is_reported_with_a_suggestion(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="Did you mean 'best_vs_worst'"):
         pairs_of(tmp_path, {"p": [answer("a", 1)]}, strategy="best_vs_wurst")
     (tmp_path / "again").mkdir()

@@ -209,7 +209,7 @@ PEOPLE: dict[str, tuple[str, bool]] = {
 
 @pytest.mark.parametrize("strategy", ["votes", "best_vs_worst", "all_above_margin"])
 @pytest.mark.parametrize("name", PEOPLE)
-def test_several_peoples_votes_make_a_pair_where_most_are_for_it(name: str, strategy: str, tmp_path: Path) -> None:
+def test_the_majority_of_several_peoples_votes_makes_a_pair(name: str, strategy: str, tmp_path: Path) -> None:
     said, makes = PEOPLE[name]
     words = {"1": "first", "2": "second", "t": "tie"}
     votes = [

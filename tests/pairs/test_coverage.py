@@ -48,13 +48,13 @@ COVERAGE: dict[str, tuple[dict[str, Any], dict[str, Any], Coverage]] = {
 
 
 @pytest.mark.parametrize("name", COVERAGE)
-def test_how_much_a_judge_has_scored(name: str, tmp_path: Path) -> None:
+def test_coverage_counts_the_responses_that_a_judge_has_scored(name: str, tmp_path: Path) -> None:
     table, options, expected = COVERAGE[name]
     assert covered(tmp_path, table, **options) == expected
     assert expected.missing == (expected.responses > 0 and expected.judged == 0)
 
 
-def test_a_judge_of_votes_has_judged_what_it_compared(tmp_path: Path) -> None:
+def test_a_judge_that_votes_counts_as_having_judged_the_compared_responses(tmp_path: Path) -> None:
     with Store(tmp_path / "store.duckdb") as store:
         fill(store, {"p": [{"text": "x"}, {"text": "y"}, {"text": "z"}]})
         asked = prompt("p").key
@@ -95,7 +95,7 @@ REFUSED = {
 }
 
 
-def test_a_pairing_over_scores_that_are_not_there_is_refused_and_not_kept(tmp_path: Path) -> None:
+def test_a_pairing_over_missing_scores_is_refused_and_not_stored(tmp_path: Path) -> None:
     file = project(tmp_path, prompts=4)
     rubric = (tmp_path / "rubric.yaml").read_text()
     (tmp_path / "other.yaml").write_text(rubric.replace("Is every statement", "Is each statement"))
@@ -140,7 +140,7 @@ def test_a_part_that_is_scored_makes_pairs_and_a_note_with_the_counts(tmp_path: 
     assert go(file)["judge a"] > 0
 
 
-def test_a_run_asks_nothing_where_a_judge_of_pairs_would_never_be_asked(tmp_path: Path) -> None:
+def test_a_run_sends_nothing_if_a_judge_of_its_pairs_would_never_run(tmp_path: Path) -> None:
     file = project(tmp_path, prompts=3)
     with pytest.raises(
         InputError, match=r"judge.by: `pair` needs the scores of judge 'b'.*\nWrite `judge: \{by: \[a, b\]\}`"
@@ -171,7 +171,7 @@ def exported(file: Path, folder: Path, *overrides: str, newest: bool = False) ->
     return b"".join(path.read_bytes() for path in sorted((folder / "preference").glob("*.jsonl")))
 
 
-def test_an_export_has_the_pairs_of_the_file_whatever_was_made_last(tmp_path: Path) -> None:
+def test_an_export_has_the_pairs_of_the_file_not_those_made_last(tmp_path: Path) -> None:
     file = project(tmp_path, prompts=6)
     go(file)
     first = exported(file, tmp_path / "first")
@@ -200,7 +200,7 @@ def test_the_newest_pairing_is_the_last_one_made_with_the_clock_set_back(tmp_pat
         made = pipeline.pair(plan, context)
         newest = context.store.rows("SELECT pairing FROM pairings_readable WHERE newest")
         assert newest == [{"pairing": made.key}]
-        assert context.store.query("pairs/sql/latest") == [{"key": made.key}]
+        assert context.store.query("SELECT key FROM newest_pairing") == [{"key": made.key}]
         context.store.execute("report/sql/views")
         assert context.store.rows("SELECT key FROM report_pairing") == [{"key": made.key}]
         counted = {row["what"]: row["rows"] for row in context.store.query("pipeline/sql/status/counts")}
@@ -265,7 +265,7 @@ def test_pairings_of_an_older_store_are_numbered_by_time_and_then_by_key(tmp_pat
     with Store(path) as store:
         found = store.rows("SELECT key, number FROM pairings ORDER BY number")
         assert [(row["key"], row["number"]) for row in found] == [("b", 1), ("c", 2), ("a", 3)]
-        assert store.query("pairs/sql/latest") == [{"key": "a"}]
+        assert store.query("SELECT key FROM newest_pairing") == [{"key": "a"}]
         kept = {row["key"]: row["kept_after"] for row in store.rows("SELECT key, kept_after FROM responses")}
         assert kept == {"before": None, "between": 2, "after": 3}
 

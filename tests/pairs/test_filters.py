@@ -49,7 +49,7 @@ def test_lengths_are_bounded_in_characters(tmp_path: Path) -> None:
 
 
 @pytest.mark.fault("H15")
-def test_what_was_cut_off_or_refused_may_be_kept_out_of_both_sides(tmp_path: Path) -> None:
+def test_truncated_and_refused_responses_can_be_kept_out_of_both_sides(tmp_path: Path) -> None:
     table = {
         "p": [
             *answers("good", "fair"),
@@ -66,7 +66,7 @@ def test_what_was_cut_off_or_refused_may_be_kept_out_of_both_sides(tmp_path: Pat
     }
 
 
-def test_of_near_duplicates_one_is_left(tmp_path: Path) -> None:
+def test_one_of_several_near_duplicates_is_kept(tmp_path: Path) -> None:
     _, of_texts, pairs = paired(
         tmp_path, {"p": answers(LONG, NEAR, LONG.upper() + "!", FAR)}, filters={"near_duplicates": 0.6}
     )
@@ -89,7 +89,7 @@ def test_short_and_empty_answers_are_compared_whole(tmp_path: Path) -> None:
     assert Counter(of_texts.values())["filtered: near-duplicate of another"] == 2
 
 
-def test_of_answers_that_a_trainer_cuts_to_the_same_tokens_one_is_left(tmp_path: Path) -> None:
+def test_one_of_several_answers_that_a_trainer_truncates_to_the_same_tokens_is_kept(tmp_path: Path) -> None:
     table = {"p": answers("The depot holds 12 crates.", "The depot holds 12 boxes.", "Nobody knows of any crate.")}
     filters = {"truncation": {"tokenizer": "tiny:writer", "tokens": 4}}
     _, of_texts, pairs = paired(tmp_path, table, filters=filters)
@@ -100,7 +100,7 @@ def test_of_answers_that_a_trainer_cuts_to_the_same_tokens_one_is_left(tmp_path:
 @pytest.mark.parametrize(
     ("tokenizer", "what"), [("absent", "no checkpoint at absent"), ("broken", "cannot open a tokenizer at broken")]
 )
-def test_what_a_filter_needs_is_looked_at_before_anything_is_spent(
+def test_the_requirements_of_a_filter_are_checked_before_anything_is_spent(
     tokenizer: str, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -122,7 +122,7 @@ def benchmark(folder: Path, *texts: str) -> str:
     return str(folder / "bench.jsonl")
 
 
-def test_prompts_and_responses_with_text_of_a_benchmark_are_out_and_counted(tmp_path: Path) -> None:
+def test_prompts_and_responses_with_benchmark_text_are_dropped_and_counted(tmp_path: Path) -> None:
     file = benchmark(tmp_path, LONG, "What is the capital of France?")
     table = {
         f"Please tell: {LONG}": answers("a", "b"),
@@ -186,7 +186,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_benchmark_that_cannot_be_read_is_told(name: str, tmp_path: Path) -> None:
+def test_an_unreadable_benchmark_is_reported(name: str, tmp_path: Path) -> None:
     file, said = WRONG[name]
     if file != "none.jsonl":
         (tmp_path / file).write_text("{not json")

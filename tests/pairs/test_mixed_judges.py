@@ -217,7 +217,7 @@ def test_the_judges_agreement_is_the_confidence(mix: str, tmp_path: Path) -> Non
         assert sorted(row["confidence"] for row in store.rows("FROM pairs")) == [0.6875, 0.8125]
 
 
-def test_what_the_scores_came_to_is_kept(tmp_path: Path) -> None:
+def test_the_combined_scores_are_stored(tmp_path: Path) -> None:
     paired(tmp_path, one(x={"a": 5, "b": 1}, y={"a": 2, "b": 4}), members("xy"))
     with Store(tmp_path / "store.duckdb") as store:
         rows = store.rows("SELECT answer, score::DOUBLE AS score FROM paired_scores")
@@ -311,7 +311,7 @@ def test_mixes_are_those_of_the_reference_and_the_same_to_the_byte_with_any_thre
             assert mix == "majority" or max(leads.values()) == 0, ends[name]
 
 
-def test_a_pipeline_pairs_by_several_judges_and_tells_of_all(tmp_path: Path) -> None:
+def test_a_pipeline_pairs_by_several_judges_and_reports_all_of_them(tmp_path: Path) -> None:
     file = project(tmp_path, prompts=5)
     both = ["judge.by=[a, b]", "pair={judge: [a, b], mix: median}"]
     assert {"judge a", "judge b"} <= set(go(file, *both))

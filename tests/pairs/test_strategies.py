@@ -266,7 +266,7 @@ def _answers(store: Store) -> tuple[list[list[Answer]], Decimal]:
     return list(prompts.values()), Decimal(round(full or 0))
 
 
-def test_a_text_of_two_generators_is_of_both(tmp_path: Path) -> None:
+def test_a_text_of_two_generators_belongs_to_both(tmp_path: Path) -> None:
     with Store(tmp_path / "store.duckdb") as store:
         fill(store, {"p": [{"text": "x", "help": 4}, {"text": "x", "help": 4}, {"text": "v", "help": 2}]})
         store.run("UPDATE responses SET generator = $other WHERE sample > 0", other=OTHER)
@@ -318,7 +318,7 @@ def own(folder: Path, text: str, **options: Any) -> list[tuple[str, str, Decimal
     return [(row["chosen"], row["rejected"], row["margin"]) for row in rows]
 
 
-def test_a_strategy_of_ones_own_works_like_any_other(tmp_path: Path) -> None:
+def test_a_custom_strategy_works_like_a_built_in_one(tmp_path: Path) -> None:
     assert own(tmp_path, OWN) == [("a", "b", 50), ("a", "c", 100), ("b", "c", 50)]
     (tmp_path / "again").mkdir()
     assert own(tmp_path / "again", OWN, least=4) == [("a", "c", 100)]
@@ -331,7 +331,7 @@ WHERE preferred = 'first' AND lead > 0
 """
 
 
-def test_a_strategy_of_ones_own_may_read_texts_and_its_judges_comparisons(tmp_path: Path) -> None:
+def test_a_custom_strategy_may_read_texts_and_its_judges_comparisons(tmp_path: Path) -> None:
     (tmp_path / "own.sql").write_text(LONGER)
     with Store(tmp_path / "store.duckdb") as store:
         keys = fill(store, {"p": [{"text": "a"}, {"text": "bb"}, {"text": "ccc"}]})["p"]
@@ -389,7 +389,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_a_strategy_of_ones_own_may_not_do_is_told_with_its_file(name: str, tmp_path: Path) -> None:
+def test_forbidden_statements_of_a_custom_strategy_are_reported_with_its_file(name: str, tmp_path: Path) -> None:
     text, said = REFUSED[name]
     with pytest.raises(InputError, match=said) as error:
         own(tmp_path, text)
@@ -410,7 +410,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_option_is_told(name: str, tmp_path: Path) -> None:
+def test_a_wrong_option_is_reported(name: str, tmp_path: Path) -> None:
     section, said = WRONG[name]
     with Store(tmp_path / "store.duckdb") as store, pytest.raises(InputError, match=said):
         make_pairs(context(store, tmp_path, pair=section), JUDGE, [GENERATOR], criteria({"help": (1.0, 5.0)}))

@@ -98,7 +98,7 @@ def test_pairs_are_counted_against_the_gold(tmp_path: Path) -> None:
     assert findings["calibration of 56.2"] == (0.5, 2)
 
 
-def test_a_judge_is_measured_on_its_own(tmp_path: Path) -> None:
+def test_a_single_judge_is_measured_without_a_gold_standard(tmp_path: Path) -> None:
     findings = found(tmp_path, TABLE)
     assert "accuracy" not in findings
     assert findings["ties"] == (1 / 3, 3)
@@ -110,7 +110,7 @@ def test_a_judge_is_measured_on_its_own(tmp_path: Path) -> None:
     assert not {"exact_repeat", "swap_consistency", "own_family", "listed"} & findings.keys()
 
 
-def test_of_too_many_prompts_those_count_that_most_judges_speak_of(tmp_path: Path) -> None:
+def test_a_limit_prefers_prompts_that_most_judges_scored(tmp_path: Path) -> None:
     table = {name: [{"text": "a", "help": 1, "faith": 1}, {"text": "b", "help": 5, "faith": 5}] for name in "pqrstuvw"}
     with Store(tmp_path / "store.duckdb") as store:
         fill(store, table)
@@ -139,7 +139,7 @@ def test_of_too_many_prompts_those_count_that_most_judges_speak_of(tmp_path: Pat
     assert (ties.n, accuracy.n, accuracy.value) == (3, 1, 1.0)
 
 
-def test_a_list_and_the_own_family_are_seen(tmp_path: Path) -> None:
+def test_lists_and_a_preference_for_the_judges_own_model_family_are_detected(tmp_path: Path) -> None:
     with Store(tmp_path / "store.duckdb") as store:
         text = "other's text"
         asked = prompt("p").key
@@ -304,7 +304,7 @@ def calls(store: Store, name: str) -> int:
     return int(store.rows("SELECT coalesce(sum(calls), 0) AS n FROM stage_runs WHERE run = $run", run=name)[0]["n"])
 
 
-def test_an_audit_asks_what_is_owed_and_once(tmp_path: Path) -> None:
+def test_an_audit_sends_only_pending_requests_once(tmp_path: Path) -> None:
     file = project(tmp_path)
     with pipeline.open_run(load(file)) as (plan, context):
         first = audit(plan, context, ["a"], "words", limit=5, attacks=4)
@@ -359,7 +359,9 @@ GATES = [
 
 
 @pytest.mark.parametrize(("gate", "reason"), GATES, ids=[str(case[1]) for case in GATES])
-def test_a_gate_stops_pairs_of_a_judge_that_falls_short_and_says_why(tmp_path: Path, gate: str, reason: str | None) -> None:
+def test_a_gate_refuses_pairs_of_a_judge_below_its_bounds_with_the_reason(
+    tmp_path: Path, gate: str, reason: str | None
+) -> None:
     file = project(tmp_path, gate + "\nevaluate: {judges: [words]}\n")
     with pipeline.open_run(load(file)) as (plan, context):
         audit(plan, context, ["a"], "words")
@@ -372,7 +374,7 @@ def test_a_gate_stops_pairs_of_a_judge_that_falls_short_and_says_why(tmp_path: P
         assert not context.store.rows("FROM pairs")
 
 
-def test_a_bound_on_what_has_only_parts_holds_for_each_of_them(tmp_path: Path) -> None:
+def test_a_gate_on_a_measure_with_parts_applies_to_each_part(tmp_path: Path) -> None:
     file = project(tmp_path, "gate: {most: {raised: 0.0}}\n")
     with pipeline.open_run(load(file)) as (plan, context):
         audit(plan, context, attacks=4)
@@ -381,7 +383,7 @@ def test_a_bound_on_what_has_only_parts_holds_for_each_of_them(tmp_path: Path) -
     assert str(caught.value).count("raised of") > 3
 
 
-def test_a_measure_that_does_not_exist_is_refused_with_the_file(tmp_path: Path) -> None:
+def test_an_unknown_measure_is_refused_with_its_place_in_the_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="gate"):
         load(project(tmp_path, "gate: {least: {acuracy: 0.5}}\n"))
 

@@ -95,7 +95,7 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]], dict[str, float | N
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_a_judge_leaves_to_the_next_one(name: str, tmp_path: Path) -> None:
+def test_a_judge_passes_undecided_prompts_to_the_next(name: str, tmp_path: Path) -> None:
     options, responses, expected = CASES[name]
     assert left(tmp_path, {"p": responses}, **options) == expected
 
@@ -124,7 +124,7 @@ def equal_weights(file: Path) -> None:
     )
 
 
-def test_a_later_judge_is_asked_only_about_what_was_left_open_and_counts_there(tmp_path: Path) -> None:
+def test_a_later_judge_of_a_cascade_scores_only_undecided_prompts_and_decides_them(tmp_path: Path) -> None:
     file = project(tmp_path, prompts=12)
     equal_weights(file)
     calls = go(file, *CASCADE)
@@ -191,7 +191,7 @@ def test_more_samples_of_a_prompt_go_to_the_judge_that_it_was_left_to(tmp_path: 
     assert unjudged == []
 
 
-def test_a_plan_says_the_most_until_the_first_judge_is_done_and_then_what_is_owed(tmp_path: Path) -> None:
+def test_a_plan_of_a_cascade_is_an_upper_bound_until_the_first_judge_is_done(tmp_path: Path) -> None:
     file, wide = project(tmp_path, prompts=4), [*CASCADE, "judge.cascade={margin: 40}"]
     before = planned(file, *wide)
     assert asks(before) == {"generate": 4, "judge a": 12, "judge b, at most": 12}
@@ -259,7 +259,7 @@ CONTRADICTIONS = {
 
 
 @pytest.mark.parametrize("name", CONTRADICTIONS)
-def test_a_contradiction_is_found_by_every_command_before_anything_is_asked(name: str, tmp_path: Path) -> None:
+def test_every_command_finds_a_contradiction_before_the_first_request(name: str, tmp_path: Path) -> None:
     overrides, said, fix = CONTRADICTIONS[name]
     file = project(tmp_path, prompts=3)
     both = [*CASCADE, *overrides]

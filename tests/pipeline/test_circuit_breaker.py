@@ -46,7 +46,7 @@ def test_a_stage_ends_when_nearly_all_of_its_last_units_failed(name: str) -> Non
 
 
 @pytest.mark.fault("P10")
-def test_the_error_names_the_kinds_of_that_window_and_the_last_words() -> None:
+def test_the_error_names_the_failure_kinds_of_the_window_and_the_last_message() -> None:
     breaker = CircuitBreaker("judge a")
     for place in range(MOST - 1):
         breaker.record("server" if place < 60 else "timeout")
@@ -100,9 +100,7 @@ def test_a_run_that_was_ended_goes_on_when_the_cause_is_gone(tmp_path: Path) -> 
         ([], [], None),
     ],
 )
-def test_a_stage_of_which_nothing_was_ever_done_ends_badly(
-    failures: list[str | None], before: list[str], ends: str | None
-) -> None:
+def test_a_stage_without_any_success_fails(failures: list[str | None], before: list[str], ends: str | None) -> None:
     breaker = CircuitBreaker("judge a")
     for failure in failures:
         breaker.record(failure, "no reply")
@@ -114,7 +112,7 @@ def test_a_stage_of_which_nothing_was_ever_done_ends_badly(
     assert str(raised.value).startswith(ends)
 
 
-def test_a_run_in_which_all_fails_stops_there_with_6_and_is_fine_where_nothing_is_owed(tmp_path: Path) -> None:
+def test_a_run_in_which_everything_fails_exits_with_6_and_one_without_pending_work_with_0(tmp_path: Path) -> None:
     file = project(tmp_path, prompts=3)
     mute = ["--set", "models.first={kind: scripted, malformed: 1}", "--set", "judges.a.attempts=1"]
 

@@ -12,6 +12,7 @@ from rlaif.context.run import Context
 from rlaif.core.errors import InputError
 from rlaif.core.types import Prompt, key, stored
 from rlaif.pipeline.stages import collect
+from rlaif.pipeline.stages.collect import DIFFERING_SCORES
 from rlaif.store.store import Store
 from tests.support.collecting import collected, column, comparisons, dropped, lines, requests
 from tests.support.displays import RecordedNotes
@@ -100,7 +101,7 @@ def test_added_rows_add_their_prompts_at_the_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.fault("P8")
-def test_a_prompt_taken_out_of_its_source_is_out_of_play_but_not_forgotten(tmp_path: Path) -> None:
+def test_a_prompt_removed_from_its_source_is_inactive_but_kept(tmp_path: Path) -> None:
     lines(tmp_path / "rows.jsonl", [{"prompt": "A"}, {"prompt": "B"}])
     collected(tmp_path).close()
     lines(tmp_path / "rows.jsonl", [{"prompt": "B"}])
@@ -113,7 +114,7 @@ def test_a_prompt_taken_out_of_its_source_is_out_of_play_but_not_forgotten(tmp_p
         assert column(store, "SELECT count(*) FROM prompts") == [2]
 
 
-def test_a_near_duplicate_comes_into_play_when_the_first_leaves(tmp_path: Path) -> None:
+def test_a_near_duplicate_becomes_active_when_the_first_is_removed(tmp_path: Path) -> None:
     lines(tmp_path / "rows.jsonl", [{"prompt": "A"}, {"prompt": "a!"}])
     collected(tmp_path).close()
     lines(tmp_path / "rows.jsonl", [{"prompt": "a!"}])
@@ -149,7 +150,7 @@ def test_answers_are_numbered_and_each_distinct_one_counts_once(tmp_path: Path) 
         }
 
 
-def test_an_answer_that_stays_in_its_source_keeps_the_time_at_which_it_came(tmp_path: Path) -> None:
+def test_an_answer_that_stays_in_its_source_keeps_its_first_collection_time(tmp_path: Path) -> None:
     found = []
     for texts in (["one"], ["zero", "one"]):
         lines(tmp_path / "rows.jsonl", [{"prompt": "A", "texts": texts}])
@@ -183,14 +184,14 @@ def test_a_score_out_of_range_or_no_number_is_a_failure_and_never_a_value(tmp_pa
         assert criterion == {"name": "quality", "kind": "imported", "low": 1.0, "high": 10.0}
 
 
-def test_a_judge_that_marks_one_answer_again_repeats_itself(tmp_path: Path) -> None:
+def test_a_judge_that_scores_an_answer_again_adds_a_repeat(tmp_path: Path) -> None:
     lines(tmp_path / "rows.jsonl", [{"prompt": "A", "text": "same", "mark": mark} for mark in (4, 4, 1)])
     scores = [{"judge": "ann", "criterion": "quality", "column": "mark", "low": 0, "high": 5}]
     with collected(tmp_path, {"columns": {"responses": "text"}, "scores": scores}) as store:
         assert store.rows("SELECT score::DOUBLE AS score, repeats FROM latest_scores") == [{"score": 3.0, "repeats": 3}]
 
 
-def test_unlike_scores_of_one_answer_are_counted_and_told(tmp_path: Path) -> None:
+def test_different_scores_of_one_answer_are_counted_and_reported(tmp_path: Path) -> None:
     marked = [
         ("same", 4, 2),
         ("same", 4, 3),
@@ -207,7 +208,7 @@ def test_unlike_scores_of_one_answer_are_counted_and_told(tmp_path: Path) -> Non
     sources = {"columns": columns, "scores": [one, two]}, {"path": "more.jsonl", "columns": columns, "scores": [one]}
     with collected(tmp_path, *sources, progress=told) as store:
         # "same" by the second column, "other" by the first, and "alone" in both sources; of "bad" one was no score.
-        assert store.query("pipeline/sql/collect/differing_scores") == [{"n": 3}]
+        assert store.query(DIFFERING_SCORES) == [{"n": 3}]
     assert "collect: 3 x different scores of one answer by one judge and criterion: their mean counts" in told.lines
 
 
@@ -303,7 +304,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("content", "source", "where", "what"), WRONG)
-def test_a_mistake_says_where_and_what_and_leaves_the_store_as_it_was(
+def test_a_mistake_is_reported_with_its_place_and_leaves_the_store_unchanged(
     tmp_path: Path, content: str, source: dict[str, Any], where: str, what: str
 ) -> None:
     lines(tmp_path / "rows.jsonl", [{"prompt": "before"}])

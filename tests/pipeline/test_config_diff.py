@@ -48,13 +48,13 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
 
 @pytest.mark.fault("P7")
 @pytest.mark.parametrize("name", CASES)
-def test_what_changed_is_told_with_what_it_makes_owed(worked: Path, name: str) -> None:
+def test_a_changed_configuration_is_reported_with_the_work_it_makes_pending(worked: Path, name: str) -> None:
     overrides, lines = CASES[name]
     assert told(worked, *overrides) == lines
 
 
 @pytest.mark.fault("P7")
-def test_a_wording_that_changed_in_its_file_is_told(worked: Path) -> None:
+def test_a_changed_wording_is_reported(worked: Path) -> None:
     rubric = worked.parent / "rubric.yaml"
     before = rubric.read_text()
     rubric.write_text(before.replace("Is every statement", "Is each statement"))
@@ -62,7 +62,7 @@ def test_a_wording_that_changed_in_its_file_is_told(worked: Path) -> None:
     rubric.write_text(before)
 
 
-def test_another_first_judge_is_told_as_the_one_that_makes_the_pairs(tmp_path: Path) -> None:
+def test_another_first_judge_is_named_as_the_one_that_makes_the_pairs(tmp_path: Path) -> None:
     file = project(tmp_path, prompts=3)
     first = "  a: {model: first, rubric: rubric.yaml, logprobs: true, calls: apart}\n"
     text = file.read_text().replace("judge: {by: [a]}\n", "").replace("pair: {judge: a, ", "pair: {")
@@ -72,7 +72,7 @@ def test_another_first_judge_is_told_as_the_one_that_makes_the_pairs(tmp_path: P
     assert 'pair.judge: "b" → "a"' in told(file)
 
 
-def test_a_run_that_was_stopped_early_owes_nothing_anew(tmp_path: Path) -> None:
+def test_a_run_that_was_stopped_early_recomputes_nothing(tmp_path: Path) -> None:
     file = project(tmp_path, prompts=3)
     with pipeline.open_run(load(file)) as (plan, context):
         pipeline.collect(context)
@@ -80,7 +80,7 @@ def test_a_run_that_was_stopped_early_owes_nothing_anew(tmp_path: Path) -> None:
     assert told(file) == []
 
 
-def test_what_was_never_made_is_not_owed_anew(tmp_path: Path) -> None:
+def test_units_that_were_never_made_are_not_requeued(tmp_path: Path) -> None:
     file = project(tmp_path, prompts=3)
     with (tmp_path / "prompts.jsonl").open("a") as prompts:
         prompts.write('{"prompt": "Why?", "document": "", "text": "So."}\n')
@@ -96,7 +96,7 @@ def test_what_was_never_made_is_not_owed_anew(tmp_path: Path) -> None:
 
 
 @pytest.mark.fault("P7")
-def test_each_run_is_told_against_the_one_before(tmp_path: Path) -> None:
+def test_each_run_is_compared_with_the_one_before(tmp_path: Path) -> None:
     file, noted = project(tmp_path, prompts=3), RecordedNotes()
     for margin in (2, 5, 5, 2):
         with pipeline.open_run(load(file, [f"pair.min_margin={margin}"]), noted):

@@ -44,7 +44,7 @@ def test_other_models_are_compared_by_every_judge_on_held_out_prompts_and_on_tas
         assert store.rows("SELECT count(*) AS n FROM current_prompts") == [{"n": 20}]
 
 
-def test_an_evaluation_is_asked_for_once_and_printed_as_json(
+def test_an_evaluation_sends_its_requests_once_and_prints_json(
     contest: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, found, work = contest
@@ -94,7 +94,7 @@ def test_a_judge_that_compares_sees_each_model_beside_the_base_in_both_orders(tm
         "evaluate.models=[other, third]",
     )
     with pipeline.open_run(config) as (resolved, context):
-        planned = sum(line.asks for line in plan(resolved, context).lines if line.stage.endswith("judge b"))
+        planned = sum(line.requests for line in plan(resolved, context).lines if line.stage.endswith("judge b"))
     found, work = evaluated(config)
     duels = [match.head_to_head for match in found.matches]
     assert [(match.trained.name, match.prompts, match.gain) for match in found.matches] == [
@@ -120,12 +120,12 @@ def test_only_the_responses_that_are_compared_are_judged(tmp_path: Path) -> None
 
 def test_the_plan_counts_every_model(tmp_path: Path) -> None:
     with pipeline.open_run(project(tmp_path, "evaluate.tasks=[]")) as (resolved, context):
-        lines = {line.stage: line.asks for line in plan(resolved, context).lines}
+        lines = {line.stage: line.requests for line in plan(resolved, context).lines}
     assert lines["other: generate"] == 4
     assert lines["other: judge a"] == lines["base: judge b"] == 8
 
 
-def test_without_models_to_compare_nothing_is_asked(tmp_path: Path) -> None:
+def test_an_evaluation_without_models_sends_nothing(tmp_path: Path) -> None:
     for sets in (["evaluate.models=[]"], ["evaluate=null"]):
         found, work = evaluated(project(tmp_path, *sets))
         assert (found, [row for row in work if row["calls"]]) == (Evaluation(), [])
@@ -148,7 +148,7 @@ def test_without_models_to_compare_nothing_is_asked(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_mistake_is_told_before_anything_is_asked(tmp_path: Path, sets: list[str], told: str) -> None:
+def test_a_mistake_is_reported_before_the_first_request(tmp_path: Path, sets: list[str], told: str) -> None:
     with pytest.raises(InputError) as error:
         pipeline.check(pipeline.resolve(project(tmp_path, *sets)))
     assert told in str(error.value)
@@ -156,7 +156,7 @@ def test_a_mistake_is_told_before_anything_is_asked(tmp_path: Path, sets: list[s
 
 
 @pytest.mark.skipif(find_spec("lm_eval") is not None, reason="it is installed")
-def test_a_harness_that_is_not_installed_is_told(tmp_path: Path) -> None:
+def test_a_harness_that_is_not_installed_is_reported(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"pip install 'rlaif\[harness\]'"):
         pipeline.check(pipeline.resolve(project(tmp_path, "evaluate.harness=[arc_easy]")))
 

@@ -98,7 +98,7 @@ def test_samples_and_repeats_are_averaged_and_the_expected_value_counts(store: S
     assert judged(store, samples=1).base.score == 25
 
 
-def test_what_is_missing_is_counted_and_never_a_number(store: Store) -> None:
+def test_missing_scores_are_counted_and_never_a_number(store: Store) -> None:
     compared(store, "p1", 4, 8)
     ask(store, "p2", position=2)
     score(store, respond(store, "p2", "B", "b"), faith="malformed")
@@ -117,7 +117,7 @@ def test_what_is_missing_is_counted_and_never_a_number(store: Store) -> None:
     assert (result.trained.responses, result.trained.failures) == (3, {"not judged": 1, "not sampled": 1})
 
 
-def test_a_weighted_criterion_that_was_never_judged_leaves_nothing_to_compare(store: Store) -> None:
+def test_responses_without_a_weighted_score_are_not_compared(store: Store) -> None:
     compared(store, "p1", 4, 8)
     result = judged(store, weights={"faithfulness": 1, "helpfulness": 1})
     assert (result.prompts, result.win_rate, result.interval, result.longer_wins) == (0, None, None, None)

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from rlaif import pipeline as run
-from rlaif.config import load
+from rlaif.config import Config, GeneratorSettings, TransformersModel, load
 from rlaif.config.resources import root
 from rlaif.core.errors import InputError
 from rlaif.estimate import plan as estimate
+from rlaif.pipeline.rounds import as_round
 from tests.support.scripted_pipeline import add, go, rows
 
 MODELS = """
@@ -29,7 +30,11 @@ collect:
 JUDGED = "judges: {a: {model: critic, rubric: rubric.yaml}}\n"
 PAIRED = "pair: {}\n"
 DELTA = "pair: {strategy: stronger_vs_weaker, options: {strong: large, weak: small}}\n"
-THREE = {"samples": 1, "pick": 2, "generators": [{"model": "small"}, {"model": "middle"}, {"model": "large"}]}
+THREE: dict[str, Any] = {
+    "samples": 1,
+    "pick": 2,
+    "generators": [{"model": "small"}, {"model": "middle"}, {"model": "large"}],
+}
 TWO = {"generators": [{"model": "small"}, {"model": "large"}], "samples": 1}
 
 
@@ -72,7 +77,7 @@ def test_each_prompt_is_answered_by_as_many_generators_as_are_picked(tmp_path: P
 
 
 def changed(**entry: Any) -> list[dict[str, Any]]:
-    return [{**each, **(entry if each["model"] == "small" else {})} for each in THREE["generators"]]  # type: ignore[attr-defined]
+    return [{**each, **(entry if each["model"] == "small" else {})} for each in THREE["generators"]]
 
 
 @pytest.mark.parametrize(
@@ -107,6 +112,7 @@ def test_a_removed_generator_stays_in_the_report_and_not_in_new_pairs(tmp_path: 
     go(file)
     page = (tmp_path / "runs/pool/report.html").read_text()
     assert all(f"by {name}" in page for name in both)
+    assert "Responses by generator" in page
     sides = "SELECT DISTINCT unnest([chosen_generator, rejected_generator]) AS g FROM pairs_readable WHERE newest"
     assert {row["g"] for row in rows(file, sides)} == {"large"}
 
@@ -223,22 +229,23 @@ def test_imported_and_sampled_responses_of_one_name_are_paired_alike(tmp_path: P
 
 
 TRAINED = "models: {tiny: {kind: transformers, path: rlaif/demo/writer}}"
-POOL = "generators: [{model: small}, {model: large}]"
+POOL = "generate: {generators: [{model: small}, {model: large}]}\n"
+STRONGER = POOL + "pair: {strategy: stronger_vs_weaker, options: {strong: %s, weak: %s}}"
 MISTAKES = {
     "generate: {}": "give `model`, or several `generators`",
     "generate: {model: small, pick: 1}": "`pick` needs `generators`",
-    f"generate: {{{POOL}, pick: 3}}": "`pick` is 3, and there are only 2 generators",
+    "generate: {pick: 2, generators: [{model: small}]}": "`pick` is 2, and there are only 1 generators",
     "generate: {generators: [{model: small}, {model: small}]}": "2 generators are called 'small': give each its own `name`",
     "generate: {generators: [{model: small}, {name: x}]}": "names no `model`",
     "generate: {generators: [{model: smal}]}": "no model is called 'smal'",
     "generate: {generators: [{model: small}, {model: small, name: twin}]}": "'small' and 'twin' are one generator",
-    f"generate: {{{POOL}}}\ntrain: {{}}\npair: {{judge: a}}\n{JUDGED}": "Name a model under `train.model`, such as one of small, large",
-    f"generate: {{{POOL}}}\nevaluate: {{models: [huge]}}": "Name its model under `evaluate.base`, such as one of small, large",
-    f"generate: {{{POOL}}}\npair: {{strategy: stronger_vs_weaker, options: {{strong: large, weak: smal}}}}": "Did you mean 'small'",
-    f"generate: {{{POOL}}}\npair: {{strategy: stronger_vs_weaker, options: {{strong: small, weak: small}}}}": "named twice",
-    f"generate: {{{POOL}}}\npair: {{strategy: stronger_vs_weaker, options: {{strong: large, weak: small}}, min_margin: 5}}": "no scores",
+    POOL + "train: {}\npair: {judge: a}\n" + JUDGED: "Name a model under `train.model`, such as one of small, large",
+    POOL + "evaluate: {models: [huge]}": "Name its model under `evaluate.base`, such as one of small, large",
+    STRONGER % ("large", "smal"): "Did you mean 'small'",
+    STRONGER % ("small", "small"): "named twice",
+    (STRONGER % ("large", "small")).replace("pair: {", "pair: {min_margin: 5, "): "uses no scores",
     "generate: {model: small, system: {file: empty.txt}}": "empty.txt holds no system prompts",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("section", MISTAKES)
@@ -266,3 +273,25 @@ def test_the_policy_of_a_pool_has_the_settings_of_its_generator(tmp_path: Path) 
         policy = run.resolve(load(file)).policy
         settings[policy.name] = policy.settings.temperature
     assert settings == {"small": 0.2, "huge": 0.7}
+
+
+def test_a_round_moves_the_policy_of_the_pool_and_keeps_who_answers_what(tmp_path: Path) -> None:
+    tiny = "  tiny: {kind: transformers, path: tiny}\n"
+    rest = "pair: {strategy: stronger_vs_weaker, options: {strong: large, weak: tiny}}\ntrain: {model: tiny}\nrounds: 2\n"
+    file = write(tmp_path, {"pick": 1, "generators": [{"model": "large"}, {"model": "tiny"}]}, rest)
+    file.write_text(file.read_text().replace("  small:", f"{tiny}  small:"))
+    config = load(file)
+    assert config.pipeline.rounds
+    first, second = (as_round(config, config.pipeline.rounds, *each) for each in ((1, None), (2, tmp_path / "trained")))
+    assert [each.label for each in generators_of(first)] == ["large", "tiny"]
+    assert [each.label for each in generators_of(second)] == ["large", "tiny, round 2"]
+    model = second.pipeline.models[str(generators_of(second)[1].model)]
+    assert isinstance(model, TransformersModel)
+    assert model.path == str(tmp_path / "trained")
+    assert second.pipeline.train
+    assert second.pipeline.train.model == generators_of(second)[1].model
+
+
+def generators_of(config: Config) -> list[GeneratorSettings]:
+    assert config.pipeline.generate
+    return config.pipeline.generate.pool

@@ -87,7 +87,7 @@ def answers(file: Path) -> int:
     return int(one(file, "(SELECT count(DISTINCT answer) FROM responses)"))
 
 
-def test_a_response_costs_four_calls_and_its_claims_and_what_a_prompt_shares_is_paid_once(file: Path) -> None:
+def test_a_response_costs_four_calls_plus_claims_and_notes_are_paid_once_per_prompt(file: Path) -> None:
     go(file)
     ledger(file, answers(file))
     assert one(file, "(SELECT count(*) FROM pairs)") > 0
@@ -111,7 +111,7 @@ def test_the_items_of_a_prompts_own_checklist_are_checked_and_no_others(file: Pa
     ]
 
 
-def test_a_changed_wording_owes_its_own_scores_alone(file: Path) -> None:
+def test_a_changed_wording_makes_only_its_own_scores_pending(file: Path) -> None:
     go(file)
     before = answers(file)
     rubric = file.with_name("rubric.yaml")
@@ -136,7 +136,7 @@ def test_a_run_that_stopped_half_way_pays_for_nothing_twice(file: Path) -> None:
 
 def planned(file: Path, *overrides: str) -> dict[str, int]:
     with pipeline.open_run(load(file, list(overrides))) as (resolved, context):
-        return {line.stage: line.asks for line in plan(resolved, context).lines}
+        return {line.stage: line.requests for line in plan(resolved, context).lines}
 
 
 GUESSED = 20

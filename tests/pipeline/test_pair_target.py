@@ -42,7 +42,7 @@ def test_prompts_without_a_pair_get_more_samples_until_the_target_is_met_exactly
     assert rows(file, "SELECT count(*) AS n FROM (SELECT key FROM responses GROUP BY key HAVING count(*) > 1)")[0]["n"] == 0
 
 
-def test_a_second_run_asks_nothing_and_keeps_the_same_pairs(tmp_path: Path) -> None:
+def test_a_second_run_sends_nothing_and_keeps_the_same_pairs(tmp_path: Path) -> None:
     file = project(tmp_path, prompts=60)
     go(file, SHORT, "pair.target=40")
     before = (tmp_path / PREFERENCES).read_bytes()
@@ -50,7 +50,7 @@ def test_a_second_run_asks_nothing_and_keeps_the_same_pairs(tmp_path: Path) -> N
     assert (tmp_path / PREFERENCES).read_bytes() == before
 
 
-def test_a_surplus_is_left_out_by_lot_and_counted(tmp_path: Path) -> None:
+def test_surplus_pairs_are_dropped_at_random_and_counted(tmp_path: Path) -> None:
     file = project(tmp_path)
     go(file)
     most = pairs(file)
@@ -69,14 +69,14 @@ def test_a_surplus_is_left_out_by_lot_and_counted(tmp_path: Path) -> None:
     assert one != {row["prompt"] for row in rows(file, "FROM pairs_readable WHERE newest")}
 
 
-def test_what_cannot_be_reached_ends_at_the_bound_and_is_said(tmp_path: Path) -> None:
+def test_an_unreachable_target_stops_at_max_samples_with_a_message(tmp_path: Path) -> None:
     file = project(tmp_path, prompts=4)
     sets = ["--set", "pair.target=9", "--set", "pair.max_samples=5", "--set", "pair.min_margin=99"]
     assert "0 of 9 pairs" in rlaif("run", str(file), "--quiet", *sets).stdout
     assert {row["n"] for row in rows(file, "SELECT count(*) AS n FROM responses GROUP BY prompt")} == {5}
 
 
-def test_without_a_target_nothing_is_owed_of_what_one_asked_for(tmp_path: Path) -> None:
+def test_extra_samples_are_not_pending_once_the_target_is_removed(tmp_path: Path) -> None:
     file = project(tmp_path, prompts=10)
     go(file)
     with Store(tmp_path / "out/store.duckdb") as store:
@@ -92,7 +92,7 @@ def test_without_a_target_nothing_is_owed_of_what_one_asked_for(tmp_path: Path) 
         ("pair: {judge: a", "pair: {judge: b", "needs a judge that scores"),
     ],
 )
-def test_a_target_that_nothing_could_meet_is_refused_first(tmp_path: Path, old: str, new: str, said: str) -> None:
+def test_an_unreachable_target_is_refused_first(tmp_path: Path, old: str, new: str, said: str) -> None:
     file = project(tmp_path, prompts=3)
     file.write_text(file.read_text().replace(old, new))
     with pytest.raises(InputError, match=said):

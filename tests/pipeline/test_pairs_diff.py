@@ -104,7 +104,7 @@ def test_every_pair_has_its_fate_and_reason(name: str, tmp_path: Path) -> None:
     assert (found.a.settings, found.b.settings) == (a, b)
 
 
-def test_a_judge_that_has_scored_nothing_is_no_side(tmp_path: Path) -> None:
+def test_a_judge_without_scores_is_not_compared(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="judge gold has scored 0 of 3 responses"):
         difference(tmp_path, ONE, [], ["pair.judge=gold"], {})
 
@@ -123,14 +123,14 @@ def test_a_flip_names_the_criterion_that_caused_it_and_what_each_side_made_of_it
 @pytest.mark.parametrize(
     ("b", "said"), [([], "No pair changes."), (["pair.strategy=best_vs_second"], "Scores and weights are the same")]
 )
-def test_it_ends_with_whether_anything_changed(b: list[str], said: str, tmp_path: Path) -> None:
+def test_a_comparison_of_pairs_ends_with_whether_anything_changed(b: list[str], said: str, tmp_path: Path) -> None:
     console = Console(file=io.StringIO(), width=120)
     render(difference(tmp_path, ONE, [], b), console)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert [each for each in ("No pair changes.", "Scores and weights are the same") if each in text] == [said]
 
 
-def test_lengths_are_told_of_both_sides(tmp_path: Path) -> None:
+def test_lengths_of_both_sides_are_reported(tmp_path: Path) -> None:
     found = difference(tmp_path, {"p": [answer("long one", 5, 1), answer("short", 1, 4)]}, [], ["pair.weights.help=0"])
     assert (found.a.chosen_length, found.a.longer) == (8, 1)
     assert (found.b.chosen_length, found.b.longer) == (5, 0)
@@ -207,7 +207,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_what_is_no_pairing_is_told(name: str, tmp_path: Path) -> None:
+def test_an_invalid_pairing_is_reported(name: str, tmp_path: Path) -> None:
     given, said = WRONG[name]
     file = project(tmp_path, prompts=2)
     go(file)

@@ -106,7 +106,9 @@ OWED: dict[str, tuple[dict[str, Any], list[tuple[int, int]]]] = {
 
 
 @pytest.mark.parametrize(("given", "expected"), OWED.values(), ids=OWED)
-def test_who_meets_whom(given: dict[str, Any], expected: list[tuple[int, int]], tmp_path: Path) -> None:
+def test_the_schedule_selects_the_expected_comparisons(
+    given: dict[str, Any], expected: list[tuple[int, int]], tmp_path: Path
+) -> None:
     assert owed(tmp_path, **given) == expected
 
 
@@ -133,9 +135,7 @@ def test_in_an_evaluation_only_the_texts_of_two_generators_meet(schedule: str, t
         store.run("UPDATE responses SET generator = 'other' WHERE sample >= 2")
         store.append("comparisons", [*won(0, 2), *won(2, 3)])
         found = {(row["first"], row["second"]) for row in store.query("pipeline/sql/pairwise/pending", **wanted)}
-        planned = store.measure("estimate/sql/comparisons", "sum(comparisons)", **wanted)
     assert found == {(texts[one], texts[two]) for one, two in both((0, 1), (0, 3), (1, 2), (1, 3))}
-    assert planned == len(found)
 
 
 def paired(
@@ -188,7 +188,7 @@ COMES_TO: dict[str, tuple[list[Row], dict[str, Any], list[tuple[int, int, float,
 
 
 @pytest.mark.parametrize(("rows", "section", "expected"), COMES_TO.values(), ids=COMES_TO)
-def test_what_two_answers_come_to(
+def test_two_answers_make_the_expected_pair(
     rows: list[Row], section: dict[str, Any], expected: list[tuple[int, int, float, float]], tmp_path: Path
 ) -> None:
     pairs, _ = paired(tmp_path, rows, 2, **section)
@@ -206,14 +206,14 @@ def test_two_that_never_met_are_ordered_by_those_they_met_with_the_standard_erro
     assert row["confidence"] != 7 / 8
 
 
-def test_a_comparison_that_failed_is_no_vote_and_is_told_of_both(tmp_path: Path) -> None:
+def test_a_failed_comparison_is_not_a_vote_and_is_counted_for_both_responses(tmp_path: Path) -> None:
     pairs, outcomes = paired(tmp_path, [met(0, 1, None, failure="refused"), met(1, 0, None, failure="refused")], 2)
     assert pairs == []
     assert set(outcomes.values()) == {"not scored: refused"}
 
 
 @pytest.mark.parametrize("answers", [2, 3, 4, 5])
-def test_a_knock_out_of_a_clear_order_ends_with_the_best_and_a_match_for_each_other(answers: int, tmp_path: Path) -> None:
+def test_a_knock_out_of_a_clear_order_ends_with_the_best_and_one_match_per_loser(answers: int, tmp_path: Path) -> None:
     worth = [2, 0, 4, 1, 3][:answers]
     rows: list[Row] = []
     rounds = 0

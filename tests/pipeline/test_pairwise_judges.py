@@ -53,7 +53,7 @@ def test_the_ledger_has_each_order_of_each_two_and_a_resume_pays_nothing(tmp_pat
             "SELECT count(*) AS n, count(DISTINCT (first, second)) AS pairs, count(DISTINCT verdict) AS said "
             "FROM comparisons WHERE preferred IS NOT NULL AND first <> second"
         )[0]
-        assert first == planned.asks == 3 * 4 * 3
+        assert first == planned.requests == 3 * 4 * 3
         assert found == {"n": first, "pairs": first, "said": first}
         assert (
             len(store.rows("FROM verdicts JOIN comparisons ON comparisons.verdict = verdicts.key WHERE raw <> ''")) == first
@@ -64,20 +64,22 @@ def test_the_ledger_has_each_order_of_each_two_and_a_resume_pays_nothing(tmp_pat
         assert calls(context.store) == first
 
 
-def test_a_knock_out_takes_two_calls_a_loser_and_what_it_paid_counts_for_a_round_robin(tmp_path: Path) -> None:
+def test_a_knock_out_takes_two_calls_per_loser_which_a_round_robin_reuses(tmp_path: Path) -> None:
     better = {"name": "better", "kind": "compare", "question": "Which one is better?"}
     file = pipeline(tmp_path, [better | {"schedule": "knock_out"}])
     with run.open_run(load(file)) as (resolved, context):
         run.collect(context)
         planned = plan(resolved, context).lines[1]
-        run.generate_and_judge(resolved, context)
+        run.generate(resolved, context)
+        assert plan(resolved, context).lines[0].requests == planned.requests == 3 * 2 * 3
         run.judge(resolved, context)
-        assert calls(context.store) == planned.asks == 3 * 2 * 3
+        run.judge(resolved, context)
+        assert calls(context.store) == planned.requests
         assert run.paired(resolved, context).pairs == 3
     with run.open_run(load(pipeline(tmp_path, [better]))) as (resolved, context):
         pending = plan(resolved, context).lines[0]
         run.judge(resolved, context)
-        assert (pending.asks, calls(context.store)) == (3 * 4 * 3 - 3 * 2 * 3, 3 * 4 * 3)
+        assert (pending.requests, calls(context.store)) == (3 * 4 * 3 - 3 * 2 * 3, 3 * 4 * 3)
 
 
 def test_compared_rated_and_computed_criteria_make_one_sum(tmp_path: Path) -> None:
@@ -131,7 +133,7 @@ def flattered(request: Request) -> Reply:
     return chat(json.dumps({"rationale": "It says so.", "better": better}))
 
 
-def test_an_audit_sees_that_a_judge_goes_by_the_order_and_by_praise(tmp_path: Path) -> None:
+def test_an_audit_finds_a_judge_that_follows_order_and_praise(tmp_path: Path) -> None:
     def measured(base_url: str) -> dict[str, float | None]:
         model = {"kind": "openai", "base_url": base_url, "model": "m", "price": {"input": 0, "output": 0}}
         file = pipeline(tmp_path, models={"m": model}, generate={"model": "m", "samples": 3})
@@ -154,7 +156,7 @@ def test_an_audit_sees_that_a_judge_goes_by_the_order_and_by_praise(tmp_path: Pa
     assert {name: value for name, value in found.items() if name.startswith("raised") and value} == {"raised flattery": 1}
 
 
-def test_what_a_server_does_not_count_is_guessed_from_both_responses(tmp_path: Path) -> None:
+def test_uncounted_tokens_of_a_comparison_are_estimated_from_both_responses(tmp_path: Path) -> None:
     with Store(tmp_path / "store.duckdb") as store:
         fill(store, {"p": [{"text": "one" * 400}, {"text": "two" * 400}]})
         store.append("judges", [{"key": JUDGE, "name": "j", "spec": '{"model": {"kind": "openai"}, "template": ""}'}])
@@ -174,7 +176,7 @@ def test_what_a_server_does_not_count_is_guessed_from_both_responses(tmp_path: P
                 }
             ],
         )
-        (row,) = store.query("estimate/sql/spent")
+        (row,) = store.query("context/sql/spent")
     assert (row["guessed"], row["output_tokens"]) == (1, 10)
     assert 600 <= row["prompt_tokens"] < 620
 

@@ -36,7 +36,7 @@ def requests(file: Path) -> list[str]:
 
 @pytest.mark.fault("P3")
 @pytest.mark.parametrize("room", [600_000, 900_000])
-def test_a_full_disk_ends_the_run_with_what_to_do_and_nothing_kept_is_lost(tmp_path: Path, room: int) -> None:
+def test_a_full_disk_ends_the_run_with_advice_and_loses_no_stored_result(tmp_path: Path, room: int) -> None:
     (tmp_path / "whole").mkdir()
     whole = project(tmp_path / "whole", prompts=200)
     go(whole)
@@ -99,7 +99,7 @@ def test_runs_of_the_same_second_have_names_of_their_own(tmp_path: Path) -> None
 
 
 @pytest.mark.fault("P8")
-def test_rows_in_another_order_owe_nothing_and_an_edited_one_owes_itself(tmp_path: Path) -> None:
+def test_reordered_rows_make_nothing_pending_and_an_edited_row_only_itself(tmp_path: Path) -> None:
     file = project(tmp_path)
     go(file)
     before = exported(file)
@@ -116,7 +116,7 @@ def test_rows_in_another_order_owe_nothing_and_an_edited_one_owes_itself(tmp_pat
 @pytest.mark.parametrize(
     ("fault", "tries"), [(error(500, "never"), ATTEMPTS), (error(400, "not this"), 1)], ids=["transient", "terminal"]
 )
-def test_a_unit_that_always_fails_is_tried_so_often_over_all_runs_and_is_counted(
+def test_a_failing_unit_is_tried_a_bounded_number_of_times_over_all_runs_and_counted(
     tmp_path: Path, fault: Reply, tries: int
 ) -> None:
     def answer(request: Request) -> Reply:
@@ -170,7 +170,7 @@ def test_odd_text_comes_through_unchanged_and_half_a_character_becomes_a_mark(tm
 
 
 @pytest.mark.fault("P12")
-def test_an_empty_source_is_told_and_one_row_or_one_sample_or_the_same_row_twice_is_no_fault(tmp_path: Path) -> None:
+def test_an_empty_source_is_reported_and_a_single_row_or_duplicate_is_fine(tmp_path: Path) -> None:
     file = project(tmp_path, prompts=0)
     (tmp_path / "prompts.jsonl").touch()
     with pytest.raises(InputError, match="the sources hold no prompts"):
@@ -221,7 +221,7 @@ def test_samples_that_are_all_the_same_make_no_pair_and_are_judged_once(tmp_path
 
 
 @pytest.mark.fault("P16")
-def test_nothing_forks() -> None:
+def test_no_process_is_forked() -> None:
     for path in PACKAGE.rglob("*.py"):
         calls = [ast.unparse(node) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
         started = [call for call in calls if call.startswith(("os.fork", "multiprocessing.", "ProcessPoolExecutor"))]

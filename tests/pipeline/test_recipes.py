@@ -17,14 +17,22 @@ JUDGE = (
 )
 SMALL = [
     "budget=null",
-    "models.writer=" + WRITER,
     "collect.held_out=0.25",
     "generate.template=prompts/generate/compact.jinja",
-    "generate.max_tokens=64",
+    "generate.max_tokens=48",
+]
+TRAINED = [
     "train.options={max_steps: 1, per_device_train_batch_size: 2}",
     "evaluate.limit=2",
     "evaluate.samples=1",
 ]
+WRITES = "models.writer=" + WRITER
+POOL = {
+    "ultrafeedback": ["llama", "llama_large", "qwen", "qwen_large", "mistral", "gemma"],
+    "tulu3": ["policy", "llama", "qwen", "qwen_large", "mistral", "gemma"],
+    "olmo3": ["weak", "llama", "qwen", "qwen_large", "mistral", "gemma"],
+    "delta": ["strong", "weak"],
+}
 TINY_JUDGE = ["models.critic={kind: transformers, path: 'tiny:judge', batch: 64}", "judges.critic=" + JUDGE]
 SCRIPTED_JUDGE = ["models.critic={kind: scripted}"]
 
@@ -42,14 +50,15 @@ def prompts(folder: Path, count: int) -> str:
     return f"collect.sources=[{{path: {path}, columns: {columns}}}]"
 
 
-def go(name: str, folder: Path, *overrides: str, count: int = 12) -> Store:
+def go(name: str, folder: Path, *overrides: str, count: int = 12, train: bool = True) -> Store:
     """Run a recipe on a few prompts of the demo's world; return its store."""
-    sets = [f"out={folder / 'out'}", prompts(folder, count), *SMALL, *overrides]
+    sets = [f"out={folder / 'out'}", prompts(folder, count), *SMALL, *(TRAINED if train else []), *overrides]
     with pipeline.open_run(load(root() / f"pipelines/{name}.yaml", sets)) as (plan, context):
         made, evaluation, report = pipeline.everything(plan, context)
-    assert made, "a model is trained"
-    assert evaluation.matches
+    assert made
+    assert made.pairs
     assert report.exists()
+    assert bool(evaluation.matches) == train, "the trained model is compared with its base"
     return Store(folder / "out/store.duckdb", read_only=True)
 
 
@@ -61,7 +70,7 @@ TRAINING = "FROM responses JOIN generators ON generators.key = generator WHERE p
 
 
 def test_verifiable_chooses_responses_that_keep_every_limit_of_their_prompt(tmp_path: Path) -> None:
-    with go("verifiable", tmp_path, "generate.temperature=0.8") as store:
+    with go("verifiable", tmp_path, WRITES, "generate.temperature=0.8") as store:
         pairs = store.rows("FROM pairs_readable WHERE newest")
         assert pairs
         for pair in pairs:
@@ -74,7 +83,7 @@ def test_verifiable_chooses_responses_that_keep_every_limit_of_their_prompt(tmp_
 
 
 def test_long_document_scores_four_dimensions_at_the_stated_cost(tmp_path: Path) -> None:
-    with go("long_document", tmp_path, *SCRIPTED_JUDGE, count=6) as store:
+    with go("long_document", tmp_path, WRITES, *SCRIPTED_JUDGE, count=6) as store:
         assert {row["criterion"] for row in store.rows("SELECT DISTINCT criterion FROM responses_scored")} == {
             "helpfulness",
             "logicality",
@@ -92,10 +101,64 @@ def test_long_document_scores_four_dimensions_at_the_stated_cost(tmp_path: Path)
 
 def test_on_policy_dpo_trains_each_round_on_other_prompts(tmp_path: Path) -> None:
     second = "judges.second={rubric: rubrics/oracle.yaml}"
-    with go("on_policy_dpo", tmp_path, *TINY_JUDGE, second, "rounds.most=2", "generate.samples=4", count=24) as store:
+    with go(
+        "on_policy_dpo", tmp_path, WRITES, *TINY_JUDGE, second, "rounds.most=2", "generate.samples=4", count=24
+    ) as store:
         rounds = store.rows("SELECT number, judge, pairs FROM rounds ORDER BY number")
         assert rounds
         assert {row["judge"] for row in rounds} == {"second"}
         assert all(row["pairs"] for row in rounds)
         shared = "SELECT prompt FROM pairs GROUP BY prompt HAVING count(DISTINCT pairing) > 1"
         assert store.rows(shared) == []
+
+
+def pool(name: str) -> list[str]:
+    """Overrides that put the tiny writer, at several temperatures, in place of a recipe's pool, and a scripted judge."""
+    models = dict.fromkeys([*POOL[name], *([] if name == "ultrafeedback" else ["policy"])])
+    heats = [f"generate.generators.{place}.temperature={0.8 + place / 5}" for place in range(len(POOL[name]))]
+    return ["models.critic={kind: scripted}", *(f"models.{model}={WRITER}" for model in models), *heats]
+
+
+def answered(store: Store) -> dict[str, set[str]]:
+    """The generators that answered each training prompt."""
+    found = store.rows("SELECT prompt, list(DISTINCT generators.name) AS names " + TRAINING + " GROUP BY prompt")
+    return {row["prompt"]: set(row["names"]) for row in found}
+
+
+ASPECTS = {"instruction_following", "truthfulness", "honesty", "helpfulness"}
+
+
+def test_ultrafeedback_rates_four_models_of_the_pool_on_four_aspects(tmp_path: Path) -> None:
+    with go("ultrafeedback", tmp_path, *pool("ultrafeedback"), train=False) as store:
+        assert {len(names) for names in answered(store).values()} == {4}
+        assert set().union(*answered(store).values()) == set(POOL["ultrafeedback"])
+        assert {row["criterion"] for row in store.rows("SELECT DISTINCT criterion FROM responses_scored")} == ASPECTS
+        assert number(store, "count(*) FROM verdicts") == 4 * number(store, "count(DISTINCT answer) FROM responses")
+
+
+def test_tulu3_has_an_on_policy_response_to_every_prompt(tmp_path: Path) -> None:
+    with go("tulu3", tmp_path, *pool("tulu3"), "models.second={kind: scripted, salt: s}") as store:
+        assert {len(names) for names in answered(store).values()} == {4}
+        assert all("policy" in names for names in answered(store).values())
+        lower = "SELECT count(*) AS n FROM pairs_readable WHERE margin <= 0"
+        assert store.rows(lower)[0]["n"] == 0
+
+
+def test_delta_chooses_the_stronger_model_and_calls_no_judge_for_its_pairs(tmp_path: Path) -> None:
+    with go("delta", tmp_path, *pool("delta")) as store:
+        sides = store.rows("SELECT DISTINCT chosen_generator, rejected_generator FROM pairs_readable WHERE newest")
+        assert sides == [{"chosen_generator": "strong", "rejected_generator": "weak"}]
+        assert set(map(frozenset, answered(store).values())) == {frozenset({"strong", "weak"})}
+        assert number(store, f"count(*) FILTER (answer IN (SELECT answer FROM scores)) {TRAINING}") == 0
+
+
+def test_olmo3_pairs_the_weak_models_responses_within_100_tokens_and_quotas(tmp_path: Path) -> None:
+    quota = "pair.quotas={by: max_words, pairs: {'40': 5}}"
+    with go("olmo3", tmp_path, *pool("olmo3"), "models.second={kind: scripted, salt: s}", quota) as store:
+        assert all("weak" in names and len(names) == 5 for names in answered(store).values())
+        tokens = store.rows("""
+            SELECT abs(one.output_tokens::INT - other.output_tokens::INT) AS apart
+            FROM pairs JOIN responses AS one ON one.key = chosen JOIN responses AS other ON other.key = rejected
+        """)
+        assert len(tokens) == 5
+        assert all(row["apart"] <= 100 for row in tokens)

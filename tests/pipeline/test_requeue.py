@@ -53,7 +53,7 @@ def pipeline(folder: Path, base_url: str) -> Path:
     ],
     ids=["a response, transient", "a response, terminal", "a score"],
 )
-def test_what_was_given_up_is_asked_for_again_as_often_as_at_first_and_heals(
+def test_retry_gives_failed_units_as_many_attempts_again(
     tmp_path: Path, who: str, fault: Reply, kind: str, tries: int
 ) -> None:
     healthy = False
@@ -99,6 +99,6 @@ def test_what_was_given_up_is_asked_for_again_as_often_as_at_first_and_heals(
     assert made == [{"n": 5 * 2 * 3}]
 
 
-def test_an_unknown_kind_is_told(tmp_path: Path) -> None:
+def test_an_unknown_kind_is_reported(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="malformed"):
         owed_again(project(tmp_path), "malformde")

@@ -99,7 +99,7 @@ def test_a_round_must_gain_more_than_was_asked_for(store: Store, least: float, c
     assert len(seen) == count
 
 
-def test_a_chain_that_is_done_again_replaces_its_rows_and_forgets_rounds_that_are_no_more(store: Store) -> None:
+def test_repeating_a_chain_replaces_its_rows_and_deletes_obsolete_rounds(store: Store) -> None:
     taken(store, [1, 2, 3, 4], "rounds=3")
     taken(store, [1, 2, 2], "rounds=3")
     rows = store.rows("SELECT number, after, stopped IS NULL AS kept FROM rounds ORDER BY number")
@@ -113,7 +113,7 @@ def test_another_pipeline_in_the_same_store_is_another_chain(store: Store) -> No
     assert rounds.last_path(other) is None
 
 
-def test_partitioned_prompts_are_parted_among_the_rounds_and_held_out_ones_are_in_each(store: Store) -> None:
+def test_partitioned_prompts_are_divided_among_the_rounds_except_held_out_ones(store: Store) -> None:
     buckets = range(0, 10000, 50)
     store.append("prompts", [{"key": str(b), "messages": "[]", "bucket": b, "position": b} for b in buckets])
     store.append("active_prompts", [{"prompt": str(bucket)} for bucket in buckets])
@@ -139,7 +139,7 @@ DRIFT: Mapping[str, tuple[list[str], dict[str, float]]] = {
 
 
 @pytest.mark.parametrize("name", DRIFT)
-def test_drift_is_told_of_fresh_answers_to_prompts_that_are_not_held_out(store: Store, name: str) -> None:
+def test_drift_covers_new_answers_to_training_prompts(store: Store, name: str) -> None:
     earlier, expected = DRIFT[name]
     buckets = {"a": 9000, "b": 9000, "held out": 0}
     store.append("prompts", [{"key": name, "messages": "[]", "bucket": bucket} for name, bucket in buckets.items()])
@@ -169,7 +169,7 @@ def test_drift_is_told_of_fresh_answers_to_prompts_that_are_not_held_out(store: 
     assert found == [expected | {"fresh": (75 + 43.75) / 2}]
 
 
-def test_a_number_is_so_many_rounds_at_most() -> None:
+def test_a_number_sets_the_maximum_of_rounds() -> None:
     assert Rounds.model_validate(3) == Rounds(most=3)
 
 
@@ -182,7 +182,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("sets", "said"), MISTAKES)
-def test_a_mistake_in_the_section_is_told(sets: list[str], said: str) -> None:
+def test_a_mistake_in_the_section_is_reported(sets: list[str], said: str) -> None:
     with pytest.raises(InputError, match=said):
         load(QUICKSTART, sets)
 
@@ -219,7 +219,7 @@ SMALL = [
 COUNTS = "SELECT count(*) AS made, count(DISTINCT (prompt, generator, sample)) AS owed FROM responses"
 
 
-def test_rounds_stopped_again_and_again_pay_nothing_twice_and_a_further_run_does_nothing(tmp_path: Path) -> None:
+def test_rounds_that_are_stopped_repeatedly_pay_for_nothing_twice(tmp_path: Path) -> None:
     for stages in (3, 5, 99):
         with pipeline.open_run(load(QUICKSTART, [f"out={tmp_path}", *SMALL]), Stopping(stages)) as (plan, context):
             try:

@@ -16,7 +16,7 @@ from tests.support.processes import written
 from tests.support.scripted_pipeline import add, go, project, rows
 
 
-def test_a_run_does_everything_once_and_a_second_one_asks_nothing(tmp_path: Path) -> None:
+def test_a_run_does_everything_once_and_a_second_run_sends_nothing(tmp_path: Path) -> None:
     file = project(tmp_path)
     calls = go(file)
     assert calls["generate"] == 20
@@ -31,7 +31,7 @@ def test_a_run_does_everything_once_and_a_second_one_asks_nothing(tmp_path: Path
 
 
 @pytest.mark.fault("P7")
-def test_a_changed_weight_or_strategy_or_margin_asks_no_model(tmp_path: Path) -> None:
+def test_a_changed_weight_strategy_or_margin_calls_no_model(tmp_path: Path) -> None:
     file = project(tmp_path)
     go(file)
     before = (tmp_path / "out/pairs/preference/train.jsonl").read_bytes()
@@ -45,7 +45,7 @@ def test_a_changed_weight_or_strategy_or_margin_asks_no_model(tmp_path: Path) ->
 
 
 @pytest.mark.fault("P7")
-def test_a_changed_wording_owes_the_scores_of_its_criterion_only(tmp_path: Path) -> None:
+def test_a_changed_wording_makes_only_the_scores_of_its_criterion_pending(tmp_path: Path) -> None:
     file = project(tmp_path)
     calls = go(file)
     rubric = tmp_path / "rubric.yaml"
@@ -54,7 +54,7 @@ def test_a_changed_wording_owes_the_scores_of_its_criterion_only(tmp_path: Path)
 
 
 @pytest.mark.fault("P8")
-def test_ten_more_prompts_owe_only_theirs_and_more_samples_only_the_new_ones(tmp_path: Path) -> None:
+def test_added_prompts_and_samples_make_only_the_new_work_pending(tmp_path: Path) -> None:
     file = project(tmp_path)
     go(file)
     add(tmp_path, range(20, 30))

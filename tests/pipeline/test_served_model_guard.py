@@ -94,7 +94,7 @@ def test_a_server_that_answers_as_another_model_in_a_later_run_ends_it(tmp_path:
         assert rows(file, scored) == [{"n": 4}]
 
 
-def test_a_server_that_names_no_model_is_taken_at_its_word(tmp_path: Path) -> None:
+def test_a_reply_without_a_model_name_is_accepted(tmp_path: Path) -> None:
     with server([None]) as url:
         file = project(tmp_path, url)
         judge(file)

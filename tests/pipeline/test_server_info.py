@@ -51,7 +51,7 @@ def stubborn(request: Request) -> Reply:
 
 
 @pytest.mark.fault("H6", "H13", "H20")
-def test_what_a_server_tells_and_does_is_kept_counted_and_shown(tmp_path: Path) -> None:
+def test_facts_about_a_server_are_stored_counted_and_shown(tmp_path: Path) -> None:
     entry: dict[str, Any] = {"id": "m", "root": "org/m", "max_model_len": 4096, "created": 1_700_000_000}
 
     async def go() -> list[list[str]]:
@@ -99,9 +99,7 @@ LISTS: list[tuple[str, dict[str, Any], list[tuple[str, str]]]] = [
 
 @pytest.mark.fault("H20")
 @pytest.mark.parametrize(("entry", "said"), [row[1:] for row in LISTS], ids=[row[0] for row in LISTS])
-def test_an_introduction_is_what_the_list_of_models_says_of_the_model(
-    entry: dict[str, Any], said: list[tuple[str, str]]
-) -> None:
+def test_an_introduction_holds_the_facts_of_the_model_list(entry: dict[str, Any], said: list[tuple[str, str]]) -> None:
     async def go() -> list[tuple[str, str]]:
         async with serve([reply({"version": "0.9"})], [entry]) as server, OpenAI(config(server.base_url)) as model:
             await model.meet()
@@ -165,7 +163,7 @@ def test_waiting_for_a_server_is_bounded(capsys: pytest.CaptureFixture[str]) -> 
     assert (caught.value.kind, caught.value.fatal) == ("unreachable", True)
 
 
-def test_a_server_that_is_there_is_not_waited_for_whatever_it_answers(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_server_that_answers_anything_is_not_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
     async def go() -> None:
         async with await listening(0, [raw(404, error(404, "no list"))]) as server:
             port = server.sockets[0].getsockname()[1]

@@ -11,8 +11,8 @@ from rich.console import Console
 
 from rlaif.context.run import now
 from rlaif.core.errors import InputError
-from rlaif.report.explain import PromptHistory, explain, render
-from rlaif.store.store import Store, sql
+from rlaif.report.explain import PromptHistory, explain, queries, render
+from rlaif.store.store import Store
 from tests.support import report_store
 
 EVIL = "\x1b[2J\x1b]0;owned\x07red\u202etxt [bold]not bold[/bold]"
@@ -188,7 +188,7 @@ def test_a_story_goes_from_sampling_to_pair(store: Store) -> None:
     assert asdict(outcome.pairs[0]) == {"chosen": "writer #0", "rejected": "writer #1", "margin": 12.5, "confidence": 0.75}
 
 
-def test_an_earlier_version_of_a_judge_is_told_apart_from_the_present_one(store: Store) -> None:
+def test_an_earlier_version_of_a_judge_is_marked(store: Store) -> None:
     """The judge was asked together, then apart; the pairs are of before."""
     store.append("judges", [{"key": "apart", "name": "strict"}, {"key": "apart", "name": "other"}])
     store.append("verdicts", [{"key": "v2", "answer": "a0", "judge": "apart", "repeat": 0, "attempt": 0, "raw": "I say 4"}])
@@ -211,7 +211,7 @@ def test_a_story_is_plain_json(store: Store) -> None:
     assert json.loads(json.dumps(story)) == story
 
 
-def test_what_is_shown_holds_the_judges_words_and_each_failure(store: Store) -> None:
+def test_explain_shows_the_judges_replies_and_each_failure(store: Store) -> None:
     text = shown(explain(store, "ab01"))
     for part in (
         "Why?",
@@ -241,7 +241,7 @@ def test_text_cannot_drive_the_terminal(store: Store) -> None:
     assert "[bold]not bold[/bold]" in text
 
 
-def test_a_prompt_out_of_play_is_said_to_be(store: Store) -> None:
+def test_an_inactive_prompt_is_reported_as_such(store: Store) -> None:
     story = explain(store, "CD")
     assert not story.in_play
     assert "not in use" in shown(story)
@@ -257,7 +257,7 @@ def test_a_prompt_out_of_play_is_said_to_be(store: Store) -> None:
         ("ff", "no prompt id starts with 'ff'", "ab01  'Why?'"),
     ],
 )
-def test_an_unknown_or_ambiguous_id_names_what_was_perhaps_meant(store: Store, prefix: str, what: str, fix: str) -> None:
+def test_an_unknown_or_ambiguous_id_lists_similar_ones(store: Store, prefix: str, what: str, fix: str) -> None:
     with pytest.raises(InputError) as error:
         explain(store, prefix)
     assert what in error.value.what
@@ -269,6 +269,6 @@ def test_the_outcomes_of_a_prompt_are_those_of_the_view(tmp_path: Path) -> None:
         report_store.fill(store, prompts=12)
         columns = "SELECT pairing, response, outcome FROM outcomes WHERE prompt = $prompt ORDER BY ALL"
         for row in store.rows("SELECT key FROM prompts"):
-            found = store.rows(f"FROM ({sql('report/explain/sql/outcomes')}) ORDER BY ALL", prompt=row["key"])
+            found = store.rows(f"FROM ({queries.OUTCOMES}) ORDER BY ALL", prompt=row["key"])
             assert found == store.rows(columns, prompt=row["key"])
             assert len(found) > 1

@@ -313,7 +313,7 @@ def test_a_rubric_of_other_wording_is_left_out_whether_older_or_newer_than_the_p
     assert scored["tiny", "helpfulness"] == 1
 
 
-def test_of_judges_and_generators_that_share_a_name_the_pairings_own_are_shown(store: Store) -> None:
+def test_the_pairings_own_judges_and_generators_are_shown_if_names_are_shared(store: Store) -> None:
     fill(store, prompts=30)
     before = [(step.which, step.total, step.kept) for step in funnel(store).values()]
     store.append("judges", [{"key": "j-newer", "name": "tiny", "spec": "{}"}])

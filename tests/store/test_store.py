@@ -24,7 +24,7 @@ def test_a_batch_keeps_every_column_of_every_row(tmp_path: Path, rows: tuple[Row
     assert [{name: value for name, value in row.items() if value is not None} for row in found] == ROWS
 
 
-def test_duckdb_draws_no_bar_where_it_takes_a_process_for_a_persons(tmp_path: Path) -> None:
+def test_duckdb_draws_no_progress_bar(tmp_path: Path) -> None:
     asked = "SELECT current_setting('enable_progress_bar') AS bar"
     opened = "import sys; from pathlib import Path; from rlaif.store.store import Store; store = Store(Path(sys.argv[1]))"
     words = f"{opened}; print(store.rows({asked!r}))"

@@ -45,7 +45,7 @@ def test_a_store_of_schema_3_becomes_one_of_today_and_keeps_its_rows_and_a_copy(
     assert capsys.readouterr().err == ""
 
 
-def test_the_outcomes_of_an_older_store_are_told_as_they_were(tmp_path: Path) -> None:
+def test_the_outcomes_of_an_older_store_are_unchanged(tmp_path: Path) -> None:
     told = [
         ("p", None, "paired"),
         ("p", "a", "chosen"),

@@ -80,7 +80,7 @@ CASES = {
 }
 
 
-def test_a_view_reads_as_it_says(tmp_path: Path) -> None:
+def test_views_return_the_documented_rows(tmp_path: Path) -> None:
     with Store(filled(tmp_path), read_only=True) as store:
         for statement, expected in CASES.items():
             assert [tuple(row.values()) for row in query(store, statement)] == expected, statement
@@ -104,7 +104,7 @@ def test_the_outcomes_of_a_pairing_are_those_of_the_responses_that_it_saw(tmp_pa
         assert both == [{"outcome": "not judged"}]
 
 
-def test_every_table_and_view_is_told_of_in_a_comment(tmp_path: Path) -> None:
+def test_every_table_and_view_is_described_in_a_comment(tmp_path: Path) -> None:
     folder = ROOT / "rlaif/store"
     for view in re.findall(r"(.*)\nCREATE OR REPLACE VIEW", (folder / "views.sql").read_text()):
         assert view.startswith("--"), view
@@ -136,7 +136,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_no_reading_of_the_store_is_refused(name: str, tmp_path: Path) -> None:
+def test_statements_that_do_not_read_the_store_are_refused(name: str, tmp_path: Path) -> None:
     path = filled(tmp_path)
     (tmp_path / "x.csv").write_text("a,b\n1,2\n")
     before = path.read_bytes()

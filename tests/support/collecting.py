@@ -9,6 +9,7 @@ from rlaif.config import load
 from rlaif.context.run import Context
 from rlaif.core.progress import Progress, Quiet
 from rlaif.pipeline.stages import collect
+from rlaif.pipeline.stages.collect import DROPPED_BY_REASON
 from rlaif.store.store import Store
 
 
@@ -46,7 +47,7 @@ def requests(store: Store) -> list[str]:
 
 
 def dropped(store: Store) -> dict[tuple[str, str], int]:
-    return {(row["what"], row["reason"]): row["n"] for row in store.query("pipeline/sql/collect/reasons")}
+    return {(row["what"], row["reason"]): row["n"] for row in store.query(DROPPED_BY_REASON)}
 
 
 def comparisons(store: Store) -> list[dict[str, Any]]:

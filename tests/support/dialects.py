@@ -1,16 +1,18 @@
 """A local server that speaks the dialects of today's model servers: what each refuses, ignores and returns.
 
-with serving(DIALECTS["DeepSeek"]) as server:
-    ...                                       # models `writer` and `critic` at server.base_url
+with serving() as server:
+    ...                     # DIALECTS[n] is spoken at address(server, n), by the models writer0, critic0, writer1, …
 """
 
 import asyncio
 import json
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from tests.support.servers import Reply, Request, Server, chat, choice, error, reply, serve
@@ -18,6 +20,7 @@ from tests.support.servers import Reply, Request, Server, chat, choice, error, r
 SECRET = "PONDERING"
 """Stands in all reasoning, and in nothing else that a server returns."""
 
+IDS = count()
 # What a critic thinks of an answer, by the word in it.
 SCORES = {"good": 5, "poor": 1}
 
@@ -37,21 +40,19 @@ class Dialect:
     cached: int = 0
 
 
-def answers(request: Request) -> list[str]:
-    """The texts of a request's completions: the critic's verdict, or good and poor answers in turn."""
-    shown = json.dumps(request.body["messages"])
-    if request.body["model"] == "critic":
+def answers(request: Request, asked: Counter[str]) -> list[str]:
+    """The texts of a request's completions: a critic's verdict, or good and poor answers in turn.
+
+    `asked` counts the requests to each writer with the same messages.
+    """
+    shown, model = json.dumps(request.body["messages"]), request.body["model"]
+    if model.startswith("critic"):
         found = re.search(r"A (good|poor) answer", shown)
         return [json.dumps({"help": {"rationale": "It is so.", "score": SCORES[found[1]] if found else 5}})]
-    seed = request.body.get("seed", len(ASKED.setdefault(shown, [])))
-    ASKED.setdefault(shown, []).append(seed)
-    count = request.body.get("n", 1)
-    first = len(ASKED[shown]) - 1
-    return [f"A {'poor' if (first + place) % 2 else 'good'} answer, number {first + place}." for place in range(count)]
-
-
-# The requests to a writer so far, by their messages.
-ASKED: dict[str, list[int]] = {}
+    completions = request.body.get("n", 1)
+    first = asked[model + shown]
+    asked[model + shown] += 1
+    return [f"A {'poor' if (first + place) % 2 else 'good'} answer of {model}." for place in range(completions)]
 
 
 def usage(cached: int = 0) -> dict[str, Any]:
@@ -143,8 +144,13 @@ def messages_api(request: Request, texts: Sequence[str]) -> Reply:
         {"type": "text", "text": texts[0]},
     ]
     counts = {"input_tokens": 100, "cache_read_input_tokens": 700, "cache_creation_input_tokens": 100, "output_tokens": 9}
-    name = f"msg_{id(content)}_{len(ASKED)}_{texts[0][:20]}"
-    whole = {"id": name, "type": "message", "role": "assistant", "model": request.body["model"], "content": content}
+    whole = {
+        "id": f"msg_{next(IDS)}",
+        "type": "message",
+        "role": "assistant",
+        "model": request.body["model"],
+        "content": content,
+    }
     return reply(whole | {"stop_reason": "end_turn", "stop_sequence": None, "usage": counts})
 
 
@@ -193,19 +199,26 @@ DIALECTS: Mapping[str, Dialect] = {
 }
 
 
+def address(server: Server, number: int) -> str:
+    """Where the dialect of this number is spoken."""
+    return server.base_url.replace("/v1", f"/{number}/v1")
+
+
 @contextmanager
-def serving(dialect: Dialect) -> Iterator[Server]:
-    """Serve a dialect from a separate thread."""
-    ASKED.clear()
+def serving() -> Iterator[Server]:
+    """Serve all dialects from a separate thread, each at its address."""
     ready, ended = threading.Event(), asyncio.Event()
     found: list[Server] = []
     loop = asyncio.new_event_loop()
+    asked: Counter[str] = Counter()
 
     def script(request: Request) -> Reply:
-        return dialect.refuses(request.body) or dialect.says(request, answers(request))
+        dialect = list(DIALECTS.values())[int(request.path.split("/")[1])]
+        return dialect.refuses(request.body) or dialect.says(request, answers(request, asked))
 
     async def run() -> None:
-        async with serve([script], models=["writer", "critic"]) as server:
+        names = [f"{role}{number}" for number in range(len(DIALECTS)) for role in ("writer", "critic")]
+        async with serve([script], models=names) as server:
             found.append(server)
             ready.set()
             await ended.wait()

@@ -13,4 +13,4 @@ def planned(file: Path, *overrides: str, pilot: int = 0) -> Plan:
 
 
 def asks(found: Plan) -> dict[str, int]:
-    return {line.stage: line.asks for line in found.lines}
+    return {line.stage: line.requests for line in found.lines}

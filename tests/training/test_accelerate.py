@@ -20,7 +20,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_random(tmp_path_factory.mktemp("small"), context=128, template=TEMPLATE)
 
 
-def test_a_prepared_training_ends_in_the_weights_of_one_in_place_and_is_taken_in(checkpoint: Path, tmp_path: Path) -> None:
+def test_a_prepared_training_gives_the_same_weights_and_is_imported(checkpoint: Path, tmp_path: Path) -> None:
     with opened(prepare(tmp_path / "here", checkpoint, options=STEPS)) as context:
         here = running.train(running.resolve(context.config), context)
     away = tmp_path / "away"
@@ -47,8 +47,11 @@ def test_a_training_that_asks_judges_is_not_prepared(checkpoint: Path, tmp_path:
         running.prepare_training(running.resolve(context.config), context, tmp_path / "away")
 
 
-def test_a_trained_model_comes_with_a_card_that_stays_as_people_leave_it(checkpoint: Path, tmp_path: Path) -> None:
+def test_a_trained_model_has_a_card_and_edits_to_it_are_kept(checkpoint: Path, tmp_path: Path) -> None:
     pipeline = prepare(tmp_path, checkpoint, options=STEPS)
+    import transformers
+    from huggingface_hub import ModelCard
+
     with opened(pipeline) as context:
         context.store.append("dropped", [{"what": "prompt", "reason": "duplicate"}])
         training = running.train(running.resolve(context.config), context)
@@ -57,9 +60,13 @@ def test_a_trained_model_comes_with_a_card_that_stays_as_people_leave_it(checkpo
         text = card.read_text()
         card.write_text("mine")
         running.train(running.resolve(context.config), context)
-        origin = model_card.Origin("", "org/small", context.config.pipeline, pairs=False, held_out=0)
+        sources = {"collect": {"sources": [{"path": "x"}, {"dataset": "org/data"}]}}
+        origin = model_card.Origin("", "org/small", sources, pairs=False, held_out=0)
         of_the_hub = model_card.model_card(context.store, training, origin)
-    assert yaml.safe_load(of_the_hub.split("---")[1])["base_model"] == "org/small"
+    (tmp_path / "hub.md").write_text(of_the_hub)
+    read = ModelCard.load(tmp_path / "hub.md").data
+    assert (read.base_model, read.pipeline_tag, read.library_name) == ("org/small", "text-generation", "transformers")
+    assert read.datasets == ["org/data"]
     assert card.read_text() == "mine"
     assert yaml.safe_load(text.split("---")[1])["tags"] == ["rlaif", "trl", "dpo"]
     for part in (
@@ -69,7 +76,9 @@ def test_a_trained_model_comes_with_a_card_that_stays_as_people_leave_it(checkpo
         "max_steps: 2",
         "| loss | 0.6931 |",
         "12 pairs, of which\n3 are of prompts that are held out",
-        "The base, ",
+        "The base is ",
+        'pipeline("text-generation", model="FOLDER")',
+        f"| transformers | {transformers.__version__} |",
         "\nname: trial\n",
     ):
         assert part in text, part
@@ -77,7 +86,7 @@ def test_a_trained_model_comes_with_a_card_that_stays_as_people_leave_it(checkpo
     assert json.loads((training.path / "training.json").read_text())["warnings"] == []
 
 
-def test_a_models_card_takes_in_what_the_newest_evaluation_found_unless_somebody_wrote_it_anew(tmp_path: Path) -> None:
+def test_a_model_card_includes_the_newest_evaluation_unless_it_was_edited(tmp_path: Path) -> None:
     card, row = tmp_path / "README.md", {"prompts": "8", "base": "50.0", "trained": "60.0 (+10.0)", "wins": "75 %"}
     model_card.compare(tmp_path, [row | {"judge": "nobody"}])
     assert not card.exists()
@@ -91,3 +100,18 @@ def test_a_models_card_takes_in_what_the_newest_evaluation_found_unless_somebody
     card.write_text("mine")
     model_card.compare(tmp_path, [row | {"judge": "first"}])
     assert card.read_text() == "mine"
+
+
+def test_the_hub_reads_the_evaluation_of_a_model(tmp_path: Path) -> None:
+    from huggingface_hub import ModelCard
+
+    card, row = tmp_path / "README.md", {"prompts": "8", "base": "50.0", "trained": "60.0 (+10.0)", "wins": "75 %"}
+    card.write_text("---\nmodel_name: small-dpo\n---\nMade by rlaif\n\n## How it was trained\n\nWell.\n")
+    for rate in (0.5, 0.75):
+        model_card.compare(tmp_path, [row | {"judge": "critic"}], {"critic": rate})
+    (result,) = ModelCard.load(card).data.eval_results
+    assert (result.metric_type, result.metric_value) == ("win_rate", 0.75)
+    assert result.metric_name == "win rate against the base, judged by critic"
+    text = card.read_text()
+    assert text.index("## How it compares") < text.index("## How it was trained")
+    assert text.endswith("## How it was trained\n\nWell.\n")

@@ -183,7 +183,7 @@ def test_a_stopped_training_ends_in_the_same_weights(method: str, checkpoint: Pa
     assert weights(again) == weights(whole)
 
 
-def test_what_a_judge_says_of_samples_is_kept_and_not_asked_again(checkpoint: Path, tmp_path: Path) -> None:
+def test_scores_of_sampled_responses_are_stored_and_reused(checkpoint: Path, tmp_path: Path) -> None:
     path = pipeline(tmp_path, checkpoint, "grpo", SAMPLED, "  rewards: [{judge: critic}]\n")
     _, log = run(path)
     assert log["rewards/critic/failed"] == [0.0, 0.0]
@@ -215,7 +215,7 @@ def test_an_adapter_is_merged_into_the_checkpoint(checkpoint: Path, tmp_path: Pa
     assert weights(training) != (checkpoint / "model.safetensors").read_bytes()
 
 
-def test_a_whole_run_trains_without_a_pair_section_what_needs_no_pairs(checkpoint: Path, tmp_path: Path) -> None:
+def test_a_method_without_pairs_trains_without_a_pair_section(checkpoint: Path, tmp_path: Path) -> None:
     one_step = SAMPLED.replace("max_steps: 2", "max_steps: 1")
     path = pipeline(tmp_path, checkpoint, "grpo", one_step, "  rewards: [{judge: length}]\n")
     path.write_text(path.read_text() + "judge: {by: [length]}\n")
@@ -295,7 +295,7 @@ def test_a_judge_that_compares_is_refused_as_a_reward(checkpoint: Path, tmp_path
     assert "trial.yaml" in str(refused.value)
 
 
-def test_answers_that_nobody_could_judge_are_told_in_one_line_and_not_by_trl(
+def test_unjudged_answers_are_reported_in_one_line_and_not_by_trl(
     checkpoint: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     path = pipeline(tmp_path, checkpoint, "grpo", SAMPLED, "  rewards: [{judge: critic}]\n")
@@ -306,7 +306,7 @@ def test_answers_that_nobody_could_judge_are_told_in_one_line_and_not_by_trl(
     assert "None" not in capfd.readouterr().err
 
 
-def test_a_live_judge_is_asked_within_the_budget(checkpoint: Path, tmp_path: Path) -> None:
+def test_a_live_judge_stays_within_the_budget(checkpoint: Path, tmp_path: Path) -> None:
     path = pipeline(tmp_path, checkpoint, "grpo", SAMPLED, "  rewards: [{judge: critic}]\n")
     path.write_text(f"{path.read_text()}budget: {{tokens: 1}}\n")
     with pytest.raises(BudgetError, match="of 1 tokens"):
@@ -315,7 +315,7 @@ def test_a_live_judge_is_asked_within_the_budget(checkpoint: Path, tmp_path: Pat
         assert context.store.rows("SELECT count(*) AS n FROM verdicts") == [{"n": 0}]
 
 
-def test_a_live_judge_asks_again_what_may_pass_and_leaves_alone_what_will_not(checkpoint: Path, tmp_path: Path) -> None:
+def test_a_live_judge_retries_transient_failures_only(checkpoint: Path, tmp_path: Path) -> None:
     with opened(pipeline(tmp_path, checkpoint, "grpo", SAMPLED, "  rewards: [{judge: critic}]\n")) as context:
         critic = resolve(context.config).judge("critic")
         subjects = [Candidate(Prompt(({"role": "user", "content": "say 1"},)), text) for text in ("passes", "stays")]

@@ -34,7 +34,7 @@ def test_the_first_loss_is_known_where_a_model_is_its_own_reference(
 
 
 @pytest.mark.parametrize(("loss", "expected", "told"), [(0.6931, LN_2, 0), (0.9, LN_2, 1), (0.9, None, 0)])
-def test_a_first_loss_that_is_not_ln_2_is_told(loss: float, expected: float | None, told: int) -> None:
+def test_a_first_loss_other_than_ln_2_is_reported(loss: float, expected: float | None, told: int) -> None:
     assert len(unlike_its_start(loss, expected)) == told
 
 
@@ -58,9 +58,7 @@ def log(**ends: float) -> list[dict[str, Any]]:
         ({"reward": 1.0}, None),
     ],
 )
-def test_chosen_answers_that_become_less_likely_while_the_margin_grows_are_told(
-    ends: dict[str, float], told: str | None
-) -> None:
+def test_falling_chosen_likelihood_with_a_growing_margin_is_reported(ends: dict[str, float], told: str | None) -> None:
     lines = displaced(log(**ends), beta=0.1)
     assert len(lines) == (told is not None)
     assert told is None or re.search(told, lines[0])
@@ -87,14 +85,14 @@ def answers(*labels: bool, text: str = "") -> list[dict[str, Any]]:
         (answers(True, False), False, ["The chat template never ends an answer"]),
     ],
 )
-def test_odd_rows_are_trained_on_and_told(rows: list[dict[str, Any]], ends: bool, told: list[str]) -> None:
+def test_odd_rows_are_trained_on_and_reported(rows: list[dict[str, Any]], ends: bool, told: list[str]) -> None:
     arguments = SimpleNamespace(desirable_weight=1.0, undesirable_weight=1.0)
     lines = doubts(Checked(rows, {}, ends), arguments)
     assert len(lines) == len(told)
     assert all(part in line for part, line in zip(told, lines, strict=True))
 
 
-def test_the_share_of_answers_without_a_reward_is_told_once_a_reward() -> None:
+def test_the_share_of_answers_without_a_reward_is_reported_once_per_reward() -> None:
     shares = {"rewards/live/failed": [0.25, 0.0], "rewards/checks/failed": [0.0, 0.0], "rewards/live": [50.0, 60.0]}
     log = [
         {"step": step, "metric": name, "value": value}

@@ -54,7 +54,7 @@ def test_remembered_options_are_read_without_a_child(cache: Path) -> None:
     assert "lora_alpha" in json.loads(file.read_text())[LORA]
 
 
-def test_a_class_that_a_version_lacks_is_missing_and_a_cache_that_cannot_be_written_is_no_error(
+def test_a_missing_class_is_reported_and_an_unwritable_cache_is_not_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "cache").write_text("a file, not a folder")

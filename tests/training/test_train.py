@@ -93,7 +93,7 @@ def test_a_finished_training_is_found_again_without_torch(checkpoint: Path, tmp_
         assert [row["path"] for row in store.rows("FROM trainings")] == [f"models/{first.key}"]
 
 
-def test_refused_pairs_are_told_before_training_and_counted(checkpoint: Path, tmp_path: Path) -> None:
+def test_pairs_that_a_trainer_refuses_are_reported_before_training(checkpoint: Path, tmp_path: Path) -> None:
     pipeline = prepare(tmp_path, checkpoint)
     notes = RecordedNotes()
 
@@ -115,7 +115,7 @@ def test_a_training_is_found_once_it_is_finished(checkpoint: Path, tmp_path: Pat
         assert train.find(context, "another pairing") is None
 
 
-def test_a_training_that_ended_before_it_was_written_down_is_written_down_then(checkpoint: Path, tmp_path: Path) -> None:
+def test_a_finished_training_that_was_not_recorded_is_recorded_later(checkpoint: Path, tmp_path: Path) -> None:
     first, log = trained(prepare(tmp_path / "first", checkpoint))
     pipeline = prepare(tmp_path / "second", checkpoint)
     shutil.copytree(first.path, tmp_path / "second" / "out" / "models" / first.key)
@@ -126,7 +126,7 @@ def test_a_training_that_ended_before_it_was_written_down_is_written_down_then(c
 
 
 @pytest.mark.fault("P15")
-def test_a_new_option_or_pair_is_another_training(checkpoint: Path, tmp_path: Path) -> None:
+def test_a_new_option_or_pair_gives_another_training_key(checkpoint: Path, tmp_path: Path) -> None:
     pipeline = prepare(tmp_path, checkpoint, options=ONE_STEP)
     first, _ = trained(pipeline)
     plain = pipeline.read_text()
@@ -180,7 +180,7 @@ def called_home() -> Iterator[tuple[str, list[str]]]:
 
 
 @pytest.mark.fault("P1", "P15")
-def test_a_killed_training_ends_in_the_same_weights_and_nothing_calls_home(
+def test_a_killed_training_ends_in_the_same_weights_and_sends_no_telemetry(
     tmp_path: Path, called_home: tuple[str, list[str]], caplog: pytest.LogCaptureFixture
 ) -> None:
     address, asked = called_home
@@ -234,7 +234,7 @@ def test_an_option_that_cannot_work_is_refused_with_its_line(
         train.run(context)
 
 
-def test_an_adapter_that_peft_refuses_is_told_with_its_line() -> None:
+def test_an_adapter_that_peft_refuses_is_reported_with_its_line() -> None:
     file = YamlFile(Path("x.yaml"), {}, {("train", "peft"): 7})
     with pytest.raises(
         InputError, match=r"x\.yaml:7 train\.peft: LoraConfig refuses this: .*loftq_config.*\n.*options of PEFT"
@@ -242,7 +242,7 @@ def test_an_adapter_that_peft_refuses_is_told_with_its_line() -> None:
         adapter(Train(peft={"init_lora_weights": "loftq"}), file, reward=False)
 
 
-def test_a_model_that_is_no_checkpoint_cannot_be_trained(checkpoint: Path, tmp_path: Path) -> None:
+def test_a_model_without_a_checkpoint_cannot_be_trained(checkpoint: Path, tmp_path: Path) -> None:
     pipeline = prepare(tmp_path, checkpoint)
     pipeline.write_text(pipeline.read_text().replace("generate: {model: small}", "generate: {model: fake}"))
     with opened(pipeline) as context, pytest.raises(InputError, match="kind 'scripted' cannot be trained"):

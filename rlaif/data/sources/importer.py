@@ -2,35 +2,22 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import chain, islice
 from typing import Any
 
 import orjson
 
-from rlaif.config import Source, SourcePreferences, SourceScores
-from rlaif.core.types import Message, Prompt, answer_key, clean, fraction, key
-from rlaif.data.sources.prompts import metadata_of, prompt_of
-from rlaif.data.sources.responses import (
-    Answer,
-    Vote,
-    answer,
-    answers_of,
-    generators_of,
-    named,
-    value_of,
-    values_of,
-    votes_of,
-    whole_conversation,
-)
+from rlaif.config import Source, SourceScores
+from rlaif.core.types import Prompt, answer_key, clean, fraction, key
+from rlaif.data.sources.responses import Answer, Vote, value_of
 from rlaif.data.sources.row_errors import Faults, RowError
-from rlaif.data.sources.shape import Shape, shape_of
+from rlaif.data.sources.row_parser import ParsedRow, Row, RowParser, Scored
+from rlaif.data.sources.shape import Shape
 from rlaif.data.sources.staging import Staging
-from rlaif.data.sources.text_forms import PEEKED, Form, find_forms, looks_listed, text_columns, unfold
+from rlaif.data.sources.text_forms import looks_listed
 
-Row = Mapping[str, Any]
 # Buckets of the split, so that the held-out share is exact to a hundredth of a percent.
 BUCKETS = 10_000
 # Shorter responses, in characters, may legitimately be the end of their prompt, or all of it.
@@ -62,30 +49,6 @@ def _criterion_key(judge: str, criterion: str, low: float, high: float) -> str:
     return key("imported criterion", judge, criterion, low, high)
 
 
-@dataclass(frozen=True)
-class Scored:
-    """One verdict of a judge on each response of a row: its columns and their values."""
-
-    judge: str
-    columns: Sequence[SourceScores]
-    values: Sequence[Sequence[Any]]
-
-
-@dataclass(frozen=True)
-class Parsed:
-    """The facts of one row."""
-
-    prompt: Prompt
-    metadata: str
-    answers: Sequence[Answer]
-    scored: Sequence[Scored]
-    sides: Sequence[tuple[SourcePreferences, Answer, Answer]]
-    votes: Sequence[tuple[int, Sequence[Vote]]]
-    # Scores of the chosen and the rejected response of the only entry in `sides`.
-    side_scored: Sequence[Scored] = ()
-    shape: Shape | None = None
-
-
 @dataclass
 class Codes:
     """Counts of the codes of one entry of `preferences`: known ones in total, unknown ones by code."""
@@ -99,16 +62,12 @@ class Facts:
 
     def __init__(self, source: Source, staging: Staging) -> None:
         self.source, self._staging = source, staging
-        self._repeats = list(_repeats(each for each in source.scores if each.column is not None))
-        self._side_repeats = list(_repeats(each for each in source.scores if each.chosen is not None))
+        self.parser = RowParser(source)
         # The names in the source: those that its section gives, and those in its rows.
         self._generators = dict[str, None]()
         judges = [*(each.judge for each in source.scores), *(each.judge for each in source.preferences)]
         self.judges = dict.fromkeys(judges)
         self.criteria = {criterion_key(each): each for each in source.scores}
-        self._columns = text_columns(source)
-        self._answers = [name for name in self._columns if name != source.columns.prompt]
-        self.forms: Mapping[str, Form] = {}
         self.faults = Faults()
         self.codes = [Codes() for _ in source.preferences]
 
@@ -117,19 +76,11 @@ class Facts:
         """Return the names of the generators of the source's responses."""
         return list(self._generators) or ([self.source.generator] if self.source.has_responses else [])
 
-    def peek(self, rows: Iterator[tuple[str, Row | RowError]]) -> Iterator[tuple[str, Row | RowError]]:
-        """Detect from the first rows which columns hold lists or transcripts as text; return all rows."""
-        if self.source.is_shaped:
-            return rows
-        first = list(islice(rows, PEEKED))
-        self.forms = find_forms(self.source, [row for _, row in first if not isinstance(row, RowError)])
-        return chain(first, rows)
-
     def read(self, at: str, row: Row | RowError) -> None:
         """Stage the facts of one row, all or none. `at` is its location."""
         self.faults.rows += 1
         try:
-            found = self._parsed(row)
+            found = self.parser.parse(row)
         except RecursionError:
             self._fault(at, RowError("a value that is nested too deeply"))
         except RowError as fault:
@@ -141,51 +92,12 @@ class Facts:
             self._look(at, row, found)
             self._stage(at, found)
 
-    def _parsed(self, row: Row | RowError) -> Parsed | None:
-        if isinstance(row, RowError):
-            raise row
-        source = self.source
-        if source.is_shaped:
-            shape = shape_of(row)
-            return None if shape is None else Parsed(shape.prompt, shape.metadata, shape.answers, (), (), (), shape=shape)
-        row = unfold(row, self._columns, self.forms)
-        prompt = prompt_of(row, source.columns)
-        if prompt is None:
-            return None
-        prompt = whole_conversation(prompt, [row.get(column) for column in self._answers])
-        asked = prompt.messages
-        answers = answers_of(row, source, asked)
-        if source.columns.responses is not None:
-            answers = named(answers, generators_of(row, source, len(answers)))
-        scored = [
-            Scored(judge, columns, [values_of(row, scores, len(answers)) for scores in columns])
-            for judge, columns in self._repeats
-        ]
-        sides = self._sides(row, asked)
-        votes = [(place, votes_of(row, each)) for place, each in enumerate(source.preferences) if each.column is not None]
-        side_scored = [
-            Scored(judge, columns, [(row.get(str(each.chosen)), row.get(str(each.rejected))) for each in columns])
-            for judge, columns in self._side_repeats
-        ]
-        return Parsed(prompt, metadata_of(row, source.columns), answers, scored, sides, votes, side_scored)
-
-    def _sides(self, row: Row, asked: Sequence[Message]) -> list[tuple[SourcePreferences, Answer, Answer]]:
-        """Return the chosen and the rejected response of each entry of `preferences` with such columns."""
-        generators = [None, None] if self.source.columns.responses is not None else generators_of(row, self.source, 2)
-        found = []
-        for each in self.source.preferences:
-            if each.chosen is not None and each.rejected is not None:
-                texts = [answer(row.get(column), asked, column) for column in (each.chosen, each.rejected)]
-                chosen, rejected = named(texts, generators)
-                found.append((each, chosen, rejected))
-        return found
-
-    def _look(self, at: str, row: Row | RowError, found: Parsed) -> None:
+    def _look(self, at: str, row: Row | RowError, found: ParsedRow) -> None:
         """Report values that may be mistakes but may also be intended."""
         column, request = self.source.columns.prompt, found.prompt.request.strip()
         shaped = self.source.is_shaped
         value = row.get(column) if not isinstance(row, RowError) and not shaped else None
-        if isinstance(value, str) and column not in self.forms and looks_listed(value):
+        if isinstance(value, str) and column not in self.parser.forms and looks_listed(value):
             self.faults.note(at, f"text that looks like a list in column {column!r}, kept as text", fix=_KEPT_AS_TEXT)
         texts = [each.text.strip() for each in (*found.answers, *(side for each in found.sides for side in each[1:]))]
         long = [text for text in texts if len(text) >= TELLING]
@@ -194,7 +106,7 @@ class Facts:
         elif any(request.endswith(text) for text in long):
             self.faults.note(at, f"a prompt in column {column!r} that ends with its own response", fix=_IN_PROMPT)
 
-    def _stage(self, at: str, found: Parsed) -> None:
+    def _stage(self, at: str, found: ParsedRow) -> None:
         prompt = found.prompt.key
         self._prompt(at, found.prompt, found.metadata)
         if found.shape is not None:
@@ -356,14 +268,3 @@ class Facts:
 
     def _drop(self, at: str, what: str, reason: str, detail: str | None = None) -> None:
         self._staging.put("dropped", {"source": at, "what": what, "reason": reason, "detail": detail})
-
-
-def _repeats(scores: Iterable[SourceScores]) -> Iterator[tuple[str, list[SourceScores]]]:
-    """Yield the judges with their columns. Repeated columns of a criterion become repeated verdicts, which are averaged."""
-    found: dict[tuple[str, int], list[SourceScores]] = {}
-    seen = Counter[tuple[str, str]]()
-    for each in scores:
-        repeat = seen[each.judge, each.criterion]
-        seen[each.judge, each.criterion] += 1
-        found.setdefault((each.judge, repeat), []).append(each)
-    return ((judge, columns) for (judge, _), columns in found.items())

@@ -3,4 +3,3 @@ SELECT key AS prompt FROM (
     FROM current_prompts WHERE bucket < $held_out ORDER BY position LIMIT coalesce($limit::BIGINT, 9223372036854775807)
 )
 WHERE key NOT IN (FROM notes SELECT prompt WHERE judge = $judge AND criterion = $criterion AND failure IS NULL)
-    AND ($kind <> 'checklist' OR checklist IS NULL)

@@ -12,8 +12,9 @@ from rlaif.core.errors import ModelError
 from rlaif.core.types import Comparison, Verdict, key
 from rlaif.judging.context import Candidate, JudgeContext
 from rlaif.judging.criteria.scale import TOP_LOGPROBS
+from rlaif.judging.logprobs import choice_probabilities, token_fault, word_start
 from rlaif.judging.multi_call import Dialogue
-from rlaif.judging.parsing import TEXT, Fields, choice_probabilities, token_fault, word_start, wrapping_of
+from rlaif.judging.parsing import TEXT, Fields, wrapping_of
 from rlaif.judging.rubric import Compare
 
 NEEDS_MODEL = True

@@ -15,7 +15,8 @@ from rlaif.config.templates import fence
 from rlaif.core.errors import ModelError
 from rlaif.core.types import Score, Verdict, key
 from rlaif.judging.context import Candidate, JudgeContext
-from rlaif.judging.parsing import expectation, parse_scores, require_whole, token_fault, wrapping_of
+from rlaif.judging.logprobs import expectation, token_fault
+from rlaif.judging.parsing import parse_scores, require_whole, wrapping_of
 from rlaif.judging.rubric import Scale
 from rlaif.models.base import ChatRequest, Completion, Sampling
 

@@ -49,9 +49,7 @@ class Endpoint:
         self._remark = remark
         self._seen, self._strays = SeenReplies(), 0
         self._wires: ConnectionPool | Proxied | PackageConnections
-        self._wires, secrets = (
-            (connections, secrets_of(head.url, head.headers)) if connections else _wires(head, most_bytes, method)
-        )
+        self._wires, secrets = _wires(head, most_bytes, method, connections)
         self.redact = redactor(*secrets)
 
     async def send(self, body: bytes, *, question: int | None = None, most_bytes: int | None = None) -> bytes:
@@ -111,11 +109,15 @@ class Endpoint:
         await self._wires.close()
 
 
-def _wires(head: RequestHead, most_bytes: int, method: str) -> "tuple[ConnectionPool | Proxied, list[str]]":
+def _wires(
+    head: RequestHead, most_bytes: int, method: str, connections: "PackageConnections | None"
+) -> "tuple[ConnectionPool | Proxied | PackageConnections, list[str]]":
     """Return the connections to the server, and the secrets that the server or a proxy learns."""
     from rlaif.models.openai.proxied import Proxied, proxy
 
     through, secrets = proxy(head.url), secrets_of(head.url, head.headers)
+    if connections:
+        return connections, [*secrets, *secrets_of(through or "", {})]
     if through:
         proxied = Proxied(head.url, head.headers, proxy=through, most_bytes=most_bytes, method=method)
         return proxied, [*secrets, *secrets_of(through, {})]

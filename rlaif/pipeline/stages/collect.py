@@ -10,6 +10,7 @@ that was paid for it is used again. All other imported data is a copy that follo
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 from rlaif import __version__
 from rlaif.config.loader import preferences_place
@@ -23,6 +24,25 @@ from rlaif.data.sources.responses import ELSEWHERE
 from rlaif.data.sources.row_errors import Faults
 from rlaif.data.sources.staging import Staging, staged
 
+# The positions of the staged prompts to keep: the first of those that differ only in case, spacing and punctuation. Only
+# positions are stored, because there may be millions.
+_KEPT: Final = """
+    CREATE OR REPLACE TEMP TABLE kept AS
+    SELECT min(position) AS position FROM staged_prompts GROUP BY normal_key
+"""
+# Dropped rows counted by reason, with the place of the first one.
+DROPPED_BY_REASON: Final = """
+    SELECT what, reason, count(*) AS n, min_by(source, rowid) AS first
+    FROM dropped GROUP BY what, reason ORDER BY what, reason
+"""
+# The number of answers with different imported scores by one judge and criterion.
+DIFFERING_SCORES: Final = """
+    SELECT count(*) AS n
+    FROM (
+        SELECT answer FROM scores WHERE judge IN (SELECT key FROM judges WHERE spec = '{"kind": "imported"}')
+        GROUP BY answer, judge, criterion HAVING min(value) <> max(value)
+    )
+"""
 IMPORTED = '{"kind": "imported"}'
 # Rows between two updates of the tally.
 STEP = 1000
@@ -46,7 +66,7 @@ def _read(context: Context, index: int, staging: Staging, tally: Tally) -> Facts
     """Stage the rows of one source. Raises InputError if too many of them cannot be used."""
     facts = Facts(context.config.pipeline.collect.sources[index], staging)
     count = 0
-    for count, (at, row) in enumerate(facts.peek(rows(context.config, index)), 1):
+    for count, (at, row) in enumerate(facts.parser.peek(rows(context.config, index)), 1):
         facts.read(at, row)
         if count % STEP == 0:
             tally.add(done=STEP)
@@ -96,12 +116,9 @@ def _collection(context: Context) -> str | None:
 def _keep(context: Context, folder: Path, collection: str | None, facts: Sequence[Facts]) -> None:
     store = context.store
     with store.reading(staged(folder)), store.transaction():
-        store.execute("pipeline/sql/collect/kept")
+        store.execute(_KEPT)
         _check_metadata(context)
-        store.execute("pipeline/sql/collect/delete_outdated_checks")
-        store.execute("pipeline/sql/collect/delete_imported")
-        for table in ("changed", "prompts", "active_prompts", "responses", "verdicts", "scores", "comparisons", "dropped"):
-            store.execute(f"pipeline/sql/collect/{table}", now=now())
+        store.execute("pipeline/sql/collect/replace", now=now())
         store.append(
             "generators",
             [
@@ -128,7 +145,7 @@ def _keep(context: Context, folder: Path, collection: str | None, facts: Sequenc
         )
         store.append("meta", [{"name": "collection", "value": collection or ""}])
         if not store.query("pipeline/sql/collect/counts")[0]["prompts"]:
-            dropped = ", ".join(f"{row['n']} {row['reason']}" for row in store.query("pipeline/sql/collect/reasons"))
+            dropped = ", ".join(f"{row['n']} {row['reason']}" for row in store.query(DROPPED_BY_REASON))
             raise InputError(
                 "the sources hold no prompts",
                 where=context.config.file.where(("collect", "sources")),
@@ -151,11 +168,11 @@ def _tell(context: Context, sources: Sequence[Facts]) -> None:
     note = context.progress.note
     counts = {name: n for name, n in context.store.query("pipeline/sql/collect/counts")[0].items() if n or name == "prompts"}
     note("collect: " + ", ".join(f"{n:,} {name}" for name, n in counts.items()))
-    dropped = context.store.query("pipeline/sql/collect/reasons")
+    dropped = context.store.query(DROPPED_BY_REASON)
     for row in dropped:
         advice = " (if that is the real prompt, name its column as columns.prompt)" if row["reason"] == ELSEWHERE else ""
         note(f"collect: {row['n']:,} x {row['what']} dropped: {row['reason']}, first at {row['first']}{advice}")
-    if unlike := context.store.query("pipeline/sql/collect/differing_scores")[0]["n"]:
+    if unlike := context.store.query(DIFFERING_SCORES)[0]["n"]:
         note(f"collect: {unlike:,} x different scores of one answer by one judge and criterion: their mean counts")
     for facts in sources:
         for line in _remarks(facts, {row["reason"] for row in dropped}):
@@ -165,7 +182,7 @@ def _tell(context: Context, sources: Sequence[Facts]) -> None:
 def _remarks(facts: Facts, dropped: set[str]) -> Iterator[str]:
     """Yield further remarks about the rows of one source."""
     name = facts.source.path or facts.source.dataset
-    for column, form in facts.forms.items():
+    for column, form in facts.parser.forms.items():
         what = "lists written as text" if form == "list" else "transcripts (Human: … Assistant: …)"
         yield f"column {column!r} of {name} holds {what}; they are read as {'lists' if form == 'list' else 'conversations'}"
     for codes, preferences in zip(facts.codes, facts.source.preferences, strict=True):

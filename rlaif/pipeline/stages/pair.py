@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rlaif.config import Mix, short
 from rlaif.context.run import Context
@@ -22,6 +22,9 @@ from rlaif.store.store import Store
 
 if TYPE_CHECKING:
     from rlaif.data.export.writers import Exported
+
+# The judges, by name, and the strategy of a pairing.
+_JUDGES_AND_STRATEGY: Final = "SELECT judge, strategy FROM pairings_readable WHERE pairing = $pairing"
 
 
 def pair(plan: Plan, context: Context) -> Pairing:
@@ -94,7 +97,7 @@ def described(plan: Plan, context: Context) -> str:
     No model is called. With rounds, it is the pairing of the last round. If the file has no `pair` section, it is the newest
     pairing, if there is any. A note reports if others were made more recently. Raises InputError.
     """
-    last = context.store.query("pairs/sql/latest")
+    last = context.store.query("SELECT key FROM newest_pairing")
     if context.config.pipeline.pair is None and last:
         return newest(context)
     found = plan.described_pairing(context.store) if context.config.pipeline.rounds else _made(plan, context)
@@ -115,7 +118,7 @@ def _made(plan: Plan, context: Context) -> str:
 
 
 def _note_others(context: Context, found: str, last: str) -> None:
-    mine, other = (context.store.query("pairs/sql/made_by", pairing=key)[0] for key in (found, last))
+    mine, other = (context.store.query(_JUDGES_AND_STRATEGY, pairing=key)[0] for key in (found, last))
     note = f"Pairs by {mine['judge']}, {mine['strategy']}, as the file describes them."
     if pairing.latest(context.store) == last:
         note += f" Others were made last, by {other['judge']}, {other['strategy']}; `--newest` takes those."
@@ -125,7 +128,7 @@ def _note_others(context: Context, found: str, last: str) -> None:
 def newest(context: Context) -> str:
     """Return the key of the pairing that was made last, whatever the pipeline file describes, and note its judge."""
     found = pairing.latest(context.store)
-    made = context.store.query("pairs/sql/made_by", pairing=found)[0]
+    made = context.store.query(_JUDGES_AND_STRATEGY, pairing=found)[0]
     context.progress.note(f"The newest pairs: by {made['judge']}, {made['strategy']}.")
     return found
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from rlaif.config import Config, Train, TransformersModel
 from rlaif.context.run import Context, now
@@ -22,6 +22,14 @@ from rlaif.training.formats import Row, imitated, said
 from rlaif.training.job import Job, Training
 from rlaif.training.methods import METHODS
 from rlaif.training.trainer import Score, TrainingData, fit
+
+# The messages of held-out prompts (bucket below $held_out): as generators saw them, and also as they were collected if
+# they have no document (the same request may be asked about several documents).
+_HELD_OUT_MESSAGES: Final = """
+    SELECT messages FROM current_prompts WHERE bucket < $held_out AND document IS NULL
+    UNION
+    SELECT messages FROM rendered_prompts WHERE prompt IN (SELECT key FROM current_prompts WHERE bucket < $held_out)
+"""
 
 
 class OnlineRewards(Protocol):
@@ -172,7 +180,7 @@ def _job(context: Context, section: Train, pairing: str | None, online_rewards: 
     config = context.config
     name, model = base_model(config)
     where = config.file.where(("models", name, "path"))
-    newest = context.store.query("pairs/sql/latest")
+    newest = context.store.query("SELECT key FROM newest_pairing")
     pairing = pairing or (newest[0]["key"] if newest else "")
     lesson, rewards = _lesson(context, section, pairing, online_rewards)
     return Job(
@@ -195,8 +203,7 @@ def _lesson(
     taught = online_rewards.rows if samples and online_rewards else pairs
     shown, faults = _imitated(config, section)
     asked = {
-        said(json.loads(row["messages"]))
-        for row in context.store.query("pipeline/sql/train/held_out", held_out=_held_out(config))
+        said(json.loads(row["messages"])) for row in context.store.query(_HELD_OUT_MESSAGES, held_out=_held_out(config))
     }
     rows, data = ([row for row in each if said(row["prompt"]) not in asked] for each in (taught, shown))
     left_out = {"held_out": len(taught) + len(shown) - len(rows) - len(data), "bad_row": faults.bad}

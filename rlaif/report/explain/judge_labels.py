@@ -11,7 +11,7 @@ class Judges:
     """
 
     def __init__(self, store: Store, present: Mapping[str, str]) -> None:
-        rows = store.query("pipeline/sql/judge/names")
+        rows = store.query("SELECT name, key FROM judges ORDER BY rowid")
         newest: dict[str, str] = {row["name"]: row["key"] for row in rows}
         earlier: dict[str, str] = {row["key"]: f"{row['name']}, an earlier version ({row['key'][:12]})" for row in rows}
         self._names = earlier | {key: name for names in (newest | dict(present), present) for name, key in names.items()}

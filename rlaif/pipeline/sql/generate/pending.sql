@@ -12,7 +12,6 @@ WITH tried AS (
     WHERE generator = $generator
     GROUP BY prompt, sample
 ),
-forgiven AS (SELECT unit, max(attempts) AS attempts FROM retries GROUP BY unit),
 wanted AS (
     SELECT prompts.key AS prompt, position,
         unnest(range(greatest($samples::BIGINT, least(coalesce(more.samples, 0), $most::BIGINT)))) AS sample
@@ -31,7 +30,7 @@ wanted AS (
 units AS (
     SELECT wanted.prompt, wanted.position, wanted.sample, coalesce(tried.attempts, 0) AS attempts
     FROM wanted LEFT JOIN tried ON tried.prompt = wanted.prompt AND tried.sample = wanted.sample
-    LEFT JOIN forgiven ON forgiven.unit = tried.key AND NOT made
+    LEFT JOIN forgiven_attempts AS forgiven ON forgiven.unit = tried.key AND NOT made
     WHERE tried.prompt IS NULL OR tried.attempts = forgiven.attempts
         OR (NOT made AND tried.attempts - coalesce(forgiven.attempts, 0) < $attempts
             AND failure IN (SELECT unnest($transient::VARCHAR[])))

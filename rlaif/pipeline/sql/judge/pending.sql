@@ -38,7 +38,6 @@ failed AS (
     WHERE judge = $judge AND value IS NULL
     GROUP BY answer, repeat, criterion
 ),
-forgiven AS (SELECT unit, max(attempts) AS attempts FROM retries GROUP BY unit),
 pending AS (
     SELECT answers.answer, position, call, answers.repeat, coalesce(made.bits, 0) AS bits
     FROM answers CROSS JOIN whole_calls
@@ -51,7 +50,7 @@ tried AS (
     FROM pending SEMI JOIN failed ON failed.answer = pending.answer AND failed.repeat = pending.repeat
     JOIN criteria ON criteria.call = pending.call AND (criteria.bit & pending.bits) = 0
     LEFT JOIN failed ON failed.answer = pending.answer AND failed.repeat = pending.repeat AND failed.criterion = criteria.criterion
-    LEFT JOIN forgiven
+    LEFT JOIN forgiven_attempts AS forgiven
         ON forgiven.unit = concat_ws('/', failed.answer, $judge, failed.criterion, failed.repeat)
     WHERE failed.answer IS NULL OR failed.attempts = forgiven.attempts
         OR (failed.attempts - coalesce(forgiven.attempts, 0) < $attempts AND failure IN (SELECT unnest($transient::VARCHAR[])))

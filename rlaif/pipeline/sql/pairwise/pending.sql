@@ -32,11 +32,10 @@ made AS (
     WHERE judge = $judge
     GROUP BY criterion, first, second, repeat
 ),
-forgiven AS (SELECT unit, max(attempts) AS attempts FROM retries GROUP BY unit),
 tried AS (
     SELECT made.*, worth IS NOT NULL OR (made.attempts <> coalesce(forgiven.attempts, 0) AND (
         made.attempts - coalesce(forgiven.attempts, 0) >= $attempts OR NOT list_contains($transient::VARCHAR[], failure))) AS done
-    FROM made LEFT JOIN forgiven ON worth IS NULL AND forgiven.unit = concat_ws('/', first, second, $judge, criterion, repeat)
+    FROM made LEFT JOIN forgiven_attempts AS forgiven ON worth IS NULL AND forgiven.unit = concat_ws('/', first, second, $judge, criterion, repeat)
 ),
 -- The result of every two answers that were compared in both orders, for the first by digest. One order alone does not
 -- count.

@@ -1,0 +1,122 @@
+"""The plan of a whole pipeline: all stages that call a model, in order."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rlaif import pipeline as run
+from rlaif.config import Config, OpenAIModel, Task
+from rlaif.context.run import Context, HeldOut
+from rlaif.context.spending import spent_in_all
+from rlaif.estimate.bounds import later_rounds, numbered, rewards, target
+from rlaif.estimate.generation import estimate_generation, estimate_stage
+from rlaif.estimate.judging import estimate_judging
+from rlaif.estimate.means import Unwritten
+from rlaif.estimate.types import Line, Plan
+from rlaif.pipeline import cascade
+from rlaif.pipeline.evaluated_models import base_generator, contenders, trained_generator
+from rlaif.pipeline.evaluation_tasks import asked, opened
+from rlaif.pipeline.generator import EVERY_PROMPT, Generator
+from rlaif.pipeline.plan import Plan as Resolved
+from rlaif.pipeline.resolve import resolve
+
+
+def plan(resolved: Resolved, context: Context, pilot: int = 0, *, allow_code: bool = False) -> Plan:
+    """Estimate the pending work and its cost. Collects prompts; no model is called, except by a `pilot`.
+
+    Args:
+        pilot: generate and judge this many prompts first, so that lengths are measured. Results are kept and not paid for
+            again. A pilot sends live requests even if the pipeline uses a batch API, which may take a day.
+        allow_code: whether the pipeline's own Python checks may run.
+    """
+    run.check(resolved)
+    run.collect(context)
+    run.check_pairs(resolved, context)
+    if pilot:
+        live, only = _live(context), HeldOut(1.0, pilot)
+        by_live = resolved if live is context else resolve(live.config)
+        run.generate(by_live, live, only=only)
+        run.judge(by_live, live, only=only, allow_code=allow_code)
+    return _estimate(resolved, context)
+
+
+def left(resolved: Resolved, context: Context) -> Plan:
+    """Estimate the pending work and its cost from the store, which is only read. Evaluation tasks are left out."""
+    run.check(resolved)
+    return _estimate(resolved, context, reading=True)
+
+
+def _estimate(resolved: Resolved, context: Context, *, reading: bool = False) -> Plan:
+    config, section = context.config, context.config.pipeline.evaluate
+    first = numbered(context, 1)
+    by_first = resolve(first.config) if config.pipeline.rounds else resolved
+    lines, unwritten = estimate_stage(by_first, first)
+    for name in by_first.judge_stage:
+        lines += _judging(by_first, first, name, lines, unwritten, reading)
+    lines += target(by_first, first, lines)
+    if config.pipeline.train and not trained_generator(resolved, context):
+        lines += rewards(by_first, first)
+    if section and config.pipeline.generate and (config.pipeline.train or section.models):
+        lines += _evaluation(resolved, context, [] if reading else section.tasks)
+    lines += later_rounds(context)
+    return Plan(lines, spent_in_all(context.store, config), config.pipeline.budget)
+
+
+def _live(context: Context) -> Context:
+    """Return the same pipeline with live requests only, which changes no response and so no key."""
+    pipeline, models = context.config.pipeline, context.config.pipeline.models
+    batched = {name: model for name, model in models.items() if isinstance(model, OpenAIModel) and model.mode == "batch"}
+    if not batched:
+        return context
+    context.progress.note(f"pilot: live requests to {', '.join(batched)} at the full price, since a batch may take a day")
+    live = models | {name: model.model_copy(update={"mode": "live"}) for name, model in batched.items()}
+    config = Config(pipeline.model_copy(update={"models": live}), context.config.file, context.config.overrides)
+    return replace(context, config=config)
+
+
+def _judging(
+    plan: Resolved, context: Context, name: str, lines: Sequence[Line], unwritten: Sequence[Unwritten], reading: bool
+) -> list[Line]:
+    """Return the line of a judge. In a cascade, it is an upper bound until the judge before it is done."""
+    judge, earlier = plan.judge(name), plan.judge_before(name)
+    # Finding the prompts to escalate writes them to the store, so a plan that only reads uses the upper bound.
+    known = earlier is None or (not reading and _is_done(plan, earlier, lines, unwritten))
+    judge = cascade.in_turn(plan, context, name) if known else judge
+    found = estimate_judging(context, judge, plan.generator_keys(context.store), unwritten)
+    return found if known else [line.at_most() for line in found]
+
+
+def _is_done(plan: Resolved, name: str, lines: Sequence[Line], unwritten: Sequence[Unwritten]) -> bool:
+    """Return whether a judge that calls a model has nothing pending."""
+    pending = {line.stage.removesuffix(", at most") for line in lines}
+    asks = plan.judge(name).model is not None
+    return asks and f"judge {name}" not in pending and not any(each.responses for each in unwritten)
+
+
+def _evaluation(plan: Resolved, context: Context, tasks: Sequence[Task]) -> list[Line]:
+    """Return lines for all models of the evaluation, on held-out prompts and on tasks."""
+    lines, held_out, models = list[Line](), plan.held_out, _models(plan, context)
+    base, sampled = models[0][2], [each.key for each in plan.generators if each.pick == EVERY_PROMPT]
+    for model, generator, key in models:
+        found, responses = estimate_generation(context, generator, f"{model}: generate", only=held_out, key=key)
+        # Responses of the generate stage have a line already, and so have their judgements.
+        counted = key in sampled
+        lines += [] if counted else found
+        for name in plan.evaluators:
+            if not (counted and name in plan.judge_stage):
+                judge, stage = plan.judge(name), f"{model}: judge {name}"
+                lines += estimate_judging(context, judge, [key], [responses], only=held_out, stage=stage, against=base)
+    for task in tasks:
+        with opened(plan, context, task.name) as inner:
+            for model, generator, key in _models(plan, context):
+                lines += estimate_generation(inner, generator, f"{model}: task {task.name}", only=asked(plan), key=key)[0]
+    return lines
+
+
+def _models(plan: Resolved, context: Context) -> list[tuple[str, Generator, str]]:
+    """Return the compared models as name, generator and key. A model that is not trained yet is planned as the base."""
+    base = base_generator(plan)
+    models = [("base", base, base.key)]
+    if context.config.pipeline.train:
+        trained = trained_generator(plan, context)
+        models.append(("trained", trained or base, trained.key if trained else ""))
+    return models + [(each.name, each, each.key) for each in contenders(plan)]

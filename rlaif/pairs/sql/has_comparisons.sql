@@ -1,2 +1,0 @@
--- Whether any two answers were compared.
-SELECT 1 AS compared FROM bouts LIMIT 1

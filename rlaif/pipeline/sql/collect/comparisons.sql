@@ -1,6 +1,0 @@
--- The staged comparisons of answers to kept prompts. Each is one vote, even if two are equal.
-INSERT INTO comparisons BY NAME
-SELECT prompt, first, second, judge, 'overall' AS criterion, preferred, probability::DECIMAL(18, 6) AS probability
-FROM staged_comparisons AS staged
-SEMI JOIN active_prompts ON active_prompts.prompt = staged.prompt
-ORDER BY position

@@ -14,6 +14,12 @@ from rlaif.view.access import Access
 # Tasks that are read at once.
 QUEUE: Final = 50
 LONGEST_NAME: Final = 60
+# How many different pairs of responses a person has voted on.
+VOTED: Final = """
+    SELECT count(*) AS n FROM (
+        SELECT DISTINCT least(first, second), greatest(first, second) FROM comparisons WHERE judge = $judge
+    )
+"""
 VOTES: Final = ("first", "second", "tie")
 
 Pair = tuple[str, str]
@@ -95,7 +101,7 @@ class Labeling:
 
     def progress(self, store: Store, person: Person, judges: Sequence[str]) -> Progress:
         """Return the person's progress, and the agreement with these judges (keys) where there is any."""
-        votes = len(store.query("evaluation/labeling/sql/votes", judge=person.voter.key))
+        votes = store.query(VOTED, judge=person.voter.key)[0]["n"]
         prompts = store.query("view/sql/prompts_to_label", generators=list(self._generators(store)))[0]["n"]
         found = [agreement(store, person.voter.key, key) for key in judges] if votes else []
         return Progress(votes, prompts, [each for each in found if each.pairs])

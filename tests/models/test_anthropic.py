@@ -318,7 +318,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("options", "said"), REFUSED.values(), ids=REFUSED)
-def test_what_the_api_does_not_do_is_refused_in_the_file(options: dict[str, Any], said: str) -> None:
+def test_settings_that_the_api_does_not_support_are_refused_in_the_file(options: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         config(**options)
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from rlaif.config import AnthropicModel
+from rlaif.core.tool_calls import tools_of
 from rlaif.core.types import Message
 from rlaif.models.base import ChatRequest
 
@@ -37,7 +38,7 @@ def body(config: AnthropicModel, request: ChatRequest) -> dict[str, Any]:
         payload["temperature"] = sampling.temperature
     if sampling.top_p < 1:
         payload["top_p"] = sampling.top_p
-    if tools := request.messages[0].get("tools"):
+    if tools := tools_of(request.messages):
         payload["tools"] = [_tool(each) for each in tools]
     payload |= config.extra
     if request.schema is not None and config.structured == "json_schema":

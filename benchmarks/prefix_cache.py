@@ -127,10 +127,10 @@ def counters(address: str) -> tuple[int, int]:
 
 def text(chance: random.Random, length: int) -> str:
     words: Iterator[str] = iter(lambda: chance.choice(WORDS), "")
-    said = ""
-    while len(said) < length:
-        said += next(words) + " "
-    return said[:length].strip()
+    text = ""
+    while len(text) < length:
+        text += next(words) + " "
+    return text[:length].strip()
 
 
 def write_prompts(path: Path, number: int) -> None:

@@ -104,6 +104,7 @@ def separate(reply: str, reasoning: str | None = None) -> Split:
     """Split a response into reasoning and text, given what the server returned as `reasoning` apart from the text.
 
     If the server separates reasoning, or if a closing mark stands in quotes or in code, marks inside the text belong to it.
+    White space between reasoning and text belongs to neither.
     """
     if reasoning is None and not any(character in reply for character in _MARK_STARTS):
         return Split(None, reply)
@@ -112,7 +113,7 @@ def separate(reply: str, reasoning: str | None = None) -> Split:
     if not opened and (reasoning is not None or _is_quoted(found)):
         found = Split(None, reply)
     parts = [part.strip() for part in (reasoning, _without_marks(found.reasoning or "")) if part and part.strip()]
-    return Split("\n\n".join(parts) or None, found.text, found.closed)
+    return Split("\n\n".join(parts) or None, found.text.lstrip() if parts else found.text, found.closed)
 
 
 def _without_marks(reasoning: str) -> str:

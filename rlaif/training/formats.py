@@ -54,7 +54,7 @@ def _tools(row: Row) -> Row:
     return {"tools": row["tools"]} if "tools" in row else {}
 
 
-def said(messages: Sequence[Any]) -> str:
+def as_text(messages: Sequence[Any]) -> str:
     """Serialize messages to a text that is equal if and only if roles and contents are."""
     return json.dumps([[message["role"], message["content"]] for message in messages])
 

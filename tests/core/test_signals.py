@@ -215,7 +215,7 @@ STOP.listen()
 try:
     os.kill(os.getpid(), signal.SIGTERM)
 except KeyboardInterrupt:
-    STOP.over()
+    STOP.finish()
 os.kill(os.getpid(), signal.SIGINT)
 """
 

@@ -58,7 +58,7 @@ def checks(folder: Path, script: Any, models: Any = ("m",), *overrides: str) -> 
 
 
 def said(found: list[Check], outcome: str) -> str:
-    return "\n".join(f"{check.name}: {check.said} {check.fix}" for check in found if check.outcome == outcome)
+    return "\n".join(f"{check.name}: {check.message} {check.fix}" for check in found if check.outcome == outcome)
 
 
 def test_a_fully_capable_server_passes_with_few_probes(tmp_path: Path) -> None:

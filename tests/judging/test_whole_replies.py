@@ -287,5 +287,5 @@ def test_doctor_warns_of_unknown_finish_reasons(tmp_path: Path) -> None:
         return writes(request, choice(GOOD, 0, "odd"), choice(BAD, 1)) or chat(FORGED)
 
     file, _, _ = work(tmp_path, script)
-    warned = [check.said for check in examine(load(file)) if check.outcome == "warn"]
+    warned = [check.message for check in examine(load(file)) if check.outcome == "warn"]
     assert any("unknown finish_reason odd" in said for said in warned)

@@ -68,7 +68,7 @@ def by_generator(file: Path) -> dict[str, set[str]]:
 def test_each_prompt_is_answered_by_as_many_generators_as_are_picked(tmp_path: Path) -> None:
     file = write(tmp_path, THREE, prompts=300)
     with run.open_run(load(file)) as (plan, context):
-        planned = {line.stage.removeprefix("generate "): line.asks for line in estimate(plan, context).lines}
+        planned = {line.stage.removeprefix("generate "): line.requests for line in estimate(plan, context).lines}
     assert sample(file) == planned
     answered = by_generator(file)
     assert set(Counter(prompt for prompts in answered.values() for prompt in prompts).values()) == {2}
@@ -141,6 +141,7 @@ def test_the_stronger_generator_is_chosen_without_a_judge(tmp_path: Path) -> Non
     assert {(row["judge"], row["margin"], row["confidence"]) for row in pairs} == {("no judge", None, None)}
     exported = (tmp_path / "runs/pool/pairs/preference/train.jsonl").read_text().splitlines()
     assert 0 < len(exported) < 40, "held-out prompts are in a separate file"
+    assert "without a judge" in (tmp_path / "runs/pool/pairs/preference/README.md").read_text()
     assert go(file, "pair.per_prompt=2") == {}
     swapped = [{"model": "small", "name": "large"}, {"model": "large", "name": "small"}]
     assert go(write(tmp_path, TWO | {"samples": 2, "generators": swapped}, DELTA), "pair.per_prompt=2") == {}

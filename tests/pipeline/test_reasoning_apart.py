@@ -107,7 +107,7 @@ def test_reasoning_in_any_dialect_goes_nowhere_unless_asked_for(tmp_path: Path) 
         assert {row["text"] for row in rows} == {TEXT, "I am not sure."}
         assert all(SECRET in row["reasoning"] for row in rows)
         assert {row["reasoning"] for row in context.store.rows("FROM verdicts")} == {"The critic ponders."}
-        (pairing,) = context.store.query("pairs/sql/latest")
+        (pairing,) = context.store.rows("SELECT key FROM newest_pairing")
         trained = context.store.query("pipeline/sql/train/pairs", pairing=pairing["key"], held_out=0)
         assert (len(trained), SECRET in str(trained)) == (len(REPLIES), False)
         (prompt, *_) = context.store.rows("SELECT prompt FROM active_prompts")
@@ -200,6 +200,11 @@ QUOTES = [
 def test_a_response_that_quotes_a_mark_stays_whole(text: str) -> None:
     assert separate(text).text == text
     assert separate(text, "thought").text == text
+
+
+def test_line_breaks_that_servers_leave_between_reasoning_and_text_are_dropped() -> None:
+    assert separate("\n\nThe answer.\n", "thought").text == "The answer.\n"
+    assert separate("    indented code").text == "    indented code"
 
 
 @pytest.mark.parametrize("reasoning", ["separate", "keep"])

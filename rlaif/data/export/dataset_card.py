@@ -116,7 +116,9 @@ def _labels(store: Store, pairing: str, spec: Mapping[str, Any], who: Sequence[R
         "wins": store.query("data/export/sql/wins", pairing=pairing),
         "who": [row | {"spec": as_yaml(row["spec"])} for row in who],
         "answers": _origins(who, "generator", "sampled responses", "responses that came with the data"),
-        "labels": _origins(who, "judge", "a judge's scores or votes", "labels that came with the data"),
+        "labels": _origins(who, "judge", "a judge's scores or votes", "labels that came with the data")
+        if spec["judge"]
+        else "two generators, without a judge",
         "rubric": [row | {"spec": as_yaml(row["spec"])} for row in store.query("data/export/sql/rubric", pairing=pairing)],
     }
 

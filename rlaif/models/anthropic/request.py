@@ -24,39 +24,39 @@ _SYSTEM: Final = frozenset({"system", "developer"})
 Block = dict[str, Any]
 
 
-def body(config: AnthropicModel, ask: ChatRequest) -> dict[str, Any]:
+def body(config: AnthropicModel, request: ChatRequest) -> dict[str, Any]:
     """Return the request body for one completion."""
-    sampling = ask.sampling
-    request: dict[str, Any] = {
+    sampling = request.sampling
+    payload: dict[str, Any] = {
         "model": config.model,
         "max_tokens": sampling.max_tokens,
-        "messages": _messages(ask.messages, ask.about if is_shared(config, ask) else ""),
+        "messages": _messages(request.messages, request.about if is_shared(config, request) else ""),
     }
-    if system := "\n\n".join(turn["content"] for turn in ask.messages if turn["role"] in _SYSTEM):
-        request["system"] = system
+    if system := "\n\n".join(turn["content"] for turn in request.messages if turn["role"] in _SYSTEM):
+        payload["system"] = system
     if sampling.temperature is not None and sampling.chosen:
-        request["temperature"] = sampling.temperature
+        payload["temperature"] = sampling.temperature
     if sampling.top_p < 1:
-        request["top_p"] = sampling.top_p
-    if tools := tools_of(ask.messages):
-        request["tools"] = [_tool(each) for each in tools]
-    request |= config.extra
-    if ask.schema is not None and config.structured == "json_schema":
+        payload["top_p"] = sampling.top_p
+    if tools := tools_of(request.messages):
+        payload["tools"] = [_tool(each) for each in tools]
+    payload |= config.extra
+    if request.schema is not None and config.structured == "json_schema":
         from anthropic import transform_schema
 
         # Constraints that the API does not know, such as ranges of numbers, become descriptions.
-        form = {"type": "json_schema", "schema": transform_schema(dict(ask.schema))}
-        request["output_config"] = {**request.get("output_config", {}), "format": form}
-    return request
+        form = {"type": "json_schema", "schema": transform_schema(dict(request.schema))}
+        payload["output_config"] = {**payload.get("output_config", {}), "format": form}
+    return payload
 
 
-def is_shared(config: AnthropicModel, ask: ChatRequest) -> bool:
+def is_shared(config: AnthropicModel, request: ChatRequest) -> bool:
     """Return whether several requests share a document that is long enough for the cache.
 
     The samples of a prompt share it, and so do the verdicts on a prompt's responses.
     """
-    several = ask.n > 1 or ask.schema is not None
-    return config.prompt_caching and several and len(ask.about) >= SHORTEST_CACHED
+    several = request.n > 1 or request.schema is not None
+    return config.prompt_caching and several and len(request.about) >= SHORTEST_CACHED
 
 
 def _messages(messages: Sequence[Message], shared: str) -> list[Block]:

@@ -30,7 +30,7 @@ _JUDGES_AND_STRATEGY: Final = "SELECT judge, strategy FROM pairings_readable WHE
 def pair(plan: Plan, context: Context) -> Pairing:
     """Make pairs by the scores of `pair.judge`, in the store and as files, if the judge passes the gate."""
     made = paired(plan, context, gate=True)
-    export(plan, context, context.config.out / "pairs", ("jsonl", "parquet"), pairing=made.key)
+    export(plan, context, plan.config.out / "pairs", ("jsonl", "parquet"), pairing=made.key)
     return made
 
 
@@ -47,7 +47,7 @@ def top_up(plan: Plan, context: Context, made: Pairing, *, allow_code: bool = Fa
         context.progress.note(f"{missing:,} pairs are missing: more samples for {prompts:,} prompts without one")
         generate_and_judge(plan, context, allow_code=allow_code)
         made = paired(plan, context)
-    export(plan, context, context.config.out / "pairs", ("jsonl", "parquet"), pairing=made.key)
+    export(plan, context, plan.config.out / "pairs", ("jsonl", "parquet"), pairing=made.key)
     return made
 
 
@@ -98,11 +98,11 @@ def described(plan: Plan, context: Context) -> str:
     pairing, if there is any. A note reports if others were made more recently. Raises InputError.
     """
     last = context.store.query("SELECT key FROM newest_pairing")
-    if context.config.pipeline.pair is None and last:
+    if plan.config.pipeline.pair is None and last:
         return newest(context)
-    found = plan.described_pairing(context.store) if context.config.pipeline.rounds else _made(plan, context)
+    found = plan.described_pairing(context.store) if plan.config.pipeline.rounds else _made(plan, context)
     if found is None:
-        raise InputError("no round has made pairs yet", fix=f"Run `{context.config.command('run')}` first.")
+        raise InputError("no round has made pairs yet", fix=f"Run `{plan.config.command('run')}` first.")
     if last and last[0]["key"] != found:
         _note_others(context, found, last[0]["key"])
     return found
@@ -154,7 +154,7 @@ def export(
     """
     from rlaif.data.export import export as write
 
-    config, pairing = context.config, pairing or described(plan, context)
+    config, pairing = plan.config, pairing or described(plan, context)
     shown = [("--reasoning", reasoning), ("--rationales", rationales)]
     options = [word for format in formats for word in ("--format", format)] + [word for word, given in shown if given]
     kind = ["--for", target] if target else ["--form", form, *options]
@@ -179,7 +179,7 @@ def _pass_gate(plan: Plan, context: Context, name: str) -> None:
     """Check that the judge meets the bounds of the `gate` section. Raises InputError otherwise."""
     from rlaif.evaluation.audit.gate import shortcomings
 
-    config = context.config
+    config = plan.config
     gate = config.pipeline.gate
     if gate is None:
         return

@@ -7,7 +7,18 @@ from collections.abc import Iterable, Mapping
 from rlaif.core.errors import InputError
 from rlaif.report.explain import queries
 from rlaif.report.explain.judge_labels import Judges
-from rlaif.report.explain.types import Escalation, Found, Mark, Noted, Outcome, Paired, PromptHistory, Said, Sampled, Vote
+from rlaif.report.explain.types import (
+    Escalation,
+    Found,
+    FullVerdict,
+    Mark,
+    Noted,
+    Outcome,
+    Paired,
+    PromptHistory,
+    Sampled,
+    Vote,
+)
 from rlaif.store.store import Row, Store
 
 # Characters of a text that are enough to recognise it.
@@ -77,7 +88,7 @@ def _glimpses(rows: Iterable[Row]) -> str:
     return "\n".join(f"  {key}  {text[:GLIMPSE]!a}" for key, text in texts)
 
 
-def _verdicts(store: Store, prompt: str, judges: Judges) -> dict[str, list[Said]]:
+def _verdicts(store: Store, prompt: str, judges: Judges) -> dict[str, list[FullVerdict]]:
     """Return the verdicts on each answer."""
     marks: dict[str, list[Mark]] = defaultdict(list)
     for row in store.query(queries.SCORES, prompt=prompt):
@@ -85,14 +96,14 @@ def _verdicts(store: Store, prompt: str, judges: Judges) -> dict[str, list[Said]
     findings: dict[str, list[Found]] = defaultdict(list)
     for row in store.query(queries.FINDINGS, prompt=prompt):
         findings[row.pop("verdict")].append(Found(**row))
-    said: dict[str, list[Said]] = defaultdict(list)
+    verdicts: dict[str, list[FullVerdict]] = defaultdict(list)
     for row in store.query(queries.VERDICTS, prompt=prompt):
         answer, key = row.pop("answer"), row.pop("key")
-        said[answer].append(Said(judges[row.pop("judge")], **row, marks=marks[key], findings=findings[key]))
-    return said
+        verdicts[answer].append(FullVerdict(judges[row.pop("judge")], **row, marks=marks[key], findings=findings[key]))
+    return verdicts
 
 
-def _sampled(row: Row, verdicts: list[Said]) -> Sampled:
+def _sampled(row: Row, verdicts: list[FullVerdict]) -> Sampled:
     fields = {name: value for name, value in row.items() if name not in ("answer", "generator", "sample")}
     name = f"{row['generator']} #{row['sample']}"
     return Sampled(**fields, name=name, verdicts=verdicts if row["failure"] is None else [])

@@ -1,7 +1,7 @@
 -- The rows of the list with their texts, lengths and names: the columns that a condition in SQL can use.
 WITH texts AS (
     SELECT responses.key, text, length(text) AS characters, coalesce(names.name, generator) AS generator
-    FROM responses LEFT JOIN (SELECT key, max(name) AS name FROM generators GROUP BY key) AS names ON names.key = generator
+    FROM responses LEFT JOIN generator_names AS names ON names.key = generator
     WHERE failure IS NULL
 )
 SELECT rows.prompt, rows.chosen, rows.rejected, margin, confidence, outcome, place,

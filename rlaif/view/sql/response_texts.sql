@@ -5,4 +5,4 @@ WITH mine AS MATERIALIZED (
     WHERE rowid IN (SELECT rowid FROM responses WHERE key IN (SELECT unnest($responses::VARCHAR[]))) AND failure IS NULL
 )
 SELECT mine.key, text, coalesce(names.name, generator) AS generator
-FROM mine LEFT JOIN (SELECT key, max(name) AS name FROM generators GROUP BY key) AS names ON names.key = generator
+FROM mine LEFT JOIN generator_names AS names ON names.key = generator

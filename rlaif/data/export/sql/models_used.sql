@@ -1,6 +1,7 @@
 -- Generators and judges of a pairing, including judges asked to agree, with their specifications.
-SELECT DISTINCT 'generator' AS role, generators.name, generators.spec
+SELECT DISTINCT 'generator' AS role, names.name, generators.spec
 FROM pairings JOIN generators ON list_contains(json_extract_string(pairings.spec, '$.generators[*]'), generators.key)
+JOIN generator_names AS names ON names.key = generators.key
 WHERE pairings.key = $pairing
 UNION ALL
 SELECT DISTINCT CASE WHEN mix IS NULL THEN 'judge' WHEN mix = 'cascade' THEN 'judge ' || place || ' of a cascade,'

@@ -4,7 +4,7 @@ CREATE OR REPLACE VIEW memory.response_texts AS
 SELECT responses.key, responses.prompt, responses.answer, responses.generator AS generator_key,
     coalesce(names.name, responses.generator) AS generator, text, reasoning, scored.score, criterion_scores, rationales
 FROM responses
-LEFT JOIN (SELECT key, max(name) AS name FROM generators GROUP BY key) AS names ON names.key = responses.generator
+LEFT JOIN generator_names AS names ON names.key = responses.generator
 LEFT JOIN export_scores AS scored ON scored.answer = responses.answer
 LEFT JOIN export_rationales AS said ON said.answer = responses.answer
 WHERE failure IS NULL;

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyRelation
 
     from rlaif.context.run import Context
-    from rlaif.data.export import Exported
+    from rlaif.data.export.writers import Exported
     from rlaif.estimate import Plan as Estimate
     from rlaif.evaluation import Agreement, Evaluation
     from rlaif.evaluation.audit import Audit
@@ -214,8 +214,9 @@ class Pipeline:
 
         opening = open_run_or_copy if stored else open_run
         with opening(self.config, progress(quiet=self._quiet)) as (plan, context):
-            options = {"limit": limit, "attacks": attacks, "stored": stored, "allow_code": self._allow_code}
-            return audit(plan, context, judges, gold, **options)
+            return audit(
+                plan, context, judges, gold, limit=limit, attacks=attacks, stored=stored, allow_code=self._allow_code
+            )
 
     # Data
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,10 @@ from rlaif.core.errors import InputError, StoreError
 from rlaif.core.types import Prompt
 from rlaif.pairs.python_strategy import Candidate
 from tests.support.command_line import rlaif as command
+from tests.support.paths import ROOT
 from tests.support.scripted_pipeline import project
 
-ROWS = [{"prompt": f"Question {number}?", "document": f"Crates {number}."} for number in range(10)]
+ROWS = [{"prompt": f"Question {number}?"} for number in range(8)]
 CALLS = {"brief": 0, "questions": 0}
 
 
@@ -45,7 +47,7 @@ async def varied(prompt: Prompt, response: str) -> int:
 
 @rlaif.strategy
 def neighbours(candidates: list[Candidate]) -> Iterator[tuple[Candidate, Candidate]]:
-    for better, worse in zip(candidates, candidates[1:], strict=False):
+    for better, worse in pairwise(candidates):
         if not better.vetoed:
             yield better, worse
 
@@ -60,7 +62,7 @@ def sections(**changes: Any) -> dict[str, Any]:
         "models": {"writer": {"kind": "scripted", "salt": "w"}, "critic": {"kind": "scripted", "salt": "c"}},
         "judges": {"brief": brief, "mixed": {"model": "critic", "rubric": rubric}},
         "collect": {"sources": [questions], "held_out": 0.2},
-        "generate": {"model": "writer", "samples": 4},
+        "generate": {"model": "writer", "samples": 3},
         "pair": {"judge": "brief", "strategy": neighbours},
         **changes,
     }
@@ -68,17 +70,17 @@ def sections(**changes: Any) -> dict[str, Any]:
 
 def test_a_pipeline_of_python_objects_runs_and_its_data_are_tables(tmp_path: Path) -> None:
     p = rlaif.Pipeline(sections(), folder=tmp_path, quiet=True)
-    assert [line.asks for line in p.plan().lines] == [10, 40]
+    assert [(line.stage, line.completions) for line in p.plan().lines] == [("generate", 24), ("judge mixed", 24)]
     result = p.run()
     assert result.pairing
     assert result.report.exists()
-    assert len(p.prompts().df()) == 10
-    assert p.responses().pl().height == 40
+    assert len(p.prompts().df()) == 8
+    assert p.responses().pl().height == 24
     scores = p.scores("brief")
-    assert scores.arrow().read_all().num_rows == len(scores) == 40
+    assert scores.arrow().read_all().num_rows == len(scores) == 24
     assert {row[0] for row in scores.select("rationale LIKE '% characters'").fetchall()} == {True}
-    assert len(p.scores()) == 120
-    assert len(p.pairs()) == result.pairing.pairs > 10, "several pairs of a prompt"
+    assert len(p.scores()) == 72
+    assert len(p.pairs()) == result.pairing.pairs > 8, "several pairs of a prompt"
     # Relations stay readable when the store has changed.
     p.pair()
     assert p.scores("brief").fetchall() == scores.fetchall()
@@ -93,7 +95,6 @@ def test_other_pairs_are_made_without_a_call_and_without_storing_them(tmp_path: 
     assert len(p.pairs(strategy="best_vs_worst", min_margin=90)) == 0
     difference = p.diff(b={"pair": Pair(judge="mixed", strategy="best_vs_worst")})
     assert difference.b.pairs == len(by_mixed)
-    assert p.agree("brief", "mixed") if False else True
     splits = p.dataset()
     assert splits["train"].num_rows + splits["test"].num_rows == len(p.pairs())
     assert p.export(tmp_path / "data").rows == {"train": splits["train"].num_rows, "test": splits["test"].num_rows}
@@ -123,12 +124,11 @@ def test_results_are_computed_again_when_a_function_or_its_version_changes(tmp_p
     functions.register("strategy", neighbours, version="another")
     try:
         p.run()
-        assert CALLS["brief"] == before["brief"] + 40
+        assert CALLS["brief"] == before["brief"] + 24
         assert len(p.sql("SELECT key FROM pairings").fetchall()) == 2 * len(pairs)
     finally:
         rlaif.judge(brief)
         rlaif.strategy(neighbours)
-    assert functions.get("check", "python:brief").version == functions.get("check", "python:brief").version
 
 
 def test_a_source_with_a_version_is_read_once(tmp_path: Path) -> None:
@@ -151,7 +151,9 @@ def wrong_rows() -> list[str]:
 
 
 def failing(prompt: Prompt, response: str) -> float:
-    raise ValueError("no such thing")
+    if len(response) % 2:
+        raise ValueError("no such thing")
+    return 1.0
 
 
 def foreign(candidates: list[Candidate]) -> list[tuple[Candidate, str]]:
@@ -179,8 +181,9 @@ def test_a_mistake_is_named_with_its_place(name: str, tmp_path: Path) -> None:
 def test_a_function_that_fails_is_a_failure_and_no_score(tmp_path: Path) -> None:
     p = rlaif.Pipeline(sections(judges={"failing": failing}, pair=None), folder=tmp_path, quiet=True)
     p.run()
-    found = p.sql("SELECT DISTINCT failure, detail FROM verdicts").fetchall()
-    assert found == [("crashed", "ValueError: no such thing")]
+    found = p.sql("SELECT DISTINCT failure, detail FROM verdicts ORDER BY failure").fetchall()
+    assert found == [("crashed", "ValueError: no such thing"), (None, None)]
+    assert p.scores().filter("failure = 'crashed' AND score IS NOT NULL").fetchall() == []
 
 
 def test_a_function_without_known_source_needs_a_version() -> None:
@@ -196,13 +199,13 @@ def test_sql_reads_and_never_writes(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nothing has been done yet"):
         p.sql("FROM prompts")
     p.collect()
-    assert p.sql("SELECT count(*) FROM prompts").fetchall() == [(10,)]
+    assert p.sql("SELECT count(*) FROM prompts").fetchall() == [(8,)]
     for statement in ("DELETE FROM prompts", "FROM read_text('/etc/passwd')"):
         with pytest.raises(InputError, match="DuckDB rejects"):
             p.sql(statement).fetchall()
 
 
-def test_it_works_where_an_event_loop_runs_and_reads_during_a_run(tmp_path: Path) -> None:
+def test_the_api_works_inside_an_event_loop_and_reads_during_a_run(tmp_path: Path) -> None:
     file = project(tmp_path, prompts=30, delay=0.05)
     p = rlaif.open(file, quiet=True, generate={"samples": 2}, **{"pair.min_margin": 0})
 
@@ -226,14 +229,13 @@ def test_it_works_where_an_event_loop_runs_and_reads_during_a_run(tmp_path: Path
 
 
 def test_a_cancelled_run_stops_and_goes_on_later(tmp_path: Path) -> None:
-    file = project(tmp_path, prompts=40, delay=0.5)
-    p = rlaif.open(file, quiet=True, models={"writer": {"concurrency": 2}})
+    file = project(tmp_path, prompts=8, delay=20)
+    p = rlaif.open(file, quiet=True)
 
     async def cancelled() -> float:
         running = asyncio.create_task(p.arun())
         while not (tmp_path / "out/store.duckdb.wal").exists():
             await asyncio.sleep(0.1)
-        await asyncio.sleep(1)
         start = time.monotonic()
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -241,9 +243,9 @@ def test_a_cancelled_run_stops_and_goes_on_later(tmp_path: Path) -> None:
         return time.monotonic() - start
 
     assert asyncio.run(cancelled()) < 5
-    assert 0 < len(p.responses()) < 120
+    assert len(p.responses()) == 0
     rlaif.open(file, quiet=True, models={"writer": {"delay": 0}, "first": {"delay": 0}}).run()
-    assert len(p.responses()) == 120
+    assert len(p.responses()) == 24
 
 
 def test_overrides_change_what_they_name_and_appear_in_commands(tmp_path: Path) -> None:
@@ -285,3 +287,16 @@ with Store(Path({str(tmp_path / "out/store.duckdb")!r})):
         with pytest.raises(StoreError, match="in use by process"):
             p.run()
         process.kill()
+
+
+def test_a_type_checker_accepts_a_users_script_and_finds_a_mistake(tmp_path: Path) -> None:
+    text = (ROOT / "tests/support/user_script.py").read_text()
+    (tmp_path / "right.py").write_text(text)
+    (tmp_path / "wrong.py").write_text(text.replace("pairs: int = ", "pairs: str = ").replace("p.report()", "p.reports()"))
+    # With the cache of `make lint`, a few seconds instead of a minute.
+    options = ["--strict", "--follow-imports=silent", "--cache-dir", str(ROOT / ".mypy_cache"), "--config-file", ""]
+    command = [sys.executable, "-m", "mypy", *options, "right.py", "wrong.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    errors = [line for line in done.stdout.splitlines() if "error:" in line]
+    assert len(errors) == 2, done.stdout + done.stderr
+    assert all(line.startswith("wrong.py:") for line in errors)

@@ -3,7 +3,7 @@
 import io
 import sys
 from collections.abc import Callable, Iterable
-from typing import IO, Any, cast
+from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
@@ -26,7 +26,7 @@ class SafeConsole(Console):
         stream: Any = sys.stderr if stderr else sys.stdout
         if isinstance(stream, SafeStream):
             stream = TrustedStream(stream)
-        options = {"file": cast(IO[str], stream), "stderr": stderr} | options
+        options = {"file": stream, "stderr": stderr} | options
         super().__init__(**options, highlight=False, markup=False, emoji=False)
 
     def render_str(self, text: str, **options: Any) -> Text:

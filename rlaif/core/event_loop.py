@@ -18,11 +18,11 @@ class Cancellation:
 
     def __init__(self) -> None:
         self._cancelled = False
-        self._running: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None] | None = None
+        self._running: asyncio.Task[Any] | None = None
 
     async def watch(self, work: Coroutine[Any, Any, T]) -> T:
         """Return the work's result. Raises CancelledError after `cancel`."""
-        self._running = asyncio.get_running_loop(), asyncio.current_task()
+        self._running = asyncio.current_task()
         try:
             if self._cancelled:
                 work.close()
@@ -33,11 +33,11 @@ class Cancellation:
 
     def cancel(self) -> None:
         self._cancelled = True
-        if self._running and self._running[1]:
-            loop, task = self._running
+        task = self._running
+        if task:
             # The loop may have been closed in the meantime.
             with suppress(RuntimeError):
-                loop.call_soon_threadsafe(task.cancel)
+                task.get_loop().call_soon_threadsafe(task.cancel)
 
 
 _cancellation: ContextVar[Cancellation | None] = ContextVar("cancellation", default=None)

@@ -63,7 +63,7 @@ def _digest(function: Callable[..., Any], kind: str) -> str:
 
 
 def reference(kind: str, function: Callable[..., Any]) -> str:
-    """Return the `python:NAME` of a function, which is registered if it is not yet. Raises InputError, as `register` does."""
+    """Return the `python:NAME` of a function, and register it if it is not yet. Raises InputError, as `register` does."""
     found = _known.get((kind, getattr(function, "__name__", "")))
     return PREFIX + found.name if found and found.function is function else register(kind, function)
 

@@ -189,7 +189,7 @@ def test_missing_completions_are_requested_singly(first: Reply) -> None:
 
 
 @pytest.mark.fault("H13")
-def test_more_than_asked_for_is_dropped_and_order_is_by_index() -> None:
+def test_surplus_completions_are_dropped_and_order_is_by_index() -> None:
     found, server = talk([chat(choice("b", 1), choice("a", 0), choice("c", 2))], TWO)
     assert [each.text for each in found] == ["a", "b"]
     assert len(server.chats) == 1

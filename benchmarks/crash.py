@@ -87,16 +87,16 @@ def main(prompts: int, kills: int, seed: int, median: float) -> bool:
                     break
                 moments.append(kill)
             assert run(pipeline) is None
-            told = ledger(port)
+            log = ledger(port)
         equal = exported(folder / "calm") == exported(folder / "wild") != b""
-    unanswered, ages = asked_again(told["rows"], moments)
+    unanswered, ages = asked_again(log["rows"], moments)
     lost = sum(age > DURABLE for age in ages)
     table(
         f"{len(moments)} kills, {prompts:,} prompts, median {median * 1000:.0f} ms",
         [
             ["", "requests"],
             ["least possible", f"{least:,}"],
-            ["asked in all", f"{told['requests']:,}"],
+            ["asked in all", f"{log['requests']:,}"],
             ["asked twice: without an answer at a kill", f"{unanswered:,}"],
             ["asked twice: answered and not yet committed", f"{len(ages) - lost:,}"],
             [f"asked twice: answered more than {DURABLE:g} s before", f"{lost:,}"],
@@ -106,7 +106,7 @@ def main(prompts: int, kills: int, seed: int, median: float) -> bool:
     print(f"at a kill: {unanswered / each:.0f} without an answer, {len(ages) / each:.0f} not yet committed")
     print(f"oldest answer that was not committed: {max(ages, default=0.0):.2f} s (limit {DURABLE:g} s)")
     print(f"pairs equal to the byte: {equal}")
-    return equal and not lost and told["requests"] == least + unanswered + len(ages) and len(moments) == kills
+    return equal and not lost and log["requests"] == least + unanswered + len(ages) and len(moments) == kills
 
 
 if __name__ == "__main__":

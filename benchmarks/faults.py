@@ -61,17 +61,17 @@ def main(prompts: int, median: float, deadline: float) -> bool:
             wild = timed(write(folder, port, prompts=prompts, concurrency=IN_FLIGHT, timeout=deadline, out="wild"), port)[
                 "seconds"
             ]
-            told = ledger(port)
+            log = ledger(port)
         found = kinds(folder / "wild" / "store.duckdb")
-    met = Counter(row[5] for row in told["rows"] if row[5])
+    met = Counter(row[5] for row in log["rows"] if row[5])
     came: dict[str, list[list[Any]]] = {}
-    for row in told["rows"]:
+    for row in log["rows"]:
         came.setdefault(row[0], []).append(row)
     longest = max(stalls(came), default=0.0)
-    slots = at_once(told["rows"], sorted(row[2] for row in told["rows"])[len(told["rows"]) // 2])
+    slots = at_once(log["rows"], sorted(row[2] for row in log["rows"])[len(log["rows"]) // 2])
     units = prompts * 4 + prompts * 4 * 3
     table(
-        f"{least:,} requests without faults, {told['requests']:,} with them",
+        f"{least:,} requests without faults, {log['requests']:,} with them",
         [
             ["", ""],
             ["faults met", ", ".join(f"{count} {kind}" for kind, count in met.items())],

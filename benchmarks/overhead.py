@@ -99,8 +99,8 @@ def peer(name: str, environments: Path, pipeline: Path, port: int) -> dict[str, 
     started = time.monotonic()
     command = ["taskset", "--cpu-list", str(CLIENT), python, script, str(port), pipeline.parent / "prompts.jsonl", out]
     subprocess.run(command, check=True, capture_output=True, cwd=out)
-    end, told = time.monotonic(), ledger(port)
-    return {"seconds": end - told["first"], "process": end - started, "requests": told["requests"] - before}
+    end, log = time.monotonic(), ledger(port)
+    return {"seconds": end - log["first"], "process": end - started, "requests": log["requests"] - before}
 
 
 def main(prompts: int, rounds: int, environments: Path | None) -> bool:

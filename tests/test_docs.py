@@ -23,6 +23,7 @@ from rlaif.core.errors import InputError
 from rlaif.judging.rubric import Rubric
 from rlaif.pairs.strategy import STRATEGIES
 from tests.support.paths import ROOT
+from tests.support.scripted_pipeline import project
 from tests.support.servers import Reply, Request, chat, serve
 from tools import configuration_reference
 
@@ -241,6 +242,24 @@ def test_the_tutorial_runs_as_it_is_written(tmp_path: Path, monkeypatch: pytest.
         result = runner.invoke(app, words)
         assert result.exit_code == 0, result.output
     assert list((tmp_path / "data/preference").glob("train*"))
+
+
+def test_the_page_on_python_runs_as_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = project(tmp_path, prompts=6)
+    text = file.read_text().replace(" a: {", " critic: {").replace(" b: {", " strict: {").replace("[a]", "[critic, strict]")
+    (tmp_path / "notes.yaml").write_text(text.replace("judge: a", "judge: critic").replace("malformed: 0.1, ", ""))
+    names: dict[str, Any] = {}
+    shown = [block for block in blocks("python") if block.page == "python.md"]
+    assert len(shown) >= 8
+    for number, block in enumerate(shown):
+        # A file, so that the source of functions is known, as in a script or a notebook.
+        cell = tmp_path / f"cell_{number}.py"
+        cell.write_text(block.text)
+        exec(compile(block.text, str(cell), "exec"), names)
+    assert names["splits"]["train"].num_rows > 0
+    assert {row[0] for row in names["strict"].select("judge").fetchall()} == {"strict"}
+    assert len(names["own"].pairs()) > 0
 
 
 def test_an_unknown_strategy_is_explained_as_the_page_on_errors_shows(tmp_path: Path) -> None:

@@ -103,5 +103,5 @@ def label(
         elif not labeling_tasks:
             print("Nothing to vote on: you have voted on every prompt that has two different responses.")
         else:
-            votes = labelling.ask(context.store, voter, labeling_tasks, terminal())
+            votes = labelling.collect_votes(context.store, voter, labeling_tasks, terminal())
             print(f"{votes:,} votes by {voter.name} are stored. Run the same command to continue.")

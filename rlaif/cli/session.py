@@ -123,7 +123,7 @@ def _stopping(config: "Config") -> "Iterator[None]":
     except (KeyboardInterrupt, Exception) as error:
         if not STOP.caused(error):
             raise
-        STOP.over()
+        STOP.finish()
         _stopped(config)
         raise typer.Exit(STOP.exit_code or 130) from None
 

@@ -2,6 +2,8 @@
 
 import shlex
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 from rlaif.config import overrides as override
@@ -62,6 +64,12 @@ class Config:
         """Return the path of a file that the pipeline names at `place` (see `resources.find` for where it looks)."""
         return find(name, self.file.path.parent, where=self.file.where(place))
 
+    def changed(self, overrides: Sequence[str], *, allow_code: bool = False) -> "Config":
+        """Return the pipeline with further overrides. Raises InputError."""
+        file = replace(self.file, data=deepcopy(self.file.data))
+        changed = config_of(file, overrides, allow_code=allow_code)
+        return Config(changed.pipeline, file, (*self.overrides, *overrides))
+
     @property
     def judges(self) -> list[str]:
         """Return the judges of the judge stage, those of the pair stage first."""
@@ -80,8 +88,12 @@ def load(path: Path, overrides: list[str] | None = None, *, allow_code: bool = F
     Settings that let models or trainers run other people's code need `allow_code`. Raises InputError, which says where the
     mistake is and how to fix it.
     """
-    file = read_yaml(path)
-    for each in overrides or []:
+    return config_of(read_yaml(path), overrides or (), allow_code=allow_code)
+
+
+def config_of(file: YamlFile, overrides: Sequence[str] = (), *, allow_code: bool = False) -> Config:
+    """Return the pipeline in a file that was read, as `load` does. The overrides are applied to the file's data."""
+    for each in overrides:
         if any("\ud800" <= character <= "\udfff" for character in each):
             raise InputError("not UTF-8", where=f"--set {each.encode('utf-8', 'backslashreplace').decode()}")
         override.apply(file.data, each)
@@ -89,7 +101,7 @@ def load(path: Path, overrides: list[str] | None = None, *, allow_code: bool = F
     secrets.refuse(file)
     if not allow_code:
         refuse_code(pipeline, file)
-    return Config(pipeline, file, overrides or ())
+    return Config(pipeline, file, overrides)
 
 
 def _check_names(pipeline: Pipeline, file: YamlFile) -> None:

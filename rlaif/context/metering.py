@@ -29,11 +29,11 @@ class MeteredModel:
         self._unkept: deque[tuple[int, bool]] = deque()
         self._lock = asyncio.Lock()
 
-    async def complete(self, ask: ChatRequest) -> list[Completion]:
+    async def complete(self, request: ChatRequest) -> list[Completion]:
         """Return the model's completions."""
-        found = await self._model.complete(ask)
+        found = await self._model.complete(request)
         counted = [each.prompt_tokens for each in found if each.prompt_tokens is not None]
-        guess = round(tokens_of(*(turn["content"] for turn in ask.messages)))
+        guess = round(tokens_of(*(turn["content"] for turn in request.messages)))
         self._unkept.append((sum(counted) if counted else guess, not counted))
         # One caller stores the costs of all callers that wait here.
         async with self._lock:

@@ -54,14 +54,14 @@ class Context:
         return Budget(self.config, self.store, [*self.elsewhere, *spent_on_tasks(self.config)])
 
     @contextmanager
-    def stage(self, name: str, owed: int | None = None) -> Iterator[Tally]:
+    def stage(self, name: str, pending: int | None = None) -> Iterator[Tally]:
         """Count and show one stage's work, and record it in the store, even if it stops early.
 
         The second argument is the number of pending units, None if it is not known.
         """
-        tally = Tally(name, owed)
+        tally = Tally(name, pending)
         started = now()
-        if owed == 0:
+        if pending == 0:
             self.progress.note(f"{name}: up to date")
             yield tally
             return

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any, Protocol
 
 from rlaif.core.safe_output import SafeStream
@@ -22,7 +23,7 @@ class Tally:
     """The running counts of one stage. The total is the number of pending units, where it is known."""
 
     stage: str
-    owed: int | None = None
+    pending: int | None = None
     done: int = 0
     failures: Counter[str] = field(default_factory=Counter)
     calls: int = 0
@@ -55,7 +56,7 @@ class Tally:
     def line(self) -> str:
         """Return one line for a log: counts, failures by kind, rate, time left."""
         finished = self.done + self.failed
-        parts = [f"{self.stage}: {finished:,}" + (f" of {self.owed:,}" if self.owed is not None else "")]
+        parts = [f"{self.stage}: {finished:,}" + (f" of {self.pending:,}" if self.pending is not None else "")]
         if self.failed:
             kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.failures.most_common())
             parts.append(f"{self.failed:,} failed ({kinds})")
@@ -64,8 +65,8 @@ class Tally:
             parts.append(f"{rate:,.1f}/s")
         if self.output_tokens and self.seconds > 0.05:
             parts.append(f"{self.output_tokens / self.seconds:,.0f} tokens/s")
-        if rate and self.owed and finished < self.owed:
-            parts.append(f"{(self.owed - finished) / rate:,.0f} s left")
+        if rate and self.pending and finished < self.pending:
+            parts.append(f"{(self.pending - finished) / rate:,.0f} s left")
         return ", ".join(parts)
 
 
@@ -135,10 +136,10 @@ class Bars:
 
     @contextmanager
     def show(self, tally: Tally) -> Iterator[None]:
-        task = self._rich.add_task(tally.stage, total=tally.owed, line="")
+        task = self._rich.add_task(tally.stage, total=tally.pending, line="")
 
         def draw() -> None:
-            self._rich.update(task, completed=tally.done + tally.failed, total=tally.owed, line=tally.line())
+            self._rich.update(task, completed=tally.done + tally.failed, total=tally.pending, line=tally.line())
 
         self._shown += 1
         if self._shown == 1:
@@ -186,7 +187,12 @@ def _repeated(do: Callable[[], None], seconds: float) -> Iterator[None]:
 
 
 def progress(*, quiet: bool = False) -> Progress:
-    """Return the display that fits stderr: bars on a terminal, lines elsewhere."""
+    """Return the display that fits stderr: bars on a terminal and in a notebook with ipywidgets, lines elsewhere."""
     if quiet:
         return Quiet()
-    return Bars() if sys.stderr.isatty() else Heartbeat()
+    return Bars() if sys.stderr.isatty() or _in_notebook() else Heartbeat()
+
+
+def _in_notebook() -> bool:
+    """Return whether this is a Jupyter notebook in which rich can draw bars, which needs ipywidgets."""
+    return "ipykernel" in sys.modules and find_spec("ipywidgets") is not None

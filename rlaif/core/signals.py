@@ -60,7 +60,7 @@ class Stop:
         self._wakeup = -1
 
     @property
-    def asked(self) -> bool:
+    def requested(self) -> bool:
         return self._heard > 0
 
     def listen(self, grace: float = GRACE) -> None:
@@ -77,7 +77,7 @@ class Stop:
             os.register_at_fork(after_in_child=lambda: signal.set_wakeup_fd(-1) and None)
         threading.Thread(target=self._watch, args=(signals,), daemon=True, name="rlaif-stop").start()
 
-    def over(self) -> None:
+    def finish(self) -> None:
         """Record that all results are stored: from now on a signal only ends the process sooner, with the same exit code."""
         self._heard = 2
 
@@ -101,7 +101,7 @@ class Stop:
         """Call `halt`, which must make the work end, on the first signal within the block; at once if it came before."""
         self._halts.append(halt)
         try:
-            if self.asked:
+            if self.requested:
                 halt()
             yield
         finally:
@@ -119,13 +119,13 @@ class Stop:
 
     def check(self) -> None:
         """Raise KeyboardInterrupt if a stop was requested."""
-        if self.asked:
+        if self.requested:
             raise KeyboardInterrupt
 
     def caused(self, error: BaseException) -> bool:
         """Return whether a stop caused this error; DuckDB reports interruptions by several kinds of error."""
         wording = isinstance(error, RuntimeError) or "interrupt" in str(error).lower()
-        return isinstance(error, KeyboardInterrupt) or (self.asked and wording)
+        return isinstance(error, KeyboardInterrupt) or (self.requested and wording)
 
     def _hear(self, number: int, frame: Any) -> None:
         self._heard += 1

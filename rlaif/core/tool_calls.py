@@ -19,8 +19,12 @@ def template_input(messages: Sequence[Message]) -> tuple[list[dict[str, Any]], l
 
     The tools are None if the prompt offers none.
     """
-    tools = next((message["tools"] for message in messages if message.get("tools")), None)
-    return [_turn(message) for message in messages], tools
+    return [_turn(message) for message in messages], tools_of(messages)
+
+
+def tools_of(messages: Sequence[Message]) -> list[Any] | None:
+    """Return the tools that a prompt offers, or None. They are in its first turn, which a system prompt may precede."""
+    return next((message["tools"] for message in messages if message.get("tools")), None)
 
 
 def offers_tools(messages: Sequence[Message]) -> bool:

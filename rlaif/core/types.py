@@ -164,7 +164,7 @@ class Verdict:
     comparison: Comparison | None = None
 
     @property
-    def said(self) -> dict[str, Any]:
+    def stored_fields(self) -> dict[str, Any]:
         """Return the reply, its failure and its cost as they are stored."""
         return {
             "raw": self.raw,

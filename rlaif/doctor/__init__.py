@@ -47,6 +47,6 @@ def render(checks: Sequence[Check], console: "Console") -> None:
     colours = {"ok": "green", "warn": "yellow", "fail": "red"}
     for check in checks:
         console.print(f"{check.outcome:4}", style=colours[check.outcome], end="  ")
-        console.print(f"{check.name}: {check.said}", markup=False, soft_wrap=True)
+        console.print(f"{check.name}: {check.message}", markup=False, soft_wrap=True)
         if check.fix:
             console.print(f"      {check.fix}", markup=False, soft_wrap=True)

@@ -64,11 +64,11 @@ def _judge(plan: Plan, name: str, row: Row, limits: Mapping[str, int | None]) ->
 
 
 def _check(name: str, tokens: float, reply: int, limit: int | None, by: str) -> Check:
-    said = f"{tokens:,.0f} tokens ({by}) and {reply:,} for the reply"
+    message = f"{tokens:,.0f} tokens ({by}) and {reply:,} for the reply"
     if limit is None:
-        return ok(name, f"{said}; the model's context length is not known")
-    said = f"{said}, of {limit:,}"
+        return ok(name, f"{message}; the model's context length is not known")
+    message = f"{message}, of {limit:,}"
     if tokens + reply <= limit:
-        return ok(name, said)
+        return ok(name, message)
     # A reply may stay below its limit, but a prompt that is too long never fits.
-    return fail(name, said, FIX) if tokens > limit and by == TOKENIZER else warn(name, said, FIX)
+    return fail(name, message, FIX) if tokens > limit and by == TOKENIZER else warn(name, message, FIX)

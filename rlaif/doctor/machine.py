@@ -65,8 +65,8 @@ def _store(path: Path) -> list[Check]:
 
 
 def _remark(row: Row) -> Check:
-    said = f"{row['server']}: {row['remark']} {row['value']}, {row['times']:,} times in {row['runs']:,} runs so far"
-    return (warn if row["remark"] in GIVEN_UP else ok)(f"model {row['model']}", said)
+    message = f"{row['server']}: {row['remark']} {row['value']}, {row['times']:,} times in {row['runs']:,} runs so far"
+    return (warn if row["remark"] in GIVEN_UP else ok)(f"model {row['model']}", message)
 
 
 def _disk(config: Config) -> Check:
@@ -75,11 +75,11 @@ def _disk(config: Config) -> Check:
         folder = folder.parent
     needed = ROOM_BYTES + (CHECKPOINTS * _largest(config) if config.pipeline.train else 0)
     free = shutil.disk_usage(folder).free
-    said = f"{free / 2**30:,.1f} GiB free at {folder}, about {needed / 2**30:,.1f} GiB needed"
+    message = f"{free / 2**30:,.1f} GiB free at {folder}, about {needed / 2**30:,.1f} GiB needed"
     fix = "Free some space, or set `out` to a folder on another disk."
     if free < needed:
-        return fail("disk", said, fix)
-    return warn("disk", said, fix) if free < 2 * needed else ok("disk", said)
+        return fail("disk", message, fix)
+    return warn("disk", message, fix) if free < 2 * needed else ok("disk", message)
 
 
 def _largest(config: Config) -> int:

@@ -30,7 +30,7 @@ class Need:
     """A request (`ask`) as a stage sends it, about a tiny subject. `place` is the pipeline section that configures it."""
 
     place: str
-    ask: ChatRequest
+    request: ChatRequest
     rewards: bool = False
 
 

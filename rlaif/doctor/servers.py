@@ -95,7 +95,7 @@ class Examination:
         answered: list[tuple[Need, dict[int, Completion]]] = []
         for need in needs:
             try:
-                answered.append((need, await self._served.request(need.ask, need.ask.seeds)))
+                answered.append((need, await self._served.request(need.request, need.request.seeds)))
             except ModelError as error:
                 failed.append(self.failed(error, need))
                 if error.fatal:
@@ -126,16 +126,16 @@ class Examination:
 
     def several(self, need: Need, found: dict[int, Completion]) -> Check | None:
         """Check that one request returns several completions."""
-        if need.ask.n == 1 or isinstance(self._served, Anthropic):
+        if need.request.n == 1 or isinstance(self._served, Anthropic):
             return None
-        if len(found) == need.ask.n:
+        if len(found) == need.request.n:
             return ok(self._label, "n: several completions in one request")
         return warn(self._label, "n is ignored: each sample needs a separate request, which pays for the prompt again")
 
     def logprobs(self, need: Need, found: dict[int, Completion]) -> Check | None:
         """Check that replies have log-probabilities."""
         left_out = isinstance(self._served, Anthropic) or ("left out", "logprobs") in self._served.remarks
-        if need.ask.top_logprobs is None or not found or (left_out and not need.ask.top_logprobs):
+        if need.request.top_logprobs is None or not found or (left_out and not need.request.top_logprobs):
             return None
         if all(completion.tokens for completion in found.values()):
             return ok(self._label, "logprobs: returned")
@@ -145,9 +145,9 @@ class Examination:
     def form(self, need: Need, found: dict[int, Completion]) -> Check | None:
         """Check that the server enforces the verdict's JSON Schema."""
         structured = self._served.config.structured
-        if need.ask.schema is None or structured == "none" or need.rewards or not found:
+        if need.request.schema is None or structured == "none" or need.rewards or not found:
             return None
-        if _keeps(found[min(found)].text, need.ask.schema):
+        if _keeps(found[min(found)].text, need.request.schema):
             return ok(self._label, f"{structured}: replies follow the schema")
         fix = f"Set models.{self._name}.structured to {self._loose}."
         return warn(self._label, f"{structured} is accepted, but replies do not follow the schema", fix)
@@ -175,9 +175,9 @@ class Examination:
         need = next((each for each in needs if each.place == "generate"), None)
         if need is None or ("left out", "seed") in self._served.remarks or isinstance(self._served, Anthropic):
             return None
-        ask = ChatRequest(need.ask.messages, need.ask.sampling, need.ask.seeds[:1])
+        request = ChatRequest(need.request.messages, need.request.sampling, need.request.seeds[:1])
         try:
-            first, again = [await self._served.request(ask, ask.seeds) for _ in range(2)]
+            first, again = [await self._served.request(request, request.seeds) for _ in range(2)]
         except ModelError as error:
             return self.failed(error, need)
         if first[0].text == again[0].text:

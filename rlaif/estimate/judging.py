@@ -75,7 +75,7 @@ def estimate_judging(
     """
     if judge.model is None:
         return []
-    wanted = judging.asked(judge, generators, only, against)
+    wanted = judging.pending_parameters(judge, generators, only, against)
     units = [*_judgements(context, judge, unwritten, wanted), *_comparisons(context, judge, unwritten, wanted)]
     rows = context.store.query("estimate/sql/past_judgements", judge=judge.key)
     past: dict[str | None, Row] = {row["criterion"]: row for row in rows if row["units"] >= ENOUGH}

@@ -12,11 +12,12 @@ from typing import Any, Final
 from rlaif import judging
 from rlaif.config import AnthropicModel, Config, JudgeSpec, ModelConfig, OpenAIModel
 from rlaif.config.templates import Template
+from rlaif.core import functions
 from rlaif.core.errors import InputError
 from rlaif.core.types import key
 from rlaif.judging import Call
 from rlaif.judging.criteria import check, scale
-from rlaif.judging.rubric import Compare, Rubric, load_rubric
+from rlaif.judging.rubric import Compare, Rubric, load_rubric, registered_rubric
 from rlaif.models import registry
 
 # Variables that a template must use if it has them, because a judge that never sees the response still returns scores.
@@ -136,7 +137,11 @@ def load_judge(config: Config, name: str, files: JudgeFiles) -> Judge:
     """Load a judge of the pipeline file by name. Raises InputError if its rubric or template is invalid."""
     settings = config.pipeline.judges[name]
     place = ("judges", name)
-    rubric = files.rubric(config.find(settings.rubric, (*place, "rubric")))
+    if functions.is_reference(settings.rubric):
+        rubric = registered_rubric(settings.rubric, config.file.where((*place, "rubric")))
+        check.verify(rubric.criteria)
+    else:
+        rubric = files.rubric(config.find(settings.rubric, (*place, "rubric")))
     asking = judging.asks_a_model(rubric)
     if settings.model is None and asking:
         raise InputError(

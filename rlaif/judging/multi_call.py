@@ -25,7 +25,7 @@ class Dialogue:
     """
 
     def __init__(self, judge_context: JudgeContext, *name: str | int, top: int | None = None) -> None:
-        self._bench = judge_context
+        self._context = judge_context
         self._name = name
         self._top = top
         self.replies: list[str] = []
@@ -42,48 +42,48 @@ class Dialogue:
         """The reasoning that the server returned apart from the replies."""
         return "\n\n".join(self._thoughts) or None
 
-    async def ask(self, template: str, fields: Fields, **values: Any) -> dict[str, Any]:
+    async def request(self, template: str, fields: Fields, **values: Any) -> dict[str, Any]:
         """Request a reply with these `fields`, at most `attempts` times. Raises ModelError after that."""
-        content, about = self._bench.templates[template].render(**values), values.get("document") or ""
-        room = token_limit(self._bench.spec)
-        for attempt in range(self._bench.spec.attempts):
+        content, about = self._context.templates[template].render(**values), values.get("document") or ""
+        room = token_limit(self._context.spec)
+        for attempt in range(self._context.spec.attempts):
             try:
-                return await self._ask(content, about, fields, attempt, room)
+                return await self._send(content, about, fields, attempt, room)
             except ModelError as error:
                 if error.kind not in RETRIED:
                     raise
-                room = token_limit(self._bench.spec, error.kind)
+                room = token_limit(self._context.spec, error.kind)
                 last = error
         raise last
 
-    async def ask_each(self, template: str, texts: Sequence[str], words: Sequence[str], subject: Candidate) -> list[str]:
+    async def request_each(self, template: str, texts: Sequence[str], words: Sequence[str], subject: Candidate) -> list[str]:
         """Let the judge assign one of `words` to each text (the template's `texts`) about the subject; return them in order.
 
         Texts are sent in batches of MOST_TEXTS, so that every reply has room for all words.
         """
         found: list[str] = []
         nonces = nonce, _ = fence(subject.answer), subject.prompt_fence
-        values = self._bench.shown_prompt(subject.prompt, *nonces) | {
+        values = self._context.shown_prompt(subject.prompt, *nonces) | {
             "prompt_fence": subject.prompt_fence,
-            "response": self._bench.shown(subject.text, *nonces),
+            "response": self._context.shown(subject.text, *nonces),
             "fence": nonce,
         }
-        used = self._bench.templates[template].used
+        used = self._context.templates[template].used
         values = {name: value for name, value in values.items() if name in used}
         for start in range(0, len(texts), MOST_TEXTS):
             # One line per text, so that no text can forge the number of another.
-            part = [" ".join(self._bench.shown(text, *nonces).split()) for text in texts[start : start + MOST_TEXTS]]
+            part = [" ".join(self._context.shown(text, *nonces).split()) for text in texts[start : start + MOST_TEXTS]]
             numbers = [str(number) for number in range(1, len(part) + 1)]
             fields: Fields = {"rationale": TEXT, **dict.fromkeys(numbers, tuple(words))}
-            reply = await self.ask(template, fields, texts=part, **values)
+            reply = await self.request(template, fields, texts=part, **values)
             found += [reply[number] for number in numbers]
         return found
 
-    async def _ask(self, content: str, about: str, fields: Fields, attempt: int, room: int) -> dict[str, Any]:
-        spec = self._bench.spec
-        if self._bench.model is None:
+    async def _send(self, content: str, about: str, fields: Fields, attempt: int, room: int) -> dict[str, Any]:
+        spec = self._context.spec
+        if self._context.model is None:
             raise ValueError("this kind of criterion needs a model")
-        ask = ChatRequest(
+        request = ChatRequest(
             messages=[{"role": "user", "content": content}],
             sampling=sampling(spec, attempt, room),
             seeds=(int(key("judge seed", *self._name, len(self.replies), attempt)[:8], 16) >> 1,),
@@ -92,7 +92,7 @@ class Dialogue:
             about=about,
             follows=bool(self.replies),
         )
-        reply = (await self._bench.model.complete(ask))[0]
+        reply = (await self._context.model.complete(request))[0]
         self.replies.append(reply.text)
         self._thoughts += [reply.reasoning] if reply.reasoning else []
         self.last = reply

@@ -14,7 +14,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from rlaif.config import Section
-from rlaif.config.yaml import read_yaml, validate
+from rlaif.config.python import PythonFile
+from rlaif.config.yaml import YamlFile, read_yaml, validate
+from rlaif.core import functions
 from rlaif.core.plugins import digest
 from rlaif.core.types import key
 
@@ -100,7 +102,11 @@ class Check(CriterionFields):
     def spec(self) -> dict[str, Any]:
         """Everything that decides a score, including a digest of a user's module, so that edits make scores pending."""
         module, _, _ = self.function.rpartition(":")
-        code = digest(module) if module else None
+        if functions.is_reference(self.function):
+            found = functions.known("check", self.function)
+            code = found.version if found else None
+        else:
+            code = digest(module) if module else None
         # Older versions had no `if_none`; criteria without one keep their keys.
         unused = {"if_none"} if self.if_none is None else set()
         fields = self.model_dump(mode="json", exclude={"weight", "floor", "timeout"} | unused)
@@ -218,11 +224,25 @@ class Rubric(Section):
 
 def load_rubric(path: Path) -> Rubric:
     """Load a rubric from a YAML file. Raises InputError, with the line, if it is invalid."""
-    file = read_yaml(path)
+    return _rubric(read_yaml(path))
+
+
+def registered_rubric(reference: str, where: str) -> Rubric:
+    """Return the rubric that a program has registered as `python:NAME`. Raises InputError if it is missing or invalid."""
+    data = {**functions.rubric(reference, where)}
+    data["criteria"] = [dict(criterion) for criterion in data.get("criteria", [])]
+    return _rubric(PythonFile(Path(reference), data, {}))
+
+
+def _rubric(file: YamlFile) -> Rubric:
     for criterion in file.data.get("criteria") or []:
         # Nearly every criterion is a scale, so `kind` may be omitted.
         if isinstance(criterion, dict):
             criterion.setdefault("kind", "scale")
+            found = functions.known("check", str(criterion.get("function")))
+            if found:
+                criterion.setdefault("low", found.low)
+                criterion.setdefault("high", found.high)
     return validate(Rubric, file)
 
 

@@ -43,10 +43,17 @@ def run(store: Store, text: str, file: Path, values: Mapping[str, Any]) -> None:
                 fix=f"Declare it in a comment line: -- {str(error)[1:-1]} = 5: what it means.",
             ) from None
         store.run(f"CREATE OR REPLACE TEMP TABLE made AS FROM read_parquet({quoted(path)}, hive_partitioning = false)")
+    if wrong := wrong_pairs(store):
+        raise _refused(wrong, file)
+
+
+def wrong_pairs(store: Store) -> str:
+    """Describe the first kind of mistake in the pairs that a user's strategy has made; empty if there is none."""
     wrong = store.query("pairs/sql/invalid_pairs")
-    if wrong:
-        kind, pairs, response = wrong[0]["kind"], wrong[0]["pairs"], wrong[0]["response"]
-        raise _refused(f"in {pairs:,} of its pairs, a response {WRONG[kind]}; {response} is one", file)
+    if not wrong:
+        return ""
+    kind, pairs, response = wrong[0]["kind"], wrong[0]["pairs"], wrong[0]["response"]
+    return f"in {pairs:,} of its pairs, a response {WRONG[kind]}; {response} is one"
 
 
 def _answer(folder: Path, names: list[str], text: str, values: Mapping[str, Any], path: Path) -> None:

@@ -13,7 +13,10 @@ from typing import Any
 
 from rlaif.config import Config, Pair
 from rlaif.config.yaml import did_you_mean, parse_value
+from rlaif.core import functions
 from rlaif.core.errors import InputError
+from rlaif.pairs import python_strategy
+from rlaif.pairs.python_strategy import Choose
 from rlaif.pairs.sandbox import bare, run
 from rlaif.store.store import Store, sql
 
@@ -30,6 +33,8 @@ class Strategy:
     text: str
     options: Mapping[str, Any]
     file: Path | None = None
+    choose: Choose | None = None
+    """A function that the program has registered."""
 
     @property
     def asks_scores(self) -> bool:
@@ -49,7 +54,9 @@ class Strategy:
     def make(self, store: Store, values: Mapping[str, Any]) -> None:
         """Fill the temporary table `made` (prompt, chosen, rejected, lead) from `candidates` and the other views."""
         values = {**values, **self.options}
-        if self.file:
+        if self.choose:
+            python_strategy.run(store, self.choose, self.text, values)
+        elif self.file:
             run(store, self.text, self.file, values)
         else:
             store.run(f"CREATE OR REPLACE TEMP TABLE made AS {self.text}", **values)
@@ -58,6 +65,9 @@ class Strategy:
 def load(config: Config, settings: Pair) -> Strategy:
     """Return the strategy of the `pair` section with its options. Raises InputError if it is unknown or an option wrong."""
     place = ("pair", "strategy")
+    if functions.is_reference(settings.strategy):
+        found = functions.get("strategy", settings.strategy, config.file.where(place))
+        return Strategy(f"{settings.strategy} {found.version}", _options(config, settings, ""), choose=found.function)
     if settings.strategy.endswith(".sql"):
         file = config.find(settings.strategy, place)
         text = file.read_text(encoding="utf-8").strip().rstrip(";")

@@ -44,7 +44,7 @@ class CircuitBreaker:
 
     def finish(self, before: Callable[[], Sequence[Any]]) -> None:
         """End the stage. Raises ModelError `failing` if all of its units failed and no unit succeeded `before`."""
-        if self._kinds and not (self._done or STOP.asked or before()):
+        if self._kinds and not (self._done or STOP.requested or before()):
             raise self._failing(f"all {self._kinds.total()}" if self._kinds.total() > 1 else "the only one", self._kinds)
 
     def _failing(self, what: str, kinds: Counter[str]) -> ModelError:

@@ -54,13 +54,13 @@ def _results(
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         unfinished = file.with_suffix(".partial")
-        unfinished.write_text(json.dumps(_ask(model, tasks)), encoding="utf-8")
+        unfinished.write_text(json.dumps(_measure(model, tasks)), encoding="utf-8")
         unfinished.replace(file)
     found: dict[str, dict[str, float]] = json.loads(file.read_text(encoding="utf-8"))
     return found
 
 
-def _ask(model: TransformersModel, tasks: Sequence[str]) -> dict[str, dict[str, float]]:
+def _measure(model: TransformersModel, tasks: Sequence[str]) -> dict[str, dict[str, float]]:
     from lm_eval import simple_evaluate
 
     arguments = {

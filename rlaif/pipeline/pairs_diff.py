@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rlaif import pipeline
-from rlaif.config import load
 from rlaif.context.run import Context
 from rlaif.core.errors import InputError
 from rlaif.pipeline.resolve import resolve
@@ -125,7 +124,7 @@ def _pairing(context: Context, given: Sequence[str]) -> str:
             )
         return str(found[0]["key"])
     # A comparison opens no model.
-    config = load(context.config.file.path, [*context.config.overrides, *given], allow_code=True)
+    config = context.config.changed(given, allow_code=True)
     if config.store_path != context.config.store_path:
         raise InputError("both pairings must be in one store", where="pairs diff", fix="Do not override `name` or `out`.")
     return pipeline.paired(resolve(config), Context(config, context.store, context.run, context.progress)).key

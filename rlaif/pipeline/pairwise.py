@@ -46,7 +46,7 @@ async def run(context: Context, stage: str, who: Comparing, **wanted: Any) -> No
         with context.stage(stage, pending.count) as tally:
             if pending.count:
                 await _round(context, who, pending, tally)
-        more = rounds and tally.done > 0 and not (STOP.asked or context.budget.stopped)
+        more = rounds and tally.done > 0 and not (STOP.requested or context.budget.stopped)
 
 
 async def _round(context: Context, who: Comparing, pending: PendingUnits, tally: Tally) -> None:
@@ -93,7 +93,7 @@ async def _compare(row: Row, who: Comparing, judge_context: JudgeContext, tally:
     unit = {"judge": who.judge, "repeat": row["repeat"], "attempt": row["attempt"]}
     two = {"prompt": row["prompt"], "first": row["first"], "second": row["second"], "criterion": row["criterion"]}
     name = key("comparison", who.judge, *two.values(), row["repeat"], row["attempt"])
-    record = unit | verdict.said | {"key": name, "created": now()}
+    record = unit | verdict.stored_fields | {"key": name, "created": now()}
     return _Compared(record, unit | two | {"verdict": name} | asdict(verdict.comparison or Comparison()))
 
 

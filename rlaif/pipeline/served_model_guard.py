@@ -22,9 +22,9 @@ class ServedModelGuard:
         first = store.query("SELECT model FROM served_models WHERE judge = $judge ORDER BY rowid LIMIT 1", judge=judge)
         self._served = str(first[0]["model"]) if first else None
 
-    async def complete(self, ask: ChatRequest) -> list[Completion]:
+    async def complete(self, request: ChatRequest) -> list[Completion]:
         """Return the model's completions. Raises ModelError `other_model` if the server reports a different model."""
-        found = await self._model.complete(ask)
+        found = await self._model.complete(request)
         for each in found:
             if each.served is not None and each.served != self._served:
                 await self._meet(each.served)

@@ -3,7 +3,8 @@
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
@@ -26,15 +27,32 @@ def query(store: Store, text: str, /, **parameters: Any) -> list[Row]:
     The store must be open read-only. Its connection cannot open other files, load extensions or, after this call, change
     settings. Columns with the same name get a number. Raises InputError if DuckDB rejects the statement.
     """
-    statement = text.strip().rstrip(";")
-    if not statement:
-        raise InputError("the statement is empty", where="sql", fix="For example: FROM pairs_readable LIMIT 5")
-    try:
+    with _as_input_error():
         # DuckDB 1.5 cannot lock the store's configuration while `rlaif` still needs a setting (see `confined`).
         if not store.rows("SELECT current_setting('lock_configuration') AS locked")[0]["locked"]:
             store.run("SET lock_configuration = true")
-        # As a subquery, only a read-only statement is accepted. The line break ends a comment.
-        return store.rows(f"SELECT * FROM (\n{statement}\n)", **parameters)
+        return store.rows(_as_subquery(text), **parameters)
+
+
+def relation(store: Store, text: str) -> duckdb.DuckDBPyRelation:
+    """Return a statement as a relation of DuckDB, for SQL that this program's own user wrote. Raises InputError."""
+    with _as_input_error():
+        return store.relation(_as_subquery(text))
+
+
+def _as_subquery(text: str) -> str:
+    """Return a statement that is accepted only if `text` is read-only."""
+    statement = text.strip().rstrip(";")
+    if not statement:
+        raise InputError("the statement is empty", where="sql", fix="For example: FROM pairs_readable LIMIT 5")
+    # The line break ends a comment.
+    return f"SELECT * FROM (\n{statement}\n)"
+
+
+@contextmanager
+def _as_input_error() -> Iterator[None]:
+    try:
+        yield
     except duckdb.Error as error:
         message = re.sub(r"(?m)^LINE (\d+):", lambda line: f"LINE {int(line[1]) - 1}:", str(error))
         raise InputError(

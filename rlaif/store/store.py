@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from threading import RLock
 from types import TracebackType
 from typing import Any, Self
-from weakref import WeakSet
+from weakref import WeakMethod, WeakSet
 
 import duckdb
 
@@ -82,7 +82,9 @@ class Store:
         self._cursors: WeakSet[duckdb.DuckDBPyConnection] = WeakSet()
         logged = has_log(self._file)
         self._connection = self._connect_to_copy() if read_only or private else connect(self._file, False, self._work.path)
-        self._unregister = STOP.interrupted_by(self._interrupt)
+        # Weak, so that a store that is not closed, because relations of it are in use, is closed with them.
+        interrupt = WeakMethod(self._interrupt)
+        self._unregister = STOP.interrupted_by(lambda: (living := interrupt()) and living())
         try:
             self._prepare(logged)
         except duckdb.Error as error:
@@ -229,6 +231,10 @@ class Store:
         """Return all rows of a query given as text as a pyarrow.Table."""
         with self._lock:
             return self._connection.sql(text).to_arrow_table()
+
+    def relation(self, text: str, /) -> duckdb.DuckDBPyRelation:
+        """Return a query given as text as a relation of DuckDB, which is evaluated when it is read."""
+        return self._cursor().sql(text)
 
     def measure(self, name: str, aggregate: str, /, **parameters: Any) -> int:
         """Return an aggregate, such as count(*), over the rows of the named query; 0 if it is null."""

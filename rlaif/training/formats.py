@@ -12,7 +12,7 @@ from typing import Any
 
 from rlaif.core.errors import InputError
 from rlaif.data.sources import records
-from rlaif.data.sources.prompts import messages_of, text
+from rlaif.data.sources.messages import messages_of, text
 from rlaif.data.sources.row_errors import Faults, RowError
 from rlaif.data.sources.text_forms import unfold
 
@@ -54,7 +54,7 @@ def _tools(row: Row) -> Row:
     return {"tools": row["tools"]} if "tools" in row else {}
 
 
-def said(messages: Sequence[Any]) -> str:
+def as_text(messages: Sequence[Any]) -> str:
     """Serialize messages to a text that is equal if and only if roles and contents are."""
     return json.dumps([[message["role"], message["content"]] for message in messages])
 

@@ -43,7 +43,7 @@ def watch(section: Train, arguments: Any, tally: Tally, file: YamlFile, warn: Ca
         saved = time.monotonic()
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-            tally.owed = state.max_steps - state.global_step
+            tally.pending = state.max_steps - state.global_step
 
         def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
             tally.add(done=1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from rlaif.training.formats import Row, said
+from rlaif.training.formats import Row, as_text
 
 # The columns that hold answers.
 SIDES = ("chosen", "rejected", "completion")
@@ -153,6 +153,6 @@ def _unbalanced(desired: float, undesired: float) -> list[str]:
 
 
 def _contradicted(rows: Sequence[Row]) -> list[str]:
-    answers = Counter((said(row["prompt"]), said(row["completion"])) for row in rows)
+    answers = Counter((as_text(row["prompt"]), as_text(row["completion"])) for row in rows)
     both = sum(count > 1 for count in answers.values())
     return [f"{both:,} answers are desired in one pair and undesired in another, and count as both."] if both else []

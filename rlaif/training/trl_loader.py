@@ -11,8 +11,11 @@ from rlaif.core.errors import InputError
 
 # Messages that the libraries log at every step: about sampled answers without a reward, with the whole prompt, and about
 # tied weights, which a checkpoint stores once. rlaif counts the former and ties the latter.
-_TOLD = ("All reward functions returned None", "There were missing keys in the checkpoint model loaded: ['lm_head.weight'].")
-_TELLERS = ("trl.trainer.grpo_trainer", "trl.trainer.rloo_trainer", "transformers.trainer")
+_EXPECTED = (
+    "All reward functions returned None",
+    "There were missing keys in the checkpoint model loaded: ['lm_head.weight'].",
+)
+_LOGGERS = ("trl.trainer.grpo_trainer", "trl.trainer.rloo_trainer", "transformers.trainer")
 
 
 def trl_class(name: str) -> Any:
@@ -48,7 +51,7 @@ def _uncollected() -> Iterator[None]:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    return not any(told in record.getMessage() for told in _TOLD)
+    return not any(message in record.getMessage() for message in _EXPECTED)
 
 
 @contextmanager
@@ -66,12 +69,12 @@ def quiet() -> Iterator[None]:
     clock = logging.getLogger("transformers.trainer_utils")
     level = clock.level
     clock.setLevel(logging.ERROR)
-    for name in _TELLERS:
+    for name in _LOGGERS:
         logging.getLogger(name).addFilter(_is_news)
     try:
         yield
     finally:
-        for name in _TELLERS:
+        for name in _LOGGERS:
             logging.getLogger(name).removeFilter(_is_news)
         clock.setLevel(level)
         os.environ.pop("TQDM_DISABLE")

@@ -95,7 +95,7 @@ class Labeling:
 
     def progress(self, store: Store, person: Person, judges: Sequence[str]) -> Progress:
         """Return the person's progress, and the agreement with these judges (keys) where there is any."""
-        votes = len(store.query("evaluation/labeling/sql/votes", judge=person.voter.key))
+        votes = len(person.voter.votes(store))
         prompts = store.query("view/sql/prompts_to_label", generators=list(self._generators(store)))[0]["n"]
         found = [agreement(store, person.voter.key, key) for key in judges] if votes else []
         return Progress(votes, prompts, [each for each in found if each.pairs])

@@ -137,8 +137,8 @@ class Recorder:
         self.replies = list(replies)
         self.asked: list[str] = []
 
-    async def complete(self, ask: ChatRequest) -> list[Completion]:
-        self.asked.append("\n".join(message["content"] for message in ask.messages))
+    async def complete(self, request: ChatRequest) -> list[Completion]:
+        self.asked.append("\n".join(message["content"] for message in request.messages))
         return [Completion(self.replies.pop(0) if len(self.replies) > 1 else self.replies[0])]
 
     async def __aenter__(self) -> "Recorder":

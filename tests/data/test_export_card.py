@@ -27,6 +27,9 @@ def test_the_hub_library_and_datasets_read_the_card(tmp_path: Path) -> None:
     read = DatasetCard.load(done.folder / "README.md")
     assert read.data.size_categories == ["n<1K"]
     assert read.data.license == "unknown"
+    assert read.data.task_categories == ["text-generation"]
+    assert read.data.language == ["en"]
+    assert {"preference", "dpo", "synthetic", "rlaif"} <= set(read.data.tags)
     found = load_dataset(str(done.folder), cache_dir=str(tmp_path / "cache"))
     assert {split: len(rows) for split, rows in found.items()} == {split: n for split, n in done.rows.items() if n}
     assert found["train"].column_names[:3] == ["prompt", "chosen", "rejected"]
@@ -44,6 +47,33 @@ def test_the_card_says_how_the_data_came_about(tmp_path: Path) -> None:
     assert {f"| prompts | {row['outcome']} | {row['n']} |" for row in outcomes} <= set(text.splitlines())
     assert re.search(r"the chosen one is longer in \d+ pairs", text)
     assert "min_margin: 30.0" in text
+
+
+def test_the_card_shows_a_row_its_columns_and_the_judges_figures_before_hashes_and_settings(tmp_path: Path) -> None:
+    file = project(tmp_path)
+    go(file)
+    with pipeline.open_run(load(file)) as (plan, context):
+        done = pipeline.export(plan, context, tmp_path / "data", ["jsonl"], audit=True, address="you/notes")
+    text = (done.folder / "README.md").read_text()
+    assert 'load_dataset("you/notes")' in text
+    row = json.loads(re.findall(r"```json\n(.*?)```", text, re.DOTALL)[0])
+    first = json.loads((done.folder / "train.jsonl").read_text().splitlines()[0])
+    assert row["pair_id"] == first["pair_id"]
+    assert set(re.findall(r"(?m)^\| `(\w+)` \| \S", text)) == set(first)
+    assert re.search(r"(?m)^\| a \| prefers the longer response \| [\d.]+ %", text)
+    parts = [
+        "## Use",
+        "## One row",
+        "## Columns",
+        "## How good",
+        "## Known biases",
+        "## Licence",
+        "## Reproduction",
+        "Pairing ",
+    ]
+    places = [text.index(part) for part in parts]
+    assert places == sorted(places)
+    assert str(tmp_path) not in first["source"]
 
 
 def test_pairs_of_another_configuration_are_reported_and_have_the_card_of_their_run(tmp_path: Path) -> None:
@@ -81,7 +111,7 @@ def test_the_card_of_imported_answers_and_votes_states_that_no_judge_scored_them
     assert made in " ".join(text.split())
 
 
-def test_the_card_names_those_who_were_asked_to_agree(tmp_path: Path) -> None:
+def test_the_card_names_the_agreeing_judges(tmp_path: Path) -> None:
     file = project(tmp_path, prompts=5)
     go(file, "judge.by=[a, b]", "pair.agree=[b]")
     text = (tmp_path / "out/pairs/preference/README.md").read_text()

@@ -12,7 +12,7 @@ from rich.console import Console
 from rlaif.config import load
 from rlaif.core.errors import InputError
 from rlaif.core.types import answer_key
-from rlaif.evaluation.labeling import LabelingTask, Voter, ask, labeling_tasks, read, write
+from rlaif.evaluation.labeling import LabelingTask, Voter, collect_votes, labeling_tasks, read, write
 from rlaif.pipeline import open_run, pair
 from rlaif.pipeline.stages.audit import audit
 from rlaif.store.store import Store
@@ -75,7 +75,7 @@ def test_either_answer_of_a_pair_may_be_shown_first(store: Store) -> None:
 def test_each_vote_is_kept_and_its_pair_does_not_come_again(store: Store) -> None:
     asked = left(store)
     console, _ = shown()
-    assert ask(store, ANN, asked, console, saying("1", "what?", "T", "s", "q")) == 2
+    assert collect_votes(store, ANN, asked, console, saying("1", "what?", "T", "s", "q")) == 2
     assert votes(store) == [(asked[0].first, asked[0].second, "first"), (asked[1].first, asked[1].second, "tie")]
     assert left(store) == asked[2:]
     assert len(left(store, Voter("bob"))) == 4
@@ -83,12 +83,12 @@ def test_each_vote_is_kept_and_its_pair_does_not_come_again(store: Store) -> Non
 
 def test_the_end_of_input_is_a_quit(store: Store) -> None:
     console, _ = shown()
-    assert ask(store, ANN, left(store), console, saying("2")) == 1
+    assert collect_votes(store, ANN, left(store), console, saying("2")) == 1
 
 
 def test_a_ballot_shows_the_texts_but_not_their_generators(store: Store) -> None:
     console, page = shown()
-    ask(store, ANN, left(store), console, saying("q"))
+    collect_votes(store, ANN, left(store), console, saying("q"))
     text = page.getvalue()
     assert left(store)[0].first_text in text
     assert left(store)[0].second_text in text
@@ -98,12 +98,12 @@ def test_a_ballot_shows_the_texts_but_not_their_generators(store: Store) -> None
 def test_answers_cannot_move_the_cursor_and_long_documents_are_shown_on_demand(store: Store) -> None:
     ballot = LabelingTask("p", "a", "b", "Sum up.", "x" * 3000 + "the end", "\x1b[2Jone\u202e", "[bold]two[/bold]")
     console, page = shown()
-    ask(store, ANN, [ballot], console, saying("q"))
+    collect_votes(store, ANN, [ballot], console, saying("q"))
     assert "the end" not in page.getvalue()
     assert "7 more characters" in page.getvalue()
     assert "⟨U+001B⟩[2Jone⟨U+202E⟩" in page.getvalue()
     assert "[bold]two[/bold]" in page.getvalue()
-    ask(store, ANN, [ballot], console, saying("d", "q"))
+    collect_votes(store, ANN, [ballot], console, saying("d", "q"))
     assert "the end" in page.getvalue().replace("\n", "")
 
 
@@ -180,7 +180,7 @@ def test_no_text_of_a_sheet_is_a_formula_in_any_spreadsheet(tmp_path: Path, befo
 
 
 @pytest.mark.parametrize("text", ["1 - 1 = 0", "a+b@c.d", "so: =1", "x\ny", "well-known", "e-mail; a-b"])
-def test_a_text_that_is_no_formula_stands_on_a_sheet_as_it_is(tmp_path: Path, text: str) -> None:
+def test_a_text_that_is_not_a_formula_is_unchanged_in_a_sheet(tmp_path: Path, text: str) -> None:
     write([LabelingTask("p", "a", "b", text, text, text, text)], tmp_path / "votes.csv")
     assert cells(tmp_path / "votes.csv")["first"] == text
 

@@ -36,8 +36,8 @@ class Told:
         self.reply = reply
         self.asked: list[ChatRequest] = []
 
-    async def complete(self, ask: ChatRequest) -> list[Completion]:
-        self.asked.append(ask)
+    async def complete(self, request: ChatRequest) -> list[Completion]:
+        self.asked.append(request)
         return [self.reply]
 
     async def __aenter__(self) -> "Told":

@@ -203,7 +203,7 @@ def test_a_prompt_that_the_server_cut_is_a_failure_for_responses_and_verdicts(tm
     assert imported == [{"failure": "prompt_cut", "n": 2}]
 
 
-def test_imported_blanks_are_no_responses(tmp_path: Path) -> None:
+def test_imported_blanks_are_not_responses(tmp_path: Path) -> None:
     folder = tmp_path
     (folder / "a.jsonl").write_text(
         json.dumps({"prompt": "Why?", "answers": [GOOD, " \u200b\n", "", "\u3164", "<think>hm</think>"]}) + "\n"
@@ -287,5 +287,5 @@ def test_doctor_warns_of_unknown_finish_reasons(tmp_path: Path) -> None:
         return writes(request, choice(GOOD, 0, "odd"), choice(BAD, 1)) or chat(FORGED)
 
     file, _, _ = work(tmp_path, script)
-    warned = [check.said for check in examine(load(file)) if check.outcome == "warn"]
+    warned = [check.message for check in examine(load(file)) if check.outcome == "warn"]
     assert any("unknown finish_reason odd" in said for said in warned)

@@ -76,7 +76,7 @@ def test_a_template_shows_metadata_and_another_use_of_it_is_an_error(tmp_path: P
     ]:
         (tmp_path / "own.jinja").write_text(template)
         with pytest.raises(InputError, match=message):
-            _ = resolve(load(file)).generator
+            _ = resolve(load(file)).generators
 
 
 def test_a_judge_sees_metadata_sanitized_and_without_the_nonces_of_its_fences(tmp_path: Path) -> None:

@@ -51,6 +51,6 @@ def test_a_killed_run_ends_with_the_pairs_of_an_undisturbed_one_and_a_trained_mo
     assert held["pairs"] == 0
     with pipeline.open_run(load(QUICKSTART, overrides(tmp_path / "killed"))) as (plan, context):
         pipeline.everything(plan, context)
-    for name in ("train.jsonl", "train.parquet", "held_out.jsonl"):
+    for name in ("train.jsonl", "train.parquet", "test.jsonl"):
         killed, whole = (tmp_path / each / "pairs/preference" / name for each in ("killed", "whole"))
         assert killed.read_bytes() == whole.read_bytes()

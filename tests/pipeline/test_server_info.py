@@ -61,7 +61,7 @@ def test_facts_about_a_server_are_stored_counted_and_shown(tmp_path: Path) -> No
             entry.update(max_model_len=2048)
             told.append(await asyncio.to_thread(generate, tmp_path, server.base_url, 5))
             checks = await asyncio.to_thread(examine, load(tmp_path / "p.yaml"))
-            assert any("left out seed" in check.said for check in checks if check.outcome == "warn")
+            assert any("left out seed" in check.message for check in checks if check.outcome == "warn")
             return told
 
     first, same, changed = asyncio.run(go())

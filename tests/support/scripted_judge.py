@@ -31,8 +31,8 @@ class Told:
         self.replies = list(replies)
         self.asked: list[str] = []
 
-    async def complete(self, ask: ChatRequest) -> list[Completion]:
-        self.asked.append(ask.messages[0]["content"])
+    async def complete(self, request: ChatRequest) -> list[Completion]:
+        self.asked.append(request.messages[0]["content"])
         return [Completion(self.replies.pop(0) if len(self.replies) > 1 else self.replies[0])]
 
     async def __aenter__(self) -> "Told":

@@ -21,6 +21,8 @@ from rlaif.data.export.targets import TARGETS, convert
 from rlaif.data.export.writers import FORMATS, Exported, Part, write
 from rlaif.store.store import Store, sql
 
+__all__ = ["FORMATS", "FORMS", "SPLITS", "TARGETS", "Exported", "export", "tables"]
+
 # The source of each form's rows: pairs, or one ranked list per prompt.
 FORMS: Mapping[str, Source] = {
     "preference": "pair",
@@ -120,6 +122,10 @@ def _check_names(form: str, formats: Sequence[str], target: str | None) -> None:
     ]:
         if word not in known:
             raise InputError(f"unknown form, format or target {word!r}", where="export", fix=did_you_mean(word, known))
+    if target and form not in ("preference", TARGETS[target].form):
+        raise InputError(
+            f"{target} reads its own form, not {form!r}", where="export", fix="Leave out --form, or leave out --for."
+        )
 
 
 def _counts(parts: Sequence[Part]) -> dict[str, int]:

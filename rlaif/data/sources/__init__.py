@@ -5,11 +5,12 @@ in `collect.sources`, so that errors can point at the line in the pipeline file.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
 
 from rlaif.config import Config
+from rlaif.core import functions
 from rlaif.core.errors import InputError
 from rlaif.data.layouts import Layout, load
 from rlaif.data.sources import duckdb, hf, parquet, shaped, text_files
@@ -65,7 +66,19 @@ def _raw(origin: Origin, wanted: Wanted) -> Iterator[Row]:
     """Yield the rows as the files have them."""
     if origin.source.dataset is not None:
         return hf.rows(origin, wanted)
+    if functions.is_reference(origin.source.path):
+        return wanted.watch(_returned(origin))
     return chain.from_iterable(_rows_of(path, origin, wanted) for path in _files(origin))
+
+
+def _returned(origin: Origin) -> Iterator[Row]:
+    """Yield the rows that a function of this program returns."""
+    found = functions.get("source", str(origin.source.path), origin.where("path"))
+    for number, row in enumerate(found.function(), 1):
+        if not isinstance(row, Mapping):
+            fix = 'Return dictionaries, such as {"prompt": …}.'
+            raise InputError(f"row {number} of {found.name} is not a mapping", where=origin.where("path"), fix=fix)
+        yield f"{found.name}:{number}", row
 
 
 def _rows_of(path: Path, origin: Origin, wanted: Wanted) -> Iterator[Row]:
@@ -116,6 +129,8 @@ def digest(config: Config, index: int) -> str | None:
     origin = Origin(config, index)
     if origin.source.dataset is not None:
         return hf.digest(origin)
+    if functions.is_reference(origin.source.path):
+        return functions.get("source", str(origin.source.path), origin.where("path")).fixed_version
     files = _files(origin)
     query = "" if origin.source.query is None else _file_digest(config.find(origin.source.query, origin.place("query")))
     # Includes changes that DuckDB has not yet checkpointed into its file.

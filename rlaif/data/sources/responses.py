@@ -10,7 +10,7 @@ from typing import Any, Final
 from rlaif.config import Source, SourcePreferences, SourceScores
 from rlaif.config.sources import code_of
 from rlaif.core.types import Message, Prompt
-from rlaif.data.sources.prompts import ASKING, SHOWN, call_text, is_turn, messages_of, text
+from rlaif.data.sources.messages import ASKING, SHOWN, call_text, is_turn, messages_of, text
 from rlaif.data.sources.row_errors import RowError
 from rlaif.data.sources.text_forms import parse_list
 from rlaif.models.reasoning import separate, visible

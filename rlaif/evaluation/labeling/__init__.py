@@ -2,6 +2,6 @@
 
 from rlaif.evaluation.labeling.csv import read, write
 from rlaif.evaluation.labeling.task import LabelingTask, Voter, labeling_tasks
-from rlaif.evaluation.labeling.terminal import ask
+from rlaif.evaluation.labeling.terminal import collect_votes
 
-__all__ = ["LabelingTask", "Voter", "ask", "labeling_tasks", "read", "write"]
+__all__ = ["LabelingTask", "Voter", "collect_votes", "labeling_tasks", "read", "write"]

@@ -14,13 +14,6 @@ from rlaif.core.text import without_controls
 from rlaif.evaluation.labeling.task import LabelingTask, Voter
 from rlaif.store.store import Store
 
-# The pairs of responses that a person has voted on, each with the preferred response, or "tie".
-_VOTES: Final = """
-    SELECT least(first, second) AS a, greatest(first, second) AS b,
-        arg_max(CASE preferred WHEN 'first' THEN first WHEN 'second' THEN second ELSE preferred END, rowid) AS preferred
-    FROM comparisons WHERE judge = $judge
-    GROUP BY ALL
-"""
 COLUMNS: Final = ("ballot", "request", "document", "first", "second", "preferred")
 VOTES: Final = {"first": "first", "1": "first", "second": "second", "2": "second", "tie": "tie", "t": "tie"}
 # Spreadsheets treat a cell as a formula if it starts with one of these signs, also after spaces or quotation marks. If they
@@ -75,7 +68,7 @@ def read(store: Store, voter: Voter, path: Path) -> tuple[int, int]:
         answers=answers,
     )
     prompts = {row["answer"]: row["prompt"] for row in rows}
-    stored = {(row["a"], row["b"]): row["preferred"] for row in store.query(_VOTES, judge=voter.key)}
+    stored = voter.votes(store)
     votes: list[tuple[str, str, str, str]] = []
     seen: dict[tuple[str, str], tuple[str, str]] = {}
     for line in lines:

@@ -3,9 +3,18 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from rlaif.core.types import key
 from rlaif.store.store import Store
+
+# The pairs of responses that a person has voted on, each with the preferred response, or "tie".
+_VOTES: Final = """
+    SELECT least(first, second) AS a, greatest(first, second) AS b,
+        arg_max(CASE preferred WHEN 'first' THEN first WHEN 'second' THEN second ELSE preferred END, rowid) AS preferred
+    FROM comparisons WHERE judge = $judge
+    GROUP BY ALL
+"""
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,10 @@ class Voter:
                     for prompt, first, second, preferred in votes
                 ],
             )
+
+    def votes(self, store: Store) -> dict[tuple[str, str], str]:
+        """Return the preferred response, or "tie", by the keys of the two responses, the smaller one first."""
+        return {(row["a"], row["b"]): row["preferred"] for row in store.query(_VOTES, judge=self.key)}
 
     def take_back(self, store: Store, first: str, second: str) -> None:
         """Delete this person's votes on two responses."""

@@ -16,7 +16,7 @@ VOTES = {"1": "first", "2": "second", "t": "tie"}
 KEYS = "1 first, 2 second, t tie, s skip, d whole document, q quit: "
 
 
-def ask(
+def collect_votes(
     store: Store, voter: Voter, tasks: Sequence[LabelingTask], console: "Console", read: Callable[[str], str] = input
 ) -> int:
     """Show the tasks in turn and store the votes; return the number of votes.

@@ -113,7 +113,7 @@ class _Call:
         # A killed process stays alive for a moment, so the error decides whether it can be reused.
         usable = True
         try:
-            reply = process.load() or process.ask({"given": self._given}, self._limit)
+            reply = process.load() or process.exchange({"given": self._given}, self._limit)
         except CheckError as error:
             reply, usable = {"error": str(error)}, False
         with self._lock:
@@ -151,11 +151,11 @@ class _Process:
         """Load the process's function. Returns None on success, or a reply with the error."""
         if self._loaded:
             return None
-        reply = self.ask({"load": self.serves[0]}, LOADING)
+        reply = self.exchange({"load": self.serves[0]}, LOADING)
         self._loaded = not reply
         return reply or None
 
-    def ask(self, request: Mapping[str, str], limit: float) -> Json:
+    def exchange(self, request: Mapping[str, str], limit: float) -> Json:
         """Send a request and return the reply. If this raises CheckError, the process has ended."""
         try:
             self._write(json.dumps({**request, "limit": limit}).encode() + b"\n")

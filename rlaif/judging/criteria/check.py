@@ -1,6 +1,7 @@
 """Kind `check`: a function scores the response, exactly and without a model call.
 
-A check is a built-in function, given by name, or a user's function, given as `module:function`. Its options are keyword
+A check is a built-in function, given by name, or a user's function, given as `module:function`, or as `python:NAME` if the
+program that uses rlaif has registered it, which then runs in this process. Its options are keyword
 arguments; those of the form `{column: NAME}` come with each prompt, in its metadata.
 Built-in checks take linear time and run in this process. User functions, user patterns, JSON Schema and
 tokenizers run in a separate process with a time limit.
@@ -14,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from rlaif.config.yaml import did_you_mean
-from rlaif.core import plugins
+from rlaif.core import functions, plugins
 from rlaif.core.errors import InputError, ModelError
 from rlaif.core.signals import UnsentError
 from rlaif.core.types import Prompt, Score, Verdict
@@ -59,12 +60,14 @@ _TRIAL = Prompt(({"role": "user", "content": "trial"},), "trial 1", "trial 1")
 
 async def judge(subject: Candidate, criteria: Sequence[Check], repeat: int, judge_context: JudgeContext) -> Verdict:
     """Run the check. A crash, a timeout or a value out of range is a failure, never a zero."""
-    criterion = criteria[0]
+    criterion, rationale = criteria[0], None
     function = load(criterion, allow_code=judge_context.allow_code)
     try:
         given = _arguments(criterion, subject.prompt)
         if given is None:
             value = _without_columns(criterion)
+        elif functions.is_reference(criterion.function):
+            value, rationale = await _registered(criterion, function, subject, given)
         elif _bounded(criterion):
             value = float(function(subject.prompt, subject.text, **given))
         else:
@@ -78,7 +81,7 @@ async def judge(subject: Candidate, criteria: Sequence[Check], repeat: int, judg
     except Exception as error:
         detail = str(error) if isinstance(error, process.CheckError) else f"{type(error).__name__}: {error}"
         return Verdict([Score(criterion.key, failure="crashed")], failure="crashed", detail=detail, calls=0)
-    return Verdict([Score(criterion.key, value)], calls=0)
+    return Verdict([Score(criterion.key, value, rationale=rationale)], calls=0)
 
 
 def _arguments(criterion: Check, prompt: Prompt) -> dict[str, Any] | None:
@@ -99,6 +102,19 @@ def _bounded(criterion: Check) -> bool:
     if criterion.function not in BUILT_IN:
         return criterion.function in FREE
     return criterion.options.get(_UNBOUNDED.get(criterion.function, "")) is None
+
+
+async def _registered(
+    criterion: Check, function: Function, subject: Candidate, given: Mapping[str, Any]
+) -> tuple[float, str | None]:
+    """Call a function of this program; return its value, and its rationale if it returns one."""
+    limit = criterion.timeout or USER_SECONDS
+    try:
+        found = await functions.call(function, limit, subject.prompt, subject.text, **given)
+    except TimeoutError:
+        raise process.CheckError(f"it took more than {limit:g} s") from None
+    value, rationale = found if isinstance(found, tuple) else (found, None)
+    return float(value), None if rationale is None else str(rationale)
 
 
 async def _apart(criterion: Check, subject: Candidate, given: Mapping[str, Any]) -> float:
@@ -125,7 +141,9 @@ def load(criterion: Check, *, allow_code: bool) -> Function:
     Raises InputError for a function that does not exist or does not take these options.
     """
     name, where = criterion.function, f"check {criterion.name!r}"
-    if ":" in name:
+    if functions.is_reference(name):
+        function = functions.get("check", name, where).function
+    elif ":" in name:
         function = _imported(name, where, allow_code)
     elif name in BUILT_IN:
         function = BUILT_IN[name]

@@ -30,7 +30,7 @@ async def judge(subject: Candidate, criteria: Sequence[Checklist], repeat: int, 
             await judge_context.once(subject.prompt, criterion.key, lambda: _note(subject, criterion, judge_context))
         )
         parts = [item.split(": ", 1) for item in items]
-        words = await dialogue.ask_each("checked", [text for _, text in parts], ("yes", "no"), subject)
+        words = await dialogue.request_each("checked", [text for _, text in parts], ("yes", "no"), subject)
         return [
             Counted(item, word, word == ("no" if weight == "pitfall" else "yes"), CHECKLIST[weight])
             for item, (weight, _), word in zip(items, parts, words, strict=True)
@@ -43,7 +43,7 @@ async def _note(subject: Candidate, criterion: Checklist, judge_context: JudgeCo
     prompt = subject.prompt
 
     async def work(dialogue: Dialogue) -> list[str]:
-        reply = await dialogue.ask(
+        reply = await dialogue.request(
             "checklist",
             dict.fromkeys(CHECKLIST, TEXTS),
             prompt_fence=subject.prompt_fence,

@@ -45,7 +45,7 @@ async def judge(subject: Candidate, criteria: Sequence[Claims], repeat: int, jud
 
 async def _claims(subject: Candidate, judge_context: JudgeContext, dialogue: Dialogue) -> list[str]:
     nonces = nonce, _ = fence(subject.answer), subject.prompt_fence
-    reply = await dialogue.ask(
+    reply = await dialogue.request(
         "claims",
         {"claims": TEXTS},
         most=MOST_TEXTS,
@@ -63,7 +63,7 @@ async def _checked(
 ) -> Counted:
     # The response determines the claim's text, so the nonce is a digest of both.
     nonces = nonce, _ = fence(key("claim", subject.answer, claim)), subject.prompt_fence
-    reply = await dialogue.ask(
+    reply = await dialogue.request(
         "support",
         {"rationale": TEXT, "support": tuple(SUPPORT)},
         prompt_fence=subject.prompt_fence,

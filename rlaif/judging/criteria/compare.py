@@ -79,7 +79,7 @@ async def _compared(
     both = key("two", first.answer, second.answer)
     # Digests of both texts, so that neither response can contain its own nonce or the other's.
     nonces = one, two, _ = fence(key("first", both)), fence(key("second", both)), first.prompt_fence
-    reply = await dialogue.ask(
+    reply = await dialogue.request(
         "compare",
         FIELDS,
         **judge_context.shown_prompt(first.prompt, *nonces),

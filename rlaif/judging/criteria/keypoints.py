@@ -31,7 +31,7 @@ async def judge(subject: Candidate, criteria: Sequence[KeyPoints], repeat: int, 
         points = texts_of(
             await judge_context.once(subject.prompt, criterion.key, lambda: _note(subject, criterion, judge_context))
         )
-        words = await dialogue.ask_each("coverage", points, tuple(COVERED), subject)
+        words = await dialogue.request_each("coverage", points, tuple(COVERED), subject)
         return [Counted(point, word, COVERED[word]) for point, word in zip(points, words, strict=True)]
 
     return await judged(subject, criterion, repeat, judge_context, NONE, work)
@@ -45,7 +45,7 @@ async def _note(subject: Candidate, criterion: KeyPoints, judge_context: JudgeCo
         nonce = subject.prompt_fence
         request = judge_context.shown_prompt(subject.prompt, nonce)["request"]
         for piece in pieces:
-            reply = await dialogue.ask(
+            reply = await dialogue.request(
                 "keypoints",
                 {"points": TEXTS},
                 most=MOST_TEXTS,

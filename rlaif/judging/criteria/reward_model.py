@@ -33,8 +33,8 @@ async def judge(subject: Candidate, criteria: Sequence[RewardModel], repeat: int
     """Request the reward once; a repeat would return the same value. Raises ModelError if the request fails."""
     if judge_context.model is None:
         raise ValueError("this kind of criterion needs a model")
-    ask = ChatRequest(chat(subject, judge_context), Sampling(0.0, max_tokens=1), schema=SCHEMA)
-    reply = (await judge_context.model.complete(ask))[0]
+    request = ChatRequest(chat(subject, judge_context), Sampling(0.0, max_tokens=1), schema=SCHEMA)
+    reply = (await judge_context.model.complete(request))[0]
     failure = detail = None
     try:
         if reply.finish == "prompt_cut":
@@ -59,17 +59,17 @@ def chat(subject: Candidate, judge_context: JudgeContext) -> list[Message]:
     ]
 
 
-def value(said: str, width: float) -> float:
+def value(text: str, width: float) -> float:
     """Map a reward to a score from 0 to 1. Raises ModelError `malformed` if it is not a number or too extreme."""
     try:
-        reward = float(said)
+        reward = float(text)
     except ValueError:
-        raise ModelError("malformed", "not a number", raw=said) from None
+        raise ModelError("malformed", "not a number", raw=text) from None
     if not isfinite(reward):
-        raise ModelError("malformed", "not a finite number", raw=said)
+        raise ModelError("malformed", "not a finite number", raw=text)
     # Compute the smaller tail, so that the exponential cannot overflow.
     tail = exp(-abs(reward) / width)
     found = round((1.0 if reward >= 0 else tail) / (1 + tail), DECIMALS)
     if not 0 < found < 1:
-        raise ModelError("malformed", f"a reward of {reward:g} is too extreme for a `width` of {width:g}", raw=said)
+        raise ModelError("malformed", f"a reward of {reward:g} is too extreme for a `width` of {width:g}", raw=text)
     return found

@@ -65,7 +65,7 @@ async def judge(subject: Candidate, criteria: Sequence[Scale], repeat: int, judg
     prompt_tokens = output_tokens = 0
     room = token_limit(judge_context.spec)
     for attempt in range(judge_context.spec.attempts):
-        reply = (await judge_context.model.complete(_ask(subject, criteria, repeat, attempt, room, judge_context)))[0]
+        reply = (await judge_context.model.complete(_request(subject, criteria, repeat, attempt, room, judge_context)))[0]
         prompt_tokens += reply.prompt_tokens or 0
         output_tokens += reply.output_tokens or 0
         try:
@@ -99,7 +99,7 @@ def token_limit(spec: JudgeSpec, failure: str | None = None) -> int:
     return RETRY_ROOM * spec.max_tokens
 
 
-def _ask(
+def _request(
     subject: Candidate, criteria: Sequence[Scale], repeat: int, attempt: int, room: int, judge_context: JudgeContext
 ) -> ChatRequest:
     spec = judge_context.spec

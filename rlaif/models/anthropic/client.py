@@ -23,15 +23,15 @@ class Anthropic(OpenAI):
         self._plain = self._dialect = Dialect("max_tokens", several=False, seed=False, temperature=False)
         self._prefixes = Prefixes()
 
-    async def request(self, ask: ChatRequest, seeds: tuple[int, ...]) -> dict[int, Completion]:
+    async def request(self, request: ChatRequest, seeds: tuple[int, ...]) -> dict[int, Completion]:
         """Return the completion of one seed; requests with the same long document wait until one has written it."""
-        if not is_shared(self._messages, ask):
-            return await super().request(ask, seeds)
-        async with self._prefixes.turn(ask.about):
-            return await super().request(ask, seeds)
+        if not is_shared(self._messages, request):
+            return await super().request(request, seeds)
+        async with self._prefixes.turn(request.about):
+            return await super().request(request, seeds)
 
-    def _body(self, ask: ChatRequest, seeds: tuple[int, ...], dialect: Dialect) -> dict[str, Any]:
-        return body(self._messages, ask)
+    def _body(self, request: ChatRequest, seeds: tuple[int, ...], dialect: Dialect) -> dict[str, Any]:
+        return body(self._messages, request)
 
     def _read(self, data: bytes, n: int) -> dict[int, Completion]:
         return {0: read_message(data)}

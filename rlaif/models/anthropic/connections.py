@@ -30,11 +30,11 @@ RAW: Final = "x-stainless-raw-response"
 
 
 class PackageConnections:
-    """Connections to one server, with the methods of `ConnectionPool`. `heard` is true once any reply has arrived."""
+    """Connections to one server, with the methods of `ConnectionPool`. `has_replied` is true once any reply has arrived."""
 
     def __init__(self, package: "anthropic.AsyncAnthropic") -> None:
         self._package = package
-        self.heard, self.strays = False, 0
+        self.has_replied, self.strays = False, 0
 
     @classmethod
     def to(cls, config: OpenAIModel, key: str, headers: dict[str, str], *, where: str = "") -> Self:
@@ -96,7 +96,7 @@ class PackageConnections:
             raise RequestError("timeout", "no whole reply in time") from None
         except anthropic.APIConnectionError as error:
             raise WireError(str(error.__cause__ or error) or type(error).__name__) from None
-        self.heard = True
+        self.has_replied = True
         return Answer(reply.status_code, {name.lower(): value for name, value in reply.headers.items()}, reply.content)
 
     def drop_last(self) -> None:

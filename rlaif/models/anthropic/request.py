@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from rlaif.config import AnthropicModel
+from rlaif.core.tool_calls import tools_of
 from rlaif.core.types import Message
 from rlaif.models.base import ChatRequest
 
@@ -23,39 +24,45 @@ _SYSTEM: Final = frozenset({"system", "developer"})
 Block = dict[str, Any]
 
 
-def body(config: AnthropicModel, ask: ChatRequest) -> dict[str, Any]:
+def body(config: AnthropicModel, request: ChatRequest) -> dict[str, Any]:
     """Return the request body for one completion."""
-    sampling = ask.sampling
-    request: dict[str, Any] = {
+    sampling = request.sampling
+    payload: dict[str, Any] = {
         "model": config.model,
         "max_tokens": sampling.max_tokens,
-        "messages": _messages(ask.messages, ask.about if is_shared(config, ask) else ""),
+        "messages": _messages(request.messages, request.about if is_shared(config, request) else ""),
     }
-    if system := "\n\n".join(turn["content"] for turn in ask.messages if turn["role"] in _SYSTEM):
-        request["system"] = system
+    if system := "\n\n".join(turn["content"] for turn in request.messages if turn["role"] in _SYSTEM):
+        payload["system"] = system
     if sampling.temperature is not None and sampling.chosen:
-        request["temperature"] = sampling.temperature
+        payload["temperature"] = sampling.temperature
     if sampling.top_p < 1:
-        request["top_p"] = sampling.top_p
-    if tools := ask.messages[0].get("tools"):
-        request["tools"] = [_tool(each) for each in tools]
-    request |= config.extra
-    if ask.schema is not None and config.structured == "json_schema":
+        payload["top_p"] = sampling.top_p
+    if tools := tools_of(request.messages):
+        payload["tools"] = [_tool(each) for each in tools]
+    payload |= config.extra
+    if request.schema is not None and config.structured == "json_schema":
         from anthropic import transform_schema
 
         # Constraints that the API does not know, such as ranges of numbers, become descriptions.
-        form = {"type": "json_schema", "schema": transform_schema(dict(ask.schema))}
-        request["output_config"] = {**request.get("output_config", {}), "format": form}
-    return request
+        form = {"type": "json_schema", "schema": transform_schema(dict(request.schema))}
+        payload["output_config"] = {**payload.get("output_config", {}), "format": form}
+    return payload
 
 
-def is_shared(config: AnthropicModel, ask: ChatRequest) -> bool:
-    """Return whether several requests share a document that is long enough for the cache.
+def is_shared(config: AnthropicModel, request: ChatRequest) -> bool:
+    """Return whether several requests show one document that is long enough for the cache.
 
     The samples of a prompt share it, and so do the verdicts on a prompt's responses.
     """
-    several = ask.n > 1 or ask.schema is not None
-    return config.prompt_caching and several and len(ask.about) >= SHORTEST_CACHED
+    several = request.n > 1 or request.schema is not None
+    if not (config.prompt_caching and several and len(request.about) >= SHORTEST_CACHED):
+        return False
+    return any(_tail(request.about) in turn["content"] for turn in request.messages if turn["role"] not in _SYSTEM)
+
+
+def _tail(document: str) -> str:
+    return document.rstrip()[-TAIL:]
 
 
 def _messages(messages: Sequence[Message], shared: str) -> list[Block]:
@@ -74,7 +81,7 @@ def _messages(messages: Sequence[Message], shared: str) -> list[Block]:
 
 def _split(content: str, shared: str) -> str | list[Block]:
     """Return a text as two blocks, of which the first ends with the text `shared`; as it is if it does not have it."""
-    tail = shared.rstrip()[-TAIL:]
+    tail = _tail(shared)
     at = content.find(tail)
     if at < 0:
         return content

@@ -26,28 +26,28 @@ class Scripted:
     def __init__(self, config: ScriptedModel, *, where: str = "") -> None:
         self._config = config
 
-    async def complete(self, ask: ChatRequest) -> list[Completion]:
+    async def complete(self, request: ChatRequest) -> list[Completion]:
         """Return one completion per seed: prose, or JSON that satisfies the request's schema. Never fails."""
         if self._config.delay:
             await asyncio.sleep(self._config.delay)
-        return [self._answer(ask, index) for index in range(ask.n)]
+        return [self._answer(request, index) for index in range(request.n)]
 
-    def _answer(self, ask: ChatRequest, index: int) -> Completion:
-        digest = key("scripted", self._config.salt, list(ask.messages), str(ask.seeds[index]))
-        if ask.schema is None or fraction(digest, "malformed") < self._config.malformed:
+    def _answer(self, request: ChatRequest, index: int) -> Completion:
+        digest = key("scripted", self._config.salt, list(request.messages), str(request.seeds[index]))
+        if request.schema is None or fraction(digest, "malformed") < self._config.malformed:
             text = words(digest, SHORTEST, LONGEST)
         else:
-            text = json.dumps(instance(ask.schema, digest), ensure_ascii=False, separators=(",", ":"))
+            text = json.dumps(instance(request.schema, digest), ensure_ascii=False, separators=(",", ":"))
         pieces = re.findall(r"\s*(?:\w+|[^\w\s]+)", text.rstrip())
-        finish = "stop" if len(pieces) <= ask.sampling.max_tokens else "length"
-        pieces = pieces[: ask.sampling.max_tokens]
-        prompt_tokens = sum(len(message["content"].split()) for message in ask.messages)
+        finish = "stop" if len(pieces) <= request.sampling.max_tokens else "length"
+        pieces = pieces[: request.sampling.max_tokens]
+        prompt_tokens = sum(len(message["content"].split()) for message in request.messages)
         return Completion(
             text="".join(pieces),
             finish=finish,
             prompt_tokens=prompt_tokens if index == 0 else 0,
             output_tokens=len(pieces),
-            tokens=_tokens(pieces, digest, ask),
+            tokens=_tokens(pieces, digest, request),
         )
 
     async def __aenter__(self) -> Self:
@@ -59,15 +59,15 @@ class Scripted:
         pass
 
 
-def _tokens(pieces: list[str], digest: str, ask: ChatRequest) -> tuple[Token, ...]:
+def _tokens(pieces: list[str], digest: str, request: ChatRequest) -> tuple[Token, ...]:
     """Return the pieces with log-probabilities; each piece is the likeliest at its position.
 
     The alternatives of a number are adjacent numbers, those of a word are the other words of its enumeration.
     """
-    top = ask.top_logprobs
+    top = request.top_logprobs
     if top is None:
         return ()
-    choices = _choices(ask.schema)
+    choices = _choices(request.schema)
     return tuple(_token(piece, fraction(digest, "token", place), top, choices) for place, piece in enumerate(pieces))
 
 

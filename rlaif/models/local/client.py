@@ -44,21 +44,21 @@ class Transformers:
         self._arrived, self._turn = asyncio.Event(), asyncio.Lock()
         self._stopped = threading.Event()
 
-    async def complete(self, ask: ChatRequest) -> list[Completion]:
+    async def complete(self, request: ChatRequest) -> list[Completion]:
         """Return one completion per seed. Raises ModelError: `context_overflow`, `rejected` (by the template), `crashed`."""
-        ids = self._engine.encode(ask.messages)
+        ids = self._engine.encode(request.messages)
         room = self._engine.context - len(ids)
         if room < 1:
             raise ModelError(
                 "context_overflow", f"a prompt of {len(ids):,} tokens leaves no room in {self._engine.context:,}"
             )
-        sampling = ask.sampling
+        sampling = request.sampling
         limit = output_limit(sampling.max_tokens, room)
         temperature = 1.0 if sampling.temperature is None else sampling.temperature
-        settings = Settings(temperature, sampling.top_p, limit, ask.top_logprobs)
+        settings = Settings(temperature, sampling.top_p, limit, request.top_logprobs)
         loop = asyncio.get_running_loop()
-        answers = [loop.create_future() for _ in ask.seeds]
-        self._waiting += [(Draw(ids, seed, settings), answer) for seed, answer in zip(ask.seeds, answers, strict=True)]
+        answers = [loop.create_future() for _ in request.seeds]
+        self._waiting += [(Draw(ids, seed, settings), answer) for seed, answer in zip(request.seeds, answers, strict=True)]
         self._arrived.set()
         first, *others = await asyncio.gather(*answers)
         return [replace(first, prompt_tokens=len(ids)), *others]

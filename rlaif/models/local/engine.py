@@ -42,8 +42,8 @@ class Engine(Loaded):
         ends = model.generation_config.eos_token_id
         named = ends if isinstance(ends, list) else [ends]
         self._ends = sorted({end for end in (*named, tokenizer.eos_token_id) if end is not None})
-        spare = self._ends[0] if self._ends else 0
-        self._pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else spare
+        unused = self._ends[0] if self._ends else 0
+        self._pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else unused
         # The checkpoint's sampling defaults must not mix with the requested settings.
         model.generation_config = GenerationConfig(eos_token_id=self._ends or None, pad_token_id=self._pad)
         small = model.device.type == "cpu" and model.num_parameters() < SMALL

@@ -39,7 +39,7 @@ def read(family: Any, config: TransformersModel, where: str) -> tuple[Any, Any, 
     try:
         device = torch.device(_device(config.device))
         tokenizer = AutoTokenizer.from_pretrained(place, **options)
-        model, told = family.from_pretrained(
+        model, loading = family.from_pretrained(
             place, dtype=config.dtype, low_cpu_mem_usage=True, use_safetensors=True, output_loading_info=True, **options
         )
         model = model.eval().to(device)
@@ -58,7 +58,7 @@ def read(family: Any, config: TransformersModel, where: str) -> tuple[Any, Any, 
             fix="Use an instruction-tuned checkpoint, or add chat_template.jinja to its folder.",
         )
     tokenizer.chat_template = with_variables(tokenizer.chat_template, template_variables(config))
-    return model, tokenizer, sorted(told["missing_keys"])
+    return model, tokenizer, sorted(loading["missing_keys"])
 
 
 def _reason(error: Exception) -> str:

@@ -59,6 +59,6 @@ class Rewards(Loaded):
         if self._pad is not None:
             return self._pad
         used = {token for draw in draws for token in draw.ids}
-        spare = next(token for token in range(len(used) + 1) if token not in used)
-        self._model.config.get_text_config().pad_token_id = spare
-        return spare
+        unused = next(token for token in range(len(used) + 1) if token not in used)
+        self._model.config.get_text_config().pad_token_id = unused
+        return unused

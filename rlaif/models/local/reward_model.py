@@ -16,10 +16,10 @@ SETTINGS: Final = Settings(0.0, 1.0, 0, None)
 class TransformersReward(Transformers):
     """A sequence-classification model with one label, batched like `Transformers`."""
 
-    async def complete(self, ask: ChatRequest) -> list[Completion]:
+    async def complete(self, request: ChatRequest) -> list[Completion]:
         """Return the reward. Raises ModelError: `context_overflow` (nothing is cut), `rejected` (by the template), or
         `crashed`."""
-        ids = self._engine.encode(ask.messages)
+        ids = self._engine.encode(request.messages)
         if len(ids) > self._engine.context:
             raise ModelError("context_overflow", f"a chat of {len(ids):,} tokens, of {self._engine.context:,} at most")
         answer = asyncio.get_running_loop().create_future()

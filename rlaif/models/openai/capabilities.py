@@ -32,17 +32,17 @@ class Dialect:
     def of(cls, config: OpenAIModel) -> Self:
         return cls(config.max_tokens_field)
 
-    def given_up(self, config: OpenAIModel, ask: ChatRequest) -> list[tuple[str, str]]:
+    def given_up(self, config: OpenAIModel, request: ChatRequest) -> list[tuple[str, str]]:
         """Return how a request differs from the configuration, as remarks."""
         return [
-            *([] if self.temperature or ask.sampling.chosen else [("left out", "temperature")]),
-            *([] if self.logprobs or ask.top_logprobs != 0 else [("left out", "logprobs")]),
+            *([] if self.temperature or request.sampling.chosen else [("left out", "temperature")]),
+            *([] if self.logprobs or request.top_logprobs != 0 else [("left out", "logprobs")]),
             *([] if self.seed else [("left out", "seed")]),
-            *([("left out", "n")] if ask.n > 1 and not self.several else []),
+            *([("left out", "n")] if request.n > 1 and not self.several else []),
             *([] if self.max_tokens == config.max_tokens_field else [("renamed", "max_tokens")]),
         ]
 
-    def after(self, refusal: str, n: int, ask: ChatRequest) -> "Dialect":
+    def after(self, refusal: str, n: int, request: ChatRequest) -> "Dialect":
         """Return the dialect without the parameters that the refusal of a request for `n` completions names, if any.
 
         A temperature stays if the user has chosen it. A judge's log-probabilities and the response format are never dropped:
@@ -50,11 +50,11 @@ class Dialect:
         """
         if self.max_tokens == "max_tokens" and "max_completion_tokens" in refusal:
             return replace(self, max_tokens="max_completion_tokens")
-        if self.temperature and not ask.sampling.chosen and TEMPERATURE.search(refusal):
+        if self.temperature and not request.sampling.chosen and TEMPERATURE.search(refusal):
             return replace(self, temperature=False)
         if self.seed and SEED.search(refusal):
             return replace(self, seed=False)
-        if self.logprobs and ask.top_logprobs == 0 and LOGPROBS.search(refusal):
+        if self.logprobs and request.top_logprobs == 0 and LOGPROBS.search(refusal):
             return replace(self, logprobs=False)
         if self.several and n > 1 and SEVERAL.search(refusal):
             return replace(self, several=False)

@@ -72,55 +72,55 @@ class OpenAI:
         self._deadline = Deadline(config.timeout)
         self.concurrency = HANDS * config.concurrency
 
-    async def complete(self, ask: ChatRequest) -> list[Completion]:
+    async def complete(self, request: ChatRequest) -> list[Completion]:
         """Return one completion per seed, in order. Missing ones of `n` are requested again, one at a time."""
         found: dict[int, Completion] = {}
-        if ask.n == 1 or self._dialect.several:
-            found = await self.request(ask, ask.seeds)
-            self._withheld += len(found) < ask.n
+        if request.n == 1 or self._dialect.several:
+            found = await self.request(request, request.seeds)
+            self._withheld += len(found) < request.n
             if self._withheld == WITHHELD:
                 self._dialect = replace(self._dialect, several=False)
-        return await top_up(ask, found, self.request)
+        return await top_up(request, found, self.request)
 
-    async def request(self, ask: ChatRequest, seeds: tuple[int, ...]) -> dict[int, Completion]:
+    async def request(self, request: ChatRequest, seeds: tuple[int, ...]) -> dict[int, Completion]:
         """Return completions by index in `seeds`, which are a part of the request's seeds; the server may omit some."""
         try:
-            return await self._attempt(ask, seeds)
+            return await self._attempt(request, seeds)
         except RequestError as error:
             first = error
         try:
-            return await self._again(ask, seeds, first)
+            return await self._again(request, seeds, first)
         except RequestError as error:
             if error.kind == "refused":
                 return {index: Completion("", "refused") for index in range(len(seeds))}
             raise await self._final(error) from None
 
-    async def _again(self, ask: ChatRequest, seeds: tuple[int, ...], first: RequestError) -> dict[int, Completion]:
+    async def _again(self, request: ChatRequest, seeds: tuple[int, ...], first: RequestError) -> dict[int, Completion]:
         """Make all attempts after the first, whose error is given: most requests need only one, and retrying has a cost."""
         failed = [first]
 
         async def attempt() -> dict[int, Completion]:
             if failed:
                 raise failed.pop()
-            return await self._attempt(ask, seeds, again=True)
+            return await self._attempt(request, seeds, again=True)
 
         return await retrying(self.config.attempts, self.config.timeout, self._pause)(attempt)
 
-    async def _attempt(self, ask: ChatRequest, seeds: tuple[int, ...], *, again: bool = False) -> dict[int, Completion]:
+    async def _attempt(self, request: ChatRequest, seeds: tuple[int, ...], *, again: bool = False) -> dict[int, Completion]:
         """Send one request until it has an answer, adapting to the server's dialect and its requests for pauses."""
         rests = 0
         while True:
             dialect = self._dialect
             if dialect is not self._plain:
-                self.remarks.update(dialect.given_up(self.config, ask))
-            request = orjson.dumps(self._body(ask, seeds, dialect))
-            guess = len(request) / CHARACTERS + len(seeds) * ask.sampling.max_tokens * OUTPUT_SHARE
+                self.remarks.update(dialect.given_up(self.config, request))
+            payload = orjson.dumps(self._body(request, seeds, dialect))
+            guess = len(payload) / CHARACTERS + len(seeds) * request.sampling.max_tokens * OUTPUT_SHARE
             try:
                 if self._paced:
                     await self._keep_pace(guess)
-                found = await self._send(request, ask, len(seeds), again=again or ask.follows)
+                found = await self._send(payload, request, len(seeds), again=again or request.follows)
             except RequestError as error:
-                learnt = self._dialect.after(error.raw, len(seeds), ask)
+                learnt = self._dialect.after(error.raw, len(seeds), request)
                 rests += 1
                 if error.kind == "rejected" and learnt != dialect:
                     self._dialect = learnt
@@ -134,7 +134,7 @@ class OpenAI:
                 self._know(next(iter(found.values())).served)
                 self.remarks.update(observations(found))
                 self.remarks.update(cache_use(found))
-                return self._inspector.inspect(ask, found)
+                return self._inspector.inspect(request, found)
 
     async def _keep_pace(self, tokens: float) -> None:
         now = asyncio.get_running_loop().time()
@@ -142,13 +142,13 @@ class OpenAI:
         if delay:
             await asyncio.sleep(delay)
 
-    async def _send(self, request: bytes, ask: ChatRequest, n: int, *, again: bool) -> dict[int, Completion]:
+    async def _send(self, payload: bytes, request: ChatRequest, n: int, *, again: bool) -> dict[int, Completion]:
         """Return the parsed reply to one request for `n` completions, and update the server's window and health."""
-        endpoint = await self._fleet.enter(ask.about, again=again)
+        endpoint = await self._fleet.enter(request.about, again=again)
         try:
             with self._deadline:
-                question = hash(tuple([turn["content"] for turn in ask.messages]))
-                data = await endpoint.send(request, question=question, most_bytes=self._most_bytes(ask, n))
+                question = hash(tuple([turn["content"] for turn in request.messages]))
+                data = await endpoint.send(payload, question=question, most_bytes=self._most_bytes(request, n))
             endpoint.answered()
         except TimeoutError:
             late = RequestError("timeout", f"no whole reply within {self.config.timeout:g} s")
@@ -163,13 +163,13 @@ class OpenAI:
         """Count an observation about a server."""
         self.remarks[name, value] += times
 
-    def _body(self, ask: ChatRequest, seeds: tuple[int, ...], dialect: Dialect) -> dict[str, Any]:
+    def _body(self, request: ChatRequest, seeds: tuple[int, ...], dialect: Dialect) -> dict[str, Any]:
         """Return the body of the request."""
-        return body(self.config, ask, seeds, dialect)
+        return body(self.config, request, seeds, dialect)
 
-    def _most_bytes(self, ask: ChatRequest, n: int) -> int:
+    def _most_bytes(self, request: ChatRequest, n: int) -> int:
         """Return the maximum size in bytes of the reply to a request for `n` completions."""
-        return most_bytes(ask, n)
+        return most_bytes(request, n)
 
     def _read(self, data: bytes, n: int) -> dict[int, Completion]:
         """Return the completions of a reply, by index."""
@@ -269,8 +269,8 @@ class OpenAI:
 
     async def meet(self) -> None:
         """Add to the remarks what the servers report about themselves."""
-        for said in await asyncio.gather(*(introduction(head, self.name) for head in self.heads)):
-            self.remarks.update(said)
+        for facts in await asyncio.gather(*(introduction(head, self.name) for head in self.heads)):
+            self.remarks.update(facts)
 
     async def __aenter__(self) -> Self:
         config = self.config

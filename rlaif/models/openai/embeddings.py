@@ -23,11 +23,11 @@ class OpenAIEmbed(OpenAI):
     def _address(self, head: RequestHead) -> RequestHead:
         return replace(head, url=head.url.replace("/chat/completions", "/embeddings"))
 
-    def _body(self, ask: ChatRequest, seeds: tuple[int, ...], dialect: Dialect) -> dict[str, Any]:
-        return {"model": self.config.model, "input": [turn["content"] for turn in ask.messages]}
+    def _body(self, request: ChatRequest, seeds: tuple[int, ...], dialect: Dialect) -> dict[str, Any]:
+        return {"model": self.config.model, "input": [turn["content"] for turn in request.messages]}
 
-    def _most_bytes(self, ask: ChatRequest, n: int) -> int:
-        return REPLY + len(ask.messages) * VECTOR
+    def _most_bytes(self, request: ChatRequest, n: int) -> int:
+        return REPLY + len(request.messages) * VECTOR
 
     def _read(self, data: bytes, n: int) -> dict[int, Completion]:
         return {0: read(data)}

@@ -96,7 +96,7 @@ class Endpoint:
     @property
     def reached(self) -> bool:
         """Return whether the server has sent anything."""
-        return self._wires.heard
+        return self._wires.has_replied
 
     def answered(self) -> None:
         """Record an answer: the server is healthy and may take more requests. Call this after each answer."""

@@ -52,10 +52,10 @@ class RequestError(ModelError):
 
 def from_status(status: int, headers: Mapping[str, str], body: str) -> RequestError:
     """Return the error that a reply with an error status reports."""
-    said = " ".join(_message(body)[:KEPT].split())[:SHOWN]
+    reason = " ".join(_message(body)[:KEPT].split())[:SHOWN]
     body = body[:KEPT]
     wait = retry_after(headers, time.time())
-    message = f"HTTP {status}: {said or 'no reason given'}"
+    message = f"HTTP {status}: {reason or 'no reason given'}"
     return RequestError(_kind(status, body), message, wait=wait, raw=body, status=status)
 
 

@@ -12,16 +12,16 @@ from rlaif.models.base import ChatRequest, Completion
 Request = Callable[[ChatRequest, tuple[int, ...]], Awaitable[dict[int, Completion]]]
 
 
-async def top_up(ask: ChatRequest, found: dict[int, Completion], request: Request) -> list[Completion]:
+async def top_up(request: ChatRequest, found: dict[int, Completion], send: Request) -> list[Completion]:
     """Return all completions of the request, in order: those `found`, and the others, each from a separate request.
 
     Raises ModelError or UnsentError, with the completions found so far, if one of them cannot be obtained.
     """
-    missing = [index for index in range(ask.n) if index not in found]
+    missing = [index for index in range(request.n) if index not in found]
     if not missing:
-        return [found[index] for index in range(ask.n)]
-    ask = replace(ask, follows=ask.follows or bool(found))
-    singles = (request(ask, (ask.seeds[index],)) for index in missing)
+        return [found[index] for index in range(request.n)]
+    request = replace(request, follows=request.follows or bool(found))
+    singles = (send(request, (request.seeds[index],)) for index in missing)
     answers = await asyncio.gather(*singles, return_exceptions=True)
     found |= {index: answer[0] for index, answer in zip(missing, answers, strict=True) if isinstance(answer, dict)}
     for answer in answers:
@@ -29,4 +29,4 @@ async def top_up(ask: ChatRequest, found: dict[int, Completion], request: Reques
             if isinstance(answer, ModelError | UnsentError):
                 answer.found = found
             raise answer
-    return [found[index] for index in range(ask.n)]
+    return [found[index] for index in range(request.n)]

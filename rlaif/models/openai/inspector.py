@@ -31,19 +31,19 @@ class Inspector:
         """Return whether the replies so far show that the servers enforce the schema."""
         return self._bare >= HELD * (self._others + 1)
 
-    def inspect(self, ask: ChatRequest, found: Mapping[int, Completion]) -> dict[int, Completion]:
+    def inspect(self, request: ChatRequest, found: Mapping[int, Completion]) -> dict[int, Completion]:
         """Return the completions, marked where the prompt was cut or the schema is known to be enforced."""
-        held = self._schemas and ask.schema is not None and self.held
+        held = self._schemas and request.schema is not None and self.held
         inspected = {}
         # Completions of one reply share its count of prompt tokens.
-        cut = {read: was_cut(ask.messages, read) for read in {each.prompt_read for each in found.values()}}
+        cut = {read: was_cut(request.messages, read) for read in {each.prompt_read for each in found.values()}}
         for index, completion in found.items():
             if cut[completion.prompt_read]:
                 completion = replace(completion, finish="prompt_cut")
             elif held:
                 completion = replace(completion, held=True)
             inspected[index] = completion
-            if self._schemas and ask.schema is not None and completion.finish == "stop":
+            if self._schemas and request.schema is not None and completion.finish == "stop":
                 bare = _is_object(completion.text)
                 self._bare, self._others = self._bare + bare, self._others + (not bare)
         return inspected

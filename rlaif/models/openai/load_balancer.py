@@ -45,7 +45,7 @@ class LoadBalancer:
         new ones; otherwise it would be the last one open. Raises RequestError "unreachable" once all servers
         have failed for too long, and UnsentError for new requests once the process is asked to stop.
         """
-        if STOP.asked and not again:
+        if STOP.requested and not again:
             raise UnsentError
         waiter: asyncio.Future[Endpoint] = asyncio.get_running_loop().create_future()
         (self._again if again else self._new).append((waiter, about))
@@ -70,7 +70,7 @@ class LoadBalancer:
 
     def _admit(self) -> None:
         """Assign servers to waiting requests, in turn, while there is room."""
-        if STOP.asked:
+        if STOP.requested:
             _refuse(self._new, UnsentError)
         for queue in (self._again, self._new):
             while queue:

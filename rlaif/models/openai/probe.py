@@ -61,13 +61,13 @@ async def introduction(head: RequestHead, model: str) -> list[tuple[str, str]]:
     """
     try:
         entry = next((each for each in await listed(head) if each["id"] == model), {})
-        said = list(_facts(entry, time.time()))
+        facts = list(_facts(entry, time.time()))
         if entry.get("owned_by") == "vllm":
             version = (await _get(replace(head, url=_at_root(head.url, "/version")))).get("version")
-            said += [("version", _shown(version))] if version else []
+            facts += [("version", _shown(version))] if version else []
     except (ModelError, TimeoutError):
         return []
-    return said
+    return facts
 
 
 async def answers(head: RequestHead) -> bool:
@@ -92,7 +92,7 @@ async def awaken(heads: Sequence[RequestHead], seconds: float) -> None:
         named = ", ".join(public_url(head.url) for head in heads)
         if time.monotonic() > late:
             raise ModelError("unreachable", f"{named}: no answer after {seconds:g} s (start_timeout): {why[0]}")
-        if STOP.asked:
+        if STOP.requested:
             raise UnsentError
         if not announced:
             print(f"rlaif: waiting up to {seconds:g} s for {named}: {why[0]}", file=sys.stderr, flush=True)

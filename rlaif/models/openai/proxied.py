@@ -31,7 +31,7 @@ class Proxied:
         memory: ReplyMemory = MEMORY,
     ) -> None:
         self._url, self._proxy, self._most_bytes, self._method, self._memory = url, proxy, most_bytes, method, memory
-        self.heard, self.strays = False, 0
+        self.has_replied, self.strays = False, 0
         self._session = aiohttp.ClientSession(
             headers={**headers, "accept-encoding": "identity"},
             # The number of requests in flight and their time are bounded elsewhere.
@@ -48,7 +48,7 @@ class Proxied:
             async with self._session.request(
                 self._method, self._url, data=body, allow_redirects=False, proxy=self._proxy
             ) as response:
-                self.heard = True
+                self.has_replied = True
                 data = bytearray()
                 async for chunk in response.content.iter_chunked(CHUNK):
                     data += chunk

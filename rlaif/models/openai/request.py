@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from rlaif.config import OpenAIModel
+from rlaif.core.tool_calls import tools_of
 from rlaif.core.types import Message
 from rlaif.models.base import ChatRequest
 from rlaif.models.openai.capabilities import Dialect
@@ -14,40 +15,42 @@ SEEDS: Final = 2**31
 REPLY, TOKEN, ALTERNATIVE = 8 * 2**20, 64, 256
 
 
-def body(config: OpenAIModel, ask: ChatRequest, seeds: tuple[int, ...], dialect: Dialect | None = None) -> dict[str, Any]:
+def body(
+    config: OpenAIModel, request: ChatRequest, seeds: tuple[int, ...], dialect: Dialect | None = None
+) -> dict[str, Any]:
     """Return the request body for the completions of `seeds`, which are a part of the request's seeds."""
     dialect = dialect or Dialect.of(config)
-    request: dict[str, Any] = {
+    payload: dict[str, Any] = {
         "model": config.model,
-        "messages": [_without_tools(turn) for turn in ask.messages],
-        dialect.max_tokens: ask.sampling.max_tokens,
+        "messages": [_without_tools(turn) for turn in request.messages],
+        dialect.max_tokens: request.sampling.max_tokens,
     }
-    if ask.sampling.temperature is not None and (dialect.temperature or ask.sampling.chosen):
-        request["temperature"] = ask.sampling.temperature
+    if request.sampling.temperature is not None and (dialect.temperature or request.sampling.chosen):
+        payload["temperature"] = request.sampling.temperature
     if dialect.seed:
-        request["seed"] = seeds[0] % SEEDS
+        payload["seed"] = seeds[0] % SEEDS
     if len(seeds) > 1:
-        request["n"] = len(seeds)
-    if ask.sampling.top_p < 1:
-        request["top_p"] = ask.sampling.top_p
-    if ask.top_logprobs is not None and (dialect.logprobs or ask.top_logprobs):
-        request["logprobs"] = True
-        if ask.top_logprobs:
-            request["top_logprobs"] = ask.top_logprobs
-    if tools := ask.messages[0].get("tools"):
-        request["tools"] = tools
-    form = _response_format(config, ask.schema)
-    return request | ({"response_format": form} if form else {}) | config.extra
+        payload["n"] = len(seeds)
+    if request.sampling.top_p < 1:
+        payload["top_p"] = request.sampling.top_p
+    if request.top_logprobs is not None and (dialect.logprobs or request.top_logprobs):
+        payload["logprobs"] = True
+        if request.top_logprobs:
+            payload["top_logprobs"] = request.top_logprobs
+    if tools := tools_of(request.messages):
+        payload["tools"] = tools
+    form = _response_format(config, request.schema)
+    return payload | ({"response_format": form} if form else {}) | config.extra
 
 
 def _without_tools(turn: Message) -> Mapping[str, Any]:
     return {name: value for name, value in turn.items() if name != "tools"} if "tools" in turn else turn
 
 
-def most_bytes(ask: ChatRequest, n: int) -> int:
+def most_bytes(request: ChatRequest, n: int) -> int:
     """Return the maximum size in bytes of the reply to a request for `n` completions; a longer reply is not an answer."""
-    alternatives = 0 if ask.top_logprobs is None else 1 + ask.top_logprobs
-    return REPLY + n * ask.sampling.max_tokens * (TOKEN + ALTERNATIVE * alternatives)
+    alternatives = 0 if request.top_logprobs is None else 1 + request.top_logprobs
+    return REPLY + n * request.sampling.max_tokens * (TOKEN + ALTERNATIVE * alternatives)
 
 
 def _response_format(config: OpenAIModel, schema: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -52,7 +52,7 @@ def read_reply(data: bytes, n: int) -> Reply:
     choices = reply.get("choices")
     if not isinstance(choices, list) or not choices:
         raise malformed("a reply without choices", data)
-    said: dict[int, _Choice] = {}
+    read: dict[int, _Choice] = {}
     usable = 0
     fault: RequestError | None = None
     for place, choice in enumerate(choices):
@@ -63,14 +63,14 @@ def read_reply(data: bytes, n: int) -> Reply:
             fault = fault or found
         elif found:
             usable += 1
-            index = count(_index(choice, place, len(choices)))
+            index = count(_index(choice, place, len(read)))
             if index is not None and index < n:
-                said.setdefault(index, found)
-    if not said:
+                read.setdefault(index, found)
+    if not read:
         raise fault or malformed("a reply without text", data)
     fingerprint = reply.get("system_fingerprint")
     build = clean(fingerprint)[:SHOWN] if isinstance(fingerprint, str) and fingerprint else None
-    return Reply(_completions(said, reply), usable - len(said), build)
+    return Reply(_completions(read, reply), usable - len(read), build)
 
 
 def _index(choice: Mapping[str, Any], place: int, choices: int) -> Any:
@@ -231,14 +231,14 @@ def _pair(entry: Any) -> tuple[str, float] | None:
     return clean(text), float(logprob)
 
 
-def _completions(said: Mapping[int, _Choice], reply: Mapping[str, Any]) -> dict[int, Completion]:
+def _completions(choices: Mapping[int, _Choice], reply: Mapping[str, Any]) -> dict[int, Completion]:
     """Add the model's name and usage: prompt tokens on the first completion, output tokens divided by length of text."""
     served, usage = reply.get("model"), reply.get("usage")
     name = clean(served) if isinstance(served, str) else None
     counts = usage if isinstance(usage, dict) else {}
     prompt, output = count(counts.get("prompt_tokens")), count(counts.get("completion_tokens"))
-    first, read, cached = min(said), read_tokens(usage), _cached(counts, prompt or 0)
-    shares = [output] if len(said) == 1 else _shares(output, [_written(each) for each in said.values()])
+    first, read, cached = min(choices), read_tokens(usage), _cached(counts, prompt or 0)
+    shares = [output] if len(choices) == 1 else _shares(output, [_written(each) for each in choices.values()])
     return {
         index: Completion(
             each.text,
@@ -253,7 +253,7 @@ def _completions(said: Mapping[int, _Choice], reply: Mapping[str, Any]) -> dict[
             cache_read=cached[0] if index == first else 0,
             cache_written=cached[1] if index == first else 0,
         )
-        for (index, each), share in zip(said.items(), shares, strict=True)
+        for (index, each), share in zip(choices.items(), shares, strict=True)
     }
 
 

@@ -28,8 +28,8 @@ class OpenAIReward(OpenAI):
                 return replace(head, url=head.url.removesuffix(ending) + "/classify")
         return head
 
-    def _body(self, ask: ChatRequest, seeds: tuple[int, ...], dialect: Dialect) -> dict[str, Any]:
-        return {"model": self.config.model, "messages": list(ask.messages), "use_activation": False} | self.config.extra
+    def _body(self, request: ChatRequest, seeds: tuple[int, ...], dialect: Dialect) -> dict[str, Any]:
+        return {"model": self.config.model, "messages": list(request.messages), "use_activation": False} | self.config.extra
 
     def _read(self, data: bytes, n: int) -> dict[int, Completion]:
         return {0: read(data)}

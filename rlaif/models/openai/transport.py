@@ -24,8 +24,8 @@ ENDED: Final = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
 class ConnectionPool:
     """A pool of connections to the server of one URL, as many as are in use at once. Close it after use.
 
-    `heard` is true once any reply has begun. `strays` counts how often the server sent unsolicited bytes. After the first
-    time, each request has a new connection.
+    `has_replied` is true once any reply has begun. `strays` counts how often the server sent unsolicited bytes. After the
+    first time, each request has a new connection.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class ConnectionPool:
         self._head = "\r\n".join([*lines, "content-length: "]).encode("latin-1")
         # Reads the variables SSL_CERT_FILE and SSL_CERT_DIR.
         self._context = ssl.create_default_context() if self._tls else None
-        self.heard, self.strays = False, 0
+        self.has_replied, self.strays = False, 0
         self._idle: list[Wire] = []
         self._all: set[Wire] = set()
         self._last: Wire | None = None
@@ -54,7 +54,7 @@ class ConnectionPool:
         wire = (None if fresh else self._take_idle()) or await self._connect()
         request = b"%b%d\r\n\r\n%b" % (self._head, len(body), body)
         try:
-            answer = await wire.ask(request, min(most_bytes or self._most_bytes, self._most_bytes))
+            answer = await wire.exchange(request, min(most_bytes or self._most_bytes, self._most_bytes))
         except BaseException:
             self._drop(wire)
             # Until then, the server may still work on the request, so its slot is not free.
@@ -62,7 +62,7 @@ class ConnectionPool:
             raise
         finally:
             wire.reader.share.release()
-            self.heard = self.heard or wire.reader.begun
+            self.has_replied = self.has_replied or wire.reader.begun
         # An error reply may arrive twice too, and nothing in it shows to which request it belongs.
         if wire.reusable and not self.strays and answer.status < 300:
             self._idle.append(wire)
@@ -119,7 +119,7 @@ class Wire(asyncio.Protocol):
         self._waiter: asyncio.Future[Answer] | None = None
         self._poll: Any = None
         self._since = 0.0
-        self.asked = 0
+        self.sent = 0
         self.gone = asyncio.Event()
         self.open = self.reusable = False
 
@@ -140,12 +140,12 @@ class Wire(asyncio.Protocol):
             self._stray()
         return not events
 
-    async def ask(self, request: bytes, most_bytes: int) -> Answer:
+    async def exchange(self, request: bytes, most_bytes: int) -> Answer:
         """Send one request and return its reply. Raises WireError."""
         if self._transport is None or not self.open:
             raise WireError("the connection is closed")
         self._waiter = self._loop.create_future()
-        self.asked += 1
+        self.sent += 1
         self.reader.expect(most_bytes)
         self._transport.write(request)
         try:
@@ -193,7 +193,7 @@ class Wire(asyncio.Protocol):
 
     def _answer(self) -> None:
         try:
-            answer = self.reader.answer(first=self.asked == 1)
+            answer = self.reader.answer(first=self.sent == 1)
         except WireError as error:
             self._raise(error)
         else:

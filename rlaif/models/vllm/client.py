@@ -34,11 +34,11 @@ class Life:
         self._over = asyncio.Event()
         self._progress = 0.0
 
-    async def complete(self, ask: ChatRequest) -> list[Completion]:
+    async def complete(self, request: ChatRequest) -> list[Completion]:
         """Return completions. Raises EndedError if the server ended meanwhile."""
         if not self._asks:
             self._progress = _now()
-        task = asyncio.ensure_future(self._client.complete(ask))
+        task = asyncio.ensure_future(self._client.complete(request))
         self._asks.add(task)
         try:
             found = await task
@@ -98,12 +98,12 @@ class Vllm:
         """Return the address of the running server."""
         return self._life.result().server.address
 
-    async def complete(self, ask: ChatRequest) -> list[Completion]:
+    async def complete(self, request: ChatRequest) -> list[Completion]:
         """Return one completion per seed. Raises ModelError "unreachable" once the server is not restarted any more."""
         for _ in range(2):
             life = await asyncio.shield(self._life)
             try:
-                return await life.complete(ask)
+                return await life.complete(request)
             except EndedError:
                 continue
         raise ModelError("server", f"{self._config.path}: vLLM ended twice while it worked at this")

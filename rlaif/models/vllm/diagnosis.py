@@ -117,5 +117,5 @@ def cause(log: str) -> tuple[str, str]:
     errors = ERROR.findall(log)
     lines = [line for line in ENDING.sub("", log).splitlines() if line.strip()]
     # The first error is the cause; later ones come from other processes that miss the one that ended.
-    told = errors[0] if errors else lines[-1] if lines else "it said nothing"
-    return told.strip()[:SHOWN], UNKNOWN
+    message = errors[0] if errors else lines[-1] if lines else "it said nothing"
+    return message.strip()[:SHOWN], UNKNOWN

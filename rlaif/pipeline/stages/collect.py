@@ -59,7 +59,7 @@ def run(context: Context) -> None:
         with Staging(folder) as staging:
             facts = [_read(context, index, staging, tally) for index in range(len(context.config.pipeline.collect.sources))]
         _keep(context, folder, collection, facts)
-    _tell(context, facts)
+    _report(context, facts)
 
 
 def _read(context: Context, index: int, staging: Staging, tally: Tally) -> Facts:
@@ -164,7 +164,7 @@ def _check_metadata(context: Context) -> None:
         )
 
 
-def _tell(context: Context, sources: Sequence[Facts]) -> None:
+def _report(context: Context, sources: Sequence[Facts]) -> None:
     note = context.progress.note
     counts = {name: n for name, n in context.store.query("pipeline/sql/collect/counts")[0].items() if n or name == "prompts"}
     note("collect: " + ", ".join(f"{n:,} {name}" for name, n in counts.items()))

@@ -49,16 +49,16 @@ async def run(
     `then` yields texts that arrive meanwhile, each with its prompt; they are scored after the others.
     """
     _register(context, judge, allow_code)
-    wanted = asked(judge, generators, only, against)
+    wanted = pending_parameters(judge, generators, only, against)
     judge_context = partial(build_judge_context, context, models, judge, allow_code)
     if judge.calls or then is not None:
         await _score(context, judge, judge_context, then, wanted)
-    if judge.compared and not (STOP.asked or context.budget.stopped):
+    if judge.compared and not (STOP.requested or context.budget.stopped):
         who = Comparing(judge.key, judge.compared, judge.model, judge_context)
         await pairwise.run(context, f"judge {judge.name}", who, **wanted)
 
 
-def asked(judge: Judge, generators: Sequence[str], only: HeldOut, against: str | None = None) -> dict[str, Any]:
+def pending_parameters(judge: Judge, generators: Sequence[str], only: HeldOut, against: str | None = None) -> dict[str, Any]:
     """Return the parameters of the queries for pending judgements."""
     return only.parameters | {
         "judge": judge.key,
@@ -106,7 +106,7 @@ async def _drain(
 ) -> None:
     await run_workers(
         context.budget.within(units, tally, judge.model, lambda unit: _guess(unit, judge), handed=handed),
-        lambda unit: _ask(unit, judge, judge_context, tally),
+        lambda unit: _judge_unit(unit, judge, judge_context, tally),
         lambda batch: _keep(context, batch, tally),
         concurrency=judge_context.model.concurrency if judge_context.model else CHECK_CONCURRENCY,
         on_result=lambda judged: breaker.record(judged.verdict["failure"], judged.verdict["detail"]),
@@ -117,7 +117,7 @@ class Live:
     """A judge that scores texts as they arrive, from any source."""
 
     def __init__(self, context: Context, judge: Judge, judge_context: JudgeContext, tally: Tally) -> None:
-        self._context, self._judge, self._bench, self._tally = context, judge, judge_context, tally
+        self._context, self._judge, self._judge_context, self._tally = context, judge, judge_context, tally
         self._breaker = CircuitBreaker(tally.stage)
 
     @classmethod
@@ -143,10 +143,10 @@ class Live:
             transient=sorted(TRANSIENT),
         )
         units = [_Unit(texts[row["answer"]], row["call"], 0, row["attempt"]) for row in rows]
-        await _drain(self._context, judge, units, self._bench, self._tally, self._breaker)
-        self._bench.report(self._tally.stage, self._context.progress.note)
+        await _drain(self._context, judge, units, self._judge_context, self._tally, self._breaker)
+        self._judge_context.report(self._tally.stage, self._context.progress.note)
         self._context.budget.check()
-        if STOP.asked:
+        if STOP.requested:
             raise UnsentError
         found: dict[str, dict[str, float]] = {answer: {} for answer in texts}
         prompts = [subject.prompt.key for subject in texts.values()]
@@ -176,7 +176,7 @@ async def _units(pending: PendingUnits, then: AsyncIterable[Row] | None, judge: 
         return
     async for row in then:
         subject = Candidate(stored(row), row["text"])
-        tally.owed = (tally.owed or 0) + judge.settings.repeats * len(judge.calls)
+        tally.pending = (tally.pending or 0) + judge.settings.repeats * len(judge.calls)
         for repeat in range(judge.settings.repeats):
             for call in range(len(judge.calls)):
                 yield _Unit(subject, call, repeat, 0)
@@ -231,7 +231,7 @@ class _Judged:
     findings: list[Row]
 
 
-async def _ask(unit: _Unit, judge: Judge, judge_context: JudgeContext, tally: Tally) -> _Judged:
+async def _judge_unit(unit: _Unit, judge: Judge, judge_context: JudgeContext, tally: Tally) -> _Judged:
     call = judge.calls[unit.call]
     if judge_context.model:
         tally.add(calls=1)
@@ -255,7 +255,7 @@ def _rows(unit: _Unit, verdict: Verdict, judge: Judge) -> _Judged:
     answer = unit.subject.answer
     which = {"answer": answer, "judge": judge.key, "repeat": unit.repeat, "attempt": unit.attempt}
     name = key("verdict", answer, judge.key, judge.calls[unit.call].keys, unit.repeat, unit.attempt)
-    record = which | verdict.said | {"key": name, "created": now()}
+    record = which | verdict.stored_fields | {"key": name, "created": now()}
     scores = [
         which
         | {

@@ -18,7 +18,7 @@ from rlaif.models.local.checkpoint import locate
 from rlaif.models.registry import identity
 from rlaif.pipeline.generator import Generator
 from rlaif.training import accelerate
-from rlaif.training.formats import Row, imitated, said
+from rlaif.training.formats import Row, as_text, imitated
 from rlaif.training.job import Job, Training
 from rlaif.training.methods import METHODS
 from rlaif.training.trainer import Score, TrainingData, fit
@@ -203,9 +203,9 @@ def _lesson(
     taught = online_rewards.rows if samples and online_rewards else pairs
     shown, faults = _imitated(config, section)
     asked = {
-        said(json.loads(row["messages"])) for row in context.store.query(_HELD_OUT_MESSAGES, held_out=_held_out(config))
+        as_text(json.loads(row["messages"])) for row in context.store.query(_HELD_OUT_MESSAGES, held_out=_held_out(config))
     }
-    rows, data = ([row for row in each if said(row["prompt"]) not in asked] for each in (taught, shown))
+    rows, data = ([row for row in each if as_text(row["prompt"]) not in asked] for each in (taught, shown))
     left_out = {"held_out": len(taught) + len(shown) - len(rows) - len(data), "bad_row": faults.bad}
     if section.method == "dpo_soft":
         left_out["unsure"] = sum(row["confidence"] is None for row in rows)

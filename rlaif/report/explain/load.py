@@ -7,7 +7,18 @@ from collections.abc import Iterable, Mapping
 from rlaif.core.errors import InputError
 from rlaif.report.explain import queries
 from rlaif.report.explain.judge_labels import Judges
-from rlaif.report.explain.types import Escalation, Found, Mark, Noted, Outcome, Paired, PromptHistory, Said, Sampled, Vote
+from rlaif.report.explain.types import (
+    Escalation,
+    Found,
+    FullVerdict,
+    Mark,
+    Noted,
+    Outcome,
+    Paired,
+    PromptHistory,
+    Sampled,
+    Vote,
+)
 from rlaif.store.store import Row, Store
 
 # Characters of a text that are enough to recognise it.
@@ -59,7 +70,8 @@ def explain(store: Store, prefix: str, present: Mapping[str, str] = {}) -> Promp
 
 def _find(store: Store, prefix: str) -> Row:
     prefix = prefix.strip()
-    found = store.query(queries.PROMPTS, prefix=prefix.lower())
+    # Most ids are whole, and a whole one is found much sooner.
+    found = store.query(queries.PROMPT, prefix=prefix.lower()) or store.query(queries.PROMPTS, prefix=prefix.lower())
     if len(found) == 1:
         return found[0]
     if found:
@@ -77,7 +89,7 @@ def _glimpses(rows: Iterable[Row]) -> str:
     return "\n".join(f"  {key}  {text[:GLIMPSE]!a}" for key, text in texts)
 
 
-def _verdicts(store: Store, prompt: str, judges: Judges) -> dict[str, list[Said]]:
+def _verdicts(store: Store, prompt: str, judges: Judges) -> dict[str, list[FullVerdict]]:
     """Return the verdicts on each answer."""
     marks: dict[str, list[Mark]] = defaultdict(list)
     for row in store.query(queries.SCORES, prompt=prompt):
@@ -85,14 +97,14 @@ def _verdicts(store: Store, prompt: str, judges: Judges) -> dict[str, list[Said]
     findings: dict[str, list[Found]] = defaultdict(list)
     for row in store.query(queries.FINDINGS, prompt=prompt):
         findings[row.pop("verdict")].append(Found(**row))
-    said: dict[str, list[Said]] = defaultdict(list)
+    verdicts: dict[str, list[FullVerdict]] = defaultdict(list)
     for row in store.query(queries.VERDICTS, prompt=prompt):
         answer, key = row.pop("answer"), row.pop("key")
-        said[answer].append(Said(judges[row.pop("judge")], **row, marks=marks[key], findings=findings[key]))
-    return said
+        verdicts[answer].append(FullVerdict(judges[row.pop("judge")], **row, marks=marks[key], findings=findings[key]))
+    return verdicts
 
 
-def _sampled(row: Row, verdicts: list[Said]) -> Sampled:
+def _sampled(row: Row, verdicts: list[FullVerdict]) -> Sampled:
     fields = {name: value for name, value in row.items() if name not in ("answer", "generator", "sample")}
     name = f"{row['generator']} #{row['sample']}"
     return Sampled(**fields, name=name, verdicts=verdicts if row["failure"] is None else [])
@@ -105,7 +117,7 @@ def _named(key: str, names: dict[str, str]) -> str:
 def _outcomes(store: Store, prompt: str, names: dict[str, str], judges: Judges) -> list[Outcome]:
     responses: dict[str, dict[str, str]] = defaultdict(dict)
     prompts: dict[str, str] = {}
-    for row in store.query("FROM outcomes WHERE prompt = $prompt", prompt=prompt):
+    for row in store.query(queries.OUTCOMES, prompt=prompt):
         if row["response"] is None:
             prompts[row["pairing"]] = row["outcome"]
         else:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rlaif.core.text import visible
-from rlaif.report.explain.types import Mark, Outcome, PromptHistory, Said, Sampled, Vote
+from rlaif.report.explain.types import FullVerdict, Mark, Outcome, PromptHistory, Sampled, Vote
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -68,26 +68,26 @@ def _response(response: Sampled) -> Iterator["RenderableType"]:
     if response.reasoning:
         yield from _text("reasoning", response.reasoning)
     yield from _text("", response.text)
-    for said in response.verdicts:
-        yield from _said(said)
+    for verdict in response.verdicts:
+        yield from _verdict(verdict)
 
 
-def _said(said: Said) -> Iterator["RenderableType"]:
-    number = f", repeat {said.repeat + 1}" if said.repeat else ""
-    if said.reasoning:
-        yield from _text(f"reasoning of judge {said.judge}{number}", said.reasoning)
-    yield from _text(f"judge {said.judge}{number}", said.raw or "(empty reply)")
-    if said.failure is not None:
-        yield from _text("failed", f"{said.failure}: {said.detail or 'no detail'}")
-    if said.marks:
+def _verdict(verdict: FullVerdict) -> Iterator["RenderableType"]:
+    number = f", repeat {verdict.repeat + 1}" if verdict.repeat else ""
+    if verdict.reasoning:
+        yield from _text(f"reasoning of judge {verdict.judge}{number}", verdict.reasoning)
+    yield from _text(f"judge {verdict.judge}{number}", verdict.raw or "(empty reply)")
+    if verdict.failure is not None:
+        yield from _text("failed", f"{verdict.failure}: {verdict.detail or 'no detail'}")
+    if verdict.marks:
         yield _table(
             ("criterion", "value", "expected", "range", "rationale"),
-            [(mark.criterion, *_values(mark), mark.rationale or "") for mark in said.marks],
+            [(mark.criterion, *_values(mark), mark.rationale or "") for mark in verdict.marks],
         )
-    if said.findings:
+    if verdict.findings:
         yield _table(
             ("criterion", "item", "outcome", "rationale"),
-            [(found.criterion, found.text, found.outcome, found.rationale or "") for found in said.findings],
+            [(found.criterion, found.text, found.outcome, found.rationale or "") for found in verdict.findings],
         )
 
 

@@ -42,7 +42,7 @@ class Noted:
 
 
 @dataclass(frozen=True)
-class Said:
+class FullVerdict:
     """One full verdict, the scores parsed from it, and the items that the judge checked."""
 
     judge: str
@@ -71,7 +71,7 @@ class Sampled:
     attempt: int
     failure: str | None
     detail: str | None
-    verdicts: list[Said]
+    verdicts: list[FullVerdict]
 
 
 @dataclass(frozen=True)
@@ -143,3 +143,10 @@ class PromptHistory:
     comparisons: list[Vote]
     passed_on: list[Escalation]
     outcomes: list[Outcome]
+
+    def _repr_html_(self) -> str:
+        """Return the history as HTML, which notebooks show."""
+        from rlaif.core.console import as_html
+        from rlaif.report.explain.render import render
+
+        return as_html(lambda console: render(self, console))

@@ -7,7 +7,7 @@ WITH pairing AS (
 ),
 weighed AS (
     SELECT scores.answer,
-        CAST(100 * sum(criteria.factor * (scores.score - criteria.low)) / any_value(pairing.denominator) AS DOUBLE) AS total,
+        round(CAST(100 * sum(criteria.factor * (scores.score - criteria.low)) / any_value(pairing.denominator) AS DOUBLE), 6) AS total,
         count(*) FILTER (criteria.weight > 0)
             = (SELECT count(*) FROM pairing_criteria WHERE pairing = $pairing AND weight > 0) AS whole,
         to_json(map_from_entries(list((criteria.name, scores.score::DOUBLE) ORDER BY criteria.name))) AS criterion_scores

@@ -23,7 +23,8 @@ best AS (
 SELECT CASE WHEN prompts.bucket < $held_out THEN 'test' ELSE 'train' END AS split,
     dense_rank() OVER (PARTITION BY split ORDER BY prompts.position, ranked.prompt) - 1 AS place, rank,
     coalesce(best.messages, prompts.messages) AS messages, ranked.text AS response, ranked.reasoning AS response_reasoning,
-    ranked.score, ranked.criterion_scores, ranked.rationales, ranked.generator, prompts.source, prompts.metadata,
+    ranked.score, ranked.criterion_scores, ranked.rationales, ranked.generator,
+    regexp_replace(prompts.source, '^(/|\w:).*[/\\]', '') AS source, prompts.metadata,
     ranked.prompt AS prompt_id, ranked.key AS response_id
 FROM ranked
 JOIN current_prompts AS prompts ON prompts.key = ranked.prompt

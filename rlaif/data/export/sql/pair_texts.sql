@@ -16,7 +16,8 @@ SELECT split, place, coalesce(shown.messages, placed.messages) AS messages, chos
     chosen.rationales AS rationales_chosen, rejected.rationales AS rationales_rejected,
     compared.rationales AS comparison_rationales,
     chosen.generator AS chosen_generator, rejected.generator AS rejected_generator,
-    placed.source, placed.metadata,
+    -- An absolute path says more about the machine than about the data.
+    regexp_replace(placed.source, '^(/|\w:).*[/\\]', '') AS source, placed.metadata,
     placed.prompt AS prompt_id, placed.chosen AS chosen_id, placed.rejected AS rejected_id
 FROM placed
 JOIN response_texts AS chosen ON chosen.key = placed.chosen

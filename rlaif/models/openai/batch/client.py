@@ -63,30 +63,30 @@ class OpenAIBatch:
         self.remarks: Counter[tuple[str, str]] = Counter()
         self._served: str | None = None
 
-    async def complete(self, ask: ChatRequest) -> list[Completion]:
+    async def complete(self, request: ChatRequest) -> list[Completion]:
         """Return one completion per seed, in order. Missing ones of `n` are requested again, one at a time."""
         found: dict[int, Completion] = {}
-        if ask.n == 1 or self._dialect.several:
-            found = await self._request(ask, ask.seeds)
-        return await top_up(ask, found, self._request)
+        if request.n == 1 or self._dialect.several:
+            found = await self._request(request, request.seeds)
+        return await top_up(request, found, self._request)
 
-    async def _request(self, ask: ChatRequest, seeds: tuple[int, ...]) -> dict[int, Completion]:
+    async def _request(self, request: ChatRequest, seeds: tuple[int, ...]) -> dict[int, Completion]:
         """Return completions by index in `seeds`, some of which may be missing. Each attempt is in another batch."""
         attempts = 0
         while True:
             dialect = self._dialect
-            request = body(self._config, ask, seeds, dialect)
-            name = key("request", request)
+            payload = body(self._config, request, seeds, dialect)
+            name = key("request", payload)
             try:
-                reply = await self._post.reply(name, request)
+                reply = await self._post.reply(name, payload)
                 found = self._same(read_reply(reply, len(seeds)).found)
                 self.remarks.update(observations(found))
                 self.remarks.update(cache_use(found))
-                return self._inspector.inspect(ask, found)
+                return self._inspector.inspect(request, found)
             except RequestError as error:
                 self._post.forget(name)
                 attempts += 1
-                learnt = self._dialect.after(error.raw, len(seeds), ask)
+                learnt = self._dialect.after(error.raw, len(seeds), request)
                 if error.kind == "rejected" and learnt != dialect:
                     self._dialect = learnt
                     if len(seeds) > 1 and not learnt.several:

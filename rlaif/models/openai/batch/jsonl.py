@@ -36,15 +36,15 @@ def cut(lines: Iterable[tuple[str, bytes]], most: int = MOST_REQUESTS, size: int
 def answer(line: bytes) -> tuple[str, bytes | RequestError] | None:
     """Return a request's name and its reply, as a live server sends it, or its error; None if the line is not a reply."""
     try:
-        said = orjson.loads(line)
+        entry = orjson.loads(line)
     except ValueError:
         try:
-            said = json.loads(line.decode("utf-8", "replace"))
+            entry = json.loads(line.decode("utf-8", "replace"))
         except (ValueError, RecursionError):
             return None
-    if not isinstance(said, Mapping) or not isinstance(said.get("custom_id"), str):
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("custom_id"), str):
         return None
-    return said["custom_id"], _outcome(said.get("response"), said.get("error"))
+    return entry["custom_id"], _outcome(entry.get("response"), entry.get("error"))
 
 
 def _outcome(response: Any, error: Any) -> bytes | RequestError:

@@ -198,9 +198,11 @@ class Post:
             while any(other.under_way for other in self._parts.values()):
                 await asyncio.sleep(self._poll[0])
             return self._settle_all(part, RequestError("rate_limited", "the vendor's queue is full"))
-        said = "; ".join(f"line {error.line}: {error.message}" if error.line else str(error.message) for error in errors[:3])
+        reasons = "; ".join(
+            f"line {error.line}: {error.message}" if error.line else str(error.message) for error in errors[:3]
+        )
         raise InputError(
-            self._clean(f"{self._server} refused batch {state.id}: {said or 'it gave no reason'}"),
+            self._clean(f"{self._server} refused batch {state.id}: {reasons or 'it gave no reason'}"),
             where=self._where,
             fix="Correct what it names and run the same command again, or set mode: live.",
         )
@@ -211,8 +213,8 @@ class Post:
             return RequestError("unreachable", str(error), raw=error.raw, status=error.status)
         if error.kind in FATAL and error.status != 404:
             return error
-        said = self._clean(f"{self._server} does not take batches: {error}")
-        return InputError(said, where=self._where, fix="Set mode: live.")
+        message = self._clean(f"{self._server} does not take batches: {error}")
+        return InputError(message, where=self._where, fix="Set mode: live.")
 
     def _settle_all(self, part: Part, reply: Reply) -> None:
         for future in part.asked.values():

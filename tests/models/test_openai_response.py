@@ -358,4 +358,5 @@ def test_a_reply_with_a_call_without_a_name_and_without_text_is_malformed(call: 
 )
 def test_any_arguments_of_a_call_are_read_without_an_error(arguments: Any) -> None:
     (found,) = read_reply(called({"function": {"name": "\ud800", "arguments": arguments}}), 1).found.values()
-    assert found.text.startswith("<tool_call>\n") and found.text.endswith("\n</tool_call>")
+    assert found.text.startswith("<tool_call>\n")
+    assert found.text.endswith("\n</tool_call>")

@@ -13,8 +13,8 @@ from rlaif.store.store import Store
 
 # The exit code of an error about a store that another process uses.
 BUSY: Final = 5
-# DuckDB keeps what it reads; with less, searching a million texts takes longer.
-MEMORY: Final = "300MB"
+# DuckDB keeps what it reads. The heaviest filters on a million pairs need more than half of this.
+MEMORY: Final = "1GB"
 # The largest share of the time that is spent on copying the store while it changes.
 SHARE: Final = 0.5
 

@@ -13,14 +13,14 @@ from tests.support.view import Page
 
 
 def test_the_page_shows_a_run_and_stays_open_after_it(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "rlaif", "run", str(project(tmp_path, prompts=8, delay=0.3)), "--quiet", "--view"]
+    command = [sys.executable, "-m", "rlaif", "run", str(project(tmp_path, prompts=3, delay=0.3)), "--quiet", "--view"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
         assert process.stderr
         address = process.stderr.readline().strip()
         with httpx2.Client(base_url=address.partition("/?")[0], timeout=30) as browser:
             browser.get(address)
-            until(browser, "/runs", "Responses 24")
+            until(browser, "/runs", "Responses 9")
             assert process.poll() is None
             pairs = process.stdout.readline().split()[0]
             until(browser, "/pairs", f"{pairs} pairs")

@@ -23,6 +23,7 @@ lint: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --strict tests/support/user_script.py
 
 oldest: $(VENV)/oldest
 	PYTHONPATH=$(VENV)/oldest $(BIN)/pytest --numprocesses auto --dist loadfile \

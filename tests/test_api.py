@@ -20,7 +20,6 @@ from rlaif.core.errors import InputError, StoreError
 from rlaif.core.types import Prompt
 from rlaif.pairs.python_strategy import Candidate
 from tests.support.command_line import rlaif as command
-from tests.support.paths import ROOT
 from tests.support.scripted_pipeline import project
 
 ROWS = [{"prompt": f"Question {number}?"} for number in range(8)]
@@ -287,16 +286,3 @@ with Store(Path({str(tmp_path / "out/store.duckdb")!r})):
         with pytest.raises(StoreError, match="in use by process"):
             p.run()
         process.kill()
-
-
-def test_a_type_checker_accepts_a_users_script_and_finds_a_mistake(tmp_path: Path) -> None:
-    text = (ROOT / "tests/support/user_script.py").read_text()
-    (tmp_path / "right.py").write_text(text)
-    (tmp_path / "wrong.py").write_text(text.replace("pairs: int = ", "pairs: str = ").replace("p.report()", "p.reports()"))
-    # With the cache of `make lint`, a few seconds instead of a minute.
-    options = ["--strict", "--follow-imports=silent", "--cache-dir", str(ROOT / ".mypy_cache"), "--config-file", ""]
-    command = [sys.executable, "-m", "mypy", *options, "right.py", "wrong.py"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    errors = [line for line in done.stdout.splitlines() if "error:" in line]
-    assert len(errors) == 2, done.stdout + done.stderr
-    assert all(line.startswith("wrong.py:") for line in errors)

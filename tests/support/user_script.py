@@ -1,4 +1,4 @@
-"""A user's script, which type checkers must accept as it is: `mypy --strict`."""
+"""A user's script, which type checkers must accept as it is: `make lint` runs `mypy --strict` on it."""
 
 import asyncio
 from collections.abc import Iterator

@@ -66,11 +66,13 @@ def _function(call: Any) -> Any:
 
 def reply_calls(calls: Any) -> list[Any]:
     """Return the tool calls of a server's reply in OpenAI's form; none if one of them is not a call with a name."""
-    listed = calls if isinstance(calls, list) else []
-    functions = [call.get("function") if isinstance(call, Mapping) else None for call in listed]
-    if not all(isinstance(each, Mapping) and isinstance(each.get("name"), str) for each in functions):
-        return []
-    return [{"function": {"name": clean(each["name"]), "arguments": _written(each.get("arguments"))}} for each in functions]
+    found = []
+    for call in calls if isinstance(calls, list) else []:
+        function = call.get("function") if isinstance(call, Mapping) else None
+        if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
+            return []
+        found.append({"function": {"name": clean(function["name"]), "arguments": _written(function.get("arguments"))}})
+    return found
 
 
 def _written(arguments: Any) -> str:

@@ -195,7 +195,8 @@ def test_blocks_and_usage_are_read() -> None:
     ]
     usage = {"input_tokens": 5, "cache_read_input_tokens": 70, "cache_creation_input_tokens": 20, "output_tokens": 9}
     found = read_message(json.dumps(message(content=content, usage=usage)).encode())
-    assert (found.text, found.reasoning, found.served) == ("A b.", "First.\n\nSecond.", "claude")
+    called = '<tool_call>\n{"name":"n","arguments":{}}\n</tool_call>'
+    assert (found.text, found.reasoning, found.served) == (f"A b.\n{called}", "First.\n\nSecond.", "claude")
     assert (found.prompt_tokens, found.output_tokens, found.prompt_read) == (95, 9, 95)
     assert (found.cache_read, found.cache_written) == (70, 20)
 
@@ -334,3 +335,13 @@ def test_a_judge_that_needs_what_the_api_lacks_is_refused(judge: str, said: str,
     )
     with pytest.raises(InputError, match=said):
         resolve(load(tmp_path / "p.yaml")).judge("j")
+
+
+def test_tool_calls_are_part_of_the_response() -> None:
+    content = [
+        {"type": "text", "text": "Let me look."},
+        {"type": "tool_use", "id": "1", "name": "weather", "input": {"city": "Rome"}},
+    ]
+    found = read_message(json.dumps(message(content=content, stop="tool_use")).encode())
+    call = '<tool_call>\n{"name":"weather","arguments":{"city":"Rome"}}\n</tool_call>'
+    assert (found.text, found.finish) == (f"Let me look.\n{call}", "stop")

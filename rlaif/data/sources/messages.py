@@ -120,19 +120,6 @@ def _calls(turn: Any) -> list[Any]:
     return [without_null(plain_value(call)) for call in calls] if isinstance(calls, list | tuple) else []
 
 
-def call_text(message: Message) -> str:
-    """Return a response with its tool calls as text: JSON objects between <tool_call> tags, as Hermes and Qwen write."""
-    calls = [_call(call) for call in message.get("tool_calls", [])]
-    return "\n".join([part for part in (message["content"].strip(),) if part] + calls) if calls else message["content"]
-
-
-def _call(call: Any) -> str:
-    function = call.get("function", call) if isinstance(call, Mapping) else call
-    if isinstance(function, Mapping):
-        function = {"name": function.get("name"), "arguments": json_value(function.get("arguments"))}
-    return f"<tool_call>\n{orjson.dumps(function).decode()}\n</tool_call>"
-
-
 def is_turn(value: Any) -> bool:
     """Whether a value is an object with the keys of a chat message."""
     return isinstance(value, Mapping) and any(all(key in value for key in keys) for keys in TURNS)

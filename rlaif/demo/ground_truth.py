@@ -91,11 +91,11 @@ def marks(document: str, request: str, response: str) -> Marks:
     """Mark one answer; any text whatsoever is accepted."""
     asked = brief(document, request)
     stated = parts(response, asked.facts)
-    covered = {part.field for part in stated}
+    told = {part.field for part in stated}
     fit = 1.0 if form(response) == asked.form else _WRONG_FORM
     return Marks(
         faithfulness=_share([agrees(part, asked.facts) for part in stated]),
-        completeness=_share([field in covered for field in asked.needed]),
+        completeness=_share([field in told for field in asked.needed]),
         helpfulness=fit * _share(wanted(stated, asked.needed)),
     )
 

@@ -9,6 +9,9 @@ from threading import Lock
 from types import TracebackType
 from typing import Self
 
+import duckdb
+
+from rlaif.core.errors import StoreError
 from rlaif.store.snapshot import State, state
 from rlaif.store.store import Store
 
@@ -57,10 +60,22 @@ class LatestStore:
         """Return the newest copy, after making one if there is none or the store has changed."""
         start, now = time.monotonic(), state(self._path)
         if not self._copies or (self._copies[-1].state != now and start >= self._copies[-1].next):
-            store = Store(self._given, read_only=True)
+            store = self._reopened() or Store(self._given, read_only=True)
             end = time.monotonic()
             self._copies.append(_Copy(store, now, end + (end - start) * (1 / self._share - 1)))
         return self._copies[-1]
+
+    def _reopened(self) -> Store | None:
+        """Return the newest copy's store, renewed; None if there is none or it is in use."""
+        if not self._copies or self._copies[-1].users:
+            return None
+        store = self._copies.pop().store
+        try:
+            store.renew()
+        except (OSError, StoreError, duckdb.Error):
+            store.close()
+            return None
+        return store
 
     def _close_unused(self) -> None:
         for copy in [each for each in self._copies[:-1] if not each.users]:

@@ -64,18 +64,18 @@ class Watched:
         self._room = asyncio.Semaphore(concurrency)
         self._waiting: list[tuple[ChatRequest, asyncio.Future[None]]] = []
 
-    async def complete(self, ask: ChatRequest) -> list[Completion]:
+    async def complete(self, request: ChatRequest) -> list[Completion]:
         if self._shuffle:
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append((ask, turn))
+            self._waiting.append((request, turn))
             if len(self._waiting) == self._shuffle:
                 asyncio.get_running_loop().create_task(self._start_all())
             await turn
         else:
             await self._room.acquire()
-            self.prompts.append(ask.messages[0]["content"])
+            self.prompts.append(request.messages[0]["content"])
         try:
-            await self._model.complete(ask)
+            await self._model.complete(request)
             # A random model writes no verdict, and a stage in which all fail ends; what counts here is what it was shown.
             return [Completion(VERDICT)]
         finally:
@@ -83,9 +83,9 @@ class Watched:
 
     async def _start_all(self) -> None:
         random.Random(0).shuffle(self._waiting)
-        for ask, turn in self._waiting:
+        for request, turn in self._waiting:
             await self._room.acquire()
-            self.prompts.append(ask.messages[0]["content"])
+            self.prompts.append(request.messages[0]["content"])
             turn.set_result(None)
 
 

@@ -204,7 +204,7 @@ def test_sql_reads_and_never_writes(tmp_path: Path) -> None:
             p.sql(statement).fetchall()
 
 
-def test_it_works_where_an_event_loop_runs_and_reads_during_a_run(tmp_path: Path) -> None:
+def test_the_api_works_inside_an_event_loop_and_reads_during_a_run(tmp_path: Path) -> None:
     file = project(tmp_path, prompts=30, delay=0.05)
     p = rlaif.open(file, quiet=True, generate={"samples": 2}, **{"pair.min_margin": 0})
 

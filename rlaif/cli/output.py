@@ -64,6 +64,7 @@ def render_pairing(pairing: "Pairing", console: "Console") -> None:
     """Print how many pairs there are, which judge scored them, and why some prompts have none."""
     rows: list[dict[str, Any]] = [{"outcome": name, "prompts": count} for name, count in pairing.outcomes.items()]
     # Not as the table's title, which would wrap in a narrow table.
-    console.print(f"{pairing.pairs:,} pairs by {pairing.by}, {pairing.strategy}", soft_wrap=True)
+    by = f"by {pairing.by}" if pairing.by else "without a judge"
+    console.print(f"{pairing.pairs:,} pairs {by}, {pairing.strategy}", soft_wrap=True)
     if rows:
         console.print(table("", rows))

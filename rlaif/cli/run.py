@@ -1,13 +1,19 @@
 """Commands for a whole pipeline: create one, run it, and check its cost and requirements."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rlaif.cli.app import AllowCode, File, Json, JudgeName, Quiet, Set, app
 from rlaif.cli.output import print_json, render_pairing, show, terminal
 from rlaif.cli.session import OPENS_NO_MODEL, session
+
+if TYPE_CHECKING:
+    from rlaif.config import Config
+    from rlaif.evaluation import Evaluation
+    from rlaif.pairs.build import Pairing
+    from rlaif.store.store import Row
 
 
 @app.command()
@@ -27,19 +33,32 @@ def run(
     quiet: Quiet = False,
     allow_code: AllowCode = False,
     judge: JudgeName = None,
+    view: Annotated[
+        bool, typer.Option("--view", help="Serve the page of `rlaif view`, during the run and after it.")
+    ] = False,
 ) -> None:
     """Run every stage of a pipeline file; finished work is skipped."""
     from rlaif import pipeline as running
+    from rlaif.cli.view import start
 
     if judge:
         set = [*set, f"judge.by=[{judge}]", "judge.cascade=null", f"pair.judge={judge}"]
     with session(file, set, quiet, allow_code=allow_code) as (plan, context):
         running.check(plan)
+        page = start(context.config) if view else None
         pairing, evaluation, report = running.everything(plan, context, allow_code=allow_code)
         turns = context.store.query("report/sql/rounds") if context.config.pipeline.rounds else []
     if json:
         print_json({"rounds": turns, "pairing": pairing, "evaluation": evaluation, "report": str(report)})
-        return
+    else:
+        _show_run(context.config, turns, pairing, evaluation, report)
+    if page:
+        page.join()
+
+
+def _show_run(
+    config: "Config", turns: "list[Row]", pairing: "Pairing | None", evaluation: "Evaluation", report: Path
+) -> None:
     from rlaif.config import short
     from rlaif.evaluation import render
     from rlaif.pipeline.rounds import line
@@ -49,7 +68,7 @@ def run(
         console.print(line(turn))
     if pairing:
         render_pairing(pairing, console)
-        target = context.config.pipeline.pair and context.config.pipeline.pair.target
+        target = config.pipeline.pair and config.pipeline.pair.target
         if target and pairing.pairs < target:
             console.print(f"{pairing.pairs:,} of {target:,} pairs: every prompt without one has all its samples.")
     if evaluation.matches:

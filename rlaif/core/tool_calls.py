@@ -3,13 +3,14 @@
 The store keeps a response as text, with each call as a JSON object between <tool_call> tags, as Hermes and Qwen write it.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 
-from rlaif.core.types import Message
+from rlaif.core.types import Message, clean
 
 _CALL = re.compile(r"<tool_call>\s*(.*?)\s*</tool_call>", re.DOTALL)
 
@@ -19,8 +20,12 @@ def template_input(messages: Sequence[Message]) -> tuple[list[dict[str, Any]], l
 
     The tools are None if the prompt offers none.
     """
-    tools = next((message["tools"] for message in messages if message.get("tools")), None)
-    return [_turn(message) for message in messages], tools
+    return [_turn(message) for message in messages], tools_of(messages)
+
+
+def tools_of(messages: Sequence[Message]) -> list[Any] | None:
+    """Return the tools that a prompt offers, or None. They are in its first turn, which a system prompt may precede."""
+    return next((message["tools"] for message in messages if message.get("tools")), None)
 
 
 def offers_tools(messages: Sequence[Message]) -> bool:
@@ -41,6 +46,37 @@ def assistant_turn(text: str, prompt: Sequence[Message]) -> dict[str, Any]:
         return {"role": "assistant", "content": text}
     calls = [{"type": "function", "function": call} for call in found]
     return {"role": "assistant", "content": text[:start].strip(), "tool_calls": calls}
+
+
+def text_with_calls(content: str, calls: Sequence[Any]) -> str:
+    """Return a response with its tool calls as the text that is stored (see above)."""
+    blocks = [f"<tool_call>\n{orjson.dumps(_function(call)).decode()}\n</tool_call>" for call in calls]
+    return "\n".join([part for part in (content.strip(),) if part] + blocks) if blocks else content
+
+
+def _function(call: Any) -> Any:
+    function = call.get("function", call) if isinstance(call, Mapping) else call
+    if not isinstance(function, Mapping):
+        return function
+    arguments = function.get("arguments")
+    if isinstance(arguments, str):
+        arguments = _json(arguments) if arguments.lstrip()[:1] in ("{", "[") else arguments or None
+    return {"name": function.get("name"), "arguments": arguments}
+
+
+def reply_calls(calls: Any) -> list[Any]:
+    """Return the tool calls of a server's reply in OpenAI's form; none if one of them is not a call with a name."""
+    found = []
+    for call in calls if isinstance(calls, list) else []:
+        function = call.get("function") if isinstance(call, Mapping) else None
+        if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
+            return []
+        found.append({"function": {"name": clean(function["name"]), "arguments": _written(function.get("arguments"))}})
+    return found
+
+
+def _written(arguments: Any) -> str:
+    return clean(arguments) if isinstance(arguments, str) else json.dumps(arguments)
 
 
 def _parsed(call: str) -> dict[str, Any] | None:

@@ -42,6 +42,8 @@ def open_model(config: ModelConfig, *, where: str = "", folder: Path | None = No
     batch = isinstance(config, OpenAIModel) and config.mode == "batch"
     if batch and rewards:
         raise InputError("the Batch API has no rewards", where=where, fix="Give the reward model `mode: live`.")
+    if rewards and isinstance(config, AnthropicModel):
+        raise InputError("Anthropic's API has no rewards", where=where, fix="Use a model of another kind.")
     if batch and folder is None:
         raise ValueError("a model in batch mode needs a folder")
     kinds = REWARDS if rewards else KINDS

@@ -23,8 +23,6 @@ from rlaif.store.store import Row, Store
 _PRIME = 2147483647
 # Settings that are in a pairing's specification under other names, or that do not affect it.
 _ELSEWHERE = {"judge", "mix", "agree", "weights", "options", "max_samples"}
-# What messages say instead of the judges' names for a strategy that needs none.
-NO_JUDGE = "no judge"
 # Below it, a label is more likely wrong than right.
 _HALF = 0.5
 # The least confidence above one half: more votes for the label than against it.
@@ -35,7 +33,7 @@ _MORE_THAN_HALF = 0.500001
 class Pairing:
     """One way to turn scores into pairs; its key is a digest of everything that affects the result except the scores.
 
-    `judge` is the key of the first judge, `by` lists the names of all.
+    `judge` is the key of the first judge, `by` lists the names of all; both are empty without judges.
     """
 
     key: str
@@ -102,7 +100,7 @@ def run(
         "pairs"
     ]
     by = ", ".join(member.name or member.key for member in judge) + (f" ({mix})" if len(judge) > 1 else "")
-    return Pairing(values["pairing"], values["judge"] or "", count, outcomes, by or NO_JUDGE, settings.strategy)
+    return Pairing(values["pairing"], values["judge"] or "", count, outcomes, by, settings.strategy)
 
 
 def generator_names(store: Store) -> dict[str, str]:

@@ -43,10 +43,13 @@ class LatestStore:
         self._copies: list[_Copy] = []
 
     @contextmanager
-    def open(self) -> Iterator[Store]:
-        """Yield the store as it is now; it does not change in this context. Raises StoreError, as `Store` does."""
+    def open(self, *, fresh: bool = False) -> Iterator[Store]:
+        """Yield the store as it is now; it does not change in this context. Raises StoreError, as `Store` does.
+
+        With `fresh`, it is up to date whatever the `share`.
+        """
         with self._lock:
-            copy = self._renewed()
+            copy = self._renewed(fresh)
             copy.users += 1
             self._close_unused()
         try:
@@ -56,10 +59,10 @@ class LatestStore:
                 copy.users -= 1
                 self._close_unused()
 
-    def _renewed(self) -> _Copy:
+    def _renewed(self, fresh: bool) -> _Copy:
         """Return the newest copy, after making one if there is none or the store has changed."""
         start, now = time.monotonic(), state(self._path)
-        if not self._copies or (self._copies[-1].state != now and start >= self._copies[-1].next):
+        if not self._copies or (self._copies[-1].state != now and (fresh or start >= self._copies[-1].next)):
             store = self._reopened() or Store(self._given, read_only=True)
             end = time.monotonic()
             self._copies.append(_Copy(store, now, end + (end - start) * (1 / self._share - 1)))

@@ -12,7 +12,7 @@ from typing import Any
 
 from rlaif.core.errors import InputError
 from rlaif.data.sources import records
-from rlaif.data.sources.prompts import messages_of, text
+from rlaif.data.sources.messages import messages_of, text
 from rlaif.data.sources.row_errors import Faults, RowError
 from rlaif.data.sources.text_forms import unfold
 

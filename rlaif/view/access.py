@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Final
+from weakref import WeakSet
 
 from rlaif.core.errors import StoreError
 from rlaif.store.latest import LatestStore
@@ -12,6 +13,8 @@ from rlaif.store.store import Store
 
 # The exit code of an error about a store that another process uses.
 BUSY: Final = 5
+# DuckDB keeps what it reads. The heaviest filters on a million pairs need more than half of this.
+MEMORY: Final = "1GB"
 # The largest share of the time that is spent on copying the store while it changes.
 SHARE: Final = 0.5
 
@@ -23,11 +26,15 @@ class Access:
         self._path = path
         self._latest = LatestStore(path, share=SHARE)
         self._lock = Lock()
+        self._limited: WeakSet[Store] = WeakSet()
 
     @contextmanager
-    def reading(self) -> Iterator[Store]:
-        """Open a copy of the store that is at most a few seconds old."""
-        with self._latest.open() as store:
+    def reading(self, *, fresh: bool = False) -> Iterator[Store]:
+        """Open a copy of the store that is at most a few seconds old, or up to date with `fresh`."""
+        with self._latest.open(fresh=fresh) as store:
+            if store not in self._limited:
+                store.run(f"SET memory_limit = '{MEMORY}'")
+                self._limited.add(store)
             yield store
 
     @contextmanager

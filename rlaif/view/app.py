@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import duckdb
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -55,7 +56,7 @@ def application(subject: Subject, token: str, port: int) -> Starlette:
         routes=routes,
         middleware=[Middleware(Guard, token=token, port=port)],
         lifespan=closing,
-        exception_handlers={RlaifError: partial(_failed, site), HTTPException: partial(_failed, site)},
+        exception_handlers={kind: partial(_failed, site) for kind in (RlaifError, HTTPException, duckdb.Error)},
     )
 
 
@@ -76,12 +77,12 @@ def _failed(site: Site, request: Request, error: Any) -> Response:
     """Return the page for an error: what is wrong, and how to fix it."""
     busy = isinstance(error, StoreError) and is_busy(error)
     if isinstance(error, InputError):
-        title, lines, status = error.what, [error.fix], 400
+        title, lines, status = "This does not work", [*error.what.splitlines(), error.fix], 400
     elif busy:
         title, status = "A run is using the store", 503
         lines = ["This page opens by itself as soon as the store can be read. Nothing is lost."]
     elif isinstance(error, HTTPException):
         title, lines, status = "There is no such page", [], error.status_code
     else:
-        title, lines, status = "The store cannot be read", str(error).splitlines(), 500
+        title, lines, status = "The store cannot be read", str(error).splitlines()[:3], 500
     return site.html("error.html.jinja", status, title=title, lines=lines, busy=busy)

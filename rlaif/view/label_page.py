@@ -22,7 +22,8 @@ def show(site: Site, labeling: Labeling, request: Request) -> Response:
         with site.access.reading() as store:
             return site.html("label_name.html.jinja", tab="label", people=people(store))
     person = labeling.person(name)
-    with site.access.reading() as store:
+    # The vote before must be counted.
+    with site.access.reading(fresh=True) as store:
         task = labeling.task(store, person)
         progress = labeling.progress(store, person, list(site.subject.judges.values()))
     busy = request.query_params.get("busy") == "1"

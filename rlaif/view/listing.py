@@ -123,8 +123,19 @@ def _rows(store: Store, filter: Filter, limit: int, offset: int, totals: str = "
         f"SELECT {COLUMNS}{totals and f', {totals}'} FROM matched "
         f"{f'ORDER BY {order}' if order else ''} LIMIT {int(limit)} OFFSET {int(offset)}"
     )
-    # With an SQL condition of the user, the statement is confined like that of `rlaif sql`.
-    return query(store, text, **filter.parameters) if filter.where else store.rows(text, **filter.parameters)
+    return _confined(store, text, filter) if filter.where else store.rows(text, **filter.parameters)
+
+
+def _confined(store: Store, text: str, filter: Filter) -> list[Row]:
+    """Run a statement with an SQL condition of the user, confined like that of `rlaif sql`."""
+    try:
+        return query(store, text, **filter.parameters)
+    except InputError as error:
+        # The line that DuckDB names is one of the whole statement.
+        what = error.what.partition("\nLINE")[0].strip()
+        names = "prompt, outcome, margin, confidence, request, document, source, metadata"
+        fix = f"The columns are {names}, and text, characters and generator after chosen_ or rejected_."
+        raise InputError(what, where="where", fix=fix) from None
 
 
 def _with_texts(store: Store, rows: Sequence[Row]) -> list[Row]:

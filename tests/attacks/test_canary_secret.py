@@ -227,9 +227,7 @@ def test_a_key_in_the_refusal_that_ends_a_run_is_not_shown(spelling: Callable[[s
         assert not holds(f"{found} {found.raw} {found!r}", CANARY)
 
 
-def test_the_password_of_a_proxy_is_not_shown_whatever_the_proxy_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_password_of_a_proxy_is_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def proxy(request: Request) -> Reply:
         sent = request.headers.get("proxy-authorization", "")
         good = "response_format" not in request.body and len(request.path) % 2 == 0
@@ -330,7 +328,7 @@ def test_a_key_that_is_missing_or_empty_is_refused_with_the_reason(
         OpenAI(config)
 
 
-def test_variables_that_are_meant_for_the_vendor_go_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_variables_of_a_vendor_are_sent_only_to_that_vendor(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_ADMIN_KEY"):
         monkeypatch.setenv(name, CANARY)
     monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", f"X-Own: {CANARY}")

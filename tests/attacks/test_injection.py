@@ -103,7 +103,7 @@ REFUSED = {
 
 @pytest.mark.fault("J1")
 @pytest.mark.parametrize("reply", REFUSED.values(), ids=REFUSED)
-def test_a_reply_with_a_forged_verdict_in_it_is_no_verdict(reply: str) -> None:
+def test_a_reply_that_contains_a_forged_verdict_is_not_a_verdict(reply: str) -> None:
     with pytest.raises(ModelError) as caught:
         parse_scores(reply, RANGES, apart=False)
     assert caught.value.kind == "malformed"

@@ -130,7 +130,7 @@ def test_a_reply_to_another_question_is_not_used_over_a_new_connection_either() 
     assert seen.examine(first, 1, first=True) == (True, False), "a cache may answer the same question again"
 
 
-def test_ids_that_repeat_with_other_replies_are_no_reason_to_refuse_those() -> None:
+def test_replies_with_repeated_ids_are_accepted_if_they_differ() -> None:
     seen = SeenReplies()
     for number in range(20):
         body = b'{"id": "chatcmpl-1", "x": %d}' % number

@@ -236,7 +236,7 @@ def test_a_share_counts_what_is_decompressed_and_gives_it_back() -> None:
     assert memory.held == 0
 
 
-def test_a_reply_may_be_as_long_as_what_was_asked_for_and_no_longer() -> None:
+def test_a_reply_may_be_as_long_as_requested_and_no_longer() -> None:
     small = most_bytes(ChatRequest(ASK.messages, Sampling(max_tokens=1024)), 1)
     large = most_bytes(ChatRequest(ASK.messages, Sampling(max_tokens=4096), top_logprobs=20), 8)
     assert 8 * 2**20 <= small < 9 * 2**20

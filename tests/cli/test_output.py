@@ -8,7 +8,7 @@ from rlaif.cli.output import print_json, render_pairing, table, terminal
 from rlaif.pairs.build import Pairing
 
 
-def test_brackets_in_names_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+def test_brackets_in_names_are_not_markup(capsys: pytest.CaptureFixture[str]) -> None:
     terminal().print(table("by [/b]", [{"[/i]": "[bold]a", "n": 1_000}]))
     shown = capsys.readouterr().out
     for part in ("by [/b]", "[/i]", "[bold]a", "1,000"):

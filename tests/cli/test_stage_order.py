@@ -28,6 +28,7 @@ EARLY: list[tuple[list[str] | None, list[str], str]] = [
     (None, ["push", "ann/x"], "nothing has been done yet"),
     (None, ["agree", "a", "b"], "nothing has been done yet"),
     (None, ["report"], "nothing has been done yet"),
+    (None, ["view"], "nothing has been done yet"),
     (None, ["status"], "Run `rlaif run {file}`, or run the stages one by one, starting with `rlaif collect {file}`."),
     (None, ["pairs", "diff"], "nothing has been done yet"),
     (["collect"], ["judge"], "there are no responses yet by the generator of this file\nRun `rlaif generate {file}` first."),

@@ -73,7 +73,7 @@ def test_a_prompt_joined_from_cached_parts_equals_the_one_rendered_whole(
         assert template.render(**values) == template._render(values).strip("\n")
 
 
-def test_criteria_asked_apart_share_all_that_comes_before_the_last_part() -> None:
+def test_prompts_of_separate_criteria_share_everything_before_the_last_part() -> None:
     one, two = (
         scale.render(Candidate(PROMPT, "A long answer. " * 20), [c], judge_context("prompts/judge/scale.jinja", "apart"))
         for c in RUBRIC.criteria[:2]

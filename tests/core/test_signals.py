@@ -195,7 +195,7 @@ loop.run(never())
 
 @pytest.mark.fault("P2")
 @SIGNALS
-def test_the_third_signal_leaves_whatever_is_under_way(sign: signal.Signals) -> None:
+def test_the_third_signal_ends_the_process_at_once(sign: signal.Signals) -> None:
     async def run() -> Ended:
         async with started("-c", STUBBORN) as process:
             assert process.stderr

@@ -331,6 +331,7 @@ def test_votes_rank_by_strength_and_give_a_reward_model_no_empty_margins(tmp_pat
                     "judge": JUDGE,
                     "criterion": "overall",
                     "preferred": preferred,
+                    "rationale": f"{first} or {second}",
                 }
                 for first, second, preferred in (("a", "b", "second"), ("b", "c", "first"), ("a", "c", "tie"))
             ],
@@ -338,6 +339,10 @@ def test_votes_rank_by_strength_and_give_a_reward_model_no_empty_margins(tmp_pat
         made = make_pairs(context(store, tmp_path, pair={"strategy": "votes"}), JUDGE, [GENERATOR])
         for form in ("ranked", "reward"):
             export(store, made.key, tmp_path, held_out=0, form=form)
+        pair = tables(store, made.key, held_out=0, rationales=True)["train"].to_pylist()[0]
+    sides = {pair[side][0]["content"] for side in ("chosen", "rejected")}
+    assert [set(each.split(" or ")) for each in pair["comparison_rationales"]] == [sides]
+    assert not {"criterion_scores_chosen", "rationales_chosen"} & pair.keys()
     row = json.loads((tmp_path / "ranked/train.jsonl").read_text())
     assert row["responses"][0] == said("b")
     assert row["scores"] == pytest.approx([86.1, 31.9, 31.9], abs=0.1)

@@ -111,7 +111,7 @@ def test_the_card_of_imported_answers_and_votes_states_that_no_judge_scored_them
     assert made in " ".join(text.split())
 
 
-def test_the_card_names_those_who_were_asked_to_agree(tmp_path: Path) -> None:
+def test_the_card_names_the_agreeing_judges(tmp_path: Path) -> None:
     file = project(tmp_path, prompts=5)
     go(file, "judge.by=[a, b]", "pair.agree=[b]")
     text = (tmp_path / "out/pairs/preference/README.md").read_text()

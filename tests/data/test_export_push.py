@@ -113,5 +113,6 @@ def test_the_command_writes_the_data_set_first_and_keeps_no_token(hub: Hub, tmp_
     assert done.returncode == 0, done.stderr
     assert f"{hub.url}/datasets/ann/notes" in done.stdout
     assert set(hub.repos["ann/notes"]) == {path.name for path in (tmp_path / "out/pushed/unpaired").iterdir()}
+    assert b'load_dataset("ann/notes")' in hub.repos["ann/notes"]["README.md"]
     assert TOKEN not in done.stdout + done.stderr
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and TOKEN.encode() in path.read_bytes()]

@@ -215,7 +215,7 @@ def test_a_share_of_rows_may_be_bad(rows: int, bad: int, share: float, passes: b
 
 
 @given(st.integers(1, 5000), st.integers(0, 5000), st.floats(0, 1))
-def test_a_source_never_has_more_bad_rows_than_good_ones_unless_asked_for(rows: int, bad: int, share: float) -> None:
+def test_a_source_may_have_more_bad_rows_than_good_ones_only_on_request(rows: int, bad: int, share: float) -> None:
     passes = not Faults(rows=rows, bad=min(bad, rows)).too_many(share)
     assert not passes or min(bad, rows) <= max(share * rows, rows / 2)
 

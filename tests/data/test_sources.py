@@ -204,7 +204,7 @@ def test_a_saved_dataset_is_read_by_its_split(tmp_path: Path) -> None:
         list(sources.rows(pipeline(tmp_path, dataset="split", split="tests"), 0))
 
 
-def test_only_reading_tells_whether_a_hub_dataset_without_revision_has_changed(tmp_path: Path) -> None:
+def test_a_hub_dataset_without_revision_is_read_to_detect_changes(tmp_path: Path) -> None:
     assert sources.digest(pipeline(tmp_path, dataset="owner/name"), 0) is None
     assert sources.digest(pipeline(tmp_path, dataset="owner/name", revision="abc"), 0) == "abc"
     with pytest.raises(InputError, match="no such file"):

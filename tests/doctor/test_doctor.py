@@ -206,7 +206,7 @@ def test_the_doctor_sends_requests_in_the_form_of_the_run(tmp_path: Path) -> Non
     }
 
 
-def test_a_certificate_of_ones_own_is_accepted_through_its_variable_or_explained(
+def test_a_private_certificate_is_accepted_through_its_variable_or_explained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def go() -> tuple[list[Check], list[Check]]:

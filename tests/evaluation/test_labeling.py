@@ -180,7 +180,7 @@ def test_no_text_of_a_sheet_is_a_formula_in_any_spreadsheet(tmp_path: Path, befo
 
 
 @pytest.mark.parametrize("text", ["1 - 1 = 0", "a+b@c.d", "so: =1", "x\ny", "well-known", "e-mail; a-b"])
-def test_a_text_that_is_no_formula_stands_on_a_sheet_as_it_is(tmp_path: Path, text: str) -> None:
+def test_a_text_that_is_not_a_formula_is_unchanged_in_a_sheet(tmp_path: Path, text: str) -> None:
     write([LabelingTask("p", "a", "b", text, text, text, text)], tmp_path / "votes.csv")
     assert cells(tmp_path / "votes.csv")["first"] == text
 

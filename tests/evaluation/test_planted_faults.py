@@ -293,7 +293,7 @@ def test_a_text_counts_as_often_as_it_was_sampled(store: Store) -> None:
     assert (duel.win_rate, duel.both) == (pytest.approx((0 + 0 + 1 + 0.5) / 4), 2)
 
 
-def test_a_comparison_counts_by_its_probability_where_there_is_one(store: Store) -> None:
+def test_a_comparison_counts_by_its_probability_if_it_has_one(store: Store) -> None:
     ask(store, "p1")
     respond(store, "p1", "B", "b")
     respond(store, "p1", "T", "t")
@@ -304,7 +304,7 @@ def test_a_comparison_counts_by_its_probability_where_there_is_one(store: Store)
     assert (duel.win_rate, duel.ties, duel.consistent) == (0.5, 1, 0)
 
 
-def test_scores_decide_a_match_also_where_the_judge_compares_too(store: Store) -> None:
+def test_scores_decide_a_match_even_if_the_judge_also_compares(store: Store) -> None:
     ask(store, "p1")
     for generator, value in (("B", 3), ("T", 9)):
         score(store, respond(store, "p1", generator, generator.lower()), "H", faith=value)
@@ -319,7 +319,7 @@ def test_scores_decide_a_match_also_where_the_judge_compares_too(store: Store) -
     assert {line.label: line.cells[1] for line in blocks[0].lines}["wins head to head"].startswith("0 %")
 
 
-def test_a_table_has_a_column_a_model_and_dashes_where_one_was_not_measured() -> None:
+def test_a_table_has_one_column_per_model_and_dashes_for_missing_values() -> None:
     def side(name: str, value: float) -> Side:
         return Side(name, 2, {}, value, 3, 9, 4)
 

@@ -31,7 +31,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield store
 
 
-def test_scores_are_plain_where_only_some_answers_to_a_prompt_have_expected_ones(store: Store) -> None:
+def test_scores_are_plain_if_only_some_answers_to_a_prompt_have_expected_values(store: Store) -> None:
     found = store.rows("SELECT answer, score::DOUBLE AS score, spread::DOUBLE AS spread FROM latest_scores")
     told = {row["answer"]: (row["score"], row["spread"]) for row in found}
     assert [told[ANSWERS[each]] for each in TEXTS] == [(4, None), (4, None), (4.4, 0.5), (4.2, 0.5)]

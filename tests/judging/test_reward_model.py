@@ -76,7 +76,7 @@ def test_a_checkpoint_scores_the_whole_chat_at_its_end(folder: Path) -> None:
     assert len({verdict.raw for verdict in found}) == len(TEXTS)
 
 
-def test_padding_moves_no_reward_where_the_checkpoint_names_no_pad_token(folder: Path, tmp_path: Path) -> None:
+def test_padding_changes_no_reward_if_the_checkpoint_has_no_pad_token(folder: Path, tmp_path: Path) -> None:
     for file in folder.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     settings = json.loads((tmp_path / "config.json").read_text()) | {"pad_token_id": None}
@@ -127,7 +127,7 @@ def served(script: Sequence[Reply], *, path: str = "/v1") -> tuple[Any, Server]:
 
 
 @pytest.mark.parametrize("path", ["/v1", "", "/v1/"])
-def test_a_server_is_asked_for_the_logit_of_the_whole_chat(path: str) -> None:
+def test_a_served_reward_model_is_sent_the_whole_chat(path: str) -> None:
     verdict, server = served([classified(-3.25)], path=path)
     assert [request.path for request in server.requests] == ["/classify"]
     assert server.requests[0].body == {

@@ -203,7 +203,7 @@ def test_a_prompt_that_the_server_cut_is_a_failure_for_responses_and_verdicts(tm
     assert imported == [{"failure": "prompt_cut", "n": 2}]
 
 
-def test_imported_blanks_are_no_responses(tmp_path: Path) -> None:
+def test_imported_blanks_are_not_responses(tmp_path: Path) -> None:
     folder = tmp_path
     (folder / "a.jsonl").write_text(
         json.dumps({"prompt": "Why?", "answers": [GOOD, " \u200b\n", "", "\u3164", "<think>hm</think>"]}) + "\n"

@@ -12,10 +12,10 @@ from rlaif.config import AnthropicModel, load
 from rlaif.core.errors import InputError, ModelError
 from rlaif.models.anthropic.client import Anthropic
 from rlaif.models.anthropic.reply import read_message
-from rlaif.models.anthropic.request import body
+from rlaif.models.anthropic.request import body, is_shared
 from rlaif.models.base import ChatRequest, Completion, Sampling
 from rlaif.models.openai.errors import RequestError
-from rlaif.models.registry import identity
+from rlaif.models.registry import identity, open_model
 from rlaif.pipeline.resolve import resolve
 from tests.support.servers import Reply, Script, Server, reply, serve
 
@@ -140,7 +140,7 @@ CACHED = {
 @pytest.mark.parametrize(("request_", "marks"), CACHED.values(), ids=CACHED)
 def test_a_long_document_that_requests_share_is_marked_for_the_cache(request_: ChatRequest, marks: list[bool]) -> None:
     found = body(config(), request_)
-    assert cached(found) == marks
+    assert (cached(found), is_shared(config(), request_)) == (marks, bool(marks))
     if marks:
         assert "".join(block["text"] for block in found["messages"][0]["content"]) == request_.messages[0]["content"]
         assert found["messages"][0]["content"][0]["text"].endswith("It is closed on Mondays.")
@@ -195,7 +195,8 @@ def test_blocks_and_usage_are_read() -> None:
     ]
     usage = {"input_tokens": 5, "cache_read_input_tokens": 70, "cache_creation_input_tokens": 20, "output_tokens": 9}
     found = read_message(json.dumps(message(content=content, usage=usage)).encode())
-    assert (found.text, found.reasoning, found.served) == ("A b.", "First.\n\nSecond.", "claude")
+    called = '<tool_call>\n{"name":"n","arguments":{}}\n</tool_call>'
+    assert (found.text, found.reasoning, found.served) == (f"A b.\n{called}", "First.\n\nSecond.", "claude")
     assert (found.prompt_tokens, found.output_tokens, found.prompt_read) == (95, 9, 95)
     assert (found.cache_read, found.cache_written) == (70, 20)
 
@@ -304,6 +305,11 @@ def test_the_identity_holds_what_changes_responses() -> None:
     assert identity(config(extra={"thinking": {"type": "adaptive"}})) != identity(config())
 
 
+def test_it_cannot_be_opened_as_a_reward_model() -> None:
+    with pytest.raises(InputError, match="no rewards"):
+        open_model(config(), rewards=True)
+
+
 REFUSED = {
     "batches": ({"mode": "batch"}, "Message Batches API"),
     "a system prompt": ({"extra": {"system": "x"}}, "set by generate.system"),
@@ -313,7 +319,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("options", "said"), REFUSED.values(), ids=REFUSED)
-def test_what_the_api_does_not_do_is_refused_in_the_file(options: dict[str, Any], said: str) -> None:
+def test_settings_that_the_api_does_not_support_are_refused_in_the_file(options: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         config(**options)
 
@@ -329,3 +335,13 @@ def test_a_judge_that_needs_what_the_api_lacks_is_refused(judge: str, said: str,
     )
     with pytest.raises(InputError, match=said):
         resolve(load(tmp_path / "p.yaml")).judge("j")
+
+
+def test_tool_calls_are_part_of_the_response() -> None:
+    content = [
+        {"type": "text", "text": "Let me look."},
+        {"type": "tool_use", "id": "1", "name": "weather", "input": {"city": "Rome"}},
+    ]
+    found = read_message(json.dumps(message(content=content, stop="tool_use")).encode())
+    call = '<tool_call>\n{"name":"weather","arguments":{"city":"Rome"}}\n</tool_call>'
+    assert (found.text, found.finish) == (f"Let me look.\n{call}", "stop")

@@ -52,7 +52,7 @@ def test_a_hub_name_is_known_by_name_and_revision() -> None:
     assert is_local(config)
 
 
-def test_a_path_that_does_not_exist_says_where_and_what_was_meant(checkpoint: Path) -> None:
+def test_a_missing_path_is_reported_with_its_place_and_a_suggestion(checkpoint: Path) -> None:
     with pytest.raises(InputError, match=r"p\.yaml:3") as caught:
         identity(TransformersModel(kind="transformers", path=f"{checkpoint.parent}/wrter"), where="p.yaml:3 models.w.path")
     assert "Did you mean 'writer'?" in caught.value.fix

@@ -143,7 +143,7 @@ def test_resume_sends_no_request(outcome: Outcome) -> None:
     assert outcome.asked_again == 0
 
 
-def test_what_a_server_refuses_is_left_out_and_recorded(outcome: Outcome, number: int) -> None:
+def test_parameters_that_a_server_refuses_are_left_out_and_recorded(outcome: Outcome, number: int) -> None:
     dialect = spoken(number)
     observed = {(row["remark"], row["value"]) for row in outcome.observed if f"/{number}" in row["server"]}
     assert dialect.left_out <= observed

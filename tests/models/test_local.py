@@ -216,7 +216,7 @@ def test_batches_hold_everything_once_alike_and_sorted(rows: list[tuple[int, int
 
 @settings(deadline=None)
 @given(st.integers(1, 2000), st.integers(1, 2000))
-def test_an_output_limit_fits_and_takes_few_values_where_the_context_binds(max_tokens: int, room: int) -> None:
+def test_output_limits_fit_the_context_and_take_few_values(max_tokens: int, room: int) -> None:
     limit = output_limit(max_tokens, room)
     assert 1 <= limit <= min(max_tokens, room)
     assert limit == max_tokens or limit == room < 64 or limit % 64 == 0

@@ -189,7 +189,7 @@ def test_missing_completions_are_requested_singly(first: Reply) -> None:
 
 
 @pytest.mark.fault("H13")
-def test_more_than_asked_for_is_dropped_and_order_is_by_index() -> None:
+def test_surplus_completions_are_dropped_and_order_is_by_index() -> None:
     found, server = talk([chat(choice("b", 1), choice("a", 0), choice("c", 2))], TWO)
     assert [each.text for each in found] == ["a", "b"]
     assert len(server.chats) == 1
@@ -384,3 +384,6 @@ def test_tools_of_a_prompt_are_sent_as_tools_and_not_inside_its_messages() -> No
     sent = body(OpenAIModel(kind="openai", model="m"), ChatRequest([turn, call], Sampling(0.0)), (1,))
     assert sent["tools"] == tools
     assert sent["messages"] == [{"role": "user", "content": "Is it warm?"}, call]
+    system = {"role": "system", "content": "Be brief."}
+    after = body(OpenAIModel(kind="openai", model="m"), ChatRequest([system, turn], Sampling(0.0)), (1,))
+    assert after["tools"] == tools, "a generator's system prompt comes before the turn with the tools"

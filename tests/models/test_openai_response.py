@@ -311,3 +311,52 @@ def test_reasoning_that_a_server_returns_apart_is_kept_apart(message: dict[str, 
 def test_no_reasoning_is_none(nothing: Any) -> None:
     message = {"content": "b", "reasoning_content": nothing, "reasoning": nothing, "reasoning_details": nothing}
     assert read_reply(orjson.dumps({"choices": [{"message": message}]}), 1).found[0].reasoning is None
+
+
+CALL = {"id": "1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Rome"}'}}
+CALL_TEXT = '<tool_call>\n{"name":"weather","arguments":{"city":"Rome"}}\n</tool_call>'
+
+
+def called(*calls: Any, content: str | None = None) -> bytes:
+    message = {"role": "assistant", "content": content, "tool_calls": list(calls)}
+    return json.dumps({"choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}).encode()
+
+
+@pytest.mark.parametrize(
+    ("reply", "text"),
+    [
+        (called(CALL), CALL_TEXT),
+        (called(CALL, CALL), f"{CALL_TEXT}\n{CALL_TEXT}"),
+        (called(CALL, content="Let me look. "), f"Let me look.\n{CALL_TEXT}"),
+        (
+            called({"function": {"name": "now", "arguments": ""}}),
+            '<tool_call>\n{"name":"now","arguments":null}\n</tool_call>',
+        ),
+        (called({"function": {"name": "weather", "arguments": {"city": "Rome"}}}), CALL_TEXT),
+        (
+            called({"function": {"name": "find", "arguments": '{"broken'}}),
+            '<tool_call>\n{"name":"find","arguments":"{\\"broken"}\n</tool_call>',
+        ),
+    ],
+)
+def test_tool_calls_that_the_server_parsed_are_part_of_the_response(reply: bytes, text: str) -> None:
+    (found,) = read_reply(reply, 1).found.values()
+    assert (found.text, found.finish) == (text, "stop")
+
+
+@pytest.mark.parametrize("call", [{}, {"function": {}}, {"function": {"name": 5}}, "weather", None])
+def test_a_reply_with_a_call_without_a_name_and_without_text_is_malformed(call: Any) -> None:
+    with pytest.raises(RequestError, match="without text"):
+        read_reply(called(call), 1)
+
+
+@settings(max_examples=50)
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(), lambda each: st.lists(each) | st.dictionaries(st.text(), each)
+    )
+)
+def test_any_arguments_of_a_call_are_read_without_an_error(arguments: Any) -> None:
+    (found,) = read_reply(called({"function": {"name": "\ud800", "arguments": arguments}}), 1).found.values()
+    assert found.text.startswith("<tool_call>\n")
+    assert found.text.endswith("\n</tool_call>")

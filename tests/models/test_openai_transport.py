@@ -36,7 +36,7 @@ GOOD = {
 
 @pytest.mark.parametrize("pieces", [0, 1, 7])
 @pytest.mark.parametrize("reply", GOOD.values(), ids=GOOD)
-def test_a_reply_is_read_in_whatever_pieces_it_comes_and_the_connection_is_used_again(reply: bytes, pieces: int) -> None:
+def test_a_reply_is_read_in_pieces_of_any_size_and_its_connection_is_reused(reply: bytes, pieces: int) -> None:
     answers, connections = post([reply, reply, reply], times=3, pieces=pieces)
     assert [(answer.status, answer.body) for answer in answers] == [(200, b"hello world")] * 3
     assert connections == [3]

@@ -133,7 +133,7 @@ def test_only_the_judges_own_verdict_gives_a_score_not_quotes_in_its_reasoning(d
 
 @settings(max_examples=1000, deadline=None)
 @given(st.data())
-def test_a_quoted_verdict_never_wins_where_there_is_no_verdict_of_the_judge(data: st.DataObject) -> None:
+def test_a_quoted_verdict_is_never_used_without_a_verdict_of_the_judge(data: st.DataObject) -> None:
     opening, closing, ending = data.draw(MARKS)
     quote = data.draw(QUOTES)
     # A quote of a closing mark with nothing after it would be a verdict; judges are never shown such a mark (see above).
@@ -191,7 +191,7 @@ def test_any_row_of_marks_is_split_into_parts_of_the_reply(pieces: list[str]) ->
         "<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>",
     ],
 )
-def test_blanks_invisible_characters_and_reasoning_alone_are_no_text(reply: str) -> None:
+def test_blanks_invisible_characters_and_reasoning_alone_are_not_text(reply: str) -> None:
     assert not has_text(reply)
 
 

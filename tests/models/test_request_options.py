@@ -101,7 +101,7 @@ def test_settings_that_change_responses_are_part_of_the_identity_and_routing_is_
 
 def test_a_system_prompt_gives_another_generator(tmp_path: Path) -> None:
     keys = {
-        resolve(load(described(tmp_path, "http://127.0.0.1:1/v1", {}, generate=options))).generator.key
+        resolve(load(described(tmp_path, "http://127.0.0.1:1/v1", {}, generate=options))).generators[0].key
         for options in ({}, {"system": "Be brief."}, {"temperature": None})
     }
     assert len(keys) == 3

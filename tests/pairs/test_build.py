@@ -164,7 +164,7 @@ def test_every_response_has_one_outcome_with_its_reason(tmp_path: Path) -> None:
     )
 
 
-def test_a_margin_is_exact_where_doubles_are_not(tmp_path: Path) -> None:
+def test_margins_are_exact_beyond_the_precision_of_doubles(tmp_path: Path) -> None:
     # On a scale of 1 to 10, a lead of one point is 11.1…; sums of weighted doubles put some of these below it.
     table = {f"p{low}": [answer("a", low), answer("b", low + 1)] for low in range(1, 10)}
     ranges = {"help": (1.0, 10.0), "faith": (1.0, 10.0)}

@@ -185,7 +185,7 @@ AGREEING: dict[str, tuple[Votes, dict[str, Any], int, str]] = {
 
 
 @pytest.mark.parametrize("name", AGREEING)
-def test_judges_asked_to_agree_keep_no_pair_that_is_more_likely_wrong_than_right(name: str, tmp_path: Path) -> None:
+def test_agreeing_judges_drop_pairs_that_are_more_likely_wrong_than_right(name: str, tmp_path: Path) -> None:
     votes, section, count, outcome = AGREEING[name]
     found, made = pairs(tmp_path, [A, B], votes=votes, agree=["x", "y", "z"], **section)
     assert (len(found), made.outcomes) == (count, {outcome: 1})
@@ -286,7 +286,7 @@ def test_a_prompt_whose_pairs_are_too_unsure_has_that_outcome(name: str, tmp_pat
     assert made.outcomes == {outcome: 1}
 
 
-def test_comparisons_have_no_margin_to_ask_for(tmp_path: Path) -> None:
+def test_a_margin_of_comparisons_cannot_be_required(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="min_confidence"):
         pairs(tmp_path, [{"text": "a"}, {"text": "b"}], votes=[("x", "a", "b", "first")], judge="x", min_margin=5)
 
@@ -296,7 +296,7 @@ def contest(wins: Mapping[tuple[str, str], float]) -> list[Row]:
     return [{"bouts": [{"one": one, "other": other, "won": n, "comparisons": n} for (one, other), n in wins.items()]}]
 
 
-def test_strengths_are_where_the_likelihood_is_greatest() -> None:
+def test_strengths_maximize_the_likelihood() -> None:
     wins = {("a", "b"): 3, ("b", "a"): 1, ("b", "c"): 2.5, ("c", "b"): 0.5, ("a", "c"): 1, ("d", "a"): 1}
     found = {row["answer"]: row["points"] for row in strengths(contest(wins))}
 

@@ -89,7 +89,9 @@ def changed(**entry: Any) -> list[dict[str, Any]]:
         pytest.param(changed()[::-1], set(), id="another order"),
     ],
 )
-def test_a_changed_pool_asks_only_what_is_new(generators: list[dict[str, Any]], asked: set[str], tmp_path: Path) -> None:
+def test_a_changed_pool_samples_only_new_responses(
+    generators: list[dict[str, Any]], asked: set[str], tmp_path: Path
+) -> None:
     file = write(tmp_path, THREE)
     sample(file)
     before = by_generator(file)
@@ -276,7 +278,7 @@ def test_the_policy_of_a_pool_has_the_settings_of_its_generator(tmp_path: Path) 
     assert settings == {"small": 0.2, "huge": 0.7}
 
 
-def test_a_round_moves_the_policy_of_the_pool_and_keeps_who_answers_what(tmp_path: Path) -> None:
+def test_a_round_replaces_the_policy_of_the_pool_and_keeps_the_assignment_of_prompts(tmp_path: Path) -> None:
     tiny = "  tiny: {kind: transformers, path: tiny}\n"
     rest = "pair: {strategy: stronger_vs_weaker, options: {strong: large, weak: tiny}}\ntrain: {model: tiny}\nrounds: 2\n"
     file = write(tmp_path, {"pick": 1, "generators": [{"model": "large"}, {"model": "tiny"}]}, rest)

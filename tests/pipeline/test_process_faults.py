@@ -51,7 +51,7 @@ def test_a_full_disk_ends_the_run_with_advice_and_loses_no_stored_result(tmp_pat
 
 
 @pytest.mark.fault("P4")
-def test_a_lock_does_not_outlive_who_held_it(tmp_path: Path) -> None:
+def test_a_lock_does_not_outlive_its_process(tmp_path: Path) -> None:
     file = project(tmp_path)
     go(file)
     holding = f"""

@@ -99,7 +99,7 @@ def run(folder: Path, writer: Writer, **generate: Any) -> Path:
     return asyncio.run(served())
 
 
-def test_reasoning_in_any_dialect_goes_nowhere_unless_asked_for(tmp_path: Path) -> None:
+def test_reasoning_in_any_format_is_passed_on_only_on_request(tmp_path: Path) -> None:
     writer = Writer()
     path = run(tmp_path, writer)
     with pipeline.open_run(load(path)) as (_, context):
@@ -178,9 +178,7 @@ WORDS = st.text(alphabet='abc {}"\n', max_size=20)
     opened=st.booleans(),
     gap=st.sampled_from(["", "\n", "\n\n"]),
 )
-def test_no_text_holds_reasoning_whatever_marks_surround_it(
-    mark: str, before: str, after: str, opened: bool, gap: str
-) -> None:
+def test_no_text_holds_reasoning_with_any_marks(mark: str, before: str, after: str, opened: bool, gap: str) -> None:
     thought = f"{before}{SECRET}{after}".rstrip('"')
     reply = f"{mark if opened else ''}{gap}{thought}{gap}{OPENINGS[mark]}{gap}{TEXT}"
     found = separate(reply)

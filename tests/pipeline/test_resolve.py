@@ -43,7 +43,7 @@ def test_a_whole_run_reads_each_rubric_template_and_strategy_once(tmp_path: Path
     assert set(found.values()) == {1}, found
 
 
-def test_a_missing_file_is_reported_where_the_part_is_used(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_when_its_part_is_used(tmp_path: Path) -> None:
     plan = resolve(load(project(tmp_path, prompts=1), ["pair.strategy=best_vs_wrost", "judges.a.rubric=none.yaml"]))
     assert plan.generators
     with pytest.raises(InputError, match=r"none\.yaml"):

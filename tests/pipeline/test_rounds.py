@@ -94,7 +94,7 @@ def test_a_round_without_a_gain_is_the_last_and_its_model_is_not_kept(store: Sto
 
 
 @pytest.mark.parametrize(("least", "count"), [(0, 3), (1, 3), (9, 2), (10, 1), (-100, 3)])
-def test_a_round_must_gain_more_than_was_asked_for(store: Store, least: float, count: int) -> None:
+def test_a_round_must_gain_more_than_min_gain(store: Store, least: float, count: int) -> None:
     seen, _ = taken(store, [50, 60, 69, 78], f"rounds={{most: 3, min_gain: {least}}}")
     assert len(seen) == count
 

@@ -11,8 +11,9 @@ from rich.console import Console
 
 from rlaif.context.run import now
 from rlaif.core.errors import InputError
-from rlaif.report.explain import PromptHistory, explain, render
+from rlaif.report.explain import PromptHistory, explain, queries, render
 from rlaif.store.store import Store
+from tests.support import report_store
 
 EVIL = "\x1b[2J\x1b]0;owned\x07red\u202etxt [bold]not bold[/bold]"
 
@@ -261,3 +262,13 @@ def test_an_unknown_or_ambiguous_id_lists_similar_ones(store: Store, prefix: str
         explain(store, prefix)
     assert what in error.value.what
     assert fix in error.value.fix
+
+
+def test_the_outcomes_of_a_prompt_are_those_of_the_view(tmp_path: Path) -> None:
+    with Store(tmp_path / "store.duckdb") as store:
+        report_store.fill(store, prompts=12)
+        columns = "SELECT pairing, response, outcome FROM outcomes WHERE prompt = $prompt ORDER BY ALL"
+        for row in store.rows("SELECT key FROM prompts"):
+            found = store.rows(f"FROM ({queries.OUTCOMES}) ORDER BY ALL", prompt=row["key"])
+            assert found == store.rows(columns, prompt=row["key"])
+            assert len(found) > 1

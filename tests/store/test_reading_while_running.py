@@ -72,7 +72,7 @@ def test_readers_see_whole_transactions_in_order_while_another_process_writes(tm
     assert left(tmp_path) == []
 
 
-def test_a_reader_that_stays_open_keeps_nobody_from_writing(tmp_path: Path) -> None:
+def test_an_open_reader_does_not_block_writers(tmp_path: Path) -> None:
     path = tmp_path / "store.duckdb"
     with Store(path) as store:
         store.append("extra_samples", [{"prompt": "a"}])

@@ -50,7 +50,8 @@ class Tab:
         return found["result"].get("value")
 
     async def until(self, expression: str, seconds: float = 20) -> Any:
-        """Wait until an expression is true in the page."""
+        """Wait until an expression is true in a page that is loaded with its script."""
+        expression = f"document.readyState === 'complete' && ({expression})"
         for _ in range(int(seconds / 0.1)):
             if value := await self.value(expression):
                 return value

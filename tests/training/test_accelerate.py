@@ -38,7 +38,7 @@ def test_a_prepared_training_gives_the_same_weights_and_is_imported(checkpoint: 
     assert (there.path / "model.safetensors").read_bytes() == (here.path / "model.safetensors").read_bytes()
 
 
-def test_a_training_that_asks_judges_is_not_prepared(checkpoint: Path, tmp_path: Path) -> None:
+def test_a_training_with_judges_as_rewards_is_not_prepared(checkpoint: Path, tmp_path: Path) -> None:
     pipeline = prepare(tmp_path, checkpoint, method="grpo", options=STEPS)
     judges = "judges:\n  critic: {rubric: rubrics/grounded.yaml, model: fake}\n"
     text = pipeline.read_text().replace("method: grpo", "method: grpo\n  rewards: [{judge: critic}]")

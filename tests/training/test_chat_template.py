@@ -113,7 +113,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("extra", "message"), REFUSED.values(), ids=REFUSED)
-def test_what_no_template_can_use_is_refused(extra: dict[str, Any], message: str) -> None:
+def test_variables_that_no_template_can_use_are_refused(extra: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         local(Path("x"), extra)
 

@@ -26,7 +26,7 @@ LN_2 = math.log(2)
         ({}, {"loss_type": ["sigmoid", "sft"]}, None),
     ],
 )
-def test_the_first_loss_is_known_where_a_model_is_its_own_reference(
+def test_the_first_loss_is_known_if_a_model_is_its_own_reference(
     section: dict[str, Any], options: dict[str, Any], expected: float | None
 ) -> None:
     arguments = SimpleNamespace(**{"use_weighting": False, "loss_type": ["sigmoid"], "loss_weights": None} | options)

@@ -77,14 +77,14 @@ async def read_pairs(page: Tab) -> None:
     second = await page.value("document.querySelectorAll('[data-row]')[1].pathname")
     assert await page.value("document.activeElement.pathname") == second
     await page.value("document.activeElement.click()")
-    await page.until(f"location.pathname === '{second}' && document.readyState === 'complete'")
+    await page.until(f"location.pathname === '{second}'")
     await page.press("d")
     await page.until("location.search.includes('show=diff') && document.querySelector('mark') !== null")
     await page.press("j")
     await page.until(f"location.pathname !== '{second}' && location.pathname.startsWith('/prompt/')")
     width = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
     await page.call("Emulation.setDeviceMetricsOverride", width=390, height=800, deviceScaleFactor=1, mobile=True)
-    assert await page.value(width), "nothing is wider than a phone"
+    await page.until(width)
     await page.call("Emulation.clearDeviceMetricsOverride")
 
 

@@ -12,7 +12,8 @@ COLUMNS: Mapping[str, str] = {
     "tools": "schemas of the tools that the prompt offers, as JSON text",
     "probability": "probability that the chosen response is better",
     "confidence": "probability that the label is right; null if unknown",
-    "margin": "`score_chosen` minus `score_rejected`; null if only the order is known. In the form `reward` from 0 to 1",
+    "margin": "lead of the chosen response, from 0 to 100 (form `reward`: to 1), usually the difference of the scores; "
+    "null if only the order is known",
     "score_chosen": "total score by the weights of the criteria, from 0 to 100",
     "score_rejected": "the same for the rejected response",
     "score": "total score by the weights of the criteria, from 0 to 100",

@@ -1,46 +1,14 @@
-"""Reads the prompt of one row of a source: text, chat messages and document, as cleaned strings."""
+"""Reads the prompt of one row of a source: messages, document, reference, checklist and metadata."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
 from rlaif.config import Columns
 from rlaif.core.types import CHECKLIST, Message, Prompt, clean
+from rlaif.data.sources.messages import SHOWN, conversation, json_value, kind_of, plain_value, text, without_null
 from rlaif.data.sources.row_errors import RowError
-
-# Larger integers are stored as strings of digits, because JSON readers disagree on them.
-LARGEST_INTEGER = 2**63 - 1
-# Characters of a value to show in an error.
-SHOWN = 60
-# Roles of chat templates, and other names that datasets use for them.
-ROLES = {
-    "system": "system",
-    "user": "user",
-    "assistant": "assistant",
-    "tool": "tool",
-    "developer": "developer",
-    "function": "function",
-    "human": "user",
-    "gpt": "assistant",
-    "chatgpt": "assistant",
-    "bot": "assistant",
-    "model": "assistant",
-    "ai": "assistant",
-    "function_call": "assistant",
-    "tool_call": "assistant",
-    "observation": "tool",
-    "tool_response": "tool",
-    "ipython": "tool",
-}
-# Roles whose content is a tool call written as JSON.
-CALLING = ("function_call", "tool_call")
-# The last turn of a prompt has one of these roles; turns after it are responses.
-ASKING = ("user", "tool", "function")
-# The keys of a turn in OpenAI's API and in ShareGPT.
-TURNS = (("role", "content"), ("from", "value"))
-TEXT_PARTS = ("text", "input_text", "output_text")
 
 
 def prompt_of(row: Mapping[str, Any], columns: Columns) -> Prompt | None:
@@ -79,7 +47,7 @@ def with_system(messages: tuple[Message, ...], system: str | None) -> tuple[Mess
 
 def with_tools(messages: tuple[Message, ...], tools: Any, column: str) -> tuple[Message, ...]:
     """Return the prompt with the schemas of its tools in the first turn. Raises RowError."""
-    tools = _json(tools)
+    tools = json_value(tools)
     if not tools or not messages:
         return messages
     if isinstance(tools, Mapping):
@@ -87,24 +55,7 @@ def with_tools(messages: tuple[Message, ...], tools: Any, column: str) -> tuple[
     if not isinstance(tools, list | tuple) or not all(isinstance(tool, Mapping) for tool in tools):
         raise RowError("tools that are not a list of objects", column, str(tools)[:SHOWN])
     first, *rest = messages
-    return ({**first, "tools": [_without_null(plain_value(tool)) for tool in tools]}, *rest)
-
-
-def _json(value: Any) -> Any:
-    """Parse a value written as JSON; return all other values unchanged."""
-    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
-        try:
-            return orjson.loads(value)
-        except orjson.JSONDecodeError:
-            return value
-    return value if value != "" else None
-
-
-def _without_null(value: Any) -> Any:
-    """Return the value without the null fields that tables add to objects."""
-    if isinstance(value, Mapping):
-        return {name: _without_null(item) for name, item in value.items() if item is not None}
-    return [_without_null(item) for item in value] if isinstance(value, list) else value
+    return ({**first, "tools": [without_null(plain_value(tool)) for tool in tools]}, *rest)
 
 
 def metadata_of(row: Mapping[str, Any], columns: Columns) -> str:
@@ -115,150 +66,6 @@ def metadata_of(row: Mapping[str, Any], columns: Columns) -> str:
         return orjson.dumps({name: plain_value(row.get(name)) for name in columns.metadata}).decode()
     except (orjson.JSONEncodeError, RecursionError):
         raise RowError("metadata that is nested too deeply") from None
-
-
-def text(value: Any, column: str) -> str | None:
-    """Return a string, cleaned; None if it is null or blank."""
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise RowError(f"{kind_of(value)} instead of text", column, str(value)[:SHOWN])
-    return clean(value) if value and not value.isspace() else None
-
-
-def kind_of(value: Any) -> str:
-    """Describe the type of a value for error messages."""
-    if isinstance(value, bool):
-        return "a boolean"
-    if isinstance(value, float) and math.isnan(value):
-        return "NaN"
-    if isinstance(value, int | float):
-        return "a number"
-    if isinstance(value, list | tuple):
-        return "a list"
-    if isinstance(value, Mapping):
-        return "an object"
-    return "null" if value is None else "a text" if isinstance(value, str) else type(value).__name__
-
-
-def messages_of(value: Sequence[Any], column: str) -> list[Message]:
-    """Return chat messages from objects with `role` and `content`, or `from` and `value`. Raises RowError."""
-    return [_message(turn, column) for turn in value]
-
-
-def _message(turn: Any, column: str) -> Message:
-    role, calls = _role(turn, column), _calls(turn)
-    if calls and turn.get(_keys(turn, column)[0]) in CALLING:
-        return {"role": role, "content": "", "tool_calls": calls}
-    message: Message = {"role": role, "content": "" if calls and _content_is_null(turn) else _content(turn, column)}
-    if calls:
-        message["tool_calls"] = calls
-    if role in ("tool", "function"):
-        if isinstance(name := turn.get("name"), str):
-            message["name"] = clean(name)
-        if isinstance(call := turn.get("tool_call_id"), str):
-            message["tool_call_id"] = clean(call)
-    return message
-
-
-def _content_is_null(turn: Any) -> bool:
-    return turn.get("content") is None and turn.get("value") is None
-
-
-def _calls(turn: Any) -> list[Any]:
-    """Return the tool calls of a turn, without null fields."""
-    calls = _json(turn.get("tool_calls"))
-    if not calls and turn.get("from", turn.get("role")) in CALLING:
-        found = _json(turn.get("value", turn.get("content")))
-        calls = [
-            {"type": "function", "function": call}
-            for call in (found if isinstance(found, list) else [found])
-            if isinstance(call, Mapping)
-        ]
-    return [_without_null(plain_value(call)) for call in calls] if isinstance(calls, list | tuple) else []
-
-
-def call_text(message: Message) -> str:
-    """Return a response with its tool calls as text: JSON objects between <tool_call> tags, as Hermes and Qwen write."""
-    calls = [_call(call) for call in message.get("tool_calls", [])]
-    return "\n".join([part for part in (message["content"].strip(),) if part] + calls) if calls else message["content"]
-
-
-def _call(call: Any) -> str:
-    function = call.get("function", call) if isinstance(call, Mapping) else call
-    if isinstance(function, Mapping):
-        function = {"name": function.get("name"), "arguments": _json(function.get("arguments"))}
-    return f"<tool_call>\n{orjson.dumps(function).decode()}\n</tool_call>"
-
-
-def is_turn(value: Any) -> bool:
-    """Whether a value is an object with the keys of a chat message."""
-    return isinstance(value, Mapping) and any(all(key in value for key in keys) for keys in TURNS)
-
-
-def _keys(turn: Any, column: str) -> tuple[str, str]:
-    # Tables have the columns of all layouts, and those of other layouts are null.
-    found = [keys for keys in TURNS if isinstance(turn, Mapping) and turn.get(keys[0]) is not None]
-    if not found:
-        raise RowError("a list item that is not a chat message", column, str(turn)[:SHOWN])
-    return found[0]
-
-
-def _role(turn: Any, column: str) -> str:
-    role = turn[_keys(turn, column)[0]]
-    known = ROLES.get(role.strip().lower()) if isinstance(role, str) else None
-    if known is None:
-        raise RowError("an unknown role", column, str(role)[:SHOWN])
-    return known
-
-
-def _content(turn: Mapping[str, Any], column: str) -> str:
-    content = turn.get(_keys(turn, column)[1])
-    if content is None:
-        raise RowError("a message without content", column)
-    if isinstance(content, list | tuple):
-        return _joined([_part(part, column) for part in content])
-    if not isinstance(content, str):
-        raise RowError(f"a message whose content is {kind_of(content)}", column, str(content)[:SHOWN])
-    return clean(content)
-
-
-def _part(part: Any, column: str) -> str:
-    """Return one part of a message's content, which must be text."""
-    if isinstance(part, str):
-        return clean(part)
-    kind = part.get("type") if isinstance(part, Mapping) else None
-    content = part.get("text") if isinstance(part, Mapping) else None
-    if kind not in (None, *TEXT_PARTS) or not isinstance(content, str):
-        raise RowError("a message with a part that is not text", column, str(kind or kind_of(part))[:SHOWN])
-    return clean(content)
-
-
-def _joined(parts: Sequence[str]) -> str:
-    """Concatenate the parts; a line break separates two parts that have no white space between them."""
-    whole = ""
-    for part in parts:
-        apart = whole and part and not whole[-1].isspace() and not part[0].isspace()
-        whole += ("\n" if apart else "") + part
-    return whole
-
-
-def conversation(value: Any, column: str) -> tuple[Message, ...]:
-    """Return the turns of a prompt up to the last one of the user or a tool; empty if there is none. Raises RowError."""
-    if is_turn(value):
-        value = [value]
-    if not isinstance(value, list | tuple):
-        content = text(value, column)
-        return ({"role": "user", "content": content},) if content else ()
-    if value and all(isinstance(turn, str) for turn in value):
-        if len(value) > 1:
-            raise RowError("several user turns without the answers between them", column, bad=False)
-        return conversation(value[0], column)
-    # Turns after the last user turn are responses, not part of the prompt.
-    turns, roles = list(value), [_role(turn, column) for turn in value]
-    while turns and (roles[len(turns) - 1] not in ASKING or not _content(turns[-1], column).strip()):
-        turns.pop()
-    return tuple(messages_of(turns, column))
 
 
 def document_of(value: Any, column: str) -> str | None:
@@ -289,20 +96,3 @@ def _lines(value: Any, column: str) -> list[str]:
         return [line for item in value for line in _lines(item, column)]
     line = text(value, column)
     return [line] if line else []
-
-
-def plain_value(value: Any) -> Any:
-    """Return a value as JSON has it: text cleaned, and values that JSON lacks as text."""
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, Mapping):
-        return {clean(str(name)): plain_value(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain_value(item) for item in value]
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, int) and abs(value) <= LARGEST_INTEGER:
-        return value
-    if isinstance(value, float) and math.isfinite(value):
-        return value
-    return clean(str(value))

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from rlaif.config import Source, SourcePreferences, SourceScores
 from rlaif.config.sources import code_of
+from rlaif.core.tool_calls import text_with_calls
 from rlaif.core.types import Message, Prompt
-from rlaif.data.sources.prompts import ASKING, SHOWN, call_text, is_turn, messages_of, text
+from rlaif.data.sources.messages import ASKING, SHOWN, is_turn, messages_of, text
 from rlaif.data.sources.row_errors import RowError
 from rlaif.data.sources.text_forms import parse_list
 from rlaif.models.reasoning import separate, visible
@@ -114,7 +115,7 @@ def answer(value: Any, asked: Sequence[Message], column: str) -> Answer:
             return Answer(lost="ends without an answer")
         if before and not _same(before, asked):
             return Answer(lost=ELSEWHERE)
-        value = call_text(last)
+        value = text_with_calls(last["content"], last.get("tool_calls", []))
     found = text(value, column)
     if not found:
         return Answer(lost="empty")

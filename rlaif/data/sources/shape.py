@@ -9,7 +9,8 @@ import orjson
 
 from rlaif.config import SourceScores
 from rlaif.core.types import Prompt, clean
-from rlaif.data.sources.prompts import conversation, document_of, kind_of, plain_value, text, with_system, with_tools
+from rlaif.data.sources.messages import conversation, kind_of, plain_value, text
+from rlaif.data.sources.prompts import document_of, with_system, with_tools
 from rlaif.data.sources.responses import Answer, Vote, answer, named
 from rlaif.data.sources.row_errors import RowError
 

@@ -17,7 +17,7 @@ import orjson
 from rlaif.config.yaml import did_you_mean
 from rlaif.core.errors import InputError
 from rlaif.data.layouts import RESULT, Layout, prelude
-from rlaif.data.sources.prompts import plain_value
+from rlaif.data.sources.messages import plain_value
 from rlaif.data.sources.row_errors import RowError
 from rlaif.data.sources.source import BATCH, Row
 

@@ -1,5 +1,7 @@
 """Use a Claude model: the requests are Anthropic's; retries, limits, pauses and health are those of any served model."""
 
+import asyncio
+from functools import partial
 from typing import Any
 
 from rlaif.config import AnthropicModel, OpenAIModel
@@ -38,7 +40,9 @@ class Anthropic(OpenAI):
 
     async def _heads(self) -> list[RequestHead]:
         headers = {name: header(self.config, name, where=self._where) for name in self.config.headers}
-        self._connections = PackageConnections.to(self.config, self._secret, headers, where=self._where)
+        # In a thread, because loading the package takes seconds.
+        connect = partial(PackageConnections.to, self.config, self._secret, headers, where=self._where)
+        self._connections = await asyncio.to_thread(connect)
         return [self._connections.head(self.config)]
 
     def _endpoint(self, head: RequestHead, number: int) -> Endpoint:

@@ -34,6 +34,8 @@ class PackageConnections:
 
     def __init__(self, package: "anthropic.AsyncAnthropic") -> None:
         self._package = package
+        # The package loads this part on first use, which takes a second.
+        self._create = package.messages.with_raw_response.create
         self.has_replied, self.strays = False, 0
 
     @classmethod
@@ -89,7 +91,7 @@ class PackageConnections:
         request = orjson.loads(body)
         named = {name: request.pop(name) for name in ("model", "max_tokens", "messages")}
         try:
-            reply = (await self._package.messages.with_raw_response.create(**named, extra_body=request)).http_response
+            reply = (await self._create(**named, extra_body=request)).http_response
         except anthropic.APIStatusError as error:
             reply = error.response
         except anthropic.APITimeoutError:

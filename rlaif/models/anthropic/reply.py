@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from rlaif.core.tool_calls import reply_calls, text_with_calls
 from rlaif.core.types import clean
 from rlaif.models.base import Completion
 from rlaif.models.openai.errors import SHOWN
-from rlaif.models.openai.finish import finish_of
+from rlaif.models.openai.finish import CALLING, finish_of
 from rlaif.models.openai.response import count, malformed, read_object
 
 # The counts of prompt tokens, which are disjoint: not cached, read from the cache, and written to it.
@@ -21,6 +22,10 @@ def read_message(data: bytes) -> Completion:
     reason = reply.get("stop_reason")
     finish = finish_of(reason)
     text, reasoning = "".join(_blocks(reply, "text")), "\n\n".join(_blocks(reply, "thinking"))
+    if calls := reply_calls(
+        [{"function": {**block, "arguments": block.get("input")}} for block in _of_kind(reply, "tool_use")]
+    ):
+        text, finish = text_with_calls(text, calls), "stop" if reason in CALLING else finish
     if finish == "refused":
         text = text or _explanation(reply)
     elif not text and finish != "length":
@@ -44,10 +49,12 @@ def read_message(data: bytes) -> Completion:
 
 def _blocks(reply: Mapping[str, Any], kind: str) -> Iterator[str]:
     """Yield the texts of the content blocks of this kind."""
-    for block in reply["content"]:
-        text = block.get(kind) if isinstance(block, Mapping) and block.get("type") == kind else None
-        if isinstance(text, str) and text:
-            yield text
+    texts = (block.get(kind) for block in _of_kind(reply, kind))
+    return (text for text in texts if isinstance(text, str) and text)
+
+
+def _of_kind(reply: Mapping[str, Any], kind: str) -> list[Mapping[str, Any]]:
+    return [block for block in reply["content"] if isinstance(block, Mapping) and block.get("type") == kind]
 
 
 def _explanation(reply: Mapping[str, Any]) -> str:

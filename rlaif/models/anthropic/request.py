@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from rlaif.config import AnthropicModel
+from rlaif.core.tool_calls import tools_of
 from rlaif.core.types import Message
 from rlaif.models.base import ChatRequest
 
@@ -37,7 +38,7 @@ def body(config: AnthropicModel, request: ChatRequest) -> dict[str, Any]:
         payload["temperature"] = sampling.temperature
     if sampling.top_p < 1:
         payload["top_p"] = sampling.top_p
-    if tools := request.messages[0].get("tools"):
+    if tools := tools_of(request.messages):
         payload["tools"] = [_tool(each) for each in tools]
     payload |= config.extra
     if request.schema is not None and config.structured == "json_schema":
@@ -50,12 +51,18 @@ def body(config: AnthropicModel, request: ChatRequest) -> dict[str, Any]:
 
 
 def is_shared(config: AnthropicModel, request: ChatRequest) -> bool:
-    """Return whether several requests share a document that is long enough for the cache.
+    """Return whether several requests show one document that is long enough for the cache.
 
     The samples of a prompt share it, and so do the verdicts on a prompt's responses.
     """
     several = request.n > 1 or request.schema is not None
-    return config.prompt_caching and several and len(request.about) >= SHORTEST_CACHED
+    if not (config.prompt_caching and several and len(request.about) >= SHORTEST_CACHED):
+        return False
+    return any(_tail(request.about) in turn["content"] for turn in request.messages if turn["role"] not in _SYSTEM)
+
+
+def _tail(document: str) -> str:
+    return document.rstrip()[-TAIL:]
 
 
 def _messages(messages: Sequence[Message], shared: str) -> list[Block]:
@@ -74,7 +81,7 @@ def _messages(messages: Sequence[Message], shared: str) -> list[Block]:
 
 def _split(content: str, shared: str) -> str | list[Block]:
     """Return a text as two blocks, of which the first ends with the text `shared`; as it is if it does not have it."""
-    tail = shared.rstrip()[-TAIL:]
+    tail = _tail(shared)
     at = content.find(tail)
     if at < 0:
         return content

@@ -5,6 +5,8 @@ from typing import Any, Final
 
 # A missing reason is no sign of an incomplete text.
 WHOLE: Final = frozenset({"stop", "eos", "eos_token", "end_turn", "stop_sequence", ""})
+# The model ended its turn by calling tools: whole if the reply has the calls.
+CALLING: Final = ("tool_calls", "tool_use", "function_call")
 CUT: Final = frozenset(
     {
         "length",

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from rlaif.config import OpenAIModel
+from rlaif.core.tool_calls import tools_of
 from rlaif.core.types import Message
 from rlaif.models.base import ChatRequest
 from rlaif.models.openai.capabilities import Dialect
@@ -36,7 +37,7 @@ def body(
         payload["logprobs"] = True
         if request.top_logprobs:
             payload["top_logprobs"] = request.top_logprobs
-    if tools := request.messages[0].get("tools"):
+    if tools := tools_of(request.messages):
         payload["tools"] = tools
     form = _response_format(config, request.schema)
     return payload | ({"response_format": form} if form else {}) | config.extra

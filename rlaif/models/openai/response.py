@@ -12,10 +12,11 @@ from typing import Any, Final
 import orjson
 
 from rlaif.core.errors import TRANSIENT
+from rlaif.core.tool_calls import reply_calls, text_with_calls
 from rlaif.core.types import clean
 from rlaif.models.base import Completion, Token
 from rlaif.models.openai.errors import SHOWN, RequestError, from_error
-from rlaif.models.openai.finish import finish_of
+from rlaif.models.openai.finish import CALLING, finish_of
 from rlaif.models.prompt_size import read_tokens
 
 # Log-probabilities range from the value that servers send for minus infinity (-9999) to certainty in float16.
@@ -144,6 +145,8 @@ def _choice(choice: Mapping[str, Any]) -> _Choice | RequestError | None:
     if not isinstance(message, dict):
         return None
     text, reasoning, refusal = _text(message.get("content")), _reasoning(message), _text(message.get("refusal"))
+    if calls := reply_calls(message.get("tool_calls")):
+        text, finish = text_with_calls(text or "", calls), "stop" if reason in CALLING else finish
     if refusal:
         text, finish = text or refusal, "refused"
     if text is None:

@@ -147,13 +147,16 @@ def base_model(config: Config) -> tuple[str, TransformersModel]:
 def check_template(config: Config, generators: Sequence[Generator]) -> None:
     """Check that training renders prompts as the generators did. Raises InputError with the difference if not.
 
-    A generator with other weights matters only if it sets variables of the chat template.
+    A single generator with other weights matters only if it sets variables of the chat template; in a pool, only generators
+    with the weights of the model to train matter.
     """
+    _section(config)
     name, model = base_model(config)
     own = template_variables(model)
     for generator in generators:
         theirs = template_variables(generator.model)
-        if theirs != own and (theirs or getattr(generator.model, "path", None) == model.path):
+        same = generator.settings.model == name or getattr(generator.model, "path", None) == model.path
+        if theirs != own and (same or (theirs and len(generators) == 1)):
             raise InputError(
                 f"training would render prompts with other chat_template_kwargs ({json.dumps(own)}) than generator "
                 f"{generator.name!r}, which made the responses ({json.dumps(theirs)})",

@@ -20,5 +20,5 @@ class Judges:
         return self._names.get(key, key)
 
     def together(self, keys: Sequence[str], mix: str | None) -> str:
-        """Return the names of the judges of a pairing, and how their scores are combined."""
+        """Return the names of the judges of a pairing, and how their scores are combined; empty without judges."""
         return ", ".join(self[key] for key in keys) + (f" ({mix})" if mix else "")

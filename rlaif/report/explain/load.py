@@ -70,7 +70,8 @@ def explain(store: Store, prefix: str, present: Mapping[str, str] = {}) -> Promp
 
 def _find(store: Store, prefix: str) -> Row:
     prefix = prefix.strip()
-    found = store.query(queries.PROMPTS, prefix=prefix.lower())
+    # Most ids are whole, and a whole one is found much sooner.
+    found = store.query(queries.PROMPT, prefix=prefix.lower()) or store.query(queries.PROMPTS, prefix=prefix.lower())
     if len(found) == 1:
         return found[0]
     if found:
@@ -116,7 +117,7 @@ def _named(key: str, names: dict[str, str]) -> str:
 def _outcomes(store: Store, prompt: str, names: dict[str, str], judges: Judges) -> list[Outcome]:
     responses: dict[str, dict[str, str]] = defaultdict(dict)
     prompts: dict[str, str] = {}
-    for row in store.query("FROM outcomes WHERE prompt = $prompt", prompt=prompt):
+    for row in store.query(queries.OUTCOMES, prompt=prompt):
         if row["response"] is None:
             prompts[row["pairing"]] = row["outcome"]
         else:

@@ -2,17 +2,23 @@
 
 from typing import Final
 
+_FOUND: Final = """
+    WITH found AS MATERIALIZED (
+        SELECT key, messages, document, reference, checklist, metadata, source, position
+        FROM prompts WHERE {condition} ORDER BY position LIMIT 5
+    )
+    SELECT key, messages, document, reference, checklist, metadata, source,
+        key IN (SELECT prompt FROM active_prompts WHERE prompt IN (SELECT key FROM found)) AS in_play
+    FROM found ORDER BY position
+"""
+# The prompt with the key $prefix.
+PROMPT: Final = _FOUND.format(condition="key = $prefix")
 # Prompts whose key starts with $prefix, or that have a response or an exported pair (pair_id) with exactly that key: at
 # most five, in order of collection.
-PROMPTS: Final = """
-    SELECT key, messages, document, reference, checklist, metadata, source,
-        key IN (SELECT prompt FROM active_prompts) AS in_play
-    FROM prompts
-    WHERE starts_with(key, $prefix) OR key IN (SELECT prompt FROM responses WHERE responses.key = $prefix)
-        OR key IN (SELECT prompt FROM pairs WHERE md5(chosen || rejected) = $prefix)
-    ORDER BY position
-    LIMIT 5
-"""
+PROMPTS: Final = _FOUND.format(
+    condition="""starts_with(key, $prefix) OR key IN (SELECT prompt FROM responses WHERE responses.key = $prefix)
+        OR key IN (SELECT prompt FROM pairs WHERE md5(chosen || rejected) = $prefix)"""
+)
 # One prompt as it was sent to each generator.
 RENDERED_PROMPTS: Final = """
     SELECT coalesce(names.name, rendered_prompts.generator) AS generator, rendered_prompts.messages
@@ -99,4 +105,29 @@ PAIRS: Final = """
 # Which judge of a cascade passed the prompt on to which.
 ESCALATIONS: Final = """
     SELECT before, judge, lead::DOUBLE AS lead FROM cascade_escalations WHERE prompt = $prompt ORDER BY rowid
+"""
+# The rows of the view `outcomes` for one prompt, which the view would find only after all others.
+OUTCOMES: Final = """
+    WITH mine AS (FROM pairs WHERE prompt = $prompt),
+    sides AS (
+        SELECT pairing, chosen AS response, 'chosen' AS side FROM mine
+        UNION ALL SELECT pairing, rejected, 'rejected' FROM mine
+    ),
+    given AS (FROM reasons WHERE prompt = $prompt)
+    SELECT pairing, response, reason AS outcome FROM given
+    UNION ALL
+    SELECT pairing, response, if(min(side) = max(side), min(side), 'chosen and rejected')
+    FROM sides GROUP BY pairing, response
+    UNION ALL
+    SELECT whole.pairing, responses.key,
+        if(whole.reason = 'paired', 'not selected by the strategy', 'prompt without a pair: ' || whole.reason)
+    FROM given AS whole
+    JOIN (
+        SELECT key, number, unnest(json_extract_string(spec, '$.generators[*]')) AS generator FROM pairings
+    ) AS pairings ON pairings.key = whole.pairing
+    JOIN (FROM responses WHERE prompt = $prompt AND failure IS NULL) AS responses
+        ON responses.generator = pairings.generator AND coalesce(responses.kept_after < pairings.number, true)
+    ANTI JOIN given AS own ON own.pairing = whole.pairing AND own.response = responses.key
+    ANTI JOIN sides ON sides.pairing = whole.pairing AND sides.response = responses.key
+    WHERE whole.response IS NULL AND whole.others > 0
 """

@@ -105,7 +105,8 @@ def _preferred(vote: Vote) -> str:
 
 
 def _outcome(outcome: Outcome) -> Iterator["RenderableType"]:
-    yield _rule(f"pairing {outcome.pairing[:12]}: {outcome.strategy} by {outcome.judge}")
+    by = f"by {outcome.judge}" if outcome.judge else "without a judge"
+    yield _rule(f"pairing {outcome.pairing[:12]}: {outcome.strategy} {by}")
     yield from _text(f"{outcome.created} UTC", outcome.prompt)
     if outcome.pairs:
         rows = [

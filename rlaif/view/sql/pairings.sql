@@ -1,5 +1,5 @@
 -- The pairings, newest first, with their judges and number of pairs.
-SELECT pairings.key, created, coalesce(spec ->> '$.strategy', '') AS strategy, coalesce(judges.named, '') AS judge,
+SELECT pairings.key, created, coalesce(spec ->> '$.strategy', '') AS strategy, coalesce(judges.named, 'no judge') AS judge,
     coalesce(made.pairs, 0) AS pairs
 FROM pairings
 LEFT JOIN (

@@ -116,6 +116,18 @@ class Store:
         self._file = copied
         return connection
 
+    def renew(self) -> None:
+        """Bring a read-only store up to date, for a tenth of the work of opening it. No earlier query may still be read.
+
+        The schema is not checked again. Raises StoreError, OSError or duckdb.Error; then the store must be closed.
+        """
+        with self._lock:
+            copied = copy_files(self.path.resolve(), self._work.make())
+            self._connection.execute("DETACH store")
+            self._connection.execute(f"ATTACH {quoted(copied)} AS store (READ_ONLY)")
+            for file in self._work.path.iterdir():
+                file.unlink()
+
     def _prepare(self, logged: bool) -> None:
         tables = schema_check.tables(self._connection)
         if not tables:

@@ -395,8 +395,7 @@ def test_vllm_itself_serves_the_tiny_writer_and_then_the_tiny_judge(tmp_path: Pa
 
 @pytest.mark.vllm
 @pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="vLLM is not installed; `make vllm` does that")
-@pytest.mark.parametrize("parser", [None, "qwen3"])
-@pytest.mark.parametrize("thinking", [True, False])
+@pytest.mark.parametrize(("parser", "thinking"), [(None, True), ("qwen3", True), ("qwen3", False)])
 def test_vllm_itself_serves_a_model_whose_template_has_a_thinking_switch(
     parser: str | None, thinking: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ import random
 import resource
 import tempfile
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,19 @@ from rlaif.store.store import Store
 
 ROWS_PER_FILE = 4000
 WORDS = [f"word{number}" for number in range(5000)]
+# Texts are put together from phrases, because drawing single words would take longer than collecting them.
+PHRASE = 10
 ASPECTS = ("helpfulness", "honesty", "instruction_following", "truthfulness")
 
 
+@cache
+def phrases() -> list[str]:
+    random_ = random.Random(1)
+    return [" ".join(random_.choices(WORDS, k=PHRASE)) for _ in range(50_000)]
+
+
 def text(random_: random.Random, words: int) -> str:
-    return " ".join(random_.choices(WORDS, k=words))
+    return " ".join(random_.choices(phrases(), k=words // PHRASE))
 
 
 def row(random_: random.Random, number: int) -> dict[str, Any]:

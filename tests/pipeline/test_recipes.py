@@ -12,9 +12,6 @@ from rlaif.demo.world import case
 from rlaif.store.store import Store
 
 WRITER = "{kind: transformers, path: 'tiny:writer', batch: 64}"
-JUDGE = (
-    "{model: critic, rubric: rubrics/grounded.yaml, template: prompts/judge/compact.jinja, calls: apart, max_tokens: 160}"
-)
 SMALL = [
     "budget=null",
     "collect.held_out=0.25",
@@ -33,7 +30,6 @@ POOL = {
     "olmo3": ["weak", "llama", "qwen", "qwen_large", "mistral", "gemma"],
     "delta": ["strong", "weak"],
 }
-TINY_JUDGE = ["models.critic={kind: transformers, path: 'tiny:judge', batch: 64}", "judges.critic=" + JUDGE]
 SCRIPTED_JUDGE = ["models.critic={kind: scripted}"]
 
 
@@ -50,7 +46,7 @@ def prompts(folder: Path, count: int) -> str:
     return f"collect.sources=[{{path: {path}, columns: {columns}}}]"
 
 
-def go(name: str, folder: Path, *overrides: str, count: int = 12, train: bool = True) -> Store:
+def go(name: str, folder: Path, *overrides: str, count: int = 8, train: bool = True) -> Store:
     """Run a recipe on a few prompts of the demo's world; return its store."""
     sets = [f"out={folder / 'out'}", prompts(folder, count), *SMALL, *(TRAINED if train else []), *overrides]
     with pipeline.open_run(load(root() / f"pipelines/{name}.yaml", sets)) as (plan, context):
@@ -101,9 +97,8 @@ def test_long_document_scores_four_dimensions_at_the_stated_cost(tmp_path: Path)
 
 def test_on_policy_dpo_trains_each_round_on_other_prompts(tmp_path: Path) -> None:
     second = "judges.second={rubric: rubrics/oracle.yaml}"
-    with go(
-        "on_policy_dpo", tmp_path, WRITES, *TINY_JUDGE, second, "rounds.most=2", "generate.samples=4", count=24
-    ) as store:
+    overrides = [WRITES, *SCRIPTED_JUDGE, second, "rounds.most=2", "generate.samples=3"]
+    with go("on_policy_dpo", tmp_path, *overrides, count=16) as store:
         rounds = store.rows("SELECT number, judge, pairs FROM rounds ORDER BY number")
         assert rounds
         assert {row["judge"] for row in rounds} == {"second"}
@@ -116,7 +111,7 @@ def pool(name: str) -> list[str]:
     """Overrides that put the tiny writer, at several temperatures, in place of a recipe's pool, and a scripted judge."""
     models = dict.fromkeys([*POOL[name], *([] if name == "ultrafeedback" else ["policy"])])
     heats = [f"generate.generators.{place}.temperature={0.8 + place / 5}" for place in range(len(POOL[name]))]
-    return ["models.critic={kind: scripted}", *(f"models.{model}={WRITER}" for model in models), *heats]
+    return [*SCRIPTED_JUDGE, *(f"models.{model}={WRITER}" for model in models), *heats]
 
 
 def answered(store: Store) -> dict[str, set[str]]:
@@ -153,12 +148,12 @@ def test_delta_chooses_the_stronger_model_and_calls_no_judge_for_its_pairs(tmp_p
 
 
 def test_olmo3_pairs_the_weak_models_responses_within_100_tokens_and_quotas(tmp_path: Path) -> None:
-    quota = "pair.quotas={by: max_words, pairs: {'40': 5}}"
+    quota = "pair.quotas={by: max_words, pairs: {'40': 3}}"
     with go("olmo3", tmp_path, *pool("olmo3"), "models.second={kind: scripted, salt: s}", quota) as store:
         assert all("weak" in names and len(names) == 5 for names in answered(store).values())
         tokens = store.rows("""
             SELECT abs(one.output_tokens::INT - other.output_tokens::INT) AS apart
             FROM pairs JOIN responses AS one ON one.key = chosen JOIN responses AS other ON other.key = rejected
         """)
-        assert len(tokens) == 5
+        assert len(tokens) == 3
         assert all(row["apart"] <= 100 for row in tokens)

@@ -15,15 +15,13 @@ LEVELS = [
     ["core"],
     ["store", "config", "demo"],
     ["models"],
-    ["data", "judging"],
-    ["training", "context"],
-    ["pairs", "evaluation"],
+    ["context", "data", "judging"],
+    ["pairs", "evaluation", "training"],
     ["report"],
     ["view"],
     ["pipeline"],
     ["estimate"],
-    ["doctor"],
-    ["api"],
+    ["doctor", "api"],
     ["cli"],
 ]
 LEVEL = {entry: number for number, entries in enumerate(LEVELS) for entry in entries}

@@ -17,6 +17,7 @@ from rlaif.core.errors import InputError
 from rlaif.core.types import key
 from rlaif.pipeline.pairs_diff import Difference, compare
 from rlaif.pipeline.pairs_diff_render import render
+from rlaif.pipeline.stages.collect import IMPORTED
 from rlaif.store.store import Row, Store
 from tests.support.command_line import rlaif
 from tests.support.scripted_pipeline import go, project, rows
@@ -36,7 +37,9 @@ def scored(
 ) -> None:
     """The store with one judge's scores, and perhaps another's of the same texts; both have come with the data."""
     fill(store, table)
-    store.run("UPDATE responses SET generator = $generator", generator=key("imported", "imported"))
+    generator = key("imported", "imported")
+    store.run("UPDATE responses SET generator = $generator", generator=generator)
+    store.append("generators", [{"key": generator, "name": "imported", "spec": IMPORTED}])
     store.append("judges", [{"key": "judge", "name": "critic", "spec": "{}"}, {"key": GOLD, "name": "gold", "spec": "{}"}])
     store.append(
         "criteria",

@@ -120,7 +120,7 @@ def mentions(prompt, response, word="-", where=""):
         ("within", {"most": {"column": "most"}, "least": 1}, {"most": 2}, 0.0),
         ("within", {"most": {"column": "most"}}, {"most": None}, "inapplicable"),
         ("within", {"most": {"column": "most"}}, {"most": "two"}, "crashed"),
-        ("mine:mentions", {"word": {"column": "word"}, "where": " is"}, {"word": "ice"}, 1.0),
+        ("mentioning:mentions", {"word": {"column": "word"}, "where": " is"}, {"word": "ice"}, 1.0),
     ],
 )
 def test_checks_in_this_and_in_another_process_take_arguments_from_metadata(
@@ -131,7 +131,7 @@ def test_checks_in_this_and_in_another_process_take_arguments_from_metadata(
     metadata: dict[str, Any],
     expected: float | str,
 ) -> None:
-    (tmp_path / "mine.py").write_text(USER)
+    (tmp_path / "mentioning.py").write_text(USER)
     monkeypatch.syspath_prepend(str(tmp_path))
     criterion = Check(name="c", kind="check", function=function, options=options)
     check.verify([criterion])

@@ -21,8 +21,9 @@ def judgements(**counts: int) -> list[Step]:
     return [Step(4, "responses", "by writer, judged by judge", parts)]
 
 
-def pairs(longer: int, shorter: int) -> Pairs:
-    return Pairs({"pairs": longer + shorter, "longer": longer, "shorter": shorter}, NOTHING, NOTHING)
+def pairs(longer: int, shorter: int, judges: int = 1) -> Pairs:
+    row = {"pairs": longer + shorter, "longer": longer, "shorter": shorter, "judges": judges}
+    return Pairs(row, NOTHING, NOTHING)
 
 
 def tones(funnel: list[Step], made: Pairs | None = None, repeats: Any = None, audit: str | None = None) -> dict[str, str]:
@@ -57,6 +58,10 @@ def test_a_judge_is_steady_if_repeats_vary_less_than_responses(repeats: Any, aud
 )
 def test_length_is_rewarded_only_if_the_interval_says_so(longer: int, shorter: int, tone: str) -> None:
     assert tones([], pairs(longer, shorter))["Is length rewarded?"] == tone
+
+
+def test_pairs_without_a_judge_need_no_steady_one() -> None:
+    assert "Is the judge steady?" not in tones([], pairs(50, 50, judges=0))
 
 
 def test_pairs_of_equal_length_say_nothing_about_length() -> None:

@@ -64,7 +64,7 @@ def read_reply(data: bytes, n: int) -> Reply:
             fault = fault or found
         elif found:
             usable += 1
-            index = count(_index(choice, place, len(read)))
+            index = count(_index(choice, place, len(choices)))
             if index is not None and index < n:
                 read.setdefault(index, found)
     if not read:

@@ -131,7 +131,7 @@ def verdicts(reply: str) -> Iterator[tuple[Verdict, Sequence[Any]]]:
 
 
 @pytest.mark.fault("J3")
-@settings(max_examples=10_000, deadline=None, database=None)
+@settings(max_examples=4_000, deadline=None, database=None)
 @given(joined(REPLIES, 8) | joined(REPLIES, 2) | ANY)
 def test_any_reply_whatsoever_gives_keyed_values_in_range_or_a_failure_kind(reply: str) -> None:
     for verdict, criteria in verdicts(reply):
@@ -160,7 +160,7 @@ def between(shown: str, nonce: str) -> str:
 
 
 @pytest.mark.fault("J10")
-@settings(max_examples=10_000, deadline=None, database=None)
+@settings(max_examples=4_000, deadline=None, database=None)
 @given(joined(ATTACKS, 12) | ANY)
 def test_any_response_stays_between_its_fences_in_every_prompt(text: str) -> None:
     subject = Candidate(PROMPT, clean(text))

@@ -160,13 +160,22 @@ def _typed(store: Store, table: str, column: str, structure: Mapping[str, Any]) 
     """Return the SQL of a column of JSON objects as structs; as JSON text if its keys cannot be fields of a struct."""
     if not structure:
         return "NULL"
+    if not _differ_in_more_than_case(structure):
+        return f"{column}::VARCHAR"
     expression = f"from_json({column}, {_quoted(json.dumps(structure))})"
     try:
         store.rows(f"SELECT {expression} FROM {table} LIMIT 0")
     except duckdb.Error:
-        # Names of fields ignore case, so {"A": 1, "a": 2} has no struct.
         return f"{column}::VARCHAR"
     return expression
+
+
+def _differ_in_more_than_case(structure: Any) -> bool:
+    """Whether no object has two keys that differ only in case, as `{"A": 1, "a": 2}` has: fields of a struct ignore case."""
+    if isinstance(structure, Mapping):
+        distinct = len({name.casefold() for name in structure}) == len(structure)
+        return distinct and all(map(_differ_in_more_than_case, structure.values()))
+    return all(map(_differ_in_more_than_case, structure)) if isinstance(structure, list) else True
 
 
 def _quoted(text: str) -> str:

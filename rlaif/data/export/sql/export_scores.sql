@@ -2,19 +2,18 @@
 -- weights (null if a weighted criterion has no score; the probability of winning against the prompt's other responses, if the
 -- judge only compared), `criterion_scores` a JSON object of the scores by criterion, each on its own scale.
 CREATE OR REPLACE TABLE memory.export_scores AS
-WITH pairing AS (
-    SELECT CAST(spec ->> '$.criteria[0].denominator' AS DECIMAL(38, 0)) AS denominator FROM pairings WHERE key = $pairing
-),
-weighed AS (
+WITH weighed AS (
     SELECT scores.answer,
-        round(CAST(100 * sum(criteria.factor * (scores.score - criteria.low)) / any_value(pairing.denominator) AS DOUBLE), 6) AS total,
+        round(CAST(100 * sum(criteria.factor * (scores.score - criteria.low)) / (
+            SELECT CAST(spec ->> '$.criteria[0].denominator' AS DECIMAL(38, 0)) FROM pairings WHERE key = $pairing
+        ) AS DOUBLE), 6) AS total,
         count(*) FILTER (criteria.weight > 0)
             = (SELECT count(*) FROM pairing_criteria WHERE pairing = $pairing AND weight > 0) AS whole,
         to_json(map_from_entries(list((criteria.name, scores.score::DOUBLE) ORDER BY criteria.name))) AS criterion_scores
-    FROM pairing
-    JOIN paired_scores AS scores ON scores.pairing = $pairing
+    FROM paired_scores AS scores
     JOIN pairing_criteria AS criteria
-        ON criteria.criterion = scores.criterion AND criteria.pairing = $pairing
+        ON criteria.criterion = scores.criterion AND criteria.pairing = scores.pairing
+    WHERE scores.pairing = $pairing
     GROUP BY scores.answer
 )
 SELECT answer, CASE WHEN whole THEN total END AS score, criterion_scores FROM weighed

@@ -21,7 +21,7 @@ from benchmarks.job import serving, table, timed, write
 
 LIMIT = 0.95
 IN_FLIGHT = 256
-# Reads what a page or a notebook reads, every second, until it is told to stop; then prints how often and for how long.
+# Reads what a page or a notebook reads, every second until it is stopped, then prints how often and for how long.
 READER = """
 import sys, threading, time
 from contextlib import suppress

@@ -56,7 +56,7 @@ def check(
     """Check the rows and refuse those that cannot be trained on as judged.
 
     `reads_tools` says whether the trainer passes a row's tools to the chat template. `length` bounds the tokens of a prompt
-    with its answer, or of a prompt alone; None is no bound. Nothing is truncated. `embeddings` is the size of the model's
+    with its answer, or of a prompt alone; None means no bound. Nothing is truncated. `embeddings` is the size of the model's
     vocabulary, and `ends` are the tokens that end an answer. With `keep`, the tokens of accepted rows are kept.
     """
     kept, refused, ended, read = [], Counter[str](), False, []

@@ -82,7 +82,7 @@ def _failed(site: Site, request: Request, error: Any) -> Response:
         title, status = "A run is using the store", 503
         lines = ["This page opens by itself as soon as the store can be read. Nothing is lost."]
     elif isinstance(error, HTTPException):
-        title, lines, status = "There is no such page", [], error.status_code
+        title, lines, status = "This page does not exist", [], error.status_code
     else:
         title, lines, status = "The store cannot be read", str(error).splitlines()[:3], 500
     return site.html("error.html.jinja", status, title=title, lines=lines, busy=busy)

@@ -85,7 +85,7 @@ def read_page(store: Store, filter: Filter, size: int = PAGE) -> Listing:
     """Return a page of the list. The filter must name its pairing (see `newest`)."""
     first = size * (filter.number - 1)
     rows = _rows(store, filter, size, first, COUNT)
-    # Beyond the last page there is no row that could carry the total.
+    # A page beyond the last one has no rows, and so no total.
     counted = rows or (_rows(store, filter, 1, 0, COUNT) if first else [])
     counts = counted[0]["counts"] if counted else {"total": 0, "pairs": 0}
     shown = [_short(row) for row in _with_texts(store, rows)]

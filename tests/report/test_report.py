@@ -2,7 +2,6 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -12,45 +11,10 @@ from rlaif.config import Pipeline
 from rlaif.evaluation import Evaluation, Match, Side
 from rlaif.report.data import Step, read_examples, read_funnel
 from rlaif.store.store import Store
+from tests.support.page import Page
 from tests.support.report_store import AGREEMENTS, EVALUATION, HELD_OUT, HOSTILE, MATCHES, fill, pipeline
 
-VOID = {"meta", "br", "line", "rect", "circle", "polyline"}
 MINIMAL = Pipeline.model_validate({"name": "empty", "collect": {"sources": [{"path": "none.jsonl"}]}})
-
-
-class Page(HTMLParser):
-    """What a browser would see: tags with their attributes, text, and whether every tag is closed in order."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text: list[str] = []
-        self._open: list[str] = []
-        self.feed(html)
-        self.close()
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attributes)))
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attributes)))
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in VOID:
-            assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text.append(data)
-
-    @property
-    def words(self) -> str:
-        return " ".join(" ".join(self.text).split())
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.tags if name == tag]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from rlaif.store.store import Store
 from tests.support.command_line import rlaif
 from tests.support.scripted_pipeline import go, project, rows
 
-# Commits pairs of rows that belong together until it is told to stop, with a checkpoint now and then.
+# Commits pairs of rows that belong together until it is stopped, with a checkpoint now and then.
 WRITER = """
 import sys, threading
 from pathlib import Path

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import httpx2
 
+from tests.support.page import Page
 from tests.support.scripted_pipeline import project
-from tests.support.view import Page
 
 
 def test_the_page_shows_a_run_and_stays_open_after_it(tmp_path: Path) -> None:

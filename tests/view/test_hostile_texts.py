@@ -12,7 +12,8 @@ from rlaif.evaluation.labeling import Voter
 from rlaif.store.store import Store
 from rlaif.view.markdown import render
 from tests.support import report_store
-from tests.support.view import Page, client, subject
+from tests.support.page import Page
+from tests.support.view import client, subject
 
 PAYLOADS = [
     "<script>alert(1)</script>",

@@ -9,7 +9,8 @@ from starlette.testclient import TestClient
 from rlaif.evaluation.labeling import Voter
 from rlaif.store.store import Store
 from tests.support import report_store
-from tests.support.view import PORT, TOKEN, Page, client, subject
+from tests.support.page import Page
+from tests.support.view import PORT, TOKEN, client, subject
 
 PROMPTS = 40
 ORIGIN = {"origin": f"http://127.0.0.1:{PORT}"}

@@ -85,7 +85,7 @@ class PackageConnections:
         return RequestHead(f"{config.base_url}/v1/chat/completions", kept)
 
     async def post(self, body: bytes, *, most_bytes: int | None = None, fresh: bool = False) -> Answer:
-        """Send a request with this body and return the reply. Raises OSError if there is no whole reply."""
+        """Send a request with this body and return the reply. Raises OSError if the reply is cut off."""
         import anthropic
 
         request = orjson.loads(body)

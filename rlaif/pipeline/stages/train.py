@@ -122,7 +122,7 @@ def find(context: Context, pairing: str | None = None, online_rewards: OnlineRew
 def base_model(config: Config) -> tuple[str, TransformersModel]:
     """Return the model to train and its name: `train.model`, otherwise that of the only generator.
 
-    Raises InputError if there is no such model, if several generators have one, or if it cannot be trained.
+    Raises InputError if the file has no such model, if several generators name one, or if it cannot be trained.
     """
     train, generate = config.pipeline.train, config.pipeline.generate
     name, place = train.model if train else None, ("train", "model")

@@ -1,10 +1,12 @@
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from rlaif.cli.output import print_json, render_pairing, table, terminal
+from rlaif.core.progress import Tally
 from rlaif.pairs.build import Pairing
 
 
@@ -29,3 +31,11 @@ class Found:
 def test_findings_are_json_at_any_depth(capsys: pytest.CaptureFixture[str]) -> None:
     print_json({"found": Found(Path("a"), [Found(Path("b"), [])])})
     assert json.loads(capsys.readouterr().out) == {"found": {"where": "a", "parts": [{"where": "b", "parts": []}]}}
+
+
+def test_the_line_of_progress_has_the_loss_and_the_time_left() -> None:
+    tally = Tally("train", 100, done=40)
+    tally.latest["loss"] = 0.65432
+    # Loading the model took 1,000 s, and 40 steps took 400 s.
+    tally.started, tally.begun = time.monotonic() - 1_400, time.monotonic() - 400
+    assert tally.line() == "train: 40 of 100, loss 0.6543, 10.0 s each, 10 min 00 s left"

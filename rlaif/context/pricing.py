@@ -74,7 +74,7 @@ def recorded_rate(
 ) -> tuple[str, Rate | None]:
     """Return name and rate of a model that a store knows by its identity.
 
-    `models` are those of the pipeline file; a model that is none of them has the name `known`, if there is one.
+    `models` are those of the pipeline file; any other model has the name `known`, if it is given.
     """
     for name, model in models.items():
         if model.kind == recorded.get("kind") and _is(model, recorded):

@@ -63,7 +63,7 @@ def spent(store: Store, pipeline: Pipeline) -> list[Spent]:
 def _variants(store: Store) -> dict[str, str]:
     """Return the names of the generators by model, for models that the file does not name, such as trained ones.
 
-    Of several models with one name, the newest has it alone, and the others also have the start of their checkpoint's digest.
+    Of several models with one name, the newest has it alone; the others also have the start of their checkpoint's digest.
     """
     names: dict[str, str] = {}
     for row in store.query(_GENERATORS):

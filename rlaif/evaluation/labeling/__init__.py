@@ -18,8 +18,8 @@ def read(store: Store, voter: Voter, path: Path) -> dict[str, tuple[int, int]]:
     """Store the votes of a filled-in file; return by judge the number of new votes, and of lines without or already stored.
 
     A JSON file is an export of Label Studio, whose annotators are persons named after the voter: `ann-1` is annotator 1.
-    Other files are CSV. `preferred` is first, second or tie (or 1, 2, t); empty means no vote. Raises InputError for other values
-    and for contradictory votes, and then stores nothing.
+    Other files are CSV. `preferred` is first, second or tie (or 1, 2, t); empty means no vote. Raises InputError for other
+    values and for contradictory votes, and then stores nothing.
     """
     people: Mapping[Voter, Sequence[Line]]
     if path.suffix == ".json":

@@ -326,6 +326,15 @@ class Store:
                     self._connection.execute(f"DROP VIEW {name}")
 
     @contextmanager
+    def memory_limit(self, limit: str) -> Iterator[None]:
+        """Let DuckDB use at most `limit` of memory, such as "400MB", inside this context; more goes to disk."""
+        self.run(f"SET memory_limit = '{limit}'")
+        try:
+            yield
+        finally:
+            self.run("RESET memory_limit")
+
+    @contextmanager
     def transaction(self) -> Iterator[None]:
         """Commit all appends inside this context together or not at all; inside `scratch`, they are discarded with it."""
         with self._lock, self._room():

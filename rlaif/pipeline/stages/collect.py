@@ -44,6 +44,8 @@ DIFFERING_SCORES: Final = """
     )
 """
 IMPORTED = '{"kind": "imported"}'
+# The memory that DuckDB may use to store the staged rows; more goes to the store's folder.
+MEMORY: Final = "400MB"
 # Rows between two updates of the tally.
 STEP = 1000
 # Undeclared codes that a message lists.
@@ -115,7 +117,7 @@ def _collection(context: Context) -> str | None:
 
 def _keep(context: Context, folder: Path, collection: str | None, facts: Sequence[Facts]) -> None:
     store = context.store
-    with store.reading(staged(folder)), store.transaction():
+    with store.memory_limit(MEMORY), store.reading(staged(folder)), store.transaction():
         store.execute(_KEPT)
         _check_metadata(context)
         store.execute("pipeline/sql/collect/replace", now=now())

@@ -23,6 +23,7 @@ from rlaif.data.sources.importer import Facts, imported
 from rlaif.data.sources.responses import ELSEWHERE
 from rlaif.data.sources.row_errors import Faults
 from rlaif.data.sources.staging import Staging, staged
+from rlaif.store.store import Store
 
 # The positions of the staged prompts to keep: the first of those that differ only in case, spacing and punctuation. Only
 # positions are stored, because there may be millions.
@@ -45,7 +46,9 @@ DIFFERING_SCORES: Final = """
 """
 IMPORTED = '{"kind": "imported"}'
 # The memory that DuckDB may use to store the staged rows; more goes to the store's folder.
-MEMORY: Final = "400MB"
+MEMORY: Final = "300MB"
+# The staged rows that are sorted and added at once.
+RANGE: Final = 50_000
 # Rows between two updates of the tally.
 STEP = 1000
 # Undeclared codes that a message lists.
@@ -120,7 +123,7 @@ def _keep(context: Context, folder: Path, collection: str | None, facts: Sequenc
     with store.memory_limit(MEMORY), store.reading(staged(folder)), store.transaction():
         store.execute(_KEPT)
         _check_metadata(context)
-        store.execute("pipeline/sql/collect/replace", now=now())
+        _replace(store)
         store.append(
             "generators",
             [
@@ -153,6 +156,16 @@ def _keep(context: Context, folder: Path, collection: str | None, facts: Sequenc
                 where=context.config.file.where(("collect", "sources")),
                 fix=f"All rows were dropped: {dropped}." if dropped else "They have no rows.",
             )
+
+
+def _replace(store: Store) -> None:
+    """Replace the facts of the last collection by the staged ones."""
+    store.execute("pipeline/sql/collect/replace")
+    time = now()
+    for table in ("responses", "verdicts", "scores", "comparisons"):
+        count = store.rows(f"SELECT count(*) AS n FROM staged_{table}")[0]["n"]
+        for first in range(0, count, RANGE):
+            store.execute(f"pipeline/sql/collect/add_{table}", first=first, last=first + RANGE, now=time)
 
 
 def _check_metadata(context: Context) -> None:

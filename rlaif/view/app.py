@@ -42,6 +42,7 @@ def application(subject: Subject, token: str, port: int) -> Starlette:
     routes = [
         Route("/", _home),
         Route("/pairs", partial(pairs_page.show, site)),
+        Route("/pairs/counts", partial(pairs_page.counts, site)),
         Route("/pairs.jsonl", partial(pairs_page.download, site)),
         Route("/prompt/{key}", partial(prompt_page.show, site)),
         Route("/label", partial(label_page.show, site, labeling)),

@@ -19,6 +19,7 @@ from rlaif.view.listing import newest, read_around
 from rlaif.view.markdown import render
 from rlaif.view.matrix import read_matrix
 from rlaif.view.site import Site
+from rlaif.view.tables import Tables
 from rlaif.view.word_diff import Parts, word_diff
 
 MODES = {"": "Markdown", "diff": "Differences", "raw": "As written"}
@@ -41,7 +42,8 @@ def show(site: Site, request: Request) -> Response:
     if mode not in MODES:
         raise InputError(f"unknown mode {mode!r}", where="show", fix="Use diff or raw, or leave it out.")
     asked = Filter.read(values)
-    with site.access.reading() as store:
+    with site.access.listing() as tables:
+        store = tables.store
         state = newest(store, asked)
         history = explain(store, request.path_params["key"], site.subject.judges)
         pairs = store.rows(
@@ -53,7 +55,7 @@ def show(site: Site, request: Request) -> Response:
         pair = _pair(pairs, values)
         responses = _responses(history, pair, state.pairing)
         matrix = read_matrix(store, state.pairing, _answers(store, responses), _names(site.subject.judges, store))
-        before, after = _neighbours(store, state, values.get("at", ""))
+        before, after = _neighbours(tables, state, values.get("at", ""))
     return site.html(
         "prompt.html.jinja",
         tab="pairs",
@@ -112,9 +114,9 @@ def _names(judges: Mapping[str, str], store: Store) -> dict[str, str]:
     return names | present
 
 
-def _neighbours(store: Store, filter: Filter, at: str) -> tuple[Any, Any]:
+def _neighbours(tables: Tables, filter: Filter, at: str) -> tuple[Any, Any]:
     """Return the rows before and after the place `at` in the list; None for those that do not exist."""
     if not at.isdecimal() or not 0 < int(at) < 10**9:
         return None, None
-    before, _, after = read_around(store, filter, int(at))
+    before, _, after = read_around(tables, filter, int(at))
     return before, after

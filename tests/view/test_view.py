@@ -1,13 +1,18 @@
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 from starlette.testclient import TestClient
 
+from rlaif.core.errors import InputError
 from rlaif.evaluation.labeling import Voter
 from rlaif.store.store import Store
+from rlaif.view.filters import Filter
+from rlaif.view.listing import Counts, read_counts, read_page
+from rlaif.view.tables import Tables
 from tests.support import report_store
 from tests.support.page import Page
 from tests.support.view import PORT, TOKEN, client, subject
@@ -94,6 +99,19 @@ FILTERS = {
         {"where": "margin > 20 AND chosen_text LIKE '%Ramel%'"},
         lambda row: "Ramel" in (row["chosen"] or "") and row["margin"] > 20,
     ),
+    "SQL on lengths": (
+        {"where": "rejected_characters > chosen_characters AND source LIKE '%7'"},
+        lambda row: row["chosen"] and len(row["rejected"]) > len(row["chosen"]) and row["source"].endswith("7"),
+    ),
+    "SQL and other filters": (
+        {"where": "chosen_generator = 'writer'", "text": "report 1", "longer": "chosen", "margin_from": 10},
+        lambda row: (
+            row["chosen_generator"] == "writer"
+            and "about report 1" in row["messages"][0]["content"]
+            and len(row["chosen"]) > len(row["rejected"])
+            and row["margin"] >= 10
+        ),
+    ),
     "SQL with a comment": ({"where": "margin > 20 -- and so on"}, lambda row: (row["margin"] or 0) > 20),
 }
 
@@ -102,6 +120,43 @@ FILTERS = {
 def test_a_filter_keeps_exactly_the_rows_that_it_describes(browser: TestClient, name: str) -> None:
     query, keeps = FILTERS[name]
     assert rows(browser, **query) == [row for row in rows(browser) if keeps(row)]
+
+
+def test_a_slow_condition_in_sql_is_interrupted_with_advice(out: Path) -> None:
+    slow = Filter(
+        pairing="p", where="(SELECT sum(a.range * b.range) FROM range(1000000) AS a, range(1000000) AS b) > margin"
+    )
+    with Store(out / "store.duckdb", read_only=True) as store:
+        with pytest.raises(InputError, match=r"took longer than 0\.1 seconds\nSet other filters too"):
+            read_page(Tables(store, patience=0.1), slow)
+        assert read_page(Tables(store), Filter(pairing="p")).counts == Counts(
+            PROMPTS, store.measure("FROM pairs WHERE pairing = 'p'", "count(*)")
+        )
+
+
+def test_a_search_shows_a_page_before_all_texts_are_read(out: Path) -> None:
+    search = Filter(pairing="p", text="report")
+    with Store(out / "store.duckdb", read_only=True) as store:
+        tables = Tables(store, first=30)
+        pages = [read_page(tables, replace(search, page=str(number))) for number in (1, 2)]
+        assert [(page.counts, page.more) for page in pages] == [
+            (None, True),
+            (Counts(PROMPTS, pages[1].counts.pairs), False),
+        ]
+        in_order = read_page(tables, Filter(pairing="p")).rows
+        assert [row["prompt"] for row in pages[0].rows] == [row["prompt"] for row in in_order]
+        assert read_counts(tables, search) == pages[1].counts
+
+
+def test_the_tables_of_the_list_follow_the_store(labelled: Path) -> None:
+    longer = Filter(pairing="p", where="chosen_characters > 0")
+    with Store(labelled / "store.duckdb", read_only=True) as store:
+        tables = Tables(store)
+        assert read_page(tables, longer).rows
+        with Store(labelled / "store.duckdb") as writer:
+            writer.run("DELETE FROM pairs")
+        store.renew()
+        assert not read_page(tables, longer).rows
 
 
 def test_a_criterion_filter_compares_both_scores(browser: TestClient, out: Path) -> None:

@@ -34,7 +34,7 @@ def show(site: Site, request: Request) -> Response:
     """Return the page; the audit is loaded after it, because it takes longer."""
     with site.access.reading() as store:
         judges = store.query("view/sql/judges")
-        store.execute("view/sql/judge_points")
+        store.execute("evaluation/sql/judge_points")
         charts = read_lengths(store)
         disagreements = store.query("view/sql/judge_disagreements", limit=DISAGREEMENTS)
         failures = store.query("view/sql/judge_failures", most=EXCERPT)

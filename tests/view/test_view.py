@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from rlaif.core.errors import InputError
-from rlaif.evaluation.labeling import Voter
+from rlaif.evaluation.labeling import Voter, labeling_tasks
 from rlaif.store.store import Store
 from rlaif.view.filters import Filter
 from rlaif.view.listing import Counts, read_counts, read_page
@@ -284,6 +284,44 @@ def test_labeling_is_blind_and_a_skipped_task_does_not_come_back(labelled: Path)
         assert len(set(first)) == 4
         assert "Nothing to vote on" in Page(browser.get("/label?by=ann").text).words
     assert votes(labelled) == []
+
+
+def test_pairs_on_which_judges_disagree_come_first_then_those_with_low_confidence(out: Path) -> None:
+    with Store(out / "store.duckdb", private=True) as store:
+        store.run("DELETE FROM comparisons")
+        scores = store.rows(
+            "SELECT answer, judge_key AS judge, avg(percent) AS score FROM responses_scored JOIN responses ON key = response "
+            "WHERE score IS NOT NULL GROUP BY ALL"
+        )
+        points = {(row["answer"], row["judge"]): row["score"] for row in scores}
+        labelled = store.rows(
+            "SELECT one.answer AS a, two.answer AS b, confidence FROM pairs JOIN responses AS one ON one.key = chosen "
+            "JOIN responses AS two ON two.key = rejected WHERE pairing = 'p'"
+        )
+        confidence = {frozenset((row["a"], row["b"])): row["confidence"] for row in labelled}
+        tasks = labeling_tasks(store, Voter("new"), ["g"], informative=True)
+        assert len(tasks) == len(labeling_tasks(store, Voter("new"), ["g"]))
+    found = []
+    for task in tasks:
+        tiny, oracle = (
+            (points.get((task.first, judge)) or 0) - (points.get((task.second, judge)) or 0)
+            for judge in ("j-tiny", "j-oracle")
+        )
+        scored = all((side, judge) in points for side in (task.first, task.second) for judge in ("j-tiny", "j-oracle"))
+        disputed = min(abs(tiny), abs(oracle)) if scored and tiny * oracle < 0 else 0
+        found.append((disputed, -(confidence.get(frozenset((task.first, task.second))) or 1)))
+    first = [disputed for disputed, _ in found if disputed]
+    assert len(first) > 3
+    assert [disputed for disputed, _ in found][: len(first)] == pytest.approx(sorted(first, reverse=True), abs=0.01)
+    assert found[len(first) :] == sorted(found[len(first) :], reverse=True)
+
+
+def test_the_order_of_the_questions_can_be_random(labelled: Path) -> None:
+    with client(subject(labelled)) as browser:
+        page = Page(browser.get("/label?by=ann&order=random").text)
+        assert "A random sample" in page.words
+        assert "Responses on which judges disagree" in Page(browser.get("/label?by=ann&order=telling").text).words
+        assert browser.get("/label?by=ann&order=x").status_code == 400
 
 
 def test_while_another_process_writes_a_vote_is_refused_and_the_page_says_so(labelled: Path) -> None:

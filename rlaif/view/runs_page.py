@@ -6,22 +6,22 @@ from dataclasses import asdict
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rlaif.context.run import now
 from rlaif.context.spending import money, spent_in_all
 from rlaif.report.data import CURVES
 from rlaif.store.store import Row, Store
+from rlaif.view.progress import Clock
 from rlaif.view.site import Site
 
 # Metrics of a training that are shown beside those of others, by the first name that it logged.
 METRICS = {title: names for title, names, _ in CURVES if not any(name.startswith("logps/") for name in names)}
 
 
-def show(site: Site, request: Request) -> Response:
+def show(site: Site, clock: Clock, request: Request) -> Response:
     """Return the page."""
     config = site.subject.config
     with site.access.reading() as store:
         counts = {row["what"]: row["rows"] for row in store.query("pipeline/sql/status/counts")}
-        rates = store.query("view/sql/rates", now=now())
+        progress = clock.read(store)
         work = store.query("view/sql/work")
         failures = store.query("pipeline/sql/status/failures")
         spent = [asdict(row) | {"cost": money(row.usd, row.price)} for row in spent_in_all(store, config)]
@@ -31,7 +31,7 @@ def show(site: Site, request: Request) -> Response:
         "runs.html.jinja",
         tab="runs",
         counts=counts,
-        rates=rates,
+        progress=progress,
         work=work,
         failures=failures,
         spent=spent,

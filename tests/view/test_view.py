@@ -7,11 +7,13 @@ from urllib.parse import urlencode
 import pytest
 from starlette.testclient import TestClient
 
+from rlaif.context.run import now
 from rlaif.core.errors import InputError
 from rlaif.evaluation.labeling import Voter, labeling_tasks
 from rlaif.store.store import Store
 from rlaif.view.filters import Filter
 from rlaif.view.listing import Counts, read_counts, read_page
+from rlaif.view.progress import time_left
 from rlaif.view.tables import Tables
 from tests.support import report_store
 from tests.support.page import Page
@@ -322,6 +324,25 @@ def test_the_order_of_the_questions_can_be_random(labelled: Path) -> None:
         assert "A random sample" in page.words
         assert "Responses on which judges disagree" in Page(browser.get("/label?by=ann&order=telling").text).words
         assert browser.get("/label?by=ann&order=x").status_code == 400
+
+
+def test_a_live_run_shows_its_rate_the_time_that_is_left_and_its_errors(labelled: Path) -> None:
+    with Store(labelled / "store.duckdb") as store:
+        store.run("UPDATE responses SET created = $now - INTERVAL 30 SECOND", now=now())
+        store.run("UPDATE responses SET failure = 'timeout', detail = 'no reply in 60 s' WHERE rowid = 0")
+        n = store.measure("FROM responses", "count(*)")
+    live = replace(subject(labelled), remaining=lambda store: {"responses": 10 * n, "judgements": 0})
+    with client(live) as browser:
+        words = Page(browser.get("/runs").text).words
+    assert f"Still to come: {10 * n} responses, about" in words
+    assert "1 response failed (timeout): no reply in 60 s" in words
+
+
+def test_the_time_that_is_left_is_that_of_the_slower_kind() -> None:
+    rates = [{"kind": "responses", "per_minute": 60.0}, {"kind": "judgements", "per_minute": 30.0}]
+    assert time_left(rates, {"responses": 100, "judgements": 100}) == 200
+    assert time_left(rates[:1], {"responses": 100, "judgements": 100}) is None
+    assert time_left(rates, {"responses": 0, "judgements": 0}) is None
 
 
 def test_while_another_process_writes_a_vote_is_refused_and_the_page_says_so(labelled: Path) -> None:

@@ -49,6 +49,7 @@ def application(subject: Subject, token: str, port: int) -> Starlette:
         Route("/label", partial(label_page.show, site, labeling)),
         Route("/label/{action}", partial(label_page.change, site, labeling), methods=["POST"]),
         Route("/judges", partial(judges_page.show, site)),
+        Route("/judges/criteria", partial(judges_page.criteria, site)),
         Route("/judges/audit", partial(judges_page.audit, site)),
         Route("/runs", partial(runs_page.show, site, Clock(subject))),
         Route("/runs/evaluation", partial(runs_page.evaluation, site)),

@@ -53,6 +53,13 @@ def audit(site: Site, request: Request) -> Response:
     return site.html("audit.html.part.jinja", audit=found, sections=sections(found), why="")
 
 
+def criteria(site: Site, request: Request) -> Response:
+    """Return the table of correlations between the criteria of each judge."""
+    with site.access.reading() as store:
+        rows = store.query("view/sql/criteria_correlation")
+    return site.html("criteria.html.part.jinja", rows=rows)
+
+
 def read_lengths(store: Store) -> list[LengthChart]:
     """Return a chart per judge: responses in ten groups of equal size by length."""
     rows = store.query("view/sql/lengths")

@@ -14,9 +14,11 @@ from rlaif.store.store import Store
 from rlaif.view.filters import Filter
 from rlaif.view.listing import Counts, read_counts, read_page
 from rlaif.view.progress import time_left
+from rlaif.view.runs_page import rank
 from rlaif.view.tables import Tables
 from tests.support import report_store
 from tests.support.page import Page
+from tests.support.report_store import EVALUATION
 from tests.support.view import PORT, TOKEN, client, subject
 
 PROMPTS = 40
@@ -63,6 +65,7 @@ def test_every_view_opens_and_shows_its_content(browser: TestClient, out: Path) 
         "/label": "Your name",
         "/label?by=ann": "Response 2",
         "/judges": "makes the pairs",
+        "/judges/criteria": "helpfulness faithfulness",
         "/judges/audit": "pairs ordered as by the gold judge",
         "/runs": "Trainings, side by side",
         "/runs/evaluation": "Models compared with their base",
@@ -343,6 +346,28 @@ def test_the_time_that_is_left_is_that_of_the_slower_kind() -> None:
     assert time_left(rates, {"responses": 100, "judgements": 100}) == 200
     assert time_left(rates[:1], {"responses": 100, "judgements": 100}) is None
     assert time_left(rates, {"responses": 0, "judgements": 0}) is None
+
+
+def test_several_models_are_ranked_by_their_win_rate(out: Path) -> None:
+    first = EVALUATION.matches[0]
+    better = replace(first, trained=replace(first.trained, name="writer-dpo"), win_rate=0.97)
+    unknown = replace(first, trained=replace(first.trained, name="writer-new"), win_rate=None, interval=None)
+    found = replace(EVALUATION, matches=[unknown, *EVALUATION.matches, better])
+    assert [name for name, _ in rank(found)] == ["writer-dpo", first.trained.name, "writer-new"]
+    with client(replace(subject(out), evaluate=lambda store: found)) as browser:
+        words = Page(browser.get("/runs/evaluation").text).words
+    assert "1. writer-dpo 97 %" in words
+    assert f"{first.base.name}, the base" in words
+
+
+def test_the_criteria_of_a_judge_are_correlated(browser: TestClient, out: Path) -> None:
+    with Store(out / "store.duckdb", read_only=True) as store:
+        expected = store.rows(
+            "SELECT corr(a.score, b.score) AS found FROM responses_scored AS a JOIN responses_scored AS b USING (response, judge) "
+            "WHERE judge = 'tiny' AND a.criterion = 'helpfulness' AND b.criterion = 'faithfulness'"
+        )[0]["found"]
+    words = Page(browser.get("/judges/criteria").text).words
+    assert f"tiny helpfulness faithfulness {expected:+.2f}" in words
 
 
 def test_while_another_process_writes_a_vote_is_refused_and_the_page_says_so(labelled: Path) -> None:

@@ -65,7 +65,7 @@ class Clock:
 
 def time_left(rates: Sequence[Row], remaining: Mapping[str, int]) -> float | None:
     """Return the seconds until the remaining replies are there, at the present rates; None if one of them has no rate."""
-    per_minute = {row["kind"]: row["per_minute"] for row in rates}
+    per_minute: dict[str, float] = {row["kind"]: row["per_minute"] for row in rates}
     needed = {kind: n for kind, n in remaining.items() if n}
     if not needed or not all(per_minute.get(kind) for kind in needed):
         return None

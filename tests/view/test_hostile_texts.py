@@ -209,7 +209,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "/runs",
         "/runs/evaluation",
     ]
-    paths += [f"/prompt/{prompt}{mode}" for mode in ("", "?show=raw", "?show=diff")]
+    paths += [f"/prompt/{prompt}{mode}" for mode in ("", "?show=raw", "?show=diff", "?show=items")]
     with client(subject(out)) as browser:
         found = {path: browser.get(path).text for path in paths}
         for name in ("text", "outcome", "generator", "source", "value", "pairing", "where", "sort", "margin_from", "page"):

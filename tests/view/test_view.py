@@ -1,7 +1,8 @@
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -10,9 +11,11 @@ from starlette.testclient import TestClient
 from rlaif.context.run import now
 from rlaif.core.errors import InputError
 from rlaif.evaluation.labeling import Voter, labeling_tasks
+from rlaif.report.explain.types import Found
 from rlaif.store.store import Store
 from rlaif.view.filters import Filter
 from rlaif.view.listing import Counts, read_counts, read_page
+from rlaif.view.marked_items import mark_items
 from rlaif.view.progress import time_left
 from rlaif.view.runs_page import rank
 from rlaif.view.tables import Tables
@@ -48,7 +51,7 @@ def labelled(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def rows(browser: TestClient, **query: object) -> list[dict[str, object]]:
+def rows(browser: TestClient, **query: object) -> list[dict[str, Any]]:
     reply = browser.get(f"/pairs.jsonl?{urlencode(query)}")
     assert reply.status_code == 200, reply.text
     return [json.loads(line) for line in reply.text.splitlines()]
@@ -87,7 +90,7 @@ def test_the_list_holds_every_pair_and_every_prompt_without_one_with_its_reason(
     assert all((row["chosen"] is not None) == (row["outcome"] == "paired") for row in found)
 
 
-FILTERS = {
+FILTERS: dict[str, tuple[dict[str, object], Callable[[dict[str, Any]], object]]] = {
     "margin": ({"margin_from": 30, "margin_to": 60}, lambda row: row["margin"] is not None and 30 <= row["margin"] <= 60),
     "confidence": ({"confidence_from": 90}, lambda row: (row["confidence"] or 0) >= 0.9),
     "outcome": ({"outcome": "paired"}, lambda row: row["outcome"] == "paired"),
@@ -146,11 +149,11 @@ def test_a_search_shows_a_page_before_all_texts_are_read(out: Path) -> None:
         pages = [read_page(tables, replace(search, page=str(number))) for number in (1, 2)]
         assert [(page.counts, page.more) for page in pages] == [
             (None, True),
-            (Counts(PROMPTS, pages[1].counts.pairs), False),
+            (read_counts(tables, search), False),
         ]
         in_order = read_page(tables, Filter(pairing="p")).rows
         assert [row["prompt"] for row in pages[0].rows] == [row["prompt"] for row in in_order]
-        assert read_counts(tables, search) == pages[1].counts
+        assert read_counts(tables, search).total == PROMPTS
 
 
 def test_the_tables_of_the_list_follow_the_store(labelled: Path) -> None:
@@ -368,6 +371,24 @@ def test_the_criteria_of_a_judge_are_correlated(browser: TestClient, out: Path) 
         )[0]["found"]
     words = Page(browser.get("/judges/criteria").text).words
     assert f"tiny helpfulness faithfulness {expected:+.2f}" in words
+
+
+def test_checked_items_are_marked_in_the_sentences_that_they_are_about() -> None:
+    items = [
+        Found("c", "The driver was Ramel.", "supported", None),
+        Found("c", "102 crates were carried by the truck", "not", None),
+        Found("c", "The weather was fine", "missing", None),
+        Found("c", "Ramel was the driver", "partly", None),
+    ]
+    text = "Ramel was the driver.\n\nThe truck carried 102 crates! It left at 06:40."
+    found = mark_items(text, items)
+    assert "".join(part.text for part in found) == text
+    assert [(part.text.strip(), part.numbers, part.tone) for part in found if part.numbers] == [
+        ("Ramel was the driver.", [1, 4], "bad"),
+        ("The truck carried 102 crates!", [2], "bad"),
+    ]
+    assert [part.tone for part in mark_items(text, items[:1]) if part.numbers] == ["good"]
+    assert mark_items("", items) == []
 
 
 def test_while_another_process_writes_a_vote_is_refused_and_the_page_says_so(labelled: Path) -> None:

@@ -200,7 +200,7 @@ def test_sql_reads_and_never_writes(tmp_path: Path) -> None:
     p.collect()
     assert p.sql("SELECT count(*) FROM prompts").fetchall() == [(8,)]
     for statement in ("DELETE FROM prompts", "FROM read_text('/etc/passwd')"):
-        with pytest.raises(InputError, match="DuckDB rejects"):
+        with pytest.raises(InputError, match=r"read only here|DuckDB rejects"):
             p.sql(statement).fetchall()
 
 

@@ -1,5 +1,6 @@
 """Commands that measure judges: against each other, against gold, under attack, and against human labels."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -43,7 +44,7 @@ def audit(
 ) -> None:
     """Measure judges: accuracy, consistency, resistance to attacks."""
     from rlaif.config import short
-    from rlaif.evaluation.audit import render
+    from rlaif.evaluation.audit.render import render
     from rlaif.pipeline.stages.audit import audit as measure
     from rlaif.report.audit_page import write
 
@@ -57,7 +58,7 @@ def audit(
     if json:
         print_json(found)
         return
-    render(found, terminal())
+    render(found, terminal(), context.config.pipeline.gate)
     terminal().print(f"Page: {short(page)}", soft_wrap=True)
 
 
@@ -103,5 +104,17 @@ def label(
         elif not labeling_tasks:
             print("Nothing to vote on: you have voted on every prompt that has two different responses.")
         else:
-            votes = labelling.collect_votes(context.store, voter, labeling_tasks, terminal())
+            read = _key if sys.stdin.isatty() else input
+            votes = labelling.collect_votes(context.store, voter, labeling_tasks, terminal(), read)
             print(f"{votes:,} votes by {voter.name} are stored. Run the same command to continue.")
+
+
+def _key(question: str) -> str:
+    """Return the key that the user presses; Enter is not needed, and Ctrl-C quits, because every vote is stored already."""
+    print(question, end="", flush=True)
+    try:
+        key = typer.getchar()
+    except (EOFError, KeyboardInterrupt):
+        key = "q"
+    print(key)
+    return key

@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from rlaif.config import Config
     from rlaif.evaluation import Evaluation
     from rlaif.pairs.build import Pairing
+    from rlaif.pipeline.summary import Summary
     from rlaif.store.store import Row
+
+# How the end of a run describes a cost that is no amount.
+COSTS = {"local": "none, all models ran on your machines", "unknown": "unknown, because no model has a `price`"}
 
 
 @app.command()
@@ -38,9 +42,13 @@ def run(
     ] = False,
 ) -> None:
     """Run every stage of a pipeline file; finished work is skipped."""
+    from time import monotonic
+
     from rlaif import pipeline as running
     from rlaif.cli.view import start
+    from rlaif.pipeline.summary import summarize
 
+    started = monotonic()
     if judge:
         set = [*set, f"judge.by=[{judge}]", "judge.cascade=null", f"pair.judge={judge}"]
     with session(file, set, quiet, allow_code=allow_code) as (plan, context):
@@ -48,18 +56,18 @@ def run(
         page = start(context.config) if view else None
         pairing, evaluation, report = running.everything(plan, context, allow_code=allow_code)
         turns = context.store.query("report/sql/rounds") if context.config.pipeline.rounds else []
+        summary = summarize(context, pairing.pairs if pairing else None, started)
     if json:
-        print_json({"rounds": turns, "pairing": pairing, "evaluation": evaluation, "report": str(report)})
+        results = {"rounds": turns, "pairing": pairing, "evaluation": evaluation, "report": str(report)}
+        print_json(results | {"summary": summary})
     else:
-        _show_run(context.config, turns, pairing, evaluation, report)
+        _show_run(context.config, turns, pairing, evaluation)
+        _show_summary(summary, report)
     if page:
         page.join()
 
 
-def _show_run(
-    config: "Config", turns: "list[Row]", pairing: "Pairing | None", evaluation: "Evaluation", report: Path
-) -> None:
-    from rlaif.config import short
+def _show_run(config: "Config", turns: "list[Row]", pairing: "Pairing | None", evaluation: "Evaluation") -> None:
     from rlaif.evaluation import render
     from rlaif.pipeline.rounds import line
 
@@ -73,7 +81,24 @@ def _show_run(
             console.print(f"{pairing.pairs:,} of {target:,} pairs: every prompt without one has all its samples.")
     if evaluation.matches:
         render(evaluation, console)
-    console.print(f"Report: {short(report)}", soft_wrap=True)
+
+
+def _show_summary(summary: "Summary", report: Path) -> None:
+    """Print the figures of the run, one to a line, and the command to run next."""
+    from rlaif.config import short
+    from rlaif.core.progress import duration, kinds
+
+    lines = {
+        "Pairs": None if summary.pairs is None else f"{summary.pairs:,}",
+        "Time": duration(summary.seconds),
+        "Cost": COSTS.get(summary.cost, f"{summary.cost}, in all runs"),
+        "Retries": f"{sum(summary.retries.values()):,} ({kinds(summary.retries)})" if summary.retries else None,
+        "Report": short(report),
+        "Next": summary.next,
+    }
+    for name, value in lines.items():
+        if value is not None:
+            terminal().print(f"{name + ':':<8} {value}", soft_wrap=True)
 
 
 @app.command()

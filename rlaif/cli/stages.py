@@ -1,4 +1,4 @@
-"""One command per stage, and the report."""
+"""One command per stage, the report, and its plots."""
 
 import sys
 from pathlib import Path
@@ -127,6 +127,29 @@ def report(file: File, set: Set = [], quiet: Quiet = False) -> None:
         print(short(running.report(plan, context, running.evaluate(plan, context, stored=True))))
         if not quiet and (rest := _left(plan, context)):
             print(rest, file=sys.stderr)
+
+
+@app.command()
+def plot(
+    file: File,
+    to: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The folder. Default: `plots` in the output folder.")
+    ] = None,
+    set: Set = [],
+) -> None:
+    """Write the main charts of the report as SVG files, for papers; calls no model."""
+    from rlaif import pipeline as running
+    from rlaif.config import short
+    from rlaif.report import plots
+
+    with reading(file, set) as context:
+        plan = running.resolve(context.config)
+        matches = running.evaluate(plan, context, stored=True).matches
+        paths = plots.write(context.store, to or context.config.out / "plots", matches)
+    for path in paths:
+        print(short(path))
+    if not paths:
+        print("Nothing to plot yet: there are no scores, pairs or trainings.")
 
 
 def _left(plan: "Plan", context: "Context") -> str:

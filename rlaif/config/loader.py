@@ -11,7 +11,8 @@ from rlaif.config import secrets
 from rlaif.config.code import refuse_code
 from rlaif.config.pipeline import Pipeline
 from rlaif.config.resources import find
-from rlaif.config.yaml import YamlFile, did_you_mean, read_yaml, validate
+from rlaif.config.validation import validate
+from rlaif.config.yaml import YamlFile, did_you_mean, read_yaml
 from rlaif.core.errors import InputError
 
 

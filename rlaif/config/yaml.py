@@ -11,15 +11,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import yaml
-from pydantic import BaseModel, ValidationError
 
 from rlaif.core.errors import InputError
 
 Place = tuple[str | int, ...]
-M = TypeVar("M", bound=BaseModel)
 
 # The shipped files have 5 kB, 6 levels and 200 values at most.
 MAX_BYTES: Final = 250_000
@@ -196,34 +194,6 @@ def _scalar(node: yaml.Node, line: int, place: Place) -> Any:
     return value
 
 
-def validate(model: type[M], file: YamlFile) -> M:
-    """Validate the file's data as `model`. Raises InputError for the first mistake, with its line and a suggestion."""
-    try:
-        return model.model_validate(file.data)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = _place(first["loc"], file.data, missing=first["type"] == "missing")
-        if first["type"] == "extra_forbidden":
-            fix = did_you_mean(str(place[-1]), _known_keys(model, place[:-1]))
-            raise InputError(f"unknown key {place[-1]!r}", where=file.where(place), fix=fix) from None
-        message = first["msg"].removeprefix("Value error, ")
-        raise InputError(message[:1].lower() + message[1:], where=file.where(place)) from None
-
-
-def _place(location: Place, data: Any, *, missing: bool) -> Place:
-    """Return the part of pydantic's location that the user wrote, plus the last key if it is `missing`.
-
-    pydantic's locations also contain branches of unions, which are left out.
-    """
-    place: list[str | int] = []
-    for part in location:
-        written = part in data if isinstance(data, dict) else isinstance(data, list) and isinstance(part, int)
-        if written:
-            place.append(part)
-            data = data[part]
-    return (*place, *location[-1:]) if missing else tuple(place)
-
-
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return a hint for a misspelled word: the closest known word, or else all of them."""
     names = sorted(known)
@@ -231,39 +201,6 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     if near:
         return f"Did you mean {near[0]!r}?"
     return f"Known: {', '.join(names)}." if names else ""
-
-
-def _known_keys(model: type[BaseModel], place: Place) -> list[str]:
-    """Return the keys that are allowed at `place`, by walking the model's JSON Schema."""
-    schema = model.model_json_schema()
-    nodes = [schema]
-    for part in place:
-        nodes = [child for node in nodes for child in _step(_resolve(node, schema), part, schema)]
-    return sorted({name for node in nodes for option in _options(node, schema) for name in option.get("properties", ())})
-
-
-def _resolve(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    while "$ref" in node:
-        node = schema["$defs"][node["$ref"].rsplit("/", 1)[-1]]
-    return node
-
-
-def _options(node: dict[str, Any], schema: dict[str, Any]) -> list[dict[str, Any]]:
-    node = _resolve(node, schema)
-    branches = node.get("anyOf", []) + node.get("oneOf", [])
-    return [option for branch in branches for option in _options(branch, schema)] if branches else [node]
-
-
-def _step(node: dict[str, Any], part: str | int, schema: dict[str, Any]) -> list[dict[str, Any]]:
-    found = []
-    for option in _options(node, schema):
-        if isinstance(part, int):
-            found.append(option.get("items", {}))
-        elif part in option.get("properties", {}):
-            found.append(option["properties"][part])
-        elif isinstance(option.get("additionalProperties"), dict):
-            found.append(option["additionalProperties"])
-    return [child for child in found if child]
 
 
 def _near_files(path: Path) -> str:

@@ -69,12 +69,17 @@ def rate(model: ModelConfig) -> Rate | None:
     return listed
 
 
-def recorded_rate(recorded: Mapping[str, Any], models: Mapping[str, ModelConfig]) -> tuple[str, Rate | None]:
-    """Return name and rate of a model that a store knows by its identity; `models` are those of the pipeline file."""
+def recorded_rate(
+    recorded: Mapping[str, Any], models: Mapping[str, ModelConfig], known: str | None = None
+) -> tuple[str, Rate | None]:
+    """Return name and rate of a model that a store knows by its identity.
+
+    `models` are those of the pipeline file; any other model has the name `known`, if it is given.
+    """
     for name, model in models.items():
         if model.kind == recorded.get("kind") and _is(model, recorded):
             return name, rate(model)
-    name = str(recorded.get("model") or f"{recorded.get('kind')} {str(recorded.get('checkpoint'))[:8]}")
+    name = str(known or recorded.get("model") or f"{recorded.get('kind')} {str(recorded.get('checkpoint'))[:8]}")
     return name, LOCAL if recorded.get("kind") in LOCAL_KINDS else _listed(recorded)
 
 

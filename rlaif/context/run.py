@@ -9,7 +9,7 @@ from functools import cached_property
 from rlaif.config import Config
 from rlaif.context.budget import Budget
 from rlaif.context.spending import Spent, spent_on_tasks
-from rlaif.core.progress import Progress, Quiet, Tally
+from rlaif.core.progress import Progress, Quiet, Tally, counting
 from rlaif.store.store import Store
 
 
@@ -66,7 +66,7 @@ class Context:
             yield tally
             return
         try:
-            with self.progress.show(tally):
+            with counting(tally), self.progress.show(tally):
                 yield tally
         finally:
             if tally.done or tally.failed or tally.calls:

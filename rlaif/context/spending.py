@@ -38,6 +38,12 @@ SELECT server, model, value, sum(times)::BIGINT AS tokens FROM server_observatio
 WHERE remark = $remark GROUP BY server, model, value ORDER BY server, model, value
 """
 
+# The models of the generators as JSON, the newest first.
+_GENERATORS: Final = """
+    SELECT (spec -> '$.model')::VARCHAR AS model, arg_max(name, rowid) AS name FROM generators
+    WHERE json_type(spec -> '$.model') = 'OBJECT' GROUP BY model ORDER BY max(rowid) DESC
+"""
+
 
 def spent(store: Store, pipeline: Pipeline) -> list[Spent]:
     """Return the cost of the store's responses, verdicts and notes at today's prices, by stage and model.
@@ -45,13 +51,25 @@ def spent(store: Store, pipeline: Pipeline) -> list[Spent]:
     `price` is the source of the price: "file", "genai-prices", "local" or "unknown". `guessed` counts replies without token
     counts. Models with a prompt cache have further rows for what the cache saves, as a negative cost, and what it adds.
     """
-    found = []
+    found, variants = [], _variants(store)
     for row in store.query("context/sql/spent"):
-        name, rate = pricing.recorded_rate(json.loads(row["model"]), pipeline.models)
+        name, rate = pricing.recorded_rate(json.loads(row["model"]), pipeline.models, variants.get(row["model"]))
         usd = rate.cost(row["prompt_tokens"], row["output_tokens"]) if rate else None
         price = rate.source if rate else "unknown"
         found.append(Spent(**row | {"model": name}, usd=usd, price=price))
     return found + _cached(store, pipeline)
+
+
+def _variants(store: Store) -> dict[str, str]:
+    """Return the names of the generators by model, for models that the file does not name, such as trained ones.
+
+    Of several models with one name, the newest has it alone; the others also have the start of their checkpoint's digest.
+    """
+    names: dict[str, str] = {}
+    for row in store.query(_GENERATORS):
+        short = str((json.loads(row["model"]) or {}).get("checkpoint"))[:8]
+        names[row["model"]] = f"{row['name']} {short}" if row["name"] in names.values() else row["name"]
+    return names
 
 
 def _cached(store: Store, pipeline: Pipeline) -> list[Spent]:

@@ -86,12 +86,21 @@ def _seconds(value: float) -> str:
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {seconds:02} s"
 
 
+def _brief(value: int) -> str:
+    """Return a count in at most four characters, for labels in charts."""
+    for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if value >= size:
+            return f"{value / size:.1f}{unit}" if value < 9.95 * size else f"{value / size:.0f}{unit}"
+    return str(value)
+
+
 def _date(value: datetime) -> str:
     return f"{value.day} {value:%B %Y, %H:%M} UTC"
 
 
 FILTERS: Mapping[str, Callable[..., str]] = {
     "count": _or_dash(lambda value: f"{value:,}"),
+    "brief": _or_dash(_brief),
     "number": _or_dash(lambda value, digits=1: f"{value:,.{digits}f}"),
     "short": _or_dash(lambda value: f"{value:.2f}".rstrip("0").rstrip(".")),
     "signed": _or_dash(lambda value, digits=1: f"{value:+,.{digits}f}"),

@@ -15,7 +15,8 @@ from pydantic import Field, field_validator, model_validator
 
 from rlaif.config import Section
 from rlaif.config.python import PythonFile
-from rlaif.config.yaml import YamlFile, read_yaml, validate
+from rlaif.config.validation import validate
+from rlaif.config.yaml import YamlFile, read_yaml
 from rlaif.core import functions
 from rlaif.core.plugins import digest
 from rlaif.core.types import key

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from rlaif.evaluation.audit import MEASURES, Audited, measure
-from rlaif.evaluation.audit.render import write
+from rlaif.evaluation.audit.figures import write
 from rlaif.pipeline.plan import Plan
 from rlaif.store.store import Store
 

@@ -7,6 +7,7 @@ visible, and the page's content security policy forbids it to load or run anythi
 """
 
 import os
+import shlex
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -85,7 +86,13 @@ def render(
             who=data.read_who(pipeline),
             funnel=funnel,
             verdict=verdict.read_verdict(funnel, pairs, store.query("report/sql/repeats"), audit),
-            next=f"rlaif {verdict.next_step(pipeline, funnel, pairs, audit, training is not None)} {file}",
+            next=verdict.next_step(
+                pipeline,
+                begun=bool(funnel),
+                paired=pairs is not None,
+                trained=training is not None,
+                audited=audit is not None,
+            ).replace("FILE", shlex.quote(file)),
             cost=total_cost(costs),
             dropped=store.query(DROPPED),
             judged=data.read_opinions(store),

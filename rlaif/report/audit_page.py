@@ -6,7 +6,7 @@ from pathlib import Path
 from rlaif import __version__
 from rlaif.context.run import now
 from rlaif.core.statistics import Estimate
-from rlaif.evaluation.audit.render import number
+from rlaif.evaluation.audit.figures import number
 from rlaif.evaluation.audit.types import MEASURES, SECTIONS, Audit, Finding
 from rlaif.report import environment, put, style
 

@@ -27,7 +27,7 @@ def query(store: Store, text: str, /, **parameters: Any) -> list[Row]:
     The store must be open read-only. Its connection cannot open other files, load extensions or, after this call, change
     settings. Columns with the same name get a number. Raises InputError if DuckDB rejects the statement.
     """
-    with _as_input_error():
+    with _as_input_error(text):
         lock_settings(store)
         return store.rows(_as_subquery(text), **parameters)
 
@@ -40,7 +40,7 @@ def lock_settings(store: Store) -> None:
 
 def relation(store: Store, text: str) -> duckdb.DuckDBPyRelation:
     """Return a statement as a relation of DuckDB, for SQL that this program's own user wrote. Raises InputError."""
-    with _as_input_error():
+    with _as_input_error(text):
         return store.relation(_as_subquery(text))
 
 
@@ -54,14 +54,28 @@ def _as_subquery(text: str) -> str:
 
 
 @contextmanager
-def _as_input_error() -> Iterator[None]:
+def _as_input_error(text: str) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
+        if others := [each for each in _statements(text) if each != "SELECT"]:
+            raise InputError(
+                f"the store is read only here, and {others[0]} is not a query",
+                where="sql",
+                fix="Write a query, such as FROM pairs_readable LIMIT 5. `--csv` and `rlaif export` write files.",
+            ) from None
         message = re.sub(r"(?m)^LINE (\d+):", lambda line: f"LINE {int(line[1]) - 1}:", str(error))
         raise InputError(
             f"DuckDB rejects this: {message}", where="sql", fix="`FROM (SHOW ALL TABLES)` lists the tables and views."
         ) from None
+
+
+def _statements(text: str) -> list[str]:
+    """Return the kinds of the statements in a text, such as SELECT; empty if it cannot be parsed."""
+    try:
+        return [statement.type.name for statement in duckdb.extract_statements(text)]
+    except duckdb.Error:
+        return []
 
 
 def as_csv(rows: Sequence[Row]) -> str:

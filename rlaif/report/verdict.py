@@ -38,13 +38,13 @@ def read_verdict(funnel: Sequence[Step], pairs: Pairs | None, repeats: Sequence[
     return [*remarks, *([_steady(repeats, audit)] if pairs.row["judges"] else []), *_length(pairs)]
 
 
-def next_step(pipeline: Pipeline, funnel: Sequence[Step], pairs: Pairs | None, audit: str | None, trained: bool) -> str:
-    """Return the command that a user would run next, without the name of the pipeline file."""
-    if not pairs:
-        return "run" if funnel else "plan"
+def next_step(pipeline: Pipeline, *, begun: bool, paired: bool, trained: bool, audited: bool) -> str:
+    """Return the command that a user would run next. In it, FILE stands for the pipeline file."""
+    if not paired:
+        return "rlaif run FILE" if begun else "rlaif plan FILE"
     if pipeline.train and not trained:
-        return "train"
-    return "audit" if audit is None and pipeline.judges else "export"
+        return "rlaif train FILE"
+    return "rlaif export FILE data" if audited or not pipeline.judges else "rlaif audit FILE"
 
 
 def _failures(funnel: Sequence[Step], number: int, things: str) -> Iterator[Remark]:

@@ -28,6 +28,8 @@ SFT_TERM = {"dpo": ", or add `loss_type: [sigmoid, sft]`."} | dict.fromkeys(
 APART = 60.0
 # The share of steps at the end over which metrics are averaged, because single batches vary too much.
 END = 0.1
+# The metrics in the line of progress.
+SHOWN = ("loss", "reward")
 # The suffix, after the reward's name, of the metric that is the share of sampled answers without a reward.
 FAILED = "/failed"
 
@@ -43,7 +45,7 @@ def watch(section: Train, arguments: Any, tally: Tally, file: YamlFile, warn: Ca
         saved = time.monotonic()
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-            tally.pending = state.max_steps - state.global_step
+            tally.pending, tally.begun = state.max_steps - state.global_step, time.monotonic()
 
         def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
             tally.add(done=1)
@@ -58,6 +60,7 @@ def watch(section: Train, arguments: Any, tally: Tally, file: YamlFile, warn: Ca
                         where=file.where(("train", "options", "learning_rate")),
                         fix="Lower options.learning_rate; with fp16, use bf16 or neither.",
                     )
+            tally.latest.update({name: logs[name] for name in SHOWN if name in logs})
             if state.global_step == 1 and "loss" in logs:
                 for line in unlike_its_start(logs["loss"], first_loss(section, arguments)):
                     warn(line)

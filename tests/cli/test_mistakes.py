@@ -136,6 +136,30 @@ MISTAKES = {
         "{kind: magic, salt: w",
         ["loop.yaml:5", "scripted"],
     ),
+    "a misspelled kind of model": (
+        "loop.yaml",
+        "{kind: scripted, salt: w",
+        "{kind: scriptd, salt: w",
+        ["loop.yaml:5 models.writer: unknown kind 'scriptd'", "Did you mean 'scripted'?"],
+    ),
+    "a misspelled choice": (
+        "loop.yaml",
+        "calls: apart}",
+        "calls: appart}",
+        ["loop.yaml:9 judges.a.calls: input should be 'together' or 'apart'", "Did you mean 'apart'?"],
+    ),
+    "a misspelled key that is required": (
+        "loop.yaml",
+        "b: {model: second, rubric",
+        "b: {model: second, rubrik",
+        ["loop.yaml:10 judges.b.rubrik: unknown key 'rubrik'", "Did you mean 'rubric'?"],
+    ),
+    "a misspelled measure of the gate": (
+        "loop.yaml",
+        "pair: {judge: a",
+        "gate: {least: {acuracy: 0.5}}\npair: {judge: a",
+        ["loop.yaml:16 gate.least.acuracy: input should be", "Did you mean 'accuracy'?"],
+    ),
     "a model path that does not exist": (
         "loop.yaml",
         "{kind: scripted, salt: w, delay: 0.0}",
@@ -283,6 +307,7 @@ def test_an_override_sets_one_value_and_a_wrong_one_is_reported(tmp_path: Path) 
         ("samples", "not an override"),
         ("generate.sampels=7", "Did you mean 'samples'?"),
         ("generate.samples=many", "generate.samples"),
+        ("models.writr.salt=x", "Did you mean 'writer'?"),
         ("train={method: grpo, rewards: [{judge:a}]}", "train.rewards.0.judge:a: unknown key"),
         ("name.x=1", "not a section"),
     ]:
@@ -312,6 +337,19 @@ def test_any_override_is_accepted_or_reported(text: str) -> None:
         load(file, [text])
     except InputError as error:
         assert str(error)
+
+
+def test_sql_that_would_change_the_store_is_reported_as_read_only(tmp_path: Path) -> None:
+    file = project(tmp_path, prompts=3)
+    go(file)
+    for statement in ("DELETE FROM scores", "CREATE TABLE x AS SELECT 1", "COPY scores TO 'x.csv'"):
+        done = rlaif("sql", str(file), statement)
+        assert done.returncode == 2
+        assert f"the store is read only here, and {statement.split()[0]} is not a query" in done.stderr
+    done = rlaif("audit", str(file), "--judge", "bb")
+    assert "no judge is called 'bb'" in done.stderr
+    # It is reported before responses to held-out prompts are sampled.
+    assert rows(file, "SELECT count(*) AS n FROM responses") == [{"n": 9}]
 
 
 @pytest.mark.parametrize(

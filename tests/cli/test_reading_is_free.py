@@ -68,6 +68,7 @@ FREE = [
     ["status"],
     ["config"],
     ["report"],
+    ["plot"],
     ["pair"],
     ["export", "OUT"],
     ["export", "OUT", "--newest"],

@@ -86,6 +86,13 @@ def test_the_end_of_input_is_a_quit(store: Store) -> None:
     assert collect_votes(store, ANN, left(store), console, saying("2")) == 1
 
 
+def test_undo_takes_the_last_vote_back_and_asks_again_even_after_the_last_pair(store: Store) -> None:
+    asked = left(store, limit=2)
+    console, _ = shown()
+    assert collect_votes(store, ANN, asked, console, saying("u", "1", "u", "2", "t", "u", "1")) == 2
+    assert votes(store) == [(asked[0].first, asked[0].second, "second"), (asked[1].first, asked[1].second, "first")]
+
+
 def test_a_ballot_shows_the_texts_but_not_their_generators(store: Store) -> None:
     console, page = shown()
     collect_votes(store, ANN, left(store), console, saying("q"))

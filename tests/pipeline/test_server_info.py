@@ -3,7 +3,10 @@
 import asyncio
 import json
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -11,9 +14,11 @@ import pytest
 from rlaif import pipeline
 from rlaif.config import OpenAIModel, load
 from rlaif.core.errors import ModelError
+from rlaif.core.progress import Tally
 from rlaif.doctor import examine
 from rlaif.models.base import ChatRequest
 from rlaif.models.openai.client import OpenAI
+from rlaif.pipeline.summary import Summary, summarize
 from rlaif.report import render
 from rlaif.store.store import Store
 from tests.support.displays import RecordedNotes
@@ -40,6 +45,34 @@ def generate(folder: Path, url: str, prompts: int) -> list[str]:
         pipeline.collect(context)
         pipeline.generate(plan, context)
     return [line for line in notes.lines if " has changed since the last run" in line]
+
+
+class RecordedLines(RecordedNotes):
+    """Keeps the last line of each stage, too."""
+
+    @contextmanager
+    def show(self, tally: Tally) -> Iterator[None]:
+        yield
+        self.note(tally.line())
+
+
+def test_retries_are_counted_in_the_line_of_progress_and_at_the_end_of_the_run(tmp_path: Path) -> None:
+    busy = error(429, "slow down", headers={"retry-after": "0.01"})
+    (tmp_path / "data.jsonl").write_text('{"prompt": "Why?"}\n')
+    lines = RecordedLines()
+
+    def run(url: str) -> Summary:
+        (tmp_path / "p.yaml").write_text(PIPELINE.replace("OUT", str(tmp_path / "out")).replace("URL", url))
+        with pipeline.open_run(load(tmp_path / "p.yaml"), lines) as (plan, context):
+            pipeline.everything(plan, context)
+            return summarize(context, None, monotonic())
+
+    async def go() -> Summary:
+        async with serve([busy, chat(choice("a"), choice("b", 1))]) as server:
+            return await asyncio.to_thread(run, server.base_url)
+
+    assert asyncio.run(go()).retries == {"rate_limited": 1}
+    assert any(line.startswith("generate: 2 of 2, 1 retried (1 rate_limited)") for line in lines.lines)
 
 
 def stubborn(request: Request) -> Reply:

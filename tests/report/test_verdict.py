@@ -77,15 +77,16 @@ def test_the_interval_of_a_share_agrees_with_scipy() -> None:
 
 
 @pytest.mark.parametrize(
-    ("made", "audit", "trained", "command"),
+    ("done", "command"),
     [
-        (False, None, False, "run"),
-        (True, None, False, "train"),
-        (True, None, True, "audit"),
-        (True, "a.html", True, "export"),
+        ("", "rlaif plan FILE"),
+        ("begun", "rlaif run FILE"),
+        ("begun paired", "rlaif train FILE"),
+        ("begun paired trained", "rlaif audit FILE"),
+        ("begun paired trained audited", "rlaif export FILE data"),
     ],
 )
-def test_the_next_step_is_the_first_that_is_missing(made: bool, audit: str | None, trained: bool, command: str) -> None:
+def test_the_next_step_is_the_first_that_is_missing(done: str, command: str) -> None:
     pipeline = Pipeline.model_validate(
         {
             "name": "notes",
@@ -95,4 +96,5 @@ def test_the_next_step_is_the_first_that_is_missing(made: bool, audit: str | Non
             "models": {"small": {"kind": "transformers", "path": "tiny:writer"}},
         }
     )
-    assert next_step(pipeline, responses(1, 0), pairs(1, 1) if made else None, audit, trained) == command
+    states = {state: state in done.split() for state in ("begun", "paired", "trained", "audited")}
+    assert next_step(pipeline, **states) == command

@@ -1,7 +1,7 @@
 """Checks a judge against the bounds of the pipeline file's `gate`, before its scores become labels."""
 
 from rlaif.config import Gate
-from rlaif.evaluation.audit.render import write
+from rlaif.evaluation.audit.figures import write
 from rlaif.evaluation.audit.types import MEASURES, Audit, Finding
 
 

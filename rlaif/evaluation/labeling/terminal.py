@@ -13,38 +13,51 @@ if TYPE_CHECKING:
 # Longer documents are shown in full only on demand, so that the responses stay visible.
 SHOWN = 3000
 VOTES = {"1": "first", "2": "second", "t": "tie"}
-KEYS = "1 first, 2 second, t tie, s skip, d whole document, q quit: "
+KEYS = "1 first, 2 second, t tie, s skip, u undo, d whole document, q quit: "
+END = "That was the last pair. u undo, q quit: "
 
 
 def collect_votes(
     store: Store, voter: Voter, tasks: Sequence[LabelingTask], console: "Console", read: Callable[[str], str] = input
 ) -> int:
-    """Show the tasks in turn and store the votes; return the number of votes.
+    """Show the tasks in turn and store the votes; return the number of votes. `read` asks for a key or a line.
 
-    Skipped or remaining tasks are shown again next time.
+    Skipped or remaining tasks are shown again next time. Undoing takes the last vote back and shows its task again.
     """
-    votes = 0
-    for number, task in enumerate(tasks, 1):
-        _show(task, console, f"{number:,} of {len(tasks):,}")
-        reply = _read_vote(task, console, read)
-        if reply == "q":
-            break
+    place, voted = 0, list[int]()
+    while (reply := _read_at(place, tasks, console, read)) != "q":
+        if reply == "u":
+            if voted:
+                place = voted.pop()
+                voter.take_back(store, tasks[place].first, tasks[place].second)
+            continue
         if reply in VOTES:
+            task = tasks[place]
             voter.keep(store, [(task.prompt, task.first, task.second, VOTES[reply])])
-            votes += 1
-    return votes
+            voted.append(place)
+        place += 1
+    return len(voted)
 
 
-def _read_vote(task: LabelingTask, console: "Console", read: Callable[[str], str]) -> str:
+def _read_at(place: int, tasks: Sequence[LabelingTask], console: "Console", read: Callable[[str], str]) -> str:
+    """Show the task at this place and return the reply; after the last one, only undo and quit are left."""
+    if place == len(tasks):
+        return "u" if _reply(read, END) == "u" else "q"
+    task = tasks[place]
+    _show(task, console, f"{place + 1:,} of {len(tasks):,}")
     while True:
-        try:
-            reply = read(KEYS).strip().lower()
-        except EOFError:
-            return "q"
-        if reply in VOTES or reply in ("s", "q"):
+        reply = _reply(read, KEYS)
+        if reply in VOTES or reply in ("s", "u", "q"):
             return reply
         if reply == "d":
             console.print(visible(task.document or "(no document)"), markup=False, highlight=False)
+
+
+def _reply(read: Callable[[str], str], question: str) -> str:
+    try:
+        return read(question).strip().lower()
+    except EOFError:
+        return "q"
 
 
 def _show(task: LabelingTask, console: "Console", title: str) -> None:

@@ -17,6 +17,7 @@ import orjson
 from rlaif.config import OpenAIModel
 from rlaif.config.yaml import did_you_mean
 from rlaif.core.errors import ModelError
+from rlaif.core.progress import count_retry
 from rlaif.models.base import ChatRequest, Completion
 from rlaif.models.openai.capabilities import Dialect
 from rlaif.models.openai.credentials import NO_SECRET, RequestHead, addresses, announce, public_url, request_head, secret
@@ -24,7 +25,7 @@ from rlaif.models.openai.deadline import Deadline
 from rlaif.models.openai.endpoint import Endpoint
 from rlaif.models.openai.errors import RequestError
 from rlaif.models.openai.fill_missing import top_up
-from rlaif.models.openai.inspector import Inspector, cache_use, observations
+from rlaif.models.openai.inspector import RETRY, Inspector, cache_use, observations
 from rlaif.models.openai.load_balancer import LoadBalancer
 from rlaif.models.openai.pace import Pace, tokens
 from rlaif.models.openai.probe import answers, awaken, introduction, names, versioned
@@ -104,7 +105,11 @@ class OpenAI:
                 raise failed.pop()
             return await self._attempt(request, seeds, again=True)
 
-        return await retrying(self.config.attempts, self.config.timeout, self._pause)(attempt)
+        return await retrying(self.config.attempts, self.config.timeout, self._pause, self._count_retry)(attempt)
+
+    def _count_retry(self, kind: str) -> None:
+        self.remarks[RETRY, kind] += 1
+        count_retry(kind)
 
     async def _attempt(self, request: ChatRequest, seeds: tuple[int, ...], *, again: bool = False) -> dict[int, Completion]:
         """Send one request until it has an answer, adapting to the server's dialect and its requests for pauses."""
@@ -128,6 +133,8 @@ class OpenAI:
                         return {}
                 elif error.kind != "rate_limited" or (error.wait or 0.0) <= LONGEST_WAIT or rests > MOST_RESTS:
                     raise
+                else:
+                    self._count_retry(error.kind)
             else:
                 if self._paced:
                     self._tokens.correct(sum(map(tokens, found.values())) - guess)

@@ -17,6 +17,8 @@ HELD: Final = 20
 UNKNOWN_FINISH: Final = "unknown finish_reason"
 # The observation, and its values, for prompt tokens that a server read from its prompt cache or added to it.
 CACHE, READ, WRITTEN = "prompt cache", "tokens read", "tokens written"
+# The observation for a request that was sent again; its value is the kind of failure.
+RETRY: Final = "retried after"
 
 
 class Inspector:

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Callable
 from typing import Final
 
 import tenacity
@@ -21,10 +22,11 @@ LONGEST_PAUSE: Final = 2.0
 ELAPSED: Final = 5.0
 
 
-def retrying(attempts: int, timeout: float, pause: float) -> tenacity.AsyncRetrying:
+def retrying(attempts: int, timeout: float, pause: float, count: Callable[[str], None]) -> tenacity.AsyncRetrying:
     """Return the retry policy: random pauses, so that clients do not collide, which double unless the server sets them.
 
-    `timeout` is one attempt's deadline and `pause` the first back-off, in seconds.
+    `timeout` is one attempt's deadline and `pause` the first back-off, in seconds. `count` is called with the kind of the
+    failure before each attempt after the first.
     """
     patient = tenacity.wait_random_exponential(multiplier=pause, max=LONGEST_WAIT)
     brisk = tenacity.wait_random_exponential(multiplier=pause, max=LONGEST_PAUSE)
@@ -38,11 +40,17 @@ def retrying(attempts: int, timeout: float, pause: float) -> tenacity.AsyncRetry
             return min(error.wait, LONGEST_WAIT) + random.uniform(0, pause)
         return (patient if error.kind == "rate_limited" else brisk)(state)
 
+    def failed(state: tenacity.RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, RequestError):
+            count(error.kind)
+
     return tenacity.AsyncRetrying(
         retry=tenacity.retry_if_exception(lambda error: isinstance(error, RequestError) and error.kind in RETRIED),
         stop=tenacity.stop_after_attempt(attempts) | tenacity.stop_before_delay(ELAPSED * timeout),
         wait=wait,
         sleep=_pause,
+        before_sleep=failed,
         reraise=True,
     )
 

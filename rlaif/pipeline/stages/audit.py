@@ -41,6 +41,9 @@ def audit(
     pipeline.check(plan)
     pipeline.collect(context)
     right = standards.gold(plan, store, gold, names)
+    for name in names:
+        # Raises InputError for an unknown judge before any request is made.
+        plan.judge_key(store, name)
     own = [name for name in names or plan.all_judges if name != right]
     if not stored:
         _judge(plan, context, own, right, limit, attacks, allow_code)

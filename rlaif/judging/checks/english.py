@@ -5,8 +5,8 @@ from itertools import pairwise
 from typing import Final
 
 # A period after these (in any case) rarely ends a sentence. As in Punkt's English model, "etc" and "e.g" are not here.
-_ABBREVIATIONS: Final = """mr mrs ms messrs dr prof st sr jr gen sen rep col lt maj adm inc ltd co corp cos bros vs ft ave jan
-    feb aug sep sept oct nov dec fri tues wed mich minn calif u.s u.s.a u.k u.n n.y n.j l.a d.c a.m p.m ph.d a.d b.a m.b.a"""
+_ABBREVIATIONS: Final = """mr mrs ms messrs dr prof st sr jr gen sen rep col lt maj adm inc ltd co corp cos bros vs ft ave
+    jan feb aug sep sept oct nov dec fri tues wed mich minn calif u.s u.s.a u.k u.n n.y n.j l.a d.c a.m p.m ph.d a.d m.b.a"""
 # Words that are capitalized only where a sentence starts, so that an abbreviation before them ended one.
 _STARTERS: Final = """a after all although an and another any as at because before both but by each finally first for from he
     her here his how however i if in instead it its let many most my no not now of on once one or other our she since so some

@@ -12,7 +12,22 @@ from rlaif.config import TransformersModel
 from rlaif.models.base import ChatRequest, Sampling
 from rlaif.models.registry import open_model
 
-TOPICS = "rivers bread clocks maps bees glass trains salt wool paper bridges tea coins lamps snow chess".split()
+TOPICS = [
+    "rivers",
+    "bread",
+    "clocks",
+    "maps",
+    "bees",
+    "glass",
+    "trains",
+    "salt",
+    "wool",
+    "paper",
+    "bridges",
+    "tea",
+    "coins",
+    "lamps",
+]
 
 
 def prompts(count: int) -> list[str]:
@@ -75,9 +90,7 @@ def main() -> None:
             before = time.process_time()
             tokens, seconds = way()
             cpu = time.process_time() - before
-            print(
-                f"{name:6} {tokens:6,} tokens {seconds:7.1f} s {tokens / seconds:6.1f} tokens/s, CPU {cpu:6.1f} s with loading"
-            )
+            print(f"{name:6} {tokens:6,} tokens {seconds:7.1f} s {tokens / seconds:6.1f} tokens/s, CPU {cpu:6.1f} s ")
 
 
 if __name__ == "__main__":

@@ -2,14 +2,18 @@
 
 One differs: langdetect takes the English sentence in capital letters for another language."""
 
+import json
 from typing import Any
 
 import pytest
+import yaml
 
 from rlaif.core.errors import InputError, ModelError
 from rlaif.judging.checks.english import count_sentences, split_tokens
 from rlaif.judging.checks.ifeval import followed, ifeval
 from rlaif.judging.checks.ifeval_types import TYPES
+from tests.support.paths import ROOT
+from tools import instruction_prompts
 
 AT_LEAST, LESS = "at least", "less than"
 ENGLISH = "the river rises early in spring and floods the lower fields"
@@ -113,3 +117,13 @@ def test_sentences_are_counted_as_punkt_does(text: str, count: int) -> None:
 
 def test_tokens_are_those_of_the_treebank() -> None:
     assert split_tokens("I DON'T know, it's \"U.S.\" well-kept (A).") == ["I", "DO", "N'T", "know", "it", "'s", "U.S.", "well-kept", "A", "."]  # fmt: skip
+
+
+def test_the_shipped_prompts_are_those_of_the_tool_and_can_be_checked() -> None:
+    with (ROOT / "pipelines/data/instruction_prompts.jsonl").open(encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in lines]
+    parts = yaml.safe_load(instruction_prompts.FILE.read_text(encoding="utf-8"))
+    assert rows == list(instruction_prompts.prompts(parts, instruction_prompts.COUNT))
+    assert len({row["prompt"] for row in rows}) == len(rows)
+    for row in rows:
+        assert len(followed("text", row["instruction_id_list"], row["kwargs"])) >= 2

@@ -20,6 +20,9 @@ FINISHED: Final = 0.25
 class GrowingLayer(DynamicLayer):  # type: ignore[misc]
     """A layer of the cache with room for further tokens, so that a step copies one token instead of the whole layer."""
 
+    keys: Tensor
+    values: Tensor
+
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
         """Append the states of new tokens, and return those of all tokens."""
         if not self.is_initialized:

@@ -45,6 +45,7 @@ HEAVY = {
 MAY_BE_HEAVY = {
     "models.openai.proxied",
     "models.local.sampler",
+    "models.local.decoding",
     "models.local.engine",
     "models.local.batching",
     "models.local.reward_engine",

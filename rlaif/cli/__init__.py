@@ -12,10 +12,11 @@ from rlaif.cli import inspect
 from rlaif.cli import view
 from rlaif.cli import audit
 from rlaif.cli import config
+from rlaif.cli import models
 from rlaif.cli import demo
 
 # isort: on
 from rlaif.cli.app import app
 from rlaif.cli.session import main
 
-__all__ = ["app", "audit", "config", "demo", "export", "inspect", "main", "run", "stages", "view"]
+__all__ = ["app", "audit", "config", "demo", "export", "inspect", "main", "models", "run", "stages", "view"]

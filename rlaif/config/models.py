@@ -128,7 +128,8 @@ class TransformersModel(ModelSection):
 
     kind: Literal["transformers"]
     path: str
-    """A checkpoint folder, a hub name, or `tiny:writer` / `tiny:judge`, which ship with rlaif."""
+    """A checkpoint folder, a hub name, `tiny:writer` / `tiny:judge`, which ship with rlaif, or a GGUF file: `model.gguf`, or
+    `package:NAME/model.gguf` inside an installed Python package. A GGUF file is converted once, into a cache folder."""
     revision: str | None = None
     """The commit of a hub checkpoint."""
     dtype: Literal["auto", "float32", "float64", "bfloat16", "float16"] = "auto"
@@ -269,7 +270,8 @@ class VllmModel(ModelSection):
 
     kind: Literal["vllm"]
     path: str
-    """A checkpoint folder, a hub name, or `tiny:writer` / `tiny:judge`, which ship with rlaif."""
+    """A checkpoint folder, a hub name, `tiny:writer` / `tiny:judge`, which ship with rlaif, or a GGUF file: `model.gguf`, or
+    `package:NAME/model.gguf` inside an installed Python package. A GGUF file is converted once, into a cache folder."""
     revision: str | None = None
     """The commit of a hub checkpoint."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"

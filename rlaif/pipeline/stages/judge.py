@@ -79,7 +79,7 @@ async def _score(
     wanted: dict[str, Any],
 ) -> None:
     # A snapshot of the store: later responses arrive through `then`.
-    pending = PendingUnits(context.store, "judge", "answer", calls=_calls(judge), **wanted)
+    pending = PendingUnits(context.store, "judge", "answer", calls=call_parameters(judge), **wanted)
     with context.stage(f"judge {judge.name}", pending.count if then is None else pending.count or None) as tally:
         if not pending.count and then is None:
             return
@@ -138,7 +138,7 @@ class Live:
             "pipeline/sql/judge/pending_texts",
             judge=judge.key,
             answers=list(texts),
-            calls=_calls(judge),
+            calls=call_parameters(judge),
             attempts=ATTEMPTS,
             transient=sorted(TRANSIENT),
         )
@@ -155,7 +155,8 @@ class Live:
         return found
 
 
-def _calls(judge: Judge) -> list[dict[str, Any]]:
+def call_parameters(judge: Judge) -> list[dict[str, Any]]:
+    """Return the judge's calls as a parameter of the queries for pending judgements."""
     return [{"call": index, "criteria": call.keys} for index, call in enumerate(judge.calls)]
 
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import shlex
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -174,6 +175,30 @@ def test_links_between_pages_resolve() -> None:
         for target in re.findall(r"\]\(([^)#\s]+)(?:#[\w-]*)?\)", page.read_text(encoding="utf-8")):
             if not target.startswith("http"):
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_files_of_fleets_parse() -> None:
+    files = sorted((ROOT / "docs/fleets").iterdir())
+    assert {file.suffix for file in files} == {".sbatch", ".sh", ".yaml"}
+    for file in files:
+        documents = [] if file.suffix != ".yaml" else list(yaml.safe_load_all(file.read_text()))
+        scripts = [text for document in documents for text in _scripts(document)] or [file.read_text()]
+        for script in scripts:
+            subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+    (job,) = [each for each in documents_of("kubernetes.yaml") if each["kind"] == "Job"]
+    assert job["spec"]["template"]["spec"]["containers"][0]["command"][:2] == ["rlaif", "run"]
+
+
+def documents_of(name: str) -> list[Any]:
+    return list(yaml.safe_load_all((ROOT / "docs/fleets" / name).read_text()))
+
+
+def _scripts(value: Any) -> Iterator[str]:
+    """The shell scripts inside a document: texts of several lines."""
+    if isinstance(value, str) and "\n" in value:
+        yield value
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _scripts(each)
 
 
 def test_the_front_page_is_short() -> None:

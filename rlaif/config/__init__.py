@@ -16,6 +16,7 @@ from rlaif.config.models import (
     OpenAIModel,
     Price,
     ScriptedModel,
+    ServerFile,
     TransformersModel,
     VllmModel,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "Rounds",
     "ScriptedModel",
     "Section",
+    "ServerFile",
     "Source",
     "SourcePreferences",
     "SourceScores",

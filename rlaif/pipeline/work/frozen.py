@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from rlaif.config import Config, ModelConfig, OpenAIModel, load
+from rlaif.config import Config, ModelConfig, OpenAIModel, ServerFile, load
 from rlaif.config.models import ServedModel
 from rlaif.context import pricing
 from rlaif.context.run import Context
@@ -36,6 +36,7 @@ def freeze(context: Context, folder: Path, generators: Sequence[Generator], judg
     used: list[ModelConfig | None] = [each.model for each in generators]
     used += [model for judge in judges for model in (judge.model, judge.retrieval)]
     budget = _remaining(context)
+    _link_server_files(folder, [model.base_url for model in used if isinstance(model, OpenAIModel)])
     for name, model in pipeline.models.items():
         if model in used:
             data["models"][name] = model.model_dump(mode="json", exclude_unset=True) | _price(model, budget)
@@ -85,6 +86,14 @@ def different(task: Task, plan: Plan) -> str:
         lines += [f"the criteria {', '.join(names)} are new or changed"] if names else []
         lines += [f"{missing} criteria of the work are gone or changed"] if missing else []
     return "; ".join(lines)
+
+
+def _link_server_files(folder: Path, sources: Sequence[object]) -> None:
+    """Make files of servers, which change while workers run, readable in the folder; elsewhere, put a file there."""
+    for source in sources:
+        if isinstance(source, ServerFile) and not Path(source.file).is_absolute() and not (folder / source.file).exists():
+            (folder / source.file).parent.mkdir(parents=True, exist_ok=True)
+            (folder / source.file).symlink_to(source.path.resolve())
 
 
 def _collect(generators: Sequence[Generator], judges: Sequence[Judge]) -> Data:

@@ -28,9 +28,10 @@ MOST_COPIES: Final = 3
 class Endpoint:
     """A server, to be closed after use. Callers count themselves in `in_flight` while they send.
 
-    `number` tells it from other servers of the model, and `mark` does so in every fleet. `seconds` is the mean time of its newest
-    replies. It is `reached` once it has sent anything, and `fit` once it gave an answer. It calls `remark` with a name, a value and a count for what it sent without being asked. `connections` are those
-    of a vendor's package, if requests are sent through it.
+    `number` tells it from other servers of the model, and `mark` does so in every fleet. `seconds` is the mean time of its
+    newest replies. It is `reached` once it has sent anything, and `fit` once it gave an answer. It calls `remark` with a
+    name, a value and a count for what it sent without being asked. `connections` are those of a vendor's package, if
+    requests are sent through it.
     """
 
     def __init__(

@@ -44,21 +44,29 @@ def pending(
 @app.command()
 def work(
     folder: Folder,
+    engine: Annotated[Literal["local", "ray"], typer.Option(help="local is this process; ray is a Ray cluster.")] = "local",
     worker: Annotated[
-        str,
-        typer.Option(metavar="I/N", help="Worker I of N, from 0: its files, and its part of the limits."),
+        str, typer.Option(metavar="I/N", help="local: worker I of N, from 0: its files, and its part of the limits.")
     ] = "0/1",
+    address: Annotated[str, typer.Option(help="ray: the cluster's address; auto finds it, local starts one.")] = "auto",
+    workers: Annotated[
+        int | None, typer.Option(help="ray: number of workers; default: one per node.", min=1, show_default=False)
+    ] = None,
     quiet: Quiet = False,
     allow_code: AllowCode = False,
 ) -> None:
     """Do the units of a folder that `rlaif pending` wrote; finished units are skipped."""
     from rlaif.core.progress import progress
+    from rlaif.pipeline.work.ray_engine import work_on_ray
     from rlaif.pipeline.work.share import parse_share
     from rlaif.pipeline.work.worker import work as do
 
-    share = parse_share(worker)
+    share, display = parse_share(worker), progress(quiet=quiet)
     with stopping():
-        do(folder, share, allow_code=allow_code, progress=progress(quiet=quiet))
+        if engine == "ray":
+            work_on_ray(folder, address=address, workers=workers, allow_code=allow_code, progress=display)
+        else:
+            do(folder, share, allow_code=allow_code, progress=display)
 
 
 @app.command()

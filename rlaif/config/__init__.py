@@ -21,7 +21,7 @@ from rlaif.config.models import (
     VllmModel,
 )
 from rlaif.config.pairs import Contamination, Filters, Mix, Pair, Quotas, Truncation
-from rlaif.config.pipeline import Budget, Pipeline
+from rlaif.config.pipeline import Budget, Pipeline, Run
 from rlaif.config.sources import Collect, Columns, Source, SourcePreferences, SourceScores
 from rlaif.config.training import REFERRING, Evaluate, Reward, Rounds, Task, Train
 
@@ -53,6 +53,7 @@ __all__ = [
     "Quotas",
     "Reward",
     "Rounds",
+    "Run",
     "ScriptedModel",
     "Section",
     "ServerFile",

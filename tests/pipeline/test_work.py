@@ -229,3 +229,22 @@ def test_notes_comparisons_and_checks_are_made_as_in_a_run(tmp_path: Path) -> No
         stores.append(facts(file))
     assert len(stores[0]["notes"]) == 4
     assert stores[0] == stores[1]
+
+
+def test_a_run_on_a_cluster_takes_in_what_a_killed_driver_left(tmp_path: Path) -> None:
+    file = project(tmp_path / "p", prompts=4)
+    file.write_text(file.read_text() + "run: {engine: ray, address: '127.0.0.1:9'}\n")
+
+    def generate() -> None:
+        with pipeline.open_run(load(file)) as (plan, context):
+            pipeline.collect(context)
+            pipeline.generate(plan, context)
+
+    # Either there is no Ray, or no cluster.
+    with pytest.raises(InputError, match="Ray"):
+        generate()
+    (left,) = (tmp_path / "p/out/work").iterdir()
+    work(left)
+    generate()
+    assert len(facts(file)["responses"]) == 12
+    assert not list((tmp_path / "p/out/work").iterdir())

@@ -92,6 +92,8 @@ class FolderFacts:
         shard = unit["shard"] if unit else GENERAL
         row = fact_row(table, rows)
         self._results.write(shard, [row])
+        if table == "served_models":
+            self._served |= {each["judge"]: each["model"] for each in rows}
         if unit:
             self._accounts.add(unit["stage"], [row])
             for note in rows:

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
@@ -24,6 +25,9 @@ class Results:
         self._lock = Lock()
         self._parts: dict[str, int] = {}
         self._number = 0
+        # Merging reads many files, and new results must not wait for it.
+        self._merging = ThreadPoolExecutor(1, "rlaif-merge")
+        self._merges: list[Future[None]] = []
 
     def finished(self, shard: str) -> set[str]:
         """Return the units of a shard that have results."""
@@ -38,26 +42,34 @@ class Results:
         """Write results of a shard. They are durable on return."""
         with self._lock:
             self._number += 1
-            self._write(self._folder / "results" / shard / f"{self._token}-{self._number:06d}.parquet", rows)
+            name = f"{self._token}-{self._number:06d}"
+            self._write(self._folder / "results" / shard / f"{name}.parquet", rows)
             self._parts[shard] = self._parts.get(shard, 0) + 1
-            crowded = self._parts[shard] >= MOST_PARTS
-        if crowded and shard != GENERAL:
-            self.merge(shard, self._folder / "results" / shard / f"{self._token}-{self._number:06d}-merged.parquet")
-            self._parts[shard] = 1
+            if self._parts[shard] >= MOST_PARTS and shard != GENERAL:
+                self._parts[shard] = 1
+                self._merges.append(self._merging.submit(self._merge, shard, f"{shard}/{name}-merged.parquet"))
 
-    def merge(self, shard: str, into: Path | None = None) -> None:
-        """Merge all results of a shard into one file, and remove the parts that it then holds."""
-        with self._lock:
-            whole = self._folder / "results" / f"{shard}.parquet"
-            merged = [path for path in parts(self._folder, shard) if path != whole or into is None]
-            target = into or whole
-            if merged and merged != [target]:
-                self._write(target, list(read_results(self._folder, shard)))
-                for path in merged:
-                    if path != target:
-                        path.unlink(missing_ok=True)
-            if into is None and (self._folder / "results" / shard).is_dir():
-                _remove_if_empty(self._folder / "results" / shard)
+    def finish(self, shard: str) -> None:
+        """Merge all results of a shard into one file, soon."""
+        self._merges.append(self._merging.submit(self._merge, shard, f"{shard}.parquet"))
+
+    def wait(self) -> None:
+        """Wait until everything is merged."""
+        for merge in self._merges:
+            merge.result()
+        self._merges.clear()
+
+    def _merge(self, shard: str, name: str) -> None:
+        """Merge the results of a shard into one file, and remove the parts that it then holds."""
+        target, folder = self._folder / "results" / name, self._folder / "results" / shard
+        merged = parts(self._folder, shard)
+        if merged and merged != [target]:
+            self._write(target, list(read_results(self._folder, shard)))
+            for path in merged:
+                if path != target:
+                    path.unlink(missing_ok=True)
+        if target.parent != folder and folder.is_dir():
+            _remove_if_empty(folder)
 
     def _write(self, path: Path, rows: Sequence[Row]) -> None:
         import pyarrow as pa

@@ -82,6 +82,7 @@ class _Job:
                     await self._do(models, shards)
                 finally:
                     await asyncio.to_thread(self._keep_observations, models)
+                    await asyncio.to_thread(self.results.wait)
 
     async def _do(self, models: Models, shards: list[Shard]) -> None:
         performer = await open_task(self.plan, self.task, self.context, models, self.tally, allow_code=self.allow_code)
@@ -134,7 +135,7 @@ class _Job:
 
     def _close(self, shard: str) -> None:
         del self._left[shard]
-        self.results.merge(shard)
+        self.results.finish(shard)
         self.facts.close(shard)
 
     def _keep(self, batch: list[tuple[Row, Result]], performer: Performer) -> None:

@@ -328,7 +328,11 @@ def test_the_loop_of_the_page_on_scaling_makes_the_same_pairs_as_a_run(
             invoke("rlaif collect notes.yaml")
             for stage in ("generate", "judge") if name == "apart" else ():
                 invoke(lines[0].replace("generate", stage))
-                exec(compile(loop.text, "loop.py", "exec"), {})
+                # A program that was killed in the middle of a line, and starts again.
+                Path("work/replies").mkdir()
+                Path("work/replies/00000.jsonl").write_text('{"reply": {"choi')
+                for _ in range(2):
+                    exec(compile(loop.text, "loop.py", "exec"), {})
                 invoke(lines[2])
                 Path("work").rename(stage)
             for command in ("generate", "judge", "pair"):

@@ -68,7 +68,7 @@ def ingest(plan: Plan, context: Context, folder: Path, *, allow_code: bool = Fal
     work = read_work(folder)
     for task in work.tasks:
         _check(plan, task, folder)
-    convert(folder, work)
+    convert(folder, work, context.progress.note)
     general = [facts_of(row) for row in read_results(folder, GENERAL, ["unit", "facts"])]
     check_tables(context.store, general, _GENERAL, str(folder))
     served = [(row["judge"], row["model"]) for facts in general for row in facts.get("served_models", [])]

@@ -4,10 +4,12 @@ Such a program sends the `request` of each unit as it is, and keeps the server's
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
+
+import orjson
 
 from rlaif.config import ModelConfig, OpenAIModel
 from rlaif.config.yaml import did_you_mean
@@ -25,24 +27,22 @@ from rlaif.pipeline.work.frozen import thaw
 from rlaif.pipeline.work.results import Results, result_row
 from rlaif.pipeline.work.tasks import open_task
 
-# Replies that are read at once.
-BATCH: Final = 4096
 
-
-def convert(folder: Path, work: Work) -> int:
+def convert(folder: Path, work: Work, note: Callable[[str], None]) -> int:
     """Write the replies in the folder as results; return how many units they finish. Replies to finished units are skipped.
 
-    Raises InputError for a reply to a unit that is not in the folder, or that takes several requests.
+    `note` gets a line about what cannot be read. Raises InputError for a reply to a unit that is not in the folder, or that
+    takes several requests.
     """
     paths = sorted(path for path in (folder / "replies").glob("[!.]*") if path.suffix in (".jsonl", ".parquet"))
     if not paths:
         return 0
-    return event_loop.run(_Conversion(folder, work).run(paths))
+    return event_loop.run(_Conversion(folder, work, note).run(paths))
 
 
 class _Conversion:
-    def __init__(self, folder: Path, work: Work) -> None:
-        self._folder, self._work = folder, work
+    def __init__(self, folder: Path, work: Work, note: Callable[[str], None]) -> None:
+        self._folder, self._note = folder, note
         self._plan = thaw(folder, work)
         self._results = Results(folder)
         accounts = Accounts(self._plan, {})
@@ -61,7 +61,7 @@ class _Conversion:
         count = 0
         for path in paths:
             by_shard: dict[str, dict[str, Row]] = {}
-            for number, row in enumerate(_rows(path), 1):
+            for number, row in _rows(path, self._note):
                 unit = str(row.get("unit"))
                 if unit not in self._where:
                     raise InputError(
@@ -154,19 +154,23 @@ def _kind(row: Row) -> str:
     return kind
 
 
-def _rows(path: Path) -> Iterator[Row]:
+def _rows(path: Path, note: Callable[[str], None]) -> Iterator[tuple[int, Row]]:
+    """Yield the rows of a file with their numbers. Lines that are not JSON are those of a program that was killed."""
     if path.suffix == ".parquet":
-        yield from read_rows(path)
+        yield from enumerate(read_rows(path), 1)
         return
-    with path.open(encoding="utf-8") as file:
+    cut = 0
+    with path.open(encoding="utf-8", errors="replace") as file:
         for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
             try:
-                row = json.loads(line)
+                row = orjson.loads(line)
             except ValueError:
-                # The last line of a program that was killed is cut off, and its unit stays pending.
-                if not line.endswith("\n"):
-                    return
-                raise InputError("not JSON", where=f"{path}:{number}") from None
+                cut += 1
+                continue
             if not isinstance(row, dict):
                 raise InputError("not an object with `unit` and `reply`", where=f"{path}:{number}")
-            yield row
+            yield number, row
+    if cut:
+        note(f"{path}: {cut:,} lines are not JSON and skipped; their units stay pending")

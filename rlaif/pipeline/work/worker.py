@@ -87,6 +87,9 @@ class _Job:
     async def _do(self, models: Models, shards: list[Shard]) -> None:
         performer = await open_task(self.plan, self.task, self.context, models, self.tally, allow_code=self.allow_code)
         breaker = CircuitBreaker(self.task.stage)
+        for model in models.opened:
+            if isinstance(model, OpenAI):
+                await model.meet()
 
         async def do(row: Row) -> tuple[Row, Result]:
             UNIT.set(row)

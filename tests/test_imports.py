@@ -34,6 +34,7 @@ HEAVY = {
     "openai",
     "pandas",
     "pyarrow",
+    "ray",
     "scipy",
     "torch",
     "transformers",

@@ -7,6 +7,7 @@ Results go to stdout, progress and messages to stderr. Each module registers its
 # Commands are listed in the help in the order of these imports.
 from rlaif.cli import run
 from rlaif.cli import stages
+from rlaif.cli import work
 from rlaif.cli import export
 from rlaif.cli import inspect
 from rlaif.cli import view
@@ -19,4 +20,4 @@ from rlaif.cli import demo
 from rlaif.cli.app import app
 from rlaif.cli.session import main
 
-__all__ = ["app", "audit", "config", "demo", "export", "inspect", "main", "models", "run", "stages", "view"]
+__all__ = ["app", "audit", "config", "demo", "export", "inspect", "main", "models", "run", "stages", "view", "work"]

@@ -18,7 +18,7 @@ def remaining(plan: Plan, store: Store) -> dict[str, int]:
         judging = plan.judge(name)
         if plan.judge_before(name) is None and judging.calls:
             parameters = judge.pending_parameters(judging, plan.generator_keys(store), EVERYTHING)
-            calls = judge.calls_of(judging)
+            calls = judge.call_parameters(judging)
             judgements += store.measure("pipeline/sql/judge/pending", "max(pending)", calls=calls, **parameters)
             judgements += responses * len(calls) * judging.settings.repeats
     return {"responses": responses, "judgements": judgements}

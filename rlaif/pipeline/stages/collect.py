@@ -45,7 +45,7 @@ DIFFERING_SCORES: Final = """
     )
 """
 IMPORTED = '{"kind": "imported"}'
-# The memory that DuckDB may use to store the staged rows; more goes to the store's folder.
+# The memory that DuckDB may use to store and count the staged rows; more goes to disk.
 MEMORY: Final = "300MB"
 # The staged rows that are sorted and added at once.
 RANGE: Final = 50_000
@@ -63,8 +63,9 @@ def run(context: Context) -> None:
     with context.stage("collect") as tally, context.store.folder() as folder:
         with Staging(folder) as staging:
             facts = [_read(context, index, staging, tally) for index in range(len(context.config.pipeline.collect.sources))]
-        _keep(context, folder, collection, facts)
-    _report(context, facts)
+        with context.store.memory_limit(MEMORY):
+            _keep(context, folder, collection, facts)
+            _report(context, facts)
 
 
 def _read(context: Context, index: int, staging: Staging, tally: Tally) -> Facts:
@@ -120,7 +121,7 @@ def _collection(context: Context) -> str | None:
 
 def _keep(context: Context, folder: Path, collection: str | None, facts: Sequence[Facts]) -> None:
     store = context.store
-    with store.memory_limit(MEMORY), store.reading(staged(folder)), store.transaction():
+    with store.reading(staged(folder)), store.transaction():
         store.execute(_KEPT)
         _check_metadata(context)
         _replace(store)

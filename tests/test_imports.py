@@ -34,6 +34,7 @@ HEAVY = {
     "openai",
     "pandas",
     "pyarrow",
+    "ray",
     "scipy",
     "torch",
     "transformers",
@@ -45,6 +46,7 @@ HEAVY = {
 MAY_BE_HEAVY = {
     "models.openai.proxied",
     "models.local.sampler",
+    "models.local.decoding",
     "models.local.engine",
     "models.local.batching",
     "models.local.reward_engine",

@@ -100,7 +100,7 @@ def session(
 
     config = load(file, overrides, allow_code=allow_code)
     opening = open_run_or_copy if or_copy else open_run
-    with _stopping(config), opening(config, progress(quiet=quiet)) as opened:
+    with stopping(config), opening(config, progress(quiet=quiet)) as opened:
         yield opened
 
 
@@ -112,12 +112,13 @@ def copied(file: Path, overrides: list[str], quiet: bool = True) -> "Iterator[tu
     from rlaif.pipeline import open_copy
 
     config = load(file, overrides, allow_code=OPENS_NO_MODEL)
-    with _stopping(config), open_copy(config, progress(quiet=quiet)) as opened:
+    with stopping(config), open_copy(config, progress(quiet=quiet)) as opened:
         yield opened
 
 
 @contextmanager
-def _stopping(config: "Config") -> "Iterator[None]":
+def stopping(config: "Config | None" = None) -> "Iterator[None]":
+    """Print how to continue after Ctrl-C, and exit."""
     try:
         yield
     except (KeyboardInterrupt, Exception) as error:
@@ -128,10 +129,10 @@ def _stopping(config: "Config") -> "Iterator[None]":
         raise typer.Exit(STOP.exit_code or 130) from None
 
 
-def _stopped(config: "Config") -> None:
+def _stopped(config: "Config | None") -> None:
     again = shlex.join(["rlaif", *sys.argv[1:]])
     print(f"\nStopped. Finished work is kept. To continue, run the same command: {again}", file=sys.stderr)
-    if any(config.batches.glob("*.json")):
+    if config and any(config.batches.glob("*.json")):
         print("Batches that were sent keep running at the vendor; that command collects their results.", file=sys.stderr)
 
 

@@ -16,11 +16,12 @@ from rlaif.config.models import (
     OpenAIModel,
     Price,
     ScriptedModel,
+    ServerFile,
     TransformersModel,
     VllmModel,
 )
 from rlaif.config.pairs import Contamination, Filters, Mix, Pair, Quotas, Truncation
-from rlaif.config.pipeline import Budget, Pipeline
+from rlaif.config.pipeline import Budget, Pipeline, Run
 from rlaif.config.sources import Collect, Columns, Source, SourcePreferences, SourceScores
 from rlaif.config.training import REFERRING, Evaluate, Reward, Rounds, Task, Train
 
@@ -52,8 +53,10 @@ __all__ = [
     "Quotas",
     "Reward",
     "Rounds",
+    "Run",
     "ScriptedModel",
     "Section",
+    "ServerFile",
     "Source",
     "SourcePreferences",
     "SourceScores",

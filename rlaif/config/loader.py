@@ -9,6 +9,7 @@ from pathlib import Path
 from rlaif.config import overrides as override
 from rlaif.config import secrets
 from rlaif.config.code import refuse_code
+from rlaif.config.models import OpenAIModel, ServerFile
 from rlaif.config.pipeline import Pipeline
 from rlaif.config.resources import find
 from rlaif.config.validation import validate
@@ -24,6 +25,9 @@ class Config:
         # Relative to the file's folder, like all other paths in it, so that the same command works from any folder.
         self.out = self._out()
         _check_names(pipeline, file)
+        for model in pipeline.models.values():
+            if isinstance(model, OpenAIModel) and isinstance(model.base_url, ServerFile):
+                model.base_url.beside(file.path.parent)
 
     def _out(self) -> Path:
         try:

@@ -2,9 +2,10 @@
 
 import re
 from keyword import iskeyword
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, field_validator, model_validator
 
 from rlaif.config.base import Section
 
@@ -128,7 +129,8 @@ class TransformersModel(ModelSection):
 
     kind: Literal["transformers"]
     path: str
-    """A checkpoint folder, a hub name, or `tiny:writer` / `tiny:judge`, which ship with rlaif."""
+    """A checkpoint folder, a hub name, `tiny:writer` / `tiny:judge`, which ship with rlaif, or a GGUF file: `model.gguf`, or
+    `package:NAME/model.gguf` inside an installed Python package. A GGUF file is converted once, into a cache folder."""
     revision: str | None = None
     """The commit of a hub checkpoint."""
     dtype: Literal["auto", "float32", "float64", "bfloat16", "float16"] = "auto"
@@ -184,13 +186,31 @@ class ServedModel(ModelSection):
         return self
 
 
+class ServerFile(Section):
+    """A file that lists the servers of a model, one address per line. rlaif reads it again and again while it runs."""
+
+    file: str
+    """The file, relative to the folder of the pipeline file."""
+    _folder: Path = PrivateAttr(Path())
+
+    def beside(self, folder: Path) -> None:
+        """Look for the file in this folder, that of the pipeline file."""
+        self._folder = folder
+
+    @property
+    def path(self) -> Path:
+        """The path of the file: in the folder of the pipeline file or, if only that exists, in the working directory."""
+        own, here = self._folder / self.file, Path(self.file)
+        return here if here.exists() and not own.exists() else own
+
+
 class OpenAIModel(ServedModel):
     """A model on any server that speaks the OpenAI chat API."""
 
     kind: Literal["openai"]
-    base_url: str | list[str] | None = None
-    """The server's address, such as http://127.0.0.1:8000/v1, or a list of servers that serve the same model. The default
-    is OpenAI's API."""
+    base_url: str | list[str] | ServerFile | None = None
+    """The server's address, such as http://127.0.0.1:8000/v1; a list of servers that serve the same model; or
+    `{file: servers.txt}`, a file of such servers, which may come and go during a run. The default is OpenAI's API."""
     api_key: str = "env:OPENAI_API_KEY"
     api_version: str | None = None
     """The API version, for Azure only; `base_url` is then the address of the resource, and `model` the deployment."""
@@ -208,6 +228,12 @@ class OpenAIModel(ServedModel):
     `chat_template_kwargs` or a provider's routing. Fields that change responses are part of the model's identity; the fields
     `provider`, `user`, `metadata`, `store`, `service_tier`, `safety_identifier`, `prompt_cache_key` and `priority` are
     not."""
+
+    @model_validator(mode="after")
+    def _fleet_is_live(self) -> Self:
+        if isinstance(self.base_url, ServerFile) and (self.mode == "batch" or self.api_version):
+            raise ValueError("a file of servers goes with neither `mode: batch` nor `api_version`")
+        return self
 
 
 class AnthropicModel(ServedModel):
@@ -269,7 +295,8 @@ class VllmModel(ModelSection):
 
     kind: Literal["vllm"]
     path: str
-    """A checkpoint folder, a hub name, or `tiny:writer` / `tiny:judge`, which ship with rlaif."""
+    """A checkpoint folder, a hub name, `tiny:writer` / `tiny:judge`, which ship with rlaif, or a GGUF file: `model.gguf`, or
+    `package:NAME/model.gguf` inside an installed Python package. A GGUF file is converted once, into a cache folder."""
     revision: str | None = None
     """The commit of a hub checkpoint."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"

@@ -1,5 +1,7 @@
 """The top level of the pipeline file, and its budget."""
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
 from rlaif.config.base import Section
@@ -26,6 +28,17 @@ class Budget(Section):
         return self
 
 
+class Run(Section):
+    """Where the units of `generate` and `judge` are done. Other stages run on this machine."""
+
+    engine: Literal["local", "ray"] = "local"
+    """`local` is this process; `ray` is a Ray cluster (`rlaif[ray]`), whose nodes share the folder `out`."""
+    address: str = "auto"
+    """The address of the Ray cluster; `auto` is the one that runs on this machine, and `local` starts one."""
+    workers: int | None = Field(None, ge=1)
+    """The number of workers; by default one per node. Each has its part of the budget and of the limits of the models."""
+
+
 class Pipeline(Section):
     """The top-level keys of a pipeline file."""
 
@@ -35,6 +48,8 @@ class Pipeline(Section):
     """The folder for everything that this pipeline writes, relative to the folder of the file; the default is runs/NAME."""
     budget: Budget | None = None
     """The maximum that all runs together may spend on models."""
+    run: Run | None = None
+    """Where the units of `generate` and `judge` are done."""
     models: dict[str, ModelConfig] = {}
     """The models, by name."""
     judges: dict[str, JudgeSpec] = {}
@@ -62,6 +77,8 @@ class Pipeline(Section):
             raise ValueError("rounds need the sections generate, pair and train")
         if self.rounds and self.train and self.rounds.reference == "fixed" and self.train.method not in REFERRING:
             raise ValueError(f"{self.train.method} has no reference that could be `fixed`")
+        if self.rounds and self.run and self.run.engine == "ray":
+            raise ValueError("rounds train between their stages, so they run on this machine: leave out `run`")
         self._check_pool()
         return self
 

@@ -12,10 +12,9 @@ from typing import Final, TypeVar
 from rlaif.config import Config, ModelConfig
 from rlaif.context import pricing
 from rlaif.context.pricing import Rate
-from rlaif.context.spending import Spent, money, spent
+from rlaif.context.spending import Spent, money
 from rlaif.core.errors import BudgetError, InputError
 from rlaif.core.progress import Tally
-from rlaif.store.store import Store
 
 Unit = TypeVar("Unit")
 
@@ -74,10 +73,13 @@ class Meter:
 
 @dataclass
 class Budget:
-    """The cap of one pipeline, its spending here and `elsewhere`, and whether the cap has stopped the run."""
+    """The cap of one pipeline, its spending, and whether the cap has stopped the run.
+
+    `here` returns the spending that is stored so far, which grows; that `elsewhere` does not change.
+    """
 
     config: Config
-    store: Store
+    here: Callable[[], Sequence[Spent]]
     elsewhere: Sequence[Spent] = ()
     stopped: bool = False
     _meters: list[Meter] = field(default_factory=list)
@@ -147,7 +149,7 @@ class Budget:
         """Read the spending from the store, and the mean cost of a unit of each stage."""
         for meter in self._meters:
             meter.settled = meter.kept
-        here = spent(self.store, self.config.pipeline)
+        here = self.here()
         rows = [*here, *self.elsewhere]
         cap = self.config.pipeline.budget
         unknown = [row.model for row in rows if row.usd is None]
@@ -181,7 +183,7 @@ class Budget:
             raise BudgetError(self._story())
 
     def _story(self) -> str:
-        rows, cap = [*spent(self.store, self.config.pipeline), *self.elsewhere], self.config.pipeline.budget
+        rows, cap = [*self.here(), *self.elsewhere], self.config.pipeline.budget
         parts = []
         if cap and cap.usd is not None:
             parts.append(f"{money(sum(row.usd or 0 for row in rows))} of {money(cap.usd)}")

@@ -8,19 +8,33 @@ import asyncio
 import json
 from collections import deque
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from rlaif.config import ModelConfig
-from rlaif.context.budget import tokens_of
-from rlaif.context.run import Context, now
+from rlaif.context.budget import Budget, tokens_of
+from rlaif.context.facts import Facts
+from rlaif.context.run import now
 from rlaif.models.base import ChatRequest, Completion, Model
 from rlaif.models.registry import identity
+
+
+class Metering(Protocol):
+    """Where the cost goes: the run's key, its budget, and the place for its facts."""
+
+    @property
+    def run(self) -> str: ...
+
+    @property
+    def budget(self) -> Budget: ...
+
+    @property
+    def facts(self) -> Facts: ...
 
 
 class MeteredModel:
     """An open `model` with its configuration, called on behalf of `stage`. A reply is returned once its cost is stored."""
 
-    def __init__(self, context: Context, model: Model, config: ModelConfig, stage: str, *, where: str = "") -> None:
+    def __init__(self, context: Metering, model: Model, config: ModelConfig, stage: str, *, where: str = "") -> None:
         self.concurrency = model.concurrency
         self._context, self._model = context, model
         self._whose = {"run": context.run, "stage": stage, "model": json.dumps(identity(config, where=where))}
@@ -44,7 +58,7 @@ class MeteredModel:
     async def _keep(self, replies: list[tuple[int, bool]]) -> None:
         tokens = sum(count for count, _ in replies)
         row = {"calls": len(replies), "prompt_tokens": tokens, "guessed": sum(guessed for _, guessed in replies)}
-        await asyncio.to_thread(self._context.store.append, "auxiliary_calls", [self._whose | row | {"created": now()}])
+        await asyncio.to_thread(self._context.facts.append, "auxiliary_calls", [self._whose | row | {"created": now()}])
         if self._meter:
             self._context.budget.count(self._meter, len(replies), tokens)
 

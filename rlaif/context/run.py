@@ -4,11 +4,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 
 from rlaif.config import Config
 from rlaif.context.budget import Budget
-from rlaif.context.spending import Spent, spent_on_tasks
+from rlaif.context.facts import Facts, StoredFacts
+from rlaif.context.spending import Spent, spent, spent_on_tasks
 from rlaif.core.progress import Progress, Quiet, Tally, counting
 from rlaif.store.store import Store
 
@@ -51,7 +52,13 @@ class Context:
     @cached_property
     def budget(self) -> Budget:
         """The budget of this run, shared by all its stages."""
-        return Budget(self.config, self.store, [*self.elsewhere, *spent_on_tasks(self.config)])
+        here = partial(spent, self.store, self.config.pipeline)
+        return Budget(self.config, here, [*self.elsewhere, *spent_on_tasks(self.config)])
+
+    @property
+    def facts(self) -> Facts:
+        """The facts of the store that judges read and append."""
+        return StoredFacts(self.store)
 
     @contextmanager
     def stage(self, name: str, pending: int | None = None) -> Iterator[Tally]:

@@ -132,11 +132,16 @@ def match(store: Store, contest: Contest, scored: Scored) -> Match:
     return matches(store, [(contest, scored)])[0]
 
 
-def matches(store: Store, contests: Sequence[tuple[Contest, Scored]]) -> list[Match]:
-    """Return the results of several models against the same base by one judge, with joint length control."""
-    decided = [_decided(store, *each) for each in contests]
+def matches(
+    store: Store, contests: Sequence[tuple[Contest, Scored]], earlier: Sequence[tuple[Contest, Scored]] = ()
+) -> list[Match]:
+    """Return the results of several models against the same base by one judge, with joint length control.
+
+    `earlier` are stored results of other models against that base, which are fitted with them and not returned.
+    """
+    decided = [_decided(store, *each) for each in (*contests, *earlier)]
     controlled = length_controlled([each.outcome for each in decided])
-    return [_match(store, *each, found, rate) for each, found, rate in zip(contests, decided, controlled, strict=True)]
+    return [_match(store, *each, found, rate) for each, found, rate in zip(contests, decided, controlled, strict=False)]
 
 
 def _decided(store: Store, contest: Contest, scored: Scored) -> _Decided:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,9 +22,13 @@ POOLED = 10.0
 # With fewer prompts, the prior outweighs the data: intervals go from 0 to 100 %.
 LEAST = 10
 # If a model's responses are longer or shorter by more than APART, hardly any is as long as the base model's, so that model
-# alone cannot separate length from quality. TOGETHER models can: ten random models of AlpacaEval could (mean error 1.3
-# points, 83 % of the intervals contained the published value), and five could not (2.3 points, 66 %).
-APART, TOGETHER = 1.5, 10
+# alone cannot separate length from quality. TOGETHER different models can, if one of them is about as long as the base: on
+# AlpacaEval, their mean error is 1.2 points and 90 % of the intervals contain the published value; without such a model, 2.2
+# points and 60 %, however many models are fitted. `python -m benchmarks.length_control` measures both.
+APART, TOGETHER = 1.5, 3
+# Models whose wins correlate more are copies or checkpoints of one model and together weigh as much as one: otherwise the
+# difficulty of the prompts would only say where that model wins. AlpacaEval's two Claude models have 0.68.
+ALIKE = 0.75
 # Models and difficulties are fitted in turn, at most TURNS times, until no coefficient changes by more than CLOSE.
 CLOSE, TURNS = 1e-4, 200
 
@@ -33,12 +37,14 @@ CLOSE, TURNS = 1e-4, 200
 class LengthControlled:
     """The win rate at equal lengths, its 95 % bootstrap interval over prompts, and the effect of length.
 
-    `effect` is the gain, in log-odds of winning, of a response that is much longer than the other one.
+    `effect` is the gain, in log-odds of winning, of a response that is much longer than the other one, and `models` the
+    number of models that were fitted together.
     """
 
     win_rate: float
     interval: Interval
     effect: float
+    models: int = 1
 
 
 @dataclass(frozen=True)
@@ -60,34 +66,53 @@ def length_controlled(outcomes: Sequence[Outcome]) -> list[LengthControlled | st
     from baselines that were prompted to be verbose or concise; here γ and the mean of φ come from the compared models. With
     a single model, γ is not fitted.
     """
-    few = sum(len(each.wins) >= LEAST for each in outcomes) < TOGETHER
-    obstacles = [_obstacle(each, few=few) for each in outcomes]
+    obstacles = [_too_few_data(each) for each in outcomes]
+    usable = [each for each, obstacle in zip(outcomes, obstacles, strict=True) if not obstacle]
+    if narrow := _too_narrow(usable):
+        obstacles = [why or _too_far(each, narrow) for each, why in zip(outcomes, obstacles, strict=True)]
     found = iter(_fit([each for each, obstacle in zip(outcomes, obstacles, strict=True) if not obstacle]))
     return [obstacle or next(found) for obstacle in obstacles]
 
 
-def _obstacle(outcome: Outcome, *, few: bool) -> str | None:
-    """Return the reason why this win rate cannot be estimated, or None."""
+def _too_few_data(outcome: Outcome) -> str | None:
+    """Return the reason why no effect of length can be estimated from this model's prompts, or None."""
     if len(outcome.wins) < LEAST:
         return f"fewer than {LEAST} prompts"
     differences = [outcome.lengths[prompt] - outcome.base_lengths[prompt] for prompt in outcome.wins]
     if max(differences) - min(differences) < 1e-9 and differences[0]:
         return "all responses differ by the same length"
-    mine, base = (
-        math.fsum(lengths[prompt] for prompt in outcome.wins) for lengths in (outcome.lengths, outcome.base_lengths)
-    )
-    if few and max(mine, base) > APART * min(mine, base):
-        factor = max(mine, base) / min(mine, base) if min(mine, base) else math.inf
-        than = "longer" if mine > base else "shorter"
-        return f"its responses are {factor:.1f} times {than}, and fewer than {TOGETHER} models are compared"
     return None
 
 
-def _fit(outcomes: Sequence[Outcome]) -> list[LengthControlled]:
+def _too_narrow(outcomes: Sequence[Outcome]) -> str | None:
+    """Return the reason why these models cannot tell the win rate of one whose lengths are far from the base's, or None."""
+    if len(outcomes) < TOGETHER or _weights(*_table(outcomes)[::2]).sum() < TOGETHER - 0.5:
+        return f"fewer than {TOGETHER} different models are compared"
+    if all(_times(each) > APART for each in outcomes):
+        return "no compared model has responses about as long as the base model's"
+    return None
+
+
+def _too_far(outcome: Outcome, narrow: str) -> str | None:
+    times = _times(outcome)
+    than = "longer" if _total(outcome, outcome.lengths) > _total(outcome, outcome.base_lengths) else "shorter"
+    return f"its responses are {times:.1f} times {than}, and {narrow}" if times > APART else None
+
+
+def _times(outcome: Outcome) -> float:
+    """Return the ratio of mean lengths, the longer to the shorter."""
+    low, high = sorted(_total(outcome, lengths) for lengths in (outcome.lengths, outcome.base_lengths))
+    return high / low if low else math.inf if high else 1.0
+
+
+def _total(outcome: Outcome, lengths: Mapping[str, float]) -> float:
+    return math.fsum(lengths[prompt] for prompt in outcome.wins)
+
+
+def _table(outcomes: Sequence[Outcome]) -> tuple["Array", "Array", "Array"]:
+    """Return wins, differences in length (tanh of standardised ones) and presence: a row per model, a column per prompt."""
     import numpy
 
-    if not outcomes:
-        return []
     prompts = {prompt: place for place, prompt in enumerate(dict.fromkeys(p for each in outcomes for p in each.wins))}
     wins, lengths, known = numpy.zeros((3, len(outcomes), len(prompts)))
     for model, each in enumerate(outcomes):
@@ -96,7 +121,31 @@ def _fit(outcomes: Sequence[Outcome]) -> list[LengthControlled]:
         spread = differences.std(ddof=1)
         lengths[model, places] = numpy.tanh(differences / spread) if spread else 0.0
         wins[model, places], known[model, places] = list(each.wins.values()), 1.0
-    difficulties = numpy.zeros(len(prompts))
+    return wins, lengths, known
+
+
+def _weights(wins: "Array", known: "Array") -> "Array":
+    """Return a weight for each model: one divided by the number of models alike, itself included."""
+    import numpy
+
+    shared = numpy.maximum(known @ known.T, 1)
+    means = (wins @ known.T) / shared
+    covariances = (wins @ wins.T) / shared - means * means.T
+    variances = (wins**2 @ known.T) / shared - means**2
+    alike = covariances > ALIKE * numpy.sqrt(variances * variances.T)
+    numpy.fill_diagonal(alike, True)
+    weights: Array = 1.0 / alike.sum(axis=1)
+    return weights
+
+
+def _fit(outcomes: Sequence[Outcome]) -> list[LengthControlled]:
+    import numpy
+
+    if not outcomes:
+        return []
+    wins, lengths, known = _table(outcomes)
+    weights = _weights(wins, known)[:, None]
+    difficulties = numpy.zeros(known.shape[1])
     # Skill, effect of length, slope on the difficulty; and the priors' means and precisions.
     at = numpy.zeros((len(outcomes), 3))
     middle, precision = numpy.array([0.0, 0.0, 1.0]), numpy.array([PENALTY, PENALTY, DIFFICULTY])
@@ -109,10 +158,10 @@ def _fit(outcomes: Sequence[Outcome]) -> list[LengthControlled]:
         at = newton(partial(_derivatives, features=features, wins=wins, known=known, middle=middle, precision=precision), at)
         if not together or numpy.abs(at - before).max() < CLOSE:
             break
-        middle = numpy.array([0.0, at[:, 1].sum() / (len(at) + 1), 1.0])
-        difficulties = _difficulties(at, lengths, difficulties, wins, known)
+        middle = numpy.array([0.0, (at[:, 1:2] * weights).sum() / (weights.sum() + 1), 1.0])
+        difficulties = _difficulties(at, lengths, difficulties, wins, known * weights)
     return [
-        _controlled(at[model], features[model][rows], wins[model][rows], middle, precision)
+        replace(_controlled(at[model], features[model][rows], wins[model][rows], middle, precision), models=len(outcomes))
         for model, rows in enumerate(known.astype(bool))
     ]
 

@@ -141,6 +141,12 @@ def notes(evaluation: Evaluation) -> list[str]:
             lines.append(
                 f"{match.trained.name}, judged by {match.judge}: no win rate at equal lengths: {match.not_controlled}."
             )
+    for judge, found in _by(evaluation.matches, lambda match: match.judge):
+        together = max((m.length_controlled.models for m in found if m.length_controlled), default=0)
+        if together > len(found):
+            lines.append(
+                f"Judged by {judge}: wins at equal lengths were fitted with {together - len(found):,} other stored models."
+            )
     everything = [(f"judged by {m.judge}", m) for m in evaluation.matches]
     everything += [(f"task {task.task}", m) for task in evaluation.tasks for m in task.matches]
     for by, match in everything:

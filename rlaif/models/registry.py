@@ -79,6 +79,11 @@ class Models:
             self._open.append((config, rewards, model))
             return model
 
+    @property
+    def opened(self) -> list[Model]:
+        """The models that are open."""
+        return [model for _, _, model in self._open]
+
     async def embedder(self, config: OpenAIModel, *, where: str = "") -> Model:
         """Return the model of this configuration, opened as an embedding model."""
         from rlaif.models.openai.embeddings import OpenAIEmbed

@@ -37,7 +37,7 @@ def changes(plan: Plan, store: Store) -> list[str]:
         # The stage that needs the missing file reports it.
         pending = []
     # Rubrics and templates are separate files, so a change in one shows up only as pending work.
-    return _under("Changed since the last run:", [*_differences(before, after)]) + _under("Pending again:", pending)
+    return _under("Changed since the last run:", [*differences(before, after)]) + _under("Pending again:", pending)
 
 
 def _with_pair_judge(pipeline: dict[str, Any]) -> dict[str, Any]:
@@ -53,15 +53,15 @@ def _under(head: str, lines: Sequence[str]) -> list[str]:
     return [head, *(f"  {line}" for line in lines)] if lines else []
 
 
-def _differences(before: Any, after: Any, path: str = "") -> Iterator[str]:
+def differences(before: Any, after: Any, path: str = "") -> Iterator[str]:
     """Yield one line for each setting that differs, by its path. New, empty settings are skipped."""
     if isinstance(before, dict) and isinstance(after, dict):
         names = dict.fromkeys(chain(before, after))
         for name in names:
-            yield from _differences(before.get(name), after.get(name), f"{path}.{name}" if path else name)
+            yield from differences(before.get(name), after.get(name), f"{path}.{name}" if path else name)
     elif _sections(before) and _sections(after) and len(before) == len(after):
         for place, (old, new) in enumerate(zip(before, after, strict=True)):
-            yield from _differences(old, new, f"{path}.{place}")
+            yield from differences(old, new, f"{path}.{place}")
     elif before != after and (before or after):
         yield f"{path}: {_shown(before)} → {_shown(after)}"
 

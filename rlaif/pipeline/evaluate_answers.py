@@ -42,7 +42,20 @@ def score(
 
     if not stored:
         alone(context, work)
+    return _read(context, judge, base.key, [each.key for each in models], only)
+
+
+def earlier(
+    context: Context, judge: Judge, base: Generator, models: Sequence[Generator], only: HeldOut
+) -> list[tuple[Contest, Scored]]:
+    """Return the stored results of other models against the base, for length control."""
+    keys = [each.key for each in (base, *models)]
+    rows = context.store.query("evaluation/sql/other_generators", known=keys, judge=judge.key, **only.parameters)
+    return _read(context, judge, base.key, [row["generator"] for row in rows], only)
+
+
+def _read(context: Context, judge: Judge, base: str, models: Sequence[str], only: HeldOut) -> list[tuple[Contest, Scored]]:
     # A criterion of kind `compare` gives no scores.
     weights = {each.name: each.weight for each in judge.rubric.criteria if each.kind != "compare"}
-    contests = [Contest(base.key, each.key, judge.key, only) for each in models]
+    contests = [Contest(base, each, judge.key, only) for each in models]
     return [(contest, read(context.store, contest, weights)) for contest in contests]

@@ -27,6 +27,11 @@ def generate(plan: Plan, context: Context, *, only: HeldOut = EVERYTHING) -> Non
     Generators on servers sample at the same time, and those that run on this machine one after the other.
     """
     need_prompts(context)
+    if only is EVERYTHING and _on_cluster(context):
+        from rlaif.pipeline.work import cluster
+
+        cluster.generate(plan, context)
+        return
     generating.render_imported(plan, context)
     local = [each for each in plan.generators if is_local(each.model)]
     remote = [each for each in plan.generators if each not in local]
@@ -49,7 +54,17 @@ def judge(
     _judge(plan, context, names, only, allow_code)
 
 
+def _on_cluster(context: Context) -> bool:
+    section = context.config.pipeline.run
+    return section is not None and section.engine == "ray"
+
+
 def _judge(plan: Plan, context: Context, names: Sequence[str], only: HeldOut, allow_code: bool) -> None:
+    if only is EVERYTHING and _on_cluster(context):
+        from rlaif.pipeline.work import cluster
+
+        cluster.judge(plan, context, names, allow_code=allow_code)
+        return
     for name in names or plan.judge_stage:
         judge = cascade.in_turn(plan, context, name)
         scoring = partial(judging.run, context, judge=judge, generators=plan.generator_keys(context.store))
@@ -62,7 +77,7 @@ def generate_and_judge(plan: Plan, context: Context, *, allow_code: bool = False
     In the overlapped case, a response is judged as soon as it is stored.
     """
     pipeline = plan.config.pipeline
-    if pipeline.generate is None or sum(is_local(pipeline.models[name]) for name in plan.models) > 1:
+    if pipeline.generate is None or _on_cluster(context) or sum(is_local(pipeline.models[name]) for name in plan.models) > 1:
         generate(plan, context)
     else:
         generating.render_imported(plan, context)

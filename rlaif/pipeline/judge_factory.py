@@ -3,8 +3,7 @@
 from functools import partial
 
 from rlaif.config import OpenAIModel
-from rlaif.context.metering import MeteredModel
-from rlaif.context.run import Context
+from rlaif.context.metering import MeteredModel, Metering
 from rlaif.core.progress import Tally
 from rlaif.judging import JudgeContext
 from rlaif.judging.judge import Judge
@@ -19,19 +18,19 @@ from rlaif.pipeline.served_model_guard import ServedModelGuard
 
 
 async def build_judge_context(
-    context: Context, models: Models, judge: Judge, allow_code: bool, tally: Tally
+    context: Metering, models: Models, judge: Judge, allow_code: bool, tally: Tally
 ) -> JudgeContext:
     """Return the judge's context, with its models opened through `models`."""
     model: Model | None = None
     if judge.model:
         opened = await models.get(judge.model, where=judge.where, rewards=judge.rewards)
-        model = ServedModelGuard(opened, context.store, judge.key, judge.name)
-    notes = Notes(context.store, judge.key, tally)
+        model = ServedModelGuard(opened, context.facts, judge.key, judge.name)
+    notes = Notes(context.facts, judge.key, tally)
     retrieval = Meanings(await _embedder(context, models, judge, judge.retrieval)) if judge.retrieval else Words()
     special = token_pattern(special_tokens(path)) if (path := getattr(judge.model, "path", None)) else NEVER
     return JudgeContext(judge.settings, judge.template, model, allow_code, judge.templates, notes.once, retrieval, special)
 
 
-async def _embedder(context: Context, models: Models, judge: Judge, config: OpenAIModel) -> Embed:
+async def _embedder(context: Metering, models: Models, judge: Judge, config: OpenAIModel) -> Embed:
     opened = await models.embedder(config, where=judge.where)
     return partial(embed, MeteredModel(context, opened, config, f"judge {judge.name}: retrieval", where=judge.where))

@@ -52,11 +52,11 @@ async def run(context: Context, stage: str, who: Comparing, **wanted: Any) -> No
 async def _round(context: Context, who: Comparing, pending: PendingUnits, tally: Tally) -> None:
     judge_context, breaker = await who.judge_context(tally), CircuitBreaker(tally.stage)
     await run_workers(
-        context.budget.within(pending, tally, who.model, lambda row: _guess(row, who, judge_context)),
-        lambda row: _compare(row, who, judge_context, tally),
+        context.budget.within(pending, tally, who.model, lambda row: guess(row, who, judge_context)),
+        lambda row: compare_unit(row, who, judge_context, tally),
         lambda batch: _keep(context, batch, tally),
         concurrency=judge_context.model.concurrency if judge_context.model else 1,
-        on_result=lambda compared: breaker.record(compared.verdict["failure"], compared.verdict["detail"]),
+        on_result=lambda compared: breaker.record(*compared.failed),
     )
     judge_context.report(tally.stage, context.progress.note)
     breaker.finish(
@@ -66,7 +66,7 @@ async def _round(context: Context, who: Comparing, pending: PendingUnits, tally:
     )
 
 
-def _guess(row: Row, who: Comparing, judge_context: JudgeContext) -> tuple[int, float, float]:
+def guess(row: Row, who: Comparing, judge_context: JudgeContext) -> tuple[int, float, float]:
     """Estimate a unit before anything was measured: one call, its prompt tokens and its output tokens."""
     wording = [judge_context.templates[name].text for name in TEMPLATES] + [who.criteria[row["criterion"]].question]
     shown = [row["messages"], row["document"], row["reference"], row["texts"][row["first"]], row["texts"][row["second"]]]
@@ -74,12 +74,30 @@ def _guess(row: Row, who: Comparing, judge_context: JudgeContext) -> tuple[int, 
 
 
 @dataclass(frozen=True)
-class _Compared:
+class Compared:
+    """The rows of one comparison."""
+
     verdict: Row
     comparison: Row
 
+    @property
+    def facts(self) -> dict[str, list[Row]]:
+        """The rows to store, by table."""
+        return {"verdicts": [self.verdict], "comparisons": [self.comparison]}
 
-async def _compare(row: Row, who: Comparing, judge_context: JudgeContext, tally: Tally) -> _Compared:
+    @property
+    def outcomes(self) -> list[Row]:
+        """The rows that count as units of work."""
+        return [self.verdict]
+
+    @property
+    def failed(self) -> tuple[str | None, str | None]:
+        """The kind and detail of the failure, if it failed."""
+        return self.verdict["failure"], self.verdict["detail"]
+
+
+async def compare_unit(row: Row, who: Comparing, judge_context: JudgeContext, tally: Tally) -> Compared:
+    """Make one comparison. Raises ModelError only for fatal kinds."""
     prompt = stored(row)
     first, second = (Candidate(prompt, row["texts"][row[side]]) for side in ("first", "second"))
     tally.add(calls=1)
@@ -94,10 +112,10 @@ async def _compare(row: Row, who: Comparing, judge_context: JudgeContext, tally:
     two = {"prompt": row["prompt"], "first": row["first"], "second": row["second"], "criterion": row["criterion"]}
     name = key("comparison", who.judge, *two.values(), row["repeat"], row["attempt"])
     record = unit | verdict.stored_fields | {"key": name, "created": now()}
-    return _Compared(record, unit | two | {"verdict": name} | asdict(verdict.comparison or Comparison()))
+    return Compared(record, unit | two | {"verdict": name} | asdict(verdict.comparison or Comparison()))
 
 
-def _keep(context: Context, batch: list[_Compared], tally: Tally) -> None:
+def _keep(context: Context, batch: list[Compared], tally: Tally) -> None:
     with context.store.transaction():
         context.store.append("verdicts", [compared.verdict for compared in batch])
         context.store.append("comparisons", [compared.comparison for compared in batch])

@@ -4,9 +4,9 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
+from rlaif.context.facts import Facts
 from rlaif.core.errors import ModelError
 from rlaif.models.base import ChatRequest, Completion, Model
-from rlaif.store.store import Store
 
 
 class ServedModelGuard:
@@ -16,11 +16,10 @@ class ServedModelGuard:
     two models must not be mixed as if they came from one judge.
     """
 
-    def __init__(self, model: Model, store: Store, judge: str, name: str) -> None:
+    def __init__(self, model: Model, facts: Facts, judge: str, name: str) -> None:
         self.concurrency = model.concurrency
-        self._model, self._store, self._judge, self._name = model, store, judge, name
-        first = store.query("SELECT model FROM served_models WHERE judge = $judge ORDER BY rowid LIMIT 1", judge=judge)
-        self._served = str(first[0]["model"]) if first else None
+        self._model, self._facts, self._judge, self._name = model, facts, judge, name
+        self._served = facts.served(judge)
 
     async def complete(self, request: ChatRequest) -> list[Completion]:
         """Return the model's completions. Raises ModelError `other_model` if the server reports a different model."""
@@ -38,7 +37,7 @@ class ServedModelGuard:
                 "Set the judge's `model` to the exact version: its scores are then stored separately.",
             )
         self._served = served
-        await asyncio.to_thread(self._store.append, "served_models", [{"judge": self._judge, "model": served}])
+        await asyncio.to_thread(self._facts.append, "served_models", [{"judge": self._judge, "model": served}])
 
     async def __aenter__(self) -> Self:
         return self

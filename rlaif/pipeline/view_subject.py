@@ -9,6 +9,7 @@ from rlaif.evaluation.audit.types import Audit
 from rlaif.pipeline import gold as standards
 from rlaif.pipeline.judge_readiness import usable
 from rlaif.pipeline.plan import Plan
+from rlaif.pipeline.remaining import remaining
 from rlaif.pipeline.resolve import resolve
 from rlaif.pipeline.train_and_evaluate import evaluate
 from rlaif.store.store import Store
@@ -26,7 +27,9 @@ def view_subject(config: Config) -> Subject:
     def audited(store: Store) -> Audit:
         return _audit(plan, Context(config, store))
 
-    return Subject(config, plan.generator_keys, plan.known_judge_keys(), audited, evaluated)
+    return Subject(
+        config, plan.generator_keys, plan.known_judge_keys(), audited, evaluated, lambda store: remaining(plan, store)
+    )
 
 
 def _audit(plan: Plan, context: Context) -> Audit:

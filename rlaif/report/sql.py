@@ -28,10 +28,14 @@ def query(store: Store, text: str, /, **parameters: Any) -> list[Row]:
     settings. Columns with the same name get a number. Raises InputError if DuckDB rejects the statement.
     """
     with _as_input_error(text):
-        # DuckDB 1.5 cannot lock the store's configuration while `rlaif` still needs a setting (see `confined`).
-        if not store.rows("SELECT current_setting('lock_configuration') AS locked")[0]["locked"]:
-            store.run("SET lock_configuration = true")
+        lock_settings(store)
         return store.rows(_as_subquery(text), **parameters)
+
+
+def lock_settings(store: Store) -> None:
+    """Lock the settings before the user's SQL runs. DuckDB 1.5 cannot do it while `rlaif` needs one (see `confined`)."""
+    if not store.rows("SELECT current_setting('lock_configuration') AS locked")[0]["locked"]:
+        store.run("SET lock_configuration = true")
 
 
 def relation(store: Store, text: str) -> duckdb.DuckDBPyRelation:

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import RLock
+from threading import RLock, Timer
 from types import TracebackType
 from typing import Any, Self
 from weakref import WeakMethod, WeakSet
@@ -79,6 +79,8 @@ class Store:
         self._work = WorkFolder(self._file)
         self._lock = RLock()
         self._scratch = False
+        # How often `renew` has changed the content.
+        self.renewals = 0
         self._cursors: WeakSet[duckdb.DuckDBPyConnection] = WeakSet()
         logged = has_log(self._file)
         self._connection = self._connect_to_copy() if read_only or private else connect(self._file, False, self._work.path)
@@ -123,6 +125,7 @@ class Store:
         """
         with self._lock:
             copied = copy_files(self.path.resolve(), self._work.make())
+            self.renewals += 1
             self._connection.execute("DETACH store")
             self._connection.execute(f"ATTACH {quoted(copied)} AS store (READ_ONLY)")
             for file in self._work.path.iterdir():
@@ -290,6 +293,18 @@ class Store:
             self._cursors.add(cursor)
             return cursor
 
+    @contextmanager
+    def time_limit(self, seconds: float) -> Iterator[None]:
+        """Interrupt queries of this context that take longer: they raise duckdb.InterruptException."""
+        with self._lock:
+            timer = Timer(seconds, self._connection.interrupt)
+            timer.daemon = True
+            timer.start()
+            try:
+                yield
+            finally:
+                timer.cancel()
+
     def _interrupt(self) -> None:
         for each in (self._connection, *self._cursors):
             each.interrupt()
@@ -324,6 +339,15 @@ class Store:
             finally:
                 for name in files:
                     self._connection.execute(f"DROP VIEW {name}")
+
+    @contextmanager
+    def memory_limit(self, limit: str) -> Iterator[None]:
+        """Let DuckDB use at most `limit` of memory, such as "400MB", inside this context; more goes to disk."""
+        self.run(f"SET memory_limit = '{limit}'")
+        try:
+            yield
+        finally:
+            self.run("RESET memory_limit")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -20,6 +20,7 @@ from rlaif.view import judges_page, label_page, pairs_page, prompt_page, runs_pa
 from rlaif.view.access import Access, is_busy
 from rlaif.view.guard import Guard
 from rlaif.view.labeling import Labeling
+from rlaif.view.progress import Clock
 from rlaif.view.site import PAGE, Site
 from rlaif.view.subject import Subject
 
@@ -42,13 +43,15 @@ def application(subject: Subject, token: str, port: int) -> Starlette:
     routes = [
         Route("/", _home),
         Route("/pairs", partial(pairs_page.show, site)),
+        Route("/pairs/counts", partial(pairs_page.counts, site)),
         Route("/pairs.jsonl", partial(pairs_page.download, site)),
         Route("/prompt/{key}", partial(prompt_page.show, site)),
         Route("/label", partial(label_page.show, site, labeling)),
         Route("/label/{action}", partial(label_page.change, site, labeling), methods=["POST"]),
         Route("/judges", partial(judges_page.show, site)),
+        Route("/judges/criteria", partial(judges_page.criteria, site)),
         Route("/judges/audit", partial(judges_page.audit, site)),
-        Route("/runs", partial(runs_page.show, site)),
+        Route("/runs", partial(runs_page.show, site, Clock(subject))),
         Route("/runs/evaluation", partial(runs_page.evaluation, site)),
         Route("/static/{name}", _static),
     ]

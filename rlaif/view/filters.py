@@ -14,10 +14,10 @@ import duckdb
 from rlaif.core.errors import InputError
 
 NUMBERS: Final = ("margin_from", "margin_to", "confidence_from", "confidence_to", "lead_from", "lead_to")
-# The relations that rows come from, in `sql/`: the narrowest that has the columns of the conditions and the order.
-ROWS, SIZED, READABLE = "rows", "sized", "readable"
-# These conditions read a column of the pairs only, so evaluating them twice costs less than keeping their rows.
+# These conditions read a column of the pairs only; all others need the table that `sql/index.sql` makes.
 CHEAP: Final = ("outcome", "margin_from", "margin_to", "confidence_from", "confidence_to")
+# These read texts.
+SLOW: Final = ("text", "where")
 # Names of orders in the URL, their labels, and their SQL; `place` is the order of making.
 ORDERS: Final[Mapping[str, tuple[str, str]]] = {
     "": ("as made", ""),
@@ -36,13 +36,30 @@ CONDITIONS: Final[Mapping[str, str]] = {
     "margin_to": "margin <= $margin_to",
     "confidence_from": "confidence >= $confidence_from / 100",
     "confidence_to": "confidence <= $confidence_to / 100",
-    "generator": "(chosen IN (FROM by_generator) OR rejected IN (FROM by_generator))",
-    "source": "prompt IN (SELECT key FROM prompts WHERE starts_with(source, $source))",
-    "meta": "prompt IN (SELECT key FROM prompts WHERE (metadata ->> $meta_path) = $value)",
-    "criterion": "(chosen, rejected) IN (FROM by_criterion)",
+    "generator": "(chosen_number IN (FROM by_generator) OR rejected_number IN (FROM by_generator))",
+    "source": "prompt_row IN (SELECT rowid FROM prompts WHERE starts_with(source, $source))",
+    "meta": "prompt_row IN (SELECT rowid FROM prompts WHERE (metadata ->> $meta_path) = $value)",
+    "criterion": "place IN (FROM leads)",
     "longer": "if($longer = 'chosen', chosen_characters > rejected_characters, chosen_characters < rejected_characters)",
-    "disagreement": "(chosen, rejected) IN (FROM disagreements)",
-    "text": "prompt IN (FROM by_text)",
+    "disagreement": "place IN (FROM disagreements)",
+    "text": "prompt_row IN (FROM by_text)",
+}
+# The columns of a condition in SQL besides those of `indexed`, each with its expression and the join that it needs.
+_PROMPTS: Final = "JOIN prompts ON prompts.rowid = prompt_row"
+_CHOSEN: Final = "LEFT JOIN responses AS chosen ON chosen.rowid = chosen_row"
+_REJECTED: Final = "LEFT JOIN responses AS rejected ON rejected.rowid = rejected_row"
+_CHOSEN_NAME: Final = "LEFT JOIN numbered AS one ON one.number = chosen_number"
+_REJECTED_NAME: Final = "LEFT JOIN numbered AS two ON two.number = rejected_number"
+COLUMNS: Final[Mapping[str, tuple[str, str]]] = {
+    "prompt": ("prompts.key", _PROMPTS),
+    "request": ("json_extract_string(messages, '$[#-1].content')", _PROMPTS),
+    "document": ("document", _PROMPTS),
+    "source": ("source", _PROMPTS),
+    "metadata": ("metadata", _PROMPTS),
+    "chosen_text": ("chosen.text", _CHOSEN),
+    "rejected_text": ("rejected.text", _REJECTED),
+    "chosen_generator": ("one.name", _CHOSEN_NAME),
+    "rejected_generator": ("two.name", _REJECTED_NAME),
 }
 
 
@@ -112,28 +129,33 @@ class Filter:
 
     @property
     def order(self) -> str:
-        return ORDERS[self.sort][1]
+        return ORDERS[self.sort][1] or "place"
 
     @property
-    def relation(self) -> str:
-        """The relation that rows come from."""
-        if self.where:
-            return READABLE
-        return SIZED if self.longer or self.sort.startswith("length") else ROWS
+    def active(self) -> tuple[str, ...]:
+        """The names of the conditions that are set."""
+        return tuple(name for name, value in self if value and (name in CONDITIONS or name == "where"))
 
     @property
     def is_cheap(self) -> bool:
-        """Whether all conditions are cheap to evaluate."""
-        return self.relation == ROWS and all(name in CHEAP for name, value in self if value and name in CONDITIONS)
+        """Whether the pairs' columns are enough for all conditions and the order."""
+        return all(name in CHEAP for name in self.active) and not self.sort.startswith("length")
 
     @property
-    def conditions(self) -> str:
-        """The conditions as SQL over parameters."""
-        active = [CONDITIONS[name] for name, value in self if value and name in CONDITIONS]
-        if self.where:
-            # A line break ends a comment.
-            active.append(f"(\n{self.where}\n)")
-        return " AND ".join(active) or "true"
+    def is_slow(self) -> bool:
+        """Whether a condition reads texts."""
+        return any(name in SLOW for name in self.active)
+
+    def conditions(self, *, slow: bool) -> str:
+        """Return the conditions that read texts, or the others, as SQL over parameters; `where` is not among them."""
+        return " AND ".join(CONDITIONS[name] for name in self.active if (name in SLOW) == slow and name != "where") or "true"
+
+    def readable(self, relation: str) -> str:
+        """Return a query for the rows of a relation like `indexed` with the columns that the condition in SQL can name."""
+        named = {name: column for name, column in COLUMNS.items() if name in self.where.lower()}
+        columns = "".join(f", {expression} AS {name}" for name, (expression, _) in named.items())
+        joins = dict.fromkeys(join for _, join in named.values())
+        return f"SELECT {relation}.*{columns} FROM {relation} {' '.join(joins)}"
 
     @property
     def parameters(self) -> dict[str, Any]:

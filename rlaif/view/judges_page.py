@@ -34,7 +34,7 @@ def show(site: Site, request: Request) -> Response:
     """Return the page; the audit is loaded after it, because it takes longer."""
     with site.access.reading() as store:
         judges = store.query("view/sql/judges")
-        store.execute("view/sql/judge_points")
+        store.execute("evaluation/sql/judge_points")
         charts = read_lengths(store)
         disagreements = store.query("view/sql/judge_disagreements", limit=DISAGREEMENTS)
         failures = store.query("view/sql/judge_failures", most=EXCERPT)
@@ -51,6 +51,13 @@ def audit(site: Site, request: Request) -> Response:
         except InputError as error:
             return site.html("audit.html.part.jinja", audit=None, sections=[], why=f"{error.what}. {error.fix}")
     return site.html("audit.html.part.jinja", audit=found, sections=sections(found), why="")
+
+
+def criteria(site: Site, request: Request) -> Response:
+    """Return the table of correlations between the criteria of each judge."""
+    with site.access.reading() as store:
+        rows = store.query("view/sql/criteria_correlation")
+    return site.html("criteria.html.part.jinja", rows=rows)
 
 
 def read_lengths(store: Store) -> list[LengthChart]:

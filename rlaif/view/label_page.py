@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from rlaif.core.errors import InputError, StoreError
 from rlaif.view.access import is_busy
-from rlaif.view.labeling import Labeling, people
+from rlaif.view.labeling import ORDERS, Labeling, people
 from rlaif.view.site import Site
 
 MAX_FORM = 10_000
@@ -22,12 +22,14 @@ def show(site: Site, labeling: Labeling, request: Request) -> Response:
         with site.access.reading() as store:
             return site.html("label_name.html.jinja", tab="label", people=people(store))
     person = labeling.person(name)
+    if "order" in request.query_params:
+        labeling.arrange(person, request.query_params["order"])
     # The vote before must be counted.
     with site.access.reading(fresh=True) as store:
         task = labeling.task(store, person)
         progress = labeling.progress(store, person, list(site.subject.judges.values()))
     busy = request.query_params.get("busy") == "1"
-    return site.html("label.html.jinja", tab="label", person=person, task=task, progress=progress, busy=busy)
+    return site.html("label.html.jinja", tab="label", person=person, task=task, progress=progress, busy=busy, orders=ORDERS)
 
 
 async def change(site: Site, labeling: Labeling, request: Request) -> Response:

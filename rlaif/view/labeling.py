@@ -15,15 +15,17 @@ from rlaif.view.access import Access
 QUEUE: Final = 50
 LONGEST_NAME: Final = 60
 VOTES: Final = ("first", "second", "tie")
+ORDERS: Final = {"telling": "most telling first", "random": "at random"}
 
 Pair = tuple[str, str]
 
 
 @dataclass
 class Person:
-    """The state of one person; `done` are the tasks voted on, in order."""
+    """The state of one person; `done` are the tasks voted on, in order. `order` is one of `ORDERS`."""
 
     voter: Voter
+    order: str = "telling"
     queue: list[LabelingTask] = field(default_factory=list)
     skipped: set[Pair] = field(default_factory=set)
     done: list[LabelingTask] = field(default_factory=list)
@@ -54,11 +56,20 @@ class Labeling:
         with self._lock:
             return self._people.setdefault(name, Person(Voter(name)))
 
+    def arrange(self, person: Person, order: str) -> None:
+        """Set the order of the person's queue."""
+        if order not in ORDERS:
+            raise InputError(f"unknown order {order!r}", where="order", fix=f"Use one of: {', '.join(ORDERS)}.")
+        with self._lock:
+            if person.order != order:
+                person.order, person.queue = order, []
+
     def task(self, store: Store, person: Person) -> LabelingTask | None:
         """Return the task that the person sees next, None if there is none."""
         if not person.queue:
             limit = QUEUE + len(person.skipped)
-            tasks = labeling_tasks(store, person.voter, self._generators(store), limit=limit)
+            telling = person.order == "telling"
+            tasks = labeling_tasks(store, person.voter, self._generators(store), limit=limit, informative=telling)
             person.queue = [task for task in tasks if _pair(task) not in person.skipped]
         return person.queue[0] if person.queue else None
 

@@ -9,20 +9,19 @@ import orjson
 
 from rlaif.core.errors import InputError
 from rlaif.core.words import count_words
-from rlaif.report.sql import query
 from rlaif.store.store import Row, Store, sql
-from rlaif.view.filters import ROWS, Filter
+from rlaif.view.filters import Filter
+from rlaif.view.matches import Matches, find_all_matches, find_matches
+from rlaif.view.tables import Tables
 
 PAGE: Final = 25
 # Rows per query of a download.
-BATCH: Final = 500
+BATCH: Final = 4000
 # Characters of a text in the list; the page of the prompt shows all of it.
 EXCERPT: Final = 700
 # Prompts whose metadata is searched for names of columns.
 SAMPLE: Final = 1000
 COLUMNS: Final = "prompt, chosen, rejected, margin, confidence, outcome"
-COUNT: Final = "(SELECT {'total': count(*), 'pairs': count(*) FILTER (outcome = 'paired')} FROM matched) AS counts"
-SUBQUERIES: Final = ("by_generator", "by_text", "by_criterion", "disagreements")
 
 
 @dataclass(frozen=True)
@@ -37,14 +36,25 @@ class Facets:
 
 
 @dataclass(frozen=True)
-class Listing:
-    """One page of the list. `total` is the number of rows of all pages, of which `pairs` are pairs."""
+class Counts:
+    """The number of rows of all pages, of which `pairs` are pairs."""
 
-    rows: Sequence[Row]
     total: int
     pairs: int
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One page of the list. `counts` is None if more rows match than were looked at; then `more` pages follow."""
+
+    rows: Sequence[Row]
+    counts: Counts | None
     first: int
-    pages: int
+    more: bool
+
+    @property
+    def pages(self) -> int | None:
+        return None if self.counts is None else -(-self.counts.total // PAGE)
 
 
 def newest(store: Store, filter: Filter) -> Filter:
@@ -81,61 +91,81 @@ def read_facets(store: Store, filter: Filter) -> Facets:
     )
 
 
-def read_page(store: Store, filter: Filter, size: int = PAGE) -> Listing:
+def read_page(tables: Tables, filter: Filter) -> Listing:
     """Return a page of the list. The filter must name its pairing (see `newest`)."""
-    first = size * (filter.number - 1)
-    rows = _rows(store, filter, size, first, COUNT)
-    # A page beyond the last one has no rows, and so no total.
-    counted = rows or (_rows(store, filter, 1, 0, COUNT) if first else [])
-    counts = counted[0]["counts"] if counted else {"total": 0, "pairs": 0}
-    shown = [_short(row) for row in _with_texts(store, rows)]
-    return Listing(shown, **counts, first=first + 1, pages=-(-counts["total"] // size))
+    first = PAGE * (filter.number - 1)
+    with tables.lock:
+        if filter.is_cheap:
+            counts: Counts | None = read_counts(tables, filter)
+            found_rows = _rows(tables.store, filter, PAGE + 1, first)
+            rows, more = found_rows[:PAGE], len(found_rows) > PAGE
+        else:
+            found = find_matches(tables, filter, first + PAGE + 1)
+            rows, more = _matched(tables, filter, found, PAGE, first), found.total > first + PAGE
+            counts = Counts(found.total, found.pairs) if found.complete else None
+        return Listing([_short(row) for row in _with_texts(tables.store, rows)], counts, first + 1, more)
 
 
-def read_around(store: Store, filter: Filter, place: int) -> tuple[Row | None, Row | None, Row | None]:
+def read_counts(tables: Tables, filter: Filter) -> Counts:
+    """Return the number of rows of all pages. Raises InputError for a condition in SQL that is wrong or takes too long."""
+    with tables.lock:
+        if not filter.is_cheap:
+            found = find_all_matches(tables, filter)
+            return Counts(found.total, found.pairs)
+        query = "SELECT count(*) AS total, count(*) FILTER (outcome = 'paired') AS pairs FROM rows"
+        return Counts(
+            **tables.store.rows(_of_rows(f"{query} WHERE {filter.conditions(slow=False)}"), **filter.parameters)[0]
+        )
+
+
+def read_around(tables: Tables, filter: Filter, place: int) -> tuple[Row | None, Row | None, Row | None]:
     """Return the keys of the rows before, at and after a place in the list, which counts from 1."""
     begin = max(place - 2, 0)
-    rows: list[Row | None] = [*_rows(store, filter, place - begin + 1, begin)]
+    with tables.lock:
+        if filter.is_cheap:
+            found = _rows(tables.store, filter, place - begin + 1, begin)
+        else:
+            found = _matched(tables, filter, find_matches(tables, filter, place + 1), place - begin + 1, begin)
+    rows: list[Row | None] = [*found]
     before = [None] if place < 2 else []
     padded = [*before, *rows, None, None, None]
     return padded[0], padded[1], padded[2]
 
 
-def read_all(store: Store, filter: Filter) -> Iterator[bytes]:
-    """Yield all rows of the list as JSON lines, in batches."""
+def read_all(tables: Tables, filter: Filter) -> Iterator[bytes]:
+    """Yield all rows of the list as JSON lines, in batches; other pages can be read in between."""
     place = 0
-    while rows := _rows(store, filter, BATCH, place):
-        yield b"".join(orjson.dumps(_exported(row), option=orjson.OPT_APPEND_NEWLINE) for row in _with_texts(store, rows))
+    while True:
+        with tables.lock:
+            rows = _matched(tables, filter, find_all_matches(tables, filter), BATCH, place)
+            texts = _with_texts(tables.store, rows)
+        if not rows:
+            return
+        yield b"".join(orjson.dumps(_exported(row), option=orjson.OPT_APPEND_NEWLINE) for row in texts)
         place += BATCH
 
 
-def _rows(store: Store, filter: Filter, limit: int, offset: int, totals: str = "") -> list[Row]:
-    """Return rows of the list without texts, which are only read for the rows that are shown."""
-    conditions = filter.conditions
-    names = ["rows", *([filter.relation] if filter.relation != ROWS else [])]
-    names += [name for name in SUBQUERIES if f"FROM {name})" in conditions]
-    given = ", ".join(f"{name} AS ({sql(f'view/sql/{name}')}\n)" for name in names)
-    lengths = "" if filter.relation == ROWS else ", chosen_characters, rejected_characters"
-    # DuckDB keeps the order of insertion, and stops early if nothing else must be sorted.
-    kept, order = ("NOT MATERIALIZED", filter.order) if filter.is_cheap else ("MATERIALIZED", filter.order or "place")
-    text = (
-        f"WITH {given}, matched AS {kept} (SELECT {COLUMNS}, place{lengths} FROM {filter.relation} WHERE {conditions}) "
-        f"SELECT {COLUMNS}{totals and f', {totals}'} FROM matched "
-        f"{f'ORDER BY {order}' if order else ''} LIMIT {int(limit)} OFFSET {int(offset)}"
+def _rows(store: Store, filter: Filter, limit: int, offset: int) -> list[Row]:
+    """Return rows of the list for a filter of the pairs' columns, without texts."""
+    # DuckDB keeps the order of insertion, and stops early if nothing must be sorted.
+    order = f"ORDER BY {filter.order}" if filter.sort else ""
+    query = (
+        f"SELECT {COLUMNS} FROM rows WHERE {filter.conditions(slow=False)} {order} LIMIT {int(limit)} OFFSET {int(offset)}"
     )
-    return _confined(store, text, filter) if filter.where else store.rows(text, **filter.parameters)
+    return store.rows(_of_rows(query), **filter.parameters)
 
 
-def _confined(store: Store, text: str, filter: Filter) -> list[Row]:
-    """Run a statement with an SQL condition of the user, confined like that of `rlaif sql`."""
-    try:
-        return query(store, text, **filter.parameters)
-    except InputError as error:
-        # The line that DuckDB names is one of the whole statement.
-        what = error.what.partition("\nLINE")[0].strip()
-        names = "prompt, outcome, margin, confidence, request, document, source, metadata"
-        fix = f"The columns are {names}, and text, characters and generator after chosen_ or rejected_."
-        raise InputError(what, where="where", fix=fix) from None
+def _matched(tables: Tables, filter: Filter, found: Matches, limit: int, offset: int) -> list[Row]:
+    """Return some of the rows that match, in their order, without texts."""
+    span = f"FROM {found.table} WHERE rowid BETWEEN {int(offset)} AND {int(offset) + limit - 1}"
+    places = [row["place"] for row in tables.store.rows(f"SELECT place {span} ORDER BY rowid")]
+    query = _of_rows(f"SELECT place, {COLUMNS} FROM rows WHERE place IN (SELECT place {span})")
+    rows = {row.pop("place"): row for row in tables.store.rows(query, pairing=filter.pairing)}
+    return [rows[place] for place in places]
+
+
+def _of_rows(query: str) -> str:
+    return f"WITH rows AS ({sql('view/sql/rows')}) {query}"
 
 
 def _with_texts(store: Store, rows: Sequence[Row]) -> list[Row]:

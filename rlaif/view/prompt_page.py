@@ -12,36 +12,42 @@ from starlette.responses import Response
 from rlaif.core.errors import InputError
 from rlaif.core.words import count_words
 from rlaif.report.explain import explain
-from rlaif.report.explain.types import PromptHistory, Sampled
+from rlaif.report.explain.types import FullVerdict, PromptHistory, Sampled
 from rlaif.store.store import Row, Store
 from rlaif.view.filters import Filter
 from rlaif.view.listing import newest, read_around
 from rlaif.view.markdown import render
+from rlaif.view.marked_items import Marked, mark_items
 from rlaif.view.matrix import read_matrix
 from rlaif.view.site import Site
+from rlaif.view.tables import Tables
 from rlaif.view.word_diff import Parts, word_diff
 
-MODES = {"": "Markdown", "diff": "Differences", "raw": "As written"}
+MODES = {"": "Markdown", "diff": "Differences", "items": "Checked items", "raw": "As written"}
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One response on the page. `side` is chosen, rejected or empty; `parts` are its words with the differences flagged."""
+    """One response on the page. `side` is chosen, rejected or empty; `parts` are its words with the differences flagged;
+    `checks` has the sentences that the items of each verdict with items are about.
+    """
 
     response: Sampled
     side: str
     outcome: str
     words: int
     parts: Parts | None
+    checks: Sequence[tuple[FullVerdict, Sequence[Marked]]]
 
 
 def show(site: Site, request: Request) -> Response:
     """Return the page of the prompt in the path. `chosen` and `rejected` name the pair, `at` its place in the list."""
     values, mode = request.query_params, request.query_params.get("show", "")
     if mode not in MODES:
-        raise InputError(f"unknown mode {mode!r}", where="show", fix="Use diff or raw, or leave it out.")
+        raise InputError(f"unknown mode {mode!r}", where="show", fix="Use diff, items or raw, or leave it out.")
     asked = Filter.read(values)
-    with site.access.reading() as store:
+    with site.access.listing() as tables:
+        store = tables.store
         state = newest(store, asked)
         history = explain(store, request.path_params["key"], site.subject.judges)
         pairs = store.rows(
@@ -53,7 +59,7 @@ def show(site: Site, request: Request) -> Response:
         pair = _pair(pairs, values)
         responses = _responses(history, pair, state.pairing)
         matrix = read_matrix(store, state.pairing, _answers(store, responses), _names(site.subject.judges, store))
-        before, after = _neighbours(store, state, values.get("at", ""))
+        before, after = _neighbours(tables, state, values.get("at", ""))
     return site.html(
         "prompt.html.jinja",
         tab="pairs",
@@ -88,11 +94,16 @@ def _responses(history: PromptHistory, pair: Row | None, pairing: str) -> list[S
     both = [kept[key].text or "" for key in sides if key in kept]
     differing = word_diff(*both) if len(both) == 2 else None
     parts = dict(zip(sides, differing, strict=True)) if differing else {}
-    shown = [
-        Shown(each, sides.get(key, ""), outcomes.get(each.name, ""), count_words(each.text or ""), parts.get(key))
-        for key, each in kept.items()
-    ]
+    shown = []
+    for key, each in kept.items():
+        outcome, words = outcomes.get(each.name, ""), count_words(each.text or "")
+        shown.append(Shown(each, sides.get(key, ""), outcome, words, parts.get(key), _checks(each)))
     return sorted(shown, key=lambda each: ("chosen", "rejected", "").index(each.side))
+
+
+def _checks(response: Sampled) -> list[tuple[FullVerdict, Sequence[Marked]]]:
+    found = [verdict for verdict in response.verdicts if verdict.findings]
+    return [(verdict, mark_items(response.text or "", verdict.findings)) for verdict in found]
 
 
 def _answers(store: Store, responses: Sequence[Shown]) -> list[str | None]:
@@ -112,9 +123,9 @@ def _names(judges: Mapping[str, str], store: Store) -> dict[str, str]:
     return names | present
 
 
-def _neighbours(store: Store, filter: Filter, at: str) -> tuple[Any, Any]:
+def _neighbours(tables: Tables, filter: Filter, at: str) -> tuple[Any, Any]:
     """Return the rows before and after the place `at` in the list; None for those that do not exist."""
     if not at.isdecimal() or not 0 < int(at) < 10**9:
         return None, None
-    before, _, after = read_around(store, filter, int(at))
+    before, _, after = read_around(tables, filter, int(at))
     return before, after

@@ -1,27 +1,30 @@
 """The page about runs: progress, rate and cost, the work of each run, and trainings side by side."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import PurePath
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rlaif.context.run import now
 from rlaif.context.spending import money, spent_in_all
+from rlaif.evaluation import Evaluation, Match
 from rlaif.report.data import CURVES
 from rlaif.store.store import Row, Store
+from rlaif.view.progress import Clock
 from rlaif.view.site import Site
 
 # Metrics of a training that are shown beside those of others, by the first name that it logged.
 METRICS = {title: names for title, names, _ in CURVES if not any(name.startswith("logps/") for name in names)}
 
 
-def show(site: Site, request: Request) -> Response:
+def show(site: Site, clock: Clock, request: Request) -> Response:
     """Return the page."""
     config = site.subject.config
     with site.access.reading() as store:
         counts = {row["what"]: row["rows"] for row in store.query("pipeline/sql/status/counts")}
-        rates = store.query("view/sql/rates", now=now())
+        progress = clock.read(store)
         work = store.query("view/sql/work")
         failures = store.query("pipeline/sql/status/failures")
         spent = [asdict(row) | {"cost": money(row.usd, row.price)} for row in spent_in_all(store, config)]
@@ -31,7 +34,7 @@ def show(site: Site, request: Request) -> Response:
         "runs.html.jinja",
         tab="runs",
         counts=counts,
-        rates=rates,
+        progress=progress,
         work=work,
         failures=failures,
         spent=spent,
@@ -45,7 +48,25 @@ def evaluation(site: Site, request: Request) -> Response:
     """Return the results of the evaluation, from stored scores."""
     with site.access.reading() as store:
         found = site.subject.evaluate(store)
-    return site.html("evaluation.html.part.jinja", evaluation=found)
+    return site.html("evaluation.html.part.jinja", evaluation=found, ranked=rank(found), judges=judges_of(found))
+
+
+def judges_of(found: Evaluation) -> list[str]:
+    """Return the judges of an evaluation in their order."""
+    return list(dict.fromkeys(match.judge for match in found.matches))
+
+
+def rank(found: Evaluation) -> list[tuple[str, Mapping[str, Match]]]:
+    """Return the compared models by name, each with its matches by judge: the highest win rate by the first judge first."""
+    models: dict[str, dict[str, Match]] = {}
+    for match in found.matches:
+        models.setdefault(match.trained.name, {})[match.judge] = match
+
+    def rates(matches: Mapping[str, Match]) -> list[float]:
+        found_rates = [matches[judge].win_rate if judge in matches else None for judge in judges_of(found)]
+        return [-1.0 if rate is None else rate for rate in found_rates]
+
+    return sorted(models.items(), key=lambda item: rates(item[1]), reverse=True)
 
 
 def read_trainings(store: Store) -> list[Row]:
@@ -62,5 +83,14 @@ def read_trainings(store: Store) -> list[Row]:
             if any(name in logged for name in names)
         }
         options = spec.get("options") if isinstance(spec.get("options"), dict) else {}
-        found.append(row | {"metrics": metrics, "rows": spec.get("rows"), "options": options, "steps": logged.get("#steps")})
+        found.append(
+            row
+            | {
+                "metrics": metrics,
+                "name": PurePath(row["path"] or "").name,
+                "rows": spec.get("rows"),
+                "options": options,
+                "steps": logged.get("#steps"),
+            }
+        )
     return found

@@ -14,7 +14,8 @@ class Subject:
     """A pipeline as the page needs it.
 
     `generators` returns the keys of the generators whose responses people label; `judges` holds the keys of the pipeline's
-    judges by name. `audit` and `evaluate` measure stored results and call no model.
+    judges by name. `audit` and `evaluate` measure stored results and call no model. `remaining` counts the responses and the
+    judgements that a run still has to make.
     """
 
     config: Config
@@ -22,3 +23,4 @@ class Subject:
     judges: Mapping[str, str]
     audit: Callable[[Store], Audit]
     evaluate: Callable[[Store], Evaluation]
+    remaining: Callable[[Store], Mapping[str, int]]

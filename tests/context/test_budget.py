@@ -4,6 +4,7 @@ import asyncio
 import json
 import math
 from collections.abc import AsyncIterator, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +129,7 @@ def test_units_that_another_stage_hands_over_are_taken_on_after_the_stop(tmp_pat
 
     async def begun() -> list[int]:
         with Store(config.store_path) as store:
-            budget = Budget(config, store)
+            budget = Budget(config, partial(spent, store, config.pipeline))
             let = budget.within(
                 units(), Tally("x"), config.pipeline.models["first"], lambda _: (1, 900.0, 200.0), handed=True
             )

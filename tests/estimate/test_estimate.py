@@ -202,6 +202,8 @@ SHIPPED = sorted(path.name for path in (root() / "pipelines").glob("*.yaml"))
 def test_every_shipped_pipeline_loads_checks_and_plans(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     overrides = [f"out={tmp_path}"]
+    if name == "instructions.yaml":
+        overrides.append("models.smollm.path=tiny:writer")
     if name == "qa_feedback.yaml":
         data = SHARED / "qa_feedback.jsonl"
         if not data.exists():

@@ -1,7 +1,7 @@
 """The length-controlled win rate, against values that are computed without it and against published ones."""
 
-import json
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy
@@ -11,14 +11,20 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.stats import spearmanr
 
-from rlaif.evaluation.length_control import LEAST, PENALTY, TOGETHER, LengthControlled, Outcome, length_controlled
-from tests.support.paths import SHARED
+from benchmarks.length_control import PUBLISHED, is_far, published
+from rlaif.context.run import HeldOut
+from rlaif.evaluation import Contest, read
+from rlaif.evaluation.comparison import matches
+from rlaif.evaluation.length_control import LEAST, PENALTY, LengthControlled, Outcome, length_controlled
+from rlaif.evaluation.table import notes
+from rlaif.evaluation.types import Evaluation
+from rlaif.store.store import Store
+from tests.support.evaluation_rows import ask, respond, score
 
 WIN = st.sampled_from([0.0, 0.5, 1.0, 0.25, 0.9])
 SPREAD_OUT = st.lists(st.tuples(WIN, st.integers(-400, 400)), min_size=LEAST, max_size=25).filter(
     lambda rows: len({difference for _, difference in rows}) > 1
 )
-PUBLISHED = SHARED / "alpaca_eval_lengths.jsonl"
 
 
 def outcome(wins: Any, differences: Any, base: float = 4000.0) -> Outcome:
@@ -85,6 +91,7 @@ def test_a_win_rate_that_cannot_separate_length_from_quality_has_a_reason_instea
 def test_a_model_without_a_win_rate_leaves_those_of_the_others() -> None:
     near, far = outcome([1, 0, 1, 1] * 10, [50.0, -80.0, 20.0, 90.0] * 10), outcome([1, 0] * 20, [-3000.0, -2900.0] * 20)
     found = length_controlled([near, far, near])
+    assert found[1] == "its responses are 3.8 times shorter, and fewer than 3 different models are compared"
     assert [type(each) for each in found] == [LengthControlled, str, LengthControlled]
     assert found[0] == found[2]
 
@@ -114,30 +121,6 @@ def test_planted_skills_and_lengths_are_recovered_by_fitting_models_together() -
     assert sum(each.interval[0] <= true <= each.interval[1] for each, true in zip(found, truth, strict=True)) >= 9
 
 
-def published() -> tuple[list[Outcome], numpy.ndarray, numpy.ndarray]:
-    """AlpacaEval's models against their base, with raw and published length-controlled win rates in percent.
-
-    Rows have no prompt's name; a model that lacks some prompts is aligned by the lengths of the base's responses.
-    """
-    with PUBLISHED.open(encoding="utf-8") as lines:
-        rows = [json.loads(line) for line in lines]
-    base = max((row["length_baseline"] for row in rows), key=len)
-    outcomes = []
-    for row in rows:
-        wins, mine, theirs, place = {}, {}, {}, 0
-        for preference, length, length_base in zip(
-            row["preference"], row["length_model"], row["length_baseline"], strict=True
-        ):
-            while base[place] != length_base:
-                place += 1
-            if preference is not None and length is not None:
-                wins[str(place)], mine[str(place)], theirs[str(place)] = preference - 1, float(length), float(length_base)
-            place += 1
-        outcomes.append(Outcome(wins, mine, theirs))
-    figures = (numpy.array([row[name] for row in rows]) for name in ("published_win_rate", "published_length_controlled"))
-    return outcomes, *figures
-
-
 @pytest.mark.skipif(not PUBLISHED.exists(), reason="the shared data folder is not here")
 def test_win_rates_agree_with_those_that_alpaca_eval_published() -> None:
     outcomes, raw, expected = published()
@@ -148,13 +131,39 @@ def test_win_rates_agree_with_those_that_alpaca_eval_published() -> None:
     assert abs(ours - expected).mean() < 1.0
     assert spearmanr(ours, expected).statistic > spearmanr(raw, expected).statistic + 0.02
     assert numpy.mean(covered) >= 0.85
-    # Not fitted to these models: half of them at random do as well, and so does each half beside the other.
-    order = numpy.random.default_rng(1).permutation(len(outcomes))
-    for half in (order[:TOGETHER], order[TOGETHER:]):
-        some = [
-            each for each in length_controlled([outcomes[place] for place in half]) if isinstance(each, LengthControlled)
-        ]
-        assert abs(numpy.array([100 * each.win_rate for each in some]) - expected[half]).mean() < 3.0
+    # Not fitted to these models: four of them do as well, if one of them is about as long as the base.
+    far, near = split(outcomes)
+    draw = numpy.random.default_rng(1)
+    some = [place for _ in range(4) for place in (draw.choice(near), *draw.choice(far, 3, replace=False))]
+    alike = [
+        each for part in range(0, len(some), 4) for each in length_controlled([outcomes[p] for p in some[part : part + 4]])
+    ]
+    rates = numpy.array([100 * each.win_rate for each in alike if isinstance(each, LengthControlled)])
+    assert len(rates) == len(some)
+    assert abs(rates - expected[some]).mean() < 3.0
+
+
+def split(outcomes: list[Outcome]) -> tuple[list[int], list[int]]:
+    """The models whose lengths are far from the base's, and the others."""
+    return tuple([p for p, each in enumerate(outcomes) if is_far(each) == far] for far in (True, False))  # type: ignore[return-value]
+
+
+@pytest.mark.skipif(not PUBLISHED.exists(), reason="the shared data folder is not here")
+@pytest.mark.parametrize(
+    ("chosen", "why"),
+    [
+        (lambda far, near: far[:12], "no compared model has responses about as long as the base model's"),
+        (lambda far, near: [*far[:1], *near[:1]], "fewer than 3 different models are compared"),
+        (lambda far, near: [far[0]] * 9 + near[:1], "fewer than 3 different models are compared"),
+    ],
+    ids=["only far ones", "two models", "copies of one"],
+)
+def test_models_that_cannot_separate_length_from_quality_together_have_a_reason_instead(chosen: Any, why: str) -> None:
+    outcomes, _, _ = published()
+    far, near = split(outcomes)
+    first, *_ = length_controlled([outcomes[place] for place in chosen(far, near)])
+    assert isinstance(first, str)
+    assert first.endswith(why)
 
 
 @pytest.mark.skipif(not PUBLISHED.exists(), reason="the shared data folder is not here")
@@ -166,3 +175,25 @@ def test_a_model_that_differs_only_in_length_has_a_reason_instead_of_a_win_rate(
     assert all("times shorter" in each for each in found if isinstance(each, str))
     for place in near:
         assert 100 * found[place].win_rate == pytest.approx(expected[place], abs=3.0)
+
+
+def test_models_of_earlier_evaluations_are_fitted_too(tmp_path: Path) -> None:
+    only = HeldOut(0.1)
+    with Store(tmp_path / "store.duckdb") as store:
+        store.append("generators", [{"key": each, "name": each} for each in "BTE"])
+        store.append("criteria", [{"key": "faith", "name": "faith", "kind": "scale", "low": 0, "high": 10}])
+        for place in range(LEAST):
+            ask(store, f"p{place}", position=place)
+            for who, words in (("B", 9), ("T", 8 + place % 3), ("E", 7 + place % 4)):
+                score(store, respond(store, f"p{place}", who, who + "a" * words), faith=(place * words) % 7)
+        rows = store.query("evaluation/sql/other_generators", known=["B", "T"], judge="J", **only.parameters)
+        assert [row["generator"] for row in rows] == ["E"]
+        now, earlier = (
+            [(contest, read(store, contest))] for contest in (Contest("B", "T", "J", only), Contest("B", "E", "J", only))
+        )
+        alone, together = matches(store, now), matches(store, now, earlier)
+    assert [len(alone), len(together)] == [1, 1]
+    assert alone[0].length_controlled
+    assert together[0].length_controlled
+    assert (alone[0].length_controlled.models, together[0].length_controlled.models) == (1, 2)
+    assert "fitted with 1 other stored models" in " ".join(notes(Evaluation(matches=together)))

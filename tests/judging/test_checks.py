@@ -1,5 +1,6 @@
 """The checks: given texts, expected values; and what becomes of those that will not do."""
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from rlaif.core.errors import InputError
 from rlaif.judging import JudgeContext
+from rlaif.judging.checks.ifeval_types import TYPES
 from rlaif.judging.criteria import check
 from rlaif.judging.rubric import Check
 from tests.support.checks import BENCH, DOCUMENT, judged, value
@@ -119,11 +121,20 @@ def test_an_invalid_check_is_reported_before_any_work(function: str, options: di
     assert message in str(caught.value)
 
 
+# The types of IFEval's instructions without arguments.
+PLAIN_TYPES = [name for name, function in TYPES.items() if len(inspect.signature(function).parameters) == 1]
+
+
 @pytest.mark.parametrize("function", sorted(check.BUILT_IN))
 @settings(deadline=None)
 @given(response=st.text(), document=st.text(min_size=1))
 def test_any_text_whatsoever_gives_a_value_in_range_or_a_failure_kind(function: str, response: str, document: str) -> None:
-    needed = {"matches": {"pattern": "a+"}, "contains": {"texts": ["a"]}, "chunks": {"separator": "\n"}}
+    needed: dict[str, dict[str, Any]] = {
+        "matches": {"pattern": "a+"},
+        "contains": {"texts": ["a"]},
+        "chunks": {"separator": "\n"},
+    }
+    needed["ifeval"] = {"types": PLAIN_TYPES, "arguments": [{}] * len(PLAIN_TYPES), "loose": True}
     verdict = judged(
         function, response, document, "7", high=10**6 if function == "length" else 1, **needed.get(function, {})
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from rlaif.context.facts import StoredFacts
 from rlaif.context.run import ATTEMPTS
 from rlaif.core.errors import ModelError
 from rlaif.core.progress import Tally
@@ -137,7 +138,7 @@ def test_a_reply_is_read_strictly() -> None:
 
 
 def noting(store: Store) -> Notes:
-    return Notes(store, "judge", Tally("judge"))
+    return Notes(StoredFacts(store), "judge", Tally("judge"))
 
 
 def made(counts: list[int], *failures: str | None) -> Callable[[], Awaitable[Note]]:

@@ -85,6 +85,17 @@ def test_n_samples_differ_and_the_prompt_counts_once(folder: Path) -> None:
     assert [each.prompt_tokens for each in found] == [7, 0, 0, 0]
 
 
+def test_the_librarys_generate_gives_the_same_samples(engine: Engine) -> None:
+    settings = Settings(1.0, 1.0, 60, None)
+    draws = [Draw(engine.encode(user("x" * (seed % 3))), seed, settings) for seed in range(24)]
+    found = engine.complete(draws)
+    sampler = Sampler(settings, range(24), device=torch.device("cpu"), stopped=lambda: False)
+    with torch.inference_mode():
+        engine._generate(draws, sampler)
+    assert [engine._text(engine._output(row[:60])) for row in sampler.chosen] == [each.text for each in found]
+    assert len({each.output_tokens for each in found}) > 1
+
+
 def test_greedy_does_not_depend_on_the_seed(folder: Path) -> None:
     first, second = alone(folder, ChatRequest(user("abc"), Sampling(temperature=0.0, max_tokens=8), seeds=(1, 2)))
     assert first.text == second.text
@@ -226,8 +237,8 @@ def test_tokens_are_drawn_as_often_as_they_are_likely() -> None:
     shares = torch.tensor([0.5, 0.0, 0.3, 0.15, 0.05])
     rows = 20_000
     sampler = Sampler(Settings(1.0, 1.0, 1, None), range(rows), device=torch.device("cpu"), stopped=lambda: False)
-    sampler(torch.zeros(rows, 0), shares.log().repeat(rows, 1))
-    counts = torch.bincount(sampler.chosen[0], minlength=5) / rows
+    chosen = sampler.draw(shares.log().repeat(rows, 1))
+    counts = torch.bincount(chosen, minlength=5) / rows
     assert counts[1] == 0
     # Four standard errors.
     assert all(

@@ -211,7 +211,7 @@ def test_no_slot_leaks_after_a_thousand_requests_that_never_end() -> None:
 
     async def run() -> tuple[int, int]:
         stall = ChatRequest([{"role": "user", "content": "stall"}])
-        async with serve([answer]) as server, model(server, attempts=1, timeout=1.0, concurrency=1000) as served:
+        async with serve([answer]) as server, model(server, attempts=1, timeout=3.0, concurrency=1000) as served:
             gone = await asyncio.gather(*(served.complete(stall) for _ in range(1000)), return_exceptions=True)
             assert {getattr(each, "kind", None) for each in gone} == {"timeout"}
             answers = [await served.complete(HELLO) for _ in range(3)]

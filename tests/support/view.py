@@ -26,7 +26,14 @@ def subject(out: Path, generators: Sequence[str] = ("g",)) -> Subject:
     def audit(store: Store) -> Audit:
         return measure(store, audited[:1], audited[1], generators)
 
-    return Subject(config, lambda store: generators, JUDGES, audit, lambda store: EVALUATION)
+    return Subject(
+        config,
+        lambda store: generators,
+        JUDGES,
+        audit,
+        lambda store: EVALUATION,
+        lambda store: {"responses": 0, "judgements": 0},
+    )
 
 
 def client(subject: Subject, token: str | None = TOKEN) -> TestClient:

@@ -199,8 +199,17 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     with Store(out / "store.duckdb") as store:
         attack(store)
         prompt = store.rows("SELECT prompt FROM pairs WHERE pairing = 'p' LIMIT 1")[0]["prompt"]
-    paths = ["/pairs", "/label", "/label?by=ann", "/judges", "/judges/audit", "/runs", "/runs/evaluation"]
-    paths += [f"/prompt/{prompt}{mode}" for mode in ("", "?show=raw", "?show=diff")]
+    paths = [
+        "/pairs",
+        "/label",
+        "/label?by=ann",
+        "/judges",
+        "/judges/audit",
+        "/judges/criteria",
+        "/runs",
+        "/runs/evaluation",
+    ]
+    paths += [f"/prompt/{prompt}{mode}" for mode in ("", "?show=raw", "?show=diff", "?show=items")]
     with client(subject(out)) as browser:
         found = {path: browser.get(path).text for path in paths}
         for name in ("text", "outcome", "generator", "source", "value", "pairing", "where", "sort", "margin_from", "page"):

@@ -1,15 +1,27 @@
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from starlette.testclient import TestClient
 
-from rlaif.evaluation.labeling import Voter
+from rlaif.context.run import now
+from rlaif.core.errors import InputError
+from rlaif.evaluation.labeling import Voter, labeling_tasks
+from rlaif.report.explain.types import Found
 from rlaif.store.store import Store
+from rlaif.view.filters import Filter
+from rlaif.view.listing import Counts, read_counts, read_page
+from rlaif.view.marked_items import mark_items
+from rlaif.view.progress import time_left
+from rlaif.view.runs_page import rank
+from rlaif.view.tables import Tables
 from tests.support import report_store
 from tests.support.page import Page
+from tests.support.report_store import EVALUATION
 from tests.support.view import PORT, TOKEN, client, subject
 
 PROMPTS = 40
@@ -39,7 +51,7 @@ def labelled(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def rows(browser: TestClient, **query: object) -> list[dict[str, object]]:
+def rows(browser: TestClient, **query: object) -> list[dict[str, Any]]:
     reply = browser.get(f"/pairs.jsonl?{urlencode(query)}")
     assert reply.status_code == 200, reply.text
     return [json.loads(line) for line in reply.text.splitlines()]
@@ -56,6 +68,7 @@ def test_every_view_opens_and_shows_its_content(browser: TestClient, out: Path) 
         "/label": "Your name",
         "/label?by=ann": "Response 2",
         "/judges": "makes the pairs",
+        "/judges/criteria": "helpfulness faithfulness",
         "/judges/audit": "pairs ordered as by the gold judge",
         "/runs": "Trainings, side by side",
         "/runs/evaluation": "Models compared with their base",
@@ -77,7 +90,7 @@ def test_the_list_holds_every_pair_and_every_prompt_without_one_with_its_reason(
     assert all((row["chosen"] is not None) == (row["outcome"] == "paired") for row in found)
 
 
-FILTERS = {
+FILTERS: dict[str, tuple[dict[str, object], Callable[[dict[str, Any]], object]]] = {
     "margin": ({"margin_from": 30, "margin_to": 60}, lambda row: row["margin"] is not None and 30 <= row["margin"] <= 60),
     "confidence": ({"confidence_from": 90}, lambda row: (row["confidence"] or 0) >= 0.9),
     "outcome": ({"outcome": "paired"}, lambda row: row["outcome"] == "paired"),
@@ -94,6 +107,19 @@ FILTERS = {
         {"where": "margin > 20 AND chosen_text LIKE '%Ramel%'"},
         lambda row: "Ramel" in (row["chosen"] or "") and row["margin"] > 20,
     ),
+    "SQL on lengths": (
+        {"where": "rejected_characters > chosen_characters AND source LIKE '%7'"},
+        lambda row: row["chosen"] and len(row["rejected"]) > len(row["chosen"]) and row["source"].endswith("7"),
+    ),
+    "SQL and other filters": (
+        {"where": "chosen_generator = 'writer'", "text": "report 1", "longer": "chosen", "margin_from": 10},
+        lambda row: (
+            row["chosen_generator"] == "writer"
+            and "about report 1" in row["messages"][0]["content"]
+            and len(row["chosen"]) > len(row["rejected"])
+            and row["margin"] >= 10
+        ),
+    ),
     "SQL with a comment": ({"where": "margin > 20 -- and so on"}, lambda row: (row["margin"] or 0) > 20),
 }
 
@@ -102,6 +128,43 @@ FILTERS = {
 def test_a_filter_keeps_exactly_the_rows_that_it_describes(browser: TestClient, name: str) -> None:
     query, keeps = FILTERS[name]
     assert rows(browser, **query) == [row for row in rows(browser) if keeps(row)]
+
+
+def test_a_slow_condition_in_sql_is_interrupted_with_advice(out: Path) -> None:
+    slow = Filter(
+        pairing="p", where="(SELECT sum(a.range * b.range) FROM range(1000000) AS a, range(1000000) AS b) > margin"
+    )
+    with Store(out / "store.duckdb", read_only=True) as store:
+        with pytest.raises(InputError, match=r"took longer than 0\.1 seconds\nSet other filters too"):
+            read_page(Tables(store, patience=0.1), slow)
+        assert read_page(Tables(store), Filter(pairing="p")).counts == Counts(
+            PROMPTS, store.measure("FROM pairs WHERE pairing = 'p'", "count(*)")
+        )
+
+
+def test_a_search_shows_a_page_before_all_texts_are_read(out: Path) -> None:
+    search = Filter(pairing="p", text="report")
+    with Store(out / "store.duckdb", read_only=True) as store:
+        tables = Tables(store, first=30)
+        pages = [read_page(tables, replace(search, page=str(number))) for number in (1, 2)]
+        assert [(page.counts, page.more) for page in pages] == [
+            (None, True),
+            (read_counts(tables, search), False),
+        ]
+        in_order = read_page(tables, Filter(pairing="p")).rows
+        assert [row["prompt"] for row in pages[0].rows] == [row["prompt"] for row in in_order]
+        assert read_counts(tables, search).total == PROMPTS
+
+
+def test_the_tables_of_the_list_follow_the_store(labelled: Path) -> None:
+    longer = Filter(pairing="p", where="chosen_characters > 0")
+    with Store(labelled / "store.duckdb", read_only=True) as store:
+        tables = Tables(store)
+        assert read_page(tables, longer).rows
+        with Store(labelled / "store.duckdb") as writer:
+            writer.run("DELETE FROM pairs")
+        store.renew()
+        assert not read_page(tables, longer).rows
 
 
 def test_a_criterion_filter_compares_both_scores(browser: TestClient, out: Path) -> None:
@@ -229,6 +292,103 @@ def test_labeling_is_blind_and_a_skipped_task_does_not_come_back(labelled: Path)
         assert len(set(first)) == 4
         assert "Nothing to vote on" in Page(browser.get("/label?by=ann").text).words
     assert votes(labelled) == []
+
+
+def test_pairs_on_which_judges_disagree_come_first_then_those_with_low_confidence(out: Path) -> None:
+    with Store(out / "store.duckdb", private=True) as store:
+        store.run("DELETE FROM comparisons")
+        scores = store.rows(
+            "SELECT answer, judge_key AS judge, avg(percent) AS score FROM responses_scored JOIN responses ON key = response "
+            "WHERE score IS NOT NULL GROUP BY ALL"
+        )
+        points = {(row["answer"], row["judge"]): row["score"] for row in scores}
+        labelled = store.rows(
+            "SELECT one.answer AS a, two.answer AS b, confidence FROM pairs JOIN responses AS one ON one.key = chosen "
+            "JOIN responses AS two ON two.key = rejected WHERE pairing = 'p'"
+        )
+        confidence = {frozenset((row["a"], row["b"])): row["confidence"] for row in labelled}
+        tasks = labeling_tasks(store, Voter("new"), ["g"], informative=True)
+        assert len(tasks) == len(labeling_tasks(store, Voter("new"), ["g"]))
+    found = []
+    for task in tasks:
+        tiny, oracle = (
+            (points.get((task.first, judge)) or 0) - (points.get((task.second, judge)) or 0)
+            for judge in ("j-tiny", "j-oracle")
+        )
+        scored = all((side, judge) in points for side in (task.first, task.second) for judge in ("j-tiny", "j-oracle"))
+        disputed = min(abs(tiny), abs(oracle)) if scored and tiny * oracle < 0 else 0
+        found.append((disputed, -(confidence.get(frozenset((task.first, task.second))) or 1)))
+    first = [disputed for disputed, _ in found if disputed]
+    assert len(first) > 3
+    assert [disputed for disputed, _ in found][: len(first)] == pytest.approx(sorted(first, reverse=True), abs=0.01)
+    assert found[len(first) :] == sorted(found[len(first) :], reverse=True)
+
+
+def test_the_order_of_the_questions_can_be_random(labelled: Path) -> None:
+    with client(subject(labelled)) as browser:
+        page = Page(browser.get("/label?by=ann&order=random").text)
+        assert "A random sample" in page.words
+        assert "Responses on which judges disagree" in Page(browser.get("/label?by=ann&order=telling").text).words
+        assert browser.get("/label?by=ann&order=x").status_code == 400
+
+
+def test_a_live_run_shows_its_rate_the_time_that_is_left_and_its_errors(labelled: Path) -> None:
+    with Store(labelled / "store.duckdb") as store:
+        store.run("UPDATE responses SET created = $now - INTERVAL 30 SECOND", now=now())
+        store.run("UPDATE responses SET failure = 'timeout', detail = 'no reply in 60 s' WHERE rowid = 0")
+        n = store.measure("FROM responses", "count(*)")
+    live = replace(subject(labelled), remaining=lambda store: {"responses": 10 * n, "judgements": 0})
+    with client(live) as browser:
+        words = Page(browser.get("/runs").text).words
+    assert f"Still to come: {10 * n} responses, about" in words
+    assert "1 response failed (timeout): no reply in 60 s" in words
+
+
+def test_the_time_that_is_left_is_that_of_the_slower_kind() -> None:
+    rates = [{"kind": "responses", "per_minute": 60.0}, {"kind": "judgements", "per_minute": 30.0}]
+    assert time_left(rates, {"responses": 100, "judgements": 100}) == 200
+    assert time_left(rates[:1], {"responses": 100, "judgements": 100}) is None
+    assert time_left(rates, {"responses": 0, "judgements": 0}) is None
+
+
+def test_several_models_are_ranked_by_their_win_rate(out: Path) -> None:
+    first = EVALUATION.matches[0]
+    better = replace(first, trained=replace(first.trained, name="writer-dpo"), win_rate=0.97)
+    unknown = replace(first, trained=replace(first.trained, name="writer-new"), win_rate=None, interval=None)
+    found = replace(EVALUATION, matches=[unknown, *EVALUATION.matches, better])
+    assert [name for name, _ in rank(found)] == ["writer-dpo", first.trained.name, "writer-new"]
+    with client(replace(subject(out), evaluate=lambda store: found)) as browser:
+        words = Page(browser.get("/runs/evaluation").text).words
+    assert "1. writer-dpo 97 %" in words
+    assert f"{first.base.name}, the base" in words
+
+
+def test_the_criteria_of_a_judge_are_correlated(browser: TestClient, out: Path) -> None:
+    with Store(out / "store.duckdb", read_only=True) as store:
+        expected = store.rows(
+            "SELECT corr(a.score, b.score) AS found FROM responses_scored AS a JOIN responses_scored AS b USING (response, judge) "
+            "WHERE judge = 'tiny' AND a.criterion = 'helpfulness' AND b.criterion = 'faithfulness'"
+        )[0]["found"]
+    words = Page(browser.get("/judges/criteria").text).words
+    assert f"tiny helpfulness faithfulness {expected:+.2f}" in words
+
+
+def test_checked_items_are_marked_in_the_sentences_that_they_are_about() -> None:
+    items = [
+        Found("c", "The driver was Ramel.", "supported", None),
+        Found("c", "102 crates were carried by the truck", "not", None),
+        Found("c", "The weather was fine", "missing", None),
+        Found("c", "Ramel was the driver", "partly", None),
+    ]
+    text = "Ramel was the driver.\n\nThe truck carried 102 crates! It left at 06:40."
+    found = mark_items(text, items)
+    assert "".join(part.text for part in found) == text
+    assert [(part.text.strip(), part.numbers, part.tone) for part in found if part.numbers] == [
+        ("Ramel was the driver.", [1, 4], "bad"),
+        ("The truck carried 102 crates!", [2], "bad"),
+    ]
+    assert [part.tone for part in mark_items(text, items[:1]) if part.numbers] == ["good"]
+    assert mark_items("", items) == []
 
 
 def test_while_another_process_writes_a_vote_is_refused_and_the_page_says_so(labelled: Path) -> None:

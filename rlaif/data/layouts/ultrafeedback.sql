@@ -9,8 +9,14 @@ SELECT
     list_transform(items(completions), lambda each: each -> '$.response') AS responses,
     list_transform(items(completions), lambda each: each ->> '$.model') AS generators,
     flatten(list_transform(items(completions), lambda each, place: list_transform(
-        ['helpfulness', 'honesty', 'instruction_following', 'truthfulness'],
-        lambda aspect: score(place, 'gpt-4', aspect, rating(json_extract(each, '$.annotations.' || aspect || '.Rating')), 1, 5)
+        list_zip(
+            ['helpfulness', 'honesty', 'instruction_following', 'truthfulness'],
+            json_extract(each, [
+                '$.annotations.helpfulness.Rating', '$.annotations.honesty.Rating',
+                '$.annotations.instruction_following.Rating', '$.annotations.truthfulness.Rating'
+            ])
+        ),
+        lambda rated: score(place, 'gpt-4', rated[1], rating(rated[2]), 1, 5)
     ))) AS scores,
     {source: source, models: models, correct_answers: correct_answers, incorrect_answers: incorrect_answers} AS metadata,
     CASE

@@ -132,9 +132,15 @@ def _position(given: Any, name: str, column: str, count: int) -> int:
 
 def _name(given: Mapping[str, Any], name: str, column: str) -> str:
     value = given.get(name)
-    if not isinstance(value, str) or not value.strip():
+    found = _trimmed(value) if isinstance(value, str) else ""
+    if not found:
         raise RowError(f"no `{name}`", column, str(value)[:SHOWN])
-    return clean(value.strip())
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _trimmed(name: str) -> str:
+    return clean(name.strip())
 
 
 def _is_number(value: Any) -> bool:

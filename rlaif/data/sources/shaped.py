@@ -7,6 +7,7 @@ it reads a table of all rows, which DuckDB keeps in a temporary folder if it doe
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -64,10 +65,14 @@ class Needed:
 
 def by_layout(rows: Iterator[Row], layout: Layout) -> Iterator[Row]:
     """Yield the rows as the layout returns them: dictionaries with the columns in `RESULT`."""
-    with _connection() as connection:
-        query = f"WITH source AS MATERIALIZED ({_extracted(layout)}) {_numbered(layout.sql, layout.type_error())}"
+    query = f"WITH source AS MATERIALIZED ({_extracted(layout)}) {_numbered(layout.sql, layout.type_error())}"
+    # A thread runs the query on a batch while the caller works on the rows of the batch before.
+    with _connection() as connection, ThreadPoolExecutor(1) as pool:
+        ahead: Future[list[Row]] | None = None
         for batch in _batches(rows):
-            yield from _mapped(connection, batch, query)
+            before, ahead = ahead, pool.submit(_mapped, connection, batch, query)
+            yield from before.result() if before else ()
+        yield from ahead.result() if ahead else ()
 
 
 def _extracted(layout: Layout) -> str:
@@ -89,16 +94,17 @@ def _numbered(sql: str, type_error: str) -> str:
     return f'SELECT "#", "#types", to_json(q) FROM (\n{body}\n) AS q'
 
 
-def _mapped(connection: Any, batch: Sequence[Row], sql: str) -> Iterator[Row]:
-    read: dict[int, Any] = {}
+def _mapped(connection: Any, batch: Sequence[Row], sql: str) -> list[Row]:
     _offer(connection, batch)
-    for place, types, line in connection.execute(sql).fetchall():
-        read[place] = RowError(types) if types else _row(orjson.loads(line))
-    for place, (at, row) in enumerate(batch):
-        yield at, row if isinstance(row, RowError) else read[place]
+    read = {place: RowError(types) if types else line for place, types, line in connection.execute(sql).fetchall()}
+    return [(at, row if isinstance(row, RowError) else _row(read[place])) for place, (at, row) in enumerate(batch)]
 
 
-def _row(row: dict[str, Any]) -> dict[str, Any] | RowError:
+def _row(line: str | RowError) -> dict[str, Any] | RowError:
+    """Return a row that a query returned as JSON. Its column `error` says why it cannot be used."""
+    if isinstance(line, RowError):
+        return line
+    row: dict[str, Any] = orjson.loads(line)
     error = row.get("error")
     if error:
         reason, _, detail = str(error).partition(": ")
@@ -193,9 +199,7 @@ def by_query(rows: Iterator[Row], sql: str, name: str, where: str) -> Iterator[R
         while found := cursor.fetchmany(BATCH):
             for location, line in found:
                 number += 1
-                row = orjson.loads(line)
-                row.pop("location", None)
-                yield location or f"{name}:{number}", _row(row)
+                yield location or f"{name}:{number}", _row(line)
 
 
 def _append(connection: Any, batch: Sequence[Row]) -> None:

@@ -15,7 +15,7 @@ from rlaif.data.sources.row_errors import RowError
 # A location, and the row there or its error.
 Row = tuple[str, Mapping[str, Any] | RowError]
 # Rows converted to Python objects at once: enough for low overhead, few enough for long documents.
-BATCH = 1024
+BATCH = 256
 
 
 class Wanted(Protocol):

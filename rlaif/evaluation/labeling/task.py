@@ -85,9 +85,22 @@ class Voter:
 
 
 def labeling_tasks(
-    store: Store, voter: Voter, generators: Sequence[str], *, per_prompt: int = 1, limit: int | None = None, seed: int = 0
+    store: Store,
+    voter: Voter,
+    generators: Sequence[str],
+    *,
+    per_prompt: int = 1,
+    limit: int | None = None,
+    seed: int = 0,
+    informative: bool = False,
 ) -> list[LabelingTask]:
-    """Return tasks without a vote by this person: `per_prompt` pairs of these generators' (keys) responses."""
+    """Return tasks without a vote by this person: `per_prompt` pairs of these generators' (keys) responses.
+
+    They are a random sample, or with `informative` begin where a vote tells most: where judges disagree, then where the
+    label has a low confidence.
+    """
+    store.execute("evaluation/sql/judge_points")
+    store.execute("evaluation/labeling/sql/informative")
     rows = store.query(
         "evaluation/labeling/sql/ballots",
         judge=voter.key,
@@ -95,6 +108,7 @@ def labeling_tasks(
         per_prompt=per_prompt,
         limit=limit,
         seed=seed,
+        informative=informative,
     )
     return [LabelingTask(request=_request(row.pop("messages")), **row) for row in rows]
 

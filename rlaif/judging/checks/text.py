@@ -89,10 +89,18 @@ def language(prompt: Prompt, response: str, *, wanted: str | None = None) -> flo
 
 
 def _language(text: str, what: str) -> str:
+    found = identify_language(text)
+    if found is None:
+        raise ModelError("inapplicable", f"{what} is too short to identify its language")
+    return found
+
+
+def identify_language(text: str, least_bytes: int = LEAST_BYTES) -> str | None:
+    """Return the language of a text (ISO 639-1); None if its letters have fewer bytes in UTF-8."""
     text = text[:MOST_CHARACTERS]
     letters = "".join(character for character in text if character.isalpha() or character.isspace())
-    if len("".join(letters.split()).encode()) < LEAST_BYTES:
-        raise ModelError("inapplicable", f"{what} is too short to identify its language")
+    if len("".join(letters.split()).encode()) < least_bytes:
+        return None
     return str(_identifier().classify(letters)[0])
 
 

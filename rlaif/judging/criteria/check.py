@@ -20,6 +20,7 @@ from rlaif.core.errors import InputError, ModelError
 from rlaif.core.signals import UnsentError
 from rlaif.core.types import Prompt, Score, Verdict
 from rlaif.judging.checks import answer, document, process, text
+from rlaif.judging.checks.ifeval import ifeval
 from rlaif.judging.context import Candidate, JudgeContext
 from rlaif.judging.rubric import Check
 
@@ -40,6 +41,7 @@ BUILT_IN: dict[str, Callable[..., float]] = {
         document.headings,
         document.kept,
         document.chunks,
+        ifeval,
     )
 }
 # Built-in checks without these options, and the demo's oracle, need no separate process.

@@ -9,6 +9,7 @@ from typing import Any, Final
 from rlaif.config.yaml import did_you_mean
 from rlaif.core.errors import InputError
 from rlaif.core.types import key
+from rlaif.models.local import gguf
 
 TINY: Final = Path(__file__).parents[2] / "demo"
 HUB_NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -41,9 +42,14 @@ END_BYTES: Final = 2**20
 
 
 def locate(path: str, *, where: str = "") -> Path | str:
-    """Return the folder of a checkpoint, or `path` if it is a hub name. Raises InputError if it can be neither."""
+    """Return the folder of a checkpoint, or `path` if it is a hub name. Raises InputError if it can be neither.
+
+    A GGUF file is converted on its first use.
+    """
     if path.startswith("tiny:"):
         return _tiny(path.removeprefix("tiny:"), where)
+    if gguf.is_gguf(path):
+        return gguf.as_checkpoint(path, where=where)
     folder = Path(path).expanduser()
     if folder.is_dir():
         if not (folder / "config.json").is_file():
@@ -107,6 +113,9 @@ def _json(file: Path, where: str) -> dict[str, Any]:
 
 def fingerprint(path: str, revision: str | None = None, *, where: str = "") -> dict[str, str | None]:
     """Return what identifies the checkpoint: a digest of its files, wherever they are; for a hub name, name and revision."""
+    if gguf.is_gguf(path):
+        # Known by the file alone: the conversion differs between versions of transformers, and is not needed here.
+        return {"checkpoint": key([("gguf", gguf.digest(gguf.find_file(path, where=where)))])}
     place = locate(path, where=where)
     if isinstance(place, str):
         return {"model": place, "revision": revision}

@@ -6,12 +6,12 @@ from typing import Any, Final
 
 import torch
 from tokenizers.decoders import DecodeStream
-from torch import Tensor
 from transformers import AutoModelForCausalLM, GenerationConfig, LogitsProcessorList
 
 from rlaif.config import TransformersModel
 from rlaif.models.base import Completion, Token
 from rlaif.models.local.batching import Draw
+from rlaif.models.local.decoding import decode, new_cache
 from rlaif.models.local.loader import Loaded, read
 from rlaif.models.local.sampler import Sampler
 
@@ -52,34 +52,36 @@ class Engine(Loaded):
 
     @torch.inference_mode()
     def _complete(self, draws: Sequence[Draw]) -> list[Completion]:
-        settings, device = draws[0].settings, self._model.device
+        settings = draws[0].settings
+        sampler = Sampler(settings, [draw.seed for draw in draws], device=self._model.device, stopped=self._stopped)
+        cache = new_cache(self._model)
+        if cache is None:
+            self._generate(draws, sampler)
+        else:
+            decode(self._model, cache, [draw.ids for draw in draws], sampler, settings.limit, self._ends)
+        completions = []
+        for row, drawn in enumerate(sampler.chosen):
+            output = self._output(drawn[: settings.limit])
+            tokens = self._tokens(output, sampler.logprobs[row], sampler.top[row]) if sampler.logprobs[row] else ()
+            completions.append(self._completion(output, tokens))
+        return completions
+
+    def _generate(self, draws: Sequence[Draw], sampler: Sampler) -> None:
+        """Sample with the library's `generate`, which knows every model."""
+        device = self._model.device
         width = max(len(draw.ids) for draw in draws)
         ids = torch.full((len(draws), width), self._pad)
         mask = torch.zeros_like(ids)
         for row, draw in enumerate(draws):
             ids[row, width - len(draw.ids) :] = torch.tensor(draw.ids)
             mask[row, width - len(draw.ids) :] = 1
-        sampler = Sampler(settings, [draw.seed for draw in draws], device=device, stopped=self._stopped)
         self._model.generate(
             input_ids=ids.to(device),
             attention_mask=mask.to(device),
             do_sample=False,
-            max_new_tokens=settings.limit,
+            max_new_tokens=draws[0].settings.limit,
             logits_processor=LogitsProcessorList([sampler]),
         )
-        chosen, logprobs = _table(sampler.chosen), _table(sampler.logprobs)
-        top_ids, top_logprobs = _table([step[0] for step in sampler.top]), _table([step[1] for step in sampler.top])
-        completions = []
-        for row, drawn in enumerate(chosen):
-            output = self._output(drawn[: settings.limit])
-            steps = (
-                [list(zip(*both, strict=True)) for both in zip(top_ids[row], top_logprobs[row], strict=True)]
-                if top_ids
-                else []
-            )
-            tokens = self._tokens(output, logprobs[row], steps) if logprobs else ()
-            completions.append(self._completion(output, tokens))
-        return completions
 
     def continuation(self, text: str, *, ended: bool) -> tuple[int, ...]:
         """Return the token ids of an answer, with the end token if it `ended`."""
@@ -134,8 +136,3 @@ class Engine(Loaded):
         pieces = [stream.step(backend, token) or "" for token in output]
         pieces[-1] += self._text(output)[len("".join(pieces)) :]
         return pieces
-
-
-def _table(steps: list[Tensor]) -> list[Any]:
-    """Convert per-step tensors (rows, …) to nested lists by row, then step."""
-    return torch.stack(steps, 1).tolist() if steps else []

@@ -10,36 +10,48 @@ from rlaif.models.local.batching import Settings
 
 
 class Sampler(LogitsProcessor):  # type: ignore[misc]
-    """Draws one token per row and step and masks all others, so that greedy `generate` must take it.
+    """Draws one token per row and step. In `generate`, it masks all others, so that greedy decoding must take it.
 
     Each row has separate uniform random numbers, made from its seed, and takes the token whose interval of the cumulative
     distribution contains the number (inverse transform sampling). This is exact, uses one number per token, and gives the
     same result in any batch.
 
-    Kept per step: `chosen`, of shape (rows,), and if requested, `logprobs`, of shape (rows,), the chosen token's
-    log-probability under the model's distribution before temperature and top-p; and `top`, (rows, k) ids and
-    log-probabilities.
+    Kept per row, in lists with an entry per step: `chosen`, and if requested, `logprobs`, the chosen token's log-probability
+    under the model's distribution before temperature and top-p; and `top`, pairs of id and log-probability.
     """
 
     def __init__(
         self, settings: Settings, seeds: Sequence[int], *, device: torch.device, stopped: Callable[[], bool]
     ) -> None:
-        self._settings, self._stopped = settings, stopped
-        self.chosen: list[Tensor] = []
-        self.logprobs: list[Tensor] = []
-        self.top: list[tuple[Tensor, Tensor]] = []
+        self._settings, self._stopped, self._step = settings, stopped, 0
+        self.rows = list(range(len(seeds)))
+        self.chosen: list[list[int]] = [[] for _ in seeds]
+        self.logprobs: list[list[float]] = [[] for _ in seeds]
+        self.top: list[list[list[tuple[int, float]]]] = [[] for _ in seeds]
         if settings.temperature > 0:
             self._numbers = torch.stack([_numbers(seed, settings.limit) for seed in seeds]).to(device)
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         """Return scores (rows, vocabulary) in which each row's drawn token is the only possible one."""
+        return torch.full_like(scores, -torch.inf).scatter_(1, self.draw(scores)[:, None], 0.0)
+
+    def draw(self, scores: Tensor) -> Tensor:
+        """Return the next token of each row, of shape (rows,)."""
         if self._stopped():
             raise InterruptedError("the model was closed")
         chosen = self._draw(scores)
-        self.chosen.append(chosen)
+        for row, token in zip(self.rows, chosen.tolist(), strict=True):
+            self.chosen[row].append(token)
         if self._settings.top is not None:
             self._remember(chosen, scores)
-        return torch.full_like(scores, -torch.inf).scatter_(1, chosen[:, None], 0.0)
+        self._step += 1
+        return chosen
+
+    def keep(self, places: Tensor) -> None:
+        """Go on with these of the current rows only."""
+        self.rows = [self.rows[place] for place in places.tolist()]
+        if self._settings.temperature > 0:
+            self._numbers = self._numbers[places]
 
     def _draw(self, scores: Tensor) -> Tensor:
         if self._settings.temperature == 0:
@@ -51,16 +63,18 @@ class Sampler(LogitsProcessor):  # type: ignore[misc]
         # Rounding could reach the total, for which searchsorted returns an index past the last token.
         below = torch.nextafter(sums[:, -1], torch.zeros_like(sums[:, -1]))
         # A delayed stop check (on GPUs) may step past the limit; the tokens drawn there are cut off.
-        step = min(len(self.chosen), self._settings.limit - 1)
+        step = min(self._step, self._settings.limit - 1)
         numbers = torch.minimum(self._numbers[:, step] * sums[:, -1], below)
         return torch.searchsorted(sums, numbers[:, None], right=True)[:, 0]
 
     def _remember(self, chosen: Tensor, scores: Tensor) -> None:
         logprobs = torch.log_softmax(scores, -1)
-        self.logprobs.append(logprobs.gather(1, chosen[:, None])[:, 0])
+        for row, logprob in zip(self.rows, logprobs.gather(1, chosen[:, None])[:, 0].tolist(), strict=True):
+            self.logprobs[row].append(logprob)
         if self._settings.top:
             best = logprobs.topk(min(self._settings.top, logprobs.shape[1]))
-            self.top.append((best.indices, best.values))
+            for row, ids, values in zip(self.rows, best.indices.tolist(), best.values.tolist(), strict=True):
+                self.top[row].append(list(zip(ids, values, strict=True)))
 
 
 def nucleus(shares: Tensor, top_p: float) -> Tensor:

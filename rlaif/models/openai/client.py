@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 
 import orjson
 
-from rlaif.config import OpenAIModel
+from rlaif.config import OpenAIModel, ServerFile
 from rlaif.config.yaml import did_you_mean
 from rlaif.core.errors import ModelError
 from rlaif.core.progress import count_retry
@@ -25,6 +25,7 @@ from rlaif.models.openai.deadline import Deadline
 from rlaif.models.openai.endpoint import Endpoint
 from rlaif.models.openai.errors import RequestError
 from rlaif.models.openai.fill_missing import top_up
+from rlaif.models.openai.fleet import follow, wait_for_servers
 from rlaif.models.openai.inspector import RETRY, Inspector, cache_use, observations
 from rlaif.models.openai.load_balancer import LoadBalancer
 from rlaif.models.openai.pace import Pace, tokens
@@ -67,6 +68,7 @@ class OpenAI:
         self._served: str | None = None
         self._trouble = ""
         self.hint: str | None = None
+        self._following: asyncio.Task[None] | None = None
         self._looks: dict[int, asyncio.Task[None]] = {}
         self._paced = bool(config.requests_per_minute or config.tokens_per_minute)
         self._requests, self._tokens = Pace(config.requests_per_minute), Pace(config.tokens_per_minute)
@@ -152,11 +154,12 @@ class OpenAI:
     async def _send(self, payload: bytes, request: ChatRequest, n: int, *, again: bool) -> dict[int, Completion]:
         """Return the parsed reply to one request for `n` completions, and update the server's window and health."""
         endpoint = await self._fleet.enter(request.about, again=again)
+        began = asyncio.get_running_loop().time()
         try:
             with self._deadline:
                 question = hash(tuple([turn["content"] for turn in request.messages]))
                 data = await endpoint.send(payload, question=question, most_bytes=self._most_bytes(request, n))
-            endpoint.answered()
+            endpoint.answered(asyncio.get_running_loop().time() - began)
         except TimeoutError:
             late = RequestError("timeout", f"no whole reply within {self.config.timeout:g} s")
             raise self._learn(endpoint, late) from None
@@ -281,17 +284,35 @@ class OpenAI:
 
     async def __aenter__(self) -> Self:
         config = self.config
+        if isinstance(config.base_url, ServerFile):
+            await wait_for_servers(config.base_url, config.start_timeout, self._where)
         self.heads = await self._heads()
         announce(config, self._secret, self.heads)
         if config.start_timeout:
             await awaken(self.heads, config.start_timeout)
         endpoints = [self._endpoint(head, number) for number, head in enumerate(self.heads)]
         self._fleet = LoadBalancer(endpoints, most=config.concurrency, patience=ELAPSED * config.timeout)
+        if isinstance(config.base_url, ServerFile):
+            known = dict(zip(addresses(config.base_url), endpoints, strict=False))
+            self._following = asyncio.create_task(follow(config.base_url, self._fleet, known, self._admit))
         return self
+
+    async def _admit(self, address: str) -> Endpoint | None:
+        """Return a new server of the fleet, or None while it does not serve the model."""
+        head = await request_head(self.config, address, self._secret, where=self._where)
+        if self.config.model not in await names(head):
+            return None
+        self.heads.append(head)
+        announce(self.config, self._secret, [head])
+        self.remarks.update(await introduction(head, self.name))
+        return self._endpoint(head, len(self.heads) - 1)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for task in self._looks.values():
             task.cancel()
+        if self._following:
+            self._following.cancel()
+            await asyncio.wait({self._following})
         await self._fleet.close()

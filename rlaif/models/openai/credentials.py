@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 from rlaif import __version__
-from rlaif.config import OpenAIModel
+from rlaif.config import OpenAIModel, ServerFile
 from rlaif.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -50,13 +50,48 @@ class RequestHead:
     headers: dict[str, str]
 
 
-def addresses(base_url: str | Iterable[str] | None) -> list[str]:
-    """Return the servers' addresses, as the pipeline file gives them."""
+BaseUrl = str | Iterable[str] | ServerFile | None
+
+
+def addresses(base_url: BaseUrl) -> list[str]:
+    """Return the servers' addresses, as the pipeline file gives them, or as its file of servers lists them now.
+
+    Raises InputError for a line of that file that is not the plain address of a server.
+    """
+    if isinstance(base_url, ServerFile):
+        found, wrong = listed_servers(base_url)
+        if wrong:
+            raise InputError("not the address of a server", where=wrong[0], fix="Write one http://HOST:PORT/v1 per line.")
+        return found
     return [base_url or VENDOR] if isinstance(base_url, str | None) else list(base_url)
 
 
-def public_url(base_url: str | Iterable[str] | None) -> str:
-    """Return the server's address, or all of several addresses, without credentials and query, to be shown and stored."""
+def listed_servers(source: ServerFile) -> tuple[list[str], list[str]]:
+    """Return the addresses in a file of servers, each once, and the places of lines that are not plain addresses.
+
+    Empty lines and those that begin with # are skipped. A file that does not exist yet lists no servers.
+    """
+    try:
+        lines = source.path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return [], []
+    found, wrong = dict[str, None](), []
+    for number, line in enumerate(map(str.strip, lines), 1):
+        if line and not line.startswith("#"):
+            if PLAIN_ADDRESS.fullmatch(line):
+                found[line] = None
+            else:
+                wrong.append(f"{source.path}:{number}")
+    return list(found), wrong
+
+
+def public_url(base_url: BaseUrl) -> str:
+    """Return the server's address, or all of several addresses, without credentials and query, to be shown and stored.
+
+    Servers that come and go have the name of their file, so that results stay those of one model.
+    """
+    if isinstance(base_url, ServerFile):
+        return base_url.file
     return ", ".join(_public(address) for address in addresses(base_url))
 
 
@@ -80,7 +115,8 @@ def secret(config: OpenAIModel, *, where: str = "") -> str:
     if value:
         _check_characters(name, value, where)
         return value
-    if all(_host(address) in LOOPBACK for address in addresses(config.base_url)):
+    # Servers of a file are not known yet; most fleets take no key, and a server that wants one says so.
+    if isinstance(config.base_url, ServerFile) or all(_host(each) in LOOPBACK for each in addresses(config.base_url)):
         return NO_SECRET
     raise InputError(
         f"the environment variable {name} is {'empty' if name in os.environ else 'not set'}; "

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
+from zlib import crc32
 
 from rlaif.models.openai.credentials import RequestHead
 from rlaif.models.openai.duplicates import SeenReplies
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from rlaif.models.anthropic.connections import PackageConnections
     from rlaif.models.openai.proxied import Proxied
 
+# The share of the newest reply in the mean time of a server's replies.
+NEWEST: Final = 1 / 32
 # The maximum size of a reply in bytes, whatever the request.
 MOST_BYTES: Final = 256 * 2**20
 # The number of consecutive copies of earlier replies, each over a new connection, after which the request fails.
@@ -25,9 +28,10 @@ MOST_COPIES: Final = 3
 class Endpoint:
     """A server, to be closed after use. Callers count themselves in `in_flight` while they send.
 
-    `number` tells it from other servers of the model. It is `reached` once it has sent anything, and `fit` once it gave an
-    answer. It calls `remark` with a name, a value and a count for what it sent without being asked. `connections` are those
-    of a vendor's package, if requests are sent through it.
+    `number` tells it from other servers of the model, and `mark` does so in every fleet. `seconds` is the mean time of its
+    newest replies. It is `reached` once it has sent anything, and `fit` once it gave an answer. It calls `remark` with a
+    name, a value and a count for what it sent without being asked. `connections` are those of a vendor's package, if
+    requests are sent through it.
     """
 
     def __init__(
@@ -43,6 +47,8 @@ class Endpoint:
         connections: "PackageConnections | None" = None,
     ) -> None:
         self.number = number
+        self.mark = crc32(head.url.encode())
+        self.seconds: float | None = None
         self.window, self.health = Window(most), Health(pause)
         self.in_flight = 0
         self.fit = False
@@ -98,9 +104,10 @@ class Endpoint:
         """Return whether the server has sent anything."""
         return self._wires.has_replied
 
-    def answered(self) -> None:
-        """Record an answer: the server is healthy and may take more requests. Call this after each answer."""
+    def answered(self, seconds: float) -> None:
+        """Record an answer that took this long: the server is healthy and may take more requests."""
         self.fit = True
+        self.seconds = seconds if self.seconds is None else self.seconds + (seconds - self.seconds) * NEWEST
         self.window.widen()
         self.health.good()
 

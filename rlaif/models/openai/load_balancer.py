@@ -19,6 +19,9 @@ START: Final = 5.0
 # read. With less, texts move between servers; with more, some requests wait while other servers have room.
 LEAN: Final = 0.125
 
+# The most that slow replies count: a server must keep some requests, or its replies would never be seen to be quick again.
+SLOWEST: Final = 8.0
+
 # A request that waits for a server, and what it is about.
 Waiter = tuple["asyncio.Future[Endpoint]", str]
 
@@ -30,13 +33,33 @@ class LoadBalancer:
     """
 
     def __init__(self, endpoints: Sequence[Endpoint], *, most: int, patience: float) -> None:
-        self.endpoints = endpoints
+        self.endpoints = list(endpoints)
+        self._draining: list[Endpoint] = []
+        self._closing: set[asyncio.Task[None]] = set()
         self._most, self._patience = most, patience
         self._in_flight = 0
         self._again: deque[Waiter] = deque()
         self._new: deque[Waiter] = deque()
         self._soon: asyncio.Handle | None = None
         self._alarm: asyncio.TimerHandle | None = None
+
+    def add(self, endpoint: Endpoint) -> None:
+        """Add a server; requests that wait go to it at once."""
+        self.endpoints.append(endpoint)
+        self._admit()
+
+    def remove(self, endpoint: Endpoint) -> None:
+        """Send the server no further requests, and close it when its open ones have ended."""
+        self.endpoints.remove(endpoint)
+        self._draining.append(endpoint)
+        self._close_drained()
+
+    def _close_drained(self) -> None:
+        for endpoint in [each for each in self._draining if not each.in_flight]:
+            self._draining.remove(endpoint)
+            task = asyncio.get_running_loop().create_task(endpoint.close())
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
 
     async def enter(self, about: str = "", *, again: bool = False) -> Endpoint:
         """Wait for room for one request and return the server to send it to. Call `leave` afterwards.
@@ -61,6 +84,8 @@ class LoadBalancer:
         """End a request. A caller that enters again without a pause keeps its place: others are admitted after it."""
         endpoint.in_flight -= 1
         self._in_flight -= 1
+        if self._draining:
+            self._close_drained()
         if self._soon is None and (self._new or self._again):
             self._soon = asyncio.get_running_loop().call_soon(self._admit_others)
 
@@ -111,7 +136,7 @@ class LoadBalancer:
     def _down(self) -> float:
         """Return the seconds for which all servers have been failing."""
         since = [each.health.since for each in self.endpoints if each.health.probing and each.health.since is not None]
-        return asyncio.get_running_loop().time() - max(since) if len(since) == len(self.endpoints) else 0.0
+        return asyncio.get_running_loop().time() - max(since) if since and len(since) == len(self.endpoints) else 0.0
 
     def _set_alarm(self) -> None:
         """Schedule the admission of waiting requests for when the first server may be used again."""
@@ -129,7 +154,7 @@ class LoadBalancer:
     async def close(self) -> None:
         if self._alarm:
             self._alarm.cancel()
-        for endpoint in self.endpoints:
+        for endpoint in [*self.endpoints, *self._draining]:
             await endpoint.close()
 
 
@@ -144,12 +169,20 @@ def _refuse(queue: deque[Waiter], error: Callable[[], Exception]) -> None:
 def _choice(free: Sequence[Endpoint], about: str) -> Endpoint:
     """Choose the server with the highest hash for the text among those about as busy as the idlest.
 
+    A server that takes twice as long for its replies counts as twice as busy, so that servers get requests as they deliver.
+
     It is always the same server while that is among them, and each server equally often (rendezvous hashing, Thaler and
     Ravishankar 1998).
     """
-    busy = {each: each.in_flight / each.window.size for each in free}
+    quickest = min((each.seconds for each in free if each.seconds), default=0.0)
+    busy = {each: each.in_flight / each.window.size * _slowness(each, quickest) for each in free}
     least = min(busy.values())
     if not about:
         return min(free, key=lambda each: busy[each])
     text = hash(about)
-    return max((each for each in free if busy[each] <= least + LEAN), key=lambda each: hash((text, each.number)))
+    return max((each for each in free if busy[each] <= least + LEAN), key=lambda each: hash((text, each.mark)))
+
+
+def _slowness(endpoint: Endpoint, quickest: float) -> float:
+    """Return how many times as long as the quickest server this one takes for a reply; 1 if that is not known."""
+    return min(max(endpoint.seconds / quickest, 1.0), SLOWEST) if endpoint.seconds and quickest else 1.0

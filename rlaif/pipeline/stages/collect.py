@@ -23,6 +23,7 @@ from rlaif.data.sources.importer import Facts, imported
 from rlaif.data.sources.responses import ELSEWHERE
 from rlaif.data.sources.row_errors import Faults
 from rlaif.data.sources.staging import Staging, staged
+from rlaif.store.store import Store
 
 # The positions of the staged prompts to keep: the first of those that differ only in case, spacing and punctuation. Only
 # positions are stored, because there may be millions.
@@ -44,6 +45,10 @@ DIFFERING_SCORES: Final = """
     )
 """
 IMPORTED = '{"kind": "imported"}'
+# The memory that DuckDB may use to store and count the staged rows; more goes to disk.
+MEMORY: Final = "300MB"
+# The staged rows that are sorted and added at once.
+RANGE: Final = 50_000
 # Rows between two updates of the tally.
 STEP = 1000
 # Undeclared codes that a message lists.
@@ -58,8 +63,9 @@ def run(context: Context) -> None:
     with context.stage("collect") as tally, context.store.folder() as folder:
         with Staging(folder) as staging:
             facts = [_read(context, index, staging, tally) for index in range(len(context.config.pipeline.collect.sources))]
-        _keep(context, folder, collection, facts)
-    _report(context, facts)
+        with context.store.memory_limit(MEMORY):
+            _keep(context, folder, collection, facts)
+            _report(context, facts)
 
 
 def _read(context: Context, index: int, staging: Staging, tally: Tally) -> Facts:
@@ -118,7 +124,7 @@ def _keep(context: Context, folder: Path, collection: str | None, facts: Sequenc
     with store.reading(staged(folder)), store.transaction():
         store.execute(_KEPT)
         _check_metadata(context)
-        store.execute("pipeline/sql/collect/replace", now=now())
+        _replace(store)
         store.append(
             "generators",
             [
@@ -151,6 +157,16 @@ def _keep(context: Context, folder: Path, collection: str | None, facts: Sequenc
                 where=context.config.file.where(("collect", "sources")),
                 fix=f"All rows were dropped: {dropped}." if dropped else "They have no rows.",
             )
+
+
+def _replace(store: Store) -> None:
+    """Replace the facts of the last collection by the staged ones."""
+    store.execute("pipeline/sql/collect/replace")
+    time = now()
+    for table in ("responses", "verdicts", "scores", "comparisons"):
+        count = store.rows(f"SELECT count(*) AS n FROM staged_{table}")[0]["n"]
+        for first in range(0, count, RANGE):
+            store.execute(f"pipeline/sql/collect/add_{table}", first=first, last=first + RANGE, now=time)
 
 
 def _check_metadata(context: Context) -> None:

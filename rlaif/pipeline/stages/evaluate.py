@@ -14,7 +14,7 @@ from rlaif.evaluation.text_stats import read_texts
 from rlaif.evaluation.types import Evaluation
 from rlaif.models.registry import Models
 from rlaif.pipeline import harness
-from rlaif.pipeline.evaluate_answers import answer, score
+from rlaif.pipeline.evaluate_answers import answer, earlier, score
 from rlaif.pipeline.evaluated_models import base_generator, contenders, trained_generator
 from rlaif.pipeline.evaluation_tasks import in_task
 from rlaif.pipeline.generator import Generator
@@ -60,7 +60,11 @@ def evaluate(plan: Plan, context: Context, *, allow_code: bool = False, stored: 
     scored = {
         judge.name: score(context, judge, base, models, only, allow_code=allow_code, stored=stored) for judge in judges
     }
-    results = [each for contests in scored.values() for each in matches(context.store, contests)]
+    results = [
+        each
+        for judge in judges
+        for each in matches(context.store, scored[judge.name], earlier(context, judge, base, models, only))
+    ]
     if stored and not any(each.prompts for each in results):
         return Evaluation()
     return Evaluation(

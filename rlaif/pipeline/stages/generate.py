@@ -51,7 +51,7 @@ class Handover:
         for queue in self._queues:
             await queue.room()
 
-    def put_from_thread(self, batch: "Sequence[_Sampled]") -> None:
+    def put_from_thread(self, batch: "Sequence[Sampled]") -> None:
         """Pass the texts of a stored batch that no judge can have seen."""
         if not self._queues:
             return
@@ -105,16 +105,16 @@ async def _sample_all(
 ) -> None:
     breaker = CircuitBreaker(tally.stage)
 
-    def keep(batch: list[_Sampled]) -> None:
+    def keep(batch: list[Sampled]) -> None:
         _keep(context, batch, tally)
         handover.put_from_thread(batch)
 
-    async def sample(row: Row) -> _Sampled:
+    async def sample(row: Row) -> Sampled:
         await handover.room()
-        return await _sample(row, generator, model, tally)
+        return await sample_unit(row, generator, model, tally)
 
     await run_workers(
-        context.budget.within(pending, tally, generator.model, lambda row: _guess(row, generator)),
+        context.budget.within(pending, tally, generator.model, lambda row: guess(row, generator)),
         sample,
         keep,
         concurrency=model.concurrency,
@@ -181,19 +181,29 @@ def top_up(plan: Plan, store: Store, pairing: str, pairs: int, most: int) -> int
     return int(store.rows(added, before=before)[0]["n"])
 
 
-def _guess(row: Row, generator: Generator) -> tuple[int, float, float]:
+def guess(row: Row, generator: Generator) -> tuple[int, float, float]:
     """Return the completions of a unit, and an estimate of its prompt and output tokens."""
     samples = len(row["samples"])
     return samples, tokens_of(row["messages"], row["document"]), samples * generator.settings.max_tokens * OUTPUT_SHARE
 
 
 @dataclass(frozen=True)
-class _Sampled:
+class Sampled:
     """The responses of one request. `rendered` is the row for `rendered_prompts`, None if the store has it already."""
 
     pending: Row
     rendered: Row | None
     responses: list[Row]
+
+    @property
+    def facts(self) -> dict[str, list[Row]]:
+        """The rows to store, by table."""
+        return {"rendered_prompts": [self.rendered] if self.rendered else [], "responses": self.responses}
+
+    @property
+    def outcomes(self) -> list[Row]:
+        """The rows that count as units of work."""
+        return self.responses
 
     @property
     def failed(self) -> tuple[str | None, str | None]:
@@ -213,16 +223,9 @@ class _Sampled:
         return {each["answer"]: shared | {"text": each["text"]} for each in self.responses if not each.get("failure")}
 
 
-async def _sample(row: Row, generator: Generator, model: Model, tally: Tally) -> _Sampled:
-    messages = generator.render(stored(row))
-    settings = generator.settings
-    request = ChatRequest(
-        messages=messages,
-        sampling=generator.sampling,
-        seeds=tuple(int(key("seed", settings.seed, row["prompt"], sample)[:8], 16) >> 1 for sample in row["samples"]),
-        top_logprobs=0 if settings.logprobs else None,
-        about=row["document"] or row["prompt"],
-    )
+async def sample_unit(row: Row, generator: Generator, model: Model, tally: Tally) -> Sampled:
+    """Sample the responses of one pending row. Raises ModelError only for fatal kinds."""
+    request = request_of(row, generator)
     tally.add(calls=1)
     try:
         answers: list[Completion | ModelError | None] = list(await model.complete(request))
@@ -235,8 +238,8 @@ async def _sample(row: Row, generator: Generator, model: Model, tally: Tally) ->
             tally.add(calls=-1)
             raise
         answers = [error.found.get(place) for place in range(request.n)]
-    rendered = {"prompt": row["prompt"], "generator": generator.key, "messages": json.dumps(messages)}
-    return _Sampled(
+    rendered = {"prompt": row["prompt"], "generator": generator.key, "messages": json.dumps(request.messages)}
+    return Sampled(
         row,
         None if row["is_rendered"] else rendered,
         [
@@ -244,6 +247,18 @@ async def _sample(row: Row, generator: Generator, model: Model, tally: Tally) ->
             for sample, answer in zip(row["samples"], answers, strict=True)
             if answer
         ],
+    )
+
+
+def request_of(row: Row, generator: Generator) -> ChatRequest:
+    """Return the request for the samples of one pending row."""
+    settings = generator.settings
+    return ChatRequest(
+        messages=generator.render(stored(row)),
+        sampling=generator.sampling,
+        seeds=tuple(int(key("seed", settings.seed, row["prompt"], sample)[:8], 16) >> 1 for sample in row["samples"]),
+        top_logprobs=0 if settings.logprobs else None,
+        about=row["document"] or row["prompt"],
     )
 
 
@@ -299,15 +314,20 @@ def _failure(answer: Completion, parts: Split) -> tuple[str | None, str | None]:
     return "empty", "the model wrote no text" + (" after its reasoning" if reasoned else "")
 
 
-def _keep(context: Context, batch: list[_Sampled], tally: Tally) -> None:
-    newest = context.store.rows("SELECT number FROM newest_pairing")
-    kept = {"kept_after": newest[0]["number"] if newest else None}
-    responses = [response | kept for sampled in batch for response in sampled.responses]
+def _keep(context: Context, batch: list[Sampled], tally: Tally) -> None:
+    newest = newest_pairing(context.store)
+    responses = [response | newest for sampled in batch for response in sampled.responses]
     with context.store.transaction():
         context.store.append("rendered_prompts", [sampled.rendered for sampled in batch if sampled.rendered])
         context.store.append("responses", responses)
     for response in responses:
         tally.finish(response)
+
+
+def newest_pairing(store: Store) -> Row:
+    """Return the column of a response that says which pairing was the newest when it was stored."""
+    newest = store.rows("SELECT number FROM newest_pairing")
+    return {"kept_after": newest[0]["number"] if newest else None}
 
 
 def _warn_of_identical_samples(context: Context, generator: Generator) -> None:

@@ -48,7 +48,7 @@ async def run(
 
     `then` yields texts that arrive meanwhile, each with its prompt; they are scored after the others.
     """
-    _register(context, judge, allow_code)
+    register(context, judge, allow_code)
     wanted = pending_parameters(judge, generators, only, against)
     judge_context = partial(build_judge_context, context, models, judge, allow_code)
     if judge.calls or then is not None:
@@ -79,7 +79,7 @@ async def _score(
     wanted: dict[str, Any],
 ) -> None:
     # A snapshot of the store: later responses arrive through `then`.
-    pending = PendingUnits(context.store, "judge", "answer", calls=_calls(judge), **wanted)
+    pending = PendingUnits(context.store, "judge", "answer", calls=call_parameters(judge), **wanted)
     with context.stage(f"judge {judge.name}", pending.count if then is None else pending.count or None) as tally:
         if not pending.count and then is None:
             return
@@ -97,7 +97,7 @@ async def _score(
 async def _drain(
     context: Context,
     judge: Judge,
-    units: "Iterable[_Unit] | AsyncIterable[_Unit]",
+    units: "Iterable[Unit] | AsyncIterable[Unit]",
     judge_context: JudgeContext,
     tally: Tally,
     breaker: CircuitBreaker,
@@ -105,11 +105,11 @@ async def _drain(
     handed: bool = False,
 ) -> None:
     await run_workers(
-        context.budget.within(units, tally, judge.model, lambda unit: _guess(unit, judge), handed=handed),
-        lambda unit: _judge_unit(unit, judge, judge_context, tally),
+        context.budget.within(units, tally, judge.model, lambda unit: guess(unit, judge), handed=handed),
+        lambda unit: judge_unit(unit, judge, judge_context, tally),
         lambda batch: _keep(context, batch, tally),
         concurrency=judge_context.model.concurrency if judge_context.model else CHECK_CONCURRENCY,
-        on_result=lambda judged: breaker.record(judged.verdict["failure"], judged.verdict["detail"]),
+        on_result=lambda judged: breaker.record(*judged.failed),
     )
 
 
@@ -123,7 +123,7 @@ class Live:
     @classmethod
     async def open(cls, context: Context, models: Models, judge: Judge, *, allow_code: bool = False) -> Self:
         """Return the judge, with its model opened through `models`."""
-        _register(context, judge, allow_code)
+        register(context, judge, allow_code)
         tally = Tally(f"judge {judge.name}")
         return cls(context, judge, await build_judge_context(context, models, judge, allow_code, tally), tally)
 
@@ -138,11 +138,11 @@ class Live:
             "pipeline/sql/judge/pending_texts",
             judge=judge.key,
             answers=list(texts),
-            calls=_calls(judge),
+            calls=call_parameters(judge),
             attempts=ATTEMPTS,
             transient=sorted(TRANSIENT),
         )
-        units = [_Unit(texts[row["answer"]], row["call"], 0, row["attempt"]) for row in rows]
+        units = [Unit(texts[row["answer"]], row["call"], 0, row["attempt"]) for row in rows]
         await _drain(self._context, judge, units, self._judge_context, self._tally, self._breaker)
         self._judge_context.report(self._tally.stage, self._context.progress.note)
         self._context.budget.check()
@@ -155,12 +155,13 @@ class Live:
         return found
 
 
-def _calls(judge: Judge) -> list[dict[str, Any]]:
+def call_parameters(judge: Judge) -> list[dict[str, Any]]:
+    """Return the judge's calls as a parameter of the queries for pending judgements."""
     return [{"call": index, "criteria": call.keys} for index, call in enumerate(judge.calls)]
 
 
 @dataclass(frozen=True, slots=True)
-class _Unit:
+class Unit:
     """One judge call about one text."""
 
     subject: Candidate
@@ -169,9 +170,9 @@ class _Unit:
     attempt: int
 
 
-async def _units(pending: PendingUnits, then: AsyncIterable[Row] | None, judge: Judge, tally: Tally) -> AsyncIterator[_Unit]:
+async def _units(pending: PendingUnits, then: AsyncIterable[Row] | None, judge: Judge, tally: Tally) -> AsyncIterator[Unit]:
     async for row in pending:
-        yield _Unit(Candidate(stored(row), row["text"]), row["call"], row["repeat"], row["attempt"])
+        yield Unit(Candidate(stored(row), row["text"]), row["call"], row["repeat"], row["attempt"])
     if then is None:
         return
     async for row in then:
@@ -179,10 +180,10 @@ async def _units(pending: PendingUnits, then: AsyncIterable[Row] | None, judge: 
         tally.pending = (tally.pending or 0) + judge.settings.repeats * len(judge.calls)
         for repeat in range(judge.settings.repeats):
             for call in range(len(judge.calls)):
-                yield _Unit(subject, call, repeat, 0)
+                yield Unit(subject, call, repeat, 0)
 
 
-def _guess(unit: _Unit, judge: Judge) -> tuple[int, float, float]:
+def guess(unit: Unit, judge: Judge) -> tuple[int, float, float]:
     """Return the number of judgements of a unit (1), and an estimate of its prompt and output tokens.
 
     If a judgement takes several requests, each shows request and response, and one of them the document, whole or in parts.
@@ -194,7 +195,7 @@ def _guess(unit: _Unit, judge: Judge) -> tuple[int, float, float]:
     return 1, call.asks * shown + tokens_of(prompt.document), call.asks * judge.settings.max_tokens * OUTPUT_SHARE
 
 
-def _register(context: Context, judge: Judge, allow_code: bool) -> None:
+def register(context: Context, judge: Judge, allow_code: bool) -> None:
     """Store the judge and its criteria once, and reject checks that cannot run before any work is done."""
     for criterion in judge.rubric.criteria:
         if criterion.kind == "check":
@@ -225,13 +226,31 @@ def _register(context: Context, judge: Judge, allow_code: bool) -> None:
 
 
 @dataclass(frozen=True)
-class _Judged:
+class Judged:
+    """The rows of one verdict."""
+
     verdict: Row
     scores: list[Row]
     findings: list[Row]
 
+    @property
+    def facts(self) -> dict[str, list[Row]]:
+        """The rows to store, by table."""
+        return {"verdicts": [self.verdict], "scores": self.scores, "findings": self.findings}
 
-async def _judge_unit(unit: _Unit, judge: Judge, judge_context: JudgeContext, tally: Tally) -> _Judged:
+    @property
+    def outcomes(self) -> list[Row]:
+        """The rows that count as units of work."""
+        return [self.verdict]
+
+    @property
+    def failed(self) -> tuple[str | None, str | None]:
+        """The kind and detail of the failure, if it failed."""
+        return self.verdict["failure"], self.verdict["detail"]
+
+
+async def judge_unit(unit: Unit, judge: Judge, judge_context: JudgeContext, tally: Tally) -> Judged:
+    """Make one judge call. Raises ModelError only for fatal kinds."""
     call = judge.calls[unit.call]
     if judge_context.model:
         tally.add(calls=1)
@@ -251,7 +270,7 @@ async def _judge_unit(unit: _Unit, judge: Judge, judge_context: JudgeContext, ta
     return _rows(unit, verdict, judge)
 
 
-def _rows(unit: _Unit, verdict: Verdict, judge: Judge) -> _Judged:
+def _rows(unit: Unit, verdict: Verdict, judge: Judge) -> Judged:
     answer = unit.subject.answer
     which = {"answer": answer, "judge": judge.key, "repeat": unit.repeat, "attempt": unit.attempt}
     name = key("verdict", answer, judge.key, judge.calls[unit.call].keys, unit.repeat, unit.attempt)
@@ -282,10 +301,10 @@ def _rows(unit: _Unit, verdict: Verdict, judge: Judge) -> _Judged:
         }
         for position, found in enumerate(verdict.findings)
     ]
-    return _Judged(record, scores, findings)
+    return Judged(record, scores, findings)
 
 
-def _keep(context: Context, batch: list[_Judged], tally: Tally) -> None:
+def _keep(context: Context, batch: list[Judged], tally: Tally) -> None:
     with context.store.transaction():
         context.store.append("verdicts", [judged.verdict for judged in batch])
         context.store.append("scores", [score for judged in batch for score in judged.scores])

@@ -1,3 +1,4 @@
--- The responses of the generator $generator, by name.
-SELECT key FROM responses
-WHERE generator IN (SELECT key FROM generators WHERE name = $generator UNION SELECT $generator)
+-- The numbers of the generator $generator, by name (see `indexed`).
+SELECT min(rowid) FROM generators
+WHERE key IN (SELECT key FROM generators WHERE name = $generator) OR key = $generator
+GROUP BY key

@@ -13,5 +13,6 @@ JOIN (
 ) AS criteria ON criteria.key = scores.criterion
 LEFT JOIN weights AS same ON same.criterion = scores.criterion
 LEFT JOIN (SELECT name, max(weight) AS weight FROM weights GROUP BY name) AS named ON named.name = criteria.name
-WHERE scores.answer IN (SELECT unnest($answers::VARCHAR[]))
+-- Unlike IN, DuckDB applies this before it groups the scores.
+WHERE list_contains($answers::VARCHAR[], scores.answer)
 ORDER BY scores.judge IN (SELECT judge FROM pairing_judges WHERE pairing = $pairing) DESC, scores.judge, criteria.place

@@ -1,5 +1,6 @@
--- Replaces the facts of the sources by what was staged: prompts, and the imported responses, scores and comparisons. The
--- table `kept` holds the positions of the staged prompts that are not near duplicates.
+-- Replaces the prompts by the staged ones, deletes what the last collection imported, and records what was dropped. The table
+-- `kept` holds the positions of the staged prompts that are not near duplicates. The staged responses, scores and comparisons
+-- are only numbered here, without their texts, which may not fit in memory; add_*.sql add them in ranges of positions.
 
 -- Deletes the scores of known prompts whose metadata has changed, by checks that may read it: those with an argument from a
 -- column, and Python functions. Running them again costs nothing.
@@ -55,51 +56,22 @@ INSERT INTO active_prompts
 SELECT key FROM staged_prompts AS staged SEMI JOIN kept ON kept.position = staged.position;
 
 -- The staged responses to kept prompts: each distinct answer of a generator once, numbered in the order of arrival.
-INSERT INTO responses BY NAME
-WITH firsts AS (
-    SELECT staged.key, min(staged.position) AS position
+CREATE OR REPLACE TEMP TABLE numbered_responses AS
+SELECT position, row_number() OVER (PARTITION BY prompt, generator ORDER BY position) - 1 AS sample
+FROM (
+    SELECT prompt, generator, key, min(position) AS position
     FROM staged_responses AS staged
     SEMI JOIN active_prompts ON active_prompts.prompt = staged.prompt
-    GROUP BY staged.key
-)
-SELECT staged.key, prompt, generator, answer, text, reasoning, 'stop' AS finish, 0 AS attempt, coalesce(came.created, $now::TIMESTAMP) AS created,
-    if(came.key IS NULL, (SELECT number FROM newest_pairing), nullif(came.kept_after, 0)) AS kept_after,
-    row_number() OVER (PARTITION BY prompt, generator ORDER BY staged.position) - 1 AS sample
-FROM staged_responses AS staged
-SEMI JOIN firsts ON firsts.position = staged.position
-LEFT JOIN came ON came.key = staged.key
-ORDER BY staged.position;
+    GROUP BY prompt, generator, key
+);
 
 -- The staged verdicts on answers to kept prompts. Several verdicts of one judge on one answer are repeats.
-INSERT INTO verdicts BY NAME
-SELECT md5(concat_ws('/', judge, answer, repeat)) AS key, answer, judge, repeat, 0 AS attempt, raw, $now::TIMESTAMP AS created
+CREATE OR REPLACE TEMP TABLE numbered_verdicts AS
+SELECT position, row_number() OVER (PARTITION BY judge, answer ORDER BY position) - 1 AS repeat
 FROM (
-    SELECT *, row_number() OVER (PARTITION BY judge, answer ORDER BY staged.position) - 1 AS repeat
-    FROM staged_verdicts AS staged
+    SELECT judge, answer, position FROM staged_verdicts AS staged
     SEMI JOIN active_prompts ON active_prompts.prompt = staged.prompt
-)
-ORDER BY position;
-
--- The scores of the staged verdicts.
-INSERT INTO scores BY NAME
-WITH numbered AS (
-    SELECT staged.position, judge, answer,
-        row_number() OVER (PARTITION BY judge, answer ORDER BY staged.position) - 1 AS repeat
-    FROM staged_verdicts AS staged
-    SEMI JOIN active_prompts ON active_prompts.prompt = staged.prompt
-)
-SELECT md5(concat_ws('/', judge, answer, repeat)) AS verdict, answer, judge, criterion, repeat, 0 AS attempt,
-    value::DECIMAL(18, 6) AS value, failure
-FROM staged_scores AS staged
-JOIN numbered ON numbered.position = staged.verdict
-ORDER BY staged.position;
-
--- The staged comparisons of answers to kept prompts. Each is one vote, even if two are equal.
-INSERT INTO comparisons BY NAME
-SELECT prompt, first, second, judge, 'overall' AS criterion, preferred, probability::DECIMAL(18, 6) AS probability
-FROM staged_comparisons AS staged
-SEMI JOIN active_prompts ON active_prompts.prompt = staged.prompt
-ORDER BY position;
+);
 
 -- Dropped rows with their reasons: rows that cannot be used, duplicates, and rows that belong to a near duplicate.
 INSERT INTO dropped BY NAME

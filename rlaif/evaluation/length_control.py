@@ -134,7 +134,8 @@ def _weights(wins: "Array", known: "Array") -> "Array":
     variances = (wins**2 @ known.T) / shared - means**2
     alike = covariances > ALIKE * numpy.sqrt(variances * variances.T)
     numpy.fill_diagonal(alike, True)
-    return numpy.reciprocal(alike.sum(axis=1), dtype=float)
+    weights: Array = 1 / alike.sum(axis=1)
+    return weights
 
 
 def _fit(outcomes: Sequence[Outcome]) -> list[LengthControlled]:

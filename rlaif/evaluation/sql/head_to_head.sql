@@ -1,7 +1,7 @@
 -- Comparisons of base and trained responses by a judge, one row per held-out prompt. `win` is the trained side's share, from 0
 -- to 1: the mean over pairs of responses of the mean over both orders. A comparison counts with the judge's probability if it
 -- has one; equal responses tie. Pairs compared in one order only count in `one_order` alone, because the response shown first
--- may have won by its position; those that came with the data or from people count, because their order is not recorded.
+-- may have won by its position; those that came with the data count, because their order is not recorded.
 -- `win` is null if a prompt has no others. `swapped` counts the pairs shown in both orders,
 -- `same` those of them where both orders agree, `decided` the comparisons that are not ties, and `first_won` those of them that
 -- the response shown first won. Prompts and samples as in answers.sql.
@@ -21,9 +21,12 @@ opposed AS (
     WHERE base.generator = $base AND trained.generator = $trained
 ),
 votes AS (
-    SELECT prompt, first, second, criterion, repeat, preferred, verdict IS NULL AS imported,
+    SELECT prompt, first, second, criterion, repeat, preferred, imported,
         coalesce(probability::DOUBLE, CASE preferred WHEN 'first' THEN 1.0 WHEN 'second' THEN 0.0 ELSE 0.5 END) AS share
-    FROM comparisons WHERE judge = $judge AND preferred IS NOT NULL
+    FROM comparisons CROSS JOIN (
+        SELECT count(*) > 0 AS imported FROM judges WHERE key = $judge AND spec = '{"kind": "imported"}'
+    )
+    WHERE judge = $judge AND preferred IS NOT NULL
 ),
 shown AS (
     SELECT opposed.*, votes.first = trained AS ahead, preferred,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from rlaif.estimate import Plan as Estimate
     from rlaif.evaluation import Agreement, Evaluation
     from rlaif.evaluation.audit import Audit
-    from rlaif.pairs.build import Pairing
+    from rlaif.pairs.pairing import Pairing
     from rlaif.pipeline.pairs_diff import Difference
     from rlaif.pipeline.plan import Plan
     from rlaif.report.explain import PromptHistory

@@ -11,7 +11,7 @@ from rlaif.core.text import visible
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from rlaif.pairs.build import Pairing
+    from rlaif.pairs.pairing import Pairing
 
 T = TypeVar("T")
 
@@ -22,18 +22,19 @@ def show(found: T, render: "Callable[[T, Console], None]", as_json: bool) -> Non
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON: dataclasses become objects, and values that JSON cannot express become strings."""
+    """Print a value as JSON (see `plain`)."""
     # JSON escapes every other control character by itself.
-    print(json.dumps(_plain(value), indent=2).replace("\x7f", "\\u007f"))
+    print(json.dumps(plain(value), indent=2).replace("\x7f", "\\u007f"))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return a value as JSON has it: dataclasses become objects, and what JSON cannot express becomes text."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        return {key if isinstance(key, str) else str(key): _plain(item) for key, item in value.items()}
+        return {key if isinstance(key, str) else str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value if value is None or isinstance(value, str | int | float) else str(value)

@@ -1,19 +1,22 @@
 """Commands for a whole pipeline: create one, run it, and check its cost and requirements."""
 
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rlaif.cli.app import AllowCode, File, Json, JudgeName, Quiet, Set, app
-from rlaif.cli.output import print_json, render_pairing, show, terminal
-from rlaif.cli.session import OPENS_NO_MODEL, session
+from rlaif.cli.output import plain, print_json, render_pairing, show, terminal
+from rlaif.cli.session import OPENS_NO_MODEL, opened, session
 
 if TYPE_CHECKING:
     from rlaif.config import Config
+    from rlaif.context.run import Context
+    from rlaif.context.summary import Summary
     from rlaif.evaluation import Evaluation
-    from rlaif.pairs.build import Pairing
-    from rlaif.pipeline.summary import Summary
+    from rlaif.pairs.pairing import Pairing
     from rlaif.store.store import Row
 
 # How the end of a run describes a cost that is no amount.
@@ -44,27 +47,87 @@ def run(
     """Run every stage of a pipeline file; finished work is skipped."""
     from time import monotonic
 
-    from rlaif import pipeline as running
-    from rlaif.cli.view import start
-    from rlaif.pipeline.summary import summarize
+    from rlaif.config import load
 
     started = monotonic()
     if judge:
         set = [*set, f"judge.by=[{judge}]", "judge.cascade=null", f"pair.judge={judge}"]
-    with session(file, set, quiet, allow_code=allow_code) as (plan, context):
+    config = load(file, set, allow_code=allow_code)
+    if not (view or allow_code) and (done := _finished(config, started)):
+        if not quiet:
+            print("Everything is up to date.", file=sys.stderr)
+        _show(done, json)
+        return
+    from rlaif import pipeline as running
+    from rlaif.cli.view import start
+    from rlaif.context import finished
+    from rlaif.pipeline.summary import summarize
+
+    with opened(config, quiet) as (plan, context):
         running.check(plan)
         page = start(context.config) if view else None
         pairing, evaluation, report = running.everything(plan, context, allow_code=allow_code)
         turns = context.store.query("report/sql/rounds") if context.config.pipeline.rounds else []
         summary = summarize(context, pairing.pairs if pairing else None, started)
-    if json:
-        results = {"rounds": turns, "pairing": pairing, "evaluation": evaluation, "report": str(report)}
-        print_json(results | {"summary": summary})
-    else:
-        _show_run(context.config, turns, pairing, evaluation)
-        _show_summary(summary, report)
+        whole = not allow_code and _leaves_nothing(context)
+    found = Outcome(config, turns, pairing, evaluation, report, summary)
+    if whole:
+        finished.keep(config, {"pairing": plain(pairing), "evaluation": plain(evaluation), "summary": plain(summary)})
+    _show(found, json)
     if page:
         page.join()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Everything that `run` prints at its end. `turns` are the rounds, none without `rounds`."""
+
+    config: "Config"
+    turns: "list[Row]"
+    pairing: "Pairing | None"
+    evaluation: "Evaluation"
+    report: Path
+    summary: "Summary"
+
+
+def _finished(config: "Config", started: float) -> Outcome | None:
+    """Return the outcome of the finished run if this one would do nothing, with the time that this one has taken."""
+    from time import monotonic
+
+    from rlaif.context import finished
+
+    kept = finished.find(config)
+    if kept is None:
+        return None
+    from pydantic import TypeAdapter, ValidationError
+
+    from rlaif.context.summary import Summary
+    from rlaif.evaluation.types import Evaluation
+    from rlaif.pairs.pairing import Pairing
+
+    try:
+        pairing = TypeAdapter(Pairing | None).validate_python(kept["pairing"])
+        evaluation = TypeAdapter(Evaluation).validate_python(kept["evaluation"])
+        summary = TypeAdapter(Summary).validate_python(kept["summary"] | {"seconds": monotonic() - started, "retries": {}})
+    except (ValidationError, KeyError, TypeError):
+        return None
+    return Outcome(config, [], pairing, evaluation, config.out / "report.html", summary)
+
+
+def _leaves_nothing(context: "Context") -> bool:
+    """Return whether the next run has nothing to retry: nothing failed in this one, or this one had nothing to do."""
+    store = context.store
+    worked = store.rows("SELECT sum(failed) AS failed FROM stage_runs WHERE run = $run", run=context.run)[0]["failed"]
+    return worked is None or not (worked or store.rows("SELECT 1 AS n FROM notes WHERE failure IS NOT NULL LIMIT 1"))
+
+
+def _show(done: Outcome, json: bool) -> None:
+    if json:
+        results = {"rounds": done.turns, "pairing": done.pairing, "evaluation": done.evaluation, "report": str(done.report)}
+        print_json(results | {"summary": done.summary})
+    else:
+        _show_run(done.config, done.turns, done.pairing, done.evaluation)
+        _show_summary(done.summary, done.report)
 
 
 def _show_run(config: "Config", turns: "list[Row]", pairing: "Pairing | None", evaluation: "Evaluation") -> None:

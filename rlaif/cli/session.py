@@ -95,13 +95,20 @@ def session(
     After Ctrl-C, print how to continue, and exit.
     """
     from rlaif.config import load
+
+    with opened(load(file, overrides, allow_code=allow_code), quiet, or_copy=or_copy) as found:
+        yield found
+
+
+@contextmanager
+def opened(config: "Config", quiet: bool = True, *, or_copy: bool = False) -> "Iterator[tuple[Plan, Context]]":
+    """Do the same for a configuration that is loaded already."""
     from rlaif.core.progress import progress
     from rlaif.pipeline import open_run, open_run_or_copy
 
-    config = load(file, overrides, allow_code=allow_code)
     opening = open_run_or_copy if or_copy else open_run
-    with stopping(config), opening(config, progress(quiet=quiet)) as opened:
-        yield opened
+    with stopping(config), opening(config, progress(quiet=quiet)) as found:
+        yield found
 
 
 @contextmanager

@@ -6,7 +6,6 @@ stored scores give byte-identical pairs, and nothing is dropped without a counte
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from rlaif import __version__
 from rlaif.config import Mix, Pair
@@ -14,6 +13,7 @@ from rlaif.context.run import Context, now
 from rlaif.core.errors import InputError
 from rlaif.core.types import key
 from rlaif.pairs import candidates, filters
+from rlaif.pairs.pairing import Pairing
 from rlaif.pairs.rule import PairRule
 from rlaif.pairs.validation import check_checks, check_generator
 from rlaif.pairs.weights import PairJudge, check_criterion, panel, threshold, weigh
@@ -27,21 +27,6 @@ _ELSEWHERE = {"judge", "mix", "agree", "weights", "options", "max_samples"}
 _HALF = 0.5
 # The least confidence above one half: more votes for the label than against it.
 _MORE_THAN_HALF = 0.500001
-
-
-@dataclass(frozen=True)
-class Pairing:
-    """One way to turn scores into pairs; its key is a digest of everything that affects the result except the scores.
-
-    `judge` is the key of the first judge, `by` lists the names of all; both are empty without judges.
-    """
-
-    key: str
-    judge: str
-    pairs: int
-    outcomes: Mapping[str, int]
-    by: str = ""
-    strategy: str = ""
 
 
 def check_names(rule: PairRule, store: Store, members: Sequence[PairJudge], generators: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from rlaif.config import Config, ModelConfig, Pipeline, Rounds, TransformersMode
 from rlaif.context.run import Context, now
 from rlaif.core.types import key
 from rlaif.evaluation import Match
-from rlaif.pairs.build import Pairing
+from rlaif.pairs.pairing import Pairing
 from rlaif.pipeline.generator import ROUND
 from rlaif.pipeline.stages.train import base_model
 from rlaif.store.store import Row

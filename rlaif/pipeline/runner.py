@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rlaif.context.run import Context
 from rlaif.evaluation import Evaluation
-from rlaif.pairs.build import Pairing
+from rlaif.pairs.pairing import Pairing
 from rlaif.pipeline import rounds
 from rlaif.pipeline.generate_and_judge import collect, generate_and_judge
 from rlaif.pipeline.plan import Plan

@@ -1,23 +1,12 @@
 """The end of a run in a few figures: what it made, took and cost, and the command to run next."""
 
 import time
-from dataclasses import dataclass
 
 from rlaif.context.run import Context
 from rlaif.context.spending import spent_in_all, total_cost
+from rlaif.context.summary import Summary
 from rlaif.models.openai.inspector import RETRY
 from rlaif.report.verdict import next_step
-
-
-@dataclass(frozen=True)
-class Summary:
-    """The figures of one run. `cost` is that of all runs, as text; `retries` counts repeated requests by failure kind."""
-
-    pairs: int | None
-    seconds: float
-    cost: str
-    retries: dict[str, int]
-    next: str
 
 
 def summarize(context: Context, pairs: int | None, started: float) -> Summary:

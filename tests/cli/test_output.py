@@ -13,7 +13,7 @@ from rlaif.core.progress import Tally
 from rlaif.core.statistics import Estimate
 from rlaif.evaluation.audit import MEASURES, Audit, Finding, Findings
 from rlaif.evaluation.audit.render import render
-from rlaif.pairs.build import Pairing
+from rlaif.pairs.pairing import Pairing
 
 
 def test_brackets_in_names_are_not_markup(capsys: pytest.CaptureFixture[str]) -> None:

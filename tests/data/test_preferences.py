@@ -21,7 +21,7 @@ from rlaif.config import SourcePreferences, load
 from rlaif.context.run import Context
 from rlaif.core.errors import InputError
 from rlaif.data.sources.responses import votes_of
-from rlaif.pairs.build import Pairing
+from rlaif.pairs.pairing import Pairing
 from rlaif.store.store import Row, Store
 from tests.support.collecting import collected, column, comparisons, dropped, lines
 from tests.support.displays import RecordedNotes

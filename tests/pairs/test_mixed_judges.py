@@ -15,7 +15,7 @@ from rlaif.config import load
 from rlaif.core.errors import InputError
 from rlaif.core.types import answer_key, key
 from rlaif.data.export import export
-from rlaif.pairs.build import Pairing
+from rlaif.pairs.pairing import Pairing
 from rlaif.pairs.weights import PairJudge
 from rlaif.pipeline.pairs_diff import compare
 from rlaif.store.store import Store

@@ -14,7 +14,7 @@ from rlaif.core.errors import InputError
 from rlaif.core.progress import Quiet, Tally
 from rlaif.evaluation import Match
 from rlaif.evaluation.comparison import Side
-from rlaif.pairs.build import Pairing
+from rlaif.pairs.pairing import Pairing
 from rlaif.pipeline import resolve, rounds
 from rlaif.pipeline.rounds import RoundResult
 from rlaif.pipeline.stages import generate as generating

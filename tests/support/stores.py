@@ -11,7 +11,7 @@ from rlaif.config.yaml import YamlFile
 from rlaif.context.run import Context
 from rlaif.core.types import Prompt, answer_key, key
 from rlaif.pairs import build
-from rlaif.pairs.build import Pairing
+from rlaif.pairs.pairing import Pairing
 from rlaif.pairs.rule import load_rule
 from rlaif.store.store import Row, Store
 

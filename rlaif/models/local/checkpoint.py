@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
+from rlaif.config.resources import note
 from rlaif.config.yaml import did_you_mean
 from rlaif.core.errors import InputError
 from rlaif.core.types import key
@@ -51,6 +52,7 @@ def locate(path: str, *, where: str = "") -> Path | str:
     if gguf.is_gguf(path):
         return gguf.as_checkpoint(path, where=where)
     folder = Path(path).expanduser()
+    note(folder)
     if folder.is_dir():
         if not (folder / "config.json").is_file():
             raise InputError(f"{path} holds no checkpoint: config.json is missing", where=where, fix=_checkpoints_in(folder))

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from rlaif.config.resources import note
 from rlaif.core.errors import InputError
 
 SUFFIX: Final = ".gguf"
@@ -28,6 +29,7 @@ def is_gguf(path: str) -> bool:
 def find_file(path: str, *, where: str = "") -> Path:
     """Return the GGUF file that `path` names. Raises InputError if it is absent or another kind of file."""
     file = _in_package(path.removeprefix(PACKAGE), where) if path.startswith(PACKAGE) else Path(path).expanduser()
+    note(file)
     try:
         with file.open("rb") as stream:
             magic = stream.read(len(MAGIC))

@@ -9,7 +9,7 @@ from rlaif.context.run import Context
 from rlaif.core.errors import InputError
 from rlaif.evaluation.audit import measure
 from rlaif.pairs import build as pairing
-from rlaif.pairs.build import Pairing
+from rlaif.pairs.pairing import Pairing
 from rlaif.pairs.weights import PairJudge
 from rlaif.pipeline import cascade, versions
 from rlaif.pipeline.generate_and_judge import generate_and_judge

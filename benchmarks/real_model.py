@@ -38,7 +38,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "sft": {"method": "sft", "options": {"learning_rate": 2e-5, **COMMON}},
     "kto": {"method": "kto", "options": {"learning_rate": 2e-5, **COMMON}},
 }
-MEASURES = ("prompt strict", "instruction strict", "prompt loose", "instruction loose", "words")
+MEASURES = ("prompt strict", "instruction strict", "prompt loose", "instruction loose", "average", "words")
 SMALL = {"models": {"smollm": {"kind": "transformers", "path": "tiny:writer"}}, "generate": {"samples": 4, "max_tokens": 8}}
 Row = dict[str, Any]
 
@@ -105,9 +105,10 @@ def sums(result: dict[str, list[Any]]) -> Any:
 
 
 def shares(totals: Any) -> Any:
-    """Return the five measures of summed rows; all but the words in percent."""
-    counts = totals[..., [5, 6, 5, 6, 5]]
-    return totals[..., :5] / counts * numpy.array([100, 100, 100, 100, 1])
+    """Return the measures of summed rows: four shares and their average, in percent, and the words."""
+    four = 100 * totals[..., :4] / totals[..., [5, 6, 5, 6]]
+    words = totals[..., 4] / totals[..., 5]
+    return numpy.concatenate([four, four.mean(-1)[..., None], words[..., None]], axis=-1)
 
 
 def print_table(out: Path) -> None:

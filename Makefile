@@ -18,7 +18,7 @@ quickstart: $(VENV)/ready
 
 # Threads that wait for each other must not spin: on a busy machine that costs many times the work.
 real: $(VENV)/real
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/rlaif run pipelines/instructions.yaml
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/rlaif run pipelines/instructions.yaml $(OPTIONS)
 
 # Without its dependencies: llama-cpp-python, which rlaif does not need, would be compiled.
 $(VENV)/real: $(VENV)/ready

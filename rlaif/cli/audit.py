@@ -10,6 +10,8 @@ from rlaif.cli.app import AllowCode, File, Json, Quiet, Set, app
 from rlaif.cli.output import print_json, show, terminal
 from rlaif.cli.session import copied, session
 
+IMPORT = "Read a filled-in CSV file, or annotations that Label Studio exported as JSON."
+
 
 @app.command()
 def agree(
@@ -80,7 +82,7 @@ def label(
     per_prompt: Annotated[int, typer.Option(help="Pairs to show per prompt.", min=1)] = 1,
     seed: Annotated[int, typer.Option(help="Seed for the selection and the order of pairs.")] = 0,
     export: Annotated[Path | None, typer.Option(help="Write a CSV file to fill in.", show_default=False)] = None,
-    import_: Annotated[Path | None, typer.Option("--import", help="Read a filled-in CSV file.", show_default=False)] = None,
+    import_: Annotated[Path | None, typer.Option("--import", help=IMPORT, show_default=False)] = None,
     set: Set = [],
 ) -> None:
     """Compare responses yourself, blind. Your votes form a judge, which `audit` can use as gold."""
@@ -91,8 +93,8 @@ def label(
         running.collect(context)
         voter, writers = labelling.Voter(by), plan.generator_keys(context.store)
         if import_:
-            new, others = labelling.read(context.store, voter, import_)
-            print(f"{new:,} votes by {voter.name}; {others:,} lines were empty or already stored.")
+            for name, (new, others) in labelling.read(context.store, voter, import_).items():
+                print(f"{new:,} votes by {name}; {others:,} others were empty or already stored.")
             return
         running.need_responses(plan, context)
         labeling_tasks = labelling.labeling_tasks(

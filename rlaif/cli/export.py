@@ -10,6 +10,9 @@ from rlaif.cli.output import show
 from rlaif.cli.session import copied
 
 Form = Annotated[str, typer.Option(help="Row format: preference, unpaired, reward, soft, sft or ranked.")]
+ExportForm = Annotated[
+    str, typer.Option(help="Row format: preference, unpaired, reward, soft, sft or ranked; or label-studio, for people.")
+]
 Rationales = Annotated[bool, typer.Option("--rationales", help="Add the judge's rationales.")]
 TARGETS = "Write the layout and config of axolotl, llama-factory, open-instruct, nemo-rl or verl instead of a form."
 
@@ -21,7 +24,7 @@ app.add_typer(pairs, name="pairs")
 def export(
     file: File,
     folder: Annotated[Path, typer.Argument(help="The folder to write to.", show_default=False)],
-    form: Form = "preference",
+    form: ExportForm = "preference",
     format: Annotated[list[str], typer.Option(help="jsonl, parquet or datasets; may be repeated.")] = ["parquet"],
     target: Annotated[str | None, typer.Option("--for", help=TARGETS, metavar="PROJECT", show_default=False)] = None,
     rationales: Rationales = False,

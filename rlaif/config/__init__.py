@@ -22,8 +22,8 @@ from rlaif.config.models import (
 )
 from rlaif.config.pairs import Contamination, Filters, Mix, Pair, Quotas, Truncation
 from rlaif.config.pipeline import Budget, Pipeline, Run
-from rlaif.config.sources import Collect, Columns, Source, SourcePreferences, SourceScores
-from rlaif.config.training import REFERRING, Evaluate, Reward, Rounds, Task, Train
+from rlaif.config.sources import Collect, Columns, RecordedSource, Source, SourcePreferences, SourceScores
+from rlaif.config.training import REFERRING, Evaluate, Recorded, Reward, Rounds, Task, Train
 
 __all__ = [
     "REFERRING",
@@ -51,6 +51,8 @@ __all__ = [
     "Pipeline",
     "Price",
     "Quotas",
+    "Recorded",
+    "RecordedSource",
     "Reward",
     "Rounds",
     "Run",

@@ -123,8 +123,12 @@ def _check_names(pipeline: Pipeline, file: YamlFile) -> None:
     models += [(("judges", name, "retrieval"), judge.retrieval) for name, judge in pipeline.judges.items()]
     judges = [(("judge", "by", index), name) for index, name in enumerate(pipeline.judge.by)]
     if pipeline.evaluate:
-        models.append((("evaluate", "base"), pipeline.evaluate.base))
-        judges += [(("evaluate", "judges", index), name) for index, name in enumerate(pipeline.evaluate.judges)]
+        recorded = pipeline.evaluate.models if isinstance(pipeline.evaluate.models, dict) else {}
+        if pipeline.generate and pipeline.evaluate.base not in recorded:
+            models.append((("evaluate", "base"), pipeline.evaluate.base))
+        # Without a `generate` section, and for recorded models, judges may have come with the sources.
+        listed = pipeline.evaluate.judges if pipeline.generate and not recorded else []
+        judges += [(("evaluate", "judges", index), name) for index, name in enumerate(listed)]
     if pipeline.train:
         rewards = enumerate(pipeline.train.rewards)
         judges += [(("train", "rewards", place), each.judge) for place, each in rewards if each.judge]

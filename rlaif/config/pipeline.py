@@ -9,7 +9,7 @@ from rlaif.config.generate import Generate
 from rlaif.config.judges import Gate, Judge, JudgeSpec
 from rlaif.config.models import ModelConfig
 from rlaif.config.pairs import Pair
-from rlaif.config.sources import Collect
+from rlaif.config.sources import Collect, RecordedSource
 from rlaif.config.training import REFERRING, Evaluate, Rounds, Train
 
 
@@ -80,6 +80,15 @@ class Pipeline(Section):
         if self.rounds and self.run and self.run.engine == "ray":
             raise ValueError("rounds train between their stages, so they run on this machine: leave out `run`")
         self._check_pool()
+        return self
+
+    @model_validator(mode="after")
+    def _read_recorded_responses(self) -> "Pipeline":
+        """Add the files of `evaluate.models` to the sources. Raises ValueError for models that cannot be evaluated."""
+        for name, each in (self.evaluate.recorded if self.evaluate else {}).items():
+            if each.responses:
+                columns = {"prompt": each.prompt, "response": each.response, "id": each.id}
+                self.collect.sources.append(RecordedSource(path=each.responses, generator=name, **columns))
         return self
 
     def _check_pool(self) -> None:

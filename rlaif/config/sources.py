@@ -282,6 +282,14 @@ class Source(Section):
             raise ValueError(f"`columns.generators` names {len(generators)} columns instead of {expected}")
 
 
+class RecordedSource(Source):
+    """A file with recorded responses of an evaluated model: a source whose prompts must be those of the other sources."""
+
+    prompt: str | None = None
+    response: str | None = None
+    id: str | None = None
+
+
 class Collect(Section):
     """The sources of prompts, and the share that is held out."""
 

@@ -1,8 +1,8 @@
 """Sections `train`, `evaluate` and `rounds`."""
 
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from rlaif.config.base import Section
 from rlaif.config.sources import Columns
@@ -115,17 +115,45 @@ class Task(Section):
     """A rubric whose criteria are all checks."""
 
 
+class Recorded(Section):
+    """A model whose responses are in a file or came with the sources, and which is never called."""
+
+    responses: str | None = None
+    """A file (JSONL, JSON, CSV, Parquet) with a response to each prompt, such as AlpacaEval's model outputs or the model
+    answers of MT-Bench and Arena-Hard; the first turn counts. Without it, the responses are those of `collect.sources`."""
+    prompt: str | None = None
+    """The column of the prompt, which must be a prompt of `collect.sources`; the default is the first usual name."""
+    response: str | None = None
+    """The column of the response; the default is the first usual name, such as `output` or `choices`."""
+    id: str | None = None
+    """The column that identifies the prompt, instead of its text. `collect.sources` must keep a column of this name as
+    metadata."""
+
+    @model_validator(mode="after")
+    def _columns_of_a_file(self) -> "Recorded":
+        if self.responses is None and (self.prompt or self.response or self.id):
+            raise ValueError("`prompt`, `response` and `id` are columns of a file: name it under `responses`")
+        if self.prompt and self.id:
+            raise ValueError("give `prompt` or `id`, not both")
+        return self
+
+
 class Evaluate(Section):
     """How the trained model and others are compared with the base, on held-out prompts."""
 
     base: str | None = None
     """The model to compare `models` with if nothing is trained, a name from the file's `models`; the default is the
-    generator's. Required with a pool of generators."""
+    generator's. Required with a pool of generators. Without a `generate` section, a model with recorded responses."""
 
-    models: list[str] = []
-    """Additional models to compare: names from `models`, or checkpoints of the base's kind."""
+    models: Annotated[
+        Annotated[list[str], Tag("list")] | Annotated[dict[str, Recorded | None], Tag("mapping")],
+        Discriminator(lambda value: "mapping" if isinstance(value, dict) else "list"),
+    ] = []
+    """Additional models to compare: names from `models`, or checkpoints of the base's kind. A mapping gives models with
+    recorded responses: `{name: {responses: FILE}}`. Without a `generate` section, all models are recorded ones."""
     judges: list[str] = []
-    """The judges of the evaluation, names from `judges`; the default is `judge.by`."""
+    """The judges of the evaluation, names from `judges`, or of judges whose scores or preferences came with the sources; the
+    default is `judge.by`."""
     limit: int | None = Field(None, ge=1)
     """The maximum number of held-out prompts to use."""
     samples: int = Field(1, ge=1)
@@ -135,6 +163,11 @@ class Evaluate(Section):
     """Additional tasks for every model, which show what training made it forget."""
     harness: list[str] = []
     """Tasks of lm-evaluation-harness, which must be installed."""
+
+    @property
+    def recorded(self) -> dict[str, Recorded]:
+        """Return the models with recorded responses by name."""
+        return {name: each for name, each in self.models.items() if each} if isinstance(self.models, dict) else {}
 
     @model_validator(mode="after")
     def _named_once(self) -> "Evaluate":

@@ -13,7 +13,13 @@ from rlaif.estimate.judging import estimate_judging
 from rlaif.estimate.means import Unwritten
 from rlaif.estimate.types import Line, Plan
 from rlaif.pipeline import cascade
-from rlaif.pipeline.evaluated_models import base_generator, contenders, trained_generator
+from rlaif.pipeline.evaluated_models import (
+    base_generator,
+    contenders,
+    recorded_base,
+    recorded_models,
+    trained_generator,
+)
 from rlaif.pipeline.evaluation_tasks import asked, opened
 from rlaif.pipeline.generator import EVERY_PROMPT, Generator
 from rlaif.pipeline.plan import Plan as Resolved
@@ -55,7 +61,7 @@ def _estimate(resolved: Resolved, context: Context, *, reading: bool = False) ->
     lines += target(by_first, first, lines)
     if config.pipeline.train and not trained_generator(resolved, context):
         lines += rewards(by_first, first)
-    if section and config.pipeline.generate and (config.pipeline.train or section.models):
+    if section and ((config.pipeline.generate and config.pipeline.train) or section.models):
         lines += _evaluation(resolved, context, [] if reading else section.tasks)
     lines += later_rounds(context)
     return Plan(lines, spent_in_all(context.store, config), config.pipeline.budget)
@@ -95,16 +101,24 @@ def _is_done(plan: Resolved, name: str, lines: Sequence[Line], unwritten: Sequen
 def _evaluation(plan: Resolved, context: Context, tasks: Sequence[Task]) -> list[Line]:
     """Return lines for all models of the evaluation, on held-out prompts and on tasks."""
     lines, held_out, models = list[Line](), plan.held_out, _models(plan, context)
-    base, sampled = models[0][2], [each.key for each in plan.generators if each.pick == EVERY_PROMPT]
+    recorded = recorded_base(plan)
+    base, sampled = (
+        recorded.key if recorded else models[0][2],
+        [each.key for each in plan.generators if each.pick == EVERY_PROMPT],
+    )
     for model, generator, key in models:
         found, responses = estimate_generation(context, generator, f"{model}: generate", only=held_out, key=key)
         # Responses of the generate stage have a line already, and so have their judgements.
         counted = key in sampled
         lines += [] if counted else found
-        for name in plan.evaluators:
+        for name in _own(plan):
             if not (counted and name in plan.judge_stage):
                 judge, stage = plan.judge(name), f"{model}: judge {name}"
                 lines += estimate_judging(context, judge, [key], [responses], only=held_out, stage=stage, against=base)
+    for each in recorded_models(plan):
+        for name in (name for name in _own(plan) if name not in plan.judge_stage):
+            stage = f"{each.name}: judge {name}"
+            lines += estimate_judging(context, plan.judge(name), [each.key], [], only=held_out, stage=stage, against=base)
     for task in tasks:
         with opened(plan, context, task.name) as inner:
             for model, generator, key in _models(plan, context):
@@ -112,10 +126,17 @@ def _evaluation(plan: Resolved, context: Context, tasks: Sequence[Task]) -> list
     return lines
 
 
+def _own(plan: Resolved) -> list[str]:
+    """Return the judges of the evaluation that are judges of the file; the others came with the data."""
+    return [name for name in plan.evaluators if name in plan.config.pipeline.judges]
+
+
 def _models(plan: Resolved, context: Context) -> list[tuple[str, Generator, str]]:
     """Return the compared models as name, generator and key. A model that is not trained yet is planned as the base."""
-    base = base_generator(plan)
-    models = [("base", base, base.key)]
+    models = list[tuple[str, Generator, str]]()
+    if not recorded_base(plan):
+        base = base_generator(plan)
+        models.append(("base", base, base.key))
     if context.config.pipeline.train:
         trained = trained_generator(plan, context)
         models.append(("trained", trained or base, trained.key if trained else ""))

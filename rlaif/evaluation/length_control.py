@@ -134,7 +134,7 @@ def _weights(wins: "Array", known: "Array") -> "Array":
     variances = (wins**2 @ known.T) / shared - means**2
     alike = covariances > ALIKE * numpy.sqrt(variances * variances.T)
     numpy.fill_diagonal(alike, True)
-    weights: Array = 1.0 / alike.sum(axis=1)
+    weights: Array = 1 / alike.sum(axis=1)
     return weights
 
 

@@ -79,6 +79,8 @@ def _judged(title: str, matches: Sequence[Match], models: Sequence[str], *, shor
     if not short:
         controlled = [_controlled(m.length_controlled if m else None) for m in others]
         lines.append(Line("wins at equal lengths", ["", *controlled]))
+        lengths = [base.base.characters, *(m.trained.characters if m else None for m in others)]
+        lines.append(Line("mean length, characters", [number(each, 0) for each in lengths]))
         lines.append(Line("longer answer wins", ["", *(share(m.longer_wins) if m else MISSING for m in others)]))
     if any(m and m.head_to_head for m in others):
         compared = [_interval(h.win_rate, h.interval) if (h := m and m.head_to_head) else MISSING for m in others]

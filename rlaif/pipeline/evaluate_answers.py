@@ -7,24 +7,29 @@ from rlaif.context.run import Context, HeldOut
 from rlaif.evaluation.scores import Contest, Scored, read
 from rlaif.judging.judge import Judge
 from rlaif.models.registry import Models
+from rlaif.pipeline.evaluated_models import ImportedJudge, RecordedModel
 from rlaif.pipeline.generator import Generator
 from rlaif.pipeline.plan import Plan
 from rlaif.pipeline.scheduler import alone
 from rlaif.pipeline.stages import generate as generating
 from rlaif.pipeline.stages import judge as judging
 
+Model = Generator | RecordedModel
 
-def answer(plan: Plan, context: Context, models: Sequence[Generator], only: HeldOut) -> None:
+
+def answer(plan: Plan, context: Context, models: Sequence[Model], only: HeldOut) -> None:
     """Generate each model's missing responses to these prompts."""
     for each in models:
+        if isinstance(each, RecordedModel):
+            continue
         alone(context, partial(generating.run, plan, context, generator=each, only=only))
 
 
 def score(
     context: Context,
-    judge: Judge,
-    base: Generator,
-    models: Sequence[Generator],
+    judge: Judge | ImportedJudge,
+    base: Model,
+    models: Sequence[Model],
     only: HeldOut,
     *,
     allow_code: bool,
@@ -38,15 +43,16 @@ def score(
 
     async def work(opened: Models) -> None:
         # A comparing judge compares each model with the base only.
+        assert isinstance(judge, Judge)
         await judging.run(context, opened, judge, keys, only=only, allow_code=allow_code, against=base.key)
 
-    if not stored:
+    if not stored and isinstance(judge, Judge):
         alone(context, work)
     return _read(context, judge, base.key, [each.key for each in models], only)
 
 
 def earlier(
-    context: Context, judge: Judge, base: Generator, models: Sequence[Generator], only: HeldOut
+    context: Context, judge: Judge | ImportedJudge, base: Model, models: Sequence[Model], only: HeldOut
 ) -> list[tuple[Contest, Scored]]:
     """Return the stored results of other models against the base, for length control."""
     keys = [each.key for each in (base, *models)]
@@ -54,8 +60,12 @@ def earlier(
     return _read(context, judge, base.key, [row["generator"] for row in rows], only)
 
 
-def _read(context: Context, judge: Judge, base: str, models: Sequence[str], only: HeldOut) -> list[tuple[Contest, Scored]]:
+def _read(
+    context: Context, judge: Judge | ImportedJudge, base: str, models: Sequence[str], only: HeldOut
+) -> list[tuple[Contest, Scored]]:
     # A criterion of kind `compare` gives no scores.
-    weights = {each.name: each.weight for each in judge.rubric.criteria if each.kind != "compare"}
+    weights = None
+    if isinstance(judge, Judge):
+        weights = {each.name: each.weight for each in judge.rubric.criteria if each.kind != "compare"}
     contests = [Contest(base, each, judge.key, only) for each in models]
     return [(contest, read(context.store, contest, weights)) for contest in contests]

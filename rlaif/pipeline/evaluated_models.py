@@ -1,20 +1,79 @@
 """The models that an evaluation compares: the base, the trained model, and those that `evaluate.models` names."""
 
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rlaif.config import Config, ModelConfig, TransformersModel, VllmModel
 from rlaif.config.yaml import did_you_mean
 from rlaif.context.run import Context
 from rlaif.core.errors import InputError
+from rlaif.data.sources.importer import imported
+from rlaif.judging.judge import Judge
 from rlaif.models.local.checkpoint import locate
 from rlaif.pipeline import rounds
 from rlaif.pipeline.generator import Generator
 from rlaif.pipeline.online_rewards import OnlineRewards
 from rlaif.pipeline.plan import Plan
 from rlaif.pipeline.stages import train as training
+from rlaif.pipeline.stages.collect import IMPORTED
+from rlaif.store.store import Store
 from rlaif.training.job import Training
+
+
+@dataclass(frozen=True)
+class RecordedModel:
+    """A model whose responses came with the data; it is never called."""
+
+    name: str
+    key: str
+
+
+@dataclass(frozen=True)
+class ImportedJudge:
+    """A judge whose scores or preferences came with the data; it is never called."""
+
+    name: str
+    key: str
+
+
+def recorded_base(plan: Plan) -> RecordedModel | None:
+    """Return the base of the evaluation if its responses are recorded, otherwise None. Raises InputError without a base."""
+    section = plan.config.pipeline.evaluate
+    if section is None or (plan.config.pipeline.generate and section.base not in section.recorded):
+        return None
+    if section.base is None:
+        where = plan.config.file.where(("evaluate",))
+        raise InputError("no base to compare with", where=where, fix="Name a model with recorded responses as `base`.")
+    return RecordedModel(section.base, imported(section.base))
+
+
+def recorded_models(plan: Plan) -> list[RecordedModel]:
+    """Return the models of `evaluate.models` with recorded responses, without the base."""
+    section = plan.config.pipeline.evaluate
+    if section is None:
+        return []
+    names = list(section.recorded) if plan.config.pipeline.generate else list(section.models)
+    return [RecordedModel(name, imported(name)) for name in names if name != section.base]
+
+
+def evaluation_judge(plan: Plan, name: str) -> Judge | ImportedJudge:
+    """Return a judge of the file, or one that came with the data."""
+    return plan.judge(name) if name in plan.config.pipeline.judges else ImportedJudge(name, imported(name))
+
+
+def check_recorded(
+    plan: Plan, store: Store, models: Sequence[Generator | RecordedModel], judges: Sequence[Judge | ImportedJudge]
+) -> None:
+    """Check that everything that should have come with the data is in the store. Raises InputError otherwise."""
+    where = plan.config.file.where(("evaluate",))
+    for what, table, named in (("response of", "generators", models), ("score or preference by", "judges", judges)):
+        known = {row["name"] for row in store.rows(f"SELECT name FROM {table} WHERE spec = '{IMPORTED}'")}
+        for each in named:
+            if isinstance(each, RecordedModel | ImportedJudge) and each.name not in known:
+                fix = did_you_mean(each.name, known) or "Name a file or a source that has some."
+                raise InputError(f"no {what} {each.name!r} came with the data", where=where, fix=fix)
 
 
 def base_generator(plan: Plan) -> Generator:
@@ -63,14 +122,19 @@ def online_rewards(plan: Plan, context: Context, *, allow_code: bool = False) ->
 def contenders(plan: Plan) -> list[Generator]:
     """Return a generator for each model that `evaluate.models` names."""
     section, known = plan.config.pipeline.evaluate, plan.config.pipeline.models
-    base = base_generator(plan).model if section and section.models else None
+    if section is None or not section.models or plan.config.pipeline.generate is None:
+        return []
+    places = section.models.items() if isinstance(section.models, dict) else enumerate(section.models)
+    named = [(place, str(place if isinstance(section.models, dict) else each)) for place, each in places]
+    sampled = [(place, name) for place, name in named if name not in section.recorded]
+    base = base_generator(plan).model if sampled else None
     return [
         replace(plan.policy, model=known.get(name) or _checkpoint(plan.config, base, name, place), name=name)
-        for place, name in enumerate(section.models if section else [])
+        for place, name in sampled
     ]
 
 
-def _checkpoint(config: Config, base: ModelConfig | None, name: str, place: int) -> ModelConfig:
+def _checkpoint(config: Config, base: ModelConfig | None, name: str, place: int | str) -> ModelConfig:
     """Return the base model with another checkpoint's weights. Raises InputError for an unknown model or checkpoint."""
     where = config.file.where(("evaluate", "models", place))
     if not isinstance(base, TransformersModel | VllmModel):

@@ -40,7 +40,7 @@ def need_models(plan: Plan, context: Context) -> None:
     """Check that an evaluation has models to compare. Raises InputError otherwise."""
     config = context.config
     pipeline, where = config.pipeline, config.file.where(())
-    if pipeline.evaluate is None or pipeline.generate is None:
+    if pipeline.evaluate is None or not (pipeline.generate or pipeline.evaluate.models):
         missing = "evaluate" if pipeline.evaluate is None else "generate"
         raise InputError(f"nothing to evaluate: the file has no `{missing}` section", where=where, fix="Add one.")
     need_prompts(context)

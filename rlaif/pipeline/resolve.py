@@ -60,4 +60,7 @@ def _resolve_task(config: Config, task: Task) -> Plan:
 
 def _held_out(config: Config) -> HeldOut:
     section, share = config.pipeline.evaluate, config.pipeline.collect.held_out
+    if config.pipeline.generate is None and config.pipeline.pair is None:
+        # Nothing is trained, so every prompt can be evaluated.
+        share = 1.0
     return HeldOut(share, section.limit, section.samples) if section else HeldOut(share)

@@ -24,6 +24,7 @@ from rlaif.core.text import FILTERS, visible
 from rlaif.evaluation import Agreement, Evaluation
 from rlaif.report import data, verdict
 from rlaif.report.charts import HEIGHT
+from rlaif.report.labels import label_cells
 from rlaif.store.store import Store
 
 PAGE = Path(__file__).parent / "page"
@@ -75,7 +76,7 @@ def render(
     store.execute("report/sql/views")
     funnel, pairs, training = data.read_funnel(store, pipeline), data.read_pairs(store), data.read_training(store)
     costs = [*spent(store, pipeline), *elsewhere]
-    return (
+    return label_cells(
         environment()
         .get_template("report.html.jinja")
         .render(
@@ -112,6 +113,7 @@ def render(
             spent=costs,
             config=config_text(pipeline),
             tones=("one", "two"),
+            file=shlex.quote(file),
         )
     )
 

@@ -9,6 +9,7 @@ from rlaif.core.statistics import Estimate
 from rlaif.evaluation.audit.figures import number
 from rlaif.evaluation.audit.types import MEASURES, SECTIONS, Audit, Finding
 from rlaif.report import environment, put, style
+from rlaif.report.labels import label_cells
 
 
 def write(audit: Audit, title: str, path: Path) -> None:
@@ -19,7 +20,8 @@ def write(audit: Audit, title: str, path: Path) -> None:
 def render(audit: Audit, title: str) -> str:
     """Return the page as text."""
     page = environment(Path(__file__).parent / "page").get_template("audit.html.jinja")
-    return page.render(audit=audit, title=title, sections=sections(audit), version=__version__, written=now(), style=style())
+    written = {"version": __version__, "written": now(), "style": style()}
+    return label_cells(page.render(audit=audit, title=title, sections=sections(audit), **written))
 
 
 def sections(audit: Audit) -> list[tuple[str, list[dict[str, object]]]]:

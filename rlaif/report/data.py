@@ -75,12 +75,13 @@ class Curve:
 class Example:
     """One pair in full: its messages, its texts (in `row`), and both sides' scores by judge and criterion.
 
-    A score's `findings` list what the response lacks.
+    A score's `findings` list what the response lacks. `totals` has each judge's total of both sides.
     """
 
     row: Row
     messages: Sequence[Mapping[str, Any]]
     marks: Sequence[tuple[Row | None, Row | None]]
+    totals: Sequence[tuple[str, float | None, float | None]]
 
 
 def read_who(pipeline: Pipeline) -> list[tuple[str, str]]:
@@ -173,12 +174,25 @@ def read_examples(store: Store) -> list[Example]:
         marks[mark["answer"]][mark["judge"], mark["criterion"]] = mark | {"findings": []}
     for found in store.query("report/sql/findings", answers=answers, shown=LACKING, most=MAX_FINDING):
         marks[found["answer"]][found["judge"], found["criterion"]]["findings"].append(found)
-    return [_example(row, marks[row["chosen_answer"]], marks[row["rejected_answer"]]) for row in rows]
+    totals = {(row["answer"], row["judge"]): row["total"] for row in store.query("report/sql/totals", answers=answers)}
+    return [_example(row, marks[row["chosen_answer"]], marks[row["rejected_answer"]], totals) for row in rows]
 
 
-def _example(row: Row, chosen: Mapping[tuple[str, str], Row], rejected: Mapping[tuple[str, str], Row]) -> Example:
+def _example(
+    row: Row,
+    chosen: Mapping[tuple[str, str], Row],
+    rejected: Mapping[tuple[str, str], Row],
+    totals: Mapping[tuple[str, str], float],
+) -> Example:
     messages = [
         {"role": message["role"], "content": message["content"][:MAX_TEXT], "length": len(message["content"])}
         for message in json.loads(row["messages"])[-MAX_TURNS:]
     ]
-    return Example(row, messages, [(chosen.get(key), rejected.get(key)) for key in {**chosen, **rejected}])
+    sides = row["chosen_answer"], row["rejected_answer"]
+    judges = dict.fromkeys(judge for answer, judge in totals if answer in sides)
+    return Example(
+        row,
+        messages,
+        [(chosen.get(key), rejected.get(key)) for key in {**chosen, **rejected}],
+        [(judge, *(totals.get((side, judge)) for side in sides)) for judge in judges],  # type: ignore[misc]
+    )

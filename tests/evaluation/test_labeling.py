@@ -2,9 +2,12 @@
 
 import csv
 import io
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from rich.console import Console
@@ -17,6 +20,7 @@ from rlaif.pipeline import open_run, pair
 from rlaif.pipeline.stages.audit import audit
 from rlaif.store.store import Store
 from tests.support.command_line import rlaif
+from tests.support.scripted_pipeline import go, project, rows
 from tests.support.stores import GENERATOR, fill, prompt
 
 ANN = Voter("ann")
@@ -127,17 +131,17 @@ def test_a_sheet_filled_in_and_read_back_gives_those_votes_and_once(store: Store
     asked, sheet = left(store), tmp_path / "votes.csv"
     write(asked, sheet)
     filled(sheet, "First", "2", "", "tie")
-    assert read(store, ANN, sheet) == (3, 1)
+    assert read(store, ANN, sheet) == {ANN.name: (3, 1)}
     expected = zip([0, 1, 3], ["first", "second", "tie"], strict=True)
     assert votes(store) == [(asked[place].first, asked[place].second, vote) for place, vote in expected]
-    assert read(store, ANN, sheet) == (0, 4)
+    assert read(store, ANN, sheet) == {ANN.name: (0, 4)}
     assert left(store) == asked[2:3]
 
 
 def test_a_sheet_with_semicolons_is_read_too(store: Store, tmp_path: Path) -> None:
     asked = left(store)[0]
     (tmp_path / "votes.csv").write_text(f"ballot;request;preferred\n{asked.first}-{asked.second};p;first\n")
-    assert read(store, ANN, tmp_path / "votes.csv") == (1, 0)
+    assert read(store, ANN, tmp_path / "votes.csv") == {ANN.name: (1, 0)}
 
 
 SIGNS = "=+-@＝＋－＠\u2212"
@@ -220,7 +224,7 @@ def test_a_sheet_is_read_in_any_encoding_of_a_spreadsheet(store: Store, tmp_path
     asked = left(store)
     rows = [f"{each.first}-{each.second},p?,{vote}" for each, vote in zip(asked, ("first", "2", "", "T"), strict=True)]
     (tmp_path / "votes.csv").write_bytes(SHEETS[how]("\n".join(["ballot,request,preferred", *rows])))
-    assert read(store, ANN, tmp_path / "votes.csv") == (3, 1)
+    assert read(store, ANN, tmp_path / "votes.csv") == {ANN.name: (3, 1)}
     assert [vote for _, _, vote in votes(store)] == ["first", "second", "tie"]
 
 
@@ -236,7 +240,7 @@ def test_votes_that_contradict_each_other_are_refused_with_both_rows(store: Stor
     assert votes(store) == []
     # The other order and the other word are the same vote.
     sheet.write_text("\n".join(["ballot,preferred", *lines[:3], f"{one.second}-{one.first},2"]))
-    assert read(store, ANN, sheet) == (2, 1)
+    assert read(store, ANN, sheet) == {ANN.name: (2, 1)}
     sheet.write_text(f"ballot,preferred\n{one.first}-{one.second},tie")
     with pytest.raises(InputError, match="the stored vote of human:ann is for the first answer"):
         read(store, ANN, sheet)
@@ -306,3 +310,47 @@ def test_votes_from_the_command_line_are_the_audits_gold_and_make_pairs(tmp_path
     accuracy = found.judges[0].get("accuracy")
     assert accuracy is not None
     assert accuracy.n == 3
+
+
+def annotated(tasks: list[dict[str, Any]], *words: str | None) -> list[dict[str, Any]]:
+    """What Label Studio exports for these tasks: two annotators, of whom the second agrees only on the first task."""
+    return [
+        task
+        | {
+            "id": number,
+            "annotations": [
+                {"completed_by": 1, "was_cancelled": word is None, "result": [choice(word)] if word else []},
+                {"completed_by": {"id": 2, "email": "b@example"}, "result": [choice(word if number == 1 else "tie")]},
+            ],
+        }
+        for number, (task, word) in enumerate(zip(tasks, words, strict=True), 1)
+    ]
+
+
+def choice(word: str | None) -> dict[str, Any]:
+    return {"from_name": "preferred", "to_name": "first", "type": "choices", "value": {"choices": [word]}}
+
+
+def test_pairs_go_to_label_studio_blind_and_come_back_as_votes_of_each_annotator(tmp_path: Path) -> None:
+    file = project(tmp_path, prompts=12)
+    go(file)
+    assert rlaif("export", str(file), str(tmp_path), "--form", "label-studio").stdout.startswith("tasks: ")
+    folder = tmp_path / "label-studio"
+    tasks = json.loads((folder / "tasks.json").read_text(encoding="utf-8"))
+    fields = {each.get("value", "").removeprefix("$") for each in ElementTree.parse(folder / "config.xml").iter("Text")}
+    assert all({"ballot"} | fields == set(task["data"]) for task in tasks)
+    chosen = {row["answer"] for row in rows(file, "SELECT answer FROM pairs JOIN responses ON responses.key = chosen")}
+    first = [task["data"]["ballot"].split("-")[0] in chosen for task in tasks]
+    assert {True, False} == set(first)
+    words = ["first", None, *["second"] * (len(tasks) - 2)]
+    (tmp_path / "done.json").write_text(json.dumps(annotated(tasks, *words)))
+    done = rlaif("label", str(file), "--by", "team", "--import", str(tmp_path / "done.json"))
+    assert f"{len(tasks) - 1} votes by human:team-1; 0 others" in done.stdout
+    assert f"{len(tasks)} votes by human:team-2; 0 others" in done.stdout
+    # The same as JSON-MIN.
+    least = [task["data"] | {"id": n, "annotator": 1, "preferred": "second"} for n, task in enumerate(tasks[2:])]
+    (tmp_path / "least.json").write_text(json.dumps(least))
+    done = rlaif("label", str(file), "--by", "team", "--import", str(tmp_path / "least.json"))
+    assert f"0 votes by human:team-1; {len(least)} others were empty or already stored." in done.stdout
+    (tmp_path / "wrong.json").write_text(json.dumps([{"id": 7, "data": {}, "annotations": []}]))
+    assert "task 7: not a task" in rlaif("label", str(file), "--import", str(tmp_path / "wrong.json")).stderr

@@ -21,7 +21,7 @@ from rlaif.data.export.targets import TARGETS, convert
 from rlaif.data.export.writers import FORMATS, Exported, Part, write
 from rlaif.store.store import Store, sql
 
-__all__ = ["FORMATS", "FORMS", "SPLITS", "TARGETS", "Exported", "export", "tables"]
+__all__ = ["FORMATS", "FORMS", "LABEL_STUDIO", "SPLITS", "TARGETS", "Exported", "export", "tables"]
 
 # The source of each form's rows: pairs, or one ranked list per prompt.
 FORMS: Mapping[str, Source] = {
@@ -32,6 +32,8 @@ FORMS: Mapping[str, Source] = {
     "sft": "pair",
     "ranked": "list",
 }
+# The form of tasks for people, which `evaluation.labeling` writes.
+LABEL_STUDIO = "label-studio"
 SPLITS = ("train", "test")
 # Pairs per Parquet file: about 100 MB of typical texts, which fit in memory and stream well from the Hub.
 SHARD = 200_000
@@ -115,13 +117,14 @@ def tables(
 
 
 def _check_names(form: str, formats: Sequence[str], target: str | None) -> None:
-    for word, known in [
-        (form, FORMS),
-        *((format, FORMATS) for format in formats),
-        *([(target, TARGETS)] if target else []),
+    for what, word, known in [
+        ("form", form, FORMS),
+        *(("format", format, FORMATS) for format in formats),
+        *([("target", target, TARGETS)] if target else []),
     ]:
         if word not in known:
-            raise InputError(f"unknown form, format or target {word!r}", where="export", fix=did_you_mean(word, known))
+            names = [*known, LABEL_STUDIO] if known is FORMS else known
+            raise InputError(f"unknown {what} {word!r}", where="export", fix=did_you_mean(word, names))
     if target and form not in ("preference", TARGETS[target].form):
         raise InputError(
             f"{target} reads its own form, not {form!r}", where="export", fix="Leave out --form, or leave out --for."

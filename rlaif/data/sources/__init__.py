@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
 
-from rlaif.config import Config
+from rlaif.config import Config, RecordedSource
 from rlaif.core import functions
 from rlaif.core.errors import InputError
 from rlaif.data.layouts import Layout, load
@@ -37,6 +37,8 @@ def rows(config: Config, index: int) -> Iterator[Row]:
     """
     origin = Origin(config, index)
     source = origin.source
+    if isinstance(source, RecordedSource):
+        return _raw(origin, Everything())
     if not source.is_shaped:
         return with_paths(_window(_filtered(_raw(origin, origin), origin), origin), origin)
     layout = _layout(origin) if source.layout is not None else None

@@ -9,8 +9,9 @@ from typing import Any
 
 import orjson
 
-from rlaif.config import Source, SourceScores
+from rlaif.config import RecordedSource, Source, SourceScores
 from rlaif.core.types import Prompt, answer_key, clean, fraction, key
+from rlaif.data.sources.recorded import KnownPrompts, read_recorded
 from rlaif.data.sources.responses import Answer, Vote, value_of
 from rlaif.data.sources.row_errors import Faults, RowError
 from rlaif.data.sources.row_parser import ParsedRow, Row, RowParser, Scored
@@ -58,10 +59,13 @@ class Codes:
 
 
 class Facts:
-    """Reads the rows of one source into a staging folder."""
+    """Reads the rows of one source into a staging folder.
 
-    def __init__(self, source: Source, staging: Staging) -> None:
-        self.source, self._staging = source, staging
+    `known` gets the prompts of the sources, if recorded responses to them follow; `where` is the source's place in the file.
+    """
+
+    def __init__(self, source: Source, staging: Staging, known: KnownPrompts | None = None, where: str = "") -> None:
+        self.source, self._staging, self._known, self._where = source, staging, known, where
         self.parser = RowParser(source)
         # The names in the source: those that its section gives, and those in its rows.
         self._generators = dict[str, None]()
@@ -72,6 +76,11 @@ class Facts:
         self.codes = [Codes() for _ in source.preferences]
 
     @property
+    def found_generators(self) -> list[str]:
+        """Return the names of the generators with a response in the source."""
+        return list(self._generators)
+
+    @property
     def generators(self) -> list[str]:
         """Return the names of the generators of the source's responses."""
         return list(self._generators) or ([self.source.generator] if self.source.has_responses else [])
@@ -80,6 +89,10 @@ class Facts:
         """Stage the facts of one row, all or none. `at` is its location."""
         self.faults.rows += 1
         try:
+            if isinstance(self.source, RecordedSource) and self._known is not None:
+                prompt, text = read_recorded(row, self.source, self._known, self._where)
+                self._response(at, prompt, Answer(text))
+                return
             found = self.parser.parse(row)
         except RecursionError:
             self._fault(at, RowError("a value that is nested too deeply"))
@@ -109,6 +122,8 @@ class Facts:
     def _stage(self, at: str, found: ParsedRow) -> None:
         prompt = found.prompt.key
         self._prompt(at, found.prompt, found.metadata)
+        if self._known is not None:
+            self._known.add(found.prompt, found.metadata)
         if found.shape is not None:
             self._shape(at, prompt, found.shape)
             return
@@ -264,7 +279,8 @@ class Facts:
         if fault.bad:
             self.faults.add(at, fault.reason, fault.detail)
         # The row's prompt is dropped with it, and the report counts prompts.
-        self._drop(at, "prompt", fault.reason, clean(fault.detail) or None)
+        what = "response" if isinstance(self.source, RecordedSource) else "prompt"
+        self._drop(at, what, fault.reason, clean(fault.detail) or None)
 
     def _drop(self, at: str, what: str, reason: str, detail: str | None = None) -> None:
         self._staging.put("dropped", {"source": at, "what": what, "reason": reason, "detail": detail})

@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from rlaif.config import Config, Source
+from rlaif.config import Config, RecordedSource, Source
 from rlaif.config.loader import preferences_place
 from rlaif.config.yaml import Place, did_you_mean
 from rlaif.core.errors import InputError
@@ -67,6 +67,8 @@ class Origin:
 
     def place(self, *keys: str | int) -> Place:
         """Return the path of one of the source's keys in the pipeline file."""
+        if isinstance(self.source, RecordedSource):
+            return ("evaluate", "models", self.source.generator, *("responses" if key == "path" else key for key in keys))
         return ("collect", "sources", self.index, *keys)
 
     def where(self, *keys: str | int) -> str:

@@ -5,17 +5,15 @@ import io
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from rlaif.core.errors import InputError
 from rlaif.core.text import without_controls
-from rlaif.evaluation.labeling.task import LabelingTask, Voter
-from rlaif.store.store import Store
+from rlaif.evaluation.labeling.ballots import Line
+from rlaif.evaluation.labeling.task import LabelingTask
 
 COLUMNS: Final = ("ballot", "request", "document", "first", "second", "preferred")
-VOTES: Final = {"first": "first", "1": "first", "second": "second", "2": "second", "tie": "tie", "t": "tie"}
 # Spreadsheets treat a cell as a formula if it starts with one of these signs, also after spaces or quotation marks. If they
 # split cells at other characters than ours, the text after such a character or a line break becomes a cell.
 _SIGNS: Final = "=+\\-@＝＋－＠\u2212"
@@ -23,16 +21,6 @@ _FORMULA = re.compile(f"(^|[;\\t\\r\\n\u2028\u2029])([\\s\\x00-\\x1f\u200b\ufeff
 # The separators that spreadsheets write, by locale.
 _SEPARATORS: Final = ",;\t|"
 _SEPARATOR_LINE = re.compile(r'^"?sep=(.)"?\s*$', re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class _Line:
-    """One line of a sheet: its location, the keys of its two responses, and the value of the column `preferred`."""
-
-    where: str
-    first: str
-    second: str
-    vote: str
 
 
 def write(labeling_tasks: Sequence[LabelingTask], path: Path) -> None:
@@ -54,71 +42,12 @@ def write(labeling_tasks: Sequence[LabelingTask], path: Path) -> None:
         raise InputError(f"cannot be written: {error.strerror}", where=str(path)) from None
 
 
-def read(store: Store, voter: Voter, path: Path) -> tuple[int, int]:
-    """Store the votes of a filled-in sheet; return the number of new votes, and of lines without one or already stored.
-
-    `preferred` is first, second or tie (or 1, 2, t); empty means no vote. Only `ballot` and `preferred` are read. Raises
-    InputError for other values and for contradictory votes, and then stores nothing.
-    """
-    lines = list(_lines(path))
-    answers = [answer for line in lines for answer in (line.first, line.second)]
-    rows = store.query(
-        "SELECT DISTINCT answer, prompt FROM responses "
-        "WHERE failure IS NULL AND answer IN (SELECT unnest($answers::VARCHAR[]))",
-        answers=answers,
-    )
-    prompts = {row["answer"]: row["prompt"] for row in rows}
-    stored = voter.votes(store)
-    votes: list[tuple[str, str, str, str]] = []
-    seen: dict[tuple[str, str], tuple[str, str]] = {}
-    for line in lines:
-        prompt = prompts.get(line.first)
-        if prompt is None or prompts.get(line.second) != prompt or line.first == line.second:
-            raise InputError(
-                "the column `ballot` does not name two responses to one prompt in this store",
-                where=line.where,
-                fix="Check that the sheet belongs to this pipeline.",
-            )
-        if not line.vote:
-            continue
-        pair, vote = (min(line.first, line.second), max(line.first, line.second)), _vote(line)
-        preferred = {"first": line.first, "second": line.second, "tie": "tie"}[vote]
-        before, where = seen.setdefault(pair, (preferred, line.where))
-        _check_same(line, voter, preferred, before, where)
-        if pair in stored:
-            _check_same(line, voter, preferred, stored[pair], "")
-        elif where == line.where:
-            votes.append((prompt, line.first, line.second, vote))
-    voter.keep(store, votes)
-    return len(votes), len(lines) - len(votes)
+def read(path: Path) -> list[Line]:
+    """Return the lines of a filled-in sheet, without blank ones. Only the columns `ballot` and `preferred` are read."""
+    return list(_lines(path))
 
 
-def _vote(line: _Line) -> str:
-    if line.vote not in VOTES:
-        raise InputError(
-            f"preferred is {line.vote!r}",
-            where=line.where,
-            fix="Write first, second or tie (or 1, 2, t), or leave it empty.",
-        )
-    return VOTES[line.vote]
-
-
-def _check_same(line: _Line, voter: Voter, preferred: str, before: str, where: str) -> None:
-    """Raise InputError if a vote contradicts another one on the same two responses."""
-    if preferred == before:
-        return
-    other = (
-        "is a tie" if before == "tie" else f"is for the {'first' if before == line.first else 'second'} answer of this row"
-    )
-    raise InputError(
-        f"contradictory votes on the same two answers: this one is {line.vote!r}, and "
-        f"{where or f'the stored vote of {voter.name}'} {other}",
-        where=line.where,
-        fix="Leave one of the two `preferred` cells empty." if where else "Leave the cell empty to keep the stored vote.",
-    )
-
-
-def _lines(path: Path) -> Iterator[_Line]:
+def _lines(path: Path) -> Iterator[Line]:
     """Yield the lines of a sheet, without blank ones."""
     # Documents are longer than the 128 kB that the csv module allows by default.
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
@@ -140,7 +69,7 @@ def _lines(path: Path) -> Iterator[_Line]:
             ballot, vote = (cells[place].strip() if place < len(cells) else "" for place in columns.values())
             if ballot or vote:
                 first, _, second = ballot.partition("-")
-                yield _Line(f"{path}:{begin}", first.strip(), second.strip(), vote.lower())
+                yield Line(f"{path}:{begin}", first.strip(), second.strip(), vote.lower())
         if not columns:
             _columns(path, [])
     except (OSError, UnicodeDecodeError, csv.Error) as error:

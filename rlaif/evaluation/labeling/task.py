@@ -16,6 +16,9 @@ _VOTES: Final = """
     GROUP BY ALL
 """
 
+Vote = tuple[str, str, str, str]
+"""Prompt, first response, second response, and "first", "second" or "tie"."""
+
 
 @dataclass(frozen=True)
 class LabelingTask:
@@ -44,8 +47,8 @@ class Voter:
     def key(self) -> str:
         return key("human", self.person)
 
-    def keep(self, store: Store, votes: Sequence[tuple[str, str, str, str]]) -> None:
-        """Store votes, all or none. Each is (prompt, first response, second response, "first", "second" or "tie")."""
+    def keep(self, store: Store, votes: Sequence[Vote]) -> None:
+        """Store votes, all or none."""
         with store.transaction():
             if not store.query(
                 "SELECT key FROM judges WHERE key = $judge AND name = $name LIMIT 1", judge=self.key, name=self.name
@@ -107,6 +110,12 @@ def labeling_tasks(
         seed=seed,
         informative=informative,
     )
+    return [LabelingTask(request=_request(row.pop("messages")), **row) for row in rows]
+
+
+def tasks_of_pairs(store: Store, pairing: str) -> list[LabelingTask]:
+    """Return a task for each pair of a pairing. The order of the tasks and of their responses follows from a hash."""
+    rows = store.query("evaluation/labeling/sql/pairs", pairing=pairing)
     return [LabelingTask(request=_request(row.pop("messages")), **row) for row in rows]
 
 

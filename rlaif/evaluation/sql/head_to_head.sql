@@ -1,7 +1,8 @@
 -- Comparisons of base and trained responses by a judge, one row per held-out prompt. `win` is the trained side's share, from 0
 -- to 1: the mean over pairs of responses of the mean over both orders. A comparison counts with the judge's probability if it
 -- has one; equal responses tie. Pairs compared in one order only count in `one_order` alone, because the response shown first
--- may have won by its position; `win` is null if a prompt has no others. `swapped` counts the pairs shown in both orders,
+-- may have won by its position; those that came with the data count, because their order is not recorded.
+-- `win` is null if a prompt has no others. `swapped` counts the pairs shown in both orders,
 -- `same` those of them where both orders agree, `decided` the comparisons that are not ties, and `first_won` those of them that
 -- the response shown first won. Prompts and samples as in answers.sql.
 WITH asked AS (
@@ -20,13 +21,16 @@ opposed AS (
     WHERE base.generator = $base AND trained.generator = $trained
 ),
 votes AS (
-    SELECT prompt, first, second, criterion, repeat, preferred,
+    SELECT prompt, first, second, criterion, repeat, preferred, imported,
         coalesce(probability::DOUBLE, CASE preferred WHEN 'first' THEN 1.0 WHEN 'second' THEN 0.0 ELSE 0.5 END) AS share
-    FROM comparisons WHERE judge = $judge AND preferred IS NOT NULL
+    FROM comparisons CROSS JOIN (
+        SELECT count(*) > 0 AS imported FROM judges WHERE key = $judge AND spec = '{"kind": "imported"}'
+    )
+    WHERE judge = $judge AND preferred IS NOT NULL
 ),
 shown AS (
     SELECT opposed.*, votes.first = trained AS ahead, preferred,
-        if(votes.first = trained, share, 1 - share) AS win,
+        if(votes.first = trained, share, 1 - share) AS win, imported,
         CASE WHEN preferred = 'tie' THEN 0 WHEN (preferred = 'first') = (votes.first = trained) THEN 1 ELSE -1 END AS side,
         bool_or(ahead) OVER orders AND NOT bool_and(ahead) OVER orders AS swapped
     FROM opposed JOIN votes ON votes.prompt = opposed.prompt
@@ -40,7 +44,9 @@ pairs AS (
         count(*) FILTER (preferred <> 'tie') AS decided, count(*) FILTER (preferred = 'first') AS first_won, 0 AS one_order
     FROM shown WHERE swapped GROUP BY prompt, base, trained, times
     UNION ALL
-    SELECT prompt, NULL, NULL, false, NULL, 0, 0, count(*) FROM shown WHERE NOT swapped GROUP BY prompt
+    SELECT prompt, times, avg(win), false, NULL, 0, 0, 0 FROM shown WHERE NOT swapped AND imported GROUP BY prompt, base, trained, times
+    UNION ALL
+    SELECT prompt, NULL, NULL, false, NULL, 0, 0, count(*) FROM shown WHERE NOT swapped AND NOT imported GROUP BY prompt
     UNION ALL
     SELECT prompt, times, 0.5, false, NULL, 0, 0, 0 FROM opposed WHERE base = trained
 )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from rlaif import __version__
+from rlaif.config import RecordedSource
 from rlaif.config.loader import preferences_place
 from rlaif.context.run import Context, now
 from rlaif.core.errors import InputError
@@ -20,8 +21,10 @@ from rlaif.core.progress import Tally
 from rlaif.core.types import key
 from rlaif.data.sources import digest, rows
 from rlaif.data.sources.importer import Facts, imported
+from rlaif.data.sources.recorded import KnownPrompts
 from rlaif.data.sources.responses import ELSEWHERE
 from rlaif.data.sources.row_errors import Faults
+from rlaif.data.sources.source import Origin
 from rlaif.data.sources.staging import Staging, staged
 from rlaif.store.store import Store
 
@@ -45,7 +48,7 @@ DIFFERING_SCORES: Final = """
     )
 """
 IMPORTED = '{"kind": "imported"}'
-# The memory that DuckDB may use to store the staged rows; more goes to the store's folder.
+# The memory that DuckDB may use to store and count the staged rows; more goes to disk.
 MEMORY: Final = "300MB"
 # The staged rows that are sorted and added at once.
 RANGE: Final = 50_000
@@ -62,14 +65,18 @@ def run(context: Context) -> None:
         return
     with context.stage("collect") as tally, context.store.folder() as folder:
         with Staging(folder) as staging:
-            facts = [_read(context, index, staging, tally) for index in range(len(context.config.pipeline.collect.sources))]
-        _keep(context, folder, collection, facts)
-    _report(context, facts)
+            sources = context.config.pipeline.collect.sources
+            known = KnownPrompts() if any(isinstance(each, RecordedSource) for each in sources) else None
+            facts = [_read(context, index, staging, tally, known) for index in range(len(sources))]
+        with context.store.memory_limit(MEMORY):
+            _keep(context, folder, collection, facts)
+            _report(context, facts)
 
 
-def _read(context: Context, index: int, staging: Staging, tally: Tally) -> Facts:
+def _read(context: Context, index: int, staging: Staging, tally: Tally, known: KnownPrompts | None) -> Facts:
     """Stage the rows of one source. Raises InputError if too many of them cannot be used."""
-    facts = Facts(context.config.pipeline.collect.sources[index], staging)
+    origin = Origin(context.config, index)
+    facts = Facts(origin.source, staging, known, origin.where())
     count = 0
     for count, (at, row) in enumerate(facts.parser.peek(rows(context.config, index)), 1):
         facts.read(at, row)
@@ -77,6 +84,7 @@ def _read(context: Context, index: int, staging: Staging, tally: Tally) -> Facts
             tally.add(done=STEP)
     tally.add(done=count % STEP)
     _check_rows(context, index, facts.faults)
+    _check_recorded(facts, origin)
     _check_codes(context, index, facts)
     return facts
 
@@ -88,8 +96,18 @@ def _check_rows(context: Context, index: int, faults: Faults) -> None:
         raise InputError(
             f"{faults.bad:,} of {faults.rows:,} rows of {source.path or source.dataset} are bad, more than "
             f"collect.max_bad_rows allows ({share:.3g}):\n" + "\n".join(faults.listed()),
-            where=context.config.file.where(("collect", "sources", index)),
+            where=Origin(context.config, index).where(),
             fix="Correct the rows or the columns that this source names, or raise collect.max_bad_rows.",
+        )
+
+
+def _check_recorded(facts: Facts, origin: Origin) -> None:
+    """Check that recorded responses answer prompts of the sources. Raises InputError if none does."""
+    if isinstance(facts.source, RecordedSource) and not facts.found_generators:
+        raise InputError(
+            f"none of the {facts.faults.rows:,} responses of {facts.source.path} answers a prompt of `collect.sources`",
+            where=origin.where("path"),
+            fix="Add their prompts to `collect.sources`, or name the column that identifies them as `id`.",
         )
 
 
@@ -120,7 +138,7 @@ def _collection(context: Context) -> str | None:
 
 def _keep(context: Context, folder: Path, collection: str | None, facts: Sequence[Facts]) -> None:
     store = context.store
-    with store.memory_limit(MEMORY), store.reading(staged(folder)), store.transaction():
+    with store.reading(staged(folder)), store.transaction():
         store.execute(_KEPT)
         _check_metadata(context)
         _replace(store)

@@ -14,8 +14,16 @@ from rlaif.evaluation.text_stats import read_texts
 from rlaif.evaluation.types import Evaluation
 from rlaif.models.registry import Models
 from rlaif.pipeline import harness
-from rlaif.pipeline.evaluate_answers import answer, earlier, score
-from rlaif.pipeline.evaluated_models import base_generator, contenders, trained_generator
+from rlaif.pipeline.evaluate_answers import Model, answer, earlier, score
+from rlaif.pipeline.evaluated_models import (
+    base_generator,
+    check_recorded,
+    contenders,
+    evaluation_judge,
+    recorded_base,
+    recorded_models,
+    trained_generator,
+)
 from rlaif.pipeline.evaluation_tasks import in_task
 from rlaif.pipeline.generator import Generator
 from rlaif.pipeline.plan import Plan
@@ -27,7 +35,14 @@ def check(plan: Plan) -> None:
     config, section = plan.config, plan.config.pipeline.evaluate
     if section is None:
         return
-    names = [base_generator(plan).name] if section.models else []
+    recorded = recorded_base(plan)
+    names = [(recorded or base_generator(plan)).name] if section.models else []
+    if recorded and (section.tasks or section.harness or config.pipeline.train):
+        raise InputError(
+            f"the base {recorded.name!r} has recorded responses and is never called",
+            where=config.file.where(("evaluate",)),
+            fix="Leave out `tasks`, `harness` and `train`, or name another base.",
+        )
     for place, contender in enumerate(contenders(plan)):
         _ = contender.key
         if contender.name in names:
@@ -45,18 +60,21 @@ def evaluate(plan: Plan, context: Context, *, allow_code: bool = False, stored: 
     With `stored` no model is called and nothing is written: only stored responses and scores are compared.
     """
     config, section = plan.config, plan.config.pipeline.evaluate
-    if section is None or config.pipeline.generate is None:
+    if section is None or not (config.pipeline.generate or section.models):
         return Evaluation()
     if not stored:
         check(plan)
     trained = trained_generator(plan, context) if config.pipeline.train else None
-    models = ([trained] if trained else []) + contenders(plan)
+    sampled = ([trained] if trained else []) + contenders(plan)
+    models: list[Model] = [*sampled, *recorded_models(plan)]
     if not models:
         return Evaluation()
-    base, only = base_generator(plan), plan.held_out
+    base, only = recorded_base(plan) or base_generator(plan), plan.held_out
     if not stored:
         answer(plan, context, [base, *models], only)
-    judges = [plan.judge(name) for name in plan.evaluators]
+    judges = [evaluation_judge(plan, name) for name in plan.evaluators]
+    if not stored:
+        check_recorded(plan, context.store, [base, *models], judges)
     scored = {
         judge.name: score(context, judge, base, models, only, allow_code=allow_code, stored=stored) for judge in judges
     }
@@ -71,13 +89,20 @@ def evaluate(plan: Plan, context: Context, *, allow_code: bool = False, stored: 
         matches=[each for each in results if each.prompts or not stored],
         gaps=_gaps(models, scored, plan.training_judges),
         texts=read_texts(context.store, [base.key, *(each.key for each in models)], only=only),
-        divergences=[found for each in models if (found := _divergence(context, base, each, only, stored=stored))],
+        divergences=[
+            found
+            for each in sampled
+            if isinstance(base, Generator) and (found := _divergence(context, base, each, only, stored=stored))
+        ],
         tasks=[
             result
             for task in section.tasks
-            if (result := in_task(plan, context, task.name, base, models, allow_code=allow_code, stored=stored))
+            if isinstance(base, Generator)
+            and (result := in_task(plan, context, task.name, base, sampled, allow_code=allow_code, stored=stored))
         ],
-        harness=harness.measure(config, section.harness, [base, *models], stored=stored) if section.harness else [],
+        harness=harness.measure(config, section.harness, [base, *sampled], stored=stored)
+        if section.harness and isinstance(base, Generator)
+        else [],
     )
 
 
@@ -92,9 +117,7 @@ def first_match(plan: Plan, context: Context, *, allow_code: bool = False) -> Ma
     return match(context.store, *score(context, judge, base, [trained], only, allow_code=allow_code)[0])
 
 
-def _gaps(
-    models: Sequence[Generator], scored: dict[str, list[tuple[Contest, Scored]]], training: Sequence[str]
-) -> list[Gap]:
+def _gaps(models: Sequence[Model], scored: dict[str, list[tuple[Contest, Scored]]], training: Sequence[str]) -> list[Gap]:
     """Compare each model's gain by each training judge with that by each other judge, if both gave scores."""
     gaps = [
         gap(model.name, mine, other, scored[mine][place][1], scored[other][place][1])

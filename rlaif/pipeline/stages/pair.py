@@ -150,11 +150,15 @@ def export(
     """Export a pairing, by default the one that the file describes, as a data set with its card in `folder/FORM`.
 
     With `target`, the rows are in the layout of another project, in `folder/TARGET`. With `audit`, the card has figures of
-    the judges from stored scores. `address` is where the card loads the data from, by default the folder.
+    the judges from stored scores. `address` is where the card loads the data from, by default the folder. The form
+    `label-studio` is not a data set, but tasks for people.
     """
+    from rlaif.data.export import LABEL_STUDIO
     from rlaif.data.export import export as write
 
     config, pairing = plan.config, pairing or described(plan, context)
+    if form == LABEL_STUDIO and not target:
+        return _export_tasks(context, folder / form, pairing)
     shown = [("--reasoning", reasoning), ("--rationales", rationales)]
     options = [word for format in formats for word in ("--format", format)] + [word for word, given in shown if given]
     kind = ["--for", target] if target else ["--form", form, *options]
@@ -173,6 +177,15 @@ def export(
         rationales=rationales,
         command=config.command("export", str(short(folder)), *kind),
     )
+
+
+def _export_tasks(context: Context, folder: Path, pairing: str) -> "Exported":
+    from rlaif.data.export.writers import Exported
+    from rlaif.evaluation import labeling
+
+    tasks = labeling.tasks_of_pairs(context.store, pairing)
+    labeling.label_studio.write(tasks, folder)
+    return Exported(folder, {"tasks": len(tasks)}, {})
 
 
 def _pass_gate(plan: Plan, context: Context, name: str) -> None:

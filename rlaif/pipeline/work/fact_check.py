@@ -9,7 +9,6 @@ from rlaif.judging.judge import Judge
 from rlaif.pipeline.plan import Plan
 from rlaif.pipeline.work.folder import Row, Task
 from rlaif.pipeline.work.frozen import maker_of
-from rlaif.store.store import Store
 
 _KINDS: Final = TRANSIENT | TERMINAL
 # The columns of units that facts must agree with.
@@ -96,7 +95,7 @@ class FactCheck:
         return ""
 
 
-def check_tables(store: Store, results: Sequence[Mapping[str, list[Row]]], tables: Sequence[str], where: str) -> None:
+def check_tables(results: Sequence[Mapping[str, list[Row]]], tables: Sequence[str], where: str) -> None:
     """Check the form of facts that belong to no task. Raises InputError."""
     for facts in results:
         if wrong := _wrong_form(facts, {table: COLUMNS[table] for table in tables}):

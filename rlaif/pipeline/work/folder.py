@@ -11,13 +11,14 @@ Every file is written under a temporary name, made durable and renamed, so a fil
 
 import os
 import secrets
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from rlaif.config import Section
 from rlaif.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,7 +48,13 @@ _COLUMNS: Final[dict[Kind, dict[str, str]]] = {
 Row = dict[str, Any]
 
 
-class Shard(Section):
+class _Part(BaseModel):
+    """A part of the manifest."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Shard(_Part):
     """One file of units. `outcomes` is the number of responses or verdicts that they ask for."""
 
     name: str = Field(pattern=r"^[0-9]{5,}$")
@@ -55,7 +62,7 @@ class Shard(Section):
     outcomes: int = Field(ge=0)
 
 
-class Task(Section):
+class Task(_Part):
     """The pending units of one generator or judge: its stage, name, key and spec, and the keys of a judge's criteria."""
 
     kind: Kind
@@ -73,7 +80,7 @@ class Task(Section):
         return sum(shard.units for shard in self.shards)
 
 
-class Work(Section):
+class Work(_Part):
     """The manifest of a folder."""
 
     format: int
@@ -132,24 +139,20 @@ def write_table(path: Path, table: "pa.Table") -> None:
         pq.write_table(table, temporary, compression="zstd")
 
 
-class durable:  # noqa: N801  (used as a context manager, like `open`)
-    """Write a file under a temporary name; at the end, make it durable and rename it to `path`."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-
-    def __enter__(self) -> Path:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        return self._temporary
-
-    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
-        if kind is not None:
-            self._temporary.unlink(missing_ok=True)
-            return
-        _sync(self._temporary)
-        self._temporary.replace(self._path)
-        _sync(self._path.parent)
+@contextmanager
+def durable(path: Path) -> Iterator[Path]:
+    """Yield a temporary path to write to; at the end, make that file durable and rename it to `path`."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield temporary
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync(temporary)
+    temporary.replace(path)
+    if sys.platform != "win32":
+        _sync(path.parent)
 
 
 def _sync(path: Path) -> None:

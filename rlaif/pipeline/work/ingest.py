@@ -70,7 +70,7 @@ def ingest(plan: Plan, context: Context, folder: Path, *, allow_code: bool = Fal
         _check(plan, task, folder)
     convert(folder, work, context.progress.note)
     general = [facts_of(row) for row in read_results(folder, GENERAL, ["unit", "facts"])]
-    check_tables(context.store, general, _GENERAL, str(folder))
+    check_tables(general, _GENERAL, str(folder))
     served = [(row["judge"], row["model"]) for facts in general for row in facts.get("served_models", [])]
     stored = context.store.query("SELECT judge, model FROM served_models ORDER BY rowid")
     refuse_other_models(work.tasks, [*((row["judge"], row["model"]) for row in stored), *served])

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 # Seconds between looks at the folder, and for which a worker waits for a process that Ray has given up and that still works.
 LOOK, PATIENCE = 1.0, 60.0
-# Ray must not send usage statistics: nothing leaves the machine but calls to configured endpoints.
-_QUIET: Final = {"RAY_USAGE_STATS_ENABLED": "0"}
+# For a cluster that this process starts: Ray must send no usage statistics, because nothing leaves the machine but calls to
+# configured endpoints; and its workers get as much processor time as other programs.
+_STARTED: Final = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
 
 
 class WorkerError(RlaifError):
@@ -104,7 +105,8 @@ def _wait(ray: Any, calls: "Sequence[Any]", folder: Path, manifest: Work, progre
 @contextmanager
 def _cluster(address: str) -> "Iterator[Any]":
     """Connect to a cluster, or start one on this machine."""
-    os.environ |= _QUIET
+    for name, value in _STARTED.items():
+        os.environ.setdefault(name, value)
     try:
         import ray
     except ModuleNotFoundError:

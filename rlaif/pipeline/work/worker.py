@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from rlaif.context.budget import Budget
 from rlaif.context.run import now
@@ -23,6 +24,9 @@ from rlaif.pipeline.work.frozen import thaw
 from rlaif.pipeline.work.results import Results, result_row
 from rlaif.pipeline.work.share import WHOLE, Share, held, limits
 from rlaif.pipeline.work.tasks import Performer, Result, open_task
+
+# Units without a model whose results are not durable yet.
+FREE_UNITS: Final = 4096
 
 
 def work(folder: Path, share: Share = WHOLE, *, allow_code: bool = False, progress: Progress | None = None) -> list[Tally]:
@@ -91,14 +95,28 @@ class _Job:
             if isinstance(model, OpenAI):
                 await model.meet()
 
+        # A unit is in flight until its result is durable, so that a crash costs at most as many. Checks cost nothing.
+        most = performer.concurrency if performer.model else FREE_UNITS
+        in_flight, loop = asyncio.Semaphore(most), asyncio.get_running_loop()
+
         async def do(row: Row) -> tuple[Row, Result]:
             UNIT.set(row)
-            return row, await performer.do(row)
+            await in_flight.acquire()
+            try:
+                return row, await performer.do(row)
+            except BaseException:
+                in_flight.release()
+                raise
+
+        def keep(batch: list[tuple[Row, Result]]) -> None:
+            self._keep(batch, performer)
+            for _ in batch:
+                loop.call_soon_threadsafe(in_flight.release)
 
         await run_workers(
             self.context.budget.within(self._units(shards), self.tally, performer.model, performer.guess),
             do,
-            lambda batch: self._keep(batch, performer),
+            keep,
             concurrency=performer.concurrency,
             on_result=lambda done: breaker.record(*done[1].failed),
         )

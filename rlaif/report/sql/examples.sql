@@ -17,7 +17,7 @@ labelled AS (
         END AS why
     FROM ranked
 )
-SELECT why, labelled.prompt, margin::DOUBLE AS margin, confidence, prompts.messages,
+SELECT why, labelled.prompt, labelled.chosen AS chosen_id, labelled.rejected AS rejected_id, margin::DOUBLE AS margin, confidence, prompts.messages,
     left(prompts.document, $most) AS document, length(prompts.document) AS document_length,
     left(chosen_text, $most) AS chosen, length(chosen_text) AS chosen_length, chosen_words, chosen_answer,
     left(rejected_text, $most) AS rejected, length(rejected_text) AS rejected_length, rejected_words, rejected_answer

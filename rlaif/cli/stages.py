@@ -2,13 +2,15 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from rlaif.cli.app import AllowCode, File, Json, JudgeName, Newest, Quiet, Set, app
 from rlaif.cli.output import print_json, render_pairing, show, terminal
 from rlaif.cli.session import reading, session
+
+Profile = Literal["single", "ddp", "fsdp2", "zero2", "zero3"]
 
 if TYPE_CHECKING:
     from rlaif.context.run import Context
@@ -83,6 +85,19 @@ def train(
     prepare: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Only write the files for `accelerate`, for several GPUs or machines.")
     ] = None,
+    profile: Annotated[
+        Profile | None, typer.Option(help="How GPUs share the work, for --prepare. Default: ddp if there are several.")
+    ] = None,
+    nodes: Annotated[int, typer.Option(help="The machines, for --prepare.", min=1)] = 1,
+    gpus: Annotated[
+        int | None, typer.Option(help="The GPUs of each machine, for --prepare. Default: those of this one, or 8.", min=0)
+    ] = None,
+    gpu_memory: Annotated[
+        float | None, typer.Option(help="The gigabytes of one GPU, for --prepare. Default: as here, or 80.", min=1)
+    ] = None,
+    take: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Import the model that was trained in a prepared folder.")
+    ] = None,
     newest: Newest = False,
     set: Set = [],
     quiet: Quiet = False,
@@ -90,15 +105,19 @@ def train(
 ) -> None:
     """Train the generator's model on the pairs, or on rewards."""
     from rlaif import pipeline as running
+    from rlaif.training.profiles import here
 
     with session(file, set, quiet, allow_code=allow_code) as (plan, context):
         pairing = running.newest(context) if newest else None
         if prepare is None:
-            print(running.train(plan, context, pairing, allow_code=allow_code).path)
+            training = running.take_training(plan, context, take, pairing) if take else None
+            print((training or running.train(plan, context, pairing, allow_code=allow_code)).path)
             return
-        command = running.prepare_training(plan, context, prepare, pairing)
-    imported = f"Imported the model from {prepare}."
-    print(f"{command}\nThen run this command again to import the model." if command else imported)
+        setup = here(profile, nodes, gpus)
+        memory = gpu_memory and gpu_memory * 1e9
+        command = running.prepare_training(plan, context, prepare, pairing, setup=setup, gpu_memory=memory)
+        importing = context.config.command("train", "--take", str(prepare))
+    print(f"{command}\nThen import the model: {importing}" if command else f"Imported the model from {prepare}.")
 
 
 @app.command()

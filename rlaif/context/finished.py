@@ -28,8 +28,10 @@ def find(config: Config) -> dict[str, Any] | None:
     try:
         kept = json.loads((config.out / NAME).read_bytes())
         files = {Path(name): state for name, state in kept["files"].items()}
-        same = _plain(config) and all(stamp(path) == state for path, state in files.items())
-        return dict(kept["result"]) if same and kept["key"] == _key(config, files) else None
+        same = _plain(config) and kept["key"] == _key(config, files)
+        # Only now, because the key shows that the paths are those of a run with this folder.
+        same = same and all(stamp(path) == state for path, state in files.items())
+        return dict(kept["result"]) if same else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 

@@ -20,7 +20,7 @@ from rlaif.pipeline.session import (
     status,
 )
 from rlaif.pipeline.stages.pair import described, export, newest, pair, paired, top_up
-from rlaif.pipeline.train_and_evaluate import agreements, evaluate, prepare_training, report, train
+from rlaif.pipeline.train_and_evaluate import agreements, evaluate, prepare_training, report, take_training, train
 from rlaif.pipeline.validate import check, check_judges, check_pairs, check_scored
 
 __all__ = [
@@ -59,6 +59,7 @@ __all__ = [
     "resolve",
     "resolved",
     "status",
+    "take_training",
     "top_up",
     "train",
     "usable",

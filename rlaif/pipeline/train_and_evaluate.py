@@ -12,9 +12,11 @@ from rlaif.evaluation.table import judged
 from rlaif.pipeline.evaluated_models import online_rewards, trained_generator
 from rlaif.pipeline.plan import Plan
 from rlaif.pipeline.stages import evaluate as evaluating
+from rlaif.pipeline.stages import hand_off
 from rlaif.pipeline.stages import train as training
 from rlaif.pipeline.stages.pair import described
 from rlaif.training.job import Training
+from rlaif.training.profiles import Setup, here
 
 if TYPE_CHECKING:
     from rlaif.training.model_card import Origin
@@ -33,17 +35,31 @@ def train(
     return _with_card(plan, context, trained, whole=whole)
 
 
-def prepare_training(plan: Plan, context: Context, folder: Path, pairing: str | None = None) -> str | None:
+def prepare_training(
+    plan: Plan,
+    context: Context,
+    folder: Path,
+    pairing: str | None = None,
+    *,
+    setup: Setup | None = None,
+    gpu_memory: float | None = None,
+) -> str | None:
     """Write what `accelerate` needs to train into `folder` and return its command.
 
-    Once the training is finished, record it and return None.
+    `setup` is by default that of this machine, and `gpu_memory` the bytes of one GPU here. Once the training is finished,
+    record it and return None.
     """
     training.check_template(plan.config, plan.generators)
-    made = training.prepare(context, folder, pairing or _described(plan, context))
+    made = hand_off.prepare(context, folder, pairing or _described(plan, context), setup or here(), gpu_memory)
     if isinstance(made, str):
         return made
     _with_card(plan, context, made)
     return None
+
+
+def take_training(plan: Plan, context: Context, folder: Path, pairing: str | None = None) -> Training:
+    """Record the model that was trained in a prepared folder. Raises InputError if it is unfinished or another one."""
+    return _with_card(plan, context, hand_off.take(context, folder, pairing or _described(plan, context)))
 
 
 def _described(plan: Plan, context: Context) -> str | None:

@@ -7,6 +7,7 @@ pipeline's judges, whose verdicts a single process stores.
 """
 
 import json
+import os
 import re
 import shlex
 import sys
@@ -24,19 +25,19 @@ from rlaif.config.code import needs_code
 from rlaif.config.yaml import YamlFile
 from rlaif.core.errors import InputError, RlaifError
 from rlaif.core.progress import Tally, progress
+from rlaif.training import profiles
 from rlaif.training.checkpoints import first
 from rlaif.training.formats import Row
 from rlaif.training.trainer import TrainingData, fit
 
-JOB, ROWS, DATA, ACCELERATE = "job.json", "rows.jsonl", "data.jsonl", "accelerate.yaml"
+JOB, ROWS, DATA = "job.json", "rows.jsonl", "data.jsonl"
 ALLOW = "--allow-code"
-PAGE = Path(__file__).parent / ACCELERATE
 
 
-def prepare(folder: Path, key: str, section: Train, base: TransformersModel, lesson: TrainingData) -> str:
+def prepare(
+    folder: Path, key: str, section: Train, base: TransformersModel, lesson: TrainingData, setup: profiles.Setup
+) -> str:
     """Write the folder, and return the command that trains in it."""
-    import torch
-
     folder.mkdir(parents=True, exist_ok=True)
     job = {
         "key": key,
@@ -48,24 +49,22 @@ def prepare(folder: Path, key: str, section: Train, base: TransformersModel, les
     (folder / JOB).write_text(json.dumps(job, indent=1), encoding="utf-8")
     _write(folder / ROWS, lesson.rows)
     _write(folder / DATA, lesson.imitated)
-    gpus = torch.cuda.device_count()
-    filled = {"KIND": "MULTI_GPU" if gpus > 1 else "NO", "PROCESSES": str(max(gpus, 1)), "CPU": str(not gpus).lower()}
-    text = PAGE.read_text(encoding="utf-8")
-    for name, value in filled.items():
-        text = text.replace(name, value)
-    (folder / ACCELERATE).write_text(text, encoding="utf-8")
-    words = [
-        "accelerate",
-        "launch",
-        "--config_file",
-        str(folder / ACCELERATE),
-        "-m",
-        "rlaif.training.accelerate",
-        str(folder),
-    ]
     # The user who prepared the folder has allowed the code; a user who received it from a stranger has not.
     models = [base, *([lesson.reference] if lesson.reference else [])]
-    return shlex.join([*words, *([ALLOW] if any(needs_code(section, models)) else [])])
+    allow = [ALLOW] if any(needs_code(section, models)) else []
+    profiles.write(folder, setup, " ".join(allow))
+    if setup.nodes > 1:
+        return f"cd {shlex.quote(str(folder))} && sbatch {profiles.SLURM}"
+    words = ["accelerate", "launch", "--config_file", str(folder / profiles.CONFIG), "-m", "rlaif.training.accelerate"]
+    return shlex.join([*words, str(folder), *allow])
+
+
+def prepared_key(folder: Path) -> str:
+    """Return the key of the training that was prepared in the folder. Raises InputError if none was."""
+    try:
+        return str(json.loads((folder / JOB).read_text(encoding="utf-8"))["key"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"not a folder that `rlaif train --prepare` wrote: {error}", where=str(folder)) from None
 
 
 def run(folder: Path, *, allow_code: bool = False) -> Path:
@@ -88,6 +87,7 @@ def run(folder: Path, *, allow_code: bool = False) -> Path:
             raise InputError(
                 f"{place[-1]} {why}", where=str(folder / JOB), fix=f"Add {ALLOW} if you trust it as you trust a program."
             )
+    _need_gpus(folder)
     target = folder / key
     if target.exists():
         return target
@@ -96,6 +96,20 @@ def run(folder: Path, *, allow_code: bool = False) -> Path:
     with display.show(tally):
         fit(section, base, lesson, target, file, tally, display.note)
     return target
+
+
+def _need_gpus(folder: Path) -> None:
+    """Raise InputError if a profile divides weights and no GPU is here.
+
+    On CPUs, accelerate would divide nothing, and the processes would start from different weights.
+    """
+    import torch
+
+    sharing = ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED")
+    if not torch.cuda.is_available() and any(os.environ.get(name, "").lower() == "true" for name in sharing):
+        raise InputError(
+            "FSDP and DeepSpeed need GPUs, and here are none", where=str(folder), fix="Prepare with --profile ddp."
+        )
 
 
 def _write(path: Path, rows: Sequence[Row]) -> None:

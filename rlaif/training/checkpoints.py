@@ -49,12 +49,27 @@ def save(trainer: Any, shape: Any, folder: Path) -> None:
     together()
     if hasattr(trainer.model, "merge_and_unload"):
         trainer.model = trainer.model.merge_and_unload()
-    trainer.model.to(shape.dtype or trainer.model.dtype)
+    dtype, sharded = shape.dtype or trainer.model.dtype, trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
+    if sharded:
+        trainer.model.config.dtype = dtype
+    else:
+        trainer.model.to(dtype)
     trainer.model.config.use_cache = getattr(shape, "use_cache", True)
     trainer.save_model(str(folder))
+    if sharded and first():
+        cast(folder, dtype)
     together()
     # This is a pickle, which nobody should load.
     (folder / "training_args.bin").unlink(missing_ok=True)
+
+
+def cast(folder: Path, dtype: Any) -> None:
+    """Convert saved weights to `dtype`: weights that are divided among processes are whole only in the files."""
+    from safetensors.torch import load_file, save_file
+
+    for file in folder.glob("*.safetensors"):
+        weights = {name: each.to(dtype) if each.is_floating_point() else each for name, each in load_file(file).items()}
+        save_file(weights, file, metadata={"format": "pt"})
 
 
 def sync(folder: Path) -> None:

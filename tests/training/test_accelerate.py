@@ -28,9 +28,16 @@ def test_a_prepared_training_gives_the_same_weights_and_is_imported(checkpoint: 
         command = running.prepare_training(running.resolve(context.config), context, away)
         assert command == f"accelerate launch --config_file {away}/accelerate.yaml -m rlaif.training.accelerate {away}"
         assert yaml.safe_load((away / "accelerate.yaml").read_text())["num_processes"] >= 1
+        with pytest.raises(InputError, match="not finished"):
+            running.take_training(running.resolve(context.config), context, away)
         made = accelerate.run(away)
         assert accelerate.run(away) == made
+        other = prepare(tmp_path / "other", checkpoint, options=STEPS.replace("2", "3", 1))
+        with opened(other) as changed, pytest.raises(InputError, match="not the one that the pipeline file describes"):
+            running.take_training(running.resolve(changed.config), changed, away)
+        taken = running.take_training(running.resolve(context.config), context, away)
         assert running.prepare_training(running.resolve(context.config), context, away) is None
+        assert context.store.rows("SELECT key, method FROM trainings") == [{"key": taken.key, "method": "dpo"}]
         there = running.train(running.resolve(context.config), context)
     assert here is not None
     assert there is not None

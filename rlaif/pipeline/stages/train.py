@@ -1,7 +1,6 @@
 """Train: fine-tunes the generator's model on the pairs of one pairing, once, into `out/models/KEY`."""
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -17,7 +16,6 @@ from rlaif.models.local.chat_template import template_variables
 from rlaif.models.local.checkpoint import locate
 from rlaif.models.registry import identity
 from rlaif.pipeline.generator import Generator
-from rlaif.training import accelerate
 from rlaif.training.formats import Row, as_text, imitated
 from rlaif.training.job import Job, Training
 from rlaif.training.methods import METHODS
@@ -54,50 +52,26 @@ def run(context: Context, pairing: str | None = None, online_rewards: OnlineRewa
     work, so a finished training is never repeated and a stopped one resumes exactly from its last checkpoint.
     Methods that sample responses during training need `online_rewards`.
     """
-    return _trained(context, _section(context.config), pairing, online_rewards)
+    return _trained(context, section_of(context.config), pairing, online_rewards)
 
 
-def _section(config: Config) -> Train:
+def section_of(config: Config) -> Train:
+    """Return the `train` section. Raises InputError if there is none."""
     if config.pipeline.train is None:
         raise InputError("nothing to train", where=config.file.where(()), fix="Add a `train` section.")
     return config.pipeline.train
 
 
 def _trained(context: Context, section: Train, pairing: str | None, online_rewards: OnlineRewards | None) -> Training:
-    job = _job(context, section, pairing, online_rewards)
+    job = job_of(context, section, pairing, online_rewards)
     if job.folder.exists():
-        return _record(context, job)
-    _check(context, job)
+        return record(context, job)
+    check_data(context, job)
     rewarded = online_rewards.open(_fitted(context, section, pairing)) if online_rewards else nullcontext()
     with rewarded as score, context.stage("train") as tally:
         lesson = replace(job.lesson, score=score)
         fit(section, job.base, lesson, job.folder, context.config.file, tally, context.progress.note)
-    return _record(context, job)
-
-
-def prepare(context: Context, folder: Path, pairing: str | None = None) -> Training | str:
-    """Write a folder in which `accelerate` trains and return the command, or return the training once it is finished.
-
-    `pairing` is as in `run`. Raises InputError for methods that sample responses.
-    """
-    section, where = _section(context.config), context.config.file.where(("train",))
-    if METHODS[section.method].samples:
-        raise InputError(
-            f"{section.method} asks the pipeline's judges for rewards, which one process does",
-            where=where,
-            fix="Train it with `rlaif train`, without --prepare.",
-        )
-    job = _job(context, section, pairing, None)
-    done = folder / job.key
-    if done.exists() and not job.folder.exists():
-        job.models.mkdir(exist_ok=True)
-        halfway = job.folder.with_name(job.key + ".copy")
-        shutil.copytree(done, halfway, dirs_exist_ok=True)
-        halfway.rename(job.folder)
-    if job.folder.exists():
-        return _record(context, job)
-    _check(context, job)
-    return accelerate.prepare(folder, job.key, section, job.base, job.lesson)
+    return record(context, job)
 
 
 def _fitted(context: Context, section: Train, pairing: str | None) -> dict[int, Path]:
@@ -115,7 +89,7 @@ def find(context: Context, pairing: str | None = None, online_rewards: OnlineRew
     section = context.config.pipeline.train
     if section is None:
         return None
-    job = _job(context, section, pairing, online_rewards)
+    job = job_of(context, section, pairing, online_rewards)
     return job.finished if job.folder.exists() else None
 
 
@@ -150,7 +124,7 @@ def check_template(config: Config, generators: Sequence[Generator]) -> None:
     A single generator with other weights matters only if it sets variables of the chat template; in a pool, only generators
     with the weights of the model to train matter.
     """
-    _section(config)
+    section_of(config)
     name, model = base_model(config)
     own = template_variables(model)
     for generator in generators:
@@ -165,7 +139,7 @@ def check_template(config: Config, generators: Sequence[Generator]) -> None:
             )
 
 
-def _check(context: Context, job: Job) -> None:
+def check_data(context: Context, job: Job) -> None:
     """Report the rows that are left out. Raises InputError if there is nothing to train on."""
     for line in job.lesson.notes:
         context.progress.note(f"train.data:{line[1:]}")
@@ -179,7 +153,8 @@ def _check(context: Context, job: Job) -> None:
     )
 
 
-def _job(context: Context, section: Train, pairing: str | None, online_rewards: OnlineRewards | None) -> Job:
+def job_of(context: Context, section: Train, pairing: str | None = None, online_rewards: OnlineRewards | None = None) -> Job:
+    """Return the training of this section on the pairs of `pairing`, by default the newest."""
     config = context.config
     name, model = base_model(config)
     where = config.file.where(("models", name, "path"))
@@ -277,7 +252,7 @@ def _pair(row: Mapping[str, Any]) -> Row:
     return pair | ({"tools": json.dumps(tools)} if tools else {})
 
 
-def _record(context: Context, job: Job) -> Training:
+def record(context: Context, job: Job) -> Training:
     """Record the finished training in the store, once, and return it."""
     store, training = context.store, job.finished
     if store.query("SELECT key FROM trainings WHERE key = $key LIMIT 1", key=job.key):

@@ -6,8 +6,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from rlaif.core.statistics import Estimate, Interval, bootstrap, mean
-from rlaif.evaluation.audit.metrics import Audited, measure
 from rlaif.evaluation.audit.figures import write
+from rlaif.evaluation.audit.metrics import Audited, measure
 from rlaif.evaluation.power import detectable, paired_size, single_size
 from rlaif.store.store import Row, Store
 

@@ -3,8 +3,8 @@
 python -m benchmarks.length_control              29 models, and 40 random groups of each size
 python -m benchmarks.length_control --groups 5   fewer groups
 
-Reads ../shared/data/alpaca_eval_lengths.jsonl. Limits for all models: a mean absolute error of 3.0 points, a rank correlation
-above that of the raw rates, and 80 % of the intervals contain the published value.
+Reads ../shared/data/alpaca_eval_lengths.jsonl. Limits for all models: a mean absolute error of 3.0 points, a rank
+correlation above that of the raw rates, and 80 % of the intervals contain the published value.
 """
 
 import argparse

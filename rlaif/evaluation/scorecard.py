@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from rlaif.core.statistics import Estimate, Interval, bootstrap, mean
+from rlaif.core.statistics import Estimate, Interval, estimates, mean, share, total
 from rlaif.evaluation.audit.figures import write
 from rlaif.evaluation.audit.metrics import Audited, measure
 from rlaif.evaluation.power import detectable, paired_size, single_size
@@ -114,13 +114,13 @@ def _accuracy(subset: str | None, rows: Sequence[Row]) -> Accuracy:
     judged = [row for row in rows if row["outcome"] is not None]
     prompts = [[row["outcome"] for row in group] for _, group in groupby(judged, key=lambda row: row["prompt"])]
     # Prompts with several pairs count by their number of pairs.
-    even = len({len(each) for each in prompts}) == 1
-    shares = [sum(CREDIT[outcome] for outcome in each) / len(each) for each in prompts]
+    sums = [{"right": sum(CREDIT[outcome] for outcome in each), "pairs": float(len(each))} for each in prompts]
+    found = estimates(sums, {"accuracy": share(total("right"), total("pairs"))})["accuracy"]
     return Accuracy(
         subset=subset,
         pairs=len(rows),
-        accuracy=mean([CREDIT[row["outcome"]] for row in judged]),
-        interval=bootstrap(shares) if even else bootstrap([CREDIT[row["outcome"]] for row in judged]) if judged else None,
+        accuracy=found.value,
+        interval=found.interval,
         ties=mean([float(row["outcome"] == 0) for row in judged]),
         whole=mean([float(all(outcome == 1 for outcome in each)) for each in prompts]),
         unjudged=len(rows) - len(judged),

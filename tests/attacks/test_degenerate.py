@@ -2,6 +2,7 @@
 could is stopped in time."""
 
 import asyncio
+import inspect
 import json
 import os
 import signal
@@ -20,6 +21,7 @@ from rlaif.core.types import Prompt, Verdict
 from rlaif.core.words import count_words, find_words
 from rlaif.evaluation.text_stats import describe
 from rlaif.judging import Candidate, JudgeContext
+from rlaif.judging.checks.ifeval_types import TYPES
 from rlaif.judging.criteria import check, scale
 from rlaif.judging.retrieval import chunks
 from rlaif.judging.rubric import Check
@@ -78,11 +80,14 @@ TEXTS = {
     "vulgar fractions": "½ ",
     "Arabic digits": "١٬",
 }
+# The types of IFEval's instructions without arguments.
+PLAIN_TYPES = [name for name, function in TYPES.items() if len(inspect.signature(function).parameters) == 1]
 OPTIONS: dict[str, dict[str, Any]] = {
     "contains": {"texts": ["a", "."]},
     "chunks": {"separator": "\n"},
     "length": {"unit": "sentences"},
     "within": {"unit": "sentences"},
+    "ifeval": {"types": PLAIN_TYPES, "arguments": [{}] * len(PLAIN_TYPES), "loose": True},
 }
 BENCH = JudgeContext(JudgeSpec(rubric="x"), Template(root() / "prompts/judge/scale.jinja", scale.VARIABLES), allow_code=True)
 

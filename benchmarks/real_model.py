@@ -38,7 +38,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "sft": {"method": "sft", "options": {"learning_rate": 2e-5, **COMMON}},
     "kto": {"method": "kto", "options": {"learning_rate": 2e-5, **COMMON}},
 }
-MEASURES = ("prompt strict", "instruction strict", "prompt loose", "instruction loose", "words")
+MEASURES = ("prompt strict", "instruction strict", "prompt loose", "instruction loose", "average", "words")
 SMALL = {"models": {"smollm": {"kind": "transformers", "path": "tiny:writer"}}, "generate": {"samples": 4, "max_tokens": 8}}
 Row = dict[str, Any]
 
@@ -64,7 +64,7 @@ def trained(out: Path, row: str, seed: int, small: bool) -> str:
     return str(pipeline.train().path)
 
 
-async def answer(path: str, prompts: Sequence[Row], file: Path, limit: int) -> dict[int, str]:
+async def answer(path: str, prompts: Sequence[Row], file: Path, limit: int, dtype: Any = "auto") -> dict[int, str]:
     """Return the model's responses by key; those that the file lacks are sampled and appended to it."""
     file.parent.mkdir(parents=True, exist_ok=True)
     known = [json.loads(line) for line in file.open(encoding="utf-8")] if file.exists() else []
@@ -72,11 +72,11 @@ async def answer(path: str, prompts: Sequence[Row], file: Path, limit: int) -> d
     missing = [each for each in prompts if each["key"] not in found]
     if not missing:
         return found
-    async with open_model(TransformersModel(kind="transformers", path=path, batch=16)) as model:
+    async with open_model(TransformersModel(kind="transformers", path=path, batch=32, dtype=dtype)) as model:
         sampling = Sampling(temperature=0.0, max_tokens=limit)
         with file.open("a", encoding="utf-8") as stream:
-            for start in range(0, len(missing), 32):
-                part = missing[start : start + 32]
+            for start in range(0, len(missing), 64):
+                part = missing[start : start + 64]
                 requests = [ChatRequest([{"role": "user", "content": each["prompt"]}], sampling) for each in part]
                 for each, (done,) in zip(part, await asyncio.gather(*map(model.complete, requests)), strict=True):
                     found[each["key"]] = done.text
@@ -105,9 +105,10 @@ def sums(result: dict[str, list[Any]]) -> Any:
 
 
 def shares(totals: Any) -> Any:
-    """Return the five measures of summed rows; all but the words in percent."""
-    counts = totals[..., [5, 6, 5, 6, 5]]
-    return totals[..., :5] / counts * numpy.array([100, 100, 100, 100, 1])
+    """Return the measures of summed rows: four shares and their average, in percent, and the words."""
+    four = 100 * totals[..., :4] / totals[..., [5, 6, 5, 6]]
+    words = totals[..., 4] / totals[..., 5]
+    return numpy.concatenate([four, four.mean(-1)[..., None], words[..., None]], axis=-1)
 
 
 def print_table(out: Path) -> None:
@@ -154,7 +155,7 @@ def run_row(out: Path, row: str, seed: int, given: argparse.Namespace) -> None:
     random.Random(0).shuffle(prompts)
     prompts = prompts[: given.prompts]
     path = trained(out, row, seed, given.small)
-    answers = asyncio.run(answer(path, prompts, out / "responses" / f"{row}-{seed}.jsonl", given.max_tokens))
+    answers = asyncio.run(answer(path, prompts, out / "responses" / f"{row}-{seed}.jsonl", given.max_tokens, given.dtype))
     file = out / "results" / f"{row}-{seed}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(measured(prompts, answers)))
@@ -167,6 +168,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--prompts", type=int, default=541)
     parser.add_argument("--max-tokens", type=int, default=512)
+    parser.add_argument("--dtype", default="auto", help="bfloat16 is twice as fast on CPUs that compute with it")
     parser.add_argument("--ifeval", type=Path, default=IFEVAL)
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--small", action="store_true")

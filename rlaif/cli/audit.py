@@ -120,3 +120,39 @@ def _key(question: str) -> str:
         key = "q"
     print(key)
     return key
+
+
+@app.command("judge-bench")
+def judge_bench(
+    file: File,
+    suite: Annotated[
+        list[str], typer.Option("--suite", help="A benchmark as NAME=FILE; may be repeated.", show_default=False)
+    ],
+    judge: Annotated[list[str], typer.Option("--judge", help="A judge to measure; may be repeated. Default: all.")] = [],
+    limit: Annotated[int | None, typer.Option(help="Use only the first N prompts.", min=1)] = None,
+    stored: Annotated[bool, typer.Option("--stored", help="Call no model; measure the stored verdicts only.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Show the number of requests and the cost; call no model.")] = False,
+    set: Set = [],
+    json: Json = False,
+    quiet: Quiet = False,
+    allow_code: AllowCode = False,
+) -> None:
+    """Measure judges on public benchmarks with known labels: accuracy by subset, order consistency, cost."""
+    from rlaif.config import load
+    from rlaif.core.errors import InputError
+    from rlaif.core.progress import progress
+    from rlaif.estimate import plan_audit, render
+    from rlaif.evaluation.scorecard import render_scorecard
+    from rlaif.pipeline.judge_bench import judge_bench as measure
+    from rlaif.pipeline.judge_bench import labels, open_suite
+
+    config = load(file, set, allow_code=allow_code)
+    for each in suite:
+        name, _, path = each.partition("=")
+        if not path:
+            raise InputError(f"--suite {each} names no file", fix=f"Write --suite {name}=FILE.")
+        with open_suite(config, name, Path(path), judge, progress(quiet=quiet)) as (resolved, context):
+            if plan:
+                show(plan_audit(resolved, context, list(resolved.judge_stage), labels(context), limit=limit), render, json)
+            else:
+                show(measure(resolved, context, limit=limit, stored=stored, allow_code=allow_code), render_scorecard, json)

@@ -58,6 +58,11 @@ class Config:
         """Return the folder for the results of an evaluation task."""
         return self.out / "tasks" / name
 
+    @property
+    def bench_folder(self) -> Path:
+        """Return the folder with the results of `rlaif judge-bench`, one folder per benchmark."""
+        return self.out / "judge-bench"
+
     def command(self, verb: str, *arguments: str) -> str:
         """Return the command line that runs `verb` with this pipeline and its overrides."""
         sets = [word for override in self.overrides for word in ("--set", override)]

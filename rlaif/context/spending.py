@@ -1,4 +1,4 @@
-"""The spending of a pipeline over all runs: in its store, and in the stores of its evaluation tasks."""
+"""The spending of a pipeline over all runs: in its store, and in those of its evaluation tasks and judge benchmarks."""
 
 import json
 from collections.abc import Sequence
@@ -89,14 +89,19 @@ def spent_in_all(store: Store, config: Config, but: str | None = None) -> list[S
 
 
 def spent_on_tasks(config: Config, but: str | None = None) -> list[Spent]:
-    """Return the spending in the stores of the evaluation tasks, except the task `but`, whose store may be open already."""
+    """Return the spending in the stores of the evaluation tasks and of the benchmarks of judges.
+
+    Leaves out the task or benchmark `but`, whose store may be open already.
+    """
     section = config.pipeline.evaluate
+    paths = {f"task {task.name}": config.task_folder(task.name) for task in (section.tasks if section else ())}
+    paths |= {f"judge-bench {path.name}": path for path in sorted(config.bench_folder.glob("*"))}
     found = []
-    for name in (task.name for task in section.tasks) if section else ():
-        path = config.task_folder(name) / "store.duckdb"
-        if name != but and path.exists():
+    for name, folder in paths.items():
+        path = folder / "store.duckdb"
+        if folder.name != but and path.exists():
             with Store(path, read_only=True) as store:
-                found += [replace(row, stage=f"task {name}: {row.stage}") for row in spent(store, config.pipeline)]
+                found += [replace(row, stage=f"{name}: {row.stage}") for row in spent(store, config.pipeline)]
     return found
 
 

@@ -74,7 +74,7 @@ def _steady(repeats: Sequence[Row], audit: str | None) -> Remark:
             return Remark("good" if within <= STEADY * between else "check", "Is the judge steady?", text, "trust")
     if audit:
         return Remark("good", "Is the judge steady?", "The audit has the figures.", "trust")
-    return Remark("open", "Is the judge steady?", "Not measured: `rlaif audit FILE` repeats some judgements.", "trust")
+    return Remark("open", "Is the judge steady?", "Not measured: rlaif audit repeats some judgements.", "trust")
 
 
 def _length(pairs: Pairs) -> Iterator[Remark]:

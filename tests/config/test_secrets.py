@@ -104,24 +104,15 @@ def leaks(folder: Path, said: dict[str, str]) -> list[str]:
 
 
 def test_a_key_that_servers_echo_is_in_no_artifact_and_no_output(tmp_path: Path) -> None:
-    commands = (
-        ["run"],
-        ["status"],
-        ["plan"],
-        ["pair"],
-        ["report"],
-        ["config"],
-        ["explain"],
-        ["export", "exported"],
-        ["doctor"],
-    )
+    # `status`, `report`, `explain` and `export` are searched in tests/attacks/test_canary_secret.py.
+    commands = ("run", "plan", "pair", "config", "doctor")
 
     async def everything() -> dict[str, str]:
         async with serve([answer]) as server:
             project(tmp_path, server.base_url)
             said = {}
-            for command, *rest in commands:
-                said[command] = (await rlaif(tmp_path, command, "canary.yaml", *(rest or ["0"] * (command == "explain"))))[1]
+            for command in commands:
+                said[command] = (await rlaif(tmp_path, command, "canary.yaml"))[1]
             assert all(request.headers["authorization"] == f"Bearer {CANARY}" for request in server.chats)
             return said
 

@@ -1,11 +1,13 @@
 """Texts of models, users and data sets can neither add an element or attribute to a page nor run anything."""
 
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 
+from rlaif.context.run import now
 from rlaif.core.text import visible
 from rlaif.core.types import answer_key
 from rlaif.evaluation.labeling import Voter
@@ -13,6 +15,7 @@ from rlaif.store.store import Store
 from rlaif.view.markdown import render
 from tests.support import report_store
 from tests.support.page import Page
+from tests.support.report_store import EVALUATION
 from tests.support.view import client, subject
 
 PAYLOADS = [
@@ -164,7 +167,8 @@ def attack(store: Store) -> None:
     answer = store.rows("SELECT answer FROM responses WHERE prompt = $prompt AND failure IS NULL", prompt=prompt)[0][
         "answer"
     ]
-    shared = {"judge": "j-tiny", "raw": EVIL, "detail": EVIL}
+    # As in a live run.
+    shared = {"judge": "j-tiny", "raw": EVIL, "detail": EVIL, "created": now()}
     store.append(
         "verdicts",
         [
@@ -180,11 +184,12 @@ def attack(store: Store) -> None:
                 "answer": answer,
                 "judge": "j-tiny",
                 "criterion": EVIL,
-                "position": 0,
-                "text": EVIL,
+                "position": position,
+                "text": text,
                 "outcome": EVIL,
                 "rationale": EVIL,
             }
+            for position, text in enumerate((EVIL, PAYLOADS[0]))
         ],
     )
     store.append("notes", [{"prompt": prompt, "judge": "j-tiny", "criterion": EVIL, "texts": json.dumps([EVIL])}])
@@ -210,7 +215,10 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "/runs/evaluation",
     ]
     paths += [f"/prompt/{prompt}{mode}" for mode in ("", "?show=raw", "?show=diff", "?show=items")]
-    with client(subject(out)) as browser:
+    match = EVALUATION.matches[0]
+    named = replace(match, judge=EVIL, trained=replace(match.trained, name=EVIL), base=replace(match.base, name=EVIL))
+    evaluated = replace(EVALUATION, matches=[match, named])
+    with client(replace(subject(out), evaluate=lambda store: evaluated)) as browser:
         found = {path: browser.get(path).text for path in paths}
         for name in ("text", "outcome", "generator", "source", "value", "pairing", "where", "sort", "margin_from", "page"):
             found[f"/pairs?{name}"] = browser.get("/pairs", params={name: EVIL}).text
@@ -250,6 +258,13 @@ def test_no_payload_in_any_field_becomes_an_element_or_an_attribute(pages: dict[
         assert html.startswith(("<!doctype html>", "<p", "<h3")), path
         check(html)
         assert html.lower().count("<script") <= 1, path
+
+
+def test_errors_of_a_live_run_and_marked_items_are_shown_as_text(pages: dict[str, str]) -> None:
+    items = next(html for path, html in pages.items() if path.endswith("?show=items"))
+    assert ("mark", {"class": "plain"}) in Page(items).tags
+    assert "In the last five minutes" in Page(pages["/runs"]).words
+    assert "Leaderboard" in Page(pages["/runs/evaluation"]).words
 
 
 def test_the_payloads_are_shown_as_text(pages: dict[str, str]) -> None:

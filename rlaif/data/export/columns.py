@@ -22,6 +22,16 @@ _TEXTS: Mapping[Source, Mapping[str, str]] = {
     "pair": {"chosen": "chosen_id", "rejected": "rejected_id"},
     "list": {"response": "response_id"},
 }
+# The answers whose scores a source shows: far fewer than all, if it has pairs.
+_SHOWN: Mapping[Source, str] = {
+    "pair": """
+        CREATE OR REPLACE TABLE memory.shown_answers AS
+        SELECT answer FROM responses SEMI JOIN (
+            SELECT unnest([chosen, rejected]) AS key FROM pairs WHERE pairing = $pairing
+        ) AS paired ON paired.key = responses.key
+    """,
+    "list": "CREATE OR REPLACE TABLE memory.shown_answers AS SELECT answer FROM responses",
+}
 _TOOL_PROMPTS = "LEFT JOIN tool_prompts ON tool_prompts.asked = asked_texts.messages"
 _PLAIN = '[{"role": "VARCHAR", "content": "VARCHAR"}]'
 _REASONED = '[{"role": "VARCHAR", "content": "VARCHAR", "reasoning_content": "VARCHAR"}]'
@@ -49,6 +59,7 @@ def prepared(store: Store, source: Source, options: Options) -> Iterator[frozens
     try:
         rationales = "rationales" if options.rationales else "no_rationales"
         lists = ["list_texts"] if source == "list" else []
+        store.run(_SHOWN[source], **values)
         for name in ("export_scores", rationales, "response_texts", "pair_texts", *lists):
             store.execute(f"data/export/sql/{name}", **values)
         expressions = _expressions(store, source, options)

@@ -5,6 +5,7 @@ DROP VIEW IF EXISTS memory.shown_prompts;
 DROP TABLE IF EXISTS memory.pair_texts;
 DROP TABLE IF EXISTS memory.list_texts;
 DROP TABLE IF EXISTS memory.lists;
+DROP TABLE IF EXISTS memory.shown_answers;
 DROP TABLE IF EXISTS memory.export_scores;
 DROP TABLE IF EXISTS memory.export_rationales;
 DROP TABLE IF EXISTS memory.comparison_rationales;

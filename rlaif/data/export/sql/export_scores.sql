@@ -13,6 +13,7 @@ WITH weighed AS (
     FROM paired_scores AS scores
     JOIN pairing_criteria AS criteria
         ON criteria.criterion = scores.criterion AND criteria.pairing = scores.pairing
+    SEMI JOIN shown_answers AS shown ON shown.answer = scores.answer
     WHERE scores.pairing = $pairing
     GROUP BY scores.answer
 )

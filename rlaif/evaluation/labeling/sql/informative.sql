@@ -2,14 +2,13 @@
 -- hundredths of the scales (pairwise judges count as 100), and 0 if all agree; `confidence` and `margin` are those of the newest
 -- pairing. Pairs of responses without any of these are absent.
 CREATE OR REPLACE TEMP VIEW informative AS
-WITH leads AS (
+WITH scored AS (
+    SELECT prompt, answer, judge, points
+    FROM judge_points JOIN (SELECT answer, min(prompt) AS prompt FROM responses WHERE failure IS NULL GROUP BY answer) USING (answer)
+),
+leads AS (
     SELECT one.answer AS a, two.answer AS b, one.points - two.points AS lead
-    FROM judge_points AS one
-    JOIN judge_points AS two ON two.judge = one.judge
-    JOIN (SELECT DISTINCT prompt, answer FROM responses WHERE failure IS NULL) AS first ON first.answer = one.answer
-    JOIN (SELECT DISTINCT prompt, answer FROM responses WHERE failure IS NULL) AS second
-        ON second.answer = two.answer AND second.prompt = first.prompt
-    WHERE one.answer < two.answer
+    FROM scored AS one JOIN scored AS two ON two.prompt = one.prompt AND two.judge = one.judge AND two.answer > one.answer
     UNION ALL
     SELECT least(first, second), greatest(first, second), if((preferred = 'first') = (first < second), 100, -100)
     FROM comparisons WHERE preferred IN ('first', 'second')

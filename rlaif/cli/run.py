@@ -132,11 +132,13 @@ def _show(done: Outcome, json: bool) -> None:
 
 def _show_run(config: "Config", turns: "list[Row]", pairing: "Pairing | None", evaluation: "Evaluation") -> None:
     from rlaif.evaluation import render
-    from rlaif.pipeline.rounds import line
 
     console = terminal()
-    for turn in turns:
-        console.print(line(turn))
+    if turns:
+        from rlaif.pipeline.rounds import line
+
+        for turn in turns:
+            console.print(line(turn))
     if pairing:
         render_pairing(pairing, console)
         target = config.pipeline.pair and config.pipeline.pair.target

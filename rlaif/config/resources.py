@@ -78,11 +78,13 @@ def _files(path: Path) -> Iterator[Path]:
 
 
 def _state(file: Path) -> list[str | int]:
+    # A path that is not valid UTF-8 cannot be digested unchanged.
+    name = ascii(file)
     try:
         state = file.stat()
     except OSError:
-        return [str(file)]
-    return [str(file), state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino]
+        return [name]
+    return [name, state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino]
 
 
 def copy_into(folder: Path) -> None:

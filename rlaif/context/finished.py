@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,8 +49,10 @@ def keep(config: Config, result: dict[str, Any]) -> None:
     if config.store_path.stat().st_mtime_ns > closed:
         return
     unfinished = config.out / f".{NAME}.{os.getpid()}"
-    unfinished.write_text(json.dumps(kept), encoding="utf-8")
-    unfinished.replace(config.out / NAME)
+    # On a full disk the next run asks the store.
+    with suppress(OSError):
+        unfinished.write_text(json.dumps(kept), encoding="utf-8")
+        unfinished.replace(config.out / NAME)
 
 
 def _plain(config: Config) -> bool:
@@ -60,11 +63,12 @@ def _plain(config: Config) -> bool:
 
 
 def _key(config: Config, files: dict[Path, str]) -> str:
-    return key(
-        "finished",
+    parts = (
         [__version__, sys.version, stamp(PACKAGE)],
         # The data card and the report name the command and, relative to the working directory, the folder.
         [config.command("run"), str(config.file.path.absolute()), str(short(config.out)), config.pipeline.model_dump_json()],
         sorted([str(path), state] for path, state in files.items()),
         stamp(config.out, without=NAME),
     )
+    # As JSON in ASCII, because paths may be invalid UTF-8.
+    return key("finished", json.dumps(parts))

@@ -60,6 +60,7 @@ def run(
         return
     from rlaif import pipeline as running
     from rlaif.cli.view import start
+    from rlaif.config.resources import looked_for
     from rlaif.context import finished
     from rlaif.pipeline.summary import summarize
 
@@ -72,7 +73,8 @@ def run(
         whole = not allow_code and _leaves_nothing(context)
     found = Outcome(config, turns, pairing, evaluation, report, summary)
     if whole:
-        finished.keep(config, {"pairing": plain(pairing), "evaluation": plain(evaluation), "summary": plain(summary)})
+        kept = {"pairing": plain(pairing), "evaluation": plain(evaluation), "summary": plain(summary)}
+        finished.keep(config, kept, looked_for())
     _show(found, json)
     if page:
         page.join()

@@ -10,13 +10,14 @@ import json
 import os
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from rlaif import __version__
 from rlaif.config import Config, short
-from rlaif.config.resources import looked_for, stamp
+from rlaif.config.resources import stamp
 from rlaif.core.types import key
 
 NAME: Final = "finished.json"
@@ -37,13 +38,16 @@ def find(config: Config) -> dict[str, Any] | None:
         return None
 
 
-def keep(config: Config, result: dict[str, Any]) -> None:
-    """Keep the result of a run that left nothing pending. Call this as soon as the store is closed."""
+def keep(config: Config, result: dict[str, Any], used: Mapping[Path, str]) -> None:
+    """Keep the result of a run that left nothing pending. Call this as soon as the store is closed.
+
+    `used` are the files that the run has used, as `looked_for` returns them.
+    """
     closed = time.time_ns()
     if not _plain(config) or config.store_path.with_name(f"{config.store_path.name}.wal").exists():
         return
     # What is in the output folder is stamped as a whole, in its state at the end of the run.
-    files = {path: state for path, state in looked_for().items() if not path.is_relative_to(config.out)}
+    files = {path: state for path, state in used.items() if not path.is_relative_to(config.out)}
     kept = {"key": _key(config, files), "files": {str(path): state for path, state in files.items()}, "result": result}
     # Another process may have written to the store since it was closed.
     if config.store_path.stat().st_mtime_ns > closed:

@@ -61,7 +61,7 @@ def test_a_kept_result_is_found_until_its_inputs_change(what: str, tmp_path: Pat
     (tmp_path / "out/pairs").mkdir()
     for name in ("report.html", "pairs/train.jsonl"):
         (tmp_path / "out" / name).write_text("old")
-    finished.keep(load(file), {"pairs": 1})
+    finished.keep(load(file), {"pairs": 1}, {})
     assert finished.find(load(file)) == {"pairs": 1}
     assert finished.find(load(file, ["pair.min_margin=9"])) is None
     CHANGES[what](tmp_path)

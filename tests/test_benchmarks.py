@@ -21,7 +21,7 @@ CASES = {
     "crash": (["--prompts", "10", "--kills", "1", "--median", "0.05"], r"pairs equal to the byte: True"),
     "scale": (["--prompts", "100", "--seconds", "2"], r"800 pending judgements"),
     "readers": (["--prompts", "10", "--rounds", "1", "--median", "0.01"], r"with a reader to without: \d"),
-    "view": (["--pairs", "300", "--repeats", "1", "--folder", "{folder}"], r"peak memory \d+ MB"),
+    "view": (["--pairs", "2000", "--folder", "{folder}"], r"peak memory \d+ MB"),
     "real_model": (["{folder}", "--small"], r"dpo-0 +20 .*\n +to base +20 "),
     "pairs": (["--small", "--only", "best_vs_second", "--folder", "{folder}"], r"rlaif \d.*raw \d.*polars \d"),
 }

@@ -305,11 +305,11 @@ def test_csv_on_a_terminal_shows_every_hidden_character(hostile: Hostile) -> Non
     ],
 )
 def test_any_value_of_a_query_is_strict_json(hostile: Hostile, value: str) -> None:
-    from rlaif.cli.output import _plain
+    from rlaif.cli.output import plain
 
     with Store(load(hostile.file).store_path, read_only=True) as store:
         rows = store.rows(f"SELECT {value} AS v")
-    text = json.dumps(_plain(rows), allow_nan=False)
+    text = json.dumps(plain(rows), allow_nan=False)
     assert set(json.loads(text)[0]) == {"v"}
 
 

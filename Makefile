@@ -1,6 +1,7 @@
 # make quickstart   the whole loop, offline, in a few minutes
 # make real         the whole loop with a real pretrained model, offline, in about a quarter of an hour
 # make test         lint, types, tests
+# make slow         the tests that take many seconds each: killed runs, notebooks, small sizes of the benchmarks
 # make oldest       the tests of SQL code with the oldest DuckDB that pyproject.toml allows
 # make docs         build the documentation into build/docs
 # make format       fix lint errors and format the code with ruff
@@ -11,7 +12,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: quickstart real test lint oldest docs format ray vllm clean
+.PHONY: quickstart real test slow lint oldest docs format ray vllm clean
 
 quickstart: $(VENV)/ready
 	$(BIN)/rlaif run pipelines/quickstart.yaml
@@ -29,6 +30,9 @@ $(VENV)/real: $(VENV)/ready
 # are the longest.
 test: $(VENV)/ready lint
 	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+
+slow: $(VENV)/ready
+	$(BIN)/pytest -m slow --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

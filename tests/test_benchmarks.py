@@ -27,6 +27,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_a_benchmark_runs_to_its_table(name: str, tmp_path: Path) -> None:
     arguments, told = CASES[name]

@@ -222,6 +222,7 @@ def running(folder: Path) -> subprocess.Popen[bytes]:
     )
 
 
+@pytest.mark.slow
 def test_a_signal_ends_a_run_whose_checks_never_end_and_what_was_judged_is_kept(tmp_path: Path) -> None:
     process = running(tmp_path)
     try:

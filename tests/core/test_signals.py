@@ -320,6 +320,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.fault("P2")
 def test_a_model_in_this_process_stops_as_well_and_the_pairs_stay_the_same(undisturbed: Path) -> None:
     folder, out = undisturbed, "stopped"

@@ -206,6 +206,7 @@ tables = st.dictionaries(st.sampled_from(["p", "q", "r", "s", "t"]), answers, mi
 some = st.sets(st.sampled_from(sorted({*BY_PROMPT, "length_penalised"})), min_size=3, max_size=3)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(tables, some, st.sampled_from([0, 12.5, 30]), st.sampled_from([1, 2, 9]), st.sampled_from([1, 2]), st.integers(0, 3))
 def test_every_strategy_makes_the_pairs_of_a_slow_and_obvious_one(

@@ -99,6 +99,7 @@ def test_an_unreachable_target_is_refused_first(tmp_path: Path, old: str, new: s
         pipeline.check(pipeline.resolve(load(file, ["pair.target=5"])))
 
 
+@pytest.mark.slow
 @pytest.mark.fault("P1")
 def test_a_run_that_is_killed_in_a_round_ends_with_the_pairs_of_an_undisturbed_one(tmp_path: Path) -> None:
     sets = [SHORT, "pair.target=60"]

@@ -153,6 +153,7 @@ SCORES = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(SCORES, st.sampled_from(WAYS), st.sampled_from(WAYS))
 def test_fates_are_what_a_slow_comparison_of_the_pairs_finds_and_shares_add_up(

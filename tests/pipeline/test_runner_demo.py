@@ -30,6 +30,7 @@ def overrides(out: Path) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.fault("P1")
 @pytest.mark.tiny
 def test_a_killed_run_ends_with_the_pairs_of_an_undisturbed_one_and_a_trained_model(tmp_path: Path) -> None:

@@ -179,6 +179,7 @@ def called_home() -> Iterator[tuple[str, list[str]]]:
         server.shutdown()
 
 
+@pytest.mark.slow
 @pytest.mark.fault("P1", "P15")
 def test_a_killed_training_ends_in_the_same_weights_and_sends_no_telemetry(
     tmp_path: Path, called_home: tuple[str, list[str]], caplog: pytest.LogCaptureFixture

@@ -1,5 +1,5 @@
 # make quickstart   the whole loop, offline, in a few minutes
-# make real         the whole loop with a real pretrained model, offline, in about a quarter of an hour
+# make real         the whole loop with a real pretrained model, offline, in about ten minutes
 # make test         lint, types, tests
 # make slow         the tests that take many seconds each: killed runs, notebooks, small sizes of the benchmarks
 # make oldest       the tests of SQL code with the oldest DuckDB that pyproject.toml allows

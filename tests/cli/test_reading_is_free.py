@@ -89,6 +89,7 @@ FREE = [
 ]
 
 
+@pytest.mark.slow
 def test_a_command_that_reads_calls_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "free.yaml"
     shutil.copy(root() / "rubrics/grounded.yaml", tmp_path / "rubric.yaml")

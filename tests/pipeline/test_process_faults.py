@@ -34,6 +34,7 @@ def requests(file: Path) -> list[str]:
     return [json.loads(row["messages"])[-1]["content"] for row in found]
 
 
+@pytest.mark.slow
 @pytest.mark.fault("P3")
 @pytest.mark.parametrize("room", [600_000, 900_000])
 def test_a_full_disk_ends_the_run_with_advice_and_loses_no_stored_result(tmp_path: Path, room: int) -> None:

@@ -219,6 +219,7 @@ SMALL = [
 COUNTS = "SELECT count(*) AS made, count(DISTINCT (prompt, generator, sample)) AS owed FROM responses"
 
 
+@pytest.mark.slow
 def test_rounds_that_are_stopped_repeatedly_pay_for_nothing_twice(tmp_path: Path) -> None:
     for stages in (3, 5, 99):
         with pipeline.open_run(load(QUICKSTART, [f"out={tmp_path}", *SMALL]), Stopping(stages)) as (plan, context):

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from rlaif.store.latest import LatestStore
 from rlaif.store.snapshot import copy_files
 from rlaif.store.store import Store
@@ -167,6 +169,7 @@ READING = [
 ]
 
 
+@pytest.mark.slow
 def test_commands_that_read_work_during_a_run_and_change_nothing(tmp_path: Path) -> None:
     file = project(tmp_path)
     go(file)

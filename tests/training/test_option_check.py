@@ -44,6 +44,7 @@ def test_the_child_lists_the_options_of_the_classes_and_remembers_them(
         assert {option: found[name][option] for option in numbers} == numbers
 
 
+@pytest.mark.slow
 def test_remembered_options_are_read_without_a_child(cache: Path) -> None:
     assert class_options([LORA]).keys() == {LORA}
     file = next(cache.glob("options-*.json"))

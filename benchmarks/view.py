@@ -95,7 +95,7 @@ def peak_memory() -> float:
 def main(folder: Path, pairs: int) -> bool:
     path = folder / "store.duckdb"
     if not path.exists():
-        # In a process of its own, whose memory does not count.
+        # In another process, whose memory does not count.
         with ProcessPoolExecutor(1, get_context("spawn")) as pool:
             pool.submit(fill, path, pairs).result()
     with Store(path, read_only=True) as store:

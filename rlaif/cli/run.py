@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rlaif.pairs.pairing import Pairing
     from rlaif.store.store import Row
 
-# How the end of a run describes a cost that is no amount.
+# What the end of a run shows if the cost is not an amount.
 COSTS = {"local": "none, all models ran on your machines", "unknown": "unknown, because no model has a `price`"}
 
 

@@ -67,7 +67,7 @@ def verdict(audit: Audit, judge: Findings, gate: Gate | None) -> str:
         how = "better" if low > 0 else "worse" if high < 0 else "not clearly better"
         parts.append(f"{how} than always preferring the longer response ({write(gain, 'share')})")
     elif audit.gold is None:
-        parts.append("not known, because there is no gold judge. Choose one with --gold, or vote with `rlaif label`")
+        parts.append("unknown without a gold judge. Choose one with --gold, or vote with `rlaif label`")
     elif judge.judge != audit.gold:
         parts.append(f"not known, because too few pairs have an order by {audit.gold} and by {judge.judge}")
     if gate:

@@ -5,6 +5,7 @@ no result. The driver holds no state either: a new one does what is missing.
 """
 
 import os
+import socket
 import time
 from collections.abc import Sequence
 from contextlib import contextmanager, suppress
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 # Seconds between looks at the folder, and for which a worker waits for a process that Ray has given up and that still works.
 LOOK, PATIENCE = 1.0, 60.0
+# Seconds to wait for a connection to a cluster.
+CONNECT: Final = 10.0
 # For a cluster that this process starts: Ray must send no usage statistics, because nothing leaves the machine but calls to
 # configured endpoints; and its workers get as much processor time as other programs.
 _STARTED: Final = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
@@ -112,8 +115,9 @@ def _cluster(address: str) -> "Iterator[Any]":
     except ModuleNotFoundError:
         raise InputError("the engine ray needs Ray", where="--engine", fix="Run `pip install 'rlaif[ray]'`.") from None
     try:
+        _reach(address)
         ray.init(address=address, log_to_driver=False, logging_level="error", include_dashboard=None)
-    except (ConnectionError, ValueError) as error:
+    except (OSError, ValueError) as error:
         fix = "Start one with `ray start --head`, or start one for this command with the address local."
         what = f"no Ray cluster at {address!r}: {str(error).splitlines()[0]}"
         raise InputError(what, where="--address", fix=fix) from None
@@ -121,6 +125,13 @@ def _cluster(address: str) -> "Iterator[Any]":
         yield ray
     finally:
         ray.shutdown()
+
+
+def _reach(address: str) -> None:
+    """Connect to the address once, if it has a port, because Ray waits for minutes. Raises OSError if nothing listens."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT).close()
 
 
 def _gpus(plan: Plan) -> int:

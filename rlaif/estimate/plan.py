@@ -8,7 +8,7 @@ from rlaif.config import Config, OpenAIModel, Task
 from rlaif.context.run import Context, HeldOut
 from rlaif.context.spending import spent_in_all
 from rlaif.estimate.bounds import later_rounds, numbered, rewards, target
-from rlaif.estimate.generation import estimate_generation, estimate_stage
+from rlaif.estimate.generation import UNMADE, estimate_generation, estimate_stage
 from rlaif.estimate.judging import estimate_judging
 from rlaif.estimate.means import Unwritten
 from rlaif.estimate.types import Line, Plan
@@ -16,6 +16,7 @@ from rlaif.pipeline import cascade
 from rlaif.pipeline.evaluated_models import (
     base_generator,
     contenders,
+    kept_checkpoints,
     recorded_base,
     recorded_models,
     trained_generator,
@@ -106,7 +107,7 @@ def _evaluation(plan: Resolved, context: Context, tasks: Sequence[Task]) -> list
         recorded.key if recorded else models[0][2],
         [each.key for each in plan.generators if each.pick == EVERY_PROMPT],
     )
-    for model, generator, key in models:
+    for model, generator, key in [*models, *_checkpoints(plan, context)]:
         found, responses = estimate_generation(context, generator, f"{model}: generate", only=held_out, key=key)
         # Responses of the generate stage have a line already, and so have their judgements.
         counted = key in sampled
@@ -141,3 +142,14 @@ def _models(plan: Resolved, context: Context) -> list[tuple[str, Generator, str]
         trained = trained_generator(plan, context)
         models.append(("trained", trained or base, trained.key if trained else ""))
     return models + [(each.name, each, each.key) for each in contenders(plan)]
+
+
+def _checkpoints(plan: Resolved, context: Context) -> list[tuple[str, Generator, str]]:
+    """Return the checkpoints that the training keeps, without the last one, in the form of `_models`."""
+    section = context.config.pipeline.train
+    if section is None or section.checkpoints is None:
+        return []
+    if trained := trained_generator(plan, context):
+        return [(f"step {each.step}", each.generator, each.generator.key) for each in kept_checkpoints(trained)[:-1]]
+    base = base_generator(plan)
+    return [(f"checkpoint {number}", base, UNMADE) for number in range(1, section.checkpoints)]

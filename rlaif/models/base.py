@@ -60,7 +60,7 @@ class Token:
     data: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Completion:
     """One completion.
 

@@ -24,11 +24,13 @@ import duckdb
 
 from rlaif.core.errors import InputError, StoreError
 from rlaif.core.signals import STOP
+from rlaif.core.types import key
 from rlaif.core.words import SQL_WORD
 from rlaif.store import schema_check
 from rlaif.store.confined import quoted
 from rlaif.store.connection import check_file, connect, copy, has_log, search, unreadable
 from rlaif.store.snapshot import copy_files
+from rlaif.store.views import statements, views_text, views_used
 from rlaif.store.work_folder import WorkFolder, remove_left
 
 PACKAGE = Path(__file__).parents[1]
@@ -39,6 +41,8 @@ OLDEST_VERSION = 3
 FULL = ("No space left", "File too large", "quota exceeded")
 # The name in `meta` for the fact that a process has the store open for writing.
 WRITING = "writing"
+# The name in `meta` for a digest of the views in the file, which are for other programs, and of those of this rlaif.
+VIEWS = "views"
 # In the path of a database, DuckDB reads text after a question mark as options, and a backslash as a slash.
 MISREAD = "?\\\0"
 
@@ -79,6 +83,8 @@ class Store:
         self._work = WorkFolder(self._file)
         self._lock = RLock()
         self._scratch = False
+        self._views: set[str] = set()
+        self._in_transaction = False
         # How often `renew` has changed the content.
         self.renewals = 0
         self._cursors: WeakSet[duckdb.DuckDBPyConnection] = WeakSet()
@@ -137,8 +143,8 @@ class Store:
             if self.read_only:
                 raise StoreError(f"{self.path}: the store is empty. `rlaif run` fills it.")
             with self._renewed():
-                self.execute("store/schema")
-        found = self.meta("schema") if not tables or "value" in tables.get("meta", {}) else ""
+                self._connection.execute(sql("store/schema"))
+        found = self.meta("schema") if not tables or "meta" in tables else ""
         if not found.isdecimal() or len(found) > 9:
             raise StoreError(f"{self.path}: a DuckDB file, but not a store of rlaif. Name another `out`.")
         if tables:
@@ -151,8 +157,7 @@ class Store:
             raise StoreError(_unfit(self.path, version))
         if tables:
             schema_check.compare(self.path, self._connection, tables, sql("store/schema"))
-        self.execute("store/views")
-        if not self.read_only and schema_check.other_views(self._connection):
+        if not self.read_only and self.meta(VIEWS) != self._digest_of_views():
             with self._renewed():
                 pass
         if not self._private and not self.read_only:
@@ -186,7 +191,7 @@ class Store:
                 copy(self._connection, folder, kept)
         with self._renewed():
             for step in range(version + 1, SCHEMA_VERSION + 1):
-                self.execute(f"store/migrate/to_{step}")
+                self._connection.execute(sql(f"store/migrate/to_{step}"))
         if self._private:
             return
         print(
@@ -202,9 +207,9 @@ class Store:
         try:
             with self.transaction():
                 yield
-                self.execute("store/views")
-                self.run("DELETE FROM meta WHERE name = 'schema'")
-                self.run("INSERT INTO meta VALUES ('schema', $version)", version=str(SCHEMA_VERSION))
+                self._connection.execute(views_text())
+                self._note("schema", str(SCHEMA_VERSION))
+                self._note(VIEWS, self._digest_of_views())
         finally:
             search(self._connection)
         # DDL that is still in the log at a crash is what DuckDB replays least reliably.
@@ -231,6 +236,13 @@ class Store:
         row = self._connection.execute("SELECT value FROM meta WHERE name = $name", {"name": name}).fetchall()
         return str(row[0][0]) if row else ""
 
+    def _digest_of_views(self) -> str:
+        return key("views", views_text(), *schema_check.views(self._connection))
+
+    def _note(self, name: str, value: str) -> None:
+        self._connection.execute("DELETE FROM meta WHERE name = ?", [name])
+        self._connection.execute("INSERT INTO meta VALUES (?, ?)", [name, value])
+
     def query(self, name: str, /, **parameters: Any) -> list[Row]:
         """Return all rows of the named query as dictionaries. Parameters that the query does not use are ignored."""
         return self.rows(sql(name), **parameters)
@@ -238,6 +250,7 @@ class Store:
     def rows(self, text: str, /, **parameters: Any) -> list[Row]:
         """Return all rows of a query given as text."""
         with self._lock:
+            self._provide_views(text)
             result = self._connection.execute(text, _used(text, parameters))
             names = [column[0] for column in result.description or ()]
             return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
@@ -245,11 +258,12 @@ class Store:
     def table(self, text: str, /) -> Any:
         """Return all rows of a query given as text as a pyarrow.Table."""
         with self._lock:
+            self._provide_views(text)
             return self._connection.sql(text).to_arrow_table()
 
     def relation(self, text: str, /) -> duckdb.DuckDBPyRelation:
         """Return a query given as text as a relation of DuckDB, which is evaluated when it is read."""
-        return self._cursor().sql(text)
+        return self._cursor(text).sql(text)
 
     def measure(self, name: str, aggregate: str, /, **parameters: Any) -> int:
         """Return an aggregate, such as count(*), over the rows of the named query; 0 if it is null."""
@@ -259,7 +273,7 @@ class Store:
         """Yield the rows of the named query in the store's present state, fetched `size` at a time to bound memory."""
         text = sql(name)
         with self._lock:
-            cursor = self._cursor()
+            cursor = self._cursor(text)
             cursor.execute(text, _used(text, parameters))
             names = [column[0] for column in cursor.description or ()]
         batches = iter(lambda: cursor.fetchmany(size), [])
@@ -272,6 +286,7 @@ class Store:
     def run(self, text: str, /, **parameters: Any) -> None:
         """Run statements given as text."""
         with self._lock, self._room():
+            self._provide_views(text)
             for statement in self._connection.extract_statements(text):
                 used = {name: parameters[name] for name in statement.named_parameters}
                 self._connection.execute(statement, used).fetchall()
@@ -284,11 +299,25 @@ class Store:
         """
         # Queries can write beside the store only; from there to another folder of the same disk is a rename.
         with self.folder() as folder, self._room(path):
-            self._cursor().execute(f"COPY ({query}) TO {quoted(folder / 'rows')} ({options})")
+            self._cursor(query).execute(f"COPY ({query}) TO {quoted(folder / 'rows')} ({options})")
             shutil.move(folder / "rows", path)
 
-    def _cursor(self) -> duckdb.DuckDBPyConnection:
+    def _provide_views(self, text: str) -> None:
+        """Create the views that a query uses and that this connection does not have yet.
+
+        They are never those of the file. A transaction can change one database only, and the views of a transaction are
+        temporary, which counts as none.
+        """
+        for name in views_used(text):
+            if name not in self._views:
+                statement = statements()[name]
+                kind = "TEMP VIEW" if self._in_transaction else "VIEW"
+                self._connection.execute(statement.replace("VIEW", kind, 1))
+                self._views.add(name)
+
+    def _cursor(self, query: str) -> duckdb.DuckDBPyConnection:
         with self._lock:
+            self._provide_views(query)
             cursor = search(self._connection.cursor())
             self._cursors.add(cursor)
             return cursor
@@ -356,13 +385,23 @@ class Store:
             if self._scratch:
                 yield
                 return
-            self._connection.execute("BEGIN")
-            try:
-                yield
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
+            with self._begun():
+                try:
+                    yield
+                except BaseException:
+                    self._connection.execute("ROLLBACK")
+                    raise
+                self._connection.execute("COMMIT")
+
+    @contextmanager
+    def _begun(self) -> Iterator[None]:
+        """Begin a transaction. Views that are created in it are not counted after it, because cursors do not see them."""
+        self._connection.execute("BEGIN")
+        before, self._in_transaction = set(self._views), True
+        try:
+            yield
+        finally:
+            self._views, self._in_transaction = before, False
 
     @contextmanager
     def _room(self, path: Path | None = None) -> Iterator[None]:
@@ -376,8 +415,7 @@ class Store:
     @contextmanager
     def scratch(self) -> Iterator[None]:
         """Discard all writes of this context at its end; until then its queries see them."""
-        with self._lock:
-            self._connection.execute("BEGIN")
+        with self._lock, self._begun():
             self._scratch = True
             try:
                 yield

@@ -131,7 +131,8 @@ class _Recorded:
         text = row.get("reply")
         data = text.encode() if isinstance(text, str) else json.dumps(text).encode()
         reply = read_reply(data, request.n)
-        found = self._inspector.inspect(request, reply.found)
+        found = reply.found
+        self._inspector.inspect(request, found)
         if len(found) < request.n:
             missing = ModelError("server", f"the reply has {len(found)} completions instead of {request.n}")
             missing.found = found

@@ -10,7 +10,7 @@ from rlaif.models.registry import Models
 from rlaif.pipeline.evaluated_models import ImportedJudge, RecordedModel
 from rlaif.pipeline.generator import Generator
 from rlaif.pipeline.plan import Plan
-from rlaif.pipeline.scheduler import alone
+from rlaif.pipeline.scheduler import run_stage
 from rlaif.pipeline.stages import generate as generating
 from rlaif.pipeline.stages import judge as judging
 
@@ -22,7 +22,7 @@ def answer(plan: Plan, context: Context, models: Sequence[Model], only: HeldOut)
     for each in models:
         if isinstance(each, RecordedModel):
             continue
-        alone(context, partial(generating.run, plan, context, generator=each, only=only))
+        run_stage(context, partial(generating.run, plan, context, generator=each, only=only))
 
 
 def score(
@@ -47,7 +47,7 @@ def score(
         await judging.run(context, opened, judge, keys, only=only, allow_code=allow_code, against=base.key)
 
     if not stored and isinstance(judge, Judge):
-        alone(context, work)
+        run_stage(context, work)
     return _read(context, judge, base.key, [each.key for each in models], only)
 
 

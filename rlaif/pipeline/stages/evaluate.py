@@ -24,10 +24,10 @@ from rlaif.pipeline.evaluated_models import (
     recorded_models,
     trained_generator,
 )
-from rlaif.pipeline.evaluation_tasks import in_task
+from rlaif.pipeline.evaluation_tasks import evaluate_on_task
 from rlaif.pipeline.generator import Generator
 from rlaif.pipeline.plan import Plan
-from rlaif.pipeline.scheduler import alone
+from rlaif.pipeline.scheduler import run_stage
 
 
 def check(plan: Plan) -> None:
@@ -98,7 +98,7 @@ def evaluate(plan: Plan, context: Context, *, allow_code: bool = False, stored: 
             result
             for task in section.tasks
             if isinstance(base, Generator)
-            and (result := in_task(plan, context, task.name, base, sampled, allow_code=allow_code, stored=stored))
+            and (result := evaluate_on_task(plan, context, task.name, base, sampled, allow_code=allow_code, stored=stored))
         ],
         harness=harness.measure(config, section.harness, [base, *sampled], stored=stored)
         if section.harness and isinstance(base, Generator)
@@ -147,7 +147,7 @@ def _divergence(context: Context, base: Generator, model: Generator, only: HeldO
                 found.append(await likelihoods(models, who.model, pending))
 
             for who in (model, base):
-                alone(context, partial(weigh, who=who))
+                run_stage(context, partial(weigh, who=who))
             own, reference = found
             rows = compared(own, reference, base.key)
             store.append("divergences", rows)

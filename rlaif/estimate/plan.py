@@ -8,7 +8,7 @@ from rlaif.config import Config, OpenAIModel, Task
 from rlaif.context.run import Context, HeldOut
 from rlaif.context.spending import spent_in_all
 from rlaif.estimate.bounds import later_rounds, numbered, rewards, target
-from rlaif.estimate.generation import estimate_generation, estimate_stage
+from rlaif.estimate.generation import UNMADE, estimate_generation, estimate_stage
 from rlaif.estimate.judging import estimate_judging
 from rlaif.estimate.means import Unwritten
 from rlaif.estimate.types import Line, Plan
@@ -16,6 +16,7 @@ from rlaif.pipeline import cascade
 from rlaif.pipeline.evaluated_models import (
     base_generator,
     contenders,
+    kept_checkpoints,
     recorded_base,
     recorded_models,
     trained_generator,
@@ -95,13 +96,13 @@ def _judging(plan: Resolved, context: Context, unwritten: Sequence[Unwritten], r
 def _evaluation(plan: Resolved, context: Context, tasks: Sequence[Task]) -> list[Line]:
     """Return lines for all models of the evaluation, on held-out prompts and on tasks."""
     lines, held_out, recorded = list[Line](), plan.held_out, recorded_base(plan)
-    # Judges that are not in the file came with the data.
-    judges = [name for name in plan.evaluators if name in plan.config.pipeline.judges]
     models = _models(plan, context)
     base = recorded.key if recorded else models[0][2]
     sampled = [each.key for each in plan.generators if each.pick == EVERY_PROMPT]
+    # Judges that are not in the file came with the data.
+    judges = [name for name in plan.evaluators if name in plan.config.pipeline.judges]
     recorded_too = [(each.name, None, each.key) for each in recorded_models(plan)]
-    for model, generator, key in [*models, *recorded_too]:
+    for model, generator, key in [*models, *_checkpoints(plan, context), *recorded_too]:
         # Responses of the generate stage have a line already, and so have their judgements, as those of recorded responses.
         counted, unwritten = generator is None or key in sampled, Unwritten()
         if generator:
@@ -114,9 +115,8 @@ def _evaluation(plan: Resolved, context: Context, tasks: Sequence[Task]) -> list
     for task in tasks:
         with open_task_store(plan, context, task.name) as inner:
             for model, generator, key in models:
-                lines += estimate_generation(
-                    inner, generator, f"{model}: task {task.name}", only=all_prompts(plan), key=key
-                )[0]
+                stage, only = f"{model}: task {task.name}", all_prompts(plan)
+                lines += estimate_generation(inner, generator, stage, only=only, key=key)[0]
     return lines
 
 
@@ -130,3 +130,14 @@ def _models(plan: Resolved, context: Context) -> list[tuple[str, Generator, str]
         trained = trained_generator(plan, context)
         models.append(("trained", trained or base, trained.key if trained else ""))
     return models + [(each.name, each, each.key) for each in contenders(plan)]
+
+
+def _checkpoints(plan: Resolved, context: Context) -> list[tuple[str, Generator, str]]:
+    """Return the checkpoints that the training keeps, without the last one, in the form of `_models`."""
+    section = context.config.pipeline.train
+    if section is None or section.checkpoints is None:
+        return []
+    if trained := trained_generator(plan, context):
+        return [(f"step {each.step}", each.generator, each.generator.key) for each in kept_checkpoints(trained)[:-1]]
+    base = base_generator(plan)
+    return [(f"checkpoint {number}", base, UNMADE) for number in range(1, section.checkpoints)]

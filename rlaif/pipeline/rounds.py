@@ -71,7 +71,11 @@ def run(context: Context, settings: Rounds, turn: Callable[[Context], RoundResul
 
 def chain(pipeline: Pipeline) -> str:
     """Return the key of these rounds in the store: a digest of everything that may affect them."""
-    return key("rounds", pipeline.model_dump(mode="json", exclude={"name", "out", "budget", "gate"}))
+    fields = pipeline.model_dump(mode="json", exclude={"name", "out", "budget", "gate"})
+    # Rounds keep no checkpoints, and chains are older than this setting.
+    if fields["train"]:
+        del fields["train"]["checkpoints"]
+    return key("rounds", fields)
 
 
 def last_path(context: Context) -> Path | None:

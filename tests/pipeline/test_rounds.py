@@ -178,6 +178,8 @@ MISTAKES = [
     (["rounds=2", "train=null"], "rounds need the sections"),
     (["rounds={most: 2, reference: old}"], "moving"),
     (["rounds={most: 2, reference: fixed}", "train={method: orpo}"], "orpo has no reference"),
+    (["rounds=2", "train.checkpoints=3"], "leave out `train.checkpoints`"),
+    (["train={method: reward, checkpoints: 3}"], "leave out `checkpoints`"),
 ]
 
 

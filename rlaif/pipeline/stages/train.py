@@ -77,7 +77,7 @@ def _trained(context: Context, section: Train, pairing: str | None, online_rewar
 
 def _fitted(context: Context, section: Train, pairing: str | None) -> dict[int, Path]:
     """Fit the reward models that are trained on the pairs first; return their folders by place."""
-    plain = {"method": "reward", "rewards": [], "peft": {}}
+    plain: dict[str, Any] = {"method": "reward", "rewards": [], "peft": {}, "checkpoints": None}
     return {
         place: _trained(context, section.model_copy(update=plain | {"options": each.fit}), pairing, None).path
         for place, each in enumerate(section.rewards)

@@ -42,13 +42,15 @@ async def run(
     allow_code: bool = False,
     then: AsyncIterable[Row] | None = None,
     against: str | None = None,
+    trial: bool = False,
 ) -> None:
     """Score the pending responses of these generators (keys), to all prompts or to those that `only` selects; then compare
     them with each other, or, given `against` (the key of a generator), only its responses with those of the others.
 
-    `then` yields texts that arrive meanwhile, each with its prompt; they are scored after the others.
+    `then` yields texts that arrive meanwhile, each with its prompt; they are scored after the others. A judge on `trial`,
+    such as one with a new rubric, does not become the current version of a judge.
     """
-    register(context, judge, allow_code)
+    register(context, judge, allow_code, trial=trial)
     wanted = pending_parameters(judge, generators, only, against)
     open_context = partial(build_judge_context, context, models, judge, allow_code)
     if judge.calls or then is not None:
@@ -190,15 +192,17 @@ def estimate_unit(unit: Unit, judge: Judge) -> tuple[int, float, float]:
     return 1, call.asks * shown + tokens_of(prompt.document), call.asks * judge.settings.max_tokens * OUTPUT_SHARE
 
 
-def register(context: Context, judge: Judge, allow_code: bool) -> None:
-    """Store the judge and its criteria once, and reject checks that cannot run before any work is done."""
+def register(context: Context, judge: Judge, allow_code: bool, *, trial: bool = False) -> None:
+    """Store the judge and its criteria once, and reject checks that cannot run before any work is done.
+
+    A judge on `trial` that is known under another name keeps that name.
+    """
     for criterion in judge.rubric.criteria:
         if criterion.kind == "check":
             check.load(criterion, allow_code=allow_code)
     store = context.store
-    if not store.query(
-        "SELECT key FROM judges WHERE key = $judge AND name = $name LIMIT 1", judge=judge.key, name=judge.name
-    ):
+    names = {row["name"] for row in store.query("SELECT name FROM judges WHERE key = $judge", judge=judge.key)}
+    if judge.name not in names and not (trial and names):
         spec = judge.spec | {"rubric": judge.rubric.name, "version": judge.rubric.version}
         store.append("judges", [{"key": judge.key, "name": judge.name, "spec": json.dumps(spec)}])
     known = {row["key"] for row in store.query("SELECT key FROM criteria")}
@@ -217,7 +221,8 @@ def register(context: Context, judge: Judge, allow_code: bool) -> None:
             if criterion.key not in known
         ],
     )
-    versions.use(store, "judge", judge.name, judge.key, [criterion.key for criterion in judge.rubric.criteria])
+    if not trial:
+        versions.use(store, "judge", judge.name, judge.key, [criterion.key for criterion in judge.rubric.criteria])
 
 
 async def judge_unit(unit: Unit, judge: Judge, judge_context: JudgeContext, tally: Tally) -> UnitResult:

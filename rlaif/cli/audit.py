@@ -10,6 +10,9 @@ from rlaif.cli.app import AllowCode, File, Json, Quiet, Set, app
 from rlaif.cli.output import print_json, show, terminal
 from rlaif.cli.session import copied, session
 
+MEASURED = (
+    "A judge of the pipeline, or one whose verdicts are in the benchmark's file; may be repeated. Default: the pipeline's."
+)
 IMPORT = "Read a filled-in CSV file, or annotations that Label Studio exported as JSON."
 
 
@@ -128,7 +131,7 @@ def judge_bench(
     suite: Annotated[
         list[str], typer.Option("--suite", help="A benchmark as NAME=FILE; may be repeated.", show_default=False)
     ],
-    judge: Annotated[list[str], typer.Option("--judge", help="A judge to measure; may be repeated. Default: all.")] = [],
+    judge: Annotated[list[str], typer.Option("--judge", help=MEASURED)] = [],
     limit: Annotated[int | None, typer.Option(help="Use only the first N prompts.", min=1)] = None,
     stored: Annotated[bool, typer.Option("--stored", help="Call no model; measure the stored verdicts only.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Show the number of requests and the cost; call no model.")] = False,
@@ -155,4 +158,8 @@ def judge_bench(
             if plan:
                 show(plan_audit(resolved, context, list(resolved.judge_stage), labels(context), limit=limit), render, json)
             else:
-                show(measure(resolved, context, limit=limit, stored=stored, allow_code=allow_code), render_scorecard, json)
+                show(
+                    measure(resolved, context, judge, limit=limit, stored=stored, allow_code=allow_code),
+                    render_scorecard,
+                    json,
+                )

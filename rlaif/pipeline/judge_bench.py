@@ -80,7 +80,7 @@ def judge_bench(
 ) -> Scorecard:
     """Judge the benchmark's responses and return the scorecard of the judges `names`, by default those of the pipeline.
 
-    With `stored`, no model is called. Raises InputError if there is no judge to measure.
+    With `stored`, no model is called. Raises InputError without a judge to measure.
     """
     store, suite, names = context.store, plan.config.pipeline.name, list(names or plan.judge_stage)
     if not names:
@@ -88,7 +88,7 @@ def judge_bench(
             "no judge to measure", fix="Add one to `judges`, or name one whose verdicts are in the file: `--judge recorded`."
         )
     right, only = labels(context), EVERYTHING if limit is None else HeldOut(1.0, limit)
-    own = [name for name in names if name in plan.judges]
+    own = [name for name in names if name in plan.config.pipeline.judges]
     if own and not stored:
         pipeline.judge(plan, context, own, only=only, allow_code=allow_code)
     spent = {each.stage: each for each in spent_in_all(store, plan.config)}

@@ -14,6 +14,9 @@ Judges = Annotated[list[str], typer.Option("--judge", help="A judge to measure; 
 Limit = Annotated[int | None, typer.Option(help="Use only the first N prompts.", min=1)]
 Stored = Annotated[bool, typer.Option("--stored", help="Call no model; measure what is stored.")]
 PlanOnly = Annotated[bool, typer.Option("--plan", help="Show the number of requests and the cost; call no model.")]
+MEASURED = (
+    "A judge of the pipeline, or one whose verdicts are in the benchmark's file; may be repeated. Default: the pipeline's."
+)
 IMPORT = "Read a filled-in CSV file, or annotations that Label Studio exported as JSON."
 
 
@@ -125,7 +128,7 @@ def judge_bench(
     suite: Annotated[
         list[str], typer.Option("--suite", help="A benchmark as NAME=FILE; may be repeated.", show_default=False)
     ],
-    judge: Judges = [],
+    judge: Annotated[list[str], typer.Option("--judge", help=MEASURED)] = [],
     limit: Limit = None,
     stored: Stored = False,
     plan: PlanOnly = False,
@@ -152,4 +155,8 @@ def judge_bench(
             if plan:
                 show(plan_audit(resolved, context, list(resolved.judge_stage), labels(context), limit=limit), render, json)
             else:
-                show(measure(resolved, context, limit=limit, stored=stored, allow_code=allow_code), render_scorecard, json)
+                show(
+                    measure(resolved, context, judge, limit=limit, stored=stored, allow_code=allow_code),
+                    render_scorecard,
+                    json,
+                )

@@ -3,7 +3,7 @@
 Comparisons start when generation has finished, because the schedule depends on all responses of a prompt.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -30,11 +30,15 @@ def schedules(criteria: Iterable[Compare]) -> list[Row]:
 
 
 async def run(
-    context: Context, judge: Judge, open_context: Callable[[Tally], Awaitable[JudgeContext]], **wanted: Any
+    context: Context,
+    judge: Judge,
+    open_context: Callable[[Tally], Awaitable[JudgeContext]],
+    wanted: Mapping[str, Any],
 ) -> None:
     """Run the judge's pending comparisons. In a knock-out, each round is scheduled from the results of the one before.
 
-    `open_context` opens the judge's models; it is called only if anything is pending.
+    `open_context` opens the judge's models; it is called only if anything is pending. `wanted` are the parameters of the
+    query for pending comparisons, without the criteria.
     """
     criteria = schedules(judge.compared.values())
     rounds = any(criterion["schedule"] == "knock_out" for criterion in criteria)

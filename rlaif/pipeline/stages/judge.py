@@ -56,7 +56,7 @@ async def run(
     if judge.calls or then is not None:
         await _score(context, judge, open_context, then, wanted)
     if judge.compared and not (STOP.requested or context.budget.stopped):
-        await pairwise.run(context, judge, open_context, **wanted)
+        await pairwise.run(context, judge, open_context, wanted)
 
 
 def pending_parameters(judge: Judge, generators: Sequence[str], only: HeldOut, against: str | None = None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from rlaif.context.budget import Budget
 from rlaif.context.facts import Facts, StoredFacts
 from rlaif.context.spending import Spent, spent, spent_on_tasks
 from rlaif.core.progress import Progress, Quiet, Tally, counting
+from rlaif.core.types import buckets
 from rlaif.store.store import Store
 
 
@@ -31,12 +32,7 @@ class HeldOut:
     def parameters(self) -> dict[str, Any]:
         """Return it as parameters of queries over prompts; a prompt is held out if its bucket is below `held_out`."""
         answers = None if self.answers is None else list(self.answers)
-        return {
-            "held_out": round(self.share * 10000),
-            "limit": self.limit,
-            "samples": self.samples,
-            "answers": answers,
-        }
+        return {"held_out": buckets(self.share), "limit": self.limit, "samples": self.samples, "answers": answers}
 
 
 # How often one unit is tried, over all runs. Units that fail more often stay failed until `rlaif retry`.

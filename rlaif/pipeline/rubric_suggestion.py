@@ -29,7 +29,7 @@ from rlaif.judging.rubric import Rubric
 from rlaif.models.base import ChatRequest, Completion, Model, Sampling
 from rlaif.models.registry import Models, identity
 from rlaif.pipeline.rubric_prompt import Task, shorten
-from rlaif.pipeline.scheduler import alone
+from rlaif.pipeline.scheduler import run_stage
 from rlaif.store.store import Row
 
 STAGE: Final = "rubric suggest"
@@ -69,7 +69,7 @@ def suggest(context: Context, task: Task) -> Suggestion:
     raw = read_yaml(task.current.path).data
     row = _reply(context, task)
     if row is None or row["failure"]:
-        alone(context, partial(_ask, context, task=task, raw=raw))
+        run_stage(context, partial(_ask, context, task=task, raw=raw))
         row = _reply(context, task)
     if row is None:
         raise UnsentError

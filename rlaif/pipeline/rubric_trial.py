@@ -19,7 +19,7 @@ from rlaif.evaluation.rubric_comparison import FIRST_PART, RubricComparison, com
 from rlaif.judging.judge import Judge, JudgeFiles, load_judge
 from rlaif.pipeline import gold as standards
 from rlaif.pipeline.plan import Plan
-from rlaif.pipeline.scheduler import alone
+from rlaif.pipeline.scheduler import run_stage
 from rlaif.pipeline.stages import judge as judging
 from rlaif.store.store import Row
 
@@ -75,11 +75,11 @@ def find_current(plan: Plan, context: Context, judge: str | None = None, gold: s
 
 
 def _gold(plan: Plan, context: Context, name: str) -> Audited:
-    if not pipeline.usable(plan, context, name)["usable"]:
+    if not pipeline.count_usable(plan, context, name)["usable"]:
         raise InputError(
-            f"no gold to compare with: {pipeline.in_words(plan, context, name)}",
+            f"no gold to compare with: {pipeline.describe_judged(plan, context, name)}",
             where=f"rubric --gold {name}",
-            fix=pipeline.advice(plan, context, name),
+            fix=pipeline.advise(plan, context, name),
         )
     return standards.audited(plan, context.store, name)
 
@@ -147,4 +147,4 @@ def run_trial(plan: Plan, context: Context, trial: Trial, *, allow_code: bool = 
 
 def _score(context: Context, judge: Judge, generators: Sequence[str], only: HeldOut, allow_code: bool, trial: bool) -> None:
     scoring = partial(judging.run, context, judge=judge, generators=generators, only=only)
-    alone(context, partial(scoring, allow_code=allow_code, trial=trial))
+    run_stage(context, partial(scoring, allow_code=allow_code, trial=trial))

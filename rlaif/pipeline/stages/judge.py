@@ -22,10 +22,10 @@ from rlaif.judging.criteria import check
 from rlaif.judging.judge import Judge
 from rlaif.models.registry import Models
 from rlaif.pipeline import pairwise, versions
-from rlaif.pipeline.circuit_breaker import CircuitBreaker
+from rlaif.pipeline.circuit_breaker import VERDICT, CircuitBreaker
 from rlaif.pipeline.judge_factory import build_judge_context
-from rlaif.pipeline.pairwise import Comparing
 from rlaif.pipeline.pending import PendingUnits
+from rlaif.pipeline.unit_results import UnitResult, store_results
 from rlaif.store.store import Row
 
 # Checks return at once; this only keeps batches full.
@@ -52,12 +52,11 @@ async def run(
     """
     register(context, judge, allow_code, trial=trial)
     wanted = pending_parameters(judge, generators, only, against)
-    judge_context = partial(build_judge_context, context, models, judge, allow_code)
+    open_context = partial(build_judge_context, context, models, judge, allow_code)
     if judge.calls or then is not None:
-        await _score(context, judge, judge_context, then, wanted)
+        await _score(context, judge, open_context, then, wanted)
     if judge.compared and not (STOP.requested or context.budget.stopped):
-        who = Comparing(judge.key, judge.compared, judge.model, judge_context)
-        await pairwise.run(context, f"judge {judge.name}", who, **wanted)
+        await pairwise.run(context, judge, open_context, **wanted)
 
 
 def pending_parameters(judge: Judge, generators: Sequence[str], only: HeldOut, against: str | None = None) -> dict[str, Any]:
@@ -76,7 +75,7 @@ def pending_parameters(judge: Judge, generators: Sequence[str], only: HeldOut, a
 async def _score(
     context: Context,
     judge: Judge,
-    judge_context: Callable[[Tally], Awaitable[JudgeContext]],
+    open_context: Callable[[Tally], Awaitable[JudgeContext]],
     then: AsyncIterable[Row] | None,
     wanted: dict[str, Any],
 ) -> None:
@@ -85,18 +84,14 @@ async def _score(
     with context.stage(f"judge {judge.name}", pending.count if then is None else pending.count or None) as tally:
         if not pending.count and then is None:
             return
-        ready = await judge_context(tally)
+        ready = await open_context(tally)
         units, breaker = _units(pending, then, judge, tally), CircuitBreaker(tally.stage)
-        await _drain(context, judge, units, ready, tally, breaker, handed=then is not None)
+        await _score_units(context, judge, units, ready, tally, breaker, handed=then is not None)
         ready.report(tally.stage, context.progress.note)
-        breaker.finish(
-            lambda: context.store.query(
-                "SELECT key FROM verdicts WHERE judge = $judge AND failure IS NULL LIMIT 1", judge=judge.key
-            )
-        )
+        breaker.finish(partial(context.store.query, VERDICT, judge=judge.key))
 
 
-async def _drain(
+async def _score_units(
     context: Context,
     judge: Judge,
     units: "Iterable[Unit] | AsyncIterable[Unit]",
@@ -107,15 +102,15 @@ async def _drain(
     handed: bool = False,
 ) -> None:
     await run_workers(
-        context.budget.within(units, tally, judge.model, lambda unit: guess(unit, judge), handed=handed),
+        context.budget.within(units, tally, judge.model, lambda unit: estimate_unit(unit, judge), handed=handed),
         lambda unit: judge_unit(unit, judge, judge_context, tally),
-        lambda batch: _keep(context, batch, tally),
+        lambda batch: store_results(context.store, batch, tally),
         concurrency=judge_context.model.concurrency if judge_context.model else CHECK_CONCURRENCY,
         on_result=lambda judged: breaker.record(*judged.failed),
     )
 
 
-class Live:
+class LiveJudge:
     """A judge that scores texts as they arrive, from any source."""
 
     def __init__(self, context: Context, judge: Judge, judge_context: JudgeContext, tally: Tally) -> None:
@@ -145,7 +140,7 @@ class Live:
             transient=sorted(TRANSIENT),
         )
         units = [Unit(texts[row["answer"]], row["call"], 0, row["attempt"]) for row in rows]
-        await _drain(self._context, judge, units, self._judge_context, self._tally, self._breaker)
+        await _score_units(self._context, judge, units, self._judge_context, self._tally, self._breaker)
         self._judge_context.report(self._tally.stage, self._context.progress.note)
         self._context.budget.check()
         if STOP.requested:
@@ -185,7 +180,7 @@ async def _units(pending: PendingUnits, then: AsyncIterable[Row] | None, judge: 
                 yield Unit(subject, call, repeat, 0)
 
 
-def guess(unit: Unit, judge: Judge) -> tuple[int, float, float]:
+def estimate_unit(unit: Unit, judge: Judge) -> tuple[int, float, float]:
     """Return the number of judgements of a unit (1), and an estimate of its prompt and output tokens.
 
     If a judgement takes several requests, each shows request and response, and one of them the document, whole or in parts.
@@ -230,31 +225,7 @@ def register(context: Context, judge: Judge, allow_code: bool, *, trial: bool = 
         versions.use(store, "judge", judge.name, judge.key, [criterion.key for criterion in judge.rubric.criteria])
 
 
-@dataclass(frozen=True)
-class Judged:
-    """The rows of one verdict."""
-
-    verdict: Row
-    scores: list[Row]
-    findings: list[Row]
-
-    @property
-    def facts(self) -> dict[str, list[Row]]:
-        """The rows to store, by table."""
-        return {"verdicts": [self.verdict], "scores": self.scores, "findings": self.findings}
-
-    @property
-    def outcomes(self) -> list[Row]:
-        """The rows that count as units of work."""
-        return [self.verdict]
-
-    @property
-    def failed(self) -> tuple[str | None, str | None]:
-        """The kind and detail of the failure, if it failed."""
-        return self.verdict["failure"], self.verdict["detail"]
-
-
-async def judge_unit(unit: Unit, judge: Judge, judge_context: JudgeContext, tally: Tally) -> Judged:
+async def judge_unit(unit: Unit, judge: Judge, judge_context: JudgeContext, tally: Tally) -> UnitResult:
     """Make one judge call. Raises ModelError only for fatal kinds."""
     call = judge.calls[unit.call]
     if judge_context.model:
@@ -275,7 +246,7 @@ async def judge_unit(unit: Unit, judge: Judge, judge_context: JudgeContext, tall
     return _rows(unit, verdict, judge)
 
 
-def _rows(unit: Unit, verdict: Verdict, judge: Judge) -> Judged:
+def _rows(unit: Unit, verdict: Verdict, judge: Judge) -> UnitResult:
     answer = unit.subject.answer
     which = {"answer": answer, "judge": judge.key, "repeat": unit.repeat, "attempt": unit.attempt}
     name = key("verdict", answer, judge.key, judge.calls[unit.call].keys, unit.repeat, unit.attempt)
@@ -306,13 +277,4 @@ def _rows(unit: Unit, verdict: Verdict, judge: Judge) -> Judged:
         }
         for position, found in enumerate(verdict.findings)
     ]
-    return Judged(record, scores, findings)
-
-
-def _keep(context: Context, batch: list[Judged], tally: Tally) -> None:
-    with context.store.transaction():
-        context.store.append("verdicts", [judged.verdict for judged in batch])
-        context.store.append("scores", [score for judged in batch for score in judged.scores])
-        context.store.append("findings", [found for judged in batch for found in judged.findings])
-    for judged in batch:
-        tally.finish(judged.verdict)
+    return UnitResult({"verdicts": [record], "scores": scores, "findings": findings}, [record])

@@ -32,12 +32,7 @@ class HeldOut:
     def parameters(self) -> dict[str, Any]:
         """Return it as parameters of queries over prompts; a prompt is held out if its bucket is below `held_out`."""
         answers = None if self.answers is None else list(self.answers)
-        return {
-            "held_out": buckets(self.share),
-            "limit": self.limit,
-            "samples": self.samples,
-            "answers": answers,
-        }
+        return {"held_out": buckets(self.share), "limit": self.limit, "samples": self.samples, "answers": answers}
 
 
 # How often one unit is tried, over all runs. Units that fail more often stay failed until `rlaif retry`.

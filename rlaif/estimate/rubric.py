@@ -21,8 +21,8 @@ def plan_suggestion(context: Context, task: Task) -> Plan:
         key=task.key,
     )
     count, counted_by = counter(task.model)
-    prompt = (exactly(count(task.messages)), counted_by)
-    line = priced(STAGE, task.name, task.model, (1, 1), prompt, output_tokens(None, MAX_TOKENS))
+    prompt, output = (exactly(count(task.messages)), counted_by), output_tokens(None, MAX_TOKENS)
+    line = priced(STAGE, task.name, task.model, (1, 1), prompt, output)
     return _plan(context, [] if stored else [line])
 
 

@@ -148,7 +148,8 @@ async def _verdict(model: Model, task: Task, raw: Mapping[str, Any], rubric: Rub
     messages, row = task.messages, dict[str, Any]()
     prompt_tokens = output_tokens = calls = 0
     for number in range(ATTEMPTS):
-        reply, failure = Completion(""), None
+        reply = Completion("")
+        failure: ModelError | None = None
         try:
             calls += 1
             reply = (await model.complete(_request(task, messages, attempt, number)))[0]

@@ -12,7 +12,7 @@ from rlaif.models.registry import Models
 from rlaif.pipeline.evaluated_models import ImportedJudge, RecordedModel
 from rlaif.pipeline.generator import Generator
 from rlaif.pipeline.plan import Plan
-from rlaif.pipeline.scheduler import alone
+from rlaif.pipeline.scheduler import run_stage
 from rlaif.pipeline.stages import generate as generating
 from rlaif.pipeline.stages import judge as judging
 
@@ -24,7 +24,7 @@ def answer(plan: Plan, context: Context, models: Sequence[Model], only: HeldOut)
     for each in models:
         if isinstance(each, RecordedModel):
             continue
-        alone(context, partial(generating.run, plan, context, generator=each, only=only))
+        run_stage(context, partial(generating.run, plan, context, generator=each, only=only))
 
 
 def score(
@@ -49,7 +49,7 @@ def score(
         await judging.run(context, opened, judge, keys, only=only, allow_code=allow_code, against=base.key)
 
     if not stored and isinstance(judge, Judge):
-        alone(context, work)
+        run_stage(context, work)
     return _read(context, judge, base.key, [each.key for each in models], only)
 
 
@@ -92,7 +92,7 @@ def measure_divergence(
                 found.append(await likelihoods(models, who.model, pending))
 
             for who in (model, base):
-                alone(context, partial(weigh, who=who))
+                run_stage(context, partial(weigh, who=who))
             own, reference = found
             rows = compared(own, reference, base.key)
             store.append("divergences", rows)

@@ -11,7 +11,7 @@ from rlaif.config import Config, ModelConfig, TransformersModel, VllmModel
 from rlaif.config.yaml import did_you_mean
 from rlaif.context.run import Context
 from rlaif.core.errors import InputError
-from rlaif.data.sources.importer import imported
+from rlaif.data.sources.importer import IMPORTED, imported
 from rlaif.judging.judge import Judge
 from rlaif.models.local.checkpoint import locate
 from rlaif.pipeline import rounds
@@ -19,7 +19,6 @@ from rlaif.pipeline.generator import Generator
 from rlaif.pipeline.online_rewards import OnlineRewards
 from rlaif.pipeline.plan import Plan
 from rlaif.pipeline.stages import train as training
-from rlaif.pipeline.stages.collect import IMPORTED
 from rlaif.store.store import Store
 from rlaif.training.job import Training
 from rlaif.training.kept_checkpoints import find

@@ -22,7 +22,7 @@ from rlaif.pipeline.evaluated_models import (
     recorded_models,
     trained_generator,
 )
-from rlaif.pipeline.evaluation_tasks import in_task
+from rlaif.pipeline.evaluation_tasks import evaluate_on_task
 from rlaif.pipeline.generator import Generator
 from rlaif.pipeline.plan import Plan
 
@@ -97,7 +97,7 @@ def evaluate(plan: Plan, context: Context, *, allow_code: bool = False, stored: 
             result
             for task in section.tasks
             if isinstance(base, Generator)
-            and (result := in_task(plan, context, task.name, base, sampled, allow_code=allow_code, stored=stored))
+            and (result := evaluate_on_task(plan, context, task.name, base, sampled, allow_code=allow_code, stored=stored))
         ],
         harness=harness.measure(config, section.harness, [base, *sampled], stored=stored)
         if section.harness and isinstance(base, Generator)

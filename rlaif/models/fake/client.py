@@ -5,12 +5,11 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from rlaif.config import ScriptedModel
 from rlaif.core.types import fraction, key
-from rlaif.models.base import ChatRequest, Completion, Token
+from rlaif.models.base import AlwaysOpen, ChatRequest, Completion, Token
 from rlaif.models.fake.schema_sampler import chosen, instance, words
 
 # Replies are immediate; more requests in flight would only cost memory.
@@ -18,7 +17,7 @@ CONCURRENCY: Final = 64
 SHORTEST, LONGEST = 5, 40
 
 
-class Scripted:
+class Scripted(AlwaysOpen):
     """A model whose words all depend on the digest of (salt, messages, seed)."""
 
     concurrency = CONCURRENCY
@@ -55,14 +54,6 @@ class Scripted:
             output_tokens=len(pieces),
             tokens=_tokens(pieces, digest, request),
         )
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
 
 
 def _tokens(pieces: list[str], digest: str, request: ChatRequest) -> tuple[Token, ...]:

@@ -169,3 +169,24 @@ def test_recorded_verdicts_give_the_accuracies_of_the_published_definitions(fold
     # Both orders have a verdict on five pairs; three name the same winner, or tie, in both.
     assert card["consistent"]["value"] == pytest.approx(3 / 5)
     assert card["usd_per_thousand"] is None
+
+
+@pytest.mark.slow  # 10,000 judgements
+def test_a_planted_position_bias_is_found_with_the_stated_power(tmp_path: Path) -> None:
+    """100 judges, each with the bias that the scorecard says 50 pairs show in 80 % of the cases."""
+    pairs, bias, names = 50, 0.139, [f"b{n}" for n in range(100)]
+    models = ", ".join(f"{each}: {{kind: scripted, salt: {each}, first_choice: {0.5 + bias}}}" for each in names)
+    judges = ", ".join(f"{each}: {{model: {each}, rubric: rubric.yaml, format: skywork_critic}}" for each in names)
+    head = f"name: many\nout: {tmp_path / 'out'}\ncollect: {{sources: [{{path: none.jsonl}}]}}\n"
+    (tmp_path / "many.yaml").write_text(f"{head}models: {{{models}}}\njudges: {{{judges}}}\n")
+    (tmp_path / "rubric.yaml").write_text(RUBRIC)
+    rows = [{"question": f"Q{n}", "response_A": f"a{n}", "response_B": f"b{n}", "label": "A>B"} for n in range(pairs)]
+    (tmp_path / "bench.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    suite = f"judgebench={tmp_path / 'bench.jsonl'}"
+    done = rlaif("judge-bench", str(tmp_path / "many.yaml"), "--suite", suite, "--json", "--quiet")
+    assert done.returncode == 0, done.stderr
+    cards = json.loads(done.stdout)["judges"]
+    assert sum(each["shows_bias"] for each in cards) / len(cards) == pytest.approx(bias, abs=0.005)
+    # Three standard errors of a share of 80 % among 100 judges.
+    found = sum(each["first_shown"]["interval"][0] > 0.5 for each in cards) / len(cards)
+    assert found == pytest.approx(0.8, abs=0.12)

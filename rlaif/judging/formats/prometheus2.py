@@ -5,10 +5,11 @@ import re
 from rlaif.judging.native import Format, ReplyFormat
 
 _BEFORE = r"\s*(?:Feedback:)?(?P<rationale>.*?)\[RESULT\]\s*"
+_HEADINGS = "(?:Task|The instruction|Instruction|Response|Relevant|Reference|Score|Feedback)"
 _MARK = re.compile(r"\[RESULT\]\s*(\w*)")
 
 FORMAT = Format(
-    marks=re.compile(r"\[(?=RESULT\])|^#(?=##\S)", re.IGNORECASE | re.MULTILINE),
+    marks=re.compile(rf"\[(?=RESULT\])|^[ \t]*#(?=##(?:[^\s#]|\s*{_HEADINGS}))", re.IGNORECASE | re.MULTILINE),
     scale=ReplyFormat(
         re.compile(rf"{_BEFORE}(?P<word>[1-5])\s*", re.DOTALL),
         _MARK,

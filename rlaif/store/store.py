@@ -251,6 +251,19 @@ class Store:
         """Return a query given as text as a relation of DuckDB, which is evaluated when it is read."""
         return self._cursor().sql(text)
 
+    def stream_by_file(self, text: str, /, size: int = 4096) -> Iterator[Row]:
+        """Yield the rows of a query given as text, which may read temporary tables, `size` at a time to bound memory.
+
+        They go through a file, because cursors, from which `stream` fetches, see no temporary tables.
+        """
+        import pyarrow.parquet
+
+        with self.folder() as folder:
+            self.run(f"COPY ({text}) TO {quoted(folder / 'rows')} (FORMAT parquet)")
+            with pyarrow.parquet.ParquetFile(folder / "rows") as file:
+                for batch in file.iter_batches(size):
+                    yield from batch.to_pylist()
+
     def measure(self, name: str, aggregate: str, /, **parameters: Any) -> int:
         """Return an aggregate, such as count(*), over the rows of the named query; 0 if it is null."""
         return int(self.rows(f"SELECT {aggregate} AS n FROM ({sql(name)})", **parameters)[0]["n"] or 0)
@@ -276,15 +289,23 @@ class Store:
                 used = {name: parameters[name] for name in statement.named_parameters}
                 self._connection.execute(statement, used).fetchall()
 
-    def write(self, query: str, path: Path, options: str) -> None:
+    def write(self, query: str, path: Path, options: str, rows: int | None = None) -> None:
         """Write the rows of a query given as text to a file; `options` are those of DuckDB's COPY.
 
+        A file that is to have this number of `rows` is Parquet, and is opened again to check that it is complete.
+
         Threads can write at the same time. They see committed rows and the database `memory`, but no temporary tables.
-        Raises OSError if the file cannot be moved into place.
+        Raises OSError if the file cannot be moved into place, and StoreError if it is not complete.
         """
         # Queries can write beside the store only; from there to another folder of the same disk is a rename.
         with self.folder() as folder, self._room(path):
-            self._cursor().execute(f"COPY ({query}) TO {quoted(folder / 'rows')} ({options})")
+            cursor, file = self._cursor(), quoted(folder / "rows")
+            cursor.execute(f"COPY ({query}) TO {file} ({options})")
+            if rows is not None:
+                count = f"SELECT count(*) FROM read_parquet({file}, hive_partitioning = false)"
+                found = cursor.execute(count).fetchall()[0][0]
+                if found != rows:
+                    raise StoreError(f"{path.name}: {rows:,} rows written, {found:,} read back; is the disk full?")
             shutil.move(folder / "rows", path)
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:

@@ -24,6 +24,7 @@ CASES = {
     "view": (["--pairs", "2000", "--folder", "{folder}"], r"peak memory \d+ MB"),
     "real_model": (["{folder}", "--small"], r"dpo-0 +20 .*\n +to base +20 "),
     "pairs": (["--small", "--only", "best_vs_second", "--folder", "{folder}"], r"rlaif \d.*raw \d.*polars \d"),
+    "pairing_scale": (["--prompts", "200", "400", "800", "--folder", "{folder}"], r"same pairs .* at 200 prompts: True"),
 }
 
 

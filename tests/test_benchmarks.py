@@ -28,6 +28,7 @@ CASES = {
         r"rlaif .* tokens/s, CPU.*\nplain .* tokens/s, CPU",
     ),
     "pairs": (["--small", "--only", "best_vs_second", "--folder", "{folder}"], r"rlaif \d.*raw \d.*polars \d"),
+    "pairing_scale": (["--prompts", "200", "400", "800", "--folder", "{folder}"], r"same pairs .* at 200 prompts: True"),
 }
 
 

@@ -1,6 +1,6 @@
-"""Measure `rlaif rubric` on human preferences: propose on 200 questions, compare on the 100 others.
+"""Measure `rlaif rubric` on human preferences: propose on two thirds of 300 questions, compare on the others.
 
-python -m benchmarks.rubric           about a minute; needs no model and no network
+python -m benchmarks.rubric           some 15 s on a free core; needs no model and no network
 
 Reads ../shared/data/qa_feedback.jsonl: questions about passages, four answers each, six human preferences. A program takes
 the place of the judge and of the proposing model (`rubric_model.py`), because no model that runs here in minutes can judge

@@ -42,7 +42,7 @@ def names(path: Path) -> list[str]:
 def test_a_planted_missing_criterion_is_found_on_one_part_and_gains_on_the_other(tmp_path: Path) -> None:
     model = RubricModel(CRITERIA)
     with served(model) as url:
-        file = project(tmp_path, url, without="completeness", prompts=40)
+        file = project(tmp_path, url, without="completeness", prompts=100)
         old, new = tmp_path / "grounded.yaml", tmp_path / "grounded_v2.yaml"
         before = old.read_text()
         run("collect", str(file), "--quiet")
@@ -50,7 +50,7 @@ def test_a_planted_missing_criterion_is_found_on_one_part_and_gains_on_the_other
             run("judge", str(file), "--judge", judge, "--quiet")
         run("pair", str(file), "--quiet")
         pairs = rows(file, PAIRS)
-        command = ["rubric", "suggest", str(file), "--gold", "oracle"]
+        command = ["rubric", "suggest", str(file), "--gold", "oracle", "--pairs", "40"]
         planned = json.loads(run(*command, "--plan", "--json")[0])
         assert ([line["requests"] for line in planned["lines"]], model.asked) == ([1], [])
         shown, progress = run(*command)
@@ -77,7 +77,7 @@ def test_a_planted_missing_criterion_is_found_on_one_part_and_gains_on_the_other
             measured = {row["text"] for row in context.store.rows(MEASURED, answers=list(trial.only.answers or ()))}
             assert remaining(plan, context.store)["judgements"] == 0
     shown_to_model = shown_pairs(model.asked[0][0]["content"])
-    assert [pair["judge"] for pair in shown_to_model] == ["disagrees"] * 12 + ["agrees"] * 6
+    assert [pair["judge"] for pair in shown_to_model] == ["disagrees"] * 40 + ["agrees"] * 20
     seen = {pair["document"] for pair in shown_to_model}
     assert not any(document in text for document in seen for text in measured)
     # The pipeline is as before, until a person names the new file.
@@ -103,7 +103,7 @@ def test_each_planted_missing_criterion_is_found_with_the_demos_writer_and_judge
                 pipeline.collect(context)
                 pipeline.generate(plan, context)
                 pipeline.judge(plan, context, ["tiny", "oracle"])
-                found = suggest(context, prepare(plan, context, "tiny", "oracle", "program", pairs=30))
+                found = suggest(context, prepare(plan, context, "tiny", "oracle", "program", pairs=100))
                 assert found.added == [without]
                 assert found.rubric
                 compared = run_trial(plan, context, open_trial(plan, context, found.rubric, "tiny", "oracle"))

@@ -16,9 +16,9 @@ from rlaif.judging.rubric import load_rubric
 from rlaif.pipeline.remaining import remaining
 from rlaif.pipeline.rubric_prompt import choose, prepare
 from rlaif.pipeline.rubric_suggestion import suggest
-from rlaif.pipeline.rubric_trial import open_trial, run_trial
+from rlaif.pipeline.rubric_trial import open_trial
 from tests.support.command_line import rlaif
-from tests.support.rubric_world import CRITERIA, THREE, project, write_rubric
+from tests.support.rubric_world import CRITERIA, THREE, project
 from tests.support.scripted_pipeline import rows
 
 PAIRS = "SELECT chosen, rejected, margin FROM pairs ORDER BY ALL"
@@ -86,28 +86,6 @@ def test_a_planted_missing_criterion_is_found_on_one_part_and_gains_on_the_other
     assert rows(file, "SELECT DISTINCT judge, criterion FROM responses_scored WHERE judge <> 'oracle' ORDER BY ALL") == [
         {"judge": "critic", "criterion": name} for name in sorted(names(old))
     ]
-
-
-@pytest.mark.slow
-@pytest.mark.tiny
-def test_each_planted_missing_criterion_is_found_with_the_demos_writer_and_judge(tmp_path: Path) -> None:
-    model = RubricModel(CRITERIA)
-    with served(model) as url:
-        program = {"kind": "openai", "model": "program", "base_url": url}
-        sets = [f"out={tmp_path}", "collect.sources.0.limit=120", "generate.samples=3"]
-        sets += [f"models.program={json.dumps(program)}", "evaluate=null", "train=null"]
-        for without in THREE:
-            write_rubric(tmp_path / f"{without}.yaml", without)
-            own = [*sets, f"judges.tiny.rubric={tmp_path / f'{without}.yaml'}"]
-            with pipeline.open_run(load(root() / "pipelines/quickstart.yaml", own)) as (plan, context):
-                pipeline.collect(context)
-                pipeline.generate(plan, context)
-                pipeline.judge(plan, context, ["tiny", "oracle"])
-                found = suggest(context, prepare(plan, context, "tiny", "oracle", "program", pairs=100))
-                assert found.added == [without]
-                assert found.rubric
-                compared = run_trial(plan, context, open_trial(plan, context, found.rubric, "tiny", "oracle"))
-            assert compared.verdict == "better", without
 
 
 REPLY = {

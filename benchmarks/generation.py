@@ -41,15 +41,16 @@ def prompts(count: int) -> list[str]:
     return [f"Write {20 + 5 * (n % 7)} words about {TOPICS[n % len(TOPICS)]}, without a comma." for n in range(count)]
 
 
-async def ours(config: ModelConfig, count: int, samples: int, limit: int) -> tuple[int, float]:
-    """Return the number of output tokens, and the seconds without loading."""
+async def ours(config: ModelConfig, count: int, samples: int, limit: int) -> tuple[int, float, float]:
+    """Return the number of output tokens, and the seconds and processor seconds without loading."""
     async with open_model(config) as model:
         sampling = Sampling(temperature=1.0, max_tokens=limit)
         seeds = tuple(range(samples))
         requests = [ChatRequest([{"role": "user", "content": text}], sampling, seeds=seeds) for text in prompts(count)]
-        start = time.perf_counter()
+        start, cpu = time.perf_counter(), time.process_time()
         found = await asyncio.gather(*(model.complete(request) for request in requests))
-        return sum(each.output_tokens for group in found for each in group), time.perf_counter() - start
+        seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+        return sum(each.output_tokens for group in found for each in group), seconds, cpu
 
 
 def server(url: str) -> OpenAIModel:
@@ -59,7 +60,7 @@ def server(url: str) -> OpenAIModel:
     return OpenAIModel(kind="openai", base_url=url, model=name)
 
 
-def plain(config: TransformersModel, count: int, samples: int, limit: int) -> tuple[int, float]:
+def plain(config: TransformersModel, count: int, samples: int, limit: int) -> tuple[int, float, float]:
     """Sample by `generate`, one batch of as many prompts as fit, each repeated."""
     import torch
     from transformers import AutoModelForCausalLM
@@ -73,7 +74,8 @@ def plain(config: TransformersModel, count: int, samples: int, limit: int) -> tu
         tokenizer.apply_chat_template([{"role": "user", "content": text}], add_generation_prompt=True, tokenize=False)
         for text in prompts(count)
     ]
-    size, tokens, start = max(1, config.batch // samples), 0, time.perf_counter()
+    size, tokens = max(1, config.batch // samples), 0
+    start, cpu = time.perf_counter(), time.process_time()
     for place in range(0, len(texts), size):
         given = tokenizer(texts[place : place + size], return_tensors="pt", padding=True, add_special_tokens=False)
         options = {"do_sample": True, "top_k": 0, "max_new_tokens": limit, "num_return_sequences": samples}
@@ -81,11 +83,11 @@ def plain(config: TransformersModel, count: int, samples: int, limit: int) -> tu
             out = model.generate(**given, **options)[:, given["input_ids"].shape[1] :]
         ended = (out == tokenizer.eos_token_id).cumsum(-1)
         tokens += int((ended - (out == tokenizer.eos_token_id).int() == 0).sum())
-    return tokens, time.perf_counter() - start
+    return tokens, time.perf_counter() - start, time.process_time() - cpu
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("path")
     parser.add_argument("--prompts", type=int, default=16)
     parser.add_argument("--samples", type=int, default=4)
@@ -96,7 +98,7 @@ def main() -> None:
     given = parser.parse_args()
     config = TransformersModel(kind="transformers", path=given.path, batch=given.batch)
     size = given.prompts, given.samples, given.limit
-    ways: dict[str, Callable[[], tuple[int, float]]] = {
+    ways: dict[str, Callable[[], tuple[int, float, float]]] = {
         "rlaif": lambda: asyncio.run(ours(config, *size)),
         "plain": lambda: plain(config, *size),
     }
@@ -104,9 +106,7 @@ def main() -> None:
         ways["vllm"] = lambda: asyncio.run(ours(server(given.vllm), *size))
     for name, way in ways.items():
         if given.only in (None, name):
-            before = time.process_time()
-            tokens, seconds = way()
-            cpu = time.process_time() - before
+            tokens, seconds, cpu = way()
             here = "" if name == "vllm" else f", CPU {cpu:6.1f} s"
             print(f"{name:6} {tokens:6,} tokens {seconds:7.1f} s {tokens / seconds:6.1f} tokens/s{here}", flush=True)
 

@@ -20,14 +20,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from rlaif.core.types import key
 from rlaif.store.store import Store, sql
+
+if TYPE_CHECKING:
+    from rlaif.pairs.pairing import Pairing
 
 HERE = Path(__file__).parent / "pairs"
 THREADS, MEMORY = 2, "3GB"
@@ -45,22 +49,28 @@ def synthesise(folder: Path, prompts: int, texts: int) -> None:
     folder.mkdir(parents=True)
     with Store(folder / "store.duckdb") as store:
         limit(store)
-        store.run(
-            (HERE / "synthesise.sql").read_text(encoding="utf-8"),
-            prompts=prompts,
-            texts=texts,
-            samples=SAMPLES,
-            judge=JUDGE,
-            generators=GENERATORS,
-            criteria=[key("criterion", name) for name in CRITERIA],
-            names=list(CRITERIA),
-            kinds=["scale", "scale", "check"],
-        )
+        add(store, 0, prompts, texts)
         for table, columns in (
             ("scores", "answer, criterion, value::INTEGER AS value"),
             ("responses", "key, prompt, answer, generator, finish, text"),
         ):
             store.write(f"SELECT {columns} FROM {table}", folder / f"{table}.parquet", "FORMAT parquet")
+
+
+def add(store: Store, first: int, prompts: int, texts: int) -> None:
+    """Add the prompts from `first` up to `prompts` to the store, with responses and scores."""
+    store.run(
+        (HERE / "synthesise.sql").read_text(encoding="utf-8"),
+        first=first,
+        prompts=prompts,
+        texts=texts,
+        samples=SAMPLES,
+        judge=JUDGE,
+        generators=GENERATORS,
+        criteria=[key("criterion", name) for name in CRITERIA],
+        names=list(CRITERIA),
+        kinds=["scale", "scale", "check"],
+    )
 
 
 def limit(store: Store) -> None:
@@ -69,22 +79,32 @@ def limit(store: Store) -> None:
 
 def make(strategy: str, folder: Path, texts: bool) -> int:
     """Make pairs with rlaif; with texts, also write Parquet files for trainers."""
+    from rlaif.data.export import export
+
+    with Store(folder / "store.duckdb") as store:
+        limit(store)
+        made = build_pairs(strategy, folder, store)
+        if texts:
+            # As the stage does it, without the languages of the texts.
+            export(store, made.key, folder / "out", held_out=0.1, formats=["parquet"], language=False)
+    return made.pairs
+
+
+def build_pairs(strategy: str, folder: Path, store: Store, *, in_parts: bool = True) -> "Pairing":
+    """Make pairs in the store by the scores of its judge; without `in_parts`, of all prompts at once."""
     from rlaif.config import Config, Pipeline
     from rlaif.config.yaml import YamlFile
     from rlaif.context.run import Context
-    from rlaif.data.export import export
     from rlaif.pairs import build
     from rlaif.pairs.rule import load_rule
 
     section = {"strategy": strategy, "options": OPTIONS.get(strategy, {})} | SECTIONS.get(strategy, {})
     data: dict[str, Any] = {"name": "pairs", "collect": {"sources": [{"path": "x.jsonl"}]}, "pair": section}
-    with Store(folder / "store.duckdb") as store:
-        limit(store)
-        config = Config(Pipeline.model_validate(data), YamlFile(folder / "pairs.yaml", dict(data), {}))
-        made = build.run(load_rule(config), Context(config, store), JUDGE, GENERATORS)
-        if texts:
-            export(store, made.key, folder / "out", held_out=0.1, formats=["parquet"])
-    return made.pairs
+    config = Config(Pipeline.model_validate(data), YamlFile(folder / "pairs.yaml", dict(data), {}))
+    rule = load_rule(config)
+    if not in_parts:
+        rule = replace(rule, strategy=replace(rule.strategy, by_prompt=False))
+    return build.run(rule, Context(config, store), JUDGE, GENERATORS)
 
 
 def raw(strategy: str, folder: Path, texts: bool, options: str = PLAIN) -> int:

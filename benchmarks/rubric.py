@@ -79,7 +79,7 @@ CRITERIA = {
 OLD = ("relevance", "brevity")
 
 
-def measure(folder: Path, first: float = FIRST, limit: int | None = None) -> tuple[str, RubricComparison]:
+def measure(folder: Path, data: Path = DATA, limit: int | None = None, first: float = FIRST) -> tuple[str, RubricComparison]:
     """Propose and compare; return the model's analysis and the comparison."""
     rubric = {"name": "qa", "criteria": [{"name": name, "low": 1, "high": 5, **CRITERIA[name].wording} for name in OLD]}
     (folder / "qa.yaml").write_text(yaml.safe_dump(rubric, sort_keys=False))
@@ -87,7 +87,7 @@ def measure(folder: Path, first: float = FIRST, limit: int | None = None) -> tup
         model = {"kind": "openai", "model": "program", "base_url": url, "price": {"input": 0, "output": 0}}
         judge = {"model": "program", "rubric": str(folder / "qa.yaml"), "calls": "apart"}
         changes = {"out": str(folder / "out"), "models": {"program": model}, "judges": {"program": judge}}
-        changes |= {"collect.sources.0.path": str(DATA), "collect.sources.0.limit": limit}
+        changes |= {"collect.sources.0.path": str(data), "collect.sources.0.limit": limit}
         file = Path(__file__).parents[1] / "pipelines/qa_feedback.yaml"
         config = load(file, [f"{name}={json.dumps(value)}" for name, value in changes.items()])
         with pipeline.open_run(config) as (plan, context):
@@ -104,9 +104,10 @@ def main() -> int:
     """Print what was proposed and the comparison."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--limit", type=int, help="use only the first N questions")
-    limit = parser.parse_args().limit
+    parser.add_argument("--data", type=Path, default=DATA)
+    given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        analysis, found = measure(Path(folder), limit=limit)
+        analysis, found = measure(Path(folder), given.data, given.limit)
     print(analysis)
     print(f"{found.pairs:,} pairs of {found.prompts:,} questions")
     print(f"{'':14} {'old rubric':28} {'new rubric':28} {'difference in points':28}")

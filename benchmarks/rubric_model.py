@@ -2,7 +2,7 @@
 
 Both know the same criteria, each a function of request, document and response. The judge rates by the criterion that it is
 asked about. The proposer reads the pairs in its prompt and proposes the criterion, not in the rubric yet, that most often
-ranks the preferred response above the other one.
+ranks the preferred response above the other one, with the pairs on which the judge agrees weighted by their number.
 """
 
 import json
@@ -61,7 +61,11 @@ def shown_pairs(content: str) -> list[dict[str, str]]:
         # Labels and fenced texts alternate.
         pieces = part.split(f"\n{nonce[0]}\n")
         labels = [piece.strip().rpartition("\n")[2] for piece in pieces[:-1:2]]
-        found.append({_LABELS[label]: text for label, text in zip(labels, pieces[1::2], strict=False) if label in _LABELS})
+        judge = "agrees" if part.partition("\n")[0].endswith(" agrees") else "disagrees"
+        found.append(
+            {"judge": judge}
+            | {_LABELS[label]: text for label, text in zip(labels, pieces[1::2], strict=False) if label in _LABELS}
+        )
     return found
 
 
@@ -85,8 +89,15 @@ class RubricModel:
         return self.spoiled.pop(0) if self.spoiled else self._propose(messages[0]["content"])
 
     def _propose(self, content: str) -> str:
-        pairs, rubric = shown_pairs(content), set(re.findall(r"(?m)^## ([a-z_]+) \(", content))
-        gains = {name: self._gain(each, pairs) for name, each in self.criteria.items() if name not in rubric}
+        rubric = set(re.findall(r"(?m)^## ([a-z_]+) \(", content))
+        counts = re.search(r"agrees with the trusted verdict on (\d+) of (\d+) pairs", content)
+        assert counts
+        agreed = int(counts[1]) / int(counts[2])
+        gains = dict.fromkeys((name for name in self.criteria if name not in rubric), 0.0)
+        for judge, share in (("agrees", agreed), ("disagrees", 1 - agreed)):
+            pairs = [pair for pair in shown_pairs(content) if pair["judge"] == judge]
+            for name in gains:
+                gains[name] += share * self._gain(self.criteria[name], pairs) if pairs else 0.0
         best = max(gains, key=lambda name: gains[name])
         wording = self.criteria[best].wording
         levels = [{"level": level, "meaning": meaning} for level, meaning in wording["levels"].items()]

@@ -23,7 +23,12 @@ CASES = {
     "readers": (["--prompts", "10", "--rounds", "1", "--median", "0.01"], r"with a reader to without: \d"),
     "view": (["--pairs", "2000", "--folder", "{folder}"], r"peak memory \d+ MB"),
     "real_model": (["{folder}", "--small"], r"dpo-0 +20 .*\n +to base +20 "),
+    "generation": (
+        ["tiny:writer", "--prompts", "2", "--samples", "2", "--limit", "8"],
+        r"rlaif .* tokens/s, CPU.*\nplain .* tokens/s, CPU",
+    ),
     "pairs": (["--small", "--only", "best_vs_second", "--folder", "{folder}"], r"rlaif \d.*raw \d.*polars \d"),
+    "pairing_scale": (["--prompts", "200", "400", "800", "--folder", "{folder}"], r"same pairs .* at 200 prompts: True"),
 }
 
 

@@ -5,9 +5,7 @@ pending again, and a change of weight does not.
 """
 
 from collections.abc import Mapping
-from fractions import Fraction
 from functools import cached_property
-from math import lcm
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -249,17 +247,3 @@ def _rubric(file: YamlFile) -> Rubric:
                 criterion.setdefault("low", found.low)
                 criterion.setdefault("high", found.high)
     return validate(Rubric, file)
-
-
-def factors(weights: Mapping[str, float], ranges: Mapping[str, tuple[float, float]]) -> tuple[dict[str, int], int]:
-    """Return integers F and D such that a response's score from 0 to 1 is exactly sum(F[c] * (value[c] - low[c])) / D.
-
-    With doubles, equal margins could fall on different sides of a threshold; with integers and decimals they cannot.
-    """
-    total = sum(Fraction(str(weight)) for weight in weights.values())
-    exact = {}
-    for name, weight in weights.items():
-        low, high = (Fraction(str(end)) for end in ranges[name])
-        exact[name] = Fraction(str(weight)) / total / (high - low)
-    denominator = lcm(*(share.denominator for share in exact.values()))
-    return {name: int(share * denominator) for name, share in exact.items()}, denominator

@@ -15,6 +15,8 @@ from rlaif.store.store import Row, Store, sql
 # The columns that a condition may name, besides those of `metadata`.
 COLUMNS: Final = ("source", "metadata", "request", "document", "generator", "sample", "text", "words")
 REASON: Final = "does not meet `where`"
+# Dropped candidates that are read at once.
+_BATCH = 4096
 
 
 def not_met(store: Store, condition: str, where: str) -> Iterator[Row]:
@@ -29,7 +31,8 @@ def not_met(store: Store, condition: str, where: str) -> Iterator[Row]:
         rows = folder / "rows"
         store.run(f"COPY (SELECT {columns} FROM ({sql('pairs/sql/condition_rows')})) TO {quoted(rows)} (FORMAT parquet)")
         try:
-            found = _run(folder, rows, condition)
+            for prompt, response in _run(folder, rows, condition):
+                yield {"prompt": prompt, "response": response, "reason": REASON}
         except duckdb.Error as error:
             message = re.sub(r"\s+", " ", str(error).partition("\n\nLINE")[0])
             raise InputError(
@@ -37,12 +40,10 @@ def not_met(store: Store, condition: str, where: str) -> Iterator[Row]:
                 where=where,
                 fix=f"It is one condition on {', '.join(COLUMNS)}; a column of the metadata is metadata.NAME.",
             ) from None
-    for prompt, response in found:
-        yield {"prompt": prompt, "response": response, "reason": REASON}
 
 
-def _run(folder: Path, rows: Path, condition: str) -> list[Any]:
-    """Return the prompt and response of each dropped row; a null response means all responses to the prompt."""
+def _run(folder: Path, rows: Path, condition: str) -> Iterator[Any]:
+    """Yield the prompt and response of each dropped row; a null response means all responses to the prompt."""
     with confined.connect(folders=[folder], spill=folder / "spill") as connection:
         read = f"read_parquet({quoted(rows)}, hive_partitioning = false)"
         connection.execute(f"CREATE TABLE rows AS FROM {read}")
@@ -51,11 +52,13 @@ def _run(folder: Path, rows: Path, condition: str) -> list[Any]:
         confined.lock(connection)
         # The line break ends a comment in the condition.
         marked = f"SELECT prompt, response, coalesce((\n{condition}\n)::BOOLEAN, false) AS kept FROM rows"
-        return connection.execute(
+        found = connection.execute(
             f"WITH marked AS ({marked}), whole AS (SELECT prompt FROM marked GROUP BY prompt HAVING NOT bool_or(kept)) "
             "SELECT prompt, response FROM marked WHERE NOT kept AND prompt NOT IN (FROM whole) "
             "UNION ALL SELECT prompt, NULL FROM whole ORDER BY ALL"
-        ).fetchall()
+        )
+        while batch := found.fetchmany(_BATCH):
+            yield from batch
 
 
 def _parse_metadata(connection: Any) -> None:

@@ -19,7 +19,7 @@ from rlaif.models.local.checkpoint import locate
 from rlaif.pairs.condition import not_met
 from rlaif.store import confined
 from rlaif.store.confined import quoted
-from rlaif.store.store import Row, Store, sql
+from rlaif.store.store import Row, Store
 
 # The candidates' texts by prompt; within a prompt, in an order that depends on the seed.
 _CANDIDATE_TEXTS: Final = """
@@ -115,18 +115,6 @@ def _take(store: Store, rows: Iterable[Row]) -> None:
     store.append("filtered", waiting)
 
 
-def _rows(store: Store, name: str) -> Iterator[Row]:
-    """Yield the rows of the named query in order. They go through a file, because other cursors see no temporary tables."""
-    import pyarrow.parquet
-
-    with store.folder() as folder:
-        path = folder / "rows"
-        store.run(f"COPY ({sql(name)}) TO {quoted(path)} (FORMAT parquet)")
-        with pyarrow.parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(_BATCH):
-                yield from batch.to_pylist()
-
-
 def _words(text: str) -> list[str]:
     return find_words(text.casefold())
 
@@ -144,7 +132,7 @@ def _near_duplicates(store: Store, similarity: float) -> Iterator[Row]:
     """
     from rensa import RMinHash
 
-    for prompt, rows in groupby(_rows(store, _CANDIDATE_TEXTS), key=lambda row: row["prompt"]):
+    for prompt, rows in groupby(store.stream_by_file(_CANDIDATE_TEXTS), key=lambda row: row["prompt"]):
         kept: list[Any] = []
         for row in rows:
             words = _words(row["text"])
@@ -159,7 +147,7 @@ def _near_duplicates(store: Store, similarity: float) -> Iterator[Row]:
 def _same_start(store: Store, file: YamlFile, truncation: Truncation) -> Iterator[Row]:
     """Yield all but one of the responses to a prompt that a trainer truncates to the same tokens; the seed decides which."""
     tokenizer = _tokenizer(file, truncation)
-    for prompt, rows in groupby(_rows(store, _CANDIDATE_TEXTS), key=lambda row: row["prompt"]):
+    for prompt, rows in groupby(store.stream_by_file(_CANDIDATE_TEXTS), key=lambda row: row["prompt"]):
         seen: set[tuple[int, ...]] = set()
         for row in rows:
             tokens = tuple(tokenizer.encode(row["text"], add_special_tokens=False)[: truncation.tokens])
@@ -199,13 +187,13 @@ def _contaminated(store: Store, files: Mapping[str, Path], length: int) -> Itera
             for run in _runs(words, length):
                 known.setdefault(run, name)
     whole.pop("", None)
-    for row in _rows(store, _PROMPT_TEXTS):
+    for row in store.stream_by_file(_PROMPT_TEXTS):
         turns = [turn["content"] for turn in row["turns"]]
         found = next((whole[plain] for plain in (" ".join(_words(turn)) for turn in turns) if plain in whole), None)
         found = found or _held([*turns, row["document"], row["reference"]], known, length)
         if found:
             yield {"prompt": row["prompt"], "response": None, "reason": f"holds text of {found}"}
-    for row in _rows(store, _CANDIDATE_TEXTS):
+    for row in store.stream_by_file(_CANDIDATE_TEXTS):
         if found := _held([row["text"]], known, length):
             yield {"prompt": row["prompt"], "response": row["response"], "reason": f"holds text of {found}"}
 

@@ -41,8 +41,7 @@ def run(store: Store, choose: Choose, name: str, values: Mapping[str, Any]) -> N
     """Fill the temporary table `made` without ties and pairs below the margin. Raises InputError for other objects."""
     store.run("CREATE OR REPLACE TEMP TABLE made (prompt BIGINT, chosen BIGINT, rejected BIGINT, lead DECIMAL(38, 6))")
     rows: list[Row] = []
-    # Read as a whole: the connection that has the temporary views also writes.
-    for prompt, found in groupby(store.rows(_CANDIDATES), itemgetter("prompt")):
+    for prompt, found in groupby(store.stream_by_file(_CANDIDATES), itemgetter("prompt")):
         candidates = [_candidate(row, values["denominator"]) for row in found]
         rows += [{"prompt": prompt, **row} for row in _chosen(choose, candidates, name, values["threshold"])]
         if len(rows) >= _BATCH:

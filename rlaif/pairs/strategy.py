@@ -23,6 +23,23 @@ from rlaif.store.store import Store, sql
 STRATEGIES = tuple(sorted(path.stem for path in (Path(__file__).parent / "strategies").glob("*.sql")))
 _OPTION = re.compile(r"^-- \$(\w+)(?: = ([^:\n]+))?: ", re.MULTILINE)
 
+# The built-in strategies that read only `candidates` and choose among those of one prompt. They are run for a part of the
+# prompts at a time, so that memory stays bounded. The others read more, such as texts, and would read it once per part.
+BY_PROMPT = frozenset(
+    {
+        "all_above_margin",
+        "best_vs_random",
+        "best_vs_second",
+        "best_vs_two_sigma",
+        "best_vs_worst",
+        "max_vs_min_of",
+        "one_criterion",
+        "pareto",
+    }
+)
+# The responses of a part.
+_AT_ONCE = 4_000_000
+
 _WITHOUT_JUDGE = re.compile(r"^-- judge: none\s*$", re.MULTILINE)
 
 
@@ -35,6 +52,8 @@ class Strategy:
     file: Path | None = None
     choose: Choose | None = None
     """A function that the program has registered."""
+    by_prompt: bool = False
+    """Whether the statement gives the same pairs if it is run for a part of the prompts at a time."""
 
     @property
     def asks_scores(self) -> bool:
@@ -51,15 +70,34 @@ class Strategy:
         """Whether candidates are the responses that a judge has scored, as opposed to all responses."""
         return not _WITHOUT_JUDGE.search(self.text)
 
-    def make(self, store: Store, values: Mapping[str, Any]) -> None:
-        """Fill the temporary table `made` (prompt, chosen, rejected, lead) from `candidates` and the other views."""
+    def make(self, store: Store, values: Mapping[str, Any], at_once: int = _AT_ONCE) -> None:
+        """Fill the temporary table `made` (prompt, chosen, rejected, lead) from `candidates` and the other views.
+
+        A strategy that is `by_prompt` gets the candidates in parts of about `at_once` responses.
+        """
         values = {**values, **self.options}
         if self.choose:
             python_strategy.run(store, self.choose, self.text, values)
         elif self.file:
             run(store, self.text, self.file, values)
+        elif self.by_prompt:
+            self._make_in_parts(store, values, at_once)
         else:
             store.run(f"CREATE OR REPLACE TEMP TABLE made AS {self.text}", **values)
+
+    def _make_in_parts(self, store: Store, values: Mapping[str, Any], at_once: int) -> None:
+        (size,) = store.rows("SELECT count(*) AS answers, coalesce(max(prompt), 0) + 1 AS prompts FROM answers")
+        parts = -(-size["answers"] // at_once) or 1
+        step = -(-size["prompts"] // parts)
+        head = "CREATE OR REPLACE TEMP TABLE made AS"
+        for first in range(0, size["prompts"], step):
+            store.run(
+                "CREATE OR REPLACE TEMP VIEW candidates AS "
+                f"FROM all_candidates WHERE prompt >= {first} AND prompt < {first + step}"
+            )
+            store.run(f"{head} {self.text}", **values)
+            head = "INSERT INTO made"
+        store.run("CREATE OR REPLACE TEMP VIEW candidates AS FROM all_candidates")
 
 
 def load(config: Config, settings: Pair) -> Strategy:
@@ -79,7 +117,7 @@ def load(config: Config, settings: Pair) -> Strategy:
             fix=did_you_mean(settings.strategy, STRATEGIES),
         )
     text = sql(f"pairs/strategies/{settings.strategy}")
-    return Strategy(text, _options(config, settings, text))
+    return Strategy(text, _options(config, settings, text), by_prompt=settings.strategy in BY_PROMPT)
 
 
 def _options(config: Config, settings: Pair, text: str) -> dict[str, Any]:

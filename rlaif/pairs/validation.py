@@ -1,12 +1,15 @@
 """Check what a strategy needs and what its options name; otherwise it would silently make no pairs."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from rlaif.config.yaml import did_you_mean
 from rlaif.core.errors import InputError
-from rlaif.judging.rubric import Rubric
 from rlaif.pairs.rule import PairRule
 from rlaif.pairs.weights import PairJudge
+
+if TYPE_CHECKING:
+    from rlaif.judging.rubric import Rubric
 
 # Options of strategies that name a generator.
 _GENERATORS = ("generator", "strong", "weak")
@@ -45,7 +48,7 @@ def check_checks(rule: PairRule, members: Sequence[PairJudge]) -> None:
         )
 
 
-def check_votes(rule: PairRule, judges: Sequence[str], rubrics: Mapping[str, Rubric]) -> None:
+def check_votes(rule: PairRule, judges: Sequence[str], rubrics: Mapping[str, "Rubric"]) -> None:
     """Check that the strategy `votes` has comparisons to count. `rubrics` are those of the judges of the file, by name.
 
     Votes of several people can be mixed; comparisons of several judges of the file cannot. Raises InputError.

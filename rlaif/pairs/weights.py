@@ -1,14 +1,14 @@
 """The weight of each criterion in a pairing, as exact integers, for one judge or several."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from fractions import Fraction
+from math import lcm
 
 from rlaif.config.yaml import did_you_mean
 from rlaif.core.errors import InputError
-from rlaif.judging.rubric import factors
 from rlaif.pairs.rule import PairRule
 from rlaif.store.store import Row
 
@@ -56,6 +56,20 @@ def weigh(rule: PairRule, members: Sequence[PairJudge]) -> list[Row]:
         }
         for name, row in criteria.items()
     ]
+
+
+def factors(weights: Mapping[str, float], ranges: Mapping[str, tuple[float, float]]) -> tuple[dict[str, int], int]:
+    """Return integers F and D such that a response's score from 0 to 1 is exactly sum(F[c] * (value[c] - low[c])) / D.
+
+    With doubles, equal margins could fall on different sides of a threshold; with integers and decimals they cannot.
+    """
+    total = sum(Fraction(str(weight)) for weight in weights.values())
+    exact = {}
+    for name, weight in weights.items():
+        low, high = (Fraction(str(end)) for end in ranges[name])
+        exact[name] = Fraction(str(weight)) / total / (high - low)
+    denominator = lcm(*(share.denominator for share in exact.values()))
+    return {name: int(share * denominator) for name, share in exact.items()}, denominator
 
 
 def _common(rule: PairRule, members: Sequence[PairJudge]) -> dict[str, Row]:

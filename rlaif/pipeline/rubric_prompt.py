@@ -1,4 +1,4 @@
-"""The prompt for a proposal: pairs on which a judge disagrees with a gold standard, with the judge's scores and rationales.
+"""The prompt for a proposal: pairs on which a judge disagrees with a gold standard and some on which it agrees, with scores.
 
 Requests, documents, responses and rationales are untrusted: they are sanitized and fenced, as for judges.
 """
@@ -26,9 +26,7 @@ from rlaif.pipeline.rubric_trial import CurrentRubric, find_current, gold_pairs
 from rlaif.store.store import Row
 
 TEMPLATE: Final = "prompts/rubric/suggest.jinja"
-VARIABLES: Final = frozenset(
-    {"criteria", "others", "pairs", "fence", "agreed", "total", "disagreements", "most", "low", "high"}
-)
+VARIABLES: Final = frozenset({"criteria", "others", "pairs", "fence", "agreed", "total", "most", "low", "high"})
 # Twelve pairs with documents of a page each fit a context of 32,000 tokens.
 PAIRS: Final = 12
 # Characters of a text that the model sees.
@@ -73,7 +71,7 @@ def prepare(
     pairs: int = PAIRS,
     first: float = FIRST_PART,
 ) -> Task:
-    """Return the request for a proposal, from at most `pairs` disagreements. Calls no model.
+    """Return the request for a proposal, from at most `pairs` disagreements and half as many agreements. Calls no model.
 
     Raises InputError if the judge has no scores to compare or does not disagree with the gold.
     """
@@ -89,17 +87,20 @@ def prepare(
     rows = [row for row in gold_pairs(plan, context, current) if in_first_part(row, first)]
     judged = [row for row in rows if row["outcome"] is not None]
     disagreements = [row for row in judged if row["outcome"] < 1]
+    agreed = [row for row in judged if row["outcome"] == 1]
     if not disagreements:
         raise _nothing_to_learn(context, current, len(rows), len(judged))
     chosen = choose(disagreements, pairs)
-    counts = {"agreed": len(judged) - len(disagreements), "total": len(judged), "disagreements": len(disagreements)}
+    # From disagreements alone, the opposite of any criterion of the rubric would look right.
+    shown = [*chosen, *choose(agreed, (pairs + 1) // 2)]
+    counts = {"agreed": len(agreed), "total": len(judged)}
     template = Template(config.find(TEMPLATE, ()), VARIABLES, frozenset({"criteria", "pairs", "fence"}))
     return Task(
         current=current,
         name=name,
         model=config.pipeline.models[name],
         where=config.file.where(("models", name)),
-        content=_render(context, current, template, config.pipeline.models[name], chosen, counts),
+        content=_render(context, current, template, config.pipeline.models[name], shown, counts),
         pairs=len(judged),
         disagreements=len(disagreements),
         shown=len(chosen),
@@ -161,7 +162,8 @@ def _render(
         better, worse = (row["a"], row["b"]) if row["lead"] > 0 else (row["b"], row["a"])
         prompt = shown.shown_prompt(stored(texts[better]), nonce)
         cut = {name: text and shorten(text, MOST_DOCUMENT) for name, text in prompt.items()}
-        pairs.append(cut | {"preferred": response(better), "other": response(worse)})
+        outcome = {"agrees": row["outcome"] == 1, "preferred": response(better), "other": response(worse)}
+        pairs.append(cut | outcome)
     criteria = current.judge.rubric.criteria
     return template.render(
         criteria=[each.spec for each in criteria if isinstance(each, Scale)],

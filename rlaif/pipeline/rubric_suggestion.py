@@ -83,7 +83,7 @@ def suggest(context: Context, task: Task) -> Suggestion:
     path, diff = None, ""
     if improved.added or improved.reworded:
         path = _write(context, task, improved)
-        diff = _diff(to_yaml(raw), to_yaml(improved.data), str(task.current.path), str(path))
+        diff = _diff((str(task.current.path), to_yaml(raw)), (str(path), to_yaml(improved.data)))
     return Suggestion(
         judge=task.current.judge.name,
         gold=task.current.gold.name,
@@ -230,6 +230,8 @@ def _header(task: Task, old: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _diff(old: str, new: str, before: str, after: str) -> str:
-    lines = difflib.unified_diff(old.splitlines(), new.splitlines(), before, after, n=2, lineterm="")
+def _diff(old: tuple[str, str], new: tuple[str, str]) -> str:
+    """Return the differences of two files, each given as name and text."""
+    (before, old_text), (after, new_text) = old, new
+    lines = difflib.unified_diff(old_text.splitlines(), new_text.splitlines(), before, after, n=2, lineterm="")
     return "\n".join(lines)

@@ -221,15 +221,36 @@ class Store(Database):
         self._connection.execute("DELETE FROM meta WHERE name = ?", [name])
         self._connection.execute("INSERT INTO meta VALUES (?, ?)", [name, value])
 
-    def write(self, query: str, path: Path, options: str) -> None:
+    def stream_by_file(self, text: str, /, size: int = 4096) -> Iterator[Row]:
+        """Yield the rows of a query given as text, which may read temporary tables, `size` at a time to bound memory.
+
+        They go through a file, because cursors, from which `stream` fetches, see no temporary tables.
+        """
+        import pyarrow.parquet
+
+        with self.folder() as folder:
+            self.run(f"COPY ({text}) TO {quoted(folder / 'rows')} (FORMAT parquet)")
+            with pyarrow.parquet.ParquetFile(folder / "rows") as file:
+                for batch in file.iter_batches(size):
+                    yield from batch.to_pylist()
+
+    def write(self, query: str, path: Path, options: str, rows: int | None = None) -> None:
         """Write the rows of a query given as text to a file; `options` are those of DuckDB's COPY.
 
+        A file that is to have this number of `rows` is Parquet, and is opened again to check that it is complete.
+
         Threads can write at the same time. They see committed rows and the database `memory`, but no temporary tables.
-        Raises OSError if the file cannot be moved into place.
+        Raises OSError if the file cannot be moved into place, and StoreError if it is not complete.
         """
         # Queries can write beside the store only; from there to another folder of the same disk is a rename.
         with self.folder() as folder, self._explaining_full_disk(path):
-            self._cursor(query).execute(f"COPY ({query}) TO {quoted(folder / 'rows')} ({options})")
+            cursor, file = self._cursor(query), quoted(folder / "rows")
+            cursor.execute(f"COPY ({query}) TO {file} ({options})")
+            if rows is not None:
+                count = f"SELECT count(*) FROM read_parquet({file}, hive_partitioning = false)"
+                found = cursor.execute(count).fetchall()[0][0]
+                if found != rows:
+                    raise StoreError(f"{path.name}: {rows:,} rows written, {found:,} read back; is the disk full?")
             shutil.move(folder / "rows", path)
 
     def close(self) -> None:

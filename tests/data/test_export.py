@@ -14,7 +14,7 @@ from rlaif.data.export.meanings import COLUMNS
 from rlaif.store.store import Store
 from tests.support.pairings import TABLE, made, many
 from tests.support.scripted_pipeline import go, project
-from tests.support.stores import GENERATOR, JUDGE, append_criteria, context, fill, make_pairs, prompt
+from tests.support.stores import GENERATOR, JUDGE, append_criteria, context, criteria, fill, make_pairs, prompt
 
 
 def exported(
@@ -122,6 +122,28 @@ def test_every_form_carries_ids_source_metadata_generators_scores_and_the_judge(
     assert with_rationales["train"].to_pylist()[0] == row
     assert set(plain["train"].column_names) == {name for name in row if "rationales" not in name}
     assert plain["test"].num_rows == 0
+
+
+def test_scores_are_those_that_made_the_pairs_with_repeats_and_expected_values(tmp_path: Path) -> None:
+    table = {f"p{i}": [{"text": f"{i}.{j}", "help": 1 + (i + 2 * j) % 5} for j in range(4)] for i in range(30)}
+    with Store(tmp_path / "store.duckdb") as store:
+        fill(store, table)
+        store.run("""
+            INSERT INTO scores SELECT * REPLACE (1 AS repeat, 3 AS value) FROM scores WHERE hash(answer) % 3 = 0;
+            UPDATE scores SET expected = value / 2 + 0.25 WHERE hash(answer) % 7 <> 1
+        """)
+        ranges = {"help": (1.0, 5.0)}
+        key = make_pairs(context(store, tmp_path), JUDGE, [GENERATOR], criteria(ranges)).key
+        rows = tables(store, key, held_out=0)["train"].to_pylist()
+        seen = store.rows("SELECT key, score::DOUBLE AS score FROM paired_scores JOIN responses USING (answer)")
+    scores = {row["key"]: row["score"] for row in seen}
+    assert len({score % 1 for score in scores.values()}) > 2
+    assert len(rows) > 20
+    for row in rows:
+        for side in ("chosen", "rejected"):
+            score = scores[row[f"{side}_id"]]
+            assert row[f"score_{side}"] == pytest.approx(25 * (score - 1))
+            assert [value for _, value in sorted(row[f"criterion_scores_{side}"].items())] == [score]
 
 
 def test_metadata_whose_names_differ_only_in_case_is_json_text(tmp_path: Path) -> None:

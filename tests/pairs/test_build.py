@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from rlaif.core.errors import InputError
 from rlaif.core.types import answer_key
-from rlaif.judging.rubric import factors
+from rlaif.pairs.weights import factors
 from rlaif.store.store import Store
 from tests.support.stores import GENERATOR, JUDGE, context, criteria, fill, make_pairs, outcomes, prompt
 

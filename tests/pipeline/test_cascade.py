@@ -12,7 +12,7 @@ from rlaif.core.errors import InputError
 from rlaif.core.types import key
 from rlaif.doctor import examine
 from rlaif.estimate import plan
-from rlaif.judging.rubric import factors
+from rlaif.pairs.weights import factors
 from rlaif.report.explain import explain
 from rlaif.store.store import Store
 from tests.support.command_line import rlaif

@@ -76,8 +76,9 @@ def test_a_planted_missing_criterion_is_found_on_one_part_and_gains_on_the_other
             trial = open_trial(plan, context, new, gold="oracle")
             measured = {row["text"] for row in context.store.rows(MEASURED, answers=list(trial.only.answers or ()))}
             assert remaining(plan, context.store)["judgements"] == 0
-    seen = {pair["document"] for pair in shown_pairs(model.asked[0][0]["content"])}
-    assert len(seen) == 12
+    shown_to_model = shown_pairs(model.asked[0][0]["content"])
+    assert [pair["judge"] for pair in shown_to_model] == ["disagrees"] * 12 + ["agrees"] * 6
+    seen = {pair["document"] for pair in shown_to_model}
     assert not any(document in text for document in seen for text in measured)
     # The pipeline is as before, until a person names the new file.
     run("pair", str(file), "--quiet")

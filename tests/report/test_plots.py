@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 from rlaif.core.text import FILTERS
 from rlaif.report import plots
 from rlaif.store.store import Store
-from tests.support.report_store import HOSTILE, MATCHES, fill
+from tests.support.report_store import CURVE, HOSTILE, MATCHES, fill
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -15,10 +15,11 @@ SVG = "{http://www.w3.org/2000/svg}"
 def test_every_chart_of_a_store_becomes_one_file_that_needs_no_other(tmp_path: Path) -> None:
     with Store(tmp_path / "store.duckdb") as store:
         fill(store, prompts=30)
-        paths = plots.write(store, tmp_path / "plots", MATCHES)
+        paths = plots.write(store, tmp_path / "plots", MATCHES, CURVE)
         pairs = store.rows("SELECT count(*) AS n FROM pairs WHERE pairing = 'p'")[0]["n"]
     names = {path.stem for path in paths}
     assert names >= {"scores-tiny-faithfulness", "scores-oracle-helpfulness", "margins", "lengths", "wins", "training-loss"}
+    assert names >= {"checkpoints-gain-over-the-base", "checkpoints-mean-length", "checkpoints-kl-divergence-from-the-base"}
     for path in paths:
         root = ElementTree.fromstring(path.read_text(encoding="utf-8"))
         assert next(root.iter(f"{SVG}rect")).get("fill") == "#ffffff"

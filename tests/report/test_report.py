@@ -122,8 +122,10 @@ def test_base_and_trained_stand_side_by_side_with_what_is_missing(full: Store) -
         "trained by dpo on 95 pairs; rejected: 2 over length.",
         "completeness 191 – 58 % 74.0 80.0",
         "both judges order 83 % alike and 7 % in opposite order",
+        "30 +18.6 +14.1 to +23.6 +13.8 +9.3 to +18.8 22.8 4.60 4 %",
     ):
         assert line in page.words
+    assert page.words.count("so training went on for too long: use the model in models/t/steps/30.") == 2
     assert "None" not in page.words
 
 

@@ -11,11 +11,15 @@ from rlaif.config import Pipeline
 from rlaif.core.types import Prompt, answer_key, fraction, key
 from rlaif.evaluation import (
     Agreement,
+    BestCheckpoint,
+    Checkpoint,
+    CheckpointCurve,
     CriterionAgreement,
     CriterionResult,
     Divergence,
     Diversity,
     Evaluation,
+    Gain,
     Gap,
     LengthControlled,
     Match,
@@ -97,7 +101,27 @@ MATCHES = [
         [_result("helpfulness", 7.5, 6.9), _result("faithfulness", None, None)],
     ),
 ]
+
+
+def _checkpoint(step: int, tiny: float, oracle: float, words: float, flattery: float, k1: float) -> Checkpoint:
+    gains = [Gain(name, 23, gain, (gain - 4.5, gain + 5)) for name, gain in (("tiny", tiny), ("oracle", oracle))]
+    return Checkpoint(step, f"models/t/steps/{step}", gains, words, flattery, k1)
+
+
+# The training judge sees ever more gain, the oracle less after half of the steps.
+CURVE = CheckpointCurve(
+    ["tiny"],
+    [
+        Checkpoint(0, "", [Gain("tiny", 0, 0.0, None), Gain("oracle", 0, 0.0, None)], 20.4, 0.0, 0.0),
+        _checkpoint(15, 9.1, 7.4, 21.0, 0.0, 1.9),
+        _checkpoint(30, 18.6, 13.8, 22.8, 0.04, 4.6),
+        _checkpoint(45, 26.0, 9.9, 23.9, 0.09, 6.8),
+        _checkpoint(60, 30.1, 4.2, 24.1, 0.13, 8.3),
+    ],
+    BestCheckpoint("oracle", 30, "models/t/steps/30", 11, 13.1, (8.0, 18.3), 9.0, (2.1, 16.4)),
+)
 EVALUATION = Evaluation(
+    curve=CURVE,
     matches=MATCHES,
     gaps=[Gap("writer, trained", "tiny", "oracle", 20, 30.1, 4.2, 25.9, (11.0, 39.5), True)],
     texts=[

@@ -56,6 +56,7 @@ def export(
     pipeline: Pipeline | None = None,
     command: str = "",
     audit: Sequence[Mapping[str, str]] = (),
+    language: bool = True,
     address: str = "FOLDER",
     reasoning: bool = False,
     rationales: bool = False,
@@ -69,7 +70,8 @@ def export(
     `reasoning`, each response has its reasoning as `reasoning_content`; with `rationales`, rows have those of their scores.
 
     The card shows `command` as the export's command line, `audit` as the figures of the judges (rows of judge, measure and
-    value), and loads the data from `address`, a folder or a dataset of the Hub.
+    value), and loads the data from `address`, a folder or a dataset of the Hub. With `language`, it names the languages of
+    the texts.
 
     Raises InputError for an unknown form, format or target, and for soft labels if no confidence is known.
     """
@@ -82,7 +84,7 @@ def export(
         left_out = {row["reason"]: row["n"] for row in excluded if row["n"]}
         if form == "soft" and left_out and not parts:
             raise InputError("no pair has a confidence, which soft labels need", where="export", fix=_NO_CONFIDENCE)
-        origin = Origin(pipeline, command, options.held_out, audit, address)
+        origin = Origin(pipeline, command, options.held_out, audit, address, language)
         about = partial(card, store, pairing, form=form, origin=origin)
         if target:
             about = partial(about, formats=[TARGETS[target].suffix], target=target)

@@ -82,6 +82,8 @@ class Origin:
     held_out: int
     audit: Sequence[Mapping[str, str]] = ()
     address: str = "FOLDER"
+    language: bool = True
+    """Whether the card names the languages of the texts."""
 
 
 def card(
@@ -96,7 +98,8 @@ def card(
     spec = json.loads(store.query("SELECT spec FROM pairings WHERE key = $pairing", pairing=pairing)[0]["spec"])
     who = store.query("data/export/sql/models_used", pairing=pairing)
     name = origin.pipeline.name if origin.pipeline else ""
-    head = front_matter(done.rows, form, formats, f"{name} ({target or form})" if name else target or form, languages(store))
+    title = f"{name} ({target or form})" if name else target or form
+    head = front_matter(done.rows, form, formats, title, languages(store) if origin.language else ())
     body = (
         environment()
         .from_string(PAGE.read_text(encoding="utf-8"))

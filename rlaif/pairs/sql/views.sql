@@ -1,16 +1,19 @@
 -- The views that a strategy may read; they are computed only if it does. Prompts and responses are row numbers.
--- `candidates`: one row per distinct answer that has all its scores and that no filter dropped; `scores` are those by every
+-- `candidates` is `all_candidates` or, while a strategy runs in parts, those of some prompts:
+-- one row per distinct answer that has all its scores and that no filter dropped; `scores` are those by every
 -- criterion with weight, in the order of the criteria's names, if the strategy's text contains that word; `written_by`, the
 -- names of the generators that wrote the text, likewise (see `views_with_generators`). `marks`: one row per candidate and
 -- criterion. `texts`: one row per candidate, with its length in characters, and in tokens as its server counted them (a
 -- quarter of the characters if it did not, or counted reasoning too). `compared`: one row per comparison of two candidates,
 -- by any judge; several voters that are mixed count as one judge. `strength` is 0 for a tie and 1 for a plain vote.
-CREATE OR REPLACE TEMP VIEW candidates AS
+CREATE OR REPLACE TEMP VIEW all_candidates AS
 SELECT prompt, response, points, finished, vetoed, coin, scores
 FROM answers
 ANTI JOIN filtered ON filtered.response = answers.response
 ANTI JOIN (FROM filtered WHERE response IS NULL) AS whole ON whole.prompt = answers.prompt
 WHERE complete AND first;
+
+CREATE OR REPLACE TEMP VIEW candidates AS FROM all_candidates;
 
 CREATE OR REPLACE TEMP VIEW texts AS
 SELECT candidates.prompt, candidates.response, responses.answer, coalesce(names.name, responses.generator) AS generator,

@@ -1,5 +1,5 @@
--- The view `candidates` for a strategy that reads `written_by`: the names of the generators of all copies of a text.
-CREATE OR REPLACE TEMP VIEW candidates AS
+-- The view `all_candidates` for a strategy that reads `written_by`: the names of the generators of all copies of a text.
+CREATE OR REPLACE TEMP VIEW all_candidates AS
 SELECT answers.prompt, answers.response, points, finished, vetoed, coin, scores,
     list_sort(list_distinct([names.name] || coalesce(others.names, []))) AS written_by
 FROM answers
@@ -10,4 +10,6 @@ LEFT JOIN (
 ) AS others ON others.response = answers.response
 ANTI JOIN filtered ON filtered.response = answers.response
 ANTI JOIN (FROM filtered WHERE response IS NULL) AS whole ON whole.prompt = answers.prompt
-WHERE complete AND first
+WHERE complete AND first;
+
+CREATE OR REPLACE TEMP VIEW candidates AS FROM all_candidates

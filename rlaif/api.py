@@ -267,11 +267,11 @@ class Pipeline:
         """
         import duckdb
 
-        from rlaif.pipeline import described
+        from rlaif.pipeline import ensure_pairing
 
         changes = settings if judge is None else {"judge": judge, **settings}
         with self._copied(as_overrides({"pair": changes}) if changes else ()) as (plan, context):
-            pairing = described(plan, context)
+            pairing = ensure_pairing(plan, context)
             table = context.store.table(f"FROM pairs_readable WHERE pairing = '{pairing}'")
         return duckdb.connect().from_arrow(table)
 
@@ -281,7 +281,7 @@ class Pipeline:
         `form` is preference, unpaired, reward, soft, sft or ranked. Raises InputError, also if `datasets` is missing.
         """
         from rlaif.data.export import tables
-        from rlaif.pipeline import described
+        from rlaif.pipeline import ensure_pairing
 
         try:
             from datasets import Dataset, DatasetDict
@@ -289,7 +289,7 @@ class Pipeline:
             raise InputError("`datasets` is not installed", where="dataset", fix="pip install datasets") from None
         held_out = self.config.pipeline.collect.held_out
         with self._copied() as (plan, context):
-            pairing = described(plan, context)
+            pairing = ensure_pairing(plan, context)
             found = tables(context.store, pairing, held_out=held_out, form=form, reasoning=reasoning)
         return DatasetDict({split: Dataset(table) for split, table in found.items()})
 
@@ -330,10 +330,10 @@ class Pipeline:
 
     def agree(self, first: str, second: str) -> "Agreement":
         """Compare two judges on responses that both have scored. No model is called."""
-        from rlaif.pipeline import agreed
+        from rlaif.pipeline import agreement_between
 
         with self._copied() as (plan, context):
-            return agreed(plan, context, first, second)
+            return agreement_between(plan, context, first, second)
 
     def report(self) -> Path:
         """Write the HTML report and return its path. No model is called."""

@@ -12,6 +12,7 @@ from rlaif.cli import export
 from rlaif.cli import inspect
 from rlaif.cli import view
 from rlaif.cli import audit
+from rlaif.cli import rubric
 from rlaif.cli import config
 from rlaif.cli import models
 from rlaif.cli import demo
@@ -20,4 +21,18 @@ from rlaif.cli import demo
 from rlaif.cli.app import app
 from rlaif.cli.session import main
 
-__all__ = ["app", "audit", "config", "demo", "export", "inspect", "main", "models", "run", "stages", "view", "work"]
+__all__ = [
+    "app",
+    "audit",
+    "config",
+    "demo",
+    "export",
+    "inspect",
+    "main",
+    "models",
+    "rubric",
+    "run",
+    "stages",
+    "view",
+    "work",
+]

@@ -10,6 +10,13 @@ from rlaif.cli.app import AllowCode, File, Json, Quiet, Set, app
 from rlaif.cli.output import print_json, show, terminal
 from rlaif.cli.session import copied, session
 
+Judges = Annotated[list[str], typer.Option("--judge", help="A judge to measure; may be repeated. Default: all.")]
+Limit = Annotated[int | None, typer.Option(help="Use only the first N prompts.", min=1)]
+Stored = Annotated[bool, typer.Option("--stored", help="Call no model; measure what is stored.")]
+PlanOnly = Annotated[bool, typer.Option("--plan", help="Show the number of requests and the cost; call no model.")]
+MEASURED = (
+    "A judge of the pipeline, or one whose verdicts are in the benchmark's file; may be repeated. Default: the pipeline's."
+)
 IMPORT = "Read a filled-in CSV file, or annotations that Label Studio exported as JSON."
 
 
@@ -26,32 +33,35 @@ def agree(
     from rlaif.evaluation import render_agreement
 
     with copied(file, set) as (plan, context):
-        found = running.agreed(plan, context, first, second)
+        found = running.agreement_between(plan, context, first, second)
     show(found, render_agreement, json)
 
 
 @app.command()
 def audit(
     file: File,
-    judge: Annotated[list[str], typer.Option("--judge", help="A judge to audit; may be repeated. Default: all.")] = [],
+    judge: Judges = [],
     gold: Annotated[str | None, typer.Option(help="The judge to use as the gold standard.", show_default=False)] = None,
-    limit: Annotated[int | None, typer.Option(help="Use only the first N prompts.", min=1)] = None,
+    limit: Limit = None,
     attacks: Annotated[int, typer.Option(help="Responses to alter with each attack.", min=0)] = 20,
-    stored: Annotated[bool, typer.Option("--stored", help="Call no model; measure the stored scores only.")] = False,
-    plan: Annotated[bool, typer.Option("--plan", help="Show the number of requests and the cost; call no model.")] = False,
+    stored: Stored = False,
+    plan: PlanOnly = False,
     set: Set = [],
     json: Json = False,
     quiet: Quiet = False,
     allow_code: AllowCode = False,
 ) -> None:
     """Measure judges: accuracy, consistency, resistance to attacks."""
+    from rlaif import estimate
     from rlaif.config import short
     from rlaif.evaluation.audit.render import render
     from rlaif.pipeline.stages.audit import audit as measure
     from rlaif.report.audit_page import write
 
     if plan:
-        _plan_audit(file, set, json, quiet, judge, gold, limit, attacks)
+        with session(file, set, quiet, or_copy=True) as (resolved, context):
+            planned = estimate.plan_audit(resolved, context, judge, gold, limit=limit, attacks=attacks)
+        show(planned, estimate.render, json)
         return
     with session(file, set, quiet, or_copy=stored, allow_code=allow_code) as (resolved, context):
         found = measure(resolved, context, judge, gold, limit=limit, attacks=attacks, stored=stored, allow_code=allow_code)
@@ -62,16 +72,6 @@ def audit(
         return
     render(found, terminal(), context.config.pipeline.gate)
     terminal().print(f"Page: {short(page)}", soft_wrap=True)
-
-
-def _plan_audit(
-    file: Path, set: list[str], json: bool, quiet: bool, judge: list[str], gold: str | None, limit: int | None, attacks: int
-) -> None:
-    from rlaif.estimate import plan_audit, render
-
-    with session(file, set, quiet, or_copy=True) as (plan, context):
-        found = plan_audit(plan, context, judge, gold, limit=limit, attacks=attacks)
-    show(found, render, json)
 
 
 @app.command()
@@ -128,10 +128,10 @@ def judge_bench(
     suite: Annotated[
         list[str], typer.Option("--suite", help="A benchmark as NAME=FILE; may be repeated.", show_default=False)
     ],
-    judge: Annotated[list[str], typer.Option("--judge", help="A judge to measure; may be repeated. Default: all.")] = [],
-    limit: Annotated[int | None, typer.Option(help="Use only the first N prompts.", min=1)] = None,
-    stored: Annotated[bool, typer.Option("--stored", help="Call no model; measure the stored verdicts only.")] = False,
-    plan: Annotated[bool, typer.Option("--plan", help="Show the number of requests and the cost; call no model.")] = False,
+    judge: Annotated[list[str], typer.Option("--judge", help=MEASURED)] = [],
+    limit: Limit = None,
+    stored: Stored = False,
+    plan: PlanOnly = False,
     set: Set = [],
     json: Json = False,
     quiet: Quiet = False,
@@ -155,4 +155,8 @@ def judge_bench(
             if plan:
                 show(plan_audit(resolved, context, list(resolved.judge_stage), labels(context), limit=limit), render, json)
             else:
-                show(measure(resolved, context, limit=limit, stored=stored, allow_code=allow_code), render_scorecard, json)
+                show(
+                    measure(resolved, context, judge, limit=limit, stored=stored, allow_code=allow_code),
+                    render_scorecard,
+                    json,
+                )

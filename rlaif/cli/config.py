@@ -17,6 +17,6 @@ def schema() -> None:
 def show_config(file: File, set: Set = []) -> None:
     """Print the complete pipeline with all defaults filled in."""
     from rlaif.config import load
-    from rlaif.pipeline import resolved
+    from rlaif.pipeline import config_json
 
-    print(resolved(load(file, set, allow_code=OPENS_NO_MODEL)))
+    print(config_json(load(file, set, allow_code=OPENS_NO_MODEL)))

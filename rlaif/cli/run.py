@@ -68,10 +68,10 @@ def run(
         running.check(plan)
         page = start(context.config) if view else None
         pairing, evaluation, report = running.everything(plan, context, allow_code=allow_code)
-        turns = context.store.query("report/sql/rounds") if context.config.pipeline.rounds else []
+        rounds = context.store.query("report/sql/rounds") if context.config.pipeline.rounds else []
         summary = summarize(context, pairing.pairs if pairing else None, started)
         whole = not allow_code and _leaves_nothing(context)
-    found = Outcome(config, turns, pairing, evaluation, report, summary)
+    found = Outcome(config, rounds, pairing, evaluation, report, summary)
     if whole:
         kept = {"pairing": plain(pairing), "evaluation": plain(evaluation), "summary": plain(summary)}
         finished.keep(config, kept, looked_for())
@@ -82,10 +82,10 @@ def run(
 
 @dataclass(frozen=True)
 class Outcome:
-    """Everything that `run` prints at its end. `turns` are the rounds, none without `rounds`."""
+    """Everything that `run` prints at its end."""
 
     config: "Config"
-    turns: "list[Row]"
+    rounds: "list[Row]"
     pairing: "Pairing | None"
     evaluation: "Evaluation"
     report: Path
@@ -125,29 +125,29 @@ def _leaves_nothing(context: "Context") -> bool:
 
 def _show(done: Outcome, json: bool) -> None:
     if json:
-        results = {"rounds": done.turns, "pairing": done.pairing, "evaluation": done.evaluation, "report": str(done.report)}
+        results = {"rounds": done.rounds, "pairing": done.pairing, "evaluation": done.evaluation, "report": str(done.report)}
         print_json(results | {"summary": done.summary})
     else:
-        _show_run(done.config, done.turns, done.pairing, done.evaluation)
+        _show_results(done)
         _show_summary(done.summary, done.report)
 
 
-def _show_run(config: "Config", turns: "list[Row]", pairing: "Pairing | None", evaluation: "Evaluation") -> None:
+def _show_results(done: Outcome) -> None:
     from rlaif.evaluation import render
 
     console = terminal()
-    if turns:
+    if done.rounds:
         from rlaif.pipeline.rounds import line
 
-        for turn in turns:
-            console.print(line(turn))
-    if pairing:
-        render_pairing(pairing, console)
-        target = config.pipeline.pair and config.pipeline.pair.target
-        if target and pairing.pairs < target:
-            console.print(f"{pairing.pairs:,} of {target:,} pairs: every prompt without one has all its samples.")
-    if evaluation.matches:
-        render(evaluation, console)
+        for each in done.rounds:
+            console.print(line(each))
+    if done.pairing:
+        render_pairing(done.pairing, console)
+        pair = done.config.pipeline.pair
+        if pair and pair.target and done.pairing.pairs < pair.target:
+            console.print(f"{done.pairing.pairs:,} of {pair.target:,} pairs: every prompt without one has all its samples.")
+    if done.evaluation.matches:
+        render(done.evaluation, console)
 
 
 def _show_summary(summary: "Summary", report: Path) -> None:

@@ -37,8 +37,11 @@ FIRST_OF_NETWORK: Final = 88
 def main() -> None:
     """Run the `rlaif` command. Known errors print without a traceback."""
     safe_output.install()
-    STOP.listen()
-    execute()
+    try:
+        STOP.listen()
+        execute()
+    except KeyboardInterrupt:
+        sys.exit(_interrupted())
 
 
 def execute(arguments: list[str] | None = None) -> None:
@@ -47,10 +50,10 @@ def execute(arguments: list[str] | None = None) -> None:
         app(arguments)
     except SystemExit as ended:
         # If a signal ends a command without a session, Typer only reports that it was aborted.
-        raise SystemExit(STOP.exit_code if STOP.exit_code and ended.code in (1, 130) else ended.code) from None
+        raise SystemExit(_interrupted() if STOP.exit_code and ended.code in (1, 130) else ended.code) from None
     except Exception as error:
         if STOP.caused(error):
-            sys.exit(STOP.exit_code)
+            sys.exit(_interrupted())
         if os.environ.get(TRACEBACK) and not isinstance(error, RlaifError):
             raise
         known = error if isinstance(error, RlaifError) else _translated(error)
@@ -59,6 +62,16 @@ def execute(arguments: list[str] | None = None) -> None:
     finally:
         # Flush here, not when the interpreter exits, because a closed pipe is not an error.
         sys.stdout.flush()
+
+
+def _interrupted() -> int:
+    """Return the exit code of a process that a signal ends."""
+    # From now on, another signal ends the process at once.
+    STOP.finish()
+    # If KeyboardInterrupt has ever left an `exec`, as of a dataclass that is being made, Python ends as if by SIGINT,
+    # whatever the exit code. Another `exec` makes it forget that.
+    exec("")
+    return STOP.exit_code or 130
 
 
 def _translated(error: Exception) -> RlaifError:

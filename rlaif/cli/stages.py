@@ -163,8 +163,8 @@ def plot(
 
     with reading(file, set) as context:
         plan = running.resolve(context.config)
-        matches = running.evaluate(plan, context, stored=True).matches
-        paths = plots.write(context.store, to or context.config.out / "plots", matches)
+        found = running.evaluate(plan, context, stored=True)
+        paths = plots.write(context.store, to or context.config.out / "plots", found.matches, found.curve)
     for path in paths:
         print(short(path))
     if not paths:

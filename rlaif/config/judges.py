@@ -16,6 +16,10 @@ class JudgeSpec(Section):
     """The judge's model, a name from `models`."""
     template: str = "prompts/judge/scale.jinja"
     """The prompt template of the judge."""
+    format: str | None = None
+    """The native format of a fine-tuned judge, instead of JSON: `prometheus2`, `rm_r1`, `selene`, `skywork_critic` or
+    `yes_no`. It decides the template, unless `template` is given, and how replies are read. Each criterion has its own
+    call."""
     calls: Literal["together", "apart"] = "together"
     """`together` scores all criteria in one call; `apart` makes one call per criterion."""
     temperature: float | None = Field(0.0, ge=0)
@@ -39,6 +43,11 @@ class JudgeSpec(Section):
     retrieval: str | None = None
     """The model from `models`, of kind openai, whose embeddings select the parts of a document that a claim is checked
     against. By default, they are selected by their words (BM25). The cost of embeddings is not counted."""
+
+    @property
+    def apart(self) -> bool:
+        """Whether each criterion has its own call."""
+        return self.calls == "apart" or self.format is not None
 
 
 class Cascade(Section):

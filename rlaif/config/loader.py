@@ -66,7 +66,7 @@ class Config:
     def command(self, verb: str, *arguments: str) -> str:
         """Return the command line that runs `verb` with this pipeline and its overrides."""
         sets = [word for override in self.overrides for word in ("--set", override)]
-        line = shlex.join(["rlaif", verb, str(self.file.path), *arguments, *sets])
+        line = shlex.join(["rlaif", *verb.split(), str(self.file.path), *arguments, *sets])
         # A path that is not valid UTF-8 can be neither stored nor printed unchanged.
         return line.encode("utf-8", "backslashreplace").decode()
 

@@ -120,6 +120,9 @@ class ScriptedModel(ModelSection):
     """A string that seeds the replies; each salt gives a different, equally arbitrary model."""
     malformed: float = Field(0.0, ge=0, le=1)
     """The share of requests that are answered with text that is not a valid verdict."""
+    first_choice: float | None = Field(None, ge=0, le=1)
+    """The share of choices that fall on the first alternative, as those of a judge that prefers the response shown first. By
+    default, all alternatives are equally likely."""
     delay: float = Field(0.0, ge=0)
     """The delay before each reply, in seconds."""
 

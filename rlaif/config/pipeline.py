@@ -77,6 +77,8 @@ class Pipeline(Section):
             raise ValueError("rounds need the sections generate, pair and train")
         if self.rounds and self.train and self.rounds.reference == "fixed" and self.train.method not in REFERRING:
             raise ValueError(f"{self.train.method} has no reference that could be `fixed`")
+        if self.rounds and self.train and self.train.checkpoints:
+            raise ValueError("rounds compare the model of each round with its base: leave out `train.checkpoints`")
         if self.rounds and self.run and self.run.engine == "ray":
             raise ValueError("rounds train between their stages, so they run on this machine: leave out `run`")
         self._check_pool()

@@ -74,6 +74,9 @@ class Train(Section):
     """The rewards, for `rloo`, `grpo` and `online_dpo`, which sample responses to the prompts during training."""
     seed: int = 0
     """The seed of training."""
+    checkpoints: int | None = Field(None, ge=2)
+    """The number of evenly spaced checkpoints to keep; the last one is the trained model. `evaluate` compares all of them
+    with the base, which shows whether training should have stopped earlier."""
     peft: dict[str, Any] = {}
     """Options of PEFT's LoraConfig, such as `r: 16`; the trained adapter is merged into the checkpoint. If empty, all
     weights are trained."""
@@ -99,6 +102,8 @@ class Train(Section):
             raise ValueError(f"{self.method} takes no `data`")
         if self.reference is not None and self.method not in REFERRING:
             raise ValueError(f"{self.method} takes no `reference`")
+        if self.checkpoints and self.method == "reward":
+            raise ValueError("a reward model writes no responses that could be compared: leave out `checkpoints`")
         return self
 
 

@@ -7,14 +7,13 @@ kind that responses and judgements write.
 import asyncio
 import json
 from collections import deque
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 from rlaif.config import ModelConfig
 from rlaif.context.budget import Budget, tokens_of
 from rlaif.context.facts import Facts
 from rlaif.context.run import now
-from rlaif.models.base import ChatRequest, Completion, Model
+from rlaif.models.base import AlwaysOpen, ChatRequest, Completion, Model
 from rlaif.models.registry import identity
 
 
@@ -31,7 +30,7 @@ class Metering(Protocol):
     def facts(self) -> Facts: ...
 
 
-class MeteredModel:
+class MeteredModel(AlwaysOpen):
     """An open `model` with its configuration, called on behalf of `stage`. A reply is returned once its cost is stored."""
 
     def __init__(self, context: Metering, model: Model, config: ModelConfig, stage: str, *, where: str = "") -> None:
@@ -61,11 +60,3 @@ class MeteredModel:
         await asyncio.to_thread(self._context.facts.append, "auxiliary_calls", [self._whose | row | {"created": now()}])
         if self._meter:
             self._context.budget.count(self._meter, len(replies), tokens)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Do nothing: the owner of the model closes it."""

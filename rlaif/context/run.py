@@ -5,12 +5,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, partial
+from typing import Any
 
 from rlaif.config import Config
 from rlaif.context.budget import Budget
 from rlaif.context.facts import Facts, StoredFacts
 from rlaif.context.spending import Spent, spent, spent_on_tasks
 from rlaif.core.progress import Progress, Quiet, Tally, counting
+from rlaif.core.types import buckets
 from rlaif.store.store import Store
 
 
@@ -18,17 +20,19 @@ from rlaif.store.store import Store
 class HeldOut:
     """The prompts kept for evaluation: a share of all, of these the first `limit`; of each the first `samples` responses.
 
-    None means no limit.
+    None means no limit. Of these responses, judges score only `answers` (keys) if they are given.
     """
 
     share: float
     limit: int | None = None
     samples: int | None = None
+    answers: tuple[str, ...] | None = None
 
     @property
-    def parameters(self) -> dict[str, int | None]:
+    def parameters(self) -> dict[str, Any]:
         """Return it as parameters of queries over prompts; a prompt is held out if its bucket is below `held_out`."""
-        return {"held_out": round(self.share * 10000), "limit": self.limit, "samples": self.samples}
+        answers = None if self.answers is None else list(self.answers)
+        return {"held_out": buckets(self.share), "limit": self.limit, "samples": self.samples, "answers": answers}
 
 
 # How often one unit is tried, over all runs. Units that fail more often stay failed until `rlaif retry`.

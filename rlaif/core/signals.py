@@ -66,9 +66,6 @@ class Stop:
     def listen(self, grace: float = GRACE) -> None:
         """Handle the signals, except those that are ignored (`nohup`); open requests have `grace` seconds to finish."""
         self._grace = grace
-        for number in SIGNALS:
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, self._hear)
         signals, self._wakeup = os.pipe()
         os.set_blocking(self._wakeup, False)
         signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
@@ -76,6 +73,9 @@ class Stop:
             # Signals that stop a forked child, such as a data loader worker, must not be taken for ours.
             os.register_at_fork(after_in_child=lambda: signal.set_wakeup_fd(-1) and None)
         threading.Thread(target=self._watch, args=(signals,), daemon=True, name="rlaif-stop").start()
+        for number in SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._hear)
 
     def finish(self) -> None:
         """Record that all results are stored: from now on a signal only ends the process sooner, with the same exit code."""

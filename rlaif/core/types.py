@@ -43,6 +43,15 @@ def fraction(*parts: Any) -> float:
     return int(key(*parts)[:13], 16) / 16**13
 
 
+# Prompts are split by a digest into this many buckets, so that the held-out share is exact to a hundredth of a percent.
+BUCKETS = 10_000
+
+
+def buckets(share: float) -> int:
+    """Return the number of buckets that hold this share of the prompts; those below this number are held out."""
+    return round(share * BUCKETS)
+
+
 # The weights of checklist items, which are written as "weight: text" (Rubrics as Rewards, Gunjal et al. 2025).
 CHECKLIST = {"essential": 1.0, "important": 0.7, "optional": 0.3, "pitfall": 0.9}
 

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rlaif.context.run import Context
-from rlaif.core.types import stored
+from rlaif.core.types import buckets, stored
 from rlaif.estimate.generation import UNMADE, estimate_generation, estimate_stage
 from rlaif.estimate.judging import estimate_judging
 from rlaif.estimate.means import NO_OUTPUT, Unwritten, mean, output_tokens, sample
 from rlaif.estimate.token_counts import counter
 from rlaif.estimate.types import Line, Range, exactly, priced
 from rlaif.pipeline.evaluated_models import base_generator
+from rlaif.pipeline.generator import Generator
 from rlaif.pipeline.plan import Plan
 from rlaif.pipeline.resolve import resolve
 from rlaif.pipeline.rounds import as_round, chain
@@ -27,15 +28,18 @@ def target(plan: Plan, context: Context, pending: Sequence[Line]) -> list[Line]:
     pair = context.config.pipeline.pair
     if not (pair and pair.target and any(pair.max_samples > each.settings.samples for each in plan.generators)):
         return []
-    full = []
-    for each in plan.generators:
-        samples = max(pair.max_samples, each.settings.samples)
-        full.append(replace(each, settings=each.settings.model_copy(update={"samples": samples})))
-    lines, unwritten = estimate_stage(replace(plan, pool=tuple(full)), context)
+    full = tuple(_sampled(each, pair.max_samples) for each in plan.generators)
+    lines, unwritten = estimate_stage(replace(plan, pool=full), context)
     for name in plan.judge_stage:
         lines += estimate_judging(context, plan.judge(name), plan.generator_keys(context.store), unwritten)
     counted = {line.stage.removesuffix(", at most"): line for line in pending}
     return [_beyond(line, counted.get(line.stage)) for line in lines]
+
+
+def _sampled(generator: Generator, least: int) -> Generator:
+    """Return the generator with at least so many samples of each prompt."""
+    samples = max(generator.settings.samples, least)
+    return replace(generator, settings=generator.settings.model_copy(update={"samples": samples}))
 
 
 def _beyond(line: Line, counted: Line | None) -> Line:
@@ -100,7 +104,7 @@ def rewards(plan: Plan, context: Context) -> list[Line]:
     generator = plan.policy
     sampling = {"max_completion_length": generator.settings.max_tokens}
     options = configure(section, base_model(config)[1], config.out, config.file, sampling)
-    wanted = {"held_out": round(config.pipeline.collect.held_out * 10000)}
+    wanted = {"held_out": buckets(config.pipeline.collect.held_out)}
     prompts = context.store.measure("pipeline/sql/train/prompts", "count(*)", **wanted)
     samples = round(prompts * options.num_generations * options.num_train_epochs)
     if options.max_steps > 0:
@@ -112,9 +116,9 @@ def rewards(plan: Plan, context: Context) -> list[Line]:
     for name in models:
         count, counted_by = counter(config.pipeline.models[name])
         shown = mean(count(generator.render(stored(row))) for row in rows)
-        tokens, stage = (exactly(shown) + length) * samples, f"train: reward {name}"
-        model = config.pipeline.models[name]
-        lines.append(priced(stage, name, model, (samples, samples), tokens, Range(), counted_by, NO_OUTPUT))
+        tokens = (exactly(shown) + length) * samples
+        totals = (tokens, counted_by), (Range(), NO_OUTPUT)
+        lines.append(priced(f"train: reward {name}", name, config.pipeline.models[name], (samples, samples), *totals))
     unwritten = Unwritten(samples, min(prompts, samples), rows, length)
     for judge in judges:
         pending = estimate_judging(context, judge, [], [unwritten], stage=f"train: judge {judge.name}")

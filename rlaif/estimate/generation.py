@@ -42,17 +42,16 @@ def estimate_generation(
     store, pending = context.store, sql("pipeline/sql/generate/pending")
     wanted = generating.pending_parameters(context.config, generator, only, key)
     counts = f"SELECT count(*) AS requests, any_value(pending)::BIGINT AS responses FROM ({pending})"
-    found = store.rows(counts, **wanted)[0]
-    if not found["requests"]:
+    requests, responses = store.rows(counts, **wanted)[0].values()
+    if not requests:
         return [], Unwritten()
     rows = sample(store, pending, "prompt", "generate", **wanted)
     past = store.query("estimate/sql/past_responses", generator=generator.key)[0]
-    prompt, prompts_by = _prompt_tokens(generator, past, rows, found["responses"] / found["requests"])
+    prompt, prompts_by = _prompt_tokens(generator, past, rows, responses / requests)
     output, outputs_by = output_tokens(past, generator.settings.max_tokens)
-    tokens = prompt * found["requests"], output * found["responses"]
-    calls = found["requests"], found["responses"]
-    line = priced(stage, generator.name, generator.model, calls, *tokens, prompts_by, outputs_by)
-    return [line], Unwritten(found["responses"], found["requests"], rows, output)
+    totals = (prompt * requests, prompts_by), (output * responses, outputs_by)
+    line = priced(stage, generator.name, generator.model, (requests, responses), *totals)
+    return [line], Unwritten(responses, requests, rows, output)
 
 
 def _prompt_tokens(generator: Generator, past: Row, rows: Sequence[Row], samples: float) -> tuple[Range, str]:

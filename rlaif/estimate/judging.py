@@ -45,15 +45,6 @@ class Units:
     notes: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Mean:
-    """The mean cost of one unit. The tokens of retries count, their requests do not."""
-
-    requests: float
-    prompt_tokens: Range
-    output_tokens: Range
-
-
 def estimate_judging(
     context: Context,
     judge: Judge,
@@ -80,23 +71,34 @@ def estimate_judging(
     rows = context.store.query("estimate/sql/past_judgements", judge=judge.key)
     past: dict[str | None, Row] = {row["criterion"]: row for row in rows if row["units"] >= ENOUGH}
     count, counted_by = counter(judge.model)
-    means = [(each.number, _mean(each, judge, past, count)) for each in units]
-    requests = round(sum(number * each.requests for number, each in means))
+    means = [(each.number, *_mean(each, judge, past, count)) for each in units]
+    requests = round(sum(number * sent for number, sent, *_ in means))
     if not requests:
         return []
-    prompt = sum((each.prompt_tokens * number for number, each in means), Range())
-    output = sum((each.output_tokens * number for number, each in means), Range())
-    prompts_by = "past requests" if all(each.criterion in past and not each.notes for each in units) else counted_by
-    outputs_by = NO_OUTPUT if judge.rewards else output_tokens(past.get(None), 0)[1]
-    name, calls = judge.settings.model or "", (requests, requests)
-    return [priced(stage or f"judge {judge.name}", name, judge.model, calls, prompt, output, prompts_by, outputs_by)]
+    prompt = sum((tokens * number for number, _, tokens, _ in means), Range())
+    output = sum((tokens * number for number, *_, tokens in means), Range())
+    measured = all(each.criterion in past and not each.notes for each in units)
+    return [
+        priced(
+            stage or f"judge {judge.name}",
+            judge.settings.model or "",
+            judge.model,
+            (requests, requests),
+            (prompt, "past requests" if measured else counted_by),
+            (Range(), NO_OUTPUT) if judge.rewards else (output, output_tokens(past.get(None), 0)[1]),
+        )
+    ]
 
 
-def _mean(units: Units, judge: Judge, past: Mapping[str | None, Row], count: Counter) -> Mean:
+def _mean(units: Units, judge: Judge, past: Mapping[str | None, Row], count: Counter) -> tuple[float, Range, Range]:
+    """Return the mean requests, prompt tokens and output tokens of one unit.
+
+    The tokens of retries count, their requests do not.
+    """
     measured = past.get(units.criterion)
     if measured and not units.notes:
-        output = Range() if judge.rewards else output_tokens(measured, 0)[0]
-        return Mean(1 if units.single else measured["requests"], exactly(measured["prompt_tokens"]), output)
+        requests = 1.0 if units.single else measured["requests"]
+        return requests, exactly(measured["prompt_tokens"]), output_tokens(measured, 0)[0]
     rehearsals = [units.rehearse(row) for row in units.rows[:REHEARSED]]
     prompts = [[prompt_of(sent) for sent in (each.notes if units.notes else each.requests)] for each in rehearsals]
     requests = mean(len(each) for each in prompts)
@@ -105,30 +107,33 @@ def _mean(units: Units, judge: Judge, past: Mapping[str | None, Row], count: Cou
     # Replies about another criterion are of a similar length.
     other = past.get(None)
     reply = output_tokens(other, judge.settings.max_tokens)[0] * (1 / other["requests"] if other else 1)
-    return Mean(requests, prompt, Range() if judge.rewards else reply * requests)
+    return requests, prompt, reply * requests
 
 
 def _judgements(
     context: Context, judge: Judge, unwritten: Sequence[Unwritten], wanted: Mapping[str, Any]
 ) -> Iterator[Units]:
+    store, pending = context.store, sql("pipeline/sql/judge/pending")
     calls = {place: call for place, call in enumerate(judge.calls) if call.needs_model}
-    wanted = {**wanted, "calls": [{"call": place, "criteria": call.keys} for place, call in calls.items()]}
-    pending = sql("pipeline/sql/judge/pending")
-    counts = context.store.rows(f"SELECT call, count(*) AS n FROM ({pending}) GROUP BY call", **wanted)
+    wanted = {**wanted, "calls": [each for each in judging.call_parameters(judge) if each["call"] in calls]}
+    counts = store.rows(f"SELECT call, count(*) AS n FROM ({pending}) GROUP BY call", **wanted)
     stored = {row["call"]: row["n"] for row in counts}
-    rows = sample(context.store, pending, "answer", "judge", **wanted) if stored else []
+    rows = sample(store, pending, "answer", "judge", **wanted) if stored else []
     length = exactly(mean_tokens(row["text"] for row in rows))
+    future: list[Batch] = [
+        (each.responses * judge.settings.repeats, each.rows, each.length) for each in unwritten if each.responses
+    ]
     for place, call in calls.items():
-        found: list[Batch] = [(stored[place], rows, length)] if place in stored else []
-        found += [(each.responses * judge.settings.repeats, each.rows, each.length) for each in unwritten if each.responses]
-        for batch in found:
-            yield Units(call.keys[0], *batch, partial(rehearse, judge, call), single=call.asks == 1)
-        if found and call.criteria[0].kind in NOTED:
+        rehearsed = partial(rehearse, judge, call)
+        batches: list[Batch] = [(stored[place], rows, length), *future] if place in stored else future
+        for batch in batches:
+            yield Units(call.keys[0], *batch, rehearsed, single=call.asks == 1)
+        if batches and call.criteria[0].kind in NOTED:
             # A note is made once for all responses to a prompt.
             missing, about = sql("estimate/sql/prompts_without_notes"), {**wanted, "criterion": call.keys[0]}
-            number = context.store.measure(missing, "count(*)", **about)
-            noted = sample(context.store, missing, "prompt", "generate", **about)
-            yield Units(call.keys[0], number, noted, Range(), partial(rehearse, judge, call), notes=True)
+            number = store.measure(missing, "count(*)", **about)
+            noted = sample(store, missing, "prompt", "generate", **about)
+            yield Units(call.keys[0], number, noted, Range(), rehearsed, notes=True)
 
 
 def _comparisons(
@@ -136,22 +141,21 @@ def _comparisons(
 ) -> Iterator[Units]:
     if not judge.compared:
         return
-    against, store = wanted["against"], context.store
-    wanted = {**wanted, "criteria": schedules(judge.compared.values())}
-    wanted["generators"] = [*wanted["generators"], *([against] if against else [])]
-    pending = sql("pipeline/sql/pairwise/pending")
+    store, pending, against = context.store, sql("pipeline/sql/pairwise/pending"), wanted["against"]
+    generators = [*wanted["generators"], *([against] if against else [])]
+    wanted = {**wanted, "generators": generators, "criteria": schedules(judge.compared.values())}
     counts = store.rows(f"SELECT criterion, count(*) AS n FROM ({pending}) GROUP BY criterion", **wanted)
     rows = sample(store, pending, "prompt", "pairwise", **wanted) if counts else []
     length = exactly(mean_tokens(text for row in rows for text in row["texts"].values()))
     counts += [] if against else store.query("estimate/sql/knock_outs", **wanted)
     stored = {row["criterion"]: row["n"] for row in counts}
     for key, criterion in judge.compared.items():
-        found: list[Batch] = [(stored[key], rows, length)] if key in stored else []
+        rehearsed = partial(rehearse_comparison, judge, criterion)
+        if key in stored:
+            yield Units(key, stored[key], rows, length, rehearsed)
         for each in unwritten:
-            number = _future_comparisons(criterion, each, wanted["generators"], against) * judge.settings.repeats
-            found.append((number, each.rows, each.length))
-        for batch in found:
-            yield Units(key, *batch, partial(rehearse_comparison, judge, criterion))
+            number = _future_comparisons(criterion, each, generators, against) * judge.settings.repeats
+            yield Units(key, number, each.rows, each.length, rehearsed)
 
 
 def _future_comparisons(criterion: Compare, each: Unwritten, generators: Sequence[str], against: str | None) -> float:

@@ -8,7 +8,7 @@ from rlaif.config import Config, OpenAIModel, Task
 from rlaif.context.run import Context, HeldOut
 from rlaif.context.spending import spent_in_all
 from rlaif.estimate.bounds import later_rounds, numbered, rewards, target
-from rlaif.estimate.generation import estimate_generation, estimate_stage
+from rlaif.estimate.generation import UNMADE, estimate_generation, estimate_stage
 from rlaif.estimate.judging import estimate_judging
 from rlaif.estimate.means import Unwritten
 from rlaif.estimate.types import Line, Plan
@@ -16,11 +16,12 @@ from rlaif.pipeline import cascade
 from rlaif.pipeline.evaluated_models import (
     base_generator,
     contenders,
+    kept_checkpoints,
     recorded_base,
     recorded_models,
     trained_generator,
 )
-from rlaif.pipeline.evaluation_tasks import asked, opened
+from rlaif.pipeline.evaluation_tasks import all_prompts, open_task_store
 from rlaif.pipeline.generator import EVERY_PROMPT, Generator
 from rlaif.pipeline.plan import Plan as Resolved
 from rlaif.pipeline.resolve import resolve
@@ -56,8 +57,7 @@ def _estimate(resolved: Resolved, context: Context, *, reading: bool = False) ->
     first = numbered(context, 1)
     by_first = resolve(first.config) if config.pipeline.rounds else resolved
     lines, unwritten = estimate_stage(by_first, first)
-    for name in by_first.judge_stage:
-        lines += _judging(by_first, first, name, lines, unwritten, reading)
+    lines += _judging(by_first, first, unwritten, reading)
     lines += target(by_first, first, lines)
     if config.pipeline.train and not trained_generator(resolved, context):
         lines += rewards(by_first, first)
@@ -79,56 +79,45 @@ def _live(context: Context) -> Context:
     return replace(context, config=config)
 
 
-def _judging(
-    plan: Resolved, context: Context, name: str, lines: Sequence[Line], unwritten: Sequence[Unwritten], reading: bool
-) -> list[Line]:
-    """Return the line of a judge. In a cascade, it is an upper bound until the judge before it is done."""
-    judge, earlier = plan.judge(name), plan.judge_before(name)
-    # Finding the prompts to escalate writes them to the store, so a plan that only reads uses the upper bound.
-    known = earlier is None or (not reading and _is_done(plan, earlier, lines, unwritten))
-    judge = cascade.in_turn(plan, context, name) if known else judge
-    found = estimate_judging(context, judge, plan.generator_keys(context.store), unwritten)
-    return found if known else [line.at_most() for line in found]
-
-
-def _is_done(plan: Resolved, name: str, lines: Sequence[Line], unwritten: Sequence[Unwritten]) -> bool:
-    """Return whether a judge that calls a model has nothing pending."""
-    pending = {line.stage.removesuffix(", at most") for line in lines}
-    asks = plan.judge(name).model is not None
-    return asks and f"judge {name}" not in pending and not any(each.responses for each in unwritten)
+def _judging(plan: Resolved, context: Context, unwritten: Sequence[Unwritten], reading: bool) -> list[Line]:
+    """Return the lines of the judge stage. In a cascade, a line is an upper bound until the judge before it is done."""
+    lines, keys, written = list[Line](), plan.generator_keys(context.store), not any(each.responses for each in unwritten)
+    done = False
+    for name in plan.judge_stage:
+        # Finding the prompts to escalate writes them to the store, so a plan that only reads uses the upper bound.
+        known = plan.judge_before(name) is None or (done and not reading)
+        judge = cascade.escalate_to(plan, context, name) if known else plan.judge(name)
+        found = estimate_judging(context, judge, keys, unwritten)
+        done = written and judge.model is not None and not found
+        lines += found if known else [line.at_most() for line in found]
+    return lines
 
 
 def _evaluation(plan: Resolved, context: Context, tasks: Sequence[Task]) -> list[Line]:
     """Return lines for all models of the evaluation, on held-out prompts and on tasks."""
-    lines, held_out, models = list[Line](), plan.held_out, _models(plan, context)
-    recorded = recorded_base(plan)
-    base, sampled = (
-        recorded.key if recorded else models[0][2],
-        [each.key for each in plan.generators if each.pick == EVERY_PROMPT],
-    )
-    for model, generator, key in models:
-        found, responses = estimate_generation(context, generator, f"{model}: generate", only=held_out, key=key)
-        # Responses of the generate stage have a line already, and so have their judgements.
-        counted = key in sampled
-        lines += [] if counted else found
-        for name in _own(plan):
+    lines, held_out, recorded = list[Line](), plan.held_out, recorded_base(plan)
+    models = _models(plan, context)
+    base = recorded.key if recorded else models[0][2]
+    sampled = [each.key for each in plan.generators if each.pick == EVERY_PROMPT]
+    # Judges that are not in the file came with the data.
+    judges = [name for name in plan.evaluators if name in plan.config.pipeline.judges]
+    recorded_too = [(each.name, None, each.key) for each in recorded_models(plan)]
+    for model, generator, key in [*models, *_checkpoints(plan, context), *recorded_too]:
+        # Responses of the generate stage have a line already, and so have their judgements, as those of recorded responses.
+        counted, unwritten = generator is None or key in sampled, Unwritten()
+        if generator:
+            found, unwritten = estimate_generation(context, generator, f"{model}: generate", only=held_out, key=key)
+            lines += [] if counted else found
+        for name in judges:
             if not (counted and name in plan.judge_stage):
                 judge, stage = plan.judge(name), f"{model}: judge {name}"
-                lines += estimate_judging(context, judge, [key], [responses], only=held_out, stage=stage, against=base)
-    for each in recorded_models(plan):
-        for name in (name for name in _own(plan) if name not in plan.judge_stage):
-            stage = f"{each.name}: judge {name}"
-            lines += estimate_judging(context, plan.judge(name), [each.key], [], only=held_out, stage=stage, against=base)
+                lines += estimate_judging(context, judge, [key], [unwritten], only=held_out, stage=stage, against=base)
     for task in tasks:
-        with opened(plan, context, task.name) as inner:
-            for model, generator, key in _models(plan, context):
-                lines += estimate_generation(inner, generator, f"{model}: task {task.name}", only=asked(plan), key=key)[0]
+        with open_task_store(plan, context, task.name) as inner:
+            for model, generator, key in models:
+                stage, only = f"{model}: task {task.name}", all_prompts(plan)
+                lines += estimate_generation(inner, generator, stage, only=only, key=key)[0]
     return lines
-
-
-def _own(plan: Resolved) -> list[str]:
-    """Return the judges of the evaluation that are judges of the file; the others came with the data."""
-    return [name for name in plan.evaluators if name in plan.config.pipeline.judges]
 
 
 def _models(plan: Resolved, context: Context) -> list[tuple[str, Generator, str]]:
@@ -141,3 +130,14 @@ def _models(plan: Resolved, context: Context) -> list[tuple[str, Generator, str]
         trained = trained_generator(plan, context)
         models.append(("trained", trained or base, trained.key if trained else ""))
     return models + [(each.name, each, each.key) for each in contenders(plan)]
+
+
+def _checkpoints(plan: Resolved, context: Context) -> list[tuple[str, Generator, str]]:
+    """Return the checkpoints that the training keeps, without the last one, in the form of `_models`."""
+    section = context.config.pipeline.train
+    if section is None or section.checkpoints is None:
+        return []
+    if trained := trained_generator(plan, context):
+        return [(f"step {each.step}", each.generator, each.generator.key) for each in kept_checkpoints(trained)[:-1]]
+    base = base_generator(plan)
+    return [(f"checkpoint {number}", base, UNMADE) for number in range(1, section.checkpoints)]

@@ -13,7 +13,7 @@ from rlaif.judging.judge import Judge
 from rlaif.judging.multi_call import THINGS
 from rlaif.judging.rubric import Compare
 from rlaif.models import registry
-from rlaif.models.base import ChatRequest, Completion, Sampling
+from rlaif.models.base import AlwaysOpen, ChatRequest, Completion, Sampling
 from rlaif.store.store import Row
 
 # Replies are never cut off here; retries after a cut-off are measured, not rehearsed.
@@ -23,7 +23,7 @@ PLACEHOLDER = "PLACEHOLDER"
 
 
 @dataclass
-class Rehearsal:
+class Rehearsal(AlwaysOpen):
     """A scripted model that records its requests, so that any kind of criterion can be planned without special cases.
 
     Lists in its replies have `things` items in total. `notes` holds the requests that are sent once per prompt, for all its
@@ -50,12 +50,6 @@ class Rehearsal:
     def context(self, judge: Judge) -> JudgeContext:
         """Return the judge's context with this model."""
         return JudgeContext(judge.settings, judge.template, self, templates=judge.templates, once=self.once)
-
-    async def __aenter__(self) -> "Rehearsal":
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        pass
 
 
 def rehearse(judge: Judge, call: Call, row: Row, text: str = PLACEHOLDER, things: int = THINGS) -> Rehearsal:

@@ -17,32 +17,34 @@ def render(plan: Plan, console: "Console") -> None:
         _render_pending(plan, console)
     else:
         console.print("No model calls are pending.")
-    render_spent(plan.spent, console)
+    _render_spent(plan.spent, console)
     for verdict in _budget(plan):
         console.print(verdict)
 
 
 def summary(plan: Plan) -> str:
     """Summarize the pending work: the number of requests and their cost."""
-    requests = sum(line.requests for line in plan.lines)
-    return f"{requests:,} requests, cost {_together(plan)}".replace("\n", " (") + (")" if "\n" in _together(plan) else "")
+    expected, _, ends = _together(plan).partition("\n")
+    cost = f"{expected} ({ends})" if ends else expected
+    return f"{sum(line.requests for line in plan.lines):,} requests, cost {cost}"
 
 
 def _render_pending(plan: Plan, console: "Console") -> None:
-    from rich.table import Table
-
-    table = Table(title="Pending: expected, and from low to high", title_justify="left", show_footer=True)
-    _names(table, "total")
-    _number(table, "requests", f"{sum(line.requests for line in plan.lines):,}")
-    _number(table, "prompt\ntokens", _tokens(_sum(line.prompt_tokens for line in plan.lines)))
-    _number(table, "output\ntokens", _tokens(_sum(line.output_tokens for line in plan.lines)))
-    _number(table, "cost", _together(plan))
+    table = _table("Pending: expected, and from low to high", "requests", show_footer=True)
+    totals = (
+        f"{sum(line.requests for line in plan.lines):,}",
+        _tokens(_sum(line.prompt_tokens for line in plan.lines)),
+        _tokens(_sum(line.output_tokens for line in plan.lines)),
+        _together(plan),
+    )
+    for column, total in zip(table.columns, ("total", "", *totals), strict=True):
+        column.footer = total
     for line in plan.lines:
-        asks = f"{line.requests:,}" + (
-            f" x {line.completions / line.requests:.3g}" if line.completions > line.requests else ""
-        )
+        requests = f"{line.requests:,}"
+        if line.completions > line.requests:
+            requests += f" x {line.completions / line.requests:.3g}"
         cost = _dollars(line.usd) if line.usd and line.price != "local" else line.price
-        table.add_row(line.stage, line.model, asks, _tokens(line.prompt_tokens), _tokens(line.output_tokens), cost)
+        table.add_row(line.stage, line.model, requests, _tokens(line.prompt_tokens), _tokens(line.output_tokens), cost)
     console.print(table)
     stages: dict[str, list[str]] = {}
     for line in plan.lines:
@@ -51,37 +53,29 @@ def _render_pending(plan: Plan, console: "Console") -> None:
         console.print(f"{', '.join(names)}: {basis}.")
 
 
-def render_spent(rows: Sequence[Spent], console: "Console") -> None:
+def _render_spent(rows: Sequence[Spent], console: "Console") -> None:
     """Print what each stage has spent on each model, over all runs."""
-    from rich.table import Table
-
     if not rows:
         return
-    table = Table(title="Spent so far, over all runs", title_justify="left")
-    _names(table)
-    for name in ("replies", "prompt\ntokens", "output\ntokens", "cost"):
-        _number(table, name)
+    table = _table("Spent so far, over all runs", "replies")
     for row in rows:
         about = "~" if row.guessed else ""
-        table.add_row(
-            row.stage,
-            row.model,
-            f"{row.replies:,}",
-            f"{about}{row.prompt_tokens:,}",
-            f"{about}{row.output_tokens:,}",
-            money(row.usd, row.price),
-        )
+        tokens = (f"{about}{number:,}" for number in (row.prompt_tokens, row.output_tokens))
+        table.add_row(row.stage, row.model, f"{row.replies:,}", *tokens, money(row.usd, row.price))
     console.print(table)
 
 
-def _names(table: "Table", footer: str = "") -> None:
-    table.add_column("stage", footer=footer, overflow="fold")
-    table.add_column("model", overflow="fold")
+def _table(title: str, counted: str, *, show_footer: bool = False) -> "Table":
+    """Return a table of stages with the columns model, `counted`, tokens and cost."""
+    from rich.table import Table
 
-
-def _number(table: "Table", name: str, footer: str = "") -> None:
-    """Add a column that a narrow terminal does not truncate; names are truncated instead."""
-    table.add_column(name, justify="right", footer=footer, no_wrap=True)
+    table = Table(title=title, title_justify="left", show_footer=show_footer)
+    for name in ("stage", "model"):
+        table.add_column(name, overflow="fold")
+    for name in (counted, "prompt\ntokens", "output\ntokens", "cost"):
+        # A narrow terminal truncates names, not numbers.
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
 
 
 def _sum(ranges: Iterable[Range]) -> Range:

@@ -1,4 +1,4 @@
-"""The records that a plan consists of."""
+"""The records that an estimate consists of."""
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
@@ -68,21 +68,17 @@ class Line:
 
 
 def priced(
-    stage: str,
-    name: str,
-    model: ModelConfig,
-    calls: tuple[int, int],
-    prompt_tokens: Range,
-    output_tokens: Range,
-    prompts_by: str,
-    outputs_by: str,
+    stage: str, name: str, model: ModelConfig, calls: tuple[int, int], prompt: tuple[Range, str], output: tuple[Range, str]
 ) -> Line:
-    """Return a line with its cost at the model's price. `calls` are its requests and completions; tokens are totals."""
+    """Return a line with its cost at the model's price.
+
+    `calls` are its requests and completions; `prompt` and `output` are totals of tokens, each with the source of the number.
+    """
     rate = pricing.rate(model)
-    ends = zip(astuple(prompt_tokens), astuple(output_tokens), strict=True)
+    ends = zip(astuple(prompt[0]), astuple(output[0]), strict=True)
     usd = Range(*(rate.cost(*tokens) for tokens in ends)) if rate else None
     source = rate.source if rate else "unknown"
-    return Line(stage, name, *calls, prompt_tokens, output_tokens, usd, source, prompts_by, outputs_by)
+    return Line(stage, name, *calls, prompt[0], output[0], usd, source, prompt[1], output[1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Compares models and judges on stored results: did training help, and do two judges agree?"""
 
 from rlaif.evaluation.agreement import Agreement, CriterionAgreement, agreement
+from rlaif.evaluation.checkpoint_curve import BestCheckpoint, Checkpoint, CheckpointCurve, Gain
 from rlaif.evaluation.comparison import CriterionResult, HeadToHead, Match, Side, match
 from rlaif.evaluation.divergence import Divergence
 from rlaif.evaluation.judge_overfit import Gap, gap
@@ -12,12 +13,16 @@ from rlaif.evaluation.types import Evaluation, HarnessResult, TaskResult
 
 __all__ = [
     "Agreement",
+    "BestCheckpoint",
+    "Checkpoint",
+    "CheckpointCurve",
     "Contest",
     "CriterionAgreement",
     "CriterionResult",
     "Divergence",
     "Diversity",
     "Evaluation",
+    "Gain",
     "Gap",
     "HarnessResult",
     "HeadToHead",

@@ -27,7 +27,7 @@ class Gap:
 
 def gap(model: str, judge: str, other: str, scored: Scored, other_scored: Scored) -> Gap:
     """Return the gap between the gains that two judges see in a model over its base. All three are names."""
-    mine, theirs = _gains(scored), _gains(other_scored)
+    mine, theirs = gains(scored), gains(other_scored)
     shared = [prompt for prompt in mine if prompt in theirs]
     differences = [mine[prompt] - theirs[prompt] for prompt in shared]
     interval = bootstrap(differences)
@@ -44,7 +44,8 @@ def gap(model: str, judge: str, other: str, scored: Scored, other_scored: Scored
     )
 
 
-def _gains(scored: Scored) -> dict[str, float]:
+def gains(scored: Scored) -> dict[str, float]:
+    """Return the model's score minus the base's by prompt, for prompts where both have a score."""
     return {
         prompt: after.score - before.score
         for prompt, (before, after) in scored.both.items()

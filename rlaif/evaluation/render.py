@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 from rlaif.evaluation.agreement import Agreement
-from rlaif.evaluation.table import notes, number, share, table
+from rlaif.evaluation.checkpoint_curve import CheckpointCurve
+from rlaif.evaluation.table import checkpoint_table, notes, number, share, table
 from rlaif.evaluation.types import Evaluation
 
 if TYPE_CHECKING:
@@ -25,8 +26,23 @@ def render(evaluation: Evaluation, console: "Console") -> None:
         for line in block.lines:
             shown.add_row(f"  {line.label}", *line.cells)
     console.print(shown)
+    if evaluation.curve:
+        _render_checkpoints(evaluation.curve, console)
     for note in notes(evaluation):
         console.print(note, markup=False, highlight=False)
+
+
+def _render_checkpoints(curve: CheckpointCurve, console: "Console") -> None:
+    from rich.table import Table
+
+    steps, lines = checkpoint_table(curve)
+    shown = Table(title="Checkpoints of the training")
+    shown.add_column("")
+    for step in steps:
+        shown.add_column(step, justify="right")
+    for line in lines:
+        shown.add_row(line.label, *line.cells)
+    console.print(shown)
 
 
 def render_agreement(agreement: Agreement, console: "Console") -> None:

@@ -24,8 +24,9 @@ CREDIT = {1: 1.0, 0: 0.5, -1: 0.0}
 class Accuracy:
     """The share of pairs that a judge orders as the labels do, ties half, with its 95 % bootstrap interval over prompts.
 
-    `unjudged` pairs have no verdict and are left out; `subset` is None for all pairs. `whole` is the share of prompts whose
-    pairs are all ordered right, which is the best-of-n accuracy of RewardBench 2.
+    `unjudged` pairs have no verdict and are left out; `subset` is None for all pairs. `right` is the share of all pairs that
+    are ordered right, so that a tie or a missing verdict counts as wrong, which is the accuracy of JudgeBench. `whole` is
+    the share of prompts whose pairs are all ordered right, which is the best-of-n accuracy of RewardBench 2.
     """
 
     subset: str | None
@@ -33,6 +34,7 @@ class Accuracy:
     accuracy: float | None
     interval: Interval | None
     ties: float | None
+    right: float | None
     whole: float | None
     unjudged: int
 
@@ -122,6 +124,7 @@ def _accuracy(subset: str | None, rows: Sequence[Row]) -> Accuracy:
         accuracy=found.value,
         interval=found.interval,
         ties=mean([float(row["outcome"] == 0) for row in judged]),
+        right=mean([float(row["outcome"] == 1) for row in rows]),
         whole=mean([float(all(outcome == 1 for outcome in each)) for each in prompts]),
         unjudged=len(rows) - len(judged),
     )
@@ -158,6 +161,7 @@ def render_scorecard(card: Scorecard, console: "Console") -> None:
         cells = (_shown(each.accuracies[place]) for each in card.judges)
         table.add_row(Text(f"accuracy, {accuracy.subset or 'all pairs'} (n {accuracy.pairs:,})"), *cells)
     lines: dict[str, Callable[[JudgeCard], str]] = {
+        "pairs right, ties counted as wrong": lambda each: _percent(each.accuracies[0].right),
         "prompts with all pairs right": lambda each: _percent(each.accuracies[0].whole),
         "ties": lambda each: _percent(each.accuracies[0].ties),
         "pairs without a verdict": lambda each: f"{each.accuracies[0].unjudged:,}",

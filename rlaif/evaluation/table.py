@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from rlaif.evaluation.checkpoint_curve import Checkpoint, CheckpointCurve, Gain
 from rlaif.evaluation.comparison import HeadToHead, Match
 from rlaif.evaluation.length_control import LengthControlled
 from rlaif.evaluation.text_stats import Diversity, Texts
@@ -98,6 +99,7 @@ def _texts(texts: Mapping[str, Texts], models: Sequence[str]) -> Block:
         ("overlap within a prompt", lambda each: _overlap(each.within)),
         ("repetition", lambda each: share(each.repetition)),
         ("refusals", lambda each: share(each.refusals)),
+        ("flattery", lambda each: share(each.flattery)),
         ("list items in 100 words", lambda each: number(each.lists)),
     ]
     lines = [Line(label, [show(texts[name]) if name in texts else MISSING for name in models]) for label, show in measures]
@@ -114,6 +116,50 @@ def _varied(found: Diversity | None) -> str:
 
 def _overlap(found: Diversity | None) -> str:
     return MISSING if found is None else share(found.overlap)
+
+
+def checkpoint_table(curve: CheckpointCurve) -> tuple[list[str], list[Line]]:
+    """Return the steps of a training's checkpoints, and lines with a cell per checkpoint."""
+    rows = curve.checkpoints
+    judges = [each.judge for each in rows[0].gains]
+    lines = [Line(f"gain by {judge}", [_gain(row.gains[place]) for row in rows]) for place, judge in enumerate(judges)]
+    measures: tuple[tuple[str, Callable[[Checkpoint], str]], ...] = (
+        ("words", lambda each: number(each.words)),
+        ("k1, nats a response", lambda each: number(each.k1, 2)),
+        ("flattery", lambda each: share(each.flattery)),
+    )
+    lines += [Line(label, [show(row) for row in rows]) for label, show in measures]
+    return [f"step {row.step:,}" if row.step else "base" for row in rows], lines
+
+
+def _gain(found: Gain) -> str:
+    ends = f" [{number(found.interval[0], sign=True)}, {number(found.interval[1], sign=True)}]" if found.interval else ""
+    return number(found.gain, sign=True) + ends
+
+
+def checkpoint_note(curve: CheckpointCurve) -> str:
+    """Say which checkpoint is the best by a judge that made no pairs, and whether the last one is worse."""
+    best, last = curve.best, curve.checkpoints[-1].step
+    if best is None:
+        return (
+            "No checkpoint is preferred: that takes at least four prompts, and a judge in `evaluate.judges` that gives "
+            "scores and made no pairs."
+        )
+    if best.step == last:
+        return (
+            f"By {best.judge}, which made no pairs, the last checkpoint (step {last:,}) is the best: there are no signs "
+            "that training went on for too long."
+        )
+    lead = number(best.lead, sign=True)
+    if best.lead_interval:
+        lead += f" [{number(best.lead_interval[0], sign=True)}, {number(best.lead_interval[1], sign=True)}]"
+    found = (
+        f"By {best.judge}, which made no pairs, the best checkpoint on half of the prompts is that of step {best.step:,} of "
+        f"{last:,}. On the other {best.prompts:,} prompts it scores {lead} against the last one"
+    )
+    if not best.clear:
+        return f"{found}, which is no clear gain: keep the last one."
+    return f"{found}, so training went on for too long: use the model in {best.folder}."
 
 
 def judged(match: Match) -> dict[str, str]:
@@ -149,6 +195,8 @@ def notes(evaluation: Evaluation) -> list[str]:
             lines.append(
                 f"Judged by {judge}: wins at equal lengths were fitted with {together - len(found):,} other stored models."
             )
+    if evaluation.curve:
+        lines.append(checkpoint_note(evaluation.curve))
     everything = [(f"judged by {m.judge}", m) for m in evaluation.matches]
     everything += [(f"task {task.task}", m) for task in evaluation.tasks for m in task.matches]
     for by, match in everything:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from rlaif.evaluation.checkpoint_curve import CheckpointCurve
 from rlaif.evaluation.comparison import Match
 from rlaif.evaluation.divergence import Divergence
 from rlaif.evaluation.judge_overfit import Gap
@@ -30,7 +31,7 @@ class HarnessResult:
 class Evaluation:
     """Models against their base: one match per judge and model, in that order; `texts` starts with the base.
 
-    All fields are empty if there was nothing to compare.
+    `curve` follows the training by the checkpoints that it kept. All fields are empty if there was nothing to compare.
     """
 
     matches: Sequence[Match] = ()
@@ -39,3 +40,4 @@ class Evaluation:
     divergences: Sequence[Divergence] = ()
     tasks: Sequence[TaskResult] = ()
     harness: Sequence[HarnessResult] = ()
+    curve: CheckpointCurve | None = None

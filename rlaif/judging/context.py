@@ -11,6 +11,8 @@ from typing import Any
 from rlaif.config import JudgeSpec
 from rlaif.config.templates import Template, fence
 from rlaif.core.types import Message, Prompt, answer_key
+from rlaif.judging import formats
+from rlaif.judging.native import Format
 from rlaif.judging.retrieval import Retrieval, Words
 from rlaif.judging.sanitize import NEVER, part, sanitize
 from rlaif.models.base import Model
@@ -88,6 +90,11 @@ class JudgeContext:
     special: Pattern[str] = NEVER
     without_logprobs: Counter[str] = field(default_factory=Counter)
 
+    @property
+    def format(self) -> Format | None:
+        """The judge's native format; None for JSON."""
+        return formats.load(self.spec.format) if self.spec.format else None
+
     def report(self, stage: str, note: Callable[[str], None]) -> None:
         """Report how many verdicts have no expected value because their log-probabilities were unusable; reset the count."""
         for reason, count in self.without_logprobs.items():
@@ -97,7 +104,10 @@ class JudgeContext:
 
     def shown(self, text: str, *nonces: str) -> str:
         """Return an untrusted text as the judge sees it: sanitized, and without the nonces of its fences."""
-        return part(sanitize(text, self.special), nonces)
+        return part(self._broken(sanitize(text, self.special)), nonces)
+
+    def _broken(self, text: str) -> str:
+        return self.format.broken(text) if self.format else text
 
     def shown_metadata(self, template: Template, prompt: Prompt, *nonces: str) -> dict[str, Any]:
         """Return the prompt's metadata that the template uses, as the judge sees it; empty if it uses none."""
@@ -114,7 +124,9 @@ class JudgeContext:
         """Return the prompt's request, document and reference as the judge sees them."""
         texts = {"request": self._request(prompt), "document": prompt.document, "reference": prompt.reference}
         return {
-            name: text if text is None else part(text if name == "request" else _prompt_view(text, self.special), nonces)
+            name: text
+            if text is None
+            else part(self._broken(text if name == "request" else _prompt_view(text, self.special)), nonces)
             for name, text in texts.items()
         }
 

@@ -15,7 +15,7 @@ from rlaif.config.templates import Template
 from rlaif.core import functions
 from rlaif.core.errors import InputError
 from rlaif.core.types import key
-from rlaif.judging import Call
+from rlaif.judging import Call, formats
 from rlaif.judging.criteria import check, scale
 from rlaif.judging.rubric import Compare, Rubric, load_rubric, registered_rubric
 from rlaif.models import registry
@@ -84,7 +84,7 @@ class Judge:
             "model": registry.identity(self.model, where=self.where),
             "template": self.template.text,
             "calls": settings.calls,
-            "together": scales if settings.calls == "together" else None,
+            "together": None if settings.apart else scales,
             "temperature": settings.temperature,
             "max_tokens": settings.max_tokens,
             "logprobs": settings.logprobs,
@@ -98,8 +98,9 @@ class Judge:
         retrieval = {"retrieval": registry.identity(self.retrieval)} if self.retrieval else {}
         levels = {"level_order": "permuted"} if self.settings.level_order == "permuted" else {}
         reasoning = {"reasoning_tokens": self.settings.reasoning_tokens} if self.settings.reasoning_tokens else {}
+        form = {"format": self.settings.format} if self.settings.format else {}
         used = self.metadata
-        return templates | retrieval | levels | reasoning | ({"metadata": used} if used else {})
+        return templates | retrieval | levels | reasoning | form | ({"metadata": used} if used else {})
 
     @property
     def metadata(self) -> list[str]:
@@ -155,7 +156,7 @@ def load_judge(config: Config, name: str, files: JudgeFiles) -> Judge:
             where=config.file.where(place),
             fix="Use two judges, and build pairs from both: `pair: {judge: [ONE, OTHER]}`.",
         )
-    template = files.template(config.find(settings.template, (*place, "template")), scale.VARIABLES)
+    template = files.template(config.find(_check_format(config, name, rubric), (*place, "template")), scale.VARIABLES)
     model = config.pipeline.models[settings.model] if settings.model else None
     if isinstance(model, AnthropicModel) and (settings.logprobs or "reward_model" in asking):
         raise InputError(
@@ -165,7 +166,7 @@ def load_judge(config: Config, name: str, files: JudgeFiles) -> Judge:
         )
     where = config.file.where(("models", settings.model)) if settings.model else ""
     own = {
-        needed: files.template(config.find(f"prompts/judge/{needed}.jinja", place), allowed)
+        needed: files.template(config.find(formats.template_file(needed, settings.format), place), allowed)
         for needed, allowed in judging.templates(rubric).items()
     }
     retrieval = config.pipeline.models[settings.retrieval] if settings.retrieval else None
@@ -178,6 +179,35 @@ def load_judge(config: Config, name: str, files: JudgeFiles) -> Judge:
     judge = Judge(name, rubric, settings, template, model, where, own, retrieval=retrieval)
     _check_metadata(config, judge)
     return judge
+
+
+def _check_format(config: Config, name: str, rubric: Rubric) -> str:
+    """Return the file of the judge's template. Raises InputError if its format does not fit its criteria or settings."""
+    settings, place = config.pipeline.judges[name], ("judges", name)
+    if settings.format is None:
+        return settings.template
+
+    def error(what: str, key: str, fix: str) -> InputError:
+        return InputError(what, where=config.file.where((*place, key)), fix=fix)
+
+    try:
+        form = formats.load(settings.format)
+    except InputError as unknown:
+        raise error(unknown.what, "format", unknown.fix) from None
+    able = {"scale"} if form.scale else set()
+    able |= {"compare"} if form.compare else set()
+    if unable := judging.asks_a_model(rubric) - able:
+        what = f"a judge with format {settings.format} cannot judge criteria of kind {min(unable)}"
+        raise error(what, "format", f"Use criteria of kind {' or '.join(sorted(able))}.")
+    for criterion in rubric.criteria:
+        if criterion.kind == "scale" and criterion.range != (form.low, form.high):
+            scale_of = f"from {form.low} to {form.high}, the only scale of format {settings.format}"
+            what = f"criterion {criterion.name!r} is not {scale_of}"
+            raise error(what, "rubric", f"Set low: {form.low} and high: {form.high}.")
+    if form.needs_logprobs and not settings.logprobs:
+        raise error(f"format {settings.format} needs log-probabilities", "format", "Set `logprobs: true`.")
+    native = form.scale is not None and "template" not in settings.model_fields_set
+    return f"prompts/judge/{settings.format}.jinja" if native else settings.template
 
 
 def _check_metadata(config: Config, judge: Judge) -> None:

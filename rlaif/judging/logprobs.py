@@ -2,11 +2,13 @@
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from rlaif.judging.parsing import Mark, Span, Wrapping, spans_of, whole_object
 from rlaif.models.base import Completion, Token
 
+# What may surround a word of a verdict in its token.
+_AROUND = ' \n\t"*[]().ĠĊ▁'
 # Why a reply gave no expected value although log-probabilities were requested.
 NO_TOKENS, OTHER_TOKENS = "no log-probabilities", "tokens that do not match the reply"
 
@@ -64,6 +66,22 @@ def choice_probabilities(
             masses[word] += math.exp(logprob)
     total = sum(masses.values())
     return {word: mass / total for word, mass in masses.items()} if masses[value[name]] else None
+
+
+def word_shares(reply: str, tokens: Sequence[Token], span: Span, words: Collection[str]) -> dict[str, float] | None:
+    """Return the probability share of each of `words` at the token of the word in this part of a reply.
+
+    Returns None if the tokens do not match the reply, or if the word is not a single token, apart from marks around it.
+    """
+    found = token_at(reply, tokens, span) if tokens else None
+    if found is None or found[1].strip(_AROUND) != reply[slice(*span)]:
+        return None
+    masses = dict.fromkeys(words, 0.0)
+    for text, logprob in found[0].top:
+        if (word := text.strip(_AROUND)) in masses:
+            masses[word] += math.exp(logprob)
+    total = sum(masses.values())
+    return {word: mass / total for word, mass in masses.items()} if masses[reply[slice(*span)]] else None
 
 
 def word_start(reply: str, name: str, wrapping: Wrapping = "reasoning") -> int:

@@ -1,21 +1,32 @@
 """Sends several requests within one judgement. Every reply is kept and counted, even if the judgement fails."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from rlaif.config.templates import fence
 from rlaif.core.errors import ModelError
 from rlaif.core.types import Finding, Score, Verdict, key
 from rlaif.judging.context import Candidate, JudgeContext, Note
 from rlaif.judging.criteria.scale import RETRIED, sampling, token_limit
+from rlaif.judging.native import NativeVerdict, ReplyFormat
 from rlaif.judging.parsing import MOST_TEXTS, TEXT, Fields, fields_schema, read_fields, require_whole, wrapping_of
 from rlaif.judging.rubric import Counting
 from rlaif.models.base import ChatRequest, Completion
 
+Read = TypeVar("Read")
 # Estimate of how many things (claims, key points, checklist items) a judge lists. LongReward's responses have 18 to 33
 # claims; a checklist of Rubrics as Rewards has 7 to 20 items.
 THINGS = 20
+
+
+@dataclass(frozen=True)
+class Expected(Generic[Read]):
+    """How to read a reply, and its JSON Schema or the replies that its native format allows."""
+
+    read: Callable[[Completion], Read]
+    schema: Mapping[str, Any] | None = None
+    replies: tuple[str, ...] = ()
 
 
 class Dialogue:
@@ -44,11 +55,23 @@ class Dialogue:
 
     async def request(self, template: str, fields: Fields, **values: Any) -> dict[str, Any]:
         """Request a reply with these `fields`, at most `attempts` times. Raises ModelError after that."""
+
+        def read(reply: Completion) -> dict[str, Any]:
+            require_whole(reply)
+            return read_fields(reply.text, fields, wrapping_of(reply))
+
+        return await self._request(template, Expected(read, schema=fields_schema(fields)), values)
+
+    async def request_native(self, template: str, form: ReplyFormat, **values: Any) -> NativeVerdict:
+        """Request a verdict in a judge's native format, at most `attempts` times. Raises ModelError after that."""
+        return await self._request(template, Expected(form.read, replies=form.replies), values)
+
+    async def _request(self, template: str, expected: Expected[Read], values: Mapping[str, Any]) -> Read:
         content, about = self._context.templates[template].render(**values), values.get("document") or ""
         room = token_limit(self._context.spec)
         for attempt in range(self._context.spec.attempts):
             try:
-                return await self._send(content, about, fields, attempt, room)
+                return await self._send(content, about, expected, attempt, room)
             except ModelError as error:
                 if error.kind not in RETRIED:
                     raise
@@ -79,7 +102,7 @@ class Dialogue:
             found += [reply[number] for number in numbers]
         return found
 
-    async def _send(self, content: str, about: str, fields: Fields, attempt: int, room: int) -> dict[str, Any]:
+    async def _send(self, content: str, about: str, expected: Expected[Read], attempt: int, room: int) -> Read:
         spec = self._context.spec
         if self._context.model is None:
             raise ValueError("this kind of criterion needs a model")
@@ -87,10 +110,11 @@ class Dialogue:
             messages=[{"role": "user", "content": content}],
             sampling=sampling(spec, attempt, room),
             seeds=(int(key("judge seed", *self._name, len(self.replies), attempt)[:8], 16) >> 1,),
-            schema=fields_schema(fields),
+            schema=expected.schema,
             top_logprobs=self._top,
             about=about,
             follows=bool(self.replies),
+            replies=expected.replies,
         )
         reply = (await self._context.model.complete(request))[0]
         self.replies.append(reply.text)
@@ -98,8 +122,7 @@ class Dialogue:
         self.last = reply
         self.prompt_tokens += reply.prompt_tokens or 0
         self.output_tokens += reply.output_tokens or 0
-        require_whole(reply)
-        return read_fields(reply.text, fields, wrapping_of(reply))
+        return expected.read(reply)
 
 
 @dataclass(frozen=True, slots=True)

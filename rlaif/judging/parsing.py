@@ -175,6 +175,14 @@ def _mark(name: str, item: Any, limits: tuple[int, int]) -> tuple[int, str | Non
     return int(score), None if rationale is None else clean(rationale)
 
 
+def read_object(reply: str, wrapping: Wrapping = "reasoning") -> dict[str, Any]:
+    """Return the JSON object that a reply consists of. Raises ModelError "malformed", with the reply as its `raw`."""
+    try:
+        return whole_object(reply, wrapping)[0]
+    except _UnreadableError as error:
+        raise ModelError("malformed", str(error), raw=reply) from None
+
+
 def whole_object(reply: str, wrapping: Wrapping) -> tuple[dict[str, Any], int, int]:
     """Return the JSON object that a reply consists of, and its start and end.
 

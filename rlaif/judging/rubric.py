@@ -4,6 +4,7 @@ A criterion's key covers everything that decides a score, but not weight and flo
 pending again, and a change of weight does not.
 """
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -227,9 +228,13 @@ def load_rubric(path: Path) -> Rubric:
 
 def registered_rubric(reference: str, where: str) -> Rubric:
     """Return the rubric that a program has registered as `python:NAME`. Raises InputError if it is missing or invalid."""
-    data = {**functions.rubric(reference, where)}
-    data["criteria"] = [dict(criterion) for criterion in data.get("criteria", [])]
-    return _rubric(PythonFile(Path(reference), data, {}))
+    return rubric_of(functions.rubric(reference, where), Path(reference))
+
+
+def rubric_of(data: Mapping[str, Any], path: Path) -> Rubric:
+    """Return the rubric in plain data, as a file at `path` would contain it. Raises InputError if it is invalid."""
+    criteria = [dict(criterion) for criterion in data.get("criteria", [])]
+    return _rubric(PythonFile(path, {**data, "criteria": criteria}, {}))
 
 
 def _rubric(file: YamlFile) -> Rubric:

@@ -31,7 +31,8 @@ class ChatRequest:
     out for servers that refuse them, and None requests none.
     `about` is the long text that several requests share, such as the document: such requests go to the same server, which
     has the prefix cached. A request that `follows` continues a unit of work that is partly paid for: it is sent before new
-    work, even while the run is stopping.
+    work, even while the run is stopping. `replies` are the replies that a format other than JSON allows, for the scripted
+    model; `{text}` in them stands for free text.
     """
 
     messages: Sequence[Message]
@@ -41,6 +42,7 @@ class ChatRequest:
     top_logprobs: int | None = None
     about: str = ""
     follows: bool = False
+    replies: tuple[str, ...] = ()
 
     @property
     def n(self) -> int:
@@ -60,7 +62,7 @@ class Token:
     data: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Completion:
     """One completion.
 
@@ -124,3 +126,15 @@ class Model(Protocol):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+class AlwaysOpen:
+    """The base of models with nothing to open or close, such as those that wrap another model, which its owner closes."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Do nothing."""

@@ -8,7 +8,7 @@ the other scripts, leave room for unusual text.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from rlaif.core.types import Message
@@ -21,6 +21,12 @@ SHORTEST_CONTEXT: Final = 512
 _UNSPACED: Final = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\uf900-\ufaff]"
 )
+# The fields of a usage for cached tokens.
+_CACHED: Final = frozenset(
+    {"cached_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "prompt_cache_hit_tokens"}
+)
+# The maximum of the store's integers.
+MOST_TOKENS: Final = 2**53
 _WORD: Final = re.compile(r"[^\W_]")
 _ASCII_BLANKS: Final = b" \n\t\r\x0b\x0c\x1c\x1d\x1e\x1f"
 
@@ -38,24 +44,20 @@ def read_tokens(usage: Any) -> int | None:
 
     Some servers do not count cached tokens in `prompt_tokens`, so cached tokens are added.
     """
-    if not isinstance(usage, Mapping):
-        return None
-    prompt, total, output = (_count(usage.get(name)) for name in ("prompt_tokens", "total_tokens", "completion_tokens"))
+    prompt = count(usage.get("prompt_tokens")) if isinstance(usage, dict) else None
     if not prompt:
         return None
-    details = usage.get("prompt_tokens_details")
-    cached = [
-        usage.get("cached_tokens"),
-        usage.get("cache_read_input_tokens"),
-        usage.get("cache_creation_input_tokens"),
-        usage.get("prompt_cache_hit_tokens"),
-        details.get("cached_tokens") if isinstance(details, Mapping) else None,
-    ]
-    return max(prompt + sum(_count(each) or 0 for each in cached), (total or 0) - (output or 0))
+    read, details = prompt, usage.get("prompt_tokens_details")
+    for name in _CACHED & usage.keys():
+        read += count(usage[name]) or 0
+    if isinstance(details, dict):
+        read += count(details.get("cached_tokens")) or 0
+    return max(read, (count(usage.get("total_tokens")) or 0) - (count(usage.get("completion_tokens")) or 0))
 
 
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+def count(value: Any) -> int | None:
+    """Return a number of tokens; None for anything else."""
+    return value if type(value) is int and 0 <= value < MOST_TOKENS else None
 
 
 def was_cut(messages: Sequence[Message], read: int | None) -> bool:

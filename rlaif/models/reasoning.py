@@ -185,11 +185,6 @@ _BLANK: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0\u034f")
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp", "Mn"})
 
 
-def has_text(reply: str) -> bool:
-    """Return whether a reply has a visible character outside of its reasoning."""
-    return visible(split(reply).text)
-
-
 def visible(text: str) -> bool:
     """Return whether a text has a visible character."""
     return any(_visible(character) for character in text)

@@ -117,7 +117,8 @@ def identity(config: ModelConfig, *, where: str = "") -> dict[str, Any]:
     server and name. Takes milliseconds and loads nothing. Raises InputError (at `where`) for a folder that does not exist.
     """
     if isinstance(config, ScriptedModel):
-        return {"kind": config.kind, "salt": config.salt, "malformed": config.malformed}
+        bias = {} if config.first_choice is None else {"first_choice": config.first_choice}
+        return {"kind": config.kind, "salt": config.salt, "malformed": config.malformed} | bias
     if isinstance(config, OpenAIModel | AnthropicModel):
         from rlaif.models.openai.credentials import public_url
 

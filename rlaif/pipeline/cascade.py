@@ -36,7 +36,7 @@ def check(plan: Plan) -> None:
             )
 
 
-def in_turn(plan: Plan, context: Context, name: str) -> Judge:
+def escalate_to(plan: Plan, context: Context, name: str) -> Judge:
     """Return the judge of that name. For a later judge of a cascade, first escalate what the judge before did not decide."""
     judge, earlier, cascade = plan.judge(name), plan.judge_before(name), plan.config.pipeline.judge.cascade
     if earlier is None or cascade is None:

@@ -13,6 +13,9 @@ WINDOW: Final = 100
 MOST: Final = 95
 # A criterion that does not apply to a response is a result, not a failure.
 NO_FAILURE: Final = "inapplicable"
+# Queries for earlier successes, as `finish` needs them.
+VERDICT: Final = "SELECT key FROM verdicts WHERE judge = $judge AND failure IS NULL LIMIT 1"
+RESPONSE: Final = "SELECT key FROM responses WHERE generator = $generator AND failure IS NULL LIMIT 1"
 # Failures that are due to one text and do not predict the next.
 OF_THE_UNIT: Final = frozenset({"context_overflow", "oversized", "refused", "inapplicable"})
 

@@ -1,15 +1,17 @@
 """The models that an evaluation compares: the base, the trained model, and those that `evaluate.models` names."""
 
+import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from rlaif.config import Config, ModelConfig, TransformersModel, VllmModel
 from rlaif.config.yaml import did_you_mean
 from rlaif.context.run import Context
 from rlaif.core.errors import InputError
-from rlaif.data.sources.importer import imported
+from rlaif.data.sources.importer import IMPORTED, imported
 from rlaif.judging.judge import Judge
 from rlaif.models.local.checkpoint import locate
 from rlaif.pipeline import rounds
@@ -17,9 +19,13 @@ from rlaif.pipeline.generator import Generator
 from rlaif.pipeline.online_rewards import OnlineRewards
 from rlaif.pipeline.plan import Plan
 from rlaif.pipeline.stages import train as training
-from rlaif.pipeline.stages.collect import IMPORTED
 from rlaif.store.store import Store
 from rlaif.training.job import Training
+from rlaif.training.kept_checkpoints import find
+from rlaif.training.trainer import RECORD
+
+# The trained model has the name of its base with this.
+TRAINED: Final = ", trained"
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,15 @@ class ImportedJudge:
 
     name: str
     key: str
+
+
+@dataclass(frozen=True)
+class KeptCheckpoint:
+    """A checkpoint that a training kept: its step, its folder, and the generator with its weights."""
+
+    step: int
+    folder: Path
+    generator: Generator
 
 
 def recorded_base(plan: Plan) -> RecordedModel | None:
@@ -97,7 +112,25 @@ def trained_generator(plan: Plan, context: Context) -> Generator | None:
         return None
     name, base = training.base_model(plan.config)
     model = base.model_copy(update={"path": str(path), "revision": None})
-    return replace(plan.policy, model=model, name=f"{name}, trained")
+    return replace(plan.policy, model=model, name=f"{name}{TRAINED}")
+
+
+def kept_checkpoints(trained: Generator | None) -> list[KeptCheckpoint]:
+    """Return the checkpoints that a training kept, in order; the trained model is the last. Empty if it kept none."""
+    if trained is None or not isinstance(trained.model, TransformersModel):
+        return []
+    folder = Path(trained.model.path)
+    kept = find(folder)
+    if not kept:
+        return []
+    last = json.loads((folder / RECORD).read_text(encoding="utf-8"))["steps"]
+    checkpoints = [KeptCheckpoint(step, path, _at(trained, trained.model, step, path)) for step, path in kept]
+    return [*checkpoints, KeptCheckpoint(last, folder, trained)]
+
+
+def _at(trained: Generator, model: TransformersModel, step: int, path: Path) -> Generator:
+    name = f"{trained.name.removesuffix(TRAINED)}, step {step}"
+    return replace(trained, model=model.model_copy(update={"path": str(path)}), name=name)
 
 
 def _finished_path(plan: Plan, context: Context) -> Path | None:

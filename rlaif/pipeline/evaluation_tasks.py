@@ -19,7 +19,7 @@ from rlaif.pipeline.stages import collect as collecting
 from rlaif.store.store import Store
 
 
-def in_task(
+def evaluate_on_task(
     plan: Plan,
     context: Context,
     task: str,
@@ -30,10 +30,10 @@ def in_task(
     stored: bool = False,
 ) -> TaskResult | None:
     """Compare each model with the base on all prompts of the task; None with `stored` if nothing is stored."""
-    of_task, only = plan.task(task), asked(plan)
+    of_task, only = plan.task(task), all_prompts(plan)
     if stored:
         return _stored(of_task, context, task, base, models, only)
-    with opened(plan, context, task) as inner:
+    with open_task_store(plan, context, task) as inner:
         answer(of_task, inner, [base, *models], only)
         found = score(inner, of_task.judge(task), base, models, only, allow_code=allow_code)
         return TaskResult(task, matches(inner.store, found))
@@ -53,13 +53,13 @@ def _stored(
     return TaskResult(name, results) if any(each.prompts for each in results) else None
 
 
-def asked(plan: Plan) -> HeldOut:
+def all_prompts(plan: Plan) -> HeldOut:
     """Select all prompts of a task, with as many samples as held-out prompts get."""
     return HeldOut(1.0, samples=plan.held_out.samples)
 
 
 @contextmanager
-def opened(plan: Plan, context: Context, task: str) -> Iterator[Context]:
+def open_task_store(plan: Plan, context: Context, task: str) -> Iterator[Context]:
     """Open the task's store and collect its prompts, under the same budget."""
     config = plan.task(task).config
     paid = spent_in_all(context.store, plan.config, but=task)

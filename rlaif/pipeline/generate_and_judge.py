@@ -9,7 +9,7 @@ from rlaif.models.registry import is_local
 from rlaif.pipeline import cascade
 from rlaif.pipeline.plan import Plan
 from rlaif.pipeline.readiness import need_prompts, need_responses
-from rlaif.pipeline.scheduler import alone, overlapped
+from rlaif.pipeline.scheduler import run_overlapped, run_stage
 from rlaif.pipeline.stages import generate as generating
 from rlaif.pipeline.stages import judge as judging
 
@@ -36,7 +36,7 @@ def generate(plan: Plan, context: Context, *, only: HeldOut = EVERYTHING) -> Non
     local = [each for each in plan.generators if is_local(each.model)]
     remote = [each for each in plan.generators if each not in local]
     for generators in [remote] * bool(remote) + [[each] for each in local]:
-        alone(context, partial(generating.run_pool, plan, context, generators=generators, only=only))
+        run_stage(context, partial(generating.run_pool, plan, context, generators=generators, only=only))
 
 
 def judge(
@@ -66,9 +66,9 @@ def _judge(plan: Plan, context: Context, names: Sequence[str], only: HeldOut, al
         cluster.judge(plan, context, names, allow_code=allow_code)
         return
     for name in names or plan.judge_stage:
-        judge = cascade.in_turn(plan, context, name)
+        judge = cascade.escalate_to(plan, context, name)
         scoring = partial(judging.run, context, judge=judge, generators=plan.generator_keys(context.store))
-        alone(context, partial(scoring, only=only, allow_code=allow_code))
+        run_stage(context, partial(scoring, only=only, allow_code=allow_code))
 
 
 def generate_and_judge(plan: Plan, context: Context, *, allow_code: bool = False) -> None:
@@ -82,6 +82,6 @@ def generate_and_judge(plan: Plan, context: Context, *, allow_code: bool = False
     else:
         generating.render_imported(plan, context)
         judges = [plan.judge(name) for name in plan.judge_stage if plan.judge_before(name) is None]
-        event_loop.run(overlapped(plan, context, judges, allow_code))
+        event_loop.run(run_overlapped(plan, context, judges, allow_code))
         context.budget.check()
     _judge(plan, context, (), EVERYTHING, allow_code)

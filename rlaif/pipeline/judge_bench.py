@@ -22,21 +22,24 @@ from rlaif.store.store import Store
 def open_suite(
     config: Config, suite: str, path: Path, names: Sequence[str], progress: Progress
 ) -> Iterator[tuple[Plan, Context]]:
-    """Open the store of a benchmark and collect its file. `suite` is the name of a layout. Raises InputError."""
+    """Open the store of a benchmark and collect its file. `suite` is the name of a layout.
+
+    `names` are judges of the pipeline file, or judges whose recorded verdicts are in the benchmark's file. Raises
+    InputError.
+    """
     load(suite)
     if not path.exists():
         raise InputError(
             "no such file", where=str(path), fix="Download the benchmark, and give its file as --suite NAME=FILE."
         )
-    for name in names:
-        if name not in config.pipeline.judges:
-            raise InputError(f"no judge is called {name!r}", where=config.file.where(("judges",)))
     elsewhere = []
     if config.store_path.exists():
         with Store(config.store_path, read_only=True) as store:
             elsewhere = spent_in_all(store, config, but=suite)
     with pipeline.open_run(_suite_config(config, suite, path, names), progress) as (plan, context):
         pipeline.collect(context)
+        for name in names:
+            plan.judge_key(context.store, name)
         yield plan, replace(context, elsewhere=elsewhere)
 
 
@@ -44,13 +47,15 @@ def _suite_config(config: Config, suite: str, path: Path, names: Sequence[str]) 
     """Return the pipeline with the benchmark as its only source and nothing but judging to do."""
     update = dict.fromkeys(("generate", "gate", "pair", "train", "evaluate", "rounds"))
     source = Source(path=str(path.resolve()), layout=suite)
+    own = [name for name in names or config.pipeline.judges if name in config.pipeline.judges]
     chosen = config.pipeline.model_copy(
         update=update
         | {
             "name": suite,
             "out": str(config.bench_folder / suite),
             "collect": Collect(sources=[source], held_out=0),
-            "judge": Judge(by=list(names) or list(config.pipeline.judges)),
+            "judges": {name: config.pipeline.judges[name] for name in own},
+            "judge": Judge(by=own),
         }
     )
     return Config(chosen, config.file, config.overrides)
@@ -65,13 +70,27 @@ def labels(context: Context) -> str:
 
 
 def judge_bench(
-    plan: Plan, context: Context, *, limit: int | None = None, stored: bool = False, allow_code: bool = False
+    plan: Plan,
+    context: Context,
+    names: Sequence[str] = (),
+    *,
+    limit: int | None = None,
+    stored: bool = False,
+    allow_code: bool = False,
 ) -> Scorecard:
-    """Judge the benchmark's responses and return the scorecard. With `stored`, no model is called."""
-    store, suite, names = context.store, plan.config.pipeline.name, list(plan.judge_stage)
+    """Judge the benchmark's responses and return the scorecard of the judges `names`, by default those of the pipeline.
+
+    With `stored`, no model is called. Raises InputError without a judge to measure.
+    """
+    store, suite, names = context.store, plan.config.pipeline.name, list(names or plan.judge_stage)
+    if not names:
+        raise InputError(
+            "no judge to measure", fix="Add one to `judges`, or name one whose verdicts are in the file: `--judge recorded`."
+        )
     right, only = labels(context), EVERYTHING if limit is None else HeldOut(1.0, limit)
-    if not stored:
-        pipeline.judge(plan, context, names, only=only, allow_code=allow_code)
+    own = [name for name in names if name in plan.config.pipeline.judges]
+    if own and not stored:
+        pipeline.judge(plan, context, own, only=only, allow_code=allow_code)
     spent = {each.stage: each for each in spent_in_all(store, plan.config)}
     costs: dict[str, float | None] = {}
     for name in names:

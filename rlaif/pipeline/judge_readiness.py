@@ -8,15 +8,15 @@ from rlaif.pipeline.readiness import need_responses
 from rlaif.store.store import Row
 
 
-def usable(plan: Plan, context: Context, name: str) -> Row:
+def count_usable(plan: Plan, context: Context, name: str) -> Row:
     """Return how many responses to pair there are, and how many of them a judge has tried and has judged usably."""
     key = plan.judge_key(context.store, name)
     return context.store.query("pairs/sql/usable", judge=key, generators=plan.generator_keys(context.store))[0]
 
 
-def in_words(plan: Plan, context: Context, name: str) -> str:
+def describe_judged(plan: Plan, context: Context, name: str) -> str:
     """Describe how many of the responses a judge has judged, as a clause."""
-    row = usable(plan, context, name)
+    row = count_usable(plan, context, name)
     if not row["tried"]:
         return f"{name} has judged none of {row['responses']:,} responses"
     if not row["usable"]:
@@ -24,11 +24,11 @@ def in_words(plan: Plan, context: Context, name: str) -> str:
     return f"{name} has judged {row['usable']:,} of {row['responses']:,} responses"
 
 
-def advice(plan: Plan, context: Context, *names: str) -> str:
+def advise(plan: Plan, context: Context, *names: str) -> str:
     """Return the commands that give usable verdicts to those of these judges that have none."""
     config, commands = context.config, []
     for name in names:
-        row = usable(plan, context, name)
+        row = count_usable(plan, context, name)
         if row["usable"]:
             continue
         if name.startswith("human:"):
@@ -42,7 +42,7 @@ def advice(plan: Plan, context: Context, *names: str) -> str:
     return "They judged different responses, or by criteria that cannot be compared."
 
 
-def agreed(plan: Plan, context: Context, first: str, second: str) -> Agreement:
+def agreement_between(plan: Plan, context: Context, first: str, second: str) -> Agreement:
     """Return the agreement of two judges (names). Raises InputError if they have no scores or comparisons in common."""
     keys = [plan.judge_key(context.store, name) for name in (first, second)]
     need_responses(plan, context)
@@ -51,9 +51,9 @@ def agreed(plan: Plan, context: Context, first: str, second: str) -> Agreement:
     found = agreement(context.store, *keys)
     if found.criteria or found.pairs:
         return found
-    states = ", and ".join(in_words(plan, context, name) for name in (first, second))
+    states = ", and ".join(describe_judged(plan, context, name) for name in (first, second))
     raise InputError(
         f"{first} and {second} have no scores in common: {states}",
         where="agree",
-        fix=advice(plan, context, first, second),
+        fix=advise(plan, context, first, second),
     )

@@ -17,15 +17,15 @@ from rlaif.context.metering import MeteredModel
 from rlaif.context.run import Context
 from rlaif.core import event_loop
 from rlaif.core.errors import InputError, ModelError
-from rlaif.core.types import Message, Prompt, stored
+from rlaif.core.types import Message, Prompt, buckets, stored
 from rlaif.judging import Candidate
 from rlaif.judging.judge import Judge
 from rlaif.models.base import ChatRequest, Model, Sampling
 from rlaif.models.reasoning import separate
 from rlaif.models.registry import Models, identity
 from rlaif.pipeline.plan import Plan
-from rlaif.pipeline.server_info import Remarked
-from rlaif.pipeline.stages.judge import Live
+from rlaif.pipeline.server_info import ObservedModels
+from rlaif.pipeline.stages.judge import LiveJudge
 from rlaif.training.formats import Row
 from rlaif.training.trainer import Score
 
@@ -70,7 +70,7 @@ class OnlineRewards:
 
     @cached_property
     def _prompts(self) -> list[Prompt]:
-        held_out = round(self._context.config.pipeline.collect.held_out * 10000)
+        held_out = buckets(self._context.config.pipeline.collect.held_out)
         return [stored(row) for row in self._context.store.query("pipeline/sql/train/prompts", held_out=held_out)]
 
     @cached_property
@@ -83,7 +83,7 @@ class OnlineRewards:
     def open(self, fitted: Mapping[int, Path]) -> Iterator[Score]:
         """Yield the function that trainers call for rewards; `fitted` are checkpoints of rewards by place in the section."""
         with asyncio.Runner(loop_factory=event_loop.factory()) as runner:
-            models = Remarked(self._context)
+            models = ObservedModels(self._context)
             runner.run(models.__aenter__())
             try:
                 markers = [
@@ -114,7 +114,7 @@ class OnlineRewards:
     async def _marker(self, models: Models, reward: Reward, fitted: Path | None) -> Marker:
         if reward.judge:
             judge = self._judges[reward.judge]
-            live = await Live.open(self._context, models, judge, allow_code=self._allow_code)
+            live = await LiveJudge.open(self._context, models, judge, allow_code=self._allow_code)
             return lambda shown: _judged(live, judge, [subject for _, subject in shown])
         config = self._models[reward.model] if reward.model else TransformersModel(kind="transformers", path=str(fitted))
         model = await models.get(config, rewards=True)
@@ -132,7 +132,7 @@ class OnlineRewards:
         return marks
 
 
-async def _judged(live: Live, judge: Judge, subjects: list[Candidate]) -> Marks:
+async def _judged(live: LiveJudge, judge: Judge, subjects: list[Candidate]) -> Marks:
     scores = await live.score(subjects)
     return [_weighted(judge, scores[subject.answer]) for subject in subjects]
 

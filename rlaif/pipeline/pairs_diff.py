@@ -127,4 +127,4 @@ def _pairing(context: Context, given: Sequence[str]) -> str:
     config = context.config.changed(given, allow_code=True)
     if config.store_path != context.config.store_path:
         raise InputError("both pairings must be in one store", where="pairs diff", fix="Do not override `name` or `out`.")
-    return pipeline.paired(resolve(config), Context(config, context.store, context.run, context.progress)).key
+    return pipeline.make_pairs(resolve(config), Context(config, context.store, context.run, context.progress)).key

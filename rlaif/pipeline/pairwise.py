@@ -4,10 +4,10 @@ Comparisons start when generation has finished, because the schedule depends on 
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from functools import partial
 from typing import Any
 
-from rlaif.config import ModelConfig
 from rlaif.context.budget import OUTPUT_SHARE, tokens_of
 from rlaif.context.run import Context, now
 from rlaif.core.progress import Tally
@@ -16,20 +16,12 @@ from rlaif.core.types import Comparison, key, stored
 from rlaif.core.workers import run_workers
 from rlaif.judging import Candidate, JudgeContext
 from rlaif.judging.criteria.compare import TEMPLATES, compare
+from rlaif.judging.judge import Judge
 from rlaif.judging.rubric import Compare
-from rlaif.pipeline.circuit_breaker import CircuitBreaker
+from rlaif.pipeline.circuit_breaker import VERDICT, CircuitBreaker
 from rlaif.pipeline.pending import PendingUnits
+from rlaif.pipeline.unit_results import UnitResult, store_results
 from rlaif.store.store import Row
-
-
-@dataclass(frozen=True)
-class Comparing:
-    """The pairwise part of a judge (a key). `judge_context` opens its models; it is called only if anything is pending."""
-
-    judge: str
-    criteria: Mapping[str, Compare]
-    model: ModelConfig | None
-    judge_context: Callable[[Tally], Awaitable[JudgeContext]]
 
 
 def schedules(criteria: Iterable[Compare]) -> list[Row]:
@@ -37,87 +29,63 @@ def schedules(criteria: Iterable[Compare]) -> list[Row]:
     return [{"criterion": criterion.key, "schedule": criterion.schedule} for criterion in criteria]
 
 
-async def run(context: Context, stage: str, who: Comparing, **wanted: Any) -> None:
-    """Run the pending comparisons. In a knock-out, each round is scheduled from the results of the one before."""
-    rounds = any(criterion.schedule == "knock_out" for criterion in who.criteria.values())
-    more = bool(who.criteria)
+async def run(
+    context: Context,
+    judge: Judge,
+    open_context: Callable[[Tally], Awaitable[JudgeContext]],
+    wanted: Mapping[str, Any],
+) -> None:
+    """Run the judge's pending comparisons. In a knock-out, each round is scheduled from the results of the one before.
+
+    `open_context` opens the judge's models; it is called only if anything is pending. `wanted` are the parameters of the
+    query for pending comparisons, without the criteria.
+    """
+    criteria = schedules(judge.compared.values())
+    rounds = any(criterion["schedule"] == "knock_out" for criterion in criteria)
+    more = bool(criteria)
     while more:
-        pending = PendingUnits(context.store, "pairwise", "prompt", criteria=schedules(who.criteria.values()), **wanted)
-        with context.stage(stage, pending.count) as tally:
+        pending = PendingUnits(context.store, "pairwise", "prompt", criteria=criteria, **wanted)
+        with context.stage(f"judge {judge.name}", pending.count) as tally:
             if pending.count:
-                await _round(context, who, pending, tally)
+                await _round(context, judge, await open_context(tally), pending, tally)
         more = rounds and tally.done > 0 and not (STOP.requested or context.budget.stopped)
 
 
-async def _round(context: Context, who: Comparing, pending: PendingUnits, tally: Tally) -> None:
-    judge_context, breaker = await who.judge_context(tally), CircuitBreaker(tally.stage)
+async def _round(context: Context, judge: Judge, judge_context: JudgeContext, pending: PendingUnits, tally: Tally) -> None:
+    breaker = CircuitBreaker(tally.stage)
     await run_workers(
-        context.budget.within(pending, tally, who.model, lambda row: guess(row, who, judge_context)),
-        lambda row: compare_unit(row, who, judge_context, tally),
-        lambda batch: _keep(context, batch, tally),
+        context.budget.within(pending, tally, judge.model, lambda row: estimate_unit(row, judge, judge_context)),
+        lambda row: compare_unit(row, judge, judge_context, tally),
+        lambda batch: store_results(context.store, batch, tally),
         concurrency=judge_context.model.concurrency if judge_context.model else 1,
         on_result=lambda compared: breaker.record(*compared.failed),
     )
     judge_context.report(tally.stage, context.progress.note)
-    breaker.finish(
-        lambda: context.store.query(
-            "SELECT key FROM verdicts WHERE judge = $judge AND failure IS NULL LIMIT 1", judge=who.judge
-        )
-    )
+    breaker.finish(partial(context.store.query, VERDICT, judge=judge.key))
 
 
-def guess(row: Row, who: Comparing, judge_context: JudgeContext) -> tuple[int, float, float]:
+def estimate_unit(row: Row, judge: Judge, judge_context: JudgeContext) -> tuple[int, float, float]:
     """Estimate a unit before anything was measured: one call, its prompt tokens and its output tokens."""
-    wording = [judge_context.templates[name].text for name in TEMPLATES] + [who.criteria[row["criterion"]].question]
+    wording = [judge_context.templates[name].text for name in TEMPLATES] + [judge.compared[row["criterion"]].question]
     shown = [row["messages"], row["document"], row["reference"], row["texts"][row["first"]], row["texts"][row["second"]]]
     return 1, tokens_of(*wording, *shown), judge_context.spec.max_tokens * OUTPUT_SHARE
 
 
-@dataclass(frozen=True)
-class Compared:
-    """The rows of one comparison."""
-
-    verdict: Row
-    comparison: Row
-
-    @property
-    def facts(self) -> dict[str, list[Row]]:
-        """The rows to store, by table."""
-        return {"verdicts": [self.verdict], "comparisons": [self.comparison]}
-
-    @property
-    def outcomes(self) -> list[Row]:
-        """The rows that count as units of work."""
-        return [self.verdict]
-
-    @property
-    def failed(self) -> tuple[str | None, str | None]:
-        """The kind and detail of the failure, if it failed."""
-        return self.verdict["failure"], self.verdict["detail"]
-
-
-async def compare_unit(row: Row, who: Comparing, judge_context: JudgeContext, tally: Tally) -> Compared:
+async def compare_unit(row: Row, judge: Judge, judge_context: JudgeContext, tally: Tally) -> UnitResult:
     """Make one comparison. Raises ModelError only for fatal kinds."""
     prompt = stored(row)
     first, second = (Candidate(prompt, row["texts"][row[side]]) for side in ("first", "second"))
     tally.add(calls=1)
     try:
-        verdict = await compare(first, second, who.criteria[row["criterion"]], row["repeat"], judge_context)
+        verdict = await compare(first, second, judge.compared[row["criterion"]], row["repeat"], judge_context)
     except UnsentError:
         tally.add(calls=-1)
         raise
     # One call was counted at the start.
     tally.add(calls=verdict.calls - 1)
-    unit = {"judge": who.judge, "repeat": row["repeat"], "attempt": row["attempt"]}
+    unit = {"judge": judge.key, "repeat": row["repeat"], "attempt": row["attempt"]}
     two = {"prompt": row["prompt"], "first": row["first"], "second": row["second"], "criterion": row["criterion"]}
-    name = key("comparison", who.judge, *two.values(), row["repeat"], row["attempt"])
+    name = key("comparison", judge.key, *two.values(), row["repeat"], row["attempt"])
     record = unit | verdict.stored_fields | {"key": name, "created": now()}
-    return Compared(record, unit | two | {"verdict": name} | asdict(verdict.comparison or Comparison()))
-
-
-def _keep(context: Context, batch: list[Compared], tally: Tally) -> None:
-    with context.store.transaction():
-        context.store.append("verdicts", [compared.verdict for compared in batch])
-        context.store.append("comparisons", [compared.comparison for compared in batch])
-    for compared in batch:
-        tally.finish(compared.verdict)
+    comparison = unit | two | {"verdict": name} | asdict(verdict.comparison or Comparison())
+    return UnitResult({"verdicts": [record], "comparisons": [comparison]}, [record])

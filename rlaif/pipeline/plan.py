@@ -11,6 +11,7 @@ from rlaif.config import Config, Mix, Pair
 from rlaif.config.yaml import Place, did_you_mean
 from rlaif.context.run import HeldOut
 from rlaif.core.errors import InputError
+from rlaif.data.sources.importer import IMPORTED
 from rlaif.judging.judge import Judge
 from rlaif.pairs import build
 from rlaif.pairs.rule import PairRule
@@ -172,7 +173,8 @@ class Plan:
 
     def generator_names(self, store: Store) -> dict[str, str]:
         """Return the names of the generators whose responses are judged and paired, by key (see `generator_keys`)."""
-        imported = {row["key"]: row["name"] for row in store.query("pipeline/sql/generate/imported")}
+        rows = store.query("SELECT DISTINCT key, name FROM generators WHERE spec = $imported", imported=IMPORTED)
+        imported = {row["key"]: row["name"] for row in rows}
         return imported | {each.key: each.name for each in self.generators}
 
     def described_pairing(self, store: Store) -> str | None:

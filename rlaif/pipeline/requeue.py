@@ -6,7 +6,7 @@ from typing import Final
 from rlaif.config.yaml import did_you_mean
 from rlaif.context.run import Context
 from rlaif.core.errors import TERMINAL, TRANSIENT, InputError
-from rlaif.pipeline.evaluated_models import trained_generator
+from rlaif.pipeline.evaluated_models import kept_checkpoints, trained_generator
 from rlaif.pipeline.plan import Plan
 from rlaif.store.store import Row
 
@@ -41,7 +41,8 @@ def retry(plan: Plan, context: Context, kinds: Sequence[str] = ()) -> list[Row]:
             raise InputError(f"unknown failure kind {kind!r}", where="--kind", fix=did_you_mean(kind, known))
     judges = [plan.judge(name).key for name in plan.all_judges]
     trained = trained_generator(plan, context)
-    makers = [*plan.generator_keys(context.store), *judges, *([trained.key] if trained else [])]
+    kept = [each.generator.key for each in kept_checkpoints(trained)]
+    makers = [*plan.generator_keys(context.store), *judges, *([trained.key] if trained else []), *kept]
     wanted = {"makers": makers, "kinds": list(kinds) or sorted(set(known) - ANSWERS)}
     found = context.store.query(_FAILED_UNITS, **wanted)
     context.store.execute(_REQUEUE, **wanted)

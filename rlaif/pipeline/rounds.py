@@ -11,7 +11,7 @@ from typing import Final
 
 from rlaif.config import Config, ModelConfig, Pipeline, Rounds, TransformersModel, VllmModel
 from rlaif.context.run import Context, now
-from rlaif.core.types import key
+from rlaif.core.types import buckets, key
 from rlaif.evaluation import Match
 from rlaif.pairs.pairing import Pairing
 from rlaif.pipeline.generator import ROUND
@@ -71,7 +71,11 @@ def run(context: Context, settings: Rounds, turn: Callable[[Context], RoundResul
 
 def chain(pipeline: Pipeline) -> str:
     """Return the key of these rounds in the store: a digest of everything that may affect them."""
-    return key("rounds", pipeline.model_dump(mode="json", exclude={"name", "out", "budget", "gate"}))
+    fields = pipeline.model_dump(mode="json", exclude={"name", "out", "budget", "gate"})
+    # Rounds keep no checkpoints, and chains are older than this setting.
+    if fields["train"]:
+        del fields["train"]["checkpoints"]
+    return key("rounds", fields)
 
 
 def last_path(context: Context) -> Path | None:
@@ -97,7 +101,7 @@ def _from(pipeline: Pipeline, config: Config, number: int, path: Path) -> Pipeli
     name, base = base_model(config)
     trained, section = f"{name}{ROUND}{number}", pipeline.generate
     assert section
-    models = pipeline.models | {trained: moved(base, base, path)}
+    models = pipeline.models | {trained: with_checkpoint(base, base, path)}
     if section.generators:
         own = {"model": trained}
         generators = [
@@ -107,13 +111,13 @@ def _from(pipeline: Pipeline, config: Config, number: int, path: Path) -> Pipeli
         section = section.model_copy(update={"generators": generators})
     else:
         generating = trained if section.model == name else f"{section.model}{ROUND}{number}"
-        models[generating] = moved(pipeline.models[str(section.model)], base, path)
+        models[generating] = with_checkpoint(pipeline.models[str(section.model)], base, path)
         own = {"model": generating} | ({"name": f"{section.name}{ROUND}{number}"} if section.name else {})
         section = section.model_copy(update=own)
     return _with(pipeline.model_copy(update={"models": models, "generate": section}), "train", model=trained)
 
 
-def moved(model: ModelConfig, base: TransformersModel, path: Path) -> ModelConfig:
+def with_checkpoint(model: ModelConfig, base: TransformersModel, path: Path) -> ModelConfig:
     """Return the same model with the checkpoint at `path`; a model without a checkpoint is replaced by the trained one."""
     kept = model if isinstance(model, TransformersModel | VllmModel) else base
     return kept.model_copy(update={"path": str(path), "revision": None})
@@ -140,7 +144,7 @@ def _row(context: Context, made: RoundResult, earlier: list[str]) -> Row:
         pairing=made.pairing.key,
         judge=made.pairing.judge,
         earlier=earlier,
-        held_out=round(context.config.pipeline.collect.held_out * 10000),
+        held_out=buckets(context.config.pipeline.collect.held_out),
     )[0]
     match = made.match
     return drift | {

@@ -9,24 +9,24 @@ from rlaif.core.workers import StageQueue, run_together
 from rlaif.judging.judge import Judge
 from rlaif.models.registry import Models
 from rlaif.pipeline.plan import Plan
-from rlaif.pipeline.server_info import Remarked
+from rlaif.pipeline.server_info import ObservedModels
 from rlaif.pipeline.stages import generate as generating
 from rlaif.pipeline.stages import judge as judging
 from rlaif.store.store import Row
 
 
-def alone(context: Context, work: Callable[[Models], Coroutine[Any, Any, None]]) -> None:
+def run_stage(context: Context, work: Callable[[Models], Coroutine[Any, Any, None]]) -> None:
     """Run one stage by itself; its models are closed before those of the next stage are opened."""
 
     async def inside() -> None:
-        async with Remarked(context) as models:
+        async with ObservedModels(context) as models:
             await work(models)
 
     event_loop.run(inside())
     context.budget.check()
 
 
-async def overlapped(plan: Plan, context: Context, judges: Sequence[Judge], allow_code: bool) -> None:
+async def run_overlapped(plan: Plan, context: Context, judges: Sequence[Judge], allow_code: bool) -> None:
     """Generate and judge at the same time: a response is judged as soon as it is stored."""
     queues: list[StageQueue[Row]] = [StageQueue() for _ in judges]
 
@@ -43,6 +43,6 @@ async def overlapped(plan: Plan, context: Context, judges: Sequence[Judge], allo
         finally:
             queue.abandon()
 
-    async with Remarked(context) as models:
+    async with ObservedModels(context) as models:
         scoring = [score(models, judge, queue) for judge, queue in zip(judges, queues, strict=True)]
         await run_together([*scoring, generate(models)])

@@ -1,15 +1,13 @@
 """Stop a run if a judge's server reports a different model than before."""
 
 import asyncio
-from types import TracebackType
-from typing import Self
 
 from rlaif.context.facts import Facts
 from rlaif.core.errors import ModelError
-from rlaif.models.base import ChatRequest, Completion, Model
+from rlaif.models.base import AlwaysOpen, ChatRequest, Completion, Model
 
 
-class ServedModelGuard:
+class ServedModelGuard(AlwaysOpen):
     """An open model of a judge (given by key and name) that checks the model name in every reply.
 
     A server may serve another model under an old name, or a vendor may move an alias. The first name is stored; scores of
@@ -38,11 +36,3 @@ class ServedModelGuard:
             )
         self._served = served
         await asyncio.to_thread(self._facts.append, "served_models", [{"judge": self._judge, "model": served}])
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Do nothing: the owner of the model closes it."""

@@ -15,6 +15,7 @@ from rlaif.models.openai.batch.client import OpenAIBatch
 from rlaif.models.openai.client import OpenAI
 from rlaif.models.openai.inspector import UNKNOWN_FINISH
 from rlaif.models.registry import Models
+from rlaif.store.store import Row
 
 # What the servers of a model reported about themselves in the last earlier run that has such a report.
 _LAST_REPORT: Final = """
@@ -26,7 +27,7 @@ _LAST_REPORT: Final = """
 IDENTITY: Final = ("version", "root", "max_model_len", "created", "fingerprint")
 
 
-class Remarked(Models):
+class ObservedModels(Models):
     """Models in use together; observations about their servers are kept in the store."""
 
     def __init__(self, context: Context) -> None:
@@ -54,18 +55,18 @@ class Remarked(Models):
 
     def _keep(self, model: OpenAI | OpenAIBatch) -> None:
         """Store the observations since the last call, and note what the user should know."""
-        context, remarks = self._context, model.remarks
+        context, rows = self._context, observation_rows(self._context.run, model)
         model.remarks = Counter()
-        whose = {"run": context.run, "server": model.server, "model": model.name}
         before, after = defaultdict(set), defaultdict(set)
-        for row in context.store.query(_LAST_REPORT, **whose):
+        for row in context.store.query(_LAST_REPORT, server=model.server, model=model.name, run=context.run):
             before[row["remark"]].add(row["value"])
-        for (remark, value), times in remarks.items():
-            after[remark].add(value)
-            if remark == UNKNOWN_FINISH:
+        for row in rows:
+            after[row["remark"]].add(row["value"])
+            if row["remark"] == UNKNOWN_FINISH:
                 context.progress.note(
-                    f"{model.name} at {model.server}: {times:,} completions have the unknown finish_reason {value!r} "
-                    "and may not be whole. As responses they are never chosen, and as verdicts they are malformed."
+                    f"{model.name} at {model.server}: {row['times']:,} completions have the unknown finish_reason "
+                    f"{row['value']!r} and may not be whole. As responses they are never chosen, and as verdicts they are "
+                    "malformed."
                 )
         for remark in IDENTITY:
             # Vendors run several builds at a time, so a build that was seen before is not a change.
@@ -75,14 +76,13 @@ class Remarked(Models):
                     f"{_listed(before[remark])} and is {_listed(after[remark])}. "
                     "New results are stored beside the earlier ones."
                 )
-        created = now()
-        context.store.append(
-            "server_observations",
-            [
-                whose | {"remark": remark, "value": value, "times": times, "created": created}
-                for (remark, value), times in remarks.items()
-            ],
-        )
+        context.store.append("server_observations", rows)
+
+
+def observation_rows(run: str, model: OpenAI | OpenAIBatch) -> list[Row]:
+    """Return what the server of a model reported in this run, as rows of `server_observations`."""
+    whose = {"run": run, "server": model.server, "model": model.name, "created": now()}
+    return [whose | {"remark": remark, "value": value, "times": times} for (remark, value), times in model.remarks.items()]
 
 
 def _listed(values: set[str]) -> str:

@@ -134,6 +134,6 @@ def status(config: Config, store: Store) -> dict[str, list[Row]]:
     return found | {"spent": [asdict(row) for row in spent_in_all(store, config)]}
 
 
-def resolved(config: Config) -> str:
+def config_json(config: Config) -> str:
     """Return the whole configuration as JSON, with defaults filled in."""
     return json.dumps(config.pipeline.model_dump(mode="json"), indent=2)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rlaif.config import TransformersModel
 from rlaif.context.run import Context
 from rlaif.context.spending import spent_on_tasks
+from rlaif.core.types import buckets
 from rlaif.evaluation import Agreement, Evaluation
 from rlaif.evaluation.table import judged
 from rlaif.pipeline.evaluated_models import online_rewards, trained_generator
@@ -14,7 +15,7 @@ from rlaif.pipeline.plan import Plan
 from rlaif.pipeline.stages import evaluate as evaluating
 from rlaif.pipeline.stages import hand_off
 from rlaif.pipeline.stages import train as training
-from rlaif.pipeline.stages.pair import described
+from rlaif.pipeline.stages.pair import ensure_pairing
 from rlaif.training.job import Training
 from rlaif.training.profiles import Setup, here
 
@@ -65,7 +66,7 @@ def take_training(plan: Plan, context: Context, folder: Path, pairing: str | Non
 def _described(plan: Plan, context: Context) -> str | None:
     """Return the pairing that the file describes if the training needs pairs, otherwise None."""
     section = context.config.pipeline.train
-    return described(plan, context) if section and section.needs_pairs else None
+    return ensure_pairing(plan, context) if section and section.needs_pairs else None
 
 
 def _with_card(plan: Plan, context: Context, trained: Training, *, whole: bool = False) -> Training:
@@ -96,7 +97,7 @@ def _origin(plan: Plan, context: Context, trained: Training, *, whole: bool) -> 
         base=training.base_model(config)[1].path,
         pipeline=json.loads(last[0]["config"]) if last else config.pipeline,
         pairs=section.needs_pairs,
-        held_out=round(config.pipeline.collect.held_out * 10000),
+        held_out=buckets(config.pipeline.collect.held_out),
         rewards=[
             {"name": each.name, "spec": json.dumps(each.spec | {"criteria": [c.spec for c in each.rubric.criteria]})}
             for each in judges

@@ -7,7 +7,7 @@ from rlaif.evaluation import Evaluation
 from rlaif.evaluation.audit.metrics import measure
 from rlaif.evaluation.audit.types import Audit
 from rlaif.pipeline import gold as standards
-from rlaif.pipeline.judge_readiness import usable
+from rlaif.pipeline.judge_readiness import count_usable
 from rlaif.pipeline.plan import Plan
 from rlaif.pipeline.remaining import remaining
 from rlaif.pipeline.resolve import resolve
@@ -36,10 +36,10 @@ def _audit(plan: Plan, context: Context) -> Audit:
     """Measure all judges with stored scores, imported ones included. Raises InputError if there are none."""
     store = context.store
     found = standards.gold(plan, store)
-    gold = found if found and usable(plan, context, found)["usable"] else None
+    gold = found if found and count_usable(plan, context, found)["usable"] else None
     imported = [str(row["name"]) for row in store.query("evaluation/audit/sql/people")]
     names = [name for name in dict.fromkeys([*plan.all_judges, *imported]) if name != gold]
-    judges = [standards.audited(plan, store, name) for name in names if usable(plan, context, name)["usable"]]
+    judges = [standards.audited(plan, store, name) for name in names if count_usable(plan, context, name)["usable"]]
     if not judges:
         raise InputError("nothing to measure", where="audit", fix=f"Run `{context.config.command('judge')}` first.")
     return measure(store, judges, standards.audited(plan, store, gold) if gold else None, plan.generator_keys(store))

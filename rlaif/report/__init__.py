@@ -22,8 +22,10 @@ from rlaif.context.run import now
 from rlaif.context.spending import Spent, money, spent, total_cost
 from rlaif.core.text import FILTERS, visible
 from rlaif.evaluation import Agreement, Evaluation
+from rlaif.evaluation.table import checkpoint_note
 from rlaif.report import data, verdict
 from rlaif.report.charts import HEIGHT
+from rlaif.report.checkpoint_charts import checkpoint_charts
 from rlaif.report.labels import label_cells
 from rlaif.store.store import Store
 
@@ -105,6 +107,8 @@ def render(
             rounds=store.query("report/sql/rounds") if pipeline.rounds else [],
             curves=data.read_curves(store),
             evaluation=evaluation or Evaluation(),
+            checkpoint_charts=checkpoint_charts(evaluation.curve) if evaluation and evaluation.curve else [],
+            checkpoint_note=checkpoint_note(evaluation.curve) if evaluation and evaluation.curve else "",
             agreements=agreements,
             audit=audit,
             examples=data.read_examples(store),
@@ -112,7 +116,7 @@ def render(
             remarks=store.query("pipeline/sql/status/server_observations"),
             spent=costs,
             config=config_text(pipeline),
-            tones=("one", "two"),
+            tones=("one", "two", "three", "four"),
             file=shlex.quote(file),
         )
     )

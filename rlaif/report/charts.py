@@ -46,12 +46,17 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One series: its points as SVG coordinates, its last value, and that value's y position."""
+    """One series: its points as SVG coordinates, its last value, and that value's y position.
+
+    `dots` mark single points, and `band` is the outline of their intervals; both are empty for long series.
+    """
 
     name: str
     points: str
     last: float
     y: float
+    dots: Sequence[tuple[float, float]] = ()
+    band: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +106,20 @@ def range_histogram(counts: Mapping[int, int], low: float, high: float, bins: in
     return histogram(counts, labels, [Tick(100 * (v - low) / (high - low), label) for v, label in ticks(low, high)])
 
 
-def lines(series: Mapping[str, Sequence[tuple[int, float]]], *, within: tuple[float, float] | None = None) -> Lines:
-    """Return the lines of series of (step, value), each with at least one point; `within` fixes the y range."""
+def lines(
+    series: Mapping[str, Sequence[tuple[int, float]]],
+    *,
+    within: tuple[float, float] | None = None,
+    intervals: Mapping[str, Sequence[tuple[int, float, float]]] | None = None,
+) -> Lines:
+    """Return the lines of series of (step, value), each with at least one point; `within` fixes the y range.
+
+    `intervals` of (step, low, high) are drawn as bands by series; then every point is marked.
+    """
+    bands = intervals or {}
     steps = [step for points in series.values() for step, _ in points]
     values = [value for points in series.values() for _, value in points]
+    values += [value for points in bands.values() for _, *ends in points for value in ends]
     first, last = min(steps), max(steps)
     low, high = within or (min(values), max(values))
     if low == high:
@@ -118,9 +133,12 @@ def lines(series: Mapping[str, Sequence[tuple[int, float]]], *, within: tuple[fl
 
     drawn = []
     for name, points in series.items():
+        dots = [(x(step), y(value)) for step, value in points] if intervals is not None else ()
         points = [*points[:: ceil(len(points) / MAX_POINTS)], points[-1]]
-        path = " ".join(f"{x(step):.2f},{y(value):.2f}" for step, value in points)
-        drawn.append(Line(name, path, points[-1][1], y(points[-1][1])))
+        outline = bands.get(name, ())
+        edges = [(step, low) for step, low, _ in outline] + [(step, high) for step, _, high in reversed(outline)]
+        path, band = (" ".join(f"{x(step):.2f},{y(value):.2f}" for step, value in each) for each in (points, edges))
+        drawn.append(Line(name, path, points[-1][1], y(points[-1][1]), dots, band))
     return Lines(
         last,
         drawn,

@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from rlaif.config import Pipeline
+from rlaif.core.types import buckets
 from rlaif.evaluation.comparison import Match
 from rlaif.report.charts import Histogram, Lines, lines, range_histogram, scale_histogram
 from rlaif.store.store import Row, Store, sql
@@ -108,7 +109,7 @@ def _model(pipeline: Pipeline, name: str) -> str:
 
 def read_funnel(store: Store, pipeline: Pipeline) -> list[Step]:
     """Return the steps from source rows to pairs. A step's parts add up to its total."""
-    rows = store.query("report/sql/funnel", held_out=round(pipeline.collect.held_out * 10000))
+    rows = store.query("report/sql/funnel", held_out=buckets(pipeline.collect.held_out))
     grouped = groupby(rows, key=lambda row: (row["step"], row["name"], row["which"]))
     return [Step(*step, list(parts)) for step, parts in grouped]
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rlaif.core.text import FILTERS
-from rlaif.evaluation import Match
+from rlaif.evaluation import CheckpointCurve, Match
 from rlaif.report import data, environment, put
 from rlaif.report.charts import HEIGHT, Histogram, Lines
+from rlaif.report.checkpoint_charts import checkpoint_charts
 from rlaif.store.store import Store
 
 # Pixels of the plot area, and the factor from the charts' height to it.
@@ -50,11 +51,13 @@ class Plot:
         return "intervals"
 
 
-def write(store: Store, folder: Path, matches: Sequence[Match] = ()) -> list[Path]:
+def write(
+    store: Store, folder: Path, matches: Sequence[Match] = (), checkpoints: CheckpointCurve | None = None
+) -> list[Path]:
     """Write the plots for which the store has data to a folder; return their paths. Existing files are replaced."""
     store.execute("report/sql/views")
     paths = []
-    for plot in [*_scores(store), *_pairs(store), *_wins(matches), *_curves(store)]:
+    for plot in [*_scores(store), *_pairs(store), *_wins(matches), *_curves(store), *_checkpoints(checkpoints)]:
         path = folder / f"{re.sub(r'[^0-9A-Za-z]+', '-', plot.name).strip('-').lower()}.svg"
         put(render(plot), path)
         paths.append(path)
@@ -109,3 +112,8 @@ def _wins(matches: Sequence[Match]) -> Iterator[Plot]:
 def _curves(store: Store) -> Iterator[Plot]:
     for curve in data.read_curves(store):
         yield Plot(f"training {curve.title}", curve.title, "", "training step", "", curve.chart)
+
+
+def _checkpoints(curve: CheckpointCurve | None) -> Iterator[Plot]:
+    for each in checkpoint_charts(curve) if curve else ():
+        yield Plot(f"checkpoints {each.title.partition(',')[0]}", each.title, "", "training step", "", each.chart)

@@ -12,8 +12,8 @@ import duckdb
 
 from rlaif.core.errors import StoreError
 
-# Each table's columns and their types.
-Tables = Mapping[str, Mapping[str, str]]
+# The statement that creates each table, as DuckDB writes it, with all types, defaults, expressions and constraints.
+Tables = Mapping[str, str]
 
 # Queries for the kinds of objects that rlaif never makes. `duckdb_triggers` exists from DuckDB 2 on.
 _STRANGERS: Mapping[str, str] = {
@@ -25,27 +25,26 @@ _STRANGERS: Mapping[str, str] = {
     "an index": "SELECT index_name FROM duckdb_indexes() WHERE database_name = 'store'",
     "a trigger": "SELECT trigger_name FROM duckdb_triggers() WHERE database_name = 'store'",
 }
+_TABLES = "SELECT table_name, sql FROM duckdb_tables() WHERE database_name = $database"
+_VIEWS = "SELECT sql FROM duckdb_views() WHERE database_name = 'store' AND NOT internal ORDER BY ALL"
 # Columns that compute their values differ in the type, which includes the default or the expression.
 _COLUMNS = """
-    SELECT table_name, column_name, concat_ws(' DEFAULT ', data_type, column_default)
-    FROM duckdb_columns() WHERE database_name = $database AND schema_name = 'main' AND NOT internal
-        AND table_name IN (SELECT table_name FROM duckdb_tables() WHERE database_name = $database)
+    SELECT column_name, concat_ws(' DEFAULT ', data_type, column_default)
+    FROM duckdb_columns() WHERE database_name = $database AND table_name = $table
 """
 _CONSTRAINTS = """
     SELECT table_name, constraint_type, count(*) FROM duckdb_constraints() WHERE database_name = $database GROUP BY ALL
 """
-_VIEWS = """
-    SELECT view_name, regexp_replace(sql, '^CREATE VIEW [^(]*? AS ', '') FROM duckdb_views()
-    WHERE database_name = $database AND NOT internal
-"""
 
 
 def tables(connection: duckdb.DuckDBPyConnection, database: str = "store") -> Tables:
-    """Return the tables of the attached file and their columns, without views."""
-    found: dict[str, dict[str, str]] = {}
-    for table, column, kind in connection.execute(_COLUMNS, {"database": database}).fetchall():
-        found.setdefault(table, {})[column] = kind
-    return found
+    """Return the tables of an attached file, by name."""
+    return dict(connection.execute(_TABLES, {"database": database}).fetchall())
+
+
+def views(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Return the statements that created the views in the store's file, in a fixed order."""
+    return [text for (text,) in connection.execute(_VIEWS).fetchall()]
 
 
 def refuse_strangers(path: Path, connection: duckdb.DuckDBPyConnection) -> None:
@@ -60,33 +59,38 @@ def refuse_strangers(path: Path, connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def compare(path: Path, connection: duckdb.DuckDBPyConnection, here: Tables, schema: str) -> None:
-    """Compare columns and constraints of the tables `here` with the schema (SQL). Raises StoreError if they differ."""
-    wanted, bounds = _made_by(schema)
-    for name, columns in wanted.items():
-        if here.get(name) != columns:
-            other = set(columns.items()) ^ set(here.get(name, {}).items())
-            what = f"column {min(other)[0]!r} of table {name!r}" if name in here else f"table {name!r}"
-            raise _foreign(path, f"{what} does not match the schema")
-    for table, kind, count in _bounds(connection, "store") - bounds:
-        raise _foreign(path, f"table {table!r} has {count} constraints of kind {kind} that rlaif did not make")
+    """Compare the tables `here` with those of the schema (SQL). Raises StoreError if they differ.
+
+    A table that was upgraded may have its columns in another order.
+    """
+    wanted = _made_by(schema)
+    others = [name for name, text in wanted.items() if here.get(name) != text]
+    if not others and len(here) == len(wanted):
+        return
+    with duckdb.connect(":memory:") as made:
+        made.execute(schema)
+        for table in others:
+            columns = _columns(made, "memory", table) ^ _columns(connection, "store", table)
+            if columns:
+                what = f"column {min(columns)[0]!r} of table {table!r}" if table in here else f"table {table!r}"
+                raise _foreign(path, f"{what} does not match the schema")
+        for table, kind, count in _constraints(connection, "store") - _constraints(made, "memory"):
+            raise _foreign(path, f"table {table!r} has {count} constraints of kind {kind} that rlaif did not make")
 
 
 @cache
-def _made_by(schema: str) -> tuple[Tables, frozenset[tuple[str, str, int]]]:
+def _made_by(schema: str) -> Tables:
     with duckdb.connect(":memory:") as connection:
         connection.execute(schema)
-        return tables(connection, "memory"), _bounds(connection, "memory")
+        return tables(connection, "memory")
 
 
-def other_views(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Return whether a view of this program is missing in the file or differs there."""
-    own, here = (dict(connection.execute(_VIEWS, {"database": name}).fetchall()) for name in ("memory", "store"))
-    return any(here.get(name) != text for name, text in own.items())
+def _columns(connection: duckdb.DuckDBPyConnection, database: str, table: str) -> set[tuple[str, str]]:
+    return set(connection.execute(_COLUMNS, {"database": database, "table": table}).fetchall())
 
 
-def _bounds(connection: duckdb.DuckDBPyConnection, database: str) -> frozenset[tuple[str, str, int]]:
-    rows = connection.execute(_CONSTRAINTS, {"database": database}).fetchall()
-    return frozenset((table, kind, count) for table, kind, count in rows)
+def _constraints(connection: duckdb.DuckDBPyConnection, database: str) -> set[tuple[str, str, int]]:
+    return set(connection.execute(_CONSTRAINTS, {"database": database}).fetchall())
 
 
 def _foreign(path: Path, what: str) -> StoreError:

@@ -7,57 +7,43 @@ The file may come from a stranger. Its connection reaches only the store's file 
 compared with the schema, and queries read the views of `store/views.sql`, never those in the file.
 """
 
-import re
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import RLock, Timer
 from types import TracebackType
-from typing import Any, Self
-from weakref import WeakMethod, WeakSet
+from typing import Self
+from weakref import WeakMethod
 
 import duckdb
 
 from rlaif.core.errors import InputError, StoreError
 from rlaif.core.signals import STOP
-from rlaif.core.words import SQL_WORD
+from rlaif.core.types import key
 from rlaif.store import schema_check
 from rlaif.store.confined import quoted
 from rlaif.store.connection import check_file, connect, copy, has_log, search, unreadable
+from rlaif.store.database import FULL, Database, Row, disk_full, sql
 from rlaif.store.snapshot import copy_files
+from rlaif.store.views import views_text
 from rlaif.store.work_folder import WorkFolder, remove_left
 
-PACKAGE = Path(__file__).parents[1]
+__all__ = ["FULL", "Row", "Store", "check_path", "must_exist", "sql"]
+
 SCHEMA_VERSION = 7
 # The oldest schema that `store/migrate` can upgrade.
 OLDEST_VERSION = 3
-# The system's messages for a full disk, file or share, which DuckDB passes on.
-FULL = ("No space left", "File too large", "quota exceeded")
 # The name in `meta` for the fact that a process has the store open for writing.
 WRITING = "writing"
+# The name in `meta` for a digest of the views in the file, which are for other programs, and of those of this rlaif.
+VIEWS = "views"
 # In the path of a database, DuckDB reads text after a question mark as options, and a backslash as a slash.
 MISREAD = "?\\\0"
 
-Row = dict[str, Any]
 
-
-@cache
-def sql(name: str) -> str:
-    """Return the text of `rlaif/NAME.sql`, in which {SQL_WORD} is the pattern of a word.
-
-    A name that contains a blank is a statement itself.
-    """
-    if " " in name:
-        return name
-    # Not a macro of the database: a macro in the file could replace functions, so the schema check refuses all of them.
-    return (PACKAGE / f"{name}.sql").read_text(encoding="utf-8").replace("{SQL_WORD}", SQL_WORD)
-
-
-class Store:
+class Store(Database):
     """An open store. One process writes at a time; threads of that process may share it.
 
     A store that is open `read_only` is a copy of the files as they were then: it shows every row that was committed, holds
@@ -74,16 +60,14 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"{path.parent}: no folder for the store: {error.strerror}. Name another `out`.") from None
-        self.path, self.read_only, self._private = path, read_only, private
+        self.read_only, self._private = read_only, private
         self._file = path.resolve()
         self._work = WorkFolder(self._file)
-        self._lock = RLock()
-        self._scratch = False
         # How often `renew` has changed the content.
         self.renewals = 0
-        self._cursors: WeakSet[duckdb.DuckDBPyConnection] = WeakSet()
         logged = has_log(self._file)
-        self._connection = self._connect_to_copy() if read_only or private else connect(self._file, False, self._work.path)
+        copied = read_only or private
+        super().__init__(path, self._connect_to_copy(path) if copied else connect(self._file, False, self._work.path))
         # Weak, so that a store that is not closed, because relations of it are in use, is closed with them.
         interrupt = WeakMethod(self._interrupt)
         self._unregister = STOP.interrupted_by(lambda: (living := interrupt()) and living())
@@ -96,7 +80,7 @@ class Store:
             self._abandon()
             raise
 
-    def _connect_to_copy(self) -> duckdb.DuckDBPyConnection:
+    def _connect_to_copy(self, path: Path) -> duckdb.DuckDBPyConnection:
         """Copy the store's files and open the copy. Raises StoreError."""
         original = self._file
         try:
@@ -105,7 +89,7 @@ class Store:
             if self.read_only:
                 # The disk is full or the folder is not writable: read the store in place, with a lock.
                 return connect(original, True, self._work.path)
-            raise StoreError(f"{self.path}: cannot be copied to read it: {error}. Free some space.") from None
+            raise StoreError(f"{path}: cannot be copied to read it: {error}. Free some space.") from None
         try:
             connection = connect(copied, self.read_only, self._work.path, original)
         except BaseException:
@@ -137,8 +121,8 @@ class Store:
             if self.read_only:
                 raise StoreError(f"{self.path}: the store is empty. `rlaif run` fills it.")
             with self._renewed():
-                self.execute("store/schema")
-        found = self.meta("schema") if not tables or "value" in tables.get("meta", {}) else ""
+                self._connection.execute(sql("store/schema"))
+        found = self.meta("schema") if not tables or "meta" in tables else ""
         if not found.isdecimal() or len(found) > 9:
             raise StoreError(f"{self.path}: a DuckDB file, but not a store of rlaif. Name another `out`.")
         if tables:
@@ -151,8 +135,7 @@ class Store:
             raise StoreError(_unfit(self.path, version))
         if tables:
             schema_check.compare(self.path, self._connection, tables, sql("store/schema"))
-        self.execute("store/views")
-        if not self.read_only and schema_check.other_views(self._connection):
+        if not self.read_only and self.meta(VIEWS) != self._digest_of_views():
             with self._renewed():
                 pass
         if not self._private and not self.read_only:
@@ -174,7 +157,7 @@ class Store:
             )
         remove_left(self._file)
         if not noted:
-            with self._room():
+            with self._explaining_full_disk():
                 self._connection.execute("INSERT INTO meta VALUES (?, 'yes')", [WRITING])
                 self._connection.execute("CHECKPOINT store")
 
@@ -182,11 +165,11 @@ class Store:
         """Upgrade the tables of an older rlaif in one transaction; a copy of the old store is kept beside it."""
         kept = self.path.with_name(f"{self.path.name}.schema-{version}")
         if not self._private:
-            with self._room(), self.folder() as folder:
+            with self._explaining_full_disk(), self.folder() as folder:
                 copy(self._connection, folder, kept)
         with self._renewed():
             for step in range(version + 1, SCHEMA_VERSION + 1):
-                self.execute(f"store/migrate/to_{step}")
+                self._connection.execute(sql(f"store/migrate/to_{step}"))
         if self._private:
             return
         print(
@@ -202,9 +185,9 @@ class Store:
         try:
             with self.transaction():
                 yield
-                self.execute("store/views")
-                self.run("DELETE FROM meta WHERE name = 'schema'")
-                self.run("INSERT INTO meta VALUES ('schema', $version)", version=str(SCHEMA_VERSION))
+                self._connection.execute(views_text())
+                self._note("schema", str(SCHEMA_VERSION))
+                self._note(VIEWS, self._digest_of_views())
         finally:
             search(self._connection)
         # DDL that is still in the log at a crash is what DuckDB replays least reliably.
@@ -223,7 +206,7 @@ class Store:
     def _unwritable(self, error: OSError) -> StoreError:
         why = error.strerror or str(error)
         if any(words in str(error) for words in FULL):
-            return _full(self.path)
+            return disk_full(self.path)
         return StoreError(f"{self.path.parent}: cannot be written to: {why}. Name another `out`.")
 
     def meta(self, name: str) -> str:
@@ -231,25 +214,12 @@ class Store:
         row = self._connection.execute("SELECT value FROM meta WHERE name = $name", {"name": name}).fetchall()
         return str(row[0][0]) if row else ""
 
-    def query(self, name: str, /, **parameters: Any) -> list[Row]:
-        """Return all rows of the named query as dictionaries. Parameters that the query does not use are ignored."""
-        return self.rows(sql(name), **parameters)
+    def _digest_of_views(self) -> str:
+        return key("views", views_text(), *schema_check.views(self._connection))
 
-    def rows(self, text: str, /, **parameters: Any) -> list[Row]:
-        """Return all rows of a query given as text."""
-        with self._lock:
-            result = self._connection.execute(text, _used(text, parameters))
-            names = [column[0] for column in result.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
-
-    def table(self, text: str, /) -> Any:
-        """Return all rows of a query given as text as a pyarrow.Table."""
-        with self._lock:
-            return self._connection.sql(text).to_arrow_table()
-
-    def relation(self, text: str, /) -> duckdb.DuckDBPyRelation:
-        """Return a query given as text as a relation of DuckDB, which is evaluated when it is read."""
-        return self._cursor().sql(text)
+    def _note(self, name: str, value: str) -> None:
+        self._connection.execute("DELETE FROM meta WHERE name = ?", [name])
+        self._connection.execute("INSERT INTO meta VALUES (?, ?)", [name, value])
 
     def stream_by_file(self, text: str, /, size: int = 4096) -> Iterator[Row]:
         """Yield the rows of a query given as text, which may read temporary tables, `size` at a time to bound memory.
@@ -264,31 +234,6 @@ class Store:
                 for batch in file.iter_batches(size):
                     yield from batch.to_pylist()
 
-    def measure(self, name: str, aggregate: str, /, **parameters: Any) -> int:
-        """Return an aggregate, such as count(*), over the rows of the named query; 0 if it is null."""
-        return int(self.rows(f"SELECT {aggregate} AS n FROM ({sql(name)})", **parameters)[0]["n"] or 0)
-
-    def stream(self, name: str, /, size: int = 512, **parameters: Any) -> Iterator[Row]:
-        """Yield the rows of the named query in the store's present state, fetched `size` at a time to bound memory."""
-        text = sql(name)
-        with self._lock:
-            cursor = self._cursor()
-            cursor.execute(text, _used(text, parameters))
-            names = [column[0] for column in cursor.description or ()]
-        batches = iter(lambda: cursor.fetchmany(size), [])
-        return (dict(zip(names, row, strict=True)) for batch in batches for row in batch)
-
-    def execute(self, name: str, /, **parameters: Any) -> None:
-        """Run the named statements."""
-        self.run(sql(name), **parameters)
-
-    def run(self, text: str, /, **parameters: Any) -> None:
-        """Run statements given as text."""
-        with self._lock, self._room():
-            for statement in self._connection.extract_statements(text):
-                used = {name: parameters[name] for name in statement.named_parameters}
-                self._connection.execute(statement, used).fetchall()
-
     def write(self, query: str, path: Path, options: str, rows: int | None = None) -> None:
         """Write the rows of a query given as text to a file; `options` are those of DuckDB's COPY.
 
@@ -298,8 +243,8 @@ class Store:
         Raises OSError if the file cannot be moved into place, and StoreError if it is not complete.
         """
         # Queries can write beside the store only; from there to another folder of the same disk is a rename.
-        with self.folder() as folder, self._room(path):
-            cursor, file = self._cursor(), quoted(folder / "rows")
+        with self.folder() as folder, self._explaining_full_disk(path):
+            cursor, file = self._cursor(query), quoted(folder / "rows")
             cursor.execute(f"COPY ({query}) TO {file} ({options})")
             if rows is not None:
                 count = f"SELECT count(*) FROM read_parquet({file}, hive_partitioning = false)"
@@ -307,104 +252,6 @@ class Store:
                 if found != rows:
                     raise StoreError(f"{path.name}: {rows:,} rows written, {found:,} read back; is the disk full?")
             shutil.move(folder / "rows", path)
-
-    def _cursor(self) -> duckdb.DuckDBPyConnection:
-        with self._lock:
-            cursor = search(self._connection.cursor())
-            self._cursors.add(cursor)
-            return cursor
-
-    @contextmanager
-    def time_limit(self, seconds: float) -> Iterator[None]:
-        """Interrupt queries of this context that take longer: they raise duckdb.InterruptException."""
-        with self._lock:
-            timer = Timer(seconds, self._connection.interrupt)
-            timer.daemon = True
-            timer.start()
-            try:
-                yield
-            finally:
-                timer.cancel()
-
-    def _interrupt(self) -> None:
-        for each in (self._connection, *self._cursors):
-            each.interrupt()
-
-    def append(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Add rows, matched to columns by name; they are committed on return unless a transaction is open."""
-        if not rows:
-            return
-        # The columns of all rows, not only of the first: a failed response has other columns than one with text.
-        names = dict.fromkeys(name for row in rows for name in row)
-        # One list per column is as fast as Arrow from some hundred rows on, faster for fewer, and needs no import.
-        columns = ", ".join(f'unnest(${name}) AS "{name}"' for name in names)
-        with self._lock, self._room():
-            self._connection.execute(
-                f'INSERT INTO "{table}" BY NAME SELECT {columns}', {name: [row.get(name) for row in rows] for name in names}
-            )
-
-    @contextmanager
-    def reading(self, files: Mapping[str, Path]) -> Iterator[None]:
-        """Make Parquet files readable as views by name inside this context.
-
-        They are in a folder with a random name, so that a `*` or `[` in its path, a pattern to DuckDB, matches nothing
-        else. A `key=value` in their paths is not read as a column.
-        """
-        with self._lock:
-            for name, path in files.items():
-                escaped = str(path).replace("'", "''")
-                rows = f"read_parquet('{escaped}', hive_partitioning = false)"
-                self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS FROM {rows}")
-            try:
-                yield
-            finally:
-                for name in files:
-                    self._connection.execute(f"DROP VIEW {name}")
-
-    @contextmanager
-    def memory_limit(self, limit: str) -> Iterator[None]:
-        """Let DuckDB use at most `limit` of memory, such as "400MB", inside this context; more goes to disk."""
-        self.run(f"SET memory_limit = '{limit}'")
-        try:
-            yield
-        finally:
-            self.run("RESET memory_limit")
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Commit all appends inside this context together or not at all; inside `scratch`, they are discarded with it."""
-        with self._lock, self._room():
-            if self._scratch:
-                yield
-                return
-            self._connection.execute("BEGIN")
-            try:
-                yield
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
-
-    @contextmanager
-    def _room(self, path: Path | None = None) -> Iterator[None]:
-        try:
-            yield
-        except duckdb.Error as error:
-            if not any(words in str(error) for words in FULL):
-                raise
-            raise _full(path or self.path) from None
-
-    @contextmanager
-    def scratch(self) -> Iterator[None]:
-        """Discard all writes of this context at its end; until then its queries see them."""
-        with self._lock:
-            self._connection.execute("BEGIN")
-            self._scratch = True
-            try:
-                yield
-            finally:
-                self._scratch = False
-                self._connection.execute("ROLLBACK")
 
     def close(self) -> None:
         """Fold the write-ahead log into the file, so that the file is complete by itself, and close it."""
@@ -445,18 +292,6 @@ def check_path(path: Path) -> None:
     except UnicodeEncodeError:
         shown = text.encode("utf-8", "backslashreplace").decode()
         raise InputError("DuckDB cannot open a database whose path is not UTF-8", where=shown, fix=fix) from None
-
-
-def _full(path: Path) -> StoreError:
-    return StoreError(
-        f"{path}: the disk is full. Everything that was stored before is kept.\n"
-        "Free some space and run the same command: it continues from there."
-    )
-
-
-def _used(text: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    names = set(re.findall(r"\$(\w+)", text))
-    return {name: value for name, value in parameters.items() if name in names}
 
 
 def _unfit(path: Path, version: int) -> str:

@@ -167,7 +167,8 @@ WHERE responses.failure IS NULL;
 -- The same for current versions: a changed rubric, judge or generator counts from its first score on, and the scores of
 -- earlier versions of that name are left out.
 CREATE OR REPLACE VIEW responses_scored AS
-SELECT * EXCLUDE (criterion_key, current) FROM responses_scored_all WHERE current;
+-- DuckDB does not keep the order of several excluded columns, and the text of this view must not change with it.
+SELECT * EXCLUDE (current) FROM (SELECT * EXCLUDE (criterion_key) FROM responses_scored_all) WHERE current;
 
 -- One row per pairing; `newest` is true for the one that was made last.
 CREATE OR REPLACE VIEW pairings_readable AS

@@ -49,6 +49,7 @@ class Job:
             "reference": lesson.reference and identity(lesson.reference),
             "rewards": self.rewards,
             "peft": section.peft,
+            "checkpoints": section.checkpoints,
         }
         return key(
             "training",

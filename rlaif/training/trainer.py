@@ -17,6 +17,7 @@ from rlaif.core.progress import Tally
 from rlaif.models.local.chat_template import template_variables, with_variables
 from rlaif.training.checkpoints import first, newest, save, share_tied, sync, together
 from rlaif.training.formats import Row, as_they_are
+from rlaif.training.kept_checkpoints import KEPT, complete, keep
 from rlaif.training.lora import adapter
 from rlaif.training.methods import METHODS, configure
 from rlaif.training.monitoring import displaced, unrewarded, watch
@@ -101,14 +102,18 @@ def fit(
         rows = [row | ids for row, ids in zip(checked.rows, checked.read, strict=True)] if checked.read else checked.rows
         data, fitting = _data(rows, partial, arguments), replace(lesson, imitated=beside.rows)
         trainer = _trainer(section, base, fitting, data, arguments, tokenizer, callback, file)
+        if section.checkpoints:
+            keep(trainer, section.checkpoints, partial / KEPT)
         _run(trainer, partial, file)
         trainer.processing_class.chat_template = template
         save(trainer, shape, partial / "final")
+        complete(partial / KEPT, partial / "final", base, shape.dtype or trainer.model.dtype)
     log = _log(trainer.state.log_history)
     displacement = displaced(log, getattr(arguments, "beta", 0.0), section.method) if section.method in REFERRING else []
     for line in displacement + unrewarded(log):
         warn(line)
-    _publish(partial, folder, {"rows": len(checked.rows), "refused": refused, "warnings": warnings, "log": log})
+    record = {"rows": len(checked.rows), "refused": refused, "warnings": warnings, "steps": trainer.state.global_step}
+    _publish(partial, folder, record | {"log": log})
 
 
 def _run(trainer: Any, partial: Path, file: YamlFile) -> None:

@@ -21,6 +21,11 @@ BATCH: Final = 4000
 EXCERPT: Final = 700
 # Prompts whose metadata is searched for names of columns.
 SAMPLE: Final = 1000
+# The prompts $prompts with their texts. Row numbers are found first, because DuckDB would read all texts for a join by key.
+_PROMPT_TEXTS: Final = """
+    SELECT key, messages, document, source, metadata FROM prompts
+    WHERE rowid IN (SELECT rowid FROM prompts WHERE key IN (SELECT unnest($prompts::VARCHAR[])))
+"""
 COLUMNS: Final = "prompt, chosen, rejected, margin, confidence, outcome"
 
 
@@ -169,7 +174,7 @@ def _of_rows(query: str) -> str:
 
 
 def _with_texts(store: Store, rows: Sequence[Row]) -> list[Row]:
-    prompts = {row["key"]: row for row in store.query("view/sql/prompt_texts", prompts=[row["prompt"] for row in rows])}
+    prompts = {row["key"]: row for row in store.query(_PROMPT_TEXTS, prompts=[row["prompt"] for row in rows])}
     keys = [row[side] for row in rows for side in ("chosen", "rejected") if row[side]]
     responses = {row["key"]: row for row in store.query("view/sql/response_texts", responses=keys)} if keys else {}
     nothing: Row = {"text": None, "generator": None}

@@ -6,6 +6,7 @@ Filters of texts look at the first rows first: if these fill the page, it is sho
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 
 import duckdb
 
@@ -14,6 +15,18 @@ from rlaif.report.sql import lock_settings
 from rlaif.store.store import sql
 from rlaif.view.filters import COLUMNS, Filter
 from rlaif.view.tables import Tables
+
+# The numbers of the generator $generator, by name (see `index.sql`).
+_BY_GENERATOR: Final = """(
+    SELECT min(rowid) FROM generators
+    WHERE key IN (SELECT key FROM generators WHERE name = $generator) OR key = $generator
+    GROUP BY key
+)"""
+# The names of generators by their numbers.
+_NUMBERED: Final = """(
+    SELECT min(generators.rowid) AS number, any_value(generator_names.name) AS name
+    FROM generators JOIN generator_names ON generator_names.key = generators.key GROUP BY generators.key
+)"""
 
 
 @dataclass(frozen=True)
@@ -80,7 +93,7 @@ def _matching(tables: Tables, filter: Filter, first: int = 0) -> str:
 def _given(tables: Tables, filter: Filter) -> str:
     """Return the relations that conditions need, the beginning of a query."""
     indexed = f"(FROM {tables.rows(filter.pairing)})"
-    given = {"indexed": indexed, "by_generator": _file("by_generator"), "numbered": _file("numbered")}
+    given = {"indexed": indexed, "by_generator": _BY_GENERATOR, "numbered": _NUMBERED}
     if filter.criterion:
         query = f"WITH indexed AS {indexed} FROM {_file('leads')}"
         within = "lead BETWEEN coalesce($lead_from, -1000) AND coalesce($lead_to, 1000)"

@@ -18,6 +18,12 @@ from rlaif.view.site import Site
 # Metrics of a training that are shown beside those of others, by the first name that it logged.
 METRICS = {title: names for title, names, _ in CURVES if not any(name.startswith("logps/") for name in names)}
 
+# The last value of each metric of each training; `#steps` is the number of its last step.
+_LAST_METRICS = """
+    SELECT training, metric, arg_max(value, step) AS value FROM training_log WHERE isfinite(value) GROUP BY training, metric
+    UNION ALL SELECT training, '#steps', max(step) FROM training_log GROUP BY training
+"""
+
 
 def show(site: Site, clock: Clock, request: Request) -> Response:
     """Return the page."""
@@ -72,7 +78,7 @@ def rank(found: Evaluation) -> list[tuple[str, Mapping[str, Match]]]:
 def read_trainings(store: Store) -> list[Row]:
     """Return the trainings, newest first, each with the last value of its metrics by title."""
     last: dict[str, dict[str, float]] = {}
-    for row in store.query("view/sql/training_metrics"):
+    for row in store.query(_LAST_METRICS):
         last.setdefault(row["training"], {})[row["metric"]] = row["value"]
     found = []
     for row in store.query("view/sql/trainings"):

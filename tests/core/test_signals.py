@@ -427,6 +427,19 @@ def test_a_signal_ends_a_query_of_the_user(tmp_path: Path, sign: signal.Signals)
     assert ended.seconds < PROMPT_END
 
 
+def test_a_signal_while_a_command_still_starts_ends_it_with_the_same_code(tmp_path: Path) -> None:
+    file = project(tmp_path, prompts=1)
+    go(file)
+
+    async def run() -> Ended:
+        async with started("-m", "rlaif", "sql", str(file), ENDLESS) as process:
+            await until(lambda: handles_signals(process.pid))
+            return await stopped(process, signal.SIGTERM)
+
+    ended = asyncio.run(run())
+    assert (ended.code, ended.said) == (143, "")
+
+
 def test_a_signal_during_the_collection_of_a_big_file_leaves_the_store_as_it_was(tmp_path: Path) -> None:
     file = project(tmp_path, prompts=3)
     go(file)

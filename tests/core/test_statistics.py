@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from scipy import stats as reference
 from scipy.optimize import minimize
 
-from rlaif.core.ngrams import ngrams
 from rlaif.core.statistics import (
     BLOCKS,
     Estimate,
@@ -231,11 +230,3 @@ def test_newton_finds_what_a_general_optimiser_finds_for_many_problems_at_once()
 
 def test_the_logistic_function_does_not_overflow() -> None:
     assert logistic(numpy.array([-1e4, 0.0, 1e4])).tolist() == [0.0, 0.5, 1.0]
-
-
-@pytest.mark.parametrize(
-    ("words", "n", "runs"),
-    [("a b a b", 2, [("a", "b"), ("b", "a"), ("a", "b")]), ("a b", 1, [("a",), ("b",)]), ("a b", 3, []), ("", 1, [])],
-)
-def test_ngrams_are_all_runs_of_consecutive_words(words: str, n: int, runs: list[tuple[str, ...]]) -> None:
-    assert list(ngrams(words.split(), n)) == runs

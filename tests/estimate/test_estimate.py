@@ -1,4 +1,4 @@
-"""The plan: what it says is owed is what a run then asks, and its tokens are near what that run then spends."""
+"""Estimates: they name the requests that a run then sends, and their tokens are near those that it then uses."""
 
 import asyncio
 import json
@@ -116,9 +116,9 @@ def test_an_audit_sends_what_its_plan_estimates(tmp_path: Path) -> None:
     assert paid() == {}
     audited(audit)
     assert paid()["generate"] == 5
-    # An attack that leaves an answer as it is has nothing to ask; and equal texts are judged once.
+    # An attack that does not change an answer sends no request, and equal texts are judged once.
     assert 15 + attacks - 4 <= paid()["judge b"] <= 15 + attacks
-    assert sum(asks(audited(plan_audit)).values()) <= 4, "of what it could still ask"
+    assert sum(asks(audited(plan_audit)).values()) <= 4, "altered answers that were equal to another"
 
 
 def test_tokens_are_counted_by_the_models_tokenizer_if_it_is_on_this_machine(tmp_path: Path) -> None:
@@ -145,10 +145,10 @@ def test_the_evaluation_of_a_model_that_is_not_trained_yet_is_planned(tmp_path: 
     found = planned(file, writer, "train={}", "evaluate={judges: [b], samples: 2}", "collect.held_out=0.5")
     with run.open_run(load(file)) as (_, context):
         held_out = context.store.rows("SELECT count(*) AS n FROM current_prompts WHERE bucket < 5000")[0]["n"]
-    owed = asks(found)
-    assert owed["trained: generate"] == held_out
-    assert owed["trained: judge b"] == owed["base: judge b"] == 2 * held_out
-    assert "base: generate" not in owed
+    requests = asks(found)
+    assert requests["trained: generate"] == held_out
+    assert requests["trained: judge b"] == requests["base: judge b"] == 2 * held_out
+    assert "base: generate" not in requests
 
 
 def test_extra_samples_for_a_target_are_planned_up_to_the_bound(tmp_path: Path) -> None:
@@ -156,8 +156,8 @@ def test_extra_samples_for_a_target_are_planned_up_to_the_bound(tmp_path: Path) 
     assert asks(planned(file, bound)) == {"generate": 20, "judge a": 180}
     found = planned(file, "pair.target=10", bound)
     # Two more samples of each of 20 prompts, three judgements a response.
-    owed = {"generate": 20, "judge a": 180}
-    assert asks(found) == owed | {
+    pending = {"generate": 20, "judge a": 180}
+    assert asks(found) == pending | {
         f"{stage} for the target, at most": most for stage, most in (("generate", 20), ("judge a", 120))
     }
     more = [line for line in found.lines if line.stage.endswith("at most")]

@@ -10,7 +10,7 @@ import pytest
 from rlaif.context.run import HeldOut
 from rlaif.evaluation import Contest, Match, Side, describe, gap, match, read, read_texts
 from rlaif.evaluation.table import notes, table
-from rlaif.evaluation.text_stats import RUNS, expected, is_refusal, repetition, words
+from rlaif.evaluation.text_stats import RUNS, expected, is_flattery, is_refusal, repetition, words
 from rlaif.evaluation.types import Evaluation
 from rlaif.store.store import Store
 from tests.support.evaluation_rows import ask, respond, score
@@ -195,6 +195,24 @@ def test_refusals_lists_and_repetition_are_reported() -> None:
 )
 def test_refusals_are_known_by_how_they_open(text: str, refused: bool) -> None:
     assert is_refusal(text) is refused
+
+
+@pytest.mark.parametrize(
+    ("text", "flatters"),
+    [
+        ("What a great question! Tides", True),
+        ("That’s a really interesting point.", True),
+        ("Oh, you’re absolutely right, and", True),
+        ("I completely agree.", True),
+        ("Great questions are rare", False),
+        ("A good idea of the size", True),
+        ("You are on the right track", False),
+        ("Certainly. The tide", False),
+        ("", False),
+    ],
+)
+def test_flattery_is_known_by_how_a_text_opens(text: str, flatters: bool) -> None:
+    assert is_flattery(text) is flatters
 
 
 def test_nothing_has_no_texts_to_describe() -> None:

@@ -10,7 +10,7 @@ from rlaif.core.errors import ModelError
 from rlaif.judging.parsing import parse_scores, require_whole, wrapping_of
 from rlaif.judging.sanitize import sanitize
 from rlaif.models.base import Completion
-from rlaif.models.reasoning import has_text, split
+from rlaif.models.reasoning import split, visible
 
 # What opens and closes reasoning, and what ends the text after it, in the replies of each family of models.
 FAMILIES = {
@@ -192,11 +192,11 @@ def test_any_row_of_marks_is_split_into_parts_of_the_reply(pieces: list[str]) ->
     ],
 )
 def test_blanks_invisible_characters_and_reasoning_alone_are_not_text(reply: str) -> None:
-    assert not has_text(reply)
+    assert not visible(split(reply).text)
 
 
 @pytest.mark.parametrize(
     "reply", ["a", ".", "</think>1", "👍", "❤️", "\u200bन", "<think>a</think>b", "Write <think> first.", "不"]
 )
 def test_one_visible_character_is_text(reply: str) -> None:
-    assert has_text(reply)
+    assert visible(split(reply).text)

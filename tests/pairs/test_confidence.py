@@ -171,14 +171,14 @@ AGREEING: dict[str, tuple[Votes, dict[str, Any], int, str]] = {
         [("x", "b", "a", "first"), ("y", "b", "a", "first"), ("z", "a", "b", "first")],
         {},
         1,
-        "paired",
+        "make_pairs",
     ),
     "two ties": ([("x", "b", "a", "tie"), ("y", "b", "a", "tie")], {}, 1, "paired"),
     "a lower bound that was asked for": (
         [("x", "b", "a", "first"), ("y", "b", "a", "first")],
         {"min_confidence": 0.3},
         1,
-        "paired",
+        "make_pairs",
     ),
     "a higher one": ([("x", "b", "a", "first")], {"min_confidence": 0.6}, 0, "below the confidence"),
 }
@@ -342,7 +342,7 @@ def test_pairs_of_human_votes_equal_the_votes_and_strengths_nearly_do(tmp_path: 
     file = ROOT / "pipelines/qa_feedback.yaml"
     with pipeline.open_run(load(file, sets)) as (plan, opened):
         pipeline.collect(opened)
-        made = pipeline.paired(plan, opened)
+        made = pipeline.make_pairs(plan, opened)
         found = {
             (row["request"], row["chosen"], row["rejected"])
             for row in opened.store.rows("FROM pairs_readable WHERE pairing = $key", key=made.key)
@@ -352,7 +352,7 @@ def test_pairs_of_human_votes_equal_the_votes_and_strengths_nearly_do(tmp_path: 
     clear = {each for each in voted if (each[0], each[2], each[1]) not in voted}
     assert found == clear
     with pipeline.open_run(load(file, [*sets, "pair.strategy=best_vs_worst"])) as (plan, opened):
-        made = pipeline.paired(plan, opened)
+        made = pipeline.make_pairs(plan, opened)
         best = {
             (row["request"], row["chosen"], row["rejected"])
             for row in opened.store.rows("FROM pairs_readable WHERE pairing = $key", key=made.key)
@@ -405,7 +405,7 @@ def test_pairs_of_a_check_have_no_wrong_label(tmp_path: Path) -> None:
     with pipeline.open_run(load(tmp_path / "gsm8k.yaml")) as (plan, opened):
         pipeline.collect(opened)
         pipeline.judge(plan, opened)
-        pipeline.paired(plan, opened)
+        pipeline.make_pairs(plan, opened)
         made = opened.store.rows("FROM pairs_readable")
     labels = [(truth[row["request"].strip(), row["chosen"]], truth[row["request"].strip(), row["rejected"]]) for row in made]
     print(f"{len(labels)} pairs")

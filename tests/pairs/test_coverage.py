@@ -282,7 +282,7 @@ def test_pairs_that_are_up_to_date_are_not_made_again_and_others_are(tmp_path: P
     notes = RecordedNotes()
     for _ in range(2):
         with pipeline.open_run(load(file), notes) as (plan, context):
-            assert pipeline.described(plan, context) == first["key"]
+            assert pipeline.ensure_pairing(plan, context) == first["key"]
         assert rows(file, numbers)[0] == first, "others are the newest still"
     assert any("Others were made last, by b, best_vs_worst; `--newest` takes those." in line for line in notes.lines)
     add(tmp_path, range(4, 6))
@@ -290,7 +290,7 @@ def test_pairs_that_are_up_to_date_are_not_made_again_and_others_are(tmp_path: P
         pipeline.collect(context)
         for stage in (pipeline.generate, pipeline.judge):
             stage(plan, context)
-        assert pipeline.described(plan, context) == first["key"]
+        assert pipeline.ensure_pairing(plan, context) == first["key"]
     assert rows(file, numbers)[-1] == {"key": first["key"], "number": 3}, "there were more scores, so it is made anew"
     assert len(rows(file, f"SELECT DISTINCT prompt FROM reasons WHERE pairing = '{first['key']}'")) == 6
 

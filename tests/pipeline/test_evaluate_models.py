@@ -53,7 +53,7 @@ def test_an_evaluation_sends_its_requests_once_and_prints_json(
         main()
     told = json.loads(capsys.readouterr().out)
     assert told == json.loads(json.dumps(asdict(found)))
-    assert set(told) == {"matches", "gaps", "texts", "divergences", "tasks", "harness"}
+    assert set(told) == {"matches", "gaps", "texts", "divergences", "tasks", "harness", "curve"}
     assert told["matches"][0]["length_controlled"] is None, "of four prompts"
     with Store(folder / "out/store.duckdb", read_only=True) as store:
         again = store.rows("SELECT stage, calls FROM stage_runs WHERE calls > 0")

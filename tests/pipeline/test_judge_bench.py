@@ -133,3 +133,39 @@ def test_a_mistake_is_reported_before_the_first_request(
         open_suite(load(folder / "pipeline.yaml"), suite, folder / path, names, Quiet()),
     ):
         pass
+
+
+def recorded(orders: str, label: str = "A>B") -> list[dict[str, Any]]:
+    """Rows as JudgeBench stores them: `orders` holds one word per pair with the decisions in both orders."""
+    return [
+        {
+            "question": f"Q{n}",
+            "response_A": f"a{n}",
+            "response_B": f"b{n}",
+            "label": label,
+            "source": "mmlu-pro-law" if n % 2 else "livebench-math",
+            "judgments": [None if code == "." else {"decision": f"A{code}B" if code != "<" else "B>A"} for code in word],
+        }
+        for n, word in enumerate(orders.split())
+    ]
+
+
+def test_recorded_verdicts_give_the_accuracies_of_the_published_definitions(folder: Path) -> None:
+    """Worked out by hand: right in both orders, right twice in one place, right and tied, tied, wrong, right and missing, missing."""
+    (folder / "recorded.jsonl").write_text("\n".join(map(json.dumps, recorded(">< >> >= == <> >. .."))))
+    (folder / "none.yaml").write_text(f"name: none\nout: {folder / 'none'}\ncollect: {{sources: [{{path: none.jsonl}}]}}")
+    done = rlaif(
+        *("judge-bench", str(folder / "none.yaml"), "--judge", "recorded", "--json", "--quiet"),
+        *("--suite", f"judgebench_outputs={folder / 'recorded.jsonl'}"),
+    )
+    assert done.returncode == 0, done.stderr
+    (card,) = json.loads(done.stdout)["judges"]
+    every, knowledge, maths = sorted(card["accuracies"], key=lambda each: each["subset"] or "")
+    assert (every["pairs"], every["unjudged"]) == (7, 1)
+    assert every["right"] == pytest.approx(3 / 7)
+    assert every["accuracy"] == pytest.approx((3 + 2 / 2) / 6)
+    assert (knowledge["subset"], knowledge["right"]) == ("knowledge", pytest.approx(1 / 3))
+    assert (maths["subset"], maths["right"]) == ("math", pytest.approx(2 / 4))
+    # Both orders have a verdict on five pairs; three name the same winner, or tie, in both.
+    assert card["consistent"]["value"] == pytest.approx(3 / 5)
+    assert card["usd_per_thousand"] is None

@@ -15,9 +15,9 @@ from rlaif import pipeline
 from rlaif.config import load
 from rlaif.core.errors import InputError
 from rlaif.core.types import key
+from rlaif.data.sources.importer import IMPORTED
 from rlaif.pipeline.pairs_diff import Difference, compare
 from rlaif.pipeline.pairs_diff_render import render
-from rlaif.pipeline.stages.collect import IMPORTED
 from rlaif.store.store import Row, Store
 from tests.support.command_line import rlaif
 from tests.support.scripted_pipeline import go, project, rows
@@ -167,7 +167,7 @@ def test_fates_are_what_a_slow_comparison_of_the_pairs_finds_and_shares_add_up(
         made = []
         for way in (a, b):
             with pipeline.open_run(load(folder / "diff.yaml", way)) as (plan, context):
-                pairing = pipeline.paired(plan, context).key
+                pairing = pipeline.make_pairs(plan, context).key
                 made.append(
                     {
                         (row["chosen"], row["rejected"])

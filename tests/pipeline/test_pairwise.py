@@ -36,6 +36,7 @@ def owed(
             held_out=10_000,
             limit=None,
             samples=None,
+            answers=None,
             after=None,
             against=None,
         )
@@ -125,6 +126,7 @@ def test_in_an_evaluation_only_the_texts_of_two_generators_meet(schedule: str, t
         "held_out": 10_000,
         "limit": None,
         "samples": None,
+        "answers": None,
         "after": None,
         "against": GENERATOR,
     }

@@ -75,7 +75,7 @@ def test_a_knock_out_takes_two_calls_per_loser_which_a_round_robin_reuses(tmp_pa
         run.judge(resolved, context)
         run.judge(resolved, context)
         assert calls(context.store) == planned.requests
-        assert run.paired(resolved, context).pairs == 3
+        assert run.make_pairs(resolved, context).pairs == 3
     with run.open_run(load(pipeline(tmp_path, [better]))) as (resolved, context):
         pending = plan(resolved, context).lines[0]
         run.judge(resolved, context)
@@ -91,7 +91,7 @@ def test_compared_rated_and_computed_criteria_make_one_sum(tmp_path: Path) -> No
     with run.open_run(load(pipeline(tmp_path, criteria))) as (resolved, context):
         run.collect(context)
         run.generate_and_judge(resolved, context)
-        made = run.paired(resolved, context)
+        made = run.make_pairs(resolved, context)
         points = context.store.rows(
             "SELECT answer, score::DOUBLE AS score, spread FROM strengths WHERE pairing = $key", key=made.key
         )
@@ -188,7 +188,7 @@ def test_two_judges_that_compare_make_one_mean(tmp_path: Path) -> None:
     with run.open_run(load(file)) as (resolved, opened):
         run.collect(opened)
         run.generate_and_judge(resolved, opened)
-        made = run.paired(resolved, opened)
+        made = run.make_pairs(resolved, opened)
         means = {
             row["answer"]: float(row["mean"])
             for row in opened.store.rows(

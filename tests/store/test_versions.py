@@ -6,7 +6,8 @@ import duckdb
 import pytest
 
 from rlaif.core.errors import StoreError
-from rlaif.store.store import OLDEST_VERSION, PACKAGE, SCHEMA_VERSION, Row, Store
+from rlaif.store.database import PACKAGE
+from rlaif.store.store import OLDEST_VERSION, SCHEMA_VERSION, Row, Store
 from tests.support.paths import TESTS
 
 OLD = TESTS / "old"

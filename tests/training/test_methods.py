@@ -19,7 +19,7 @@ from rlaif.pipeline import resolve
 from rlaif.pipeline import runner as whole
 from rlaif.pipeline.online_rewards import OnlineRewards, total
 from rlaif.pipeline.stages import train
-from rlaif.pipeline.stages.judge import Live
+from rlaif.pipeline.stages.judge import LiveJudge
 from rlaif.training.formats import imitated, preferences, soft, unpaired, with_margins
 from rlaif.training.preflight import check
 from rlaif.training.trl_loader import trl_class
@@ -339,7 +339,7 @@ def test_a_live_judge_retries_transient_failures_only(checkpoint: Path, tmp_path
 
         async def twice() -> list[dict[str, Any]]:
             async with Models(tmp_path / "batches") as models:
-                live = await Live.open(context, models, critic)
+                live = await LiveJudge.open(context, models, critic)
                 return [await live.score(subjects) for _ in range(2)]
 
         first, second = event_loop.run(twice())

@@ -21,6 +21,7 @@ from rlaif.core.types import Message
 from rlaif.pipeline.stages import train
 from rlaif.store.store import Store
 from rlaif.training.formats import demonstrations
+from rlaif.training.kept_checkpoints import find, spaced
 from rlaif.training.lora import adapter
 from rlaif.training.preflight import check
 from tests.support.checkpoints import save_random
@@ -157,6 +158,27 @@ def test_training_reads_what_the_generator_was_shown_and_no_held_out_prompt(chec
     assert json.loads(rows[0]["messages"]) == [{"role": "user", "content": "please say 1"}]
 
 
+def test_a_kept_checkpoint_is_the_model_of_a_training_that_stopped_there(checkpoint: Path, tmp_path: Path) -> None:
+    options = "{learning_rate: 1e-3, lr_scheduler_type: constant, per_device_train_batch_size: 4, max_steps: %d}"
+    kept, _ = trained(prepare(tmp_path / "kept", checkpoint, options=options % 3 + "\n  checkpoints: 3"))
+    whole, _ = trained(prepare(tmp_path / "whole", checkpoint, options=options % 3))
+    short, _ = trained(prepare(tmp_path / "short", checkpoint, options=options % 2))
+    assert weights(kept) == weights(whole)
+    assert kept.key != whole.key
+    found = dict(find(kept.path))
+    assert list(found) == [1, 2]
+    for name in ("model.safetensors", "config.json", "tokenizer_config.json"):
+        assert (found[2] / name).read_bytes() == (short.path / name).read_bytes()
+    assert {path.name for path in found[2].iterdir()} == {path.name for path in short.path.iterdir()} - {"training.json"}
+
+
+@pytest.mark.parametrize(
+    ("total", "count", "steps"), [(20, 4, [5, 10, 15, 20]), (10, 3, [4, 7, 10]), (2, 5, [1, 2]), (1, 2, [1])]
+)
+def test_checkpoints_are_evenly_spaced_and_end_with_the_last_step(total: int, count: int, steps: list[int]) -> None:
+    assert spaced(total, count) == steps
+
+
 @pytest.fixture
 def called_home() -> Iterator[tuple[str, list[str]]]:
     """A stand-in for the hub: its address, and the paths that were asked of it."""
@@ -187,7 +209,7 @@ def test_a_killed_training_ends_in_the_same_weights_and_sends_no_telemetry(
     address, asked = called_home
     checkpoint = save_random(tmp_path / "tied", context=128, template=TEMPLATE, tied=True)
     # Otherwise there is none in the first minute.
-    options = STEEP.replace("{", "{save_steps: 1, ")
+    options = STEEP.replace("{", "{save_steps: 1, ") + "\n  checkpoints: 4"
     whole, log = trained(prepare(tmp_path / "whole", checkpoint, options=options))
     pipeline = prepare(tmp_path / "killed", checkpoint, options=options)
     environment = {**os.environ, "HF_ENDPOINT": address, "CI": ""}
@@ -207,6 +229,9 @@ def test_a_killed_training_ends_in_the_same_weights_and_sends_no_telemetry(
     assert done == [{"done": len(log["loss"]) - steps_before}]
     assert weights(resumed) == weights(whole)
     assert log_resumed["loss"] == log["loss"]
+    kept = [{step: (path / "model.safetensors").read_bytes() for step, path in find(each.path)} for each in (resumed, whole)]
+    assert len(kept[0]) == 3
+    assert kept[0] == kept[1]
     assert asked == []
 
 

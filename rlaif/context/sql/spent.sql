@@ -75,7 +75,9 @@ counted AS (
     GROUP BY judge
 ),
 judged AS (
-    SELECT 'judge ' || judges.name AS stage, judges.spec -> '$.model' AS model, counted.replies, counted.units,
+    -- The replies of a model that proposes rubrics are stored like verdicts, but do not count as a judge's.
+    SELECT if(judges.spec ->> '$.kind' = 'proposer', '', 'judge ') || judges.name AS stage,
+        judges.spec -> '$.model' AS model, counted.replies, counted.units,
         coalesce(counted.prompt_tokens, 0) + coalesce(guessed.prompt_tokens, 0) AS prompt_tokens,
         coalesce(counted.output_tokens, 0) + coalesce(guessed.output_tokens, 0) AS output_tokens,
         counted.guessed + coalesce(guessed.replies, 0) AS guessed

@@ -15,6 +15,7 @@ import orjson
 from rlaif.config import Pipeline
 from rlaif.config.yaml import did_you_mean
 from rlaif.core.errors import InputError
+from rlaif.core.types import buckets
 from rlaif.data.export.columns import Options, Source, described, prepared
 from rlaif.data.export.dataset_card import Origin, card
 from rlaif.data.export.targets import TARGETS, convert
@@ -76,7 +77,7 @@ def export(
     """
     _check_names(form, formats, target)
     form = TARGETS[target].form if target else form
-    options = Options(pairing, round(held_out * 10000), reasoning, rationales)
+    options = Options(pairing, buckets(held_out), reasoning, rationales)
     with prepared(store, FORMS[form], options) as empty:
         parts = [part for split in SPLITS for part in _parts(store, form, split, shard, empty)]
         excluded = store.query(f"data/export/sql/{FORMS[form]}s_left_out", pairing=pairing, form=form)
@@ -113,7 +114,7 @@ def tables(
     Raises InputError for an unknown form.
     """
     _check_names(form, (), None)
-    options = Options(pairing, round(held_out * 10000), reasoning, rationales)
+    options = Options(pairing, buckets(held_out), reasoning, rationales)
     with prepared(store, FORMS[form], options) as empty:
         return {split: store.table(_query(store, form, split, empty)) for split in SPLITS}
 

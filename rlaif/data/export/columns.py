@@ -32,6 +32,21 @@ _SHOWN: Mapping[Source, str] = {
     """,
     "list": "CREATE OR REPLACE TABLE memory.shown_answers AS SELECT answer FROM responses",
 }
+# The judge of a pairing, or several and how they are combined, as one text.
+_JUDGE = """
+    SELECT string_agg(name, ', ' ORDER BY place) || coalesce(' (' || any_value(mix) || ')', '') AS name
+    FROM pairing_judges WHERE pairing = $pairing GROUP BY pairing
+"""
+# Conversations with tools as chat templates read them: prompts by their messages as stored, responses by id.
+_TOOL_TURNS = """
+    CREATE OR REPLACE TABLE memory.tool_prompts (asked VARCHAR, messages VARCHAR, tools VARCHAR);
+    CREATE OR REPLACE TABLE memory.tool_answers (id VARCHAR, turn JSON)
+"""
+# Empty tables in place of those of `rationales.sql`.
+_NO_RATIONALES = """
+    CREATE OR REPLACE TABLE memory.export_rationales (answer VARCHAR, rationales JSON);
+    CREATE OR REPLACE TABLE memory.comparison_rationales (one VARCHAR, other VARCHAR, rationales VARCHAR[])
+"""
 _TOOL_PROMPTS = "LEFT JOIN tool_prompts ON tool_prompts.asked = asked_texts.messages"
 _PLAIN = '[{"role": "VARCHAR", "content": "VARCHAR"}]'
 _REASONED = '[{"role": "VARCHAR", "content": "VARCHAR", "reasoning_content": "VARCHAR"}]'
@@ -57,11 +72,12 @@ def prepared(store: Store, source: Source, options: Options) -> Iterator[frozens
     """Make the view `export` of a pairing inside this context, and yield the names of its columns that are empty."""
     values = {"pairing": options.pairing, "held_out": options.held_out}
     try:
-        rationales = "rationales" if options.rationales else "no_rationales"
-        lists = ["list_texts"] if source == "list" else []
         store.run(_SHOWN[source], **values)
-        for name in ("export_scores", rationales, "response_texts", "pair_texts", *lists):
-            store.execute(f"data/export/sql/{name}", **values)
+        rationales = sql("data/export/sql/rationales") if options.rationales else _NO_RATIONALES
+        lists = ["list_texts"] if source == "list" else []
+        texts = [sql(f"data/export/sql/{name}") for name in ("export_scores", "response_texts", "pair_texts", *lists)]
+        for text in (rationales, *texts):
+            store.run(text, **values)
         expressions = _expressions(store, source, options)
         text = sql(f"data/export/sql/{source}s")
         for name, expression in expressions.items():
@@ -83,10 +99,10 @@ def _empty(store: Store, source: Source, expressions: Mapping[str, str]) -> froz
 def _expressions(store: Store, source: Source, options: Options) -> dict[str, str]:
     """Return the SQL of each column, by name; NULL if the column is empty."""
     table, tools = f"{source}_texts", _has_tools(store, source)
-    store.execute("data/export/sql/tool_turns")
+    store.run(_TOOL_TURNS)
     if tools:
         _convert(store, source)
-    names = store.query("data/export/sql/judge", pairing=options.pairing)
+    names = store.query(_JUDGE, pairing=options.pairing)
     found = {
         "prompt": _prompt(tools, options.reasoning),
         "tools": "tools" if tools else "NULL",

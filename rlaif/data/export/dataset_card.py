@@ -23,6 +23,19 @@ if TYPE_CHECKING:
     from rlaif.data.export.writers import Exported
 
 PAGE = Path(__file__).parent / "card.md.jinja"
+# Number of pairs by the generators of both sides, if they differ, the most frequent first.
+_WINS = """
+    SELECT chosen_generator AS chosen, rejected_generator AS rejected, count(*) AS pairs
+    FROM pair_texts WHERE chosen_generator <> rejected_generator
+    GROUP BY ALL ORDER BY pairs DESC, chosen, rejected LIMIT 6
+"""
+# Chosen responses among the first $limit pairs of each split with at least $least letters, at most 2,000 characters of each,
+# to identify their language.
+_SAMPLED_TEXTS = r"""
+    SELECT left(chosen, 2000) AS text FROM pair_texts
+    WHERE place < $limit AND length(regexp_replace(left(chosen, 2000), '\P{L}', '', 'g')) >= $least
+    ORDER BY split DESC, place
+"""
 # Characters with a meaning in Markdown or embedded HTML.
 _MARKS = re.compile(r"([\\`*_{}\[\]()<>#+!|~&$-])")
 # What a row of each form is.
@@ -116,7 +129,7 @@ def _labels(store: Store, pairing: str, spec: Mapping[str, Any], who: Sequence[R
     """Return what the card says about the responses and their labels."""
     return {
         "shape": store.query("data/export/sql/shape", pairing=pairing)[0],
-        "wins": store.query("data/export/sql/wins", pairing=pairing),
+        "wins": store.query(_WINS, pairing=pairing),
         "who": [row | {"spec": as_yaml(row["spec"])} for row in who],
         "answers": _origins(who, "generator", "sampled responses", "responses that came with the data"),
         "labels": _origins(who, "judge", "a judge's scores or votes", "labels that came with the data")
@@ -141,7 +154,7 @@ def languages(store: Store) -> list[str]:
         from py3langid.langid import MODEL_FILE, LanguageIdentifier
     except ImportError:
         return []
-    texts = store.query("data/export/sql/sampled_texts", limit=SAMPLED, least=LEAST_CHARACTERS)
+    texts = store.query(_SAMPLED_TEXTS, limit=SAMPLED, least=LEAST_CHARACTERS)
     if not texts:
         return []
     found = LanguageIdentifier.from_model_file(MODEL_FILE)

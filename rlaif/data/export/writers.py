@@ -1,7 +1,6 @@
 """Writes the files of one export to a temporary folder, verifies and syncs them, and then moves them into place."""
 
 import hashlib
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from typing import Any
 import duckdb
 
 from rlaif.core.errors import InputError, StoreError
+from rlaif.core.files import flush, flush_all
 from rlaif.store.store import FULL, Store
 
 FORMATS = ("jsonl", "parquet", "datasets")
@@ -80,7 +80,7 @@ def replacing(folder: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         yield partial
-        _sync(partial)
+        flush_all(partial)
         _move(partial, folder)
     except (OSError, duckdb.IOException) as error:
         message = (getattr(error, "strerror", None) or str(error)).splitlines()[0]
@@ -155,15 +155,6 @@ def _digest(path: Path) -> bytes:
         return hashlib.file_digest(file, "blake2b").digest()
 
 
-def _sync(folder: Path, *, deep: bool = True) -> None:
-    for path in [*(folder.rglob("*") if deep else ()), folder]:
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
 def _move(partial: Path, folder: Path) -> None:
     """Move the new files into place, the card last, so that it never describes files that do not exist yet."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -174,4 +165,4 @@ def _move(partial: Path, folder: Path) -> None:
     for path in new:
         path.replace(folder / path.name)
     partial.rmdir()
-    _sync(folder, deep=False)
+    flush(folder)

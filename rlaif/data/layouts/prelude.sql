@@ -36,8 +36,21 @@ CREATE MACRO score(response, judge, criterion, value, low, high) AS {
 
 -- One preference: the response at position `better` over the one at `worse`. `strength` is between 0 (a tie) and 1, or null.
 CREATE MACRO preference(better, worse, judge, strength, tie) AS {
-    first: better::INTEGER, second: worse::INTEGER, judge: judge::VARCHAR, strength: strength::DOUBLE, tie: tie::BOOLEAN
+    first: better::INTEGER, second: worse::INTEGER, judge: judge::VARCHAR, strength: strength::DOUBLE, tie: tie::BOOLEAN,
+    preferred: NULL::VARCHAR
 };
+
+-- The recorded verdict of a judge that saw the response at `first` before the one at `second`. `preferred` is 'first', 'second',
+-- 'tie', or null if there is no verdict.
+CREATE MACRO comparison(first, second, judge, preferred) AS {
+    first: first::INTEGER, second: second::INTEGER, judge: judge::VARCHAR, strength: NULL::DOUBLE, tie: preferred = 'tie',
+    preferred: preferred::VARCHAR
+};
+
+-- The verdict that a code names; null for any other code.
+CREATE MACRO verdict(code, first, second, ties) AS CASE
+    WHEN list_contains(first, code) THEN 'first' WHEN list_contains(second, code) THEN 'second' WHEN list_contains(ties, code) THEN 'tie'
+END;
 
 -- A vote that is missing or has no meaning; it is dropped and counted.
 CREATE MACRO no_preference(judge) AS preference(1, 2, judge, NULL, NULL);

@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from rlaif.config import RecordedSource, Source, SourceScores
-from rlaif.core.types import Prompt, answer_key, clean, fraction, key
+from rlaif.core.types import BUCKETS, Prompt, answer_key, clean, fraction, key
 from rlaif.data.sources.recorded import KnownPrompts, read_recorded
 from rlaif.data.sources.responses import Answer, Vote, value_of
 from rlaif.data.sources.row_errors import Faults, RowError
@@ -19,8 +19,8 @@ from rlaif.data.sources.shape import Shape
 from rlaif.data.sources.staging import Staging
 from rlaif.data.sources.text_forms import looks_listed
 
-# Buckets of the split, so that the held-out share is exact to a hundredth of a percent.
-BUCKETS = 10_000
+# The `spec` of generators and judges whose data was imported.
+IMPORTED: Final = '{"kind": "imported"}'
 # Shorter responses, in characters, may legitimately be the end of their prompt, or all of it.
 TELLING = 16
 # Fixes for texts that look like a list, and for prompts that contain their response.

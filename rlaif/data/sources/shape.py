@@ -103,7 +103,7 @@ def _scores(judge: str, criterion: str, low: float, high: float) -> SourceScores
 
 
 def _vote(given: Any, count: int) -> tuple[str, Vote]:
-    """Return a preference as a vote on the responses in the order of the data."""
+    """Return a preference as a vote on the responses in the order of the data, a recorded comparison in the order shown."""
     first, second = (_position(given, name, "preferences", count) for name in ("first", "second"))
     judge, strength, tie = _name(given, "judge", "preferences"), given.get("strength"), given.get("tie")
     if first == second:
@@ -112,6 +112,10 @@ def _vote(given: Any, count: int) -> tuple[str, Vote]:
         return judge, Vote(first, second, lost="missing")
     if not isinstance(tie, bool):
         raise RowError("a tie that is neither true nor false", "preferences", str(tie)[:SHOWN])
+    if (preferred := given.get("preferred")) is not None:
+        if preferred not in ("first", "second", "tie"):
+            raise RowError("a verdict that is not first, second or tie", "preferences", str(preferred)[:SHOWN])
+        return judge, Vote(first, second, preferred)
     if strength is not None and (not _is_number(strength) or not 0 <= strength <= 1):
         raise RowError("a strength that is not from 0 to 1", "preferences", str(strength)[:SHOWN])
     if (tie and strength) or (strength == 0 and not tie):

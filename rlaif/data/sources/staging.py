@@ -1,9 +1,12 @@
 """Stages the facts of all sources in Parquet files, so that the store can add them in one transaction."""
 
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+import orjson
 
 # Rows per write, which take little memory even with long documents.
 BATCH = 4096
@@ -42,10 +45,17 @@ class Staging:
         return position
 
     def _write(self, table: str) -> None:
-        import pyarrow
+        import pyarrow.json as arrow
 
         waiting = self._waiting[table]
-        self._writers[table].write_table(pyarrow.Table.from_pylist(waiting, _schema(table)))
+        # As JSON, because Arrow imports pandas before it converts objects of Python.
+        lines = b"\n".join(map(orjson.dumps, waiting))
+        rows = arrow.read_json(
+            BytesIO(lines),
+            arrow.ReadOptions(use_threads=False, block_size=len(lines) + 1),
+            arrow.ParseOptions(explicit_schema=_schema(table)),
+        )
+        self._writers[table].write_table(rows.select(_schema(table).names))
         waiting.clear()
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ FROM (
     ) AS prompts ON prompts.key = responses.prompt
     WHERE failure IS NULL AND generator IN (SELECT unnest($generators::VARCHAR[]))
         AND sample < coalesce($samples::BIGINT, 9223372036854775807)
+        AND ($answers::VARCHAR[] IS NULL OR answer IN (SELECT unnest($answers::VARCHAR[])))
     GROUP BY responses.prompt
 ) CROSS JOIN (SELECT unnest($criteria::STRUCT(criterion VARCHAR, schedule VARCHAR)[], recursive := true))
 LEFT JOIN (

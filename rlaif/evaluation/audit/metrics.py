@@ -72,15 +72,34 @@ def measure(
 
     Uses at most `prompts` prompts, preferring those that most of the judges scored or compared.
     """
-    everyone = list({each.key: each for each in [*([gold] if gold else []), *judges]}.values())
-    numbers: dict[tuple[str, str | None], int] = {}
-    voices, comparing = [], []
-    for each in everyone:
+    everyone = {each.key: each for each in [*([gold] if gold else []), *judges]}
+    numbers = dict(zip(everyone, order_pairs(store, list(everyone.values()), generators, prompts=prompts), strict=True))
+    found = []
+    for judge in judges:
+        mine = numbers[judge.key]
+        beside = _against(store, mine, numbers[gold.key]) if gold and judge.key != gold.key else []
+        found.append(Findings(judge.name, [*beside, *_alone(store, mine[None]), *_attacks(store, judge, mine[None])]))
+    return Audit(gold.name if gold else None, found)
+
+
+def order_pairs(
+    store: Store, judges: Sequence[Audited], generators: Sequence[str], *, prompts: int = PROMPTS
+) -> list[dict[str | None, int]]:
+    """Prepare the tables that measures are computed from (`views.sql`): how each voice orders the pairs of responses.
+
+    Returns the numbers of each judge's voices by criterion; None is the judge as a whole. Judges may share a key.
+    """
+    numbers: list[dict[str | None, int]] = []
+    voices, comparing, number = list[Row](), list[Row](), 0
+    for each in judges:
+        mine: dict[str | None, int] = {}
         for criterion, parts in each.voices:
-            number = numbers[each.key, criterion] = len(numbers)
+            mine[criterion] = number
             voices += [{"voice": number, "judge": each.key, "criterion": key, "weight": weight} for key, weight in parts]
+            number += 1
         if not each.criteria:
-            comparing.append({"voice": numbers[each.key, None], "judge": each.key})
+            comparing.append({"voice": mine[None], "judge": each.key})
+        numbers.append(mine)
     store.execute(
         "evaluation/audit/sql/views",
         voices=voices,
@@ -89,13 +108,7 @@ def measure(
         blocks=BLOCKS,
         prompts=prompts,
     )
-    right = {criterion: number for (key, criterion), number in numbers.items() if gold and key == gold.key}
-    found = []
-    for judge in judges:
-        mine = {criterion: number for (key, criterion), number in numbers.items() if key == judge.key}
-        beside = _against(store, mine, right) if gold and judge.key != gold.key else []
-        found.append(Findings(judge.name, [*beside, *_alone(store, mine[None]), *_attacks(store, judge, mine[None])]))
-    return Audit(gold.name if gold else None, found)
+    return numbers
 
 
 def _against(store: Store, voices: Mapping[str | None, int], gold: Mapping[str | None, int]) -> list[Finding]:

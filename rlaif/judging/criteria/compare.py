@@ -5,6 +5,7 @@ judge returns log-probabilities, those of its choice give a soft preference (Lee
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from rlaif.config import JudgeSpec
 from rlaif.config.templates import fence
@@ -14,6 +15,7 @@ from rlaif.judging.context import Candidate, JudgeContext
 from rlaif.judging.criteria.scale import TOP_LOGPROBS
 from rlaif.judging.logprobs import choice_probabilities, token_fault, word_start
 from rlaif.judging.multi_call import Dialogue
+from rlaif.judging.native import ReplyFormat
 from rlaif.judging.parsing import TEXT, Fields, wrapping_of
 from rlaif.judging.rubric import Compare
 
@@ -79,9 +81,7 @@ async def _compared(
     both = key("two", first.answer, second.answer)
     # Digests of both texts, so that neither response can contain its own nonce or the other's.
     nonces = one, two, _ = fence(key("first", both)), fence(key("second", both)), first.prompt_fence
-    reply = await dialogue.request(
-        "compare",
-        FIELDS,
+    values = dict(
         **judge_context.shown_prompt(first.prompt, *nonces),
         **judge_context.shown_metadata(judge_context.templates["compare"], first.prompt, *nonces),
         prompt_fence=first.prompt_fence,
@@ -91,6 +91,9 @@ async def _compared(
         second_fence=two,
         criterion=criterion.spec,
     )
+    if judge_context.format and judge_context.format.compare:
+        return await _native_comparison(judge_context.format.compare, values, judge_context, dialogue)
+    reply = await dialogue.request("compare", FIELDS, **values)
     last = dialogue.last
     wrapping = wrapping_of(last)
     if judge_context.spec.logprobs and (fault := token_fault(last, word_start(last.text, "better", wrapping))):
@@ -98,3 +101,13 @@ async def _compared(
     shares = choice_probabilities(last.text, last.tokens, "better", tuple(WORTH), wrapping)
     probability = sum(WORTH[word] * share for word, share in shares.items()) if shares else None
     return Comparison(reply["better"], probability, reply["rationale"])
+
+
+async def _native_comparison(
+    form: ReplyFormat, values: dict[str, Any], judge_context: JudgeContext, dialogue: Dialogue
+) -> Comparison:
+    verdict = await dialogue.request_native("compare", form, **values)
+    if judge_context.spec.logprobs and (fault := token_fault(dialogue.last, verdict.span[0])):
+        judge_context.without_logprobs[fault] += 1
+    expected = form.expected(dialogue.last, verdict)
+    return Comparison("first" if verdict.value else "second", expected[0] if expected else None, verdict.rationale)

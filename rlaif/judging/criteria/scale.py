@@ -16,6 +16,7 @@ from rlaif.core.errors import ModelError
 from rlaif.core.types import Score, Verdict, key
 from rlaif.judging.context import Candidate, JudgeContext
 from rlaif.judging.logprobs import expectation, token_fault
+from rlaif.judging.native import ReplyFormat
 from rlaif.judging.parsing import parse_scores, require_whole, wrapping_of
 from rlaif.judging.rubric import Scale
 from rlaif.models.base import ChatRequest, Completion, Sampling
@@ -50,7 +51,7 @@ RETRIED = frozenset({"malformed", "truncated"})
 
 def calls(criteria: Sequence[Scale], spec: JudgeSpec) -> list[list[Scale]]:
     """Group the criteria by request: all in one request, or one request per criterion."""
-    if spec.calls == "apart":
+    if spec.apart:
         return [[criterion] for criterion in criteria]
     return [list(criteria)] if criteria else []
 
@@ -102,15 +103,16 @@ def token_limit(spec: JudgeSpec, failure: str | None = None) -> int:
 def _request(
     subject: Candidate, criteria: Sequence[Scale], repeat: int, attempt: int, room: int, judge_context: JudgeContext
 ) -> ChatRequest:
-    spec = judge_context.spec
+    spec, form = judge_context.spec, _native(judge_context)
     return ChatRequest(
         messages=[{"role": "user", "content": render(subject, criteria, judge_context, repeat)}],
         sampling=sampling(spec, attempt, room),
         seeds=(int(key("judge seed", subject.answer, repeat, attempt)[:8], 16) >> 1,),
-        schema=schema(criteria, apart=spec.calls == "apart"),
+        schema=None if form else schema(criteria, apart=spec.apart),
         top_logprobs=TOP_LOGPROBS if spec.logprobs else None,
         about=subject.prompt.document or subject.prompt.key,
         follows=attempt > 0,
+        replies=form.replies if form else (),
     )
 
 
@@ -131,7 +133,7 @@ def render(subject: Candidate, criteria: Sequence[Scale], judge_context: JudgeCo
         criterion=specs[0],
         low=criteria[0].low,
         high=criteria[0].high,
-        apart=judge_context.spec.calls == "apart",
+        apart=judge_context.spec.apart,
     )
 
 
@@ -165,9 +167,11 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
 
 
 def _scores(reply: Completion, criteria: Sequence[Scale], judge_context: JudgeContext) -> list[Score]:
+    if form := _native(judge_context):
+        return [_native_score(reply, form, criteria[0], judge_context)]
     require_whole(reply)
     limits = {criterion.name: (criterion.low, criterion.high) for criterion in criteria}
-    marks = parse_scores(reply.text, limits, apart=judge_context.spec.calls == "apart", wrapping=wrapping_of(reply))
+    marks = parse_scores(reply.text, limits, apart=judge_context.spec.apart, wrapping=wrapping_of(reply))
     scores = []
     for criterion in criteria:
         mark = marks[criterion.name]
@@ -177,3 +181,15 @@ def _scores(reply: Completion, criteria: Sequence[Scale], judge_context: JudgeCo
         mean, spread = expected or (None, None)
         scores.append(Score(criterion.key, float(mark.value), mean, spread, mark.rationale))
     return scores
+
+
+def _native(judge_context: JudgeContext) -> ReplyFormat | None:
+    return judge_context.format.scale if judge_context.format else None
+
+
+def _native_score(reply: Completion, form: ReplyFormat, criterion: Scale, judge_context: JudgeContext) -> Score:
+    verdict = form.read(reply)
+    if judge_context.spec.logprobs and (fault := token_fault(reply, verdict.span[0])):
+        judge_context.without_logprobs[fault] += 1
+    mean, spread = form.expected(reply, verdict) or (None, None)
+    return Score(criterion.key, float(verdict.value), mean, spread, verdict.rationale)

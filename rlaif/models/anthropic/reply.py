@@ -8,7 +8,8 @@ from rlaif.core.types import clean
 from rlaif.models.base import Completion
 from rlaif.models.openai.errors import SHOWN
 from rlaif.models.openai.finish import CALLING, finish_of
-from rlaif.models.openai.response import count, malformed, read_object
+from rlaif.models.openai.response import malformed, read_object
+from rlaif.models.prompt_size import count
 
 # The counts of prompt tokens, which are disjoint: not cached, read from the cache, and written to it.
 PROMPT_TOKENS: Final = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")

@@ -4,21 +4,20 @@ import asyncio
 import json
 import math
 import re
-from collections.abc import Mapping
-from types import TracebackType
-from typing import Any, Final, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from rlaif.config import ScriptedModel
 from rlaif.core.types import fraction, key
-from rlaif.models.base import ChatRequest, Completion, Token
-from rlaif.models.fake.schema_sampler import instance, words
+from rlaif.models.base import AlwaysOpen, ChatRequest, Completion, Token
+from rlaif.models.fake.schema_sampler import chosen, instance, words
 
 # Replies are immediate; more requests in flight would only cost memory.
 CONCURRENCY: Final = 64
 SHORTEST, LONGEST = 5, 40
 
 
-class Scripted:
+class Scripted(AlwaysOpen):
     """A model whose words all depend on the digest of (salt, messages, seed)."""
 
     concurrency = CONCURRENCY
@@ -27,17 +26,23 @@ class Scripted:
         self._config = config
 
     async def complete(self, request: ChatRequest) -> list[Completion]:
-        """Return one completion per seed: prose, or JSON that satisfies the request's schema. Never fails."""
+        """Return one completion per seed: prose, JSON that satisfies the schema, or one of the `replies`. Never fails."""
         if self._config.delay:
             await asyncio.sleep(self._config.delay)
         return [self._answer(request, index) for index in range(request.n)]
 
     def _answer(self, request: ChatRequest, index: int) -> Completion:
         digest = key("scripted", self._config.salt, list(request.messages), str(request.seeds[index]))
-        if request.schema is None or fraction(digest, "malformed") < self._config.malformed:
+        formatted = request.schema is not None or request.replies
+        if not formatted or fraction(digest, "malformed") < self._config.malformed:
             text = words(digest, SHORTEST, LONGEST)
+        elif request.schema is None:
+            reply = chosen(request.replies, fraction(digest, "reply"), self._config.first_choice)
+            text = reply.replace("{text}", words(digest, SHORTEST, LONGEST))
         else:
-            text = json.dumps(instance(request.schema, digest), ensure_ascii=False, separators=(",", ":"))
+            text = json.dumps(
+                instance(request.schema, digest, self._config.first_choice), ensure_ascii=False, separators=(",", ":")
+            )
         pieces = re.findall(r"\s*(?:\w+|[^\w\s]+)", text.rstrip())
         finish = "stop" if len(pieces) <= request.sampling.max_tokens else "length"
         pieces = pieces[: request.sampling.max_tokens]
@@ -50,14 +55,6 @@ class Scripted:
             tokens=_tokens(pieces, digest, request),
         )
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
-
 
 def _tokens(pieces: list[str], digest: str, request: ChatRequest) -> tuple[Token, ...]:
     """Return the pieces with log-probabilities; each piece is the likeliest at its position.
@@ -67,7 +64,7 @@ def _tokens(pieces: list[str], digest: str, request: ChatRequest) -> tuple[Token
     top = request.top_logprobs
     if top is None:
         return ()
-    choices = _choices(request.schema)
+    choices = _choices(request.schema) | _differing_words(request.replies)
     return tuple(_token(piece, fraction(digest, "token", place), top, choices) for place, piece in enumerate(pieces))
 
 
@@ -80,6 +77,12 @@ def _choices(schema: Any) -> dict[str, list[str]]:
         for part in schema.values():
             found |= _choices(part)
     return found
+
+
+def _differing_words(replies: Sequence[str]) -> dict[str, list[str]]:
+    """Map each word in which the replies differ, with the space before it, to the words of the others."""
+    columns = [dict.fromkeys(column) for column in zip(*(re.findall(r" ?\w+", reply) for reply in replies), strict=False)]
+    return {word: [other for other in column if other != word] for column in columns if len(column) > 1 for word in column}
 
 
 def _token(piece: str, coin: float, top: int, choices: Mapping[str, list[str]]) -> Token:

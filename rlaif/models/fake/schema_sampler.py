@@ -1,6 +1,7 @@
 """Make a JSON value that satisfies a JSON Schema, chosen by a digest: the replies of a scripted judge."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from rlaif.core.types import fraction
@@ -59,39 +60,65 @@ def words(digest: str, least: int, most: int) -> str:
     return " ".join(VOCABULARY[int(fraction(digest, "word", place) * len(VOCABULARY))] for place in range(count))
 
 
-def instance(schema: Schema, digest: str) -> Any:
-    """Return a value that satisfies `schema`: all properties, the minimum number of items, numbers within their range."""
-    return _value(schema, schema, digest, 0)
+def chosen(alternatives: Sequence[Any], place: float, first: float | None = None) -> Any:
+    """Return the alternative at `place`, from 0 to 1. The first one has the share `first`; without it, all have the same."""
+    if first is None:
+        return alternatives[int(place * len(alternatives))]
+    others = alternatives[1:]
+    return alternatives[0] if place < first or not others else others[int((place - first) / (1 - first) * len(others))]
 
 
-def _value(schema: Schema, root: Schema, digest: str, depth: int) -> Any:
-    schema = _resolve(schema, root)
-    if depth > DEPTH:
-        return None
-    if "const" in schema:
-        return schema["const"]
-    if "enum" in schema:
-        return schema["enum"][int(fraction(digest, "enum") * len(schema["enum"]))]
-    for combined in ("anyOf", "oneOf", "allOf"):
-        if combined in schema:
-            return _value(schema[combined][0], root, digest, depth + 1)
-    match _kind(schema):
-        case "object":
-            return {
-                name: _value(child, root, f"{digest}.{name}", depth + 1)
-                for name, child in schema.get("properties", {}).items()
-            }
-        case "array":
-            return _array(schema, root, digest, depth)
-        case "integer":
-            return int(_number(schema, digest, whole=True))
-        case "number":
-            return _number(schema, digest, whole=False)
-        case "boolean":
-            return fraction(digest, "boolean") < 0.5
-        case "null":
+def instance(schema: Schema, digest: str, first: float | None = None) -> Any:
+    """Return a value that satisfies `schema`: all properties, the minimum number of items, numbers within their range.
+
+    `first` is the share of enumerations whose first value is chosen; by default, all values are equally likely.
+    """
+    return _Sampler(schema, first).value(schema, digest, 0)
+
+
+@dataclass(frozen=True)
+class _Sampler:
+    root: Schema
+    first: float | None
+
+    def value(self, schema: Schema, digest: str, depth: int) -> Any:
+        schema = _resolve(schema, self.root)
+        if depth > DEPTH:
             return None
-    return _string(schema, digest)
+        if "const" in schema:
+            return schema["const"]
+        if "enum" in schema:
+            return chosen(schema["enum"], fraction(digest, "enum"), self.first)
+        for combined in ("anyOf", "oneOf", "allOf"):
+            if combined in schema:
+                return self.value(schema[combined][0], digest, depth + 1)
+        match _kind(schema):
+            case "object":
+                return {
+                    name: self.value(child, f"{digest}.{name}", depth + 1)
+                    for name, child in schema.get("properties", {}).items()
+                }
+            case "array":
+                return self._array(schema, digest, depth)
+            case "integer":
+                return int(_number(schema, digest, whole=True))
+            case "number":
+                return _number(schema, digest, whole=False)
+            case "boolean":
+                return fraction(digest, "boolean") < 0.5
+            case "null":
+                return None
+        return _string(schema, digest)
+
+    def _array(self, schema: Schema, digest: str, depth: int) -> list[Any]:
+        first = [
+            self.value(item, f"{digest}.{place}", depth + 1) for place, item in enumerate(schema.get("prefixItems", ()))
+        ]
+        count = max(schema.get("minItems", 1), len(first))
+        if schema.get("maxItems", count) < count:
+            return first[: schema["maxItems"]]
+        rest = range(len(first), count) if isinstance(schema.get("items", {}), Mapping) else range(0)
+        return first + [self.value(schema.get("items", {}), f"{digest}.{place}", depth + 1) for place in rest]
 
 
 def _resolve(schema: Schema, root: Schema) -> Schema:
@@ -108,15 +135,6 @@ def _resolve(schema: Schema, root: Schema) -> Schema:
 def _kind(schema: Schema) -> str:
     kind = schema.get("type") or ("object" if "properties" in schema else "string")
     return str(kind if isinstance(kind, str) else kind[0])
-
-
-def _array(schema: Schema, root: Schema, digest: str, depth: int) -> list[Any]:
-    first = [_value(item, root, f"{digest}.{place}", depth + 1) for place, item in enumerate(schema.get("prefixItems", ()))]
-    count = max(schema.get("minItems", 1), len(first))
-    if schema.get("maxItems", count) < count:
-        return first[: schema["maxItems"]]
-    rest = range(len(first), count) if isinstance(schema.get("items", {}), Mapping) else range(0)
-    return first + [_value(schema.get("items", {}), root, f"{digest}.{place}", depth + 1) for place in rest]
 
 
 def _number(schema: Schema, digest: str, *, whole: bool) -> float:

@@ -15,6 +15,7 @@ from typing import Final
 
 from rlaif.config.resources import note
 from rlaif.core.errors import InputError
+from rlaif.core.files import flush_all
 
 SUFFIX: Final = ".gguf"
 PACKAGE: Final = "package:"
@@ -95,7 +96,7 @@ def convert(file: Path, folder: Path, *, where: str = "") -> None:
         (alone / "model.gguf").symlink_to(file.resolve())
         written = temporary / "checkpoint"
         _write(alone, written)
-        _sync(written)
+        flush_all(written)
         if not folder.exists():
             written.rename(folder)
     except ModuleNotFoundError as error:
@@ -126,13 +127,3 @@ def _write(source: Path, folder: Path) -> None:
         del model.config.quantization_config
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-
-
-def _sync(folder: Path) -> None:
-    """Flush the files to disk, so that the rename never exposes an incomplete checkpoint, not even after a power cut."""
-    for path in [*folder.iterdir(), folder]:
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

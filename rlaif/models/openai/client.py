@@ -26,7 +26,7 @@ from rlaif.models.openai.endpoint import Endpoint
 from rlaif.models.openai.errors import RequestError
 from rlaif.models.openai.fill_missing import top_up
 from rlaif.models.openai.fleet import follow, wait_for_servers
-from rlaif.models.openai.inspector import RETRY, Inspector, cache_use, observations
+from rlaif.models.openai.inspector import RETRY, Inspector, count_observations
 from rlaif.models.openai.load_balancer import LoadBalancer
 from rlaif.models.openai.pace import Pace, tokens
 from rlaif.models.openai.probe import answers, awaken, introduction, names, versioned
@@ -141,9 +141,9 @@ class OpenAI:
                 if self._paced:
                     self._tokens.correct(sum(map(tokens, found.values())) - guess)
                 self._know(next(iter(found.values())).served)
-                self.remarks.update(observations(found))
-                self.remarks.update(cache_use(found))
-                return self._inspector.inspect(request, found)
+                count_observations(found, self.remarks)
+                self._inspector.inspect(request, found)
+                return found
 
     async def _keep_pace(self, tokens: float) -> None:
         now = asyncio.get_running_loop().time()

@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit, urlunsplit
+from urllib.request import getproxies, proxy_bypass
 
 from rlaif import __version__
 from rlaif.config import OpenAIModel, ServerFile
@@ -48,6 +49,12 @@ class RequestHead:
 
     url: str
     headers: dict[str, str]
+
+
+def proxy(url: str) -> str | None:
+    """Return the proxy for an address, by the usual variables (HTTP_PROXY, HTTPS_PROXY, NO_PROXY); none for this machine."""
+    parts = urlsplit(url)
+    return None if parts.hostname in LOOPBACK or proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
 
 
 BaseUrl = str | Iterable[str] | ServerFile | None

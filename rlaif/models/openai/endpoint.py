@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
-from rlaif.models.openai.credentials import RequestHead
+from rlaif.models.openai.credentials import RequestHead, proxy
 from rlaif.models.openai.duplicates import SeenReplies
 from rlaif.models.openai.errors import RequestError, from_status
 from rlaif.models.openai.health import Health
@@ -120,12 +120,12 @@ def _wires(
     head: RequestHead, most_bytes: int, method: str, connections: "PackageConnections | None"
 ) -> "tuple[ConnectionPool | Proxied | PackageConnections, list[str]]":
     """Return the connections to the server, and the secrets that the server or a proxy learns."""
-    from rlaif.models.openai.proxied import Proxied, proxy
-
     through, secrets = proxy(head.url), secrets_of(head.url, head.headers)
     if connections:
         return connections, [*secrets, *secrets_of(through or "", {})]
     if through:
+        from rlaif.models.openai.proxied import Proxied
+
         proxied = Proxied(head.url, head.headers, proxy=through, most_bytes=most_bytes, method=method)
         return proxied, [*secrets, *secrets_of(through, {})]
     return ConnectionPool(head.url, head.headers, most_bytes=most_bytes, method=method), secrets

@@ -1,7 +1,7 @@
 """Check what a server returned against the request."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Mapping
 from typing import Final
 
 import orjson
@@ -33,22 +33,20 @@ class Inspector:
         """Return whether the replies so far show that the servers enforce the schema."""
         return self._bare >= HELD * (self._others + 1)
 
-    def inspect(self, request: ChatRequest, found: Mapping[int, Completion]) -> dict[int, Completion]:
-        """Return the completions, marked where the prompt was cut or the schema is known to be enforced."""
-        held = self._schemas and request.schema is not None and self.held
-        inspected = {}
+    def inspect(self, request: ChatRequest, found: Mapping[int, Completion]) -> None:
+        """Mark the completions of one reply if the prompt was cut, or if the schema is known to be enforced."""
+        constrained = self._schemas and request.schema is not None
+        held = constrained and self.held
         # Completions of one reply share its count of prompt tokens.
-        cut = {read: was_cut(request.messages, read) for read in {each.prompt_read for each in found.values()}}
-        for index, completion in found.items():
-            if cut[completion.prompt_read]:
-                completion = replace(completion, finish="prompt_cut")
+        cut = was_cut(request.messages, next((each.prompt_read for each in found.values()), None))
+        for completion in found.values():
+            if cut:
+                completion.finish = "prompt_cut"
             elif held:
-                completion = replace(completion, held=True)
-            inspected[index] = completion
-            if self._schemas and request.schema is not None and completion.finish == "stop":
+                completion.held = True
+            if constrained and completion.finish == "stop":
                 bare = _is_object(completion.text)
                 self._bare, self._others = self._bare + bare, self._others + (not bare)
-        return inspected
 
 
 def _is_object(text: str) -> bool:
@@ -58,14 +56,12 @@ def _is_object(text: str) -> bool:
         return False
 
 
-def cache_use(found: Mapping[int, Completion]) -> dict[tuple[str, str], int]:
-    """Return the number of prompt tokens that the server read from its prompt cache and added to it, as observations."""
-    read, written = (sum(getattr(each, name) for each in found.values()) for name in ("cache_read", "cache_written"))
-    return {(CACHE, value): tokens for value, tokens in ((READ, read), (WRITTEN, written)) if tokens}
-
-
-def observations(found: Mapping[int, Completion]) -> Iterator[tuple[str, str]]:
-    """Yield what is worth recording about the server, as name and value."""
+def count_observations(found: Mapping[int, Completion], remarks: Counter[tuple[str, str]]) -> None:
+    """Add to the remarks what completions show about the server: unknown finish reasons, and use of its prompt cache."""
     for completion in found.values():
         if completion.finish_reason is not None:
-            yield UNKNOWN_FINISH, completion.finish_reason
+            remarks[UNKNOWN_FINISH, completion.finish_reason] += 1
+        if completion.cache_read:
+            remarks[CACHE, READ] += completion.cache_read
+        if completion.cache_written:
+            remarks[CACHE, WRITTEN] += completion.cache_written

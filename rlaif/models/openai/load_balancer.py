@@ -70,6 +70,8 @@ class LoadBalancer:
         """
         if STOP.requested and not again:
             raise UnsentError
+        if not self._again and not self._new and (endpoint := self._take(about)):
+            return endpoint
         waiter: asyncio.Future[Endpoint] = asyncio.get_running_loop().create_future()
         (self._again if again else self._new).append((waiter, about))
         self._admit()

@@ -1,20 +1,10 @@
 """Send requests through the proxy that the environment names, with aiohttp, which supports proxies."""
 
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
-
 import aiohttp
 
-from rlaif.models.openai.credentials import LOOPBACK
 from rlaif.models.openai.transport_reply import MEMORY, Answer, ReplyMemory, WireError, decompressed
 
 CHUNK = 2**18
-
-
-def proxy(url: str) -> str | None:
-    """Return the proxy for an address, by the usual variables (HTTP_PROXY, HTTPS_PROXY, NO_PROXY); none for this machine."""
-    parts = urlsplit(url)
-    return None if parts.hostname in LOOPBACK or proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
 
 
 class Proxied:

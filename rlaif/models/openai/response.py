@@ -17,14 +17,12 @@ from rlaif.core.types import clean
 from rlaif.models.base import Completion, Token
 from rlaif.models.openai.errors import SHOWN, RequestError, from_error
 from rlaif.models.openai.finish import CALLING, finish_of
-from rlaif.models.prompt_size import read_tokens
+from rlaif.models.prompt_size import count, read_tokens
 
 # Log-probabilities range from the value that servers send for minus infinity (-9999) to certainty in float16.
 LEAST, ROUNDING = -1e6, 1e-2
 # A byte order mark, with which some servers on Windows begin a reply.
 BOM: Final = b"\xef\xbb\xbf"
-# The maximum of the store's integers.
-MOST_TOKENS: Final = 2**53
 # Parts of a message that are text, and where other parts keep reasoning.
 _TEXT_PARTS: Final = frozenset({None, "text", "output_text"})
 _REASONING_PARTS: Final = ("thinking", "reasoning", "text", "summary")
@@ -271,11 +269,6 @@ def _cached(usage: Mapping[str, Any], prompt: int) -> tuple[int, int]:
 
 def _written(choice: _Choice) -> int:
     return len(choice.text) + len(choice.reasoning or "")
-
-
-def count(value: Any) -> int | None:
-    """Return a number of tokens; None for anything else."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_TOKENS else None
 
 
 def _shares(total: int | None, lengths: list[int]) -> list[int | None]:

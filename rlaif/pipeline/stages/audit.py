@@ -11,7 +11,7 @@ from rlaif.evaluation.audit.types import MEASURES, Audit
 from rlaif.pipeline import gold as standards
 from rlaif.pipeline.audit_attacks import attack
 from rlaif.pipeline.plan import Plan
-from rlaif.pipeline.scheduler import alone
+from rlaif.pipeline.scheduler import run_stage
 
 
 def audit(
@@ -50,9 +50,9 @@ def audit(
     pipeline.need_responses(plan, context)
     audited = list(names or [*own, *_imported(context, right)])
     right = _usable_gold(plan, context, right, named=bool(gold))
-    if audited and not any(pipeline.usable(plan, context, name)["usable"] for name in audited):
-        state = ", and ".join(pipeline.in_words(plan, context, name) for name in audited)
-        raise InputError(f"there is nothing to audit: {state}", where="audit", fix=pipeline.advice(plan, context, *audited))
+    if audited and not any(pipeline.count_usable(plan, context, name)["usable"] for name in audited):
+        state = ", and ".join(pipeline.describe_judged(plan, context, name) for name in audited)
+        raise InputError(f"there is nothing to audit: {state}", where="audit", fix=pipeline.advise(plan, context, *audited))
     found = measure(
         store,
         [standards.audited(plan, store, name) for name in audited],
@@ -66,12 +66,12 @@ def audit(
 
 def _usable_gold(plan: Plan, context: Context, name: str | None, *, named: bool) -> str | None:
     """The gold judge, if it has a usable verdict. Raises InputError if it has none and was `named` by the user."""
-    if name is None or pipeline.usable(plan, context, name)["usable"]:
+    if name is None or pipeline.count_usable(plan, context, name)["usable"]:
         return name
-    state = pipeline.in_words(plan, context, name)
+    state = pipeline.describe_judged(plan, context, name)
     if named:
         raise InputError(
-            f"no gold to compare with: {state}", where=f"audit --gold {name}", fix=pipeline.advice(plan, context, name)
+            f"no gold to compare with: {state}", where=f"audit --gold {name}", fix=pipeline.advise(plan, context, name)
         )
     context.progress.note(f"Audit without gold: {state}.")
     return None
@@ -81,9 +81,9 @@ def _check_compared(plan: Plan, context: Context, gold: str, audited: Sequence[s
     """Check that some judge has verdicts in common with the gold standard. Raises InputError otherwise."""
     if not audited or any(MEASURES[each.measure].section == "gold" for judge in found.judges for each in judge.found):
         return
-    states = ", ".join(pipeline.in_words(plan, context, name) for name in audited)
+    states = ", ".join(pipeline.describe_judged(plan, context, name) for name in audited)
     raise InputError(
-        f"nothing to compare with {gold}: {pipeline.in_words(plan, context, gold)}, {states}, but no prompt has two "
+        f"nothing to compare with {gold}: {pipeline.describe_judged(plan, context, gold)}, {states}, but no prompt has two "
         "responses that both have judged",
         where=f"audit --gold {gold}",
         fix="Label or judge the same responses by both.",
@@ -108,7 +108,9 @@ def _judge(
         pipeline.judge(plan, context, wanted, only=only, allow_code=allow_code)
     for name in mine if attacks else ():
         judge, generators = plan.judge(name), plan.generator_keys(context.store)
-        alone(context, partial(attack, context, judge=judge, generators=generators, answers=attacks, allow_code=allow_code))
+        run_stage(
+            context, partial(attack, context, judge=judge, generators=generators, answers=attacks, allow_code=allow_code)
+        )
 
 
 def _imported(context: Context, gold: str | None) -> list[str]:

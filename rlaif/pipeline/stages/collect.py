@@ -20,7 +20,7 @@ from rlaif.core.errors import InputError
 from rlaif.core.progress import Tally
 from rlaif.core.types import key
 from rlaif.data.sources import digest, rows
-from rlaif.data.sources.importer import Facts, imported
+from rlaif.data.sources.importer import IMPORTED, Facts, imported
 from rlaif.data.sources.recorded import KnownPrompts
 from rlaif.data.sources.responses import ELSEWHERE
 from rlaif.data.sources.row_errors import Faults
@@ -47,7 +47,6 @@ DIFFERING_SCORES: Final = """
         GROUP BY answer, judge, criterion HAVING min(value) <> max(value)
     )
 """
-IMPORTED = '{"kind": "imported"}'
 # The memory that DuckDB may use to store and count the staged rows; more goes to disk.
 MEMORY: Final = "300MB"
 # The staged rows that are sorted and added at once.

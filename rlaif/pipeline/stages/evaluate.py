@@ -1,33 +1,30 @@
 """Evaluate: generates missing responses, judges them, and compares the models."""
 
 from collections.abc import Sequence
-from functools import partial
 
-from rlaif.config import TransformersModel
-from rlaif.context.run import Context, HeldOut
+from rlaif.context.run import Context
 from rlaif.core.errors import InputError
 from rlaif.evaluation.comparison import Match, match, matches
-from rlaif.evaluation.divergence import Divergence, Likelihoods, compared, likelihoods, read_divergence
 from rlaif.evaluation.judge_overfit import Gap, gap
 from rlaif.evaluation.scores import Contest, Scored
 from rlaif.evaluation.text_stats import read_texts
 from rlaif.evaluation.types import Evaluation
-from rlaif.models.registry import Models
 from rlaif.pipeline import harness
-from rlaif.pipeline.evaluate_answers import Model, answer, earlier, score
+from rlaif.pipeline.evaluate_answers import Model, answer, earlier, measure_divergence, score
+from rlaif.pipeline.evaluate_checkpoints import checkpoint_curve
 from rlaif.pipeline.evaluated_models import (
     base_generator,
     check_recorded,
     contenders,
     evaluation_judge,
+    kept_checkpoints,
     recorded_base,
     recorded_models,
     trained_generator,
 )
-from rlaif.pipeline.evaluation_tasks import in_task
+from rlaif.pipeline.evaluation_tasks import evaluate_on_task
 from rlaif.pipeline.generator import Generator
 from rlaif.pipeline.plan import Plan
-from rlaif.pipeline.scheduler import alone
 
 
 def check(plan: Plan) -> None:
@@ -78,10 +75,12 @@ def evaluate(plan: Plan, context: Context, *, allow_code: bool = False, stored: 
     scored = {
         judge.name: score(context, judge, base, models, only, allow_code=allow_code, stored=stored) for judge in judges
     }
+    # Checkpoints of the trained model are no other models.
+    known: list[Model] = [*models, *(each.generator for each in kept_checkpoints(trained))]
     results = [
         each
         for judge in judges
-        for each in matches(context.store, scored[judge.name], earlier(context, judge, base, models, only))
+        for each in matches(context.store, scored[judge.name], earlier(context, judge, base, known, only))
     ]
     if stored and not any(each.prompts for each in results):
         return Evaluation()
@@ -92,17 +91,20 @@ def evaluate(plan: Plan, context: Context, *, allow_code: bool = False, stored: 
         divergences=[
             found
             for each in sampled
-            if isinstance(base, Generator) and (found := _divergence(context, base, each, only, stored=stored))
+            if isinstance(base, Generator) and (found := measure_divergence(context, base, each, only, stored=stored))
         ],
         tasks=[
             result
             for task in section.tasks
             if isinstance(base, Generator)
-            and (result := in_task(plan, context, task.name, base, sampled, allow_code=allow_code, stored=stored))
+            and (result := evaluate_on_task(plan, context, task.name, base, sampled, allow_code=allow_code, stored=stored))
         ],
         harness=harness.measure(config, section.harness, [base, *sampled], stored=stored)
         if section.harness and isinstance(base, Generator)
         else [],
+        curve=checkpoint_curve(plan, context, base, trained, judges, allow_code=allow_code, stored=stored)
+        if trained and isinstance(base, Generator)
+        else None,
     )
 
 
@@ -128,29 +130,3 @@ def _gaps(models: Sequence[Model], scored: dict[str, list[tuple[Contest, Scored]
         for place, model in enumerate(models)
     ]
     return [each for each in gaps if each.prompts]
-
-
-def _divergence(context: Context, base: Generator, model: Generator, only: HeldOut, *, stored: bool) -> Divergence | None:
-    """Return a model's divergence from its base, if both run in this process."""
-    if not all(isinstance(each.model, TransformersModel) for each in (base, model)):
-        return None
-    store = context.store
-    if stored:
-        return read_divergence(store, model.key, base.key, only=only)
-    pending = store.query("evaluation/sql/undiverged", generator=model.key, reference=base.key, **only.parameters)
-    with context.stage("divergence", len(pending)) as tally:
-        if pending:
-            found: list[Likelihoods] = []
-
-            async def weigh(models: Models, who: Generator) -> None:
-                assert isinstance(who.model, TransformersModel)
-                found.append(await likelihoods(models, who.model, pending))
-
-            for who in (model, base):
-                alone(context, partial(weigh, who=who))
-            own, reference = found
-            rows = compared(own, reference, base.key)
-            store.append("divergences", rows)
-            for row in rows:
-                tally.finish(row)
-    return read_divergence(store, model.key, base.key, only=only)

@@ -8,6 +8,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -18,16 +19,17 @@ from rlaif.context.run import ATTEMPTS, EVERYTHING, Context, HeldOut, now
 from rlaif.core.errors import TRANSIENT, ModelError
 from rlaif.core.progress import Tally
 from rlaif.core.signals import UnsentError
-from rlaif.core.types import Prompt, answer_key, clean, key, stored
+from rlaif.core.types import Prompt, answer_key, buckets, clean, key, stored
 from rlaif.core.workers import StageQueue, run_together, run_workers
 from rlaif.models.base import ChatRequest, Completion, Model, prompt_cut
 from rlaif.models.reasoning import Split, separate, visible
 from rlaif.models.registry import Models
 from rlaif.pipeline import versions
-from rlaif.pipeline.circuit_breaker import CircuitBreaker
+from rlaif.pipeline.circuit_breaker import RESPONSE, CircuitBreaker
 from rlaif.pipeline.generator import VARIABLES, Generator, render_messages
 from rlaif.pipeline.pending import PendingUnits
 from rlaif.pipeline.plan import Plan
+from rlaif.pipeline.unit_results import UnitResult, store_results
 from rlaif.store.store import Row, Store
 
 # The user is warned if at least this share of prompts has only equal samples; a few short answers may be equal by chance.
@@ -106,7 +108,10 @@ async def _sample_all(
     breaker = CircuitBreaker(tally.stage)
 
     def keep(batch: list[Sampled]) -> None:
-        _keep(context, batch, tally)
+        newest = newest_pairing(context.store)
+        for response in (response for sampled in batch for response in sampled.outcomes):
+            response.update(newest)
+        store_results(context.store, batch, tally)
         handover.put_from_thread(batch)
 
     async def sample(row: Row) -> Sampled:
@@ -114,17 +119,13 @@ async def _sample_all(
         return await sample_unit(row, generator, model, tally)
 
     await run_workers(
-        context.budget.within(pending, tally, generator.model, lambda row: guess(row, generator)),
+        context.budget.within(pending, tally, generator.model, lambda row: estimate_unit(row, generator)),
         sample,
         keep,
         concurrency=model.concurrency,
         on_result=lambda sampled: breaker.record(*sampled.failed),
     )
-    breaker.finish(
-        lambda: context.store.query(
-            "SELECT key FROM responses WHERE generator = $generator AND failure IS NULL LIMIT 1", generator=generator.key
-        )
-    )
+    breaker.finish(partial(context.store.query, RESPONSE, generator=generator.key))
     # In a thread, because other stages have requests in flight.
     await asyncio.to_thread(_warn_of_identical_samples, context, generator)
 
@@ -156,7 +157,7 @@ def pending_parameters(
 def _part(config: Config) -> dict[str, int]:
     """Return the part of the prompts that is sampled, among those that are not held out."""
     part, parts = (config.pipeline.generate and config.pipeline.generate.part) or (0, 1)
-    return {"part": part, "parts": parts, "reserved": round(config.pipeline.collect.held_out * 10000)}
+    return {"part": part, "parts": parts, "reserved": buckets(config.pipeline.collect.held_out)}
 
 
 def top_up(plan: Plan, store: Store, pairing: str, pairs: int, most: int) -> int:
@@ -181,35 +182,17 @@ def top_up(plan: Plan, store: Store, pairing: str, pairs: int, most: int) -> int
     return int(store.rows(added, before=before)[0]["n"])
 
 
-def guess(row: Row, generator: Generator) -> tuple[int, float, float]:
+def estimate_unit(row: Row, generator: Generator) -> tuple[int, float, float]:
     """Return the completions of a unit, and an estimate of its prompt and output tokens."""
     samples = len(row["samples"])
     return samples, tokens_of(row["messages"], row["document"]), samples * generator.settings.max_tokens * OUTPUT_SHARE
 
 
 @dataclass(frozen=True)
-class Sampled:
-    """The responses of one request. `rendered` is the row for `rendered_prompts`, None if the store has it already."""
+class Sampled(UnitResult):
+    """The responses of one request, for the row `pending`."""
 
     pending: Row
-    rendered: Row | None
-    responses: list[Row]
-
-    @property
-    def facts(self) -> dict[str, list[Row]]:
-        """The rows to store, by table."""
-        return {"rendered_prompts": [self.rendered] if self.rendered else [], "responses": self.responses}
-
-    @property
-    def outcomes(self) -> list[Row]:
-        """The rows that count as units of work."""
-        return self.responses
-
-    @property
-    def failed(self) -> tuple[str | None, str | None]:
-        """The kind and detail of the failure if no sample is usable."""
-        row = next((response for response in self.responses if not response.get("failure")), self.responses[0])
-        return row.get("failure"), row.get("detail")
 
     @property
     def new_texts(self) -> dict[str, Row]:
@@ -220,7 +203,7 @@ class Sampled:
         shared = {
             name: self.pending[name] for name in ("prompt", "messages", "document", "reference", "checklist", "metadata")
         }
-        return {each["answer"]: shared | {"text": each["text"]} for each in self.responses if not each.get("failure")}
+        return {each["answer"]: shared | {"text": each["text"]} for each in self.outcomes if not each.get("failure")}
 
 
 async def sample_unit(row: Row, generator: Generator, model: Model, tally: Tally) -> Sampled:
@@ -239,15 +222,9 @@ async def sample_unit(row: Row, generator: Generator, model: Model, tally: Tally
             raise
         answers = [error.found.get(place) for place in range(request.n)]
     rendered = {"prompt": row["prompt"], "generator": generator.key, "messages": json.dumps(request.messages)}
-    return Sampled(
-        row,
-        None if row["is_rendered"] else rendered,
-        [
-            _response(row, sample, answer, generator)
-            for sample, answer in zip(row["samples"], answers, strict=True)
-            if answer
-        ],
-    )
+    sampled = zip(row["samples"], answers, strict=True)
+    responses = [_response(row, sample, answer, generator) for sample, answer in sampled if answer]
+    return Sampled({"rendered_prompts": [] if row["is_rendered"] else [rendered], "responses": responses}, responses, row)
 
 
 def request_of(row: Row, generator: Generator) -> ChatRequest:
@@ -312,16 +289,6 @@ def _failure(answer: Completion, parts: Split) -> tuple[str | None, str | None]:
     if answer.finish == "length":
         return "empty", "max_tokens was used up before any text was written. Raise generate.max_tokens."
     return "empty", "the model wrote no text" + (" after its reasoning" if reasoned else "")
-
-
-def _keep(context: Context, batch: list[Sampled], tally: Tally) -> None:
-    newest = newest_pairing(context.store)
-    responses = [response | newest for sampled in batch for response in sampled.responses]
-    with context.store.transaction():
-        context.store.append("rendered_prompts", [sampled.rendered for sampled in batch if sampled.rendered])
-        context.store.append("responses", responses)
-    for response in responses:
-        tally.finish(response)
 
 
 def newest_pairing(store: Store) -> Row:

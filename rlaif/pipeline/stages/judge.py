@@ -22,10 +22,10 @@ from rlaif.judging.criteria import check
 from rlaif.judging.judge import Judge
 from rlaif.models.registry import Models
 from rlaif.pipeline import pairwise, versions
-from rlaif.pipeline.circuit_breaker import CircuitBreaker
+from rlaif.pipeline.circuit_breaker import VERDICT, CircuitBreaker
 from rlaif.pipeline.judge_factory import build_judge_context
-from rlaif.pipeline.pairwise import Comparing
 from rlaif.pipeline.pending import PendingUnits
+from rlaif.pipeline.unit_results import UnitResult, store_results
 from rlaif.store.store import Row
 
 # Checks return at once; this only keeps batches full.
@@ -42,20 +42,21 @@ async def run(
     allow_code: bool = False,
     then: AsyncIterable[Row] | None = None,
     against: str | None = None,
+    trial: bool = False,
 ) -> None:
     """Score the pending responses of these generators (keys), to all prompts or to those that `only` selects; then compare
     them with each other, or, given `against` (the key of a generator), only its responses with those of the others.
 
-    `then` yields texts that arrive meanwhile, each with its prompt; they are scored after the others.
+    `then` yields texts that arrive meanwhile, each with its prompt; they are scored after the others. A judge on `trial`,
+    such as one with a new rubric, does not become the current version of a judge.
     """
-    register(context, judge, allow_code)
+    register(context, judge, allow_code, trial=trial)
     wanted = pending_parameters(judge, generators, only, against)
-    judge_context = partial(build_judge_context, context, models, judge, allow_code)
+    open_context = partial(build_judge_context, context, models, judge, allow_code)
     if judge.calls or then is not None:
-        await _score(context, judge, judge_context, then, wanted)
+        await _score(context, judge, open_context, then, wanted)
     if judge.compared and not (STOP.requested or context.budget.stopped):
-        who = Comparing(judge.key, judge.compared, judge.model, judge_context)
-        await pairwise.run(context, f"judge {judge.name}", who, **wanted)
+        await pairwise.run(context, judge, open_context, wanted)
 
 
 def pending_parameters(judge: Judge, generators: Sequence[str], only: HeldOut, against: str | None = None) -> dict[str, Any]:
@@ -74,7 +75,7 @@ def pending_parameters(judge: Judge, generators: Sequence[str], only: HeldOut, a
 async def _score(
     context: Context,
     judge: Judge,
-    judge_context: Callable[[Tally], Awaitable[JudgeContext]],
+    open_context: Callable[[Tally], Awaitable[JudgeContext]],
     then: AsyncIterable[Row] | None,
     wanted: dict[str, Any],
 ) -> None:
@@ -83,18 +84,14 @@ async def _score(
     with context.stage(f"judge {judge.name}", pending.count if then is None else pending.count or None) as tally:
         if not pending.count and then is None:
             return
-        ready = await judge_context(tally)
+        ready = await open_context(tally)
         units, breaker = _units(pending, then, judge, tally), CircuitBreaker(tally.stage)
-        await _drain(context, judge, units, ready, tally, breaker, handed=then is not None)
+        await _score_units(context, judge, units, ready, tally, breaker, handed=then is not None)
         ready.report(tally.stage, context.progress.note)
-        breaker.finish(
-            lambda: context.store.query(
-                "SELECT key FROM verdicts WHERE judge = $judge AND failure IS NULL LIMIT 1", judge=judge.key
-            )
-        )
+        breaker.finish(partial(context.store.query, VERDICT, judge=judge.key))
 
 
-async def _drain(
+async def _score_units(
     context: Context,
     judge: Judge,
     units: "Iterable[Unit] | AsyncIterable[Unit]",
@@ -105,15 +102,15 @@ async def _drain(
     handed: bool = False,
 ) -> None:
     await run_workers(
-        context.budget.within(units, tally, judge.model, lambda unit: guess(unit, judge), handed=handed),
+        context.budget.within(units, tally, judge.model, lambda unit: estimate_unit(unit, judge), handed=handed),
         lambda unit: judge_unit(unit, judge, judge_context, tally),
-        lambda batch: _keep(context, batch, tally),
+        lambda batch: store_results(context.store, batch, tally),
         concurrency=judge_context.model.concurrency if judge_context.model else CHECK_CONCURRENCY,
         on_result=lambda judged: breaker.record(*judged.failed),
     )
 
 
-class Live:
+class LiveJudge:
     """A judge that scores texts as they arrive, from any source."""
 
     def __init__(self, context: Context, judge: Judge, judge_context: JudgeContext, tally: Tally) -> None:
@@ -143,7 +140,7 @@ class Live:
             transient=sorted(TRANSIENT),
         )
         units = [Unit(texts[row["answer"]], row["call"], 0, row["attempt"]) for row in rows]
-        await _drain(self._context, judge, units, self._judge_context, self._tally, self._breaker)
+        await _score_units(self._context, judge, units, self._judge_context, self._tally, self._breaker)
         self._judge_context.report(self._tally.stage, self._context.progress.note)
         self._context.budget.check()
         if STOP.requested:
@@ -183,7 +180,7 @@ async def _units(pending: PendingUnits, then: AsyncIterable[Row] | None, judge: 
                 yield Unit(subject, call, repeat, 0)
 
 
-def guess(unit: Unit, judge: Judge) -> tuple[int, float, float]:
+def estimate_unit(unit: Unit, judge: Judge) -> tuple[int, float, float]:
     """Return the number of judgements of a unit (1), and an estimate of its prompt and output tokens.
 
     If a judgement takes several requests, each shows request and response, and one of them the document, whole or in parts.
@@ -195,15 +192,17 @@ def guess(unit: Unit, judge: Judge) -> tuple[int, float, float]:
     return 1, call.asks * shown + tokens_of(prompt.document), call.asks * judge.settings.max_tokens * OUTPUT_SHARE
 
 
-def register(context: Context, judge: Judge, allow_code: bool) -> None:
-    """Store the judge and its criteria once, and reject checks that cannot run before any work is done."""
+def register(context: Context, judge: Judge, allow_code: bool, *, trial: bool = False) -> None:
+    """Store the judge and its criteria once, and reject checks that cannot run before any work is done.
+
+    A judge on `trial` that is known under another name keeps that name.
+    """
     for criterion in judge.rubric.criteria:
         if criterion.kind == "check":
             check.load(criterion, allow_code=allow_code)
     store = context.store
-    if not store.query(
-        "SELECT key FROM judges WHERE key = $judge AND name = $name LIMIT 1", judge=judge.key, name=judge.name
-    ):
+    names = {row["name"] for row in store.query("SELECT name FROM judges WHERE key = $judge", judge=judge.key)}
+    if judge.name not in names and not (trial and names):
         spec = judge.spec | {"rubric": judge.rubric.name, "version": judge.rubric.version}
         store.append("judges", [{"key": judge.key, "name": judge.name, "spec": json.dumps(spec)}])
     known = {row["key"] for row in store.query("SELECT key FROM criteria")}
@@ -222,34 +221,11 @@ def register(context: Context, judge: Judge, allow_code: bool) -> None:
             if criterion.key not in known
         ],
     )
-    versions.use(store, "judge", judge.name, judge.key, [criterion.key for criterion in judge.rubric.criteria])
+    if not trial:
+        versions.use(store, "judge", judge.name, judge.key, [criterion.key for criterion in judge.rubric.criteria])
 
 
-@dataclass(frozen=True)
-class Judged:
-    """The rows of one verdict."""
-
-    verdict: Row
-    scores: list[Row]
-    findings: list[Row]
-
-    @property
-    def facts(self) -> dict[str, list[Row]]:
-        """The rows to store, by table."""
-        return {"verdicts": [self.verdict], "scores": self.scores, "findings": self.findings}
-
-    @property
-    def outcomes(self) -> list[Row]:
-        """The rows that count as units of work."""
-        return [self.verdict]
-
-    @property
-    def failed(self) -> tuple[str | None, str | None]:
-        """The kind and detail of the failure, if it failed."""
-        return self.verdict["failure"], self.verdict["detail"]
-
-
-async def judge_unit(unit: Unit, judge: Judge, judge_context: JudgeContext, tally: Tally) -> Judged:
+async def judge_unit(unit: Unit, judge: Judge, judge_context: JudgeContext, tally: Tally) -> UnitResult:
     """Make one judge call. Raises ModelError only for fatal kinds."""
     call = judge.calls[unit.call]
     if judge_context.model:
@@ -270,7 +246,7 @@ async def judge_unit(unit: Unit, judge: Judge, judge_context: JudgeContext, tall
     return _rows(unit, verdict, judge)
 
 
-def _rows(unit: Unit, verdict: Verdict, judge: Judge) -> Judged:
+def _rows(unit: Unit, verdict: Verdict, judge: Judge) -> UnitResult:
     answer = unit.subject.answer
     which = {"answer": answer, "judge": judge.key, "repeat": unit.repeat, "attempt": unit.attempt}
     name = key("verdict", answer, judge.key, judge.calls[unit.call].keys, unit.repeat, unit.attempt)
@@ -301,13 +277,4 @@ def _rows(unit: Unit, verdict: Verdict, judge: Judge) -> Judged:
         }
         for position, found in enumerate(verdict.findings)
     ]
-    return Judged(record, scores, findings)
-
-
-def _keep(context: Context, batch: list[Judged], tally: Tally) -> None:
-    with context.store.transaction():
-        context.store.append("verdicts", [judged.verdict for judged in batch])
-        context.store.append("scores", [score for judged in batch for score in judged.scores])
-        context.store.append("findings", [found for judged in batch for found in judged.findings])
-    for judged in batch:
-        tally.finish(judged.verdict)
+    return UnitResult({"verdicts": [record], "scores": scores, "findings": findings}, [record])

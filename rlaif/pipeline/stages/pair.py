@@ -26,10 +26,17 @@ if TYPE_CHECKING:
 # The judges, by name, and the strategy of a pairing.
 _JUDGES_AND_STRATEGY: Final = "SELECT judge, strategy FROM pairings_readable WHERE pairing = $pairing"
 
+# All generators, judges and criteria that were used in this store.
+_KNOWN: Final = """
+    SELECT 'generator' AS what, key FROM generators
+    UNION SELECT 'judge', key FROM judges
+    UNION SELECT 'criterion', key FROM criteria
+"""
+
 
 def pair(plan: Plan, context: Context) -> Pairing:
     """Make pairs by the scores of `pair.judge`, in the store and as files, if the judge passes the gate."""
-    made = paired(plan, context, gate=True)
+    made = make_pairs(plan, context, gate=True)
     _export_made(plan, context, made)
     return made
 
@@ -46,7 +53,7 @@ def top_up(plan: Plan, context: Context, made: Pairing, *, allow_code: bool = Fa
             break
         context.progress.note(f"{missing:,} pairs are missing: more samples for {prompts:,} prompts without one")
         generate_and_judge(plan, context, allow_code=allow_code)
-        made = paired(plan, context)
+        made = make_pairs(plan, context)
     _export_made(plan, context, made)
     return made
 
@@ -56,7 +63,7 @@ def _export_made(plan: Plan, context: Context, made: Pairing) -> None:
     export(plan, context, plan.config.out / "pairs", ("jsonl", "parquet"), pairing=made.key, language=False)
 
 
-def paired(plan: Plan, context: Context, *, gate: bool = False) -> Pairing:
+def make_pairs(plan: Plan, context: Context, *, gate: bool = False) -> Pairing:
     """Make the same pairs in the store only. With `gate`, the judges must pass the gate first.
 
     Raises InputError if a judge has scored none of the responses: "0 pairs" would look like a result.
@@ -74,7 +81,7 @@ def _ready(plan: Plan, context: Context, gate: bool) -> tuple[list[PairJudge], l
     members, agree, mix = plan.panel(context.store)
     pairing.check_names(plan.rule, context.store, members, list(plan.generator_names(context.store).values()))
     for each in members[1:] if mix == "cascade" else ():
-        cascade.in_turn(plan, context, each.name)
+        cascade.escalate_to(plan, context, each.name)
     need_scores(plan, context, members, mix)
     for each in members if gate else ():
         _pass_gate(plan, context, each.name)
@@ -84,7 +91,7 @@ def _ready(plan: Plan, context: Context, gate: bool) -> tuple[list[PairJudge], l
 
 def _use(plan: Plan, store: Store) -> None:
     """Record that the generator and judges of this file are the current versions, if they were used in this store."""
-    known = {(row["what"], row["key"]) for row in store.query("pipeline/sql/config_diff/known")}
+    known = {(row["what"], row["key"]) for row in store.query(_KNOWN)}
     for generator in plan.generators:
         if ("generator", generator.key) in known:
             versions.use_generator(store, generator.key, generator.name, generator.spec, rename=True)
@@ -96,7 +103,7 @@ def _use(plan: Plan, store: Store) -> None:
                 versions.use(store, "judge", name, judge.key, criteria)
 
 
-def described(plan: Plan, context: Context) -> str:
+def ensure_pairing(plan: Plan, context: Context) -> str:
     """Return the key of the pairing that the pipeline file describes; make it if it is missing or out of date.
 
     No model is called. With rounds, it is the pairing of the last round. If the file has no `pair` section, it is the newest
@@ -162,7 +169,7 @@ def export(
     from rlaif.data.export import LABEL_STUDIO
     from rlaif.data.export import export as write
 
-    config, pairing = plan.config, pairing or described(plan, context)
+    config, pairing = plan.config, pairing or ensure_pairing(plan, context)
     if form == LABEL_STUDIO and not target:
         return _export_tasks(context, folder / form, pairing)
     shown = [("--reasoning", reasoning), ("--rationales", rationales)]

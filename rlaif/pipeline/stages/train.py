@@ -11,6 +11,7 @@ from rlaif.config import Config, Train, TransformersModel
 from rlaif.context.run import Context, now
 from rlaif.core.errors import InputError
 from rlaif.core.tool_calls import assistant_turn, template_input
+from rlaif.core.types import buckets
 from rlaif.data.sources.row_errors import Faults
 from rlaif.models.local.chat_template import template_variables
 from rlaif.models.local.checkpoint import locate
@@ -76,7 +77,7 @@ def _trained(context: Context, section: Train, pairing: str | None, online_rewar
 
 def _fitted(context: Context, section: Train, pairing: str | None) -> dict[int, Path]:
     """Fit the reward models that are trained on the pairs first; return their folders by place."""
-    plain = {"method": "reward", "rewards": [], "peft": {}}
+    plain: dict[str, Any] = {"method": "reward", "rewards": [], "peft": {}, "checkpoints": None}
     return {
         place: _trained(context, section.model_copy(update=plain | {"options": each.fit}), pairing, None).path
         for place, each in enumerate(section.rewards)
@@ -180,9 +181,8 @@ def _lesson(
         rewards = [online_rewards.identity, *([pairs] if any(each.fit is not None for each in section.rewards) else [])]
     taught = online_rewards.rows if samples and online_rewards else pairs
     shown, faults = _imitated(config, section)
-    asked = {
-        as_text(json.loads(row["messages"])) for row in context.store.query(_HELD_OUT_MESSAGES, held_out=_held_out(config))
-    }
+    held_out = context.store.query(_HELD_OUT_MESSAGES, held_out=buckets(config.pipeline.collect.held_out))
+    asked = {as_text(json.loads(row["messages"])) for row in held_out}
     rows, data = ([row for row in each if as_text(row["prompt"]) not in asked] for each in (taught, shown))
     left_out = {"held_out": len(taught) + len(shown) - len(rows) - len(data), "bad_row": faults.bad}
     if section.method == "dpo_soft":
@@ -233,14 +233,9 @@ def _sampling(config: Config, length: str) -> dict[str, Any]:
     return {length: settings.max_tokens, "top_p": settings.top_p} | temperature
 
 
-def _held_out(config: Config) -> int:
-    """Return the bucket below which prompts are held out."""
-    return round(config.pipeline.collect.held_out * 10000)
-
-
 def _pairs(context: Context, pairing: str) -> list[Row]:
     """Return the pairs in TRL's conversational format with explicit prompt, plus `margin`, `confidence` and any `tools`."""
-    held_out = _held_out(context.config)
+    held_out = buckets(context.config.pipeline.collect.held_out)
     return [_pair(row) for row in context.store.query("pipeline/sql/train/pairs", pairing=pairing, held_out=held_out)]
 
 

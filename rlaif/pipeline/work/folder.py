@@ -9,7 +9,6 @@
 Every file is written under a temporary name, made durable and renamed, so a file that exists is whole.
 """
 
-import os
 import secrets
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rlaif.core.errors import InputError
+from rlaif.core.files import flush
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -149,18 +149,10 @@ def durable(path: Path) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _sync(temporary)
+    flush(temporary)
     temporary.replace(path)
     if sys.platform != "win32":
-        _sync(path.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        flush(path.parent)
 
 
 def read_rows(path: Path, columns: Sequence[str] | None = None) -> list[Row]:

@@ -17,6 +17,7 @@ from rlaif.context import pricing
 from rlaif.context.run import Context
 from rlaif.core import functions
 from rlaif.core.errors import BudgetError, InputError
+from rlaif.judging import formats
 from rlaif.judging.judge import Judge
 from rlaif.pipeline.generator import Generator
 from rlaif.pipeline.plan import Plan
@@ -132,7 +133,7 @@ def _judge(folder: Path, judge: Judge, number: int) -> Data:
     rubric = json.dumps(judge.rubric.model_dump(mode="json"), indent=1, ensure_ascii=False)
     settings["rubric"] = _write(folder / f"files/rubric-{number}.yaml", rubric)
     for name, template in judge.templates.items():
-        _template(folder, f"prompts/judge/{name}.jinja", template.text)
+        _template(folder, formats.template_file(name, judge.settings.format), template.text)
     return settings
 
 

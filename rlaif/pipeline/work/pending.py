@@ -95,7 +95,7 @@ async def _samples(plan: Plan, context: Context, writer: "_Writer") -> None:
 
 async def _judgements(plan: Plan, context: Context, writer: "_Writer", names: Sequence[str], allow_code: bool) -> None:
     for name in names or plan.judge_stage:
-        judge = cascade.in_turn(plan, context, name)
+        judge = cascade.escalate_to(plan, context, name)
         judging.register(context, judge, allow_code)
         wanted = judging.pending_parameters(judge, plan.generator_keys(context.store), EVERYTHING)
         requests = _JudgeRequests(judge)

@@ -6,8 +6,6 @@ Such a program sends the `request` of each unit as it is, and keeps the server's
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import orjson
 
@@ -17,7 +15,7 @@ from rlaif.context.budget import Budget
 from rlaif.core import event_loop
 from rlaif.core.errors import TERMINAL, TRANSIENT, InputError, ModelError
 from rlaif.core.progress import Tally
-from rlaif.models.base import ChatRequest, Completion, Model
+from rlaif.models.base import AlwaysOpen, ChatRequest, Completion, Model
 from rlaif.models.openai.inspector import Inspector
 from rlaif.models.openai.response import read_reply
 from rlaif.models.registry import Models
@@ -116,7 +114,7 @@ class RecordedModels(Models):
         return reply
 
 
-class _Recorded:
+class _Recorded(AlwaysOpen):
     """A model that answers with recorded replies."""
 
     concurrency = 1
@@ -131,20 +129,13 @@ class _Recorded:
         text = row.get("reply")
         data = text.encode() if isinstance(text, str) else json.dumps(text).encode()
         reply = read_reply(data, request.n)
-        found = self._inspector.inspect(request, reply.found)
+        found = reply.found
+        self._inspector.inspect(request, found)
         if len(found) < request.n:
             missing = ModelError("server", f"the reply has {len(found)} completions instead of {request.n}")
             missing.found = found
             raise missing
         return [found[place] for place in range(request.n)]
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Do nothing."""
 
 
 def _kind(row: Row) -> str:

@@ -10,8 +10,8 @@ from typing import Any, Final
 import orjson
 
 from rlaif.context.budget import CHARACTERS_PER_TOKEN
+from rlaif.pipeline.unit_results import UnitResult
 from rlaif.pipeline.work.folder import GENERAL, Row, facts_of, parts, read_results, write_table
-from rlaif.pipeline.work.tasks import Result
 
 # Parts of a shard that are merged into one before the shard is finished, so that slow work does not make many small files.
 MOST_PARTS: Final = 200
@@ -86,7 +86,7 @@ def _remove_if_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def result_row(unit: Row, result: Result, guess: float) -> Row:
+def result_row(unit: Row, result: UnitResult, guess: float) -> Row:
     """Return a result as a row of its file. Its tokens are estimated where the server reported none."""
     prompt = sum(outcome.get("prompt_tokens") or 0 for outcome in result.outcomes)
     texts = [outcome.get("text") or outcome.get("raw") or "" for outcome in result.outcomes]

@@ -1,8 +1,8 @@
 """How the units of each kind are done: by the same functions as in a run on one machine."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from rlaif.config import ModelConfig
 from rlaif.context.metering import Metering
@@ -11,7 +11,7 @@ from rlaif.core.progress import Tally
 from rlaif.core.types import key, stored
 from rlaif.judging import Candidate, JudgeContext
 from rlaif.judging.judge import Judge
-from rlaif.models.base import ChatRequest, Model
+from rlaif.models.base import AlwaysOpen, ChatRequest, Model
 from rlaif.models.registry import Models
 from rlaif.pipeline import pairwise
 from rlaif.pipeline.generator import Generator
@@ -19,21 +19,9 @@ from rlaif.pipeline.judge_factory import build_judge_context
 from rlaif.pipeline.plan import Plan
 from rlaif.pipeline.stages import generate as generating
 from rlaif.pipeline.stages import judge as judging
+from rlaif.pipeline.unit_results import UnitResult
 from rlaif.pipeline.work.folder import Kind, Row, Task
 from rlaif.pipeline.work.frozen import maker_of
-
-
-class Result(Protocol):
-    """What was done for one unit: rows by table, of which `outcomes` count as units of work; and why it failed."""
-
-    @property
-    def facts(self) -> Mapping[str, list[Row]]: ...
-
-    @property
-    def outcomes(self) -> list[Row]: ...
-
-    @property
-    def failed(self) -> tuple[str | None, str | None]: ...
 
 
 @dataclass(frozen=True)
@@ -42,7 +30,7 @@ class Performer:
 
     model: ModelConfig | None
     concurrency: int
-    do: Callable[[Row], Awaitable[Result]]
+    do: Callable[[Row], Awaitable[UnitResult]]
     guess: Callable[[Row], tuple[int, float, float]]
     context: JudgeContext | None = None
     """The context of a judge."""
@@ -73,7 +61,7 @@ def _sampling(generator: Generator, model: Model, tally: Tally) -> Performer:
         generator.model,
         model.concurrency,
         lambda row: generating.sample_unit(row, generator, model, tally),
-        lambda row: generating.guess(row, generator),
+        lambda row: generating.estimate_unit(row, generator),
     )
 
 
@@ -87,7 +75,7 @@ def scoring(judge: Judge, ready: JudgeContext, tally: Tally) -> Performer:
         judge.model,
         ready.model.concurrency if ready.model else judging.CHECK_CONCURRENCY,
         lambda row: judging.judge_unit(unit(row), judge, ready, tally),
-        lambda row: judging.guess(unit(row), judge),
+        lambda row: judging.estimate_unit(unit(row), judge),
         ready,
     )
 
@@ -95,15 +83,11 @@ def scoring(judge: Judge, ready: JudgeContext, tally: Tally) -> Performer:
 def comparing(judge: Judge, ready: JudgeContext, tally: Tally) -> Performer:
     """Return how a judge's comparisons are done."""
 
-    async def opened(tally: Tally) -> JudgeContext:
-        return ready
-
-    who = pairwise.Comparing(judge.key, judge.compared, judge.model, opened)
     return Performer(
         judge.model,
         ready.model.concurrency if ready.model else 1,
-        lambda row: pairwise.compare_unit(row, who, ready, tally),
-        lambda row: pairwise.guess(row, who, ready),
+        lambda row: pairwise.compare_unit(row, judge, ready, tally),
+        lambda row: pairwise.estimate_unit(row, judge, ready),
         ready,
     )
 
@@ -119,7 +103,7 @@ def unit_key(kind: Kind, maker: Generator | Judge, row: Row) -> str:
     return key("unit", kind, maker.key, row["criterion"], row["first"], row["second"], row["repeat"], row["attempt"])
 
 
-class CaptureModel:
+class CaptureModel(AlwaysOpen):
     """A model that sends nothing: it keeps the request and fails."""
 
     concurrency = 1
@@ -130,9 +114,3 @@ class CaptureModel:
     async def complete(self, request: ChatRequest) -> list[Any]:
         self.request = request
         raise ModelError("rejected", "captured, not sent")
-
-    async def __aenter__(self) -> "CaptureModel":
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        """Do nothing."""

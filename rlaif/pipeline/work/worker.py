@@ -18,12 +18,14 @@ from rlaif.models.openai.client import OpenAI
 from rlaif.models.registry import Models
 from rlaif.pipeline.circuit_breaker import CircuitBreaker
 from rlaif.pipeline.plan import Plan
+from rlaif.pipeline.server_info import observation_rows
+from rlaif.pipeline.unit_results import UnitResult
 from rlaif.pipeline.work.accounts import UNIT, Accounts, FolderFacts, WorkerContext
 from rlaif.pipeline.work.folder import Row, Shard, Task, read_units, read_work
 from rlaif.pipeline.work.frozen import thaw
 from rlaif.pipeline.work.results import Results, result_row
 from rlaif.pipeline.work.share import WHOLE, Share, held, limits
-from rlaif.pipeline.work.tasks import Performer, Result, open_task
+from rlaif.pipeline.work.tasks import Performer, open_task
 
 # Units without a model whose results are not durable yet.
 FREE_UNITS: Final = 4096
@@ -99,7 +101,7 @@ class _Job:
         most = performer.concurrency if performer.model else FREE_UNITS
         in_flight, loop = asyncio.Semaphore(most), asyncio.get_running_loop()
 
-        async def do(row: Row) -> tuple[Row, Result]:
+        async def do(row: Row) -> tuple[Row, UnitResult]:
             UNIT.set(row)
             await in_flight.acquire()
             try:
@@ -108,7 +110,7 @@ class _Job:
                 in_flight.release()
                 raise
 
-        def keep(batch: list[tuple[Row, Result]]) -> None:
+        def keep(batch: list[tuple[Row, UnitResult]]) -> None:
             self._keep(batch, performer)
             for _ in batch:
                 loop.call_soon_threadsafe(in_flight.release)
@@ -159,7 +161,7 @@ class _Job:
         self.results.finish(shard)
         self.facts.close(shard)
 
-    def _keep(self, batch: list[tuple[Row, Result]], performer: Performer) -> None:
+    def _keep(self, batch: list[tuple[Row, UnitResult]], performer: Performer) -> None:
         by_shard: dict[str, list[Row]] = {}
         for unit, result in batch:
             row = result_row(unit, result, performer.guess(unit)[1])
@@ -178,9 +180,4 @@ class _Job:
         """Keep what servers reported, among it the tokens that they read from their prompt caches, which cost less."""
         for model in models.opened:
             if isinstance(model, OpenAI | OpenAIBatch) and model.remarks:
-                whose = {"run": self.context.run, "server": model.server, "model": model.name, "created": now()}
-                rows = [
-                    whose | {"remark": remark, "value": value, "times": times}
-                    for (remark, value), times in model.remarks.items()
-                ]
-                self.facts.append("server_observations", rows)
+                self.facts.append("server_observations", observation_rows(self.context.run, model))

@@ -19,10 +19,10 @@ from rlaif.models.base import ChatRequest, Completion
 from rlaif.models.openai.batch.api import RETRIED, Calls
 from rlaif.models.openai.batch.queue import POLL, QUIET, Post
 from rlaif.models.openai.capabilities import Dialect
-from rlaif.models.openai.credentials import addresses, announce, client, public_url, request_head, secret
+from rlaif.models.openai.credentials import addresses, announce, client, proxy, public_url, request_head, secret
 from rlaif.models.openai.errors import RequestError
 from rlaif.models.openai.fill_missing import top_up
-from rlaif.models.openai.inspector import Inspector, cache_use, observations
+from rlaif.models.openai.inspector import Inspector, count_observations
 from rlaif.models.openai.request import body
 from rlaif.models.openai.response import read_reply
 from rlaif.models.redaction import redactor, secrets_of
@@ -80,9 +80,9 @@ class OpenAIBatch:
             try:
                 reply = await self._post.reply(name, payload)
                 found = self._same(read_reply(reply, len(seeds)).found)
-                self.remarks.update(observations(found))
-                self.remarks.update(cache_use(found))
-                return self._inspector.inspect(request, found)
+                count_observations(found, self.remarks)
+                self._inspector.inspect(request, found)
+                return found
             except RequestError as error:
                 self._post.forget(name)
                 attempts += 1
@@ -110,8 +110,6 @@ class OpenAIBatch:
         return ModelError(error.kind, self._redact.text(message), raw=self._redact.text(error.raw))
 
     async def __aenter__(self) -> Self:
-        from rlaif.models.openai.proxied import proxy
-
         config = self._config
         address = addresses(config.base_url)[0]
         head = await request_head(config, address, self._secret, where=self._where)

@@ -1,10 +1,10 @@
 -- The pending calls of a judge, grouped by prompt and answer so that servers can reuse the shared prefix. A call is pending
 -- if one of its criteria has no score for the answer, or only transient failures that were tried fewer than $attempts times;
 -- attempts from before a `rlaif retry` do not count. $calls is a list of {call, criteria}. $generators selects whose
--- responses are judged: of each prompt the first $samples (all if null). If $after is a judge (the one before in a cascade),
--- only the prompts that it escalated count. `pending` is the number of pending calls. Finished criteria are gathered as
--- bits, one per criterion, and complete answers are dropped first, so that a resume over millions of scores stays small and
--- quick.
+-- responses are judged: of each prompt the first $samples (all if null), and of these only $answers if it is not null. If
+-- $after is a judge (the one before in a cascade), only the prompts that it escalated count. `pending` is the number of
+-- pending calls. Finished criteria are gathered as bits, one per criterion, and complete answers are dropped first, so that a
+-- resume over millions of scores stays small and quick.
 WITH calls AS (
     SELECT unnest($calls::STRUCT(call INTEGER, criteria VARCHAR[])[], recursive := true)
 ),
@@ -29,6 +29,7 @@ answers AS (
         ON whole.answer = responses.answer AND whole.repeat = wanted.repeat
     WHERE responses.failure IS NULL AND responses.generator IN (SELECT unnest($generators::VARCHAR[]))
         AND responses.sample < coalesce($samples::BIGINT, 9223372036854775807)
+        AND ($answers::VARCHAR[] IS NULL OR responses.answer IN (SELECT unnest($answers::VARCHAR[])))
         AND ($after::VARCHAR IS NULL OR responses.prompt IN (SELECT prompt FROM cascade_escalations WHERE judge = $judge AND before = $after))
     GROUP BY responses.answer, wanted.repeat
 ),

@@ -5,7 +5,8 @@
 -- answer that was altered to mislead the judge is compared only with its original. A comparison is pending if it has no
 -- verdict, or only transient failures that were tried fewer than $attempts times; attempts from before a `rlaif retry` do
 -- not count. $criteria is a list of {criterion, schedule}. $generators selects whose responses are compared: of each prompt
--- the first $samples (all if null). `pending` is the number of pending comparisons.
+-- the first $samples (all if null), and of these only $answers if it is not null. `pending` is the number of
+-- pending comparisons.
 WITH RECURSIVE criteria AS (
     SELECT unnest($criteria::STRUCT(criterion VARCHAR, schedule VARCHAR)[], recursive := true)
 ),
@@ -21,6 +22,7 @@ answers AS (
         FROM responses SEMI JOIN prompts ON prompts.prompt = responses.prompt
         WHERE failure IS NULL AND generator IN (SELECT unnest($generators::VARCHAR[]))
             AND sample < coalesce($samples::BIGINT, 9223372036854775807)
+            AND ($answers::VARCHAR[] IS NULL OR answer IN (SELECT unnest($answers::VARCHAR[])))
             AND ($after::VARCHAR IS NULL OR responses.prompt IN (SELECT prompt FROM cascade_escalations WHERE judge = $judge AND before = $after))
         GROUP BY responses.prompt, answer
     )

@@ -35,10 +35,10 @@ RANGE = 100_000
 DIGESTS = """
     WITH outcome AS (SELECT hash(prompt, response, reason, others) AS digest FROM reasons WHERE pairing = $pairing),
     pair AS (
-        SELECT md5(concat_ws('/', prompt, chosen, rejected, margin, confidence)) AS digest
+        SELECT rowid AS place, md5(concat_ws('/', prompt, chosen, rejected, margin, confidence)) AS digest
         FROM pairs WHERE pairing = $pairing
     )
-    SELECT (SELECT md5(string_agg(digest, '')) FROM pair) AS pairs,
+    SELECT (SELECT md5(string_agg(digest, '' ORDER BY place)) FROM pair) AS pairs,
         (SELECT concat_ws('/', count(*), bit_xor(digest), sum(digest)) FROM outcome) AS outcomes
 """
 

@@ -158,7 +158,7 @@ def checkpoint_note(curve: CheckpointCurve) -> str:
         f"{last:,}. On the other {best.prompts:,} prompts it scores {lead} against the last one"
     )
     if not best.clear:
-        return f"{found}, which is no clear gain: keep the last one."
+        return f"{found}, which is not a clear gain: keep the last one."
     return f"{found}, so training went on for too long: use the model in {best.folder}."
 
 

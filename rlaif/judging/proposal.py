@@ -57,7 +57,7 @@ def _line(text: str) -> str:
 
 def _visible_line(text: str) -> str:
     if not (line := _line(text)):
-        raise ValueError("there is no visible text")
+        raise ValueError("the text has no visible characters")
     return line
 
 
@@ -114,7 +114,7 @@ def parse_proposal(reply: str, wrapping: Wrapping = "reasoning") -> Proposal:
 def improve(data: Mapping[str, Any], rubric: Rubric, proposal: Proposal) -> Improved:
     """Apply a proposal to a rubric and to its file's `data`.
 
-    A new criterion weighs as much as the others on average. Raises ModelError "malformed" if the result is no valid rubric.
+    A new criterion weighs as much as the others on average. Raises ModelError "malformed" if the result is invalid.
     """
     changed = deepcopy(dict(data))
     known = {criterion.name: place for place, criterion in enumerate(rubric.criteria)}

@@ -64,7 +64,7 @@ class Suggestion:
 def suggest(context: Context, task: Task) -> Suggestion:
     """Ask the model for a proposal, unless the store holds its reply, and write the new rubric. Overwrites no file.
 
-    Raises ModelError, with the kind of the failure, if there is no usable reply after the retry.
+    Raises ModelError, with the kind of the failure, if the reply to the retry is not usable either.
     """
     raw = read_yaml(task.current.path).data
     row = _reply(context, task)

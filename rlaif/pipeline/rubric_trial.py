@@ -50,14 +50,14 @@ class Trial:
 def find_current(plan: Plan, context: Context, judge: str | None = None, gold: str | None = None) -> CurrentRubric:
     """Return the judge of that name, or the first that makes the pairs, with the gold standard that `audit` would use.
 
-    Raises InputError if there is no such judge, no gold standard, or no file that holds the judge's rubric.
+    Raises InputError if the judge, the gold standard or the file of its rubric is missing.
     """
     config, store = plan.config, context.store
     named = [judge] if judge else []
     right = standards.gold(plan, store, gold, named)
     if right is None:
         fix = f"Name it as --gold NAME. People vote with `{config.command('label')}`."
-        raise InputError("there is no gold standard to learn from", where="rubric --gold", fix=fix)
+        raise InputError("the pipeline has no gold standard to learn from", where="rubric --gold", fix=fix)
     makers = [name for name in [*plan.pair_judges[0], *plan.judge_stage] if name in config.pipeline.judges]
     name = next((name for name in named or makers if name != right), None)
     if name is None:

@@ -5,6 +5,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from rlaif.core.files import flush_all
+
 # The file that is written last to a checkpoint; a checkpoint without it is incomplete.
 COMPLETE = "complete"
 
@@ -26,7 +28,7 @@ def seal(checkpoint: Path) -> None:
     """Mark a checkpoint as complete once all of it, from all processes, is on disk."""
     together()
     if first():
-        sync(checkpoint)
+        flush_all(checkpoint)
         (checkpoint / COMPLETE).touch()
 
 
@@ -70,13 +72,3 @@ def cast(folder: Path, dtype: Any) -> None:
     for file in folder.glob("*.safetensors"):
         weights = {name: each.to(dtype) if each.is_floating_point() else each for name, each in load_file(file).items()}
         save_file(weights, file, metadata={"format": "pt"})
-
-
-def sync(folder: Path) -> None:
-    """Flush the folder's files to disk, so that a rename after this call never exposes an incomplete folder."""
-    for path in [*folder.rglob("*"), folder]:
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -13,9 +13,10 @@ from typing import Any
 from rlaif.config import REFERRING, Train, TransformersModel
 from rlaif.config.yaml import YamlFile
 from rlaif.core.errors import InputError
+from rlaif.core.files import flush_all
 from rlaif.core.progress import Tally
 from rlaif.models.local.chat_template import template_variables, with_variables
-from rlaif.training.checkpoints import first, newest, save, share_tied, sync, together
+from rlaif.training.checkpoints import first, newest, save, share_tied, together
 from rlaif.training.formats import Row, as_they_are
 from rlaif.training.kept_checkpoints import KEPT, complete, keep
 from rlaif.training.lora import adapter
@@ -133,7 +134,7 @@ def _publish(partial: Path, folder: Path, record: Mapping[str, Any]) -> None:
     """Write the record beside the trained weights and move them to their final place, in one of the processes."""
     if first():
         (partial / "final" / RECORD).write_text(json.dumps(record), encoding="utf-8")
-        sync(partial / "final")
+        flush_all(partial / "final")
         (partial / "final").rename(folder)
         shutil.rmtree(partial)
     together()

@@ -171,14 +171,14 @@ AGREEING: dict[str, tuple[Votes, dict[str, Any], int, str]] = {
         [("x", "b", "a", "first"), ("y", "b", "a", "first"), ("z", "a", "b", "first")],
         {},
         1,
-        "make_pairs",
+        "paired",
     ),
     "two ties": ([("x", "b", "a", "tie"), ("y", "b", "a", "tie")], {}, 1, "paired"),
     "a lower bound that was asked for": (
         [("x", "b", "a", "first"), ("y", "b", "a", "first")],
         {"min_confidence": 0.3},
         1,
-        "make_pairs",
+        "paired",
     ),
     "a higher one": ([("x", "b", "a", "first")], {"min_confidence": 0.6}, 0, "below the confidence"),
 }

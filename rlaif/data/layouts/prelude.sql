@@ -41,7 +41,7 @@ CREATE MACRO preference(better, worse, judge, strength, tie) AS {
 };
 
 -- The recorded verdict of a judge that saw the response at `first` before the one at `second`. `preferred` is 'first', 'second',
--- 'tie', or null if there is no verdict.
+-- 'tie', or null without a verdict.
 CREATE MACRO comparison(first, second, judge, preferred) AS {
     first: first::INTEGER, second: second::INTEGER, judge: judge::VARCHAR, strength: NULL::DOUBLE, tie: preferred = 'tie',
     preferred: preferred::VARCHAR

@@ -230,9 +230,11 @@ class Store(Database):
 
         with self.folder() as folder:
             self.run(f"COPY ({text}) TO {quoted(folder / 'rows')} (FORMAT parquet)")
-            with pyarrow.parquet.ParquetFile(folder / "rows") as file:
-                for batch in file.iter_batches(size):
-                    yield from batch.to_pylist()
+            # The open file outlives its folder, so that nothing is left if the caller stops early.
+            file = pyarrow.parquet.ParquetFile(folder / "rows")
+        with file:
+            for batch in file.iter_batches(size):
+                yield from batch.to_pylist()
 
     def write(self, query: str, path: Path, options: str, rows: int | None = None) -> None:
         """Write the rows of a query given as text to a file; `options` are those of DuckDB's COPY.

@@ -21,15 +21,16 @@ from benchmarks.job import serving, table, timed, write
 
 LIMIT = 0.95
 IN_FLIGHT = 256
-# Reads what a page or a notebook reads, every second until it is stopped, then prints how often and for how long.
+# Reads what the page reads, every second until it is stopped, at the priority of the page; prints how often and for how long.
 READER = """
-import sys, threading, time
+import os, sys, threading, time
 from contextlib import suppress
 from pathlib import Path
 from rlaif.core.errors import StoreError
 from rlaif.store.latest import LatestStore
 stop, path, seconds = threading.Event(), Path(sys.argv[1]), []
 threading.Thread(target=lambda: (sys.stdin.readline(), stop.set()), daemon=True).start()
+os.nice(5)
 print("ready", flush=True)
 with LatestStore(path) as latest:
     while not stop.wait(1):

@@ -1,5 +1,6 @@
 """Runs the page's server on the loopback interface until it is interrupted."""
 
+import os
 import secrets
 import socket
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from rlaif.view.app import application
 from rlaif.view.subject import Subject
 
 ADDRESS: Final = "127.0.0.1"
+# The priority of the page's process is lowered by this much, so that a run on the same machine is served first.
+NICE: Final = 5
 
 
 def serve(subject: Subject, port: int, announce: Callable[[str], None]) -> None:
@@ -19,6 +22,8 @@ def serve(subject: Subject, port: int, announce: Callable[[str], None]) -> None:
     """
     import uvicorn
 
+    if hasattr(os, "nice"):
+        os.nice(NICE)
     try:
         listening = socket.create_server((ADDRESS, port))
     except OSError as error:

@@ -21,7 +21,7 @@ from benchmarks.job import serving, table, timed, write
 
 LIMIT = 0.95
 IN_FLIGHT = 256
-# Reads what the page reads, every second until it is stopped, at the priority of the page; prints how often and for how long.
+# Reads what the page reads, every second until stopped, at the priority of the page; prints how often and for how long.
 READER = """
 import os, sys, threading, time
 from contextlib import suppress

@@ -30,11 +30,17 @@ from rlaif.report.labels import label_cells
 from rlaif.store.store import Store
 
 PAGE = Path(__file__).parent / "page"
-# Counts of source rows that were dropped as responses, scores or preferences, by reason.
-DROPPED = """
-    SELECT what, reason, count(*) AS n FROM dropped WHERE what <> 'prompt'
-    GROUP BY what, reason ORDER BY what, n DESC, reason
-"""
+# The queries that the page shows as they are, by its names for them.
+_QUERIES = {
+    "dropped": """
+        SELECT what, reason, count(*) AS n FROM dropped WHERE what <> 'prompt'
+        GROUP BY what, reason ORDER BY what, n DESC, reason
+    """,
+    "compared": "report/sql/comparisons",
+    "generators": "report/sql/generators",
+    "work": "report/sql/stage_runs",
+    "remarks": "pipeline/sql/status/server_observations",
+}
 
 
 def write(
@@ -77,11 +83,12 @@ def render(
     """Return the page as text."""
     store.execute("report/sql/views")
     funnel, pairs, training = data.read_funnel(store, pipeline), data.read_pairs(store), data.read_training(store)
-    costs = [*spent(store, pipeline), *elsewhere]
+    costs, template = [*spent(store, pipeline), *elsewhere], environment().get_template("report.html.jinja")
+    next_step = verdict.next_step(
+        pipeline, begun=bool(funnel), paired=pairs is not None, trained=training is not None, audited=audit is not None
+    )
     return label_cells(
-        environment()
-        .get_template("report.html.jinja")
-        .render(
+        template.render(
             pipeline=pipeline,
             version=__version__,
             written=now(),
@@ -89,18 +96,10 @@ def render(
             who=data.read_who(pipeline),
             funnel=funnel,
             verdict=verdict.read_verdict(funnel, pairs, store.query("report/sql/repeats"), audit),
-            next=verdict.next_step(
-                pipeline,
-                begun=bool(funnel),
-                paired=pairs is not None,
-                trained=training is not None,
-                audited=audit is not None,
-            ).replace("FILE", shlex.quote(file)),
+            next=next_step.replace("FILE", shlex.quote(file)),
             cost=total_cost(costs),
-            dropped=store.query(DROPPED),
+            **{name: store.query(query) for name, query in _QUERIES.items()},
             judged=data.read_opinions(store),
-            compared=store.query("report/sql/comparisons"),
-            generators=store.query("report/sql/generators"),
             parts=data.read_parts(store, evaluation.matches if evaluation else ()),
             pairs=pairs,
             training=training,
@@ -112,8 +111,6 @@ def render(
             agreements=agreements,
             audit=audit,
             examples=data.read_examples(store),
-            work=store.query("report/sql/stage_runs"),
-            remarks=store.query("pipeline/sql/status/server_observations"),
             spent=costs,
             config=config_text(pipeline),
             tones=("one", "two", "three", "four"),

@@ -90,11 +90,7 @@ def fit(
         template = tokenizer.chat_template
         tokenizer.chat_template = with_variables(template, template_variables(base))
         inspect = _inspection(section, lesson, arguments, shape, tokenizer)
-        checked = inspect(lesson.read(section.method), keep=METHODS[section.method].tokenised)
-        beside = inspect(lesson.beside(section.method))
-        refused = dict(sum(map(Counter, (lesson.refused, checked.refused, beside.refused)), Counter[str]()))
-        if not checked.rows or (section.method == "dpo_sft" and not beside.rows):
-            raise InputError("none of the rows can be trained on", fix=explain(refused), where=file.where(("train",)))
+        checked, beside, refused = _inspect_rows(section, lesson, inspect, file)
         if refused:
             note(explain(refused))
         for line in doubts(checked, arguments):
@@ -115,6 +111,21 @@ def fit(
         warn(line)
     record = {"rows": len(checked.rows), "refused": refused, "warnings": warnings, "steps": trainer.state.global_step}
     _publish(partial, folder, record | {"log": log})
+
+
+def _inspect_rows(
+    section: Train, lesson: TrainingData, inspect: Callable[..., Checked], file: YamlFile
+) -> tuple[Checked, Checked, dict[str, int]]:
+    """Return the rows to train on, those to imitate beside them, and the number of refused rows by reason.
+
+    Raises InputError if none remain.
+    """
+    checked = inspect(lesson.read(section.method), keep=METHODS[section.method].tokenised)
+    beside = inspect(lesson.beside(section.method))
+    refused = dict(sum(map(Counter, (lesson.refused, checked.refused, beside.refused)), Counter[str]()))
+    if not checked.rows or (section.method == "dpo_sft" and not beside.rows):
+        raise InputError("none of the rows can be trained on", fix=explain(refused), where=file.where(("train",)))
+    return checked, beside, refused
 
 
 def _run(trainer: Any, partial: Path, file: YamlFile) -> None:

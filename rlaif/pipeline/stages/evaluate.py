@@ -1,6 +1,7 @@
 """Evaluate: generates missing responses, judges them, and compares the models."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rlaif.context.run import Context
 from rlaif.core.errors import InputError
@@ -84,27 +85,43 @@ def evaluate(plan: Plan, context: Context, *, allow_code: bool = False, stored: 
     ]
     if stored and not any(each.prompts for each in results):
         return Evaluation()
-    return Evaluation(
+    found = Evaluation(
         matches=[each for each in results if each.prompts or not stored],
         gaps=_gaps(models, scored, plan.training_judges),
         texts=read_texts(context.store, [base.key, *(each.key for each in models)], only=only),
-        divergences=[
-            found
-            for each in sampled
-            if isinstance(base, Generator) and (found := measure_divergence(context, base, each, only, stored=stored))
-        ],
-        tasks=[
-            result
-            for task in section.tasks
-            if isinstance(base, Generator)
-            and (result := evaluate_on_task(plan, context, task.name, base, sampled, allow_code=allow_code, stored=stored))
-        ],
-        harness=harness.measure(config, section.harness, [base, *sampled], stored=stored)
-        if section.harness and isinstance(base, Generator)
-        else [],
-        curve=checkpoint_curve(plan, context, base, trained, judges, allow_code=allow_code, stored=stored)
-        if trained and isinstance(base, Generator)
-        else None,
+    )
+    if not isinstance(base, Generator):
+        return found
+    found = _add_sampled(found, plan, context, base, sampled, allow_code=allow_code, stored=stored)
+    if trained is None:
+        return found
+    curve = checkpoint_curve(plan, context, base, trained, judges, allow_code=allow_code, stored=stored)
+    return replace(found, curve=curve)
+
+
+def _add_sampled(
+    found: Evaluation,
+    plan: Plan,
+    context: Context,
+    base: Generator,
+    sampled: Sequence[Generator],
+    *,
+    allow_code: bool,
+    stored: bool,
+) -> Evaluation:
+    """Return the evaluation with what only models that rlaif samples have: divergences, tasks and the harness."""
+    section = plan.config.pipeline.evaluate
+    assert section is not None
+    divergences = (measure_divergence(context, base, each, plan.held_out, stored=stored) for each in sampled)
+    tasks = (
+        evaluate_on_task(plan, context, task.name, base, sampled, allow_code=allow_code, stored=stored)
+        for task in section.tasks
+    )
+    return replace(
+        found,
+        divergences=[each for each in divergences if each],
+        tasks=[each for each in tasks if each],
+        harness=harness.measure(plan.config, section.harness, [base, *sampled], stored=stored) if section.harness else [],
     )
 
 

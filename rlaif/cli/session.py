@@ -42,6 +42,10 @@ def main() -> None:
         execute()
     except KeyboardInterrupt:
         sys.exit(_interrupted())
+    finally:
+        # If KeyboardInterrupt has ever left an `exec`, as of a dataclass that is being made, Python ends as if by SIGINT,
+        # whatever the exit code. Another `exec` makes it forget that.
+        exec("")
 
 
 def execute(arguments: list[str] | None = None) -> None:
@@ -68,9 +72,6 @@ def _interrupted() -> int:
     """Return the exit code of a process that a signal ends."""
     # From now on, another signal ends the process at once.
     STOP.finish()
-    # If KeyboardInterrupt has ever left an `exec`, as of a dataclass that is being made, Python ends as if by SIGINT,
-    # whatever the exit code. Another `exec` makes it forget that.
-    exec("")
     return STOP.exit_code or 130
 
 

@@ -277,6 +277,17 @@ def test_a_text_of_two_generators_belongs_to_both(tmp_path: Path) -> None:
         assert [tuple(row.values()) for row in store.rows(SHOWN, pairing=made.key)] == [("x", "v")]
 
 
+def test_a_text_of_both_generators_that_both_directions_reject_has_one_answer(tmp_path: Path) -> None:
+    texts = [("both", 1), ("theirs", 4), ("mine", 4), ("both", 1)]
+    with Store(tmp_path / "store.duckdb") as store:
+        fill(store, {str(n): [{"text": text, "help": score} for text, score in texts] for n in range(40)})
+        store.run("UPDATE responses SET generator = $other WHERE sample % 2 = 1", other=OTHER)
+        store.append("generators", [{"key": GENERATOR, "name": "writer"}, {"key": OTHER, "name": "peer"}])
+        section = {"strategy": "own_vs_other", "options": {"generator": "writer"}}
+        made = make_pairs(context(store, tmp_path, pair=section), JUDGE, [GENERATOR, OTHER], criteria({"help": (1, 5)}))
+        assert {tuple(row.values()) for row in store.rows(SHOWN, pairing=made.key)} == {("mine", "both")}
+
+
 def test_the_failing_answer_of_checks_alone_is_drawn_from_those_that_are_far_enough(tmp_path: Path) -> None:
     """Each prompt has one answer that fails the light check and one that fails the heavy one."""
     tried = [("good", 1, 1), ("near", 0, 1), ("far", 1, 0)]

@@ -45,8 +45,10 @@ async def ours(config: ModelConfig, count: int, samples: int, limit: int) -> tup
     """Return the number of output tokens, and the seconds and processor seconds without loading."""
     async with open_model(config) as model:
         sampling = Sampling(temperature=1.0, max_tokens=limit)
-        seeds = tuple(range(samples))
-        requests = [ChatRequest([{"role": "user", "content": text}], sampling, seeds=seeds) for text in prompts(count)]
+        requests = [
+            ChatRequest([{"role": "user", "content": text}], sampling, seeds=tuple(range(n * samples, (n + 1) * samples)))
+            for n, text in enumerate(prompts(count))
+        ]
         start, cpu = time.perf_counter(), time.process_time()
         found = await asyncio.gather(*(model.complete(request) for request in requests))
         seconds, cpu = time.perf_counter() - start, time.process_time() - cpu

@@ -154,6 +154,26 @@ def test_metadata_whose_names_differ_only_in_case_is_json_text(tmp_path: Path) -
     assert [json.loads(row["metadata"]) for row in found] == [{"a": 1, "A": [2]}] * 2
 
 
+@pytest.mark.parametrize(
+    ("names", "written"),
+    [
+        (("tone", 'it\'s "clear"'), {'it\'s "clear"': 5.0, "tone": 2.0}),
+        (("tone", "Tone"), '{"Tone":5.0,"tone":2.0}'),
+        (("tone", ""), '{"":5.0,"tone":2.0}'),
+    ],
+)
+def test_scores_by_criterion_are_a_struct_unless_the_names_cannot_be_its_fields(
+    names: tuple[str, str], written: object, tmp_path: Path
+) -> None:
+    texts = [{"text": "good", names[0]: 2, names[1]: 5}, {"text": "bad", names[0]: 1, names[1]: 1}]
+    with Store(tmp_path / "store.duckdb") as store:
+        fill(store, {"p": texts})
+        ranges = dict.fromkeys(names, (1.0, 5.0))
+        key = make_pairs(context(store, tmp_path), JUDGE, [GENERATOR], criteria(ranges)).key
+        (row,) = tables(store, key, held_out=0)["train"].to_pylist()
+    assert row["criterion_scores_chosen"] == written
+
+
 def test_soft_labels_without_any_confidence_are_an_error_that_says_where_it_comes_from(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no pair has a confidence[\s\S]*logprobs[\s\S]*pair.agree"):
         exported(tmp_path, "soft")

@@ -37,6 +37,7 @@ _JUDGE = """
     SELECT string_agg(name, ', ' ORDER BY place) || coalesce(' (' || any_value(mix) || ')', '') AS name
     FROM pairing_judges WHERE pairing = $pairing GROUP BY pairing
 """
+_CRITERIA = "SELECT DISTINCT name FROM pairing_criteria WHERE pairing = $pairing ORDER BY name"
 # Conversations with tools as chat templates read them: prompts by their messages as stored, responses by id.
 _TOOL_TURNS = """
     CREATE OR REPLACE TABLE memory.tool_prompts (asked VARCHAR, messages VARCHAR, tools VARCHAR);
@@ -75,8 +76,9 @@ def prepared(store: Store, source: Source, options: Options) -> Iterator[frozens
         store.run(_SHOWN[source], **values)
         rationales = sql("data/export/sql/rationales") if options.rationales else _NO_RATIONALES
         lists = ["list_texts"] if source == "list" else []
-        texts = [sql(f"data/export/sql/{name}") for name in ("export_scores", "response_texts", "pair_texts", *lists)]
-        for text in (rationales, *texts):
+        texts = [sql(f"data/export/sql/{name}") for name in ("response_texts", "pair_texts", *lists)]
+        scores = sql("data/export/sql/export_scores").replace("{by_criterion}", _scores_by_criterion(store, options.pairing))
+        for text in (rationales, scores, *texts):
             store.run(text, **values)
         expressions = _expressions(store, source, options)
         text = sql(f"data/export/sql/{source}s")
@@ -111,11 +113,20 @@ def _expressions(store: Store, source: Source, options: Options) -> dict[str, st
         "metadata": _typed(store, table, "metadata", _structure(store, table, "metadata")),
     }
     found |= {text: _turn(text, tools, options.reasoning) for text in _TEXTS[source]}
-    for column, kind in (("criterion_scores", "DOUBLE"), ("rationales", "VARCHAR")):
-        sides = [f"{column}_{text}" for text in _TEXTS[source]] if source == "pair" else [column]
-        names_of = {name: kind for side in sides for name in _structure(store, table, side)}
-        found |= {side: _typed(store, table, side, names_of) for side in sides}
-    return found
+    sides = [f"_{text}" for text in _TEXTS[source]] if source == "pair" else [""]
+    scored = store.rows(f"SELECT 1 AS found FROM {table} WHERE criterion_scores{sides[0]} IS NOT NULL LIMIT 1")
+    found |= {f"criterion_scores{side}": f"criterion_scores{side}" if scored else "NULL" for side in sides}
+    criteria = {name: "VARCHAR" for side in sides for name in _structure(store, table, f"rationales{side}")}
+    return found | {f"rationales{side}": _typed(store, table, f"rationales{side}", criteria) for side in sides}
+
+
+def _scores_by_criterion(store: Store, pairing: str) -> str:
+    """Return the SQL that gathers an answer's scores by criterion: a struct, or JSON text if names cannot be its fields."""
+    names = [row["name"] for row in store.rows(_CRITERIA, pairing=pairing)]
+    scores = {name: f"max(scores.score) FILTER (criteria.name = {_quoted(name)})::DOUBLE" for name in names}
+    if not all(names) or not _differ_in_more_than_case(scores):
+        return f"json_object({', '.join(f'{_quoted(name)}, {score}' for name, score in scores.items())})::VARCHAR"
+    return f"{{{', '.join(f'{_quoted(name)}: {score}' for name, score in scores.items())}}}" if names else "NULL::VARCHAR"
 
 
 def _joins(source: Source) -> str:

@@ -2,8 +2,7 @@
 -- are row numbers of those tables; keys are looked up only for rows that are written. `complete` responses have every
 -- criterion with weight; if the strategy is $unjudged, all are, with null points. `vetoed` ones (below a floor, cut off, refused) may be rejected but never chosen. `coin` is a
 -- random number that depends only on the seed and the answer: two halves of the answer key's first digits, each times $stir
--- modulo the prime 2^31 - 1. `scores` are those by every criterion with weight, in the order of the criteria's names, if the
--- strategy reads them.
+-- modulo the prime 2^31 - 1. `repeated`, and `scores` if the strategy reads them, come from `answer_points`.
 -- The optimizer is off so that points are looked up for responses and not the other way round. Rows then keep the order in
 -- which responses are stored, with those of a prompt together, and all later grouping by prompt takes half the time.
 SET disabled_optimizers = 'build_side_probe_side';
@@ -15,10 +14,10 @@ SELECT asked.prompt, responses.rowid AS response, answer_points.points::DECIMAL(
     finish IS NOT DISTINCT FROM 'stop' AS finished,
     coalesce(below_floor, false) OR NOT finished AS vetoed,
     $unjudged OR coalesce(answer_points.bits & wanted.bits = wanted.bits, false) AS complete,
-    true AS first, repeated,
+    true AS first,
     ((('0x' || substr(responses.answer, 1, 15))::BIGINT >> 30) * $stir % 2147483647) << 31
         | (('0x' || substr(responses.answer, 1, 15))::BIGINT & 1073741823) * $stir % 2147483647 AS coin,
-    answer_points.scores
+    answer_points.* EXCLUDE (answer, points, bits, below_floor)
 FROM responses
 JOIN asked ON asked.key = responses.prompt
 CROSS JOIN wanted

@@ -1,4 +1,5 @@
--- The same with the scores themselves, for a strategy that reads them.
+-- The same with the scores by every criterion with weight, in the order of the criteria's names, for a strategy that reads
+-- them.
 CREATE OR REPLACE TEMP VIEW answer_points AS
 SELECT answer, sum(factor * (score - low)) AS points, bit_or(bit) AS bits, bool_or(score < floor) AS below_floor,
     count(*) > bit_count(bit_or(bit)) AS repeated,

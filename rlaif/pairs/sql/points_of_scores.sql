@@ -3,6 +3,6 @@
 -- first. There are no other columns, because with millions of answers every column is expensive.
 CREATE OR REPLACE TEMP VIEW answer_points AS
 SELECT answer, sum(factor * (score - low)) AS points, bit_or(bit) AS bits, bool_or(score < floor) AS below_floor,
-    count(*) > bit_count(bit_or(bit)) AS repeated, NULL::DECIMAL(18, 6)[] AS scores
+    count(*) > bit_count(bit_or(bit)) AS repeated
 FROM scored
 GROUP BY answer

@@ -7,7 +7,7 @@
 -- quarter of the characters if it did not, or counted reasoning too). `compared`: one row per comparison of two candidates,
 -- by any judge; several voters that are mixed count as one judge. `strength` is 0 for a tie and 1 for a plain vote.
 CREATE OR REPLACE TEMP VIEW all_candidates AS
-SELECT prompt, response, points, finished, vetoed, coin, scores
+SELECT answers.* EXCLUDE (complete, first, repeated)
 FROM answers
 ANTI JOIN filtered ON filtered.response = answers.response
 ANTI JOIN (FROM filtered WHERE response IS NULL) AS whole ON whole.prompt = answers.prompt

@@ -1,6 +1,6 @@
 -- The view `all_candidates` for a strategy that reads `written_by`: the names of the generators of all copies of a text.
 CREATE OR REPLACE TEMP VIEW all_candidates AS
-SELECT answers.prompt, answers.response, points, finished, vetoed, coin, scores,
+SELECT answers.* EXCLUDE (complete, first, repeated),
     list_sort(list_distinct([names.name] || coalesce(others.names, []))) AS written_by
 FROM answers
 JOIN responses ON responses.rowid = answers.response

@@ -1,6 +1,7 @@
 -- The pairing's scores of responses, one row per answer: `score` is the total in hundredths of the scale by the pairing's
 -- weights (null if a weighted criterion has no score; the probability of winning against the prompt's other responses, if the
--- judge only compared), `criterion_scores` a JSON object of the scores by criterion, each on its own scale.
+-- judge only compared), `criterion_scores` a struct of the scores by criterion, each on its own scale. {by_criterion} is filled
+-- in by `columns.py`.
 -- The scores are those of the view `paired_scores`, which would compute them for all answers.
 CREATE OR REPLACE TABLE memory.export_scores AS
 WITH judged AS (
@@ -29,7 +30,7 @@ weighed AS (
         ) AS DOUBLE), 6) AS total,
         count(*) FILTER (criteria.weight > 0)
             = (SELECT count(*) FROM pairing_criteria WHERE pairing = $pairing AND weight > 0) AS whole,
-        to_json(map_from_entries(list((criteria.name, scores.score::DOUBLE) ORDER BY criteria.name))) AS criterion_scores
+        {by_criterion} AS criterion_scores
     FROM paired AS scores
     JOIN pairing_criteria AS criteria ON criteria.criterion = scores.criterion AND criteria.pairing = $pairing
     SEMI JOIN shown_answers AS shown ON shown.answer = scores.answer

@@ -3,7 +3,7 @@
 python -m benchmarks.real_model OUT --row base              the untrained model
 python -m benchmarks.real_model OUT --row dpo --seed 1      trained by pipelines/instructions.yaml, then measured
 python -m benchmarks.real_model OUT --table                 all results of OUT, with 95 % intervals over prompts
-python -m benchmarks.real_model OUT --small                 two rows of a tiny model, whose results mean nothing
+python -m benchmarks.real_model OUT --small                 four rows of a tiny model, whose results mean nothing
 
 Responses are greedy, as in published results, and kept in OUT, so that a stopped run goes on and `--prompts` can grow. The
 prompts come in a fixed random order. A row's difference is that of the same prompts' results to the base's. A second table
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy
+import yaml
 
 import rlaif
 from benchmarks import real_model_drift
@@ -47,24 +48,23 @@ ROWS: dict[str, dict[str, Any]] = {
     },
 }
 MEASURES = ("prompt strict", "instruction strict", "prompt loose", "instruction loose", "average", "words")
-SMALL = {"models": {"smollm": {"kind": "transformers", "path": "tiny:writer"}}, "generate": {"samples": 4, "max_tokens": 8}}
 Row = dict[str, Any]
 
 
 def trained(out: Path, row: str, seed: int, small: bool) -> str:
     """Return the path of the row's model, which is trained first unless it exists."""
-    changes: dict[str, Any] = {"out": str(out / "run"), "evaluate": None, **(SMALL if small else {})}
-    pipeline = rlaif.open(PIPELINE, **changes)
-    model = str(pipeline.config.pipeline.models["smollm"].path)  # type: ignore[union-attr]
-    if row == "base":
-        return model
-    train = pipeline.config.pipeline.train
-    assert train
-    own = ROWS[row] or {"method": train.method, "options": train.options}
+    sections: dict[str, Any] = yaml.safe_load(PIPELINE.read_text(encoding="utf-8"))
+    sections |= {"out": str(out / "run"), "evaluate": None}
     if small:
+        sections["models"]["smollm"] = {"kind": "transformers", "path": "tiny:writer"}
+        sections["generate"]["max_tokens"] = 8
         # The tiny model follows no instruction, so any difference makes a pair.
-        changes["pair"] = {"strategy": "best_vs_worst", "filters": {}}
-    pipeline = rlaif.open(PIPELINE, **changes, train={**own, "seed": seed})
+        sections["pair"] = {"strategy": "best_vs_worst"}
+    if row == "base":
+        return str(sections["models"]["smollm"]["path"])
+    # Not as overrides, which would keep the options of the file's method.
+    sections["train"] |= {**ROWS[row], "seed": seed}
+    pipeline = rlaif.Pipeline(sections, folder=PIPELINE.parent)
     pipeline.collect()
     pipeline.generate()
     pipeline.judge()
@@ -199,7 +199,7 @@ def main() -> None:
     if given.small:
         given.prompts, given.max_tokens = min(given.prompts, 20), 8
         given.ifeval = ROOT / "pipelines" / "data" / "instruction_prompts.jsonl"
-    for row in ["base", "dpo"] if given.small and not given.row else [given.row] if given.row else []:
+    for row in ["base", "dpo", "kto", "sft"] if given.small and not given.row else [given.row] if given.row else []:
         run_row(given.out, row, given.seed, given)
     print_table(given.out)
 

@@ -22,7 +22,7 @@ CASES = {
     "scale": (["--prompts", "100", "--seconds", "2"], r"800 pending judgements"),
     "readers": (["--prompts", "10", "--rounds", "1", "--median", "0.01"], r"with a reader to without: \d"),
     "view": (["--pairs", "2000", "--folder", "{folder}"], r"peak memory \d+ MB"),
-    "real_model": (["{folder}", "--small"], r"dpo-0 +20 .*\n +to base +20 "),
+    "real_model": (["{folder}", "--small"], r"dpo-0 +20 .*\n +to base +20 [\s\S]*kto-0 +20 [\s\S]*sft-0 +20 "),
     "generation": (
         ["tiny:writer", "--prompts", "2", "--samples", "2", "--limit", "8"],
         r"rlaif .* tokens/s, CPU.*\nplain .* tokens/s, CPU",

@@ -158,8 +158,11 @@ def test_training_reads_what_the_generator_was_shown_and_no_held_out_prompt(chec
     assert json.loads(rows[0]["messages"]) == [{"role": "user", "content": "please say 1"}]
 
 
-def test_a_kept_checkpoint_is_the_model_of_a_training_that_stopped_there(checkpoint: Path, tmp_path: Path) -> None:
-    options = "{learning_rate: 1e-3, lr_scheduler_type: constant, per_device_train_batch_size: 4, max_steps: %d}"
+@pytest.mark.parametrize("peft", ["", "\n  peft: {r: 2, target_modules: all-linear}"], ids=["all weights", "lora"])
+def test_a_kept_checkpoint_is_the_model_of_a_training_that_stopped_there(
+    peft: str, checkpoint: Path, tmp_path: Path
+) -> None:
+    options = "{learning_rate: 1e-3, lr_scheduler_type: constant, per_device_train_batch_size: 4, max_steps: %d}" + peft
     kept, _ = trained(prepare(tmp_path / "kept", checkpoint, options=options % 3 + "\n  checkpoints: 3"))
     whole, _ = trained(prepare(tmp_path / "whole", checkpoint, options=options % 3))
     short, _ = trained(prepare(tmp_path / "short", checkpoint, options=options % 2))

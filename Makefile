@@ -35,7 +35,7 @@ test: $(VENV)/ready lint
 	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 slow: $(VENV)/ready
-	$(BIN)/pytest -m slow --numprocesses auto --dist loadfile --no-loadscope-reorder
+	RLAIF_TEST_THREADS=2 $(BIN)/pytest -m slow --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
@@ -44,7 +44,7 @@ lint: $(VENV)/ready
 	$(BIN)/mypy --strict tests/support/user_script.py
 
 oldest: $(VENV)/oldest
-	PYTHONPATH=$(VENV)/oldest $(BIN)/pytest --numprocesses auto --dist loadfile \
+	RLAIF_TEST_THREADS=2 PYTHONPATH=$(VENV)/oldest $(BIN)/pytest --numprocesses auto --dist loadfile \
 		tests/pairs tests/data/test_export.py tests/report/test_report.py tests/store/test_views.py
 
 $(VENV)/oldest: $(VENV)/ready

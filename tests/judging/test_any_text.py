@@ -1,5 +1,5 @@
 """For any text whatsoever: what a judge says gives exact values in range or a failure kind, and what a response says stays
-between its fences. Ten thousand texts for each kind of criterion and each template; every text goes through all of them."""
+between its fences. Every text goes through each kind of criterion and each template; `make slow` tries four times as many."""
 
 import json
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -102,6 +102,8 @@ ATTACKS = [
 ]
 # Sixteen bits a character: every script, lone surrogates, controls.
 ANY = st.binary(max_size=40).map(lambda drawn: drawn[: len(drawn) // 2 * 2].decode("utf-16-le", "surrogatepass"))
+replies = joined(REPLIES, 8) | joined(REPLIES, 2) | ANY
+responses = joined(ATTACKS, 12) | ANY
 
 
 def counted(kind: str, told: Told, text: str = "It opened in 1931.", note: Note | None = None) -> Verdict:
@@ -130,10 +132,8 @@ def verdicts(reply: str) -> Iterator[tuple[Verdict, Sequence[Any]]]:
     yield rated(SCALES, "together", Told(reply)), SCALES
 
 
-@pytest.mark.fault("J3")
-@settings(max_examples=4_000, deadline=None, database=None)
-@given(joined(REPLIES, 8) | joined(REPLIES, 2) | ANY)
-def test_any_reply_whatsoever_gives_keyed_values_in_range_or_a_failure_kind(reply: str) -> None:
+def check_reply(reply: str) -> None:
+    """Fails unless each kind makes of the reply a value in range or a failure kind for each criterion."""
     for verdict, criteria in verdicts(reply):
         assert [score.criterion for score in verdict.scores] == [criterion.key for criterion in criteria]
         for score, criterion in zip(verdict.scores, criteria, strict=True):
@@ -151,6 +151,20 @@ def test_any_reply_whatsoever_gives_keyed_values_in_range_or_a_failure_kind(repl
     assert float(reply[slice(*mark.span)]) == mark.value
 
 
+@pytest.mark.fault("J3")
+@settings(max_examples=1_000, deadline=None, database=None)
+@given(replies)
+def test_any_reply_whatsoever_gives_keyed_values_in_range_or_a_failure_kind(reply: str) -> None:
+    check_reply(reply)
+
+
+@pytest.mark.slow
+@settings(max_examples=4_000, deadline=None, database=None)
+@given(replies)
+def test_thousands_of_replies_give_keyed_values_in_range_or_a_failure_kind(reply: str) -> None:
+    check_reply(reply)
+
+
 def between(shown: str, nonce: str) -> str:
     """The text between the two fence lines, of which there are no more, with the judge's instructions after them."""
     before, inside, after = shown.split(f"\n{nonce}\n")
@@ -159,10 +173,8 @@ def between(shown: str, nonce: str) -> str:
     return inside
 
 
-@pytest.mark.fault("J10")
-@settings(max_examples=4_000, deadline=None, database=None)
-@given(joined(ATTACKS, 12) | ANY)
-def test_any_response_stays_between_its_fences_in_every_prompt(text: str) -> None:
+def check_fences(text: str) -> None:
+    """Fails if the text of a response leaves its fences, or is shown unsanitized, in the prompt of any kind."""
     subject = Candidate(PROMPT, clean(text))
     nonce, shown = fence(subject.answer), sanitize(subject.text)
     told = Told("no verdict")
@@ -185,3 +197,17 @@ def test_any_response_stays_between_its_fences_in_every_prompt(text: str) -> Non
     together = "\n".join(told.asked)
     assert not MARKS.search(together)
     assert not HIDDEN.search(together)
+
+
+@pytest.mark.fault("J10")
+@settings(max_examples=1_000, deadline=None, database=None)
+@given(responses)
+def test_any_response_stays_between_its_fences_in_every_prompt(text: str) -> None:
+    check_fences(text)
+
+
+@pytest.mark.slow
+@settings(max_examples=4_000, deadline=None, database=None)
+@given(responses)
+def test_thousands_of_responses_stay_between_their_fences_in_every_prompt(text: str) -> None:
+    check_fences(text)

@@ -1,11 +1,10 @@
 """Given rows, expected rows; and every strategy against a slow, obvious reference."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -22,7 +21,15 @@ RANGES = {"help": (1.0, 5.0), "faith": (1.0, 5.0)}
 
 
 def pairs_of(
-    folder: Path,
+    folder: Path, table: Mapping[str, Any], ranges: Mapping[str, tuple[float, float]] = RANGES, **options: Any
+) -> Any:
+    """What `pairs_in` returns, for a store of its own in the folder."""
+    with Store(folder / "store.duckdb") as store:
+        return pairs_in(store, table, ranges, **options)
+
+
+def pairs_in(
+    store: Store,
     table: Mapping[str, Any],
     ranges: Mapping[str, tuple[float, float]] = RANGES,
     *,
@@ -32,18 +39,17 @@ def pairs_of(
     **options: Any,
 ) -> Any:
     """The pairs as (prompt, chosen text, rejected text, margin), and the outcomes of prompts and of responses."""
-    with Store(folder / "store.duckdb") as store:
-        keys = fill(store, table)
-        texts = {key: (name, text) for name, answers in keys.items() for text, key in answers.items()}
-        names = {prompt(name).key: name for name in table}
-        made = make_pairs(
-            context(store, folder, pair=options | {"weights": dict(overrides)}),
-            JUDGE,
-            [GENERATOR],
-            criteria(ranges, weights, floors),
-        )
-        rows = store.rows("FROM pairs WHERE pairing = $pairing", pairing=made.key)
-        ends = outcomes(store, made.key)
+    keys = fill(store, table)
+    texts = {key: (name, text) for name, answers in keys.items() for text, key in answers.items()}
+    names = {prompt(name).key: name for name in table}
+    made = make_pairs(
+        context(store, store.path.parent, pair=options | {"weights": dict(overrides)}),
+        JUDGE,
+        [GENERATOR],
+        criteria(ranges, weights, floors),
+    )
+    rows = store.rows("FROM pairs WHERE pairing = $pairing", pairing=made.key)
+    ends = outcomes(store, made.key)
     pairs = [(texts[r["chosen"]][0], texts[r["chosen"]][1], texts[r["rejected"]][1], r["margin"]) for r in rows]
     of_prompts = {names[row["prompt"]]: row["outcome"] for row in ends if row["response"] is None}
     of_responses = defaultdict(list)
@@ -238,6 +244,12 @@ def reference(
     return made
 
 
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    with Store(tmp_path_factory.mktemp("empty") / "store.duckdb") as store:
+        yield store
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     tables,
@@ -247,11 +259,12 @@ def reference(
     st.sampled_from([1, 50]),
 )
 def test_every_strategy_agrees_with_a_slow_and_obvious_one(
-    table: Table, strategy: str, min_margin: float, floor: float, per_prompt: int
+    empty: Store, table: Table, strategy: str, min_margin: float, floor: float, per_prompt: int
 ) -> None:
-    with TemporaryDirectory() as folder:
-        pairs, of_prompts, of_responses = pairs_of(
-            Path(folder),
+    # A store takes longer to make than the pairs of an example, so that all examples share one and leave nothing in it.
+    with empty.scratch():
+        pairs, of_prompts, of_responses = pairs_in(
+            empty,
             table,
             weights=WEIGHTS,
             floors={"faith": floor},

@@ -2,8 +2,8 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -221,19 +221,27 @@ chosen_filters = st.fixed_dictionaries(
 )
 
 
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    with Store(tmp_path_factory.mktemp("empty") / "store.duckdb") as store:
+        yield store
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     tables, chosen_filters, st.booleans(), st.sampled_from(["best_vs_worst", "all_above_margin"]), st.sampled_from([0, 0.5])
 )
 def test_every_prompt_and_response_has_exactly_one_reason(
-    table: dict[str, Any], filters: dict[str, Any], decontaminated: bool, strategy: str, least: float
+    empty: Store, table: dict[str, Any], filters: dict[str, Any], decontaminated: bool, strategy: str, least: float
 ) -> None:
-    with TemporaryDirectory() as name, Store(Path(name) / "store.duckdb") as store:
+    # A store takes longer to make than the pairs of an example, so that all examples share one and leave nothing in it.
+    store, folder = empty, empty.path.parent
+    with store.scratch():
         fill(store, table)
         if decontaminated:
-            filters = filters | {"contamination": {"files": [benchmark(Path(name), LONG)]}}
+            filters = filters | {"contamination": {"files": [benchmark(folder, LONG)]}}
         section = {"strategy": strategy, "filters": filters, "per_prompt": 3, "min_confidence": least}
-        made = make_pairs(context(store, Path(name), pair=section), JUDGE, [GENERATOR], criteria({"help": (1.0, 5.0)}))
+        made = make_pairs(context(store, folder, pair=section), JUDGE, [GENERATOR], criteria({"help": (1.0, 5.0)}))
         rows = store.rows("FROM outcomes")
         sides = store.rows("FROM pairs")
     of_prompts = {row["prompt"]: row["outcome"] for row in rows if row["response"] is None}

@@ -111,7 +111,7 @@ def test_a_removed_generator_stays_in_the_report_and_not_in_new_pairs(tmp_path: 
         row["g"] for row in rows(tmp_path / "pool.yaml", "SELECT DISTINCT chosen_generator AS g FROM pairs_readable")
     } == both
     file = write(tmp_path, {"model": "large", "samples": 3}, JUDGED + PAIRED)
-    go(file)
+    go(file, report=True)
     page = (tmp_path / "runs/pool/report.html").read_text()
     assert all(f"by {name}" in page for name in both)
     assert "Responses by generator" in page

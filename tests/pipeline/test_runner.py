@@ -24,7 +24,7 @@ def test_a_run_does_everything_once_and_a_second_run_sends_nothing(tmp_path: Pat
     assert calls["judge a"] == 3 * answers
     pairs = (tmp_path / "out/pairs/preference/train.jsonl").read_bytes()
     started = time.process_time()
-    assert go(file) == {}
+    assert go(file, report=True) == {}
     assert time.process_time() - started < 3
     assert (tmp_path / "out/pairs/preference/train.jsonl").read_bytes() == pairs
     assert (tmp_path / "out/report.html").stat().st_size > 1000

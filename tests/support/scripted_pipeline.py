@@ -2,8 +2,10 @@
 
 import json
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from rlaif import pipeline as run
 from rlaif.config import load
@@ -43,10 +45,15 @@ def add(folder: Path, numbers: range) -> None:
             file.write(json.dumps({"prompt": f"Sum up report {number}.", "document": f"Crates {number}."}) + "\n")
 
 
-def go(file: Path, *overrides: str) -> dict[str, int]:
-    """Runs everything; what each stage asked in this run: a generator's asks, a judge's judgements, second tries aside."""
+def go(file: Path, *overrides: str, report: bool = False) -> dict[str, int]:
+    """Runs everything; what each stage asked in this run: a generator's asks, a judge's judgements, second tries aside.
+
+    The report takes a third of a run. So it is written once for each folder, and again only for tests that read it.
+    """
     with run.open_run(load(file, list(overrides))) as (plan, context):
-        run.everything(plan, context)
+        written = not report and (plan.config.out / "report.html").exists()
+        with patch("rlaif.pipeline.runner.report") if written else nullcontext():
+            run.everything(plan, context)
         asked = "if(stage LIKE 'judge%', done + failed, calls)"
         rows = context.store.rows(
             f"SELECT stage, {asked} AS asked FROM stage_runs WHERE run = $run AND calls > 0", run=context.run

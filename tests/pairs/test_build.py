@@ -23,7 +23,7 @@ RANGES = {"help": (1.0, 5.0), "faith": (1.0, 5.0)}
 def pairs_of(
     folder: Path, table: Mapping[str, Any], ranges: Mapping[str, tuple[float, float]] = RANGES, **options: Any
 ) -> Any:
-    """What `pairs_in` returns, for a store of its own in the folder."""
+    """What `pairs_in` returns, for a new store in the folder."""
     with Store(folder / "store.duckdb") as store:
         return pairs_in(store, table, ranges, **options)
 

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,15 +96,15 @@ def build_pairs(strategy: str, folder: Path, store: Store, *, in_parts: bool = T
     from rlaif.config.yaml import YamlFile
     from rlaif.context.run import Context
     from rlaif.pairs import build
-    from rlaif.pairs.ranges import AT_ONCE
     from rlaif.pairs.rule import load_rule
 
     section = {"strategy": strategy, "options": OPTIONS.get(strategy, {})} | SECTIONS.get(strategy, {})
     data: dict[str, Any] = {"name": "pairs", "collect": {"sources": [{"path": "x.jsonl"}]}, "pair": section}
     config = Config(Pipeline.model_validate(data), YamlFile(folder / "pairs.yaml", dict(data), {}))
-    return build.run(
-        load_rule(config), Context(config, store), JUDGE, GENERATORS, at_once=AT_ONCE if in_parts else sys.maxsize
-    )
+    rule = load_rule(config)
+    if not in_parts:
+        rule = replace(rule, strategy=replace(rule.strategy, by_prompt=False))
+    return build.run(rule, Context(config, store), JUDGE, GENERATORS)
 
 
 def raw(strategy: str, folder: Path, texts: bool, options: str = PLAIN) -> int:

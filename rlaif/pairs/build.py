@@ -14,7 +14,6 @@ from rlaif.core.errors import InputError
 from rlaif.core.types import key
 from rlaif.pairs import candidates, filters
 from rlaif.pairs.pairing import Pairing
-from rlaif.pairs.ranges import AT_ONCE
 from rlaif.pairs.rule import PairRule
 from rlaif.pairs.validation import check_checks, check_generator
 from rlaif.pairs.weights import PairJudge, check_criterion, panel, threshold, weigh
@@ -47,18 +46,13 @@ def run(
     agree: Sequence[str] = (),
     mix: Mix = "mean",
     names: Mapping[str, str] | None = None,
-    *,
-    at_once: int = AT_ONCE,
 ) -> Pairing:
     """Pair the responses of these generators by a judge's scores; store pairs and outcomes. Judges and generators are keys.
 
     `names` are the generators' names, as in the store by default. No judges are given for a strategy that needs none.
     `criteria` are rows of key, name, weight, low, high and floor; by default the judge's own, equally weighted. Several
     judges are given as members, and `mix` is how they are combined. `agree` are other judges, whose scores affect only the
-    confidence. Memory is bounded by `at_once`, the number of responses that are gathered together; it does not
-    change the pairs.
-
-    Raises InputError if the settings do not fit these judges.
+    confidence. Raises InputError if the settings do not fit these judges.
     """
     settings, store = rule.settings, context.store
     if isinstance(judge, str):
@@ -70,18 +64,15 @@ def run(
     values |= {"generators": list(generators), "agree": [other for other in agree if other in spec["agree"]]}
     with store.transaction():
         _record(context, spec, values)
-        candidates.gather(store, values, at_once)
+        candidates.gather(store, values)
         if rule.strategy.reads_generators:
             _name_generators(store, names)
         filters.apply(store, settings.filters, rule.benchmarks, rule.file)
-        # A strategy needs more memory per response.
-        rule.strategy.make(store, values, at_once // 2)
+        rule.strategy.make(store, values)
         candidates.add_confidence(store, values)
         _limit(store, settings)
-        store.execute("pairs/sql/insert_outcomes", **values)
-        # The largest table: its memory is needed to sort the pairs.
-        store.run("DROP TABLE answers")
         store.execute("pairs/sql/insert_pairs", **values)
+        store.execute("pairs/sql/insert_outcomes", **values)
     outcomes = {
         row["outcome"]: row["prompts"]
         for row in store.query(

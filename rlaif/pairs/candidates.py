@@ -3,9 +3,8 @@
 from typing import Final
 
 from rlaif.pairs.bradley_terry import strengths
-from rlaif.pairs.ranges import AT_ONCE, answer_ranges
 from rlaif.pairs.weights import threshold
-from rlaif.store.store import Row, Store, sql
+from rlaif.store.store import Row, Store
 
 # Stores the combined scores of several judges, to show later what these pairs were made from.
 _STORE_MIXED: Final = """
@@ -66,11 +65,8 @@ _POINTS_OF_COMPARISONS: Final = """
 _PROMPTS_AT_ONCE = 16_384
 
 
-def gather(store: Store, values: Row, at_once: int = AT_ONCE) -> None:
-    """Prepare the tables for a strategy: the responses that may enter pairs, with their points, scores and texts.
-
-    The answers are gathered in ranges of about `at_once` responses.
-    """
+def gather(store: Store, values: Row) -> None:
+    """Prepare the tables for a strategy: the responses that may enter pairs, with their points, scores and texts."""
     store.execute("pairs/sql/weighed", **values)
     store.execute("pairs/sql/panel", **values)
     store.execute(
@@ -90,21 +86,14 @@ def gather(store: Store, values: Row, at_once: int = AT_ONCE) -> None:
             else "CREATE OR REPLACE TEMP VIEW scored AS FROM averaged"
         )
         store.execute(_POINTS_OF_COMPARISONS if values["compared"] else values["points"])
-    _gather_answers(store, values, at_once)
+    store.execute("pairs/sql/answers", **values)
     if store.query("SELECT 1 AS repeated FROM answers WHERE repeated LIMIT 1"):
         # Repeats are rare and take several times the work: their means have to be taken before the points.
         store.execute("pairs/sql/mean_repeats")
-        _gather_answers(store, values, at_once)
+        store.execute("pairs/sql/answers", **values)
     store.execute("pairs/sql/same_texts")
     store.execute("CREATE OR REPLACE TEMP TABLE filtered (prompt BIGINT, response BIGINT, reason VARCHAR)")
     store.execute("pairs/sql/views")
-
-
-def _gather_answers(store: Store, values: Row, at_once: int) -> None:
-    text, head = sql("pairs/sql/answers"), "CREATE OR REPLACE TEMP TABLE answers AS"
-    for part in answer_ranges(store, at_once):
-        store.run(text.replace("{head}", head), **values, **part)
-        head = "INSERT INTO answers"
 
 
 def add_confidence(store: Store, values: Row) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rlaif.pairs.ranges import AT_ONCE, answer_ranges
 from rlaif.pairs.weights import PairJudge
 from rlaif.store.store import Store
 
@@ -26,31 +25,24 @@ class Coverage:
 
 
 def coverage(
-    store: Store,
-    members: Sequence[PairJudge],
-    generators: Sequence[str],
-    *,
-    after: str | None = None,
-    every: bool = True,
-    at_once: int = AT_ONCE,
+    store: Store, members: Sequence[PairJudge], generators: Sequence[str], *, after: str | None = None, every: bool = True
 ) -> Coverage:
     """Count the responses of these generators (keys) to active prompts that these judges together have judged.
 
     A response counts as judged if it has all criteria with weight of all the judges; one criterion is enough unless `every`.
-    In a cascade, `after` is the key of the judge before: only the prompts that it escalated count. Memory is bounded by
-    `at_once`, the number of responses that are counted together.
+    In a cascade, `after` is the key of the judge before: only the prompts that it escalated count.
     """
     wanted = [
         {"judge": member.key, "criterion": row["key"]} for member in members for row in member.criteria if row["weight"]
     ]
     compares = any(row.get("kind") == "compare" for member in members for row in member.criteria)
-    values = {
-        "judges": [member.key for member in members],
-        "wanted": wanted,
-        "generators": list(generators),
-        "after": after,
-        "every": every,
-        "two": compares,
-    }
-    found = [store.query("pairs/sql/coverage", **values, **part)[0] for part in answer_ranges(store, at_once)]
-    return Coverage(*(sum(row[name] for row in found) for name in ("responses", "judged")))
+    (row,) = store.query(
+        "pairs/sql/coverage",
+        judges=[member.key for member in members],
+        wanted=wanted,
+        generators=list(generators),
+        after=after,
+        every=every,
+        two=compares,
+    )
+    return Coverage(**row)

@@ -37,6 +37,9 @@ BY_PROMPT = frozenset(
         "pareto",
     }
 )
+# The responses of a part.
+_AT_ONCE = 4_000_000
+
 _WITHOUT_JUDGE = re.compile(r"^-- judge: none\s*$", re.MULTILINE)
 
 
@@ -67,7 +70,7 @@ class Strategy:
         """Whether candidates are the responses that a judge has scored, as opposed to all responses."""
         return not _WITHOUT_JUDGE.search(self.text)
 
-    def make(self, store: Store, values: Mapping[str, Any], at_once: int) -> None:
+    def make(self, store: Store, values: Mapping[str, Any], at_once: int = _AT_ONCE) -> None:
         """Fill the temporary table `made` (prompt, chosen, rejected, lead) from `candidates` and the other views.
 
         A strategy that is `by_prompt` gets the candidates in parts of about `at_once` responses.

@@ -50,8 +50,7 @@ COVERAGE: dict[str, tuple[dict[str, Any], dict[str, Any], Coverage]] = {
 @pytest.mark.parametrize("name", COVERAGE)
 def test_coverage_counts_the_responses_that_a_judge_has_scored(name: str, tmp_path: Path) -> None:
     table, options, expected = COVERAGE[name]
-    assert covered(tmp_path / "whole", table, **options) == expected
-    assert covered(tmp_path / "in parts", table, **options, at_once=1) == expected
+    assert covered(tmp_path, table, **options) == expected
     assert expected.missing == (expected.responses > 0 and expected.judged == 0)
 
 

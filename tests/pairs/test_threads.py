@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from rlaif.data.export import export
+from rlaif.pairs.rule import load_rule
 from rlaif.pairs.strategy import BY_PROMPT
 from rlaif.store.store import Store
 from tests.support.stores import GENERATOR, JUDGE, context, criteria, fill, make_pairs
@@ -17,9 +18,6 @@ TABLE = {
     ]
     for i in range(300)
 }
-
-
-PAIRS = "SELECT prompt, chosen, rejected, margin, confidence FROM pairs WHERE pairing = $pairing ORDER BY rowid"
 
 
 @pytest.mark.parametrize("strategy", ["best_vs_worst", "best_vs_two_sigma", "length_penalised", "pareto"])
@@ -39,15 +37,17 @@ def test_pairs_are_the_same_to_the_byte_with_one_thread_and_two(strategy: str, t
     assert files[0] == files[1] == files[2]
 
 
-def test_strategies_make_the_same_pairs_in_parts(tmp_path: Path) -> None:
+def test_strategies_by_prompt_make_the_same_pairs_in_parts(tmp_path: Path) -> None:
     with Store(tmp_path / "store.duckdb") as store:
         fill(store, TABLE)
-        for strategy in sorted({*BY_PROMPT, "length_penalised"}):
+        for strategy in sorted(BY_PROMPT):
             options = {"criterion": "help"} if strategy == "one_criterion" else {}
             run = context(store, tmp_path, pair={"strategy": strategy, "options": options})
-            found, parts = (
-                store.rows(PAIRS, pairing=make_pairs(run, JUDGE, [GENERATOR], criteria(RANGES), at_once=size).key)
-                for size in (10_000, 200)
+            make_pairs(run, JUDGE, [GENERATOR], criteria(RANGES))
+            found = store.rows("FROM made ORDER BY ALL")
+            load_rule(run.config).strategy.make(store, {"threshold": 0, "per_prompt": 1}, at_once=100)
+            assert store.rows("FROM made ORDER BY ALL") == found, strategy
+            assert store.rows("SELECT count(*) AS n FROM candidates") == store.rows(
+                "SELECT count(*) AS n FROM all_candidates"
             )
-            assert parts == found, strategy
             assert len(found) > 50, strategy

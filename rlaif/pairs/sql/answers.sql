@@ -5,10 +5,9 @@
 -- modulo the prime 2^31 - 1. `repeated`, and `scores` if the strategy reads them, come from `answer_points`.
 -- The optimizer is off so that points are looked up for responses and not the other way round. Rows then keep the order in
 -- which responses are stored, with those of a prompt together, and all later grouping by prompt takes half the time.
--- {head} creates the table, or adds the answers from $first up to $end to it.
 SET disabled_optimizers = 'build_side_probe_side';
 
-{head}
+CREATE OR REPLACE TEMP TABLE answers AS
 WITH asked AS (SELECT prompts.rowid AS prompt, key FROM prompts SEMI JOIN active_prompts ON active_prompts.prompt = prompts.key),
 wanted AS (SELECT coalesce(bit_or(bit), 0) AS bits FROM weighed WHERE weight > 0)
 SELECT asked.prompt, responses.rowid AS response, answer_points.points::DECIMAL(38, 6) AS points,
@@ -22,7 +21,7 @@ SELECT asked.prompt, responses.rowid AS response, answer_points.points::DECIMAL(
 FROM responses
 JOIN asked ON asked.key = responses.prompt
 CROSS JOIN wanted
-LEFT JOIN (FROM answer_points WHERE answer >= $first AND answer < $end) AS answer_points ON answer_points.answer = responses.answer
-WHERE failure IS NULL AND generator IN (SELECT unnest($generators::VARCHAR[])) AND responses.answer >= $first AND responses.answer < $end;
+LEFT JOIN answer_points ON answer_points.answer = responses.answer
+WHERE failure IS NULL AND generator IN (SELECT unnest($generators::VARCHAR[]));
 
 RESET disabled_optimizers

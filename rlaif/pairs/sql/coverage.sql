@@ -3,7 +3,6 @@
 -- criteria in $wanted, whose votes came with the data or from people, has judged what it compared. A failed judgement
 -- counts, because it was tried. If $after is a judge (the one before in a cascade), only the prompts that it escalated to
 -- $judges count. If $two, only prompts with two different answers count: the others have nothing to compare.
--- Only answers from $first up to $end count.
 -- All rows about an answer meet in one aggregate, in which each wanted criterion is a bit: with millions of answers, every join
 -- and DISTINCT is expensive.
 WITH wanted AS (
@@ -33,6 +32,6 @@ answers AS (
     SELECT count(*) FILTER (response) AS responses,
         bool_or(NOT response)
             AND (NOT $every OR coalesce(bit_count(bit_or(bit)), 0) = (SELECT count(*) FROM wanted)) AS judged
-    FROM counted WHERE answer >= $first AND answer < $end GROUP BY answer
+    FROM counted GROUP BY answer
 )
 SELECT coalesce(sum(responses), 0)::BIGINT AS responses, coalesce(sum(responses) FILTER (judged), 0)::BIGINT AS judged FROM answers

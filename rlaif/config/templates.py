@@ -80,10 +80,14 @@ class Template:
 
     def render(self, **values: Any) -> str:
         """Render the template with these values. Values are inserted unchanged and never rendered as templates."""
-        texts = {name: value for name, value in values.items() if name in self._printed and isinstance(value, str)}
-        others = {name: value for name, value in values.items() if name not in texts}
-        if any(isinstance(value, str) for value in others.values()):
-            return self._render(values).strip("\n")
+        texts, others = dict[str, str](), dict[str, Any]()
+        for name, value in values.items():
+            if not isinstance(value, str):
+                others[name] = value
+            elif name in self._printed:
+                texts[name] = value
+            else:
+                return self._render(values).strip("\n")
         frame = orjson.dumps([others, list(texts)], option=orjson.OPT_NON_STR_KEYS)
         # A mark inside the data would be taken for the position of a text.
         if b"\\u0000" in frame:
@@ -95,7 +99,9 @@ class Template:
             marks = {name: f"{_MARK}{name}{_MARK}" for name in texts}
             pieces = self._frames[frame] = self._render(others | marks).split(_MARK)
         # Literal pieces alternate with names of texts.
-        return "".join(texts[piece] if place % 2 else piece for place, piece in enumerate(pieces)).strip("\n")
+        filled = pieces.copy()
+        filled[1::2] = [texts[name] for name in pieces[1::2]]
+        return "".join(filled).strip("\n")
 
     def _render(self, values: dict[str, Any]) -> str:
         template_sandbox.start()

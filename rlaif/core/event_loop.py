@@ -6,11 +6,14 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import ContextVar, copy_context
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from rlaif.core.signals import STOP, UnsentError
 
 T = TypeVar("T")
+
+# The new objects after which the garbage collector looks for cycles: those of some hundred open requests.
+YOUNG: Final = 20_000
 
 
 class Cancellation:
@@ -79,12 +82,16 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
-    # Loaded modules stay, so the garbage collector need not scan them while thousands of requests come and go.
+    # Loaded modules stay, so the garbage collector need not scan them while thousands of requests come and go. Requests
+    # leave few cycles behind, so that it need not look for any after each few of them.
+    thresholds = gc.get_threshold()
     gc.freeze()
+    gc.set_threshold(YOUNG, *thresholds[1:])
     try:
         with asyncio.Runner(loop_factory=factory()) as runner:
             return within(runner, work)
     finally:
+        gc.set_threshold(*thresholds)
         gc.unfreeze()
 
 

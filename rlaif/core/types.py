@@ -1,7 +1,9 @@
-"""The record types as plain frozen dataclasses, and the content keys that identify them.
+"""The record types as plain dataclasses, and the content keys that identify them.
 
 A key is a digest of content, never a row number or a time, so the same item has the same key in every run. Resume, caching
 and incremental work are therefore a single anti-join.
+
+Records made for each request, here and in other modules, are not frozen: a frozen one takes five times as long to create.
 """
 
 import hashlib
@@ -111,7 +113,7 @@ def answer_key(prompt: str, text: str) -> str:
     return key("answer", prompt, text)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Score:
     """The outcome of one criterion for one answer: a value in the criterion's range, or a failure kind and no value.
 
@@ -154,7 +156,7 @@ class Comparison:
     failure: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Verdict:
     """A judge's raw reply, over one call or several, and the scores or the comparison parsed from it.
 

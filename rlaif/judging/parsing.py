@@ -31,7 +31,7 @@ _FENCE_END: Final = "```"
 _BEGUN = re.compile(r'\{\s*"')
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Mark:
     """One criterion's score as the judge wrote it, at `path` in the JSON object in `text[at:end]`."""
 

@@ -22,7 +22,7 @@ class Sampling:
     chosen: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ChatRequest:
     """One request: `n` completions of a chat, optionally with a JSON schema for the reply and with log-probabilities.
 

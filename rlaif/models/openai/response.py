@@ -32,7 +32,7 @@ _REASONING_FIELDS: Final = ("reasoning_content", "reasoning", "thinking", "reaso
 _KINDS_OF_A_CHOICE: Final = TRANSIENT | {"refused", "context_overflow", "quota"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reply:
     """The usable completions `found`, by index; the number of completions beyond those requested, and the server's build."""
 
@@ -120,7 +120,7 @@ def malformed(what: str, data: bytes) -> RequestError:
     return RequestError("malformed", f"{what}: {' '.join(raw.split())[:SHOWN] or 'empty'}", raw=raw)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Choice:
     """One choice of a reply, with its tokens if they were requested. `finish_reason` is set if rlaif does not know it."""
 

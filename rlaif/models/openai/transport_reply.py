@@ -31,7 +31,7 @@ class OversizedError(WireError):
     """The reply is longer than any honest one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """A complete reply. Header names are in lower case. `first` marks the first reply on its connection."""
 

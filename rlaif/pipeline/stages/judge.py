@@ -157,7 +157,7 @@ def call_parameters(judge: Judge) -> list[dict[str, Any]]:
     return [{"call": index, "criteria": call.keys} for index, call in enumerate(judge.calls)]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Unit:
     """One judge call about one text."""
 

@@ -1,7 +1,7 @@
 # make quickstart   the whole loop, offline, in a few minutes
 # make real         the whole loop with a real pretrained model, offline, in about ten minutes
 # make test         lint, types, tests
-# make slow         the tests that take many seconds each: killed runs, notebooks, small sizes of the benchmarks
+# make slow         the tests that take many seconds each: killed runs, notebooks, small sizes of the benchmarks, more cases
 # make oldest       the tests of SQL code with the oldest DuckDB that pyproject.toml allows
 # make docs         build the documentation into build/docs
 # make format       fix lint errors and format the code with ruff

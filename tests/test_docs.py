@@ -270,6 +270,7 @@ def test_the_tutorial_runs_as_it_is_written(tmp_path: Path, monkeypatch: pytest.
     assert list((tmp_path / "data/preference").glob("train*"))
 
 
+@pytest.mark.slow
 def test_the_page_on_python_runs_as_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     file = project(tmp_path, prompts=6)

@@ -103,6 +103,7 @@ def leaks(folder: Path, said: dict[str, str]) -> list[str]:
     return found + (["store"] if CANARY in text else [])
 
 
+@pytest.mark.slow
 def test_a_key_that_servers_echo_is_in_no_artifact_and_no_output(tmp_path: Path) -> None:
     # `status`, `report`, `explain` and `export` are searched in tests/attacks/test_canary_secret.py.
     commands = ("run", "plan", "pair", "config", "doctor")

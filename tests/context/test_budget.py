@@ -35,7 +35,9 @@ def total(file: Path, *overrides: str) -> tuple[int, float, dict[str, int]]:
     return sum(row.tokens for row in rows), sum(row.usd or 0 for row in rows), replies
 
 
-@pytest.mark.parametrize("cap", [3_000, 20_000, 40_000])
+@pytest.mark.parametrize(
+    "cap", [3_000, pytest.param(20_000, marks=pytest.mark.slow), pytest.param(40_000, marks=pytest.mark.slow)]
+)
 def test_a_token_cap_stops_the_run_and_a_higher_cap_continues_it(tmp_path: Path, cap: int) -> None:
     (tmp_path / "whole").mkdir()
     whole = project(tmp_path / "whole")

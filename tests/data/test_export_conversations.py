@@ -147,7 +147,7 @@ OPTIONS = "train: {model: m, method: METHOD, options: {max_steps: 1, per_device_
 
 
 @pytest.mark.tiny
-@pytest.mark.parametrize(("method", "rows"), [("dpo", 3), ("kto", 6)])
+@pytest.mark.parametrize(("method", "rows"), [("dpo", 3), pytest.param("kto", 6, marks=pytest.mark.slow)])
 def test_rlaif_trains_on_tool_calls_and_on_several_turns(method: str, rows: int, tmp_path: Path) -> None:
     file = imported(tmp_path, [CALLED, ANSWERED, TURNS], OPTIONS.replace("METHOD", method))
     paired(file).close()

@@ -28,7 +28,9 @@ QUICK = (
 
 
 @pytest.mark.tiny
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    "form", [form if form == "preference" else pytest.param(form, marks=pytest.mark.slow) for form in FORMS]
+)
 def test_the_program_on_the_card_trains_without_a_warning(
     form: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

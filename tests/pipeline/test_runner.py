@@ -106,7 +106,14 @@ def test_the_raw_words_and_all_settings_are_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.fault("P1")
-@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=["kill", "interrupt", "terminate"])
+@pytest.mark.parametrize(
+    "sign",
+    [
+        pytest.param(signal.SIGKILL, id="kill"),
+        pytest.param(signal.SIGINT, id="interrupt", marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, id="terminate", marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_that_is_stopped_half_way_ends_with_the_same_pairs(tmp_path: Path, sign: signal.Signals) -> None:
     (tmp_path / "whole").mkdir()
     whole = project(tmp_path / "whole")

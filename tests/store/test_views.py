@@ -239,8 +239,8 @@ def counts(file: Path, view: str) -> tuple[int, int]:
     ("what", "name", "old", "new"),
     [
         ("a wording", "rubric.yaml", "Is every statement", "Is each statement"),
-        ("a judge's model", "loop.yaml", "salt: a,", "salt: other,"),
-        ("a judge's settings", "loop.yaml", "calls: apart", "calls: together"),
+        pytest.param("a judge's model", "loop.yaml", "salt: a,", "salt: other,", marks=pytest.mark.slow),
+        pytest.param("a judge's settings", "loop.yaml", "calls: apart", "calls: together", marks=pytest.mark.slow),
         ("a generator's settings", "loop.yaml", "samples: 3", "samples: 3, temperature: 0.5"),
     ],
 )

@@ -171,7 +171,7 @@ class Stop(Quiet):
         yield
 
 
-@pytest.mark.parametrize("method", ["dpo_sft", "grpo"])
+@pytest.mark.parametrize("method", [pytest.param("dpo_sft", marks=pytest.mark.slow), "grpo"])
 def test_a_stopped_training_ends_in_the_same_weights(method: str, checkpoint: Path, tmp_path: Path) -> None:
     options = "{max_steps: 4, save_steps: 1, learning_rate: 1e-2, per_device_train_batch_size: 4%s}"
     options %= ", num_generations: 2" if method == "grpo" else ""

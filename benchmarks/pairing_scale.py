@@ -5,10 +5,9 @@
     python -m benchmarks.pairing_scale --strategies pareto           other strategies
 
 A store is filled by SQL up to each size, with eight responses a prompt and three scores a response. Each pairing is a cold
-process on two threads: it counts what the judge has scored, as `rlaif pair` does, and makes the pairs. Memory is the peak of
-the whole process. At the smallest size, the same pairs are also made without a limit and in one part, and compared byte by
-byte. The exit code is 1 if a process needs more than 4 GB, if the processor time grows faster than size ^ 1.05, or if a byte
-differs.
+process on two threads. Memory is the peak of the whole process. At the smallest size, the same pairs are also made without a
+limit and in one part, and compared byte by byte. The exit code is 1 if a process needs more than 4 GB, if the processor time
+grows faster than size ^ 1.05, or if a byte differs.
 """
 
 import argparse
@@ -57,19 +56,12 @@ def fill(path: Path, first: int, prompts: int) -> None:
 
 def pair(path: Path, strategy: str, memory: str) -> dict[str, Any]:
     """Make the pairs in this process; in parts and with DuckDB's memory limited, if `memory` is not empty."""
-    from rlaif.pairs.coverage import coverage
-    from rlaif.pairs.weights import PairJudge
-
     with Store(path) as store:
         store.run(f"SET threads = {pairs.THREADS}")
         if memory:
             store.run(f"SET memory_limit = '{memory}'")
-        started = time.perf_counter()
-        criteria = store.query("pairs/sql/criteria", judge=pairs.JUDGE)
-        coverage(store, [PairJudge(pairs.JUDGE, criteria)], pairs.GENERATORS)
-        counted = time.perf_counter()
         made = pairs.build_pairs(strategy, path.parent, store, in_parts=bool(memory))
-        return {"count": counted - started, "pair": time.perf_counter() - counted, "pairs": made.pairs, "key": made.key}
+        return {"pairs": made.pairs, "key": made.key}
 
 
 def digests(path: Path, pairing: str) -> dict[str, str]:
@@ -135,7 +127,7 @@ def row(prompts: int, strategy: str, found: dict[str, Any]) -> list[str]:
         strategy,
         f"{prompts:,}",
         f"{found['pairs']:,}",
-        f"{found['seconds']:.1f} ({found['count']:.1f} + {found['pair']:.1f})",
+        f"{found['seconds']:.1f}",
         f"{found['cpu']:.1f}",
         f"{found['mb']:,.0f}",
         f"{found['spilled']:,.0f}",
@@ -169,7 +161,7 @@ def run(folder: Path, sizes: list[int], strategies: list[str], memory: str) -> b
     exponents = {name: exponent(found) for name, found in growth.items()}
     table(
         f"pairing with at most {memory} for DuckDB",
-        [["strategy", "prompts", "pairs", "seconds (counted + paired)", "of CPU", "peak MB", "spilled MB"], *rows],
+        [["strategy", "prompts", "pairs", "seconds", "of CPU", "peak MB", "spilled MB"], *rows],
     )
     print("; ".join(f"{name}: processor time grows with size ^ {found:.2f}" for name, found in exponents.items()))
     print(f"same pairs and outcomes in one part without a limit at {min(sizes):,} prompts: {all(same)}")

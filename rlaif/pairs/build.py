@@ -5,7 +5,7 @@ stored scores give byte-identical pairs, and nothing is dropped without a counte
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from rlaif import __version__
 from rlaif.config import Mix, Pair
@@ -23,6 +23,8 @@ from rlaif.store.store import Row, Store
 _PRIME = 2147483647
 # Settings that are in a pairing's specification under other names, or that do not affect it.
 _ELSEWHERE = {"judge", "mix", "agree", "weights", "options", "max_samples"}
+# The prompts whose pairs are sorted and stored at once.
+_PROMPTS_AT_ONCE = 1_000_000
 # Below it, a label is more likely wrong than right.
 _HALF = 0.5
 # The least confidence above one half: more votes for the label than against it.
@@ -46,13 +48,15 @@ def run(
     agree: Sequence[str] = (),
     mix: Mix = "mean",
     names: Mapping[str, str] | None = None,
+    on_unscored: Callable[[], None] | None = None,
 ) -> Pairing:
     """Pair the responses of these generators by a judge's scores; store pairs and outcomes. Judges and generators are keys.
 
     `names` are the generators' names, as in the store by default. No judges are given for a strategy that needs none.
     `criteria` are rows of key, name, weight, low, high and floor; by default the judge's own, equally weighted. Several
     judges are given as members, and `mix` is how they are combined. `agree` are other judges, whose scores affect only the
-    confidence. Raises InputError if the settings do not fit these judges.
+    confidence. If a response lacks scores, `on_unscored` is called; if it raises an exception, no pairs are stored.
+    Raises InputError if the settings do not fit these judges.
     """
     settings, store = rule.settings, context.store
     if isinstance(judge, str):
@@ -65,13 +69,15 @@ def run(
     with store.transaction():
         _record(context, spec, values)
         candidates.gather(store, values)
+        if on_unscored and store.query("SELECT 1 AS unscored FROM answers WHERE NOT complete LIMIT 1"):
+            on_unscored()
         if rule.strategy.reads_generators:
             _name_generators(store, names)
         filters.apply(store, settings.filters, rule.benchmarks, rule.file)
         rule.strategy.make(store, values)
         candidates.add_confidence(store, values)
         _limit(store, settings)
-        store.execute("pairs/sql/insert_pairs", **values)
+        _insert_pairs(store, values)
         store.execute("pairs/sql/insert_outcomes", **values)
     outcomes = {
         row["outcome"]: row["prompts"]
@@ -86,6 +92,13 @@ def run(
     ]
     by = ", ".join(member.name or member.key for member in judge) + (f" ({mix})" if len(judge) > 1 else "")
     return Pairing(values["pairing"], values["judge"] or "", count, outcomes, by, settings.strategy)
+
+
+def _insert_pairs(store: Store, values: Row) -> None:
+    """Store the judged pairs that are kept, for a part of the prompts at a time to bound memory."""
+    (arrived,) = store.rows("SELECT coalesce(max(position) + 1, 0) AS prompts FROM prompts")
+    for first in range(0, arrived["prompts"], _PROMPTS_AT_ONCE):
+        store.execute("pairs/sql/insert_pairs", first=first, last=first + _PROMPTS_AT_ONCE, **values)
 
 
 def generator_names(store: Store) -> dict[str, str]:

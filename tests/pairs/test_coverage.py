@@ -292,6 +292,15 @@ def test_pairs_that_are_up_to_date_are_not_made_again_and_others_are(tmp_path: P
             stage(plan, context)
         assert pipeline.ensure_pairing(plan, context) == first["key"]
     assert rows(file, numbers)[-1] == {"key": first["key"], "number": 3}, "there were more scores, so it is made anew"
+    with pipeline.open_run(load(file)) as (plan, context):
+        # As collecting does it when metadata that a check reads has changed.
+        context.store.run(
+            "CREATE TEMP TABLE outdated AS SELECT min(key) AS key FROM verdicts WHERE judge = (SELECT key FROM judges WHERE name = 'a'); "
+            "DELETE FROM scores WHERE verdict IN (FROM outdated); DELETE FROM verdicts WHERE key IN (FROM outdated)"
+        )
+        pipeline.judge(plan, context)
+        assert pipeline.ensure_pairing(plan, context) == first["key"]
+    assert rows(file, numbers)[-1] == {"key": first["key"], "number": 4}, "there are as many scores, but one was made later"
     assert len(rows(file, f"SELECT DISTINCT prompt FROM reasons WHERE pairing = '{first['key']}'")) == 6
 
 

@@ -9,19 +9,23 @@ SET disabled_optimizers = 'build_side_probe_side';
 
 CREATE OR REPLACE TEMP TABLE answers AS
 WITH asked AS (SELECT prompts.rowid AS prompt, key FROM prompts SEMI JOIN active_prompts ON active_prompts.prompt = prompts.key),
-wanted AS (SELECT coalesce(bit_or(bit), 0) AS bits FROM weighed WHERE weight > 0)
-SELECT asked.prompt, responses.rowid AS response, answer_points.points::DECIMAL(38, 6) AS points,
-    finish IS NOT DISTINCT FROM 'stop' AS finished,
+wanted AS (SELECT coalesce(bit_or(bit), 0) AS bits FROM weighed WHERE weight > 0),
+mine AS (
+    SELECT asked.prompt, responses.rowid AS response, finish IS NOT DISTINCT FROM 'stop' AS finished,
+        ((('0x' || substr(responses.answer, 1, 15))::BIGINT >> 30) * $stir % 2147483647) << 31
+            | (('0x' || substr(responses.answer, 1, 15))::BIGINT & 1073741823) * $stir % 2147483647 AS coin,
+        hash(responses.answer) AS digest, hash(substr(responses.answer, 1, 12)) AS prefix
+    FROM responses
+    JOIN asked ON asked.key = responses.prompt
+    WHERE failure IS NULL AND generator IN (SELECT unnest($generators::VARCHAR[]))
+)
+SELECT prompt, response, answer_points.points::DECIMAL(38, 6) AS points, finished,
     coalesce(below_floor, false) OR NOT finished AS vetoed,
     $unjudged OR coalesce(answer_points.bits & wanted.bits = wanted.bits, false) AS complete,
-    true AS first,
-    ((('0x' || substr(responses.answer, 1, 15))::BIGINT >> 30) * $stir % 2147483647) << 31
-        | (('0x' || substr(responses.answer, 1, 15))::BIGINT & 1073741823) * $stir % 2147483647 AS coin,
-    answer_points.* EXCLUDE (answer, points, bits, below_floor)
-FROM responses
-JOIN asked ON asked.key = responses.prompt
+    true AS first, coin,
+    answer_points.* EXCLUDE (digest, prefix, points, bits, below_floor)
+FROM mine
 CROSS JOIN wanted
-LEFT JOIN answer_points ON answer_points.answer = responses.answer
-WHERE failure IS NULL AND generator IN (SELECT unnest($generators::VARCHAR[]));
+LEFT JOIN answer_points ON answer_points.digest = mine.digest AND answer_points.prefix = mine.prefix;
 
 RESET disabled_optimizers

@@ -1,6 +1,7 @@
 """Pair: checks the judges, makes pairs up to the target, and exports them."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +16,7 @@ from rlaif.pipeline import cascade, versions
 from rlaif.pipeline.generate_and_judge import generate_and_judge
 from rlaif.pipeline.gold import audited, gold, judge_figures
 from rlaif.pipeline.plan import Plan
-from rlaif.pipeline.readiness import need_prompts, need_scores
+from rlaif.pipeline.readiness import need_responses, need_scores
 from rlaif.pipeline.stages import generate as generating
 from rlaif.pipeline.validate import check_apart, check_judges
 from rlaif.store.store import Store
@@ -68,25 +69,35 @@ def make_pairs(plan: Plan, context: Context, *, gate: bool = False) -> Pairing:
 
     Raises InputError if a judge has scored none of the responses: "0 pairs" would look like a result.
     """
-    members, agree, mix = _ready(plan, context, gate)
+    return _run(plan, context, *_ready(plan, context, gate))
+
+
+def _run(plan: Plan, context: Context, members: list[PairJudge], agree: list[str], mix: Mix) -> Pairing:
     names = plan.generator_names(context.store)
-    return pairing.run(plan.rule, context, members, sorted(names), agree=agree, mix=mix, names=names)
+    check = None if _checked_first(plan, members) else partial(need_scores, plan, context, members, mix)
+    return pairing.run(plan.rule, context, members, sorted(names), agree=agree, mix=mix, names=names, on_unscored=check)
 
 
 def _ready(plan: Plan, context: Context, gate: bool) -> tuple[list[PairJudge], list[str], Mix]:
-    """Return the judges of the pairs, after checking that they fit together and have scored something."""
+    """Return the judges of the pairs, after checking that they fit together."""
     check_judges(plan)
     check_apart(plan)
-    need_prompts(context)
+    need_responses(plan, context)
     members, agree, mix = plan.panel(context.store)
     pairing.check_names(plan.rule, context.store, members, list(plan.generator_names(context.store).values()))
     for each in members[1:] if mix == "cascade" else ():
         cascade.escalate_to(plan, context, each.name)
-    need_scores(plan, context, members, mix)
+    if _checked_first(plan, members):
+        need_scores(plan, context, members, mix)
     for each in members if gate else ():
         _pass_gate(plan, context, each.name)
     _use(plan, context.store)
     return members, agree, mix
+
+
+def _checked_first(plan: Plan, members: Sequence[PairJudge]) -> bool:
+    """Return whether the scores are counted before pairing. For one judge, pairing itself finds whether any are missing."""
+    return len(members) > 1 or bool(plan.rule.settings.agree) or plan.config.pipeline.gate is not None
 
 
 def _use(plan: Plan, store: Store) -> None:
@@ -126,7 +137,7 @@ def _made(plan: Plan, context: Context) -> str:
     spec = pairing.specify(plan.rule, context.store, members, sorted(names), agree, mix, names)
     if pairing.is_up_to_date(context.store, spec):
         return pairing.key_of(spec)
-    return pairing.run(plan.rule, context, members, sorted(names), agree=agree, mix=mix, names=names).key
+    return _run(plan, context, members, agree, mix).key
 
 
 def _note_others(context: Context, found: str, last: str) -> None:

@@ -58,7 +58,8 @@ _SCORES_AND_STRENGTHS: Final = """
 # The same for a judge that gives votes that came with the data: points are the strengths that were fitted to them.
 _POINTS_OF_COMPARISONS: Final = """
     CREATE OR REPLACE TEMP VIEW answer_points AS
-    SELECT hash(answer) AS digest, hash(substr(answer, 1, 12)) AS prefix, points, 0::UBIGINT AS bits, false AS below_floor, false AS repeated
+    SELECT hash(answer) AS digest, hash(substr(answer, 1, 15)) AS prefix, points, 0::UBIGINT AS bits,
+        false AS below_floor, false AS repeated
     FROM fitted
 """
 # Prompts whose comparisons are in memory at once: with eight answers each, some hundred megabytes.

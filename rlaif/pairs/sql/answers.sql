@@ -14,7 +14,7 @@ mine AS (
     SELECT asked.prompt, responses.rowid AS response, finish IS NOT DISTINCT FROM 'stop' AS finished,
         ((('0x' || substr(responses.answer, 1, 15))::BIGINT >> 30) * $stir % 2147483647) << 31
             | (('0x' || substr(responses.answer, 1, 15))::BIGINT & 1073741823) * $stir % 2147483647 AS coin,
-        hash(responses.answer) AS digest, hash(substr(responses.answer, 1, 12)) AS prefix
+        hash(responses.answer) AS digest, hash(substr(responses.answer, 1, 15)) AS prefix
     FROM responses
     JOIN asked ON asked.key = responses.prompt
     WHERE failure IS NULL AND generator IN (SELECT unnest($generators::VARCHAR[]))

@@ -22,7 +22,7 @@ import duckdb
 from rlaif.core.errors import InputError, StoreError
 from rlaif.core.signals import STOP
 from rlaif.core.types import key
-from rlaif.store import schema_check
+from rlaif.store import recent, schema_check
 from rlaif.store.confined import quoted
 from rlaif.store.connection import check_file, connect, copy, has_log, search, unreadable
 from rlaif.store.database import FULL, Database, Row, disk_full, sql
@@ -55,24 +55,27 @@ class Store(Database):
         check_path(path)
         if read_only or private:
             must_exist(path)
-            check_file(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"{path.parent}: no folder for the store: {error.strerror}. Name another `out`.") from None
+        check_file(path)
         self.read_only, self._private = read_only, private
         self._file = path.resolve()
         self._work = WorkFolder(self._file)
         # How often `renew` has changed the content.
         self.renewals = 0
-        logged = has_log(self._file)
-        copied = read_only or private
+        logged, new, copied = has_log(self._file), not self._file.exists(), read_only or private
+        checked = not logged and (recent.unchanged(self._file) or (not copied and _made_empty(self._file)))
         super().__init__(path, self._connect_to_copy(path) if copied else connect(self._file, False, self._work.path))
         # Weak, so that a store that is not closed, because relations of it are in use, is closed with them.
         interrupt = WeakMethod(self._interrupt)
         self._unregister = STOP.interrupted_by(lambda: (living := interrupt()) and living())
         try:
-            self._prepare(logged)
+            if not checked:
+                self._check(new)
+            if not copied:
+                self._note_writing(logged)
         except duckdb.Error as error:
             self._abandon()
             raise unreadable(path, error, self._file) from None
@@ -115,13 +118,18 @@ class Store(Database):
             for file in self._work.path.iterdir():
                 file.unlink()
 
-    def _prepare(self, logged: bool) -> None:
+    def _check(self, new: bool) -> None:
+        """Make the tables if there are none; otherwise check that they are those of the schema, or upgrade older ones."""
         tables = schema_check.tables(self._connection)
         if not tables:
             if self.read_only:
                 raise StoreError(f"{self.path}: the store is empty. `rlaif run` fills it.")
+            if not new:
+                schema_check.refuse_strangers(self.path, self._connection)
             with self._renewed():
                 self._connection.execute(sql("store/schema"))
+            if new:
+                recent.keep_empty(self._file)
         found = self.meta("schema") if not tables or "meta" in tables else ""
         if not found.isdecimal() or len(found) > 9:
             raise StoreError(f"{self.path}: a DuckDB file, but not a store of rlaif. Name another `out`.")
@@ -138,8 +146,6 @@ class Store(Database):
         if not self.read_only and self.meta(VIEWS) != self._digest_of_views():
             with self._renewed():
                 pass
-        if not self._private and not self.read_only:
-            self._note_writing(logged)
 
     def _note_writing(self, logged: bool) -> None:
         """Warn about a missing write-ahead log, and record in the file itself that a process writes to the store.
@@ -264,6 +270,8 @@ class Store(Database):
                     self._connection.execute("DELETE FROM meta WHERE name = ?", [WRITING])
                     self._connection.execute("CHECKPOINT store")
             self._abandon()
+            if not self.read_only and not self._private and not has_log(self._file):
+                recent.remember(self._file)
 
     def _abandon(self) -> None:
         self._unregister()
@@ -275,6 +283,14 @@ class Store(Database):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+def _made_empty(file: Path) -> bool:
+    try:
+        return recent.make_empty(file)
+    except OSError:
+        # Opening it fails for the same reason, or succeeds on a file system without hard links.
+        return False
 
 
 def must_exist(path: Path) -> None:

@@ -273,6 +273,17 @@ def test_a_strangers_store_is_refused_or_harmless(case: str, read_only: bool, tm
     assert SECRET.encode() not in stored(path.parent)
 
 
+def test_a_file_without_tables_is_refused_if_it_holds_a_function(tmp_path: Path) -> None:
+    path = tmp_path / "store.duckdb"
+    with duckdb.connect() as connection:
+        # Without the version, this one would be refused as a file of a newer DuckDB.
+        connection.execute(f"ATTACH '{path}' AS file (STORAGE_VERSION 'v1.5.0')")
+        connection.execute("CREATE MACRO file.len(x) AS 42")
+    for _ in range(2):
+        with pytest.raises(StoreError, match="holds a function, 'len'"):
+            Store(path)
+
+
 @pytest.mark.parametrize(
     "statement",
     [

@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from rlaif.core.errors import StoreError
 from rlaif.store.store import Row, Store
 from rlaif.store.views import statements
 
@@ -24,6 +25,34 @@ def test_a_batch_keeps_every_column_of_every_row(tmp_path: Path, rows: tuple[Row
         store.append("responses", rows)
         found = store.rows("SELECT key, text, finish, output_tokens, failure, detail FROM responses ORDER BY key")
     assert [{name: value for name, value in row.items() if value is not None} for row in found] == ROWS
+
+
+def objects(path: Path) -> list[tuple[str, ...]]:
+    with duckdb.connect(str(path), read_only=True) as connection:
+        listed = "SELECT table_name, sql FROM duckdb_tables() UNION ALL SELECT view_name, sql FROM duckdb_views() WHERE NOT internal"
+        return connection.execute(f"{listed} ORDER BY ALL").fetchall()
+
+
+def test_all_new_stores_of_a_process_are_alike_and_each_takes_its_own_rows(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{number}.duckdb" for number in range(3)]
+    for path in paths:
+        with Store(path) as store:
+            store.append("responses", [{"key": path.stem}])
+    for path in paths:
+        with Store(path) as store:
+            assert store.rows("SELECT key FROM responses") == [{"key": path.stem}]
+        assert objects(path) == objects(paths[0]), "the first is made by statements, the others as copies"
+    assert sorted(tmp_path.iterdir()) == paths, "no draft is left"
+
+
+def test_a_store_that_another_process_has_changed_is_checked_again(tmp_path: Path) -> None:
+    path = tmp_path / "store.duckdb"
+    Store(path).close()
+    Store(path).close()
+    script = "import duckdb, sys; duckdb.connect(sys.argv[1]).execute('ALTER TABLE prompts DROP document')"
+    subprocess.run([sys.executable, "-c", script, str(path)], check=True)
+    with pytest.raises(StoreError, match="'document' of table 'prompts'"):
+        Store(path)
 
 
 def test_duckdb_draws_no_progress_bar(tmp_path: Path) -> None:

@@ -1,9 +1,12 @@
 """Stores that this process has closed: as long as their files are unchanged, they need no checks when they are opened again.
 
-A new store starts as a copy of the first empty one that this process has made, which takes a quarter of the time.
+From the third one on, the new stores of a process start as copies of its second one when it was empty, which takes a quarter
+of the time. Most processes make one at most.
 """
 
 import os
+import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +22,9 @@ class _Version(NamedTuple):
 
 # By path: how this process left the file.
 _left: dict[Path, _Version] = {}
-_empty: list[bytes] = []
+# The content of an empty store, once this process has made two.
+_empty: bytes | None = None
+_made = 0
 
 
 def remember(file: Path) -> None:
@@ -32,18 +37,23 @@ def unchanged(file: Path) -> bool:
     return file in _left and file.exists() and _left[file] == _version(file)
 
 
-def keep_empty(file: Path) -> None:
-    """Keep the content of an empty store, for those that this process makes later."""
-    _empty[:] = [file.read_bytes()]
+def made(file: Path) -> None:
+    """Note that this process has made the empty store, which is open and has no log."""
+    global _empty, _made
+    _made += 1
+    if _made == 2:
+        # Another process reads it, because this one loses its lock when it closes any handle of the file.
+        with suppress(OSError, subprocess.CalledProcessError):
+            _empty = subprocess.run(["cat", file], stdout=subprocess.PIPE, check=True).stdout
 
 
 def make_empty(file: Path) -> bool:
     """Write an empty store if the file does not exist and one is kept. Return whether it was written. Raises OSError."""
-    if not _empty or file.exists():
+    if _empty is None or file.exists():
         return False
     draft = file.with_name(f"{file.name}.{os.getpid()}.new")
     try:
-        draft.write_bytes(_empty[0])
+        draft.write_bytes(_empty)
         # Unlike a rename, it fails if another process has made the store in the meantime.
         os.link(draft, file)
     finally:

@@ -129,7 +129,7 @@ class Store(Database):
             with self._renewed():
                 self._connection.execute(sql("store/schema"))
             if new:
-                recent.keep_empty(self._file)
+                recent.made(self._file)
         found = self.meta("schema") if not tables or "meta" in tables else ""
         if not found.isdecimal() or len(found) > 9:
             raise StoreError(f"{self.path}: a DuckDB file, but not a store of rlaif. Name another `out`.")

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from rlaif.config import load
@@ -272,8 +273,9 @@ def test_an_invalid_file_gives_exit_code_2_and_the_rest_is_still_checked(tmp_pat
 def test_a_store_of_another_version_is_reported(tmp_path: Path) -> None:
     config = load(project(tmp_path), SCRIPTED)
     assert exit_code(examine(config)) == 0
-    with Store(config.store_path) as store:
-        store.run("UPDATE meta SET value = '999'")
+    Store(config.store_path).close()
+    with duckdb.connect(str(config.store_path)) as connection:
+        connection.execute("UPDATE meta SET value = '999'")
     assert "made by a newer rlaif" in said(examine(config), "fail")
 
 

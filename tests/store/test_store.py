@@ -34,14 +34,17 @@ def objects(path: Path) -> list[tuple[str, ...]]:
 
 
 def test_all_new_stores_of_a_process_are_alike_and_each_takes_its_own_rows(tmp_path: Path) -> None:
-    paths = [tmp_path / f"{number}.duckdb" for number in range(3)]
+    paths = [tmp_path / f"{number}.duckdb" for number in range(4)]
+    reopened = "import sys; from pathlib import Path; from rlaif.store.store import Store; Store(Path(sys.argv[1]))"
     for path in paths:
         with Store(path) as store:
             store.append("responses", [{"key": path.stem}])
+            other = subprocess.run([sys.executable, "-c", reopened, str(path)], capture_output=True, text=True)
+            assert "in use by process" in other.stderr, "it is locked however it was made"
     for path in paths:
         with Store(path) as store:
             assert store.rows("SELECT key FROM responses") == [{"key": path.stem}]
-        assert objects(path) == objects(paths[0]), "the first is made by statements, the others as copies"
+        assert objects(path) == objects(paths[0]), "the first two are made by statements, the others as copies"
     assert sorted(tmp_path.iterdir()) == paths, "no draft is left"
 
 

@@ -79,19 +79,23 @@ def run(
         _limit(store, settings)
         _insert_pairs(store, values)
         store.execute("pairs/sql/insert_outcomes", **values)
+    by = ", ".join(member.name or member.key for member in judge) + (f" ({mix})" if len(judge) > 1 else "")
+    return _stored(store, values, by)
+
+
+def _stored(store: Store, values: Row, by: str) -> Pairing:
+    """Return the pairing as it was stored: the number of its pairs, and of its prompts by outcome."""
+    pairing = values["pairing"]
     outcomes = {
         row["outcome"]: row["prompts"]
         for row in store.query(
             "SELECT reason AS outcome, count(*) AS prompts FROM reasons WHERE pairing = $pairing "
             "AND response IS NULL GROUP BY reason ORDER BY prompts DESC, reason",
-            pairing=values["pairing"],
+            pairing=pairing,
         )
     }
-    count = store.query("SELECT count(*) AS pairs FROM pairs WHERE pairing = $pairing", pairing=values["pairing"])[0][
-        "pairs"
-    ]
-    by = ", ".join(member.name or member.key for member in judge) + (f" ({mix})" if len(judge) > 1 else "")
-    return Pairing(values["pairing"], values["judge"] or "", count, outcomes, by, settings.strategy)
+    (count,) = store.query("SELECT count(*) AS pairs FROM pairs WHERE pairing = $pairing", pairing=pairing)
+    return Pairing(pairing, values["judge"] or "", count["pairs"], outcomes, by, values["strategy"])
 
 
 def _insert_pairs(store: Store, values: Row) -> None:
